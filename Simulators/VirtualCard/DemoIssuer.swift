@@ -1,0 +1,192 @@
+internal import ByteCoding
+public import EMV
+internal import FoundationEssentials
+public import LibCrypto
+
+/// The demo issuer's file is missing or wrong. Names file, card and field, never a key or PIN.
+public enum DemoIssuerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file cannot be read or is no such JSON.
+    case unreadable(String)
+    /// A field of a card or key has no possible value.
+    case badField(owner: String, field: String)
+    /// A key's check value is not the one beside it.
+    case wrongCheckValue(key: String)
+    /// No key of this name.
+    case noKey(String)
+    /// No card of this name.
+    case noCard(String)
+    /// The card's counter file cannot be read or written.
+    case counter(card: String, reason: String)
+    /// A computation failed.
+    case cryptography(LibCryptoError)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .unreadable(let reason): "demo issuer file: \(reason)"
+        case .badField(let owner, let field): "demo issuer file: \(field) of \(owner) is impossible"
+        case .wrongCheckValue(let key): "demo issuer file: key \(key) does not have the given check value"
+        case .noKey(let name): "demo issuer file: no key \(name)"
+        case .noCard(let name): "no card \(name)"
+        case .counter(let card, let reason): "counter of card \(card): \(reason)"
+        case .cryptography(let error): "demo issuer: \(error)"
+        }
+    }
+}
+
+/// One of the demo's cards, as the file defines it.
+public struct CardDefinition: Sendable {
+    /// The name that the simulator's user gives.
+    public let name: String
+    /// PAN and sequence number.
+    public let identity: CardIdentity
+    /// Its last month.
+    public let expiry: ExpiryDate
+    /// What it has in common with others of its profile.
+    public let product: CardProduct
+    /// What its holder would type.
+    public let pin: PIN
+    /// What the issuer thinks of it: `active`, `lost`, ….
+    public let status: String
+    /// What may be spent at first, in minor units.
+    public let availableMinorUnits: Int64
+    /// ISO 4217, three digits.
+    public let currencyCode: UInt16
+}
+
+/// The demo issuer: public test keys and cards, read from one JSON file that host, simulator and any other
+/// client share.
+public struct DemoIssuer: Sendable {
+    private let keys: [String: [UInt8]]
+    /// The cards in the file's order.
+    public let cards: [CardDefinition]
+
+    /// Reads a file of the form of `Config/demo/demo-issuer.json`; every key's check value is compared.
+    public init(contentsOf path: String) throws(DemoIssuerError) {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw .unreadable("cannot read \(path)")
+        }
+        try self.init(json: Array(data))
+    }
+
+    /// The same from memory.
+    public init(json: [UInt8]) throws(DemoIssuerError) {
+        let file: DemoIssuerFile
+        do {
+            file = try JSONDecoder().decode(DemoIssuerFile.self, from: Data(json))
+        } catch {
+            throw .unreadable("not of the expected form")
+        }
+        var keys: [String: [UInt8]] = [:]
+        for (name, key) in file.keys { keys[name] = try key.bytes(name) }
+        self.keys = keys
+        var cards: [CardDefinition] = []
+        for card in file.cards { cards.append(try card.definition()) }
+        self.cards = cards
+    }
+
+    /// The test key with this name.
+    public func key(_ name: String) throws(DemoIssuerError) -> [UInt8] {
+        guard let key = keys[name] else { throw .noKey(name) }
+        return key
+    }
+
+    /// The definition with this name.
+    public func card(_ name: String) throws(DemoIssuerError) -> CardDefinition {
+        guard let card = cards.first(where: { $0.name == name }) else { throw .noCard(name) }
+        return card
+    }
+
+    /// IMK-AC of a PAN: chosen by its first six digits.
+    public func issuerMasterKey(for pan: PAN) throws(DemoIssuerError) -> DoubleLengthKey {
+        let prefix = (0..<6).map { String(pan.digit(at: $0)) }.joined()
+        let name = "imk-ac-\(prefix)"
+        guard let key = DoubleLengthKey(bytes: try key(name)) else {
+            throw .badField(owner: name, field: "value")
+        }
+        return key
+    }
+
+    /// Personalises a card: derives its master key (Option A, as the file says).
+    public func personalise(
+        _ identity: CardIdentity, with chip: inout ChipCryptography
+    ) throws(DemoIssuerError) -> ChipCard {
+        let issuerMasterKey = try issuerMasterKey(for: identity.pan)
+        do throws(LibCryptoError) {
+            let key = try chip.iccMasterKey(
+                issuerMasterKey: issuerMasterKey, option: .a, card: identity)
+            return ChipCard(identity: identity, iccMasterKey: key, atc: .init(rawValue: 0))
+        } catch {
+            throw .cryptography(error)
+        }
+    }
+}
+
+private struct DemoIssuerFile: Decodable {
+    struct Key: Decodable {
+        let value: String
+        let kcv: String
+
+        func bytes(_ name: String) throws(DemoIssuerError) -> [UInt8] {
+            let bytes: [UInt8]
+            do { bytes = try Hex.decode(value) } catch { throw .badField(owner: name, field: "value") }
+            let checkValue: [UInt8]
+            do { checkValue = try KeyCheckValue.tdes(bytes) } catch { throw .cryptography(error) }
+            guard Hex.encode(checkValue.prefix(3)) == kcv.uppercased() else {
+                throw .wrongCheckValue(key: name)
+            }
+            return bytes
+        }
+    }
+
+    struct Card: Decodable {
+        let name: String
+        let pan: String
+        let panSequenceNumber: String?
+        let expiry: String
+        let cryptogramProfile: String
+        let pin: String
+        let issuerApplicationData: String
+        let status: String
+        let availableMinorUnits: Int64
+        let currency: String
+
+        func definition() throws(DemoIssuerError) -> CardDefinition {
+            guard let profile = CryptogramProfile.named(cryptogramProfile) else {
+                throw .badField(owner: name, field: "cryptogramProfile")
+            }
+            guard let expiry = ExpiryDate(ascii: Array(expiry.utf8)) else {
+                throw .badField(owner: name, field: "expiry")
+            }
+            guard let pin = PIN(pin) else { throw .badField(owner: name, field: "pin") }
+            guard let iad = try? Hex.decode(issuerApplicationData), (1...32).contains(iad.count) else {
+                throw .badField(owner: name, field: "issuerApplicationData")
+            }
+            guard let currencyCode = UInt16(currency), currencyCode <= 999 else {
+                throw .badField(owner: name, field: "currency")
+            }
+            return CardDefinition(
+                name: name, identity: try identity(), expiry: expiry,
+                product: CardProduct(profile: profile, issuerApplicationData: iad), pin: pin, status: status,
+                availableMinorUnits: availableMinorUnits, currencyCode: currencyCode)
+        }
+
+        private func identity() throws(DemoIssuerError) -> CardIdentity {
+            guard let pan = try? PAN(pan) else { throw .badField(owner: name, field: "pan") }
+            var sequenceNumber: PANSequenceNumber?
+            if let text = panSequenceNumber {
+                guard let number = UInt8(text), let valid = PANSequenceNumber(rawValue: number) else {
+                    throw .badField(owner: name, field: "panSequenceNumber")
+                }
+                sequenceNumber = valid
+            }
+            return CardIdentity(pan: pan, panSequenceNumber: sequenceNumber)
+        }
+    }
+
+    let keys: [String: Key]
+    let cards: [Card]
+}

@@ -1,0 +1,97 @@
+public import EMV
+
+/// What a test does to chip data behind the card's back.
+public struct Tampering: Sendable {
+    /// How the finished data is broken.
+    public enum Malformation: Hashable, Sendable {
+        /// Only so many bytes are left.
+        case cut(toCount: Int)
+        /// The last object says that it is one byte longer than it is.
+        case lengthBeyondEnd
+        /// A length in the indefinite form at the end.
+        case indefiniteLength
+        /// The transaction type (9C) stands there twice.
+        case duplicate
+        /// Zeros behind the last object.
+        case trailingZeros(Int)
+        /// These bytes instead.
+        case replaced([UInt8])
+    }
+
+    /// This bit of the cryptogram is turned, 0 the lowest of 64.
+    public var cryptogramBit: Int?
+    /// These objects get other values after the card has signed.
+    public var changed: [(tag: Tag, value: [UInt8])] = []
+    /// These objects are taken away after the card has signed.
+    public var removed: [Tag] = []
+    /// The card signs with this counter and keeps its own: a replay, or a jump.
+    public var atc: ApplicationTransactionCounter?
+    /// Last of all.
+    public var malformation: Malformation?
+
+    /// No tampering.
+    public init() {}
+
+    /// Nothing is done.
+    public static let none = Tampering()
+
+    /// One bit of the cryptogram turned.
+    public static func flippedCryptogramBit(_ bit: Int) -> Tampering {
+        var tampering = Tampering()
+        tampering.cryptogramBit = bit
+        return tampering
+    }
+
+    /// One object changed after signing.
+    public static func changed(_ tag: Tag, to value: [UInt8]) -> Tampering {
+        var tampering = Tampering()
+        tampering.changed = [(tag, value)]
+        return tampering
+    }
+
+    /// A counter of the test's choice.
+    public static func atc(_ atc: ApplicationTransactionCounter) -> Tampering {
+        var tampering = Tampering()
+        tampering.atc = atc
+        return tampering
+    }
+
+    /// Data that are no longer TLV.
+    public static func malformed(_ malformation: Malformation) -> Tampering {
+        var tampering = Tampering()
+        tampering.malformation = malformation
+        return tampering
+    }
+
+    private var touchesObjects: Bool { cryptogramBit != nil || !changed.isEmpty || !removed.isEmpty }
+
+    /// The data after the tampering.
+    func apply(to bytes: [UInt8]) -> [UInt8] {
+        var result = bytes
+        if touchesObjects, let objects = try? TLVReader.objects(in: bytes[...]) {
+            var writer = TLVWriter(reserving: bytes.count)
+            for (tag, value) in objects where !removed.contains(tag) {
+                writer.append(tag, altered(tag, value))
+            }
+            result = writer.bytes
+        }
+        switch malformation {
+        case nil: break
+        case .cut(let count): result = Array(result.prefix(count))
+        case .lengthBeyondEnd: result.removeLast()
+        case .indefiniteLength: result += [0x9F, 0x7C, 0x80, 0x00, 0x00]
+        case .duplicate: result += [0x9C, 0x01, 0x00]
+        case .trailingZeros(let count): result += [UInt8](repeating: 0, count: count)
+        case .replaced(let other): result = other
+        }
+        return result
+    }
+
+    private func altered(_ tag: Tag, _ value: ArraySlice<UInt8>) -> [UInt8] {
+        if let other = changed.last(where: { $0.tag == tag }) { return other.value }
+        guard tag == .applicationCryptogram, let bit = cryptogramBit else { return Array(value) }
+        var bytes = Array(value)
+        bytes[7 - bit / 8 % 8] ^= 1 << UInt8(bit % 8)
+        return bytes
+    }
+}

@@ -1,0 +1,102 @@
+public import EMV
+public import LibCrypto
+
+/// A demo card with a memory: the chip, its definition and its counter's file.
+public struct VirtualCard: Sendable {
+    /// As the demo file defines it.
+    public let definition: CardDefinition
+    private var chip: ChipCard
+    private let counter: CounterFile?
+
+    /// - Parameters:
+    ///   - issuer: has the keys.
+    ///   - name: one of its cards.
+    ///   - stateDirectory: where the counter's file is, made on first use; nil keeps it in memory.
+    public init(
+        _ issuer: DemoIssuer, card name: String, stateDirectory: String? = nil
+    ) throws(DemoIssuerError) {
+        let definition = try issuer.card(name)
+        var cryptography = try VirtualCard.cryptography()
+        var chip = try issuer.personalise(definition.identity, with: &cryptography)
+        if let stateDirectory {
+            let file = try CounterFile(directory: stateDirectory, card: name)
+            chip.atc = try file.read()
+            counter = file
+        } else {
+            counter = nil
+        }
+        self.definition = definition
+        self.chip = chip
+    }
+
+    private static func cryptography() throws(DemoIssuerError) -> ChipCryptography {
+        do throws(LibCryptoError) {
+            return try ChipCryptography()
+        } catch {
+            throw .cryptography(error)
+        }
+    }
+
+    /// The counter of the last transaction.
+    public var atc: ApplicationTransactionCounter { chip.atc }
+
+    /// Sets the counter, for tests of jumps and of the end of a card's life.
+    public mutating func setATC(_ atc: ApplicationTransactionCounter) throws(DemoIssuerError) {
+        try counter?.write(atc)
+        chip.atc = atc
+    }
+
+    /// One transaction. The counter is on disk before the cryptogram leaves: a card never signs twice with one
+    /// number, whatever becomes of the terminal.
+    public mutating func answer(
+        _ transaction: TerminalTransaction, tampering: Tampering = .none
+    ) throws -> CardAnswer {
+        var cryptography = try VirtualCard.cryptography()
+        var next = chip
+        let answer = try next.answer(
+            transaction, product: definition.product, with: &cryptography, tampering: tampering)
+        if next.atc != chip.atc { try setATC(next.atc) }
+        return answer
+    }
+
+    /// What the card makes of the issuer's answer.
+    /// - Parameter chipData: DE55 of the response; nil or without tag 91 where none came.
+    /// - Throws: `TLVError` where DE55 is malformed; `LibCryptoError`.
+    public func verify(chipData: [UInt8]?, for answer: CardAnswer) throws -> IssuerAuthenticationVerdict {
+        guard let chipData else { return .absent }
+        let objects = try TLVReader.objects(in: chipData[...])
+        guard let value = objects.first(where: { $0.0 == .issuerAuthenticationData })?.1 else {
+            return .absent
+        }
+        guard let data = IssuerAuthenticationData(bytes: value) else {
+            return .malformed(count: value.count)
+        }
+        var cryptography = try VirtualCard.cryptography()
+        return try cryptography.verify(data, answer.signed, profile: definition.product.profile)
+    }
+
+    /// The card's PIN as its holder types it, or any other, enciphered for the terminal's link.
+    /// - Parameters:
+    ///   - pin: nil for the right one.
+    ///   - zonePINKey: a TDES test key of the link.
+    public func pinBlock(
+        _ pin: PIN? = nil, format: PINBlockFormat = .iso0, zonePINKey: [UInt8]
+    ) throws(LibCryptoError) -> EncipheredPINBlock {
+        var pad = try PINPad(zonePINKey: zonePINKey)
+        return try pad.block(
+            pin ?? definition.pin, pan: definition.identity.pan, format: format, fill: VirtualCard.fill())
+    }
+
+    /// The same in format 4, under an AES test key.
+    public func pinBlock16(
+        _ pin: PIN? = nil, zonePINKey: [UInt8]
+    ) throws(LibCryptoError) -> EncipheredPINBlock16 {
+        var pad = try AESPINPad(zonePINKey: zonePINKey)
+        return try pad.block(
+            pin ?? definition.pin, pan: definition.identity.pan, fill: VirtualCard.fill())
+    }
+
+    private static func fill() throws(LibCryptoError) -> UInt64 {
+        try Random.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,80 @@
+public import EMV
+
+/// What makes two messages the same transmission: originator, STAN, transmission time and retrieval
+/// reference number (DE32, DE11, DE7, DE37), one after the other as ASCII.
+public struct RetransmissionKey: Hashable, Sendable {
+    /// The four elements, separated; printable ASCII without spaces.
+    public let bytes: [UInt8]
+    /// A fingerprint of what the message asked for. The same key with another fingerprint is not a repeat.
+    public let fingerprint: UInt64
+
+    /// - Parameters:
+    ///   - bytes: at most 64 printable ASCII bytes.
+    ///   - fingerprint: equal for every transmission of the same request.
+    public init(bytes: [UInt8], fingerprint: UInt64) {
+        self.bytes = bytes
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A PIN block as it came in, with the zone key that enciphers it. Never described, never logged.
+public struct PINQuestion: Sendable {
+    /// The link's zone PIN key.
+    public let zonePINKey: KeyName
+    /// How the clear block is laid out (ISO 9564-1).
+    public let format: PINBlockFormat
+    /// The enciphered block.
+    public let block: EncipheredPINBlock
+
+    /// Takes the parts as they came.
+    public init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
+        self.zonePINKey = zonePINKey
+        self.format = format
+        self.block = block
+    }
+}
+
+/// One request for an authorisation, free of any message format.
+public struct AuthorisationRequest: Sendable {
+    /// The link it came over, for the journal.
+    public let link: String
+    /// PAN and sequence number.
+    public let card: CardIdentity
+    /// The expiry date that the acquirer sent, if it sent one (DE14, or DE35).
+    public let expiry: ExpiryDate?
+    /// Amount and currency of the transaction (DE4, DE49).
+    public let amount: Amount
+    /// What makes it a repeat.
+    public let retransmission: RetransmissionKey
+    /// DE37, at most twelve printable ASCII bytes; empty when absent.
+    public let retrievalReferenceNumber: [UInt8]
+    /// DE11 as a number.
+    public let systemsTraceAuditNumber: UInt32
+    /// The parsed DE55, nil for a request without chip data.
+    public let chip: ICCData?
+    /// The PIN block, nil where none was entered.
+    public let pin: PINQuestion?
+    /// When it came in, on the monotonic clock in nanoseconds.
+    public let receivedAt: UInt64
+    /// After this nobody waits for the answer.
+    public let deadline: Deadline
+
+    /// Takes the parts; the mapping from a message has checked each of them.
+    public init(
+        link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
+        retransmission: RetransmissionKey, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
+        chip: ICCData?, pin: PINQuestion?, receivedAt: UInt64, deadline: Deadline
+    ) {
+        self.link = link
+        self.card = card
+        self.expiry = expiry
+        self.amount = amount
+        self.retransmission = retransmission
+        self.retrievalReferenceNumber = retrievalReferenceNumber
+        self.systemsTraceAuditNumber = systemsTraceAuditNumber
+        self.chip = chip
+        self.pin = pin
+        self.receivedAt = receivedAt
+        self.deadline = deadline
+    }
+}

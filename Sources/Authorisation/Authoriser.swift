@@ -1,0 +1,230 @@
+internal import EMV
+
+/// Decides. One value per event loop: it holds no state of its own.
+///
+/// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it.
+public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Sendable {
+    private let ranges: IssuerRangeTable
+    private let codes: AuthorisationResponseCodes
+    private let cryptography: Cryptography
+    private let state: State
+    private let surroundings: Surroundings
+
+    /// Takes its ports and tables.
+    public init(
+        ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: Cryptography, state: State,
+        surroundings: Surroundings
+    ) {
+        self.ranges = ranges
+        self.codes = codes
+        self.cryptography = cryptography
+        self.state = state
+        self.surroundings = surroundings
+    }
+
+    /// - Returns: approval or decline, each a decision.
+    /// - Throws: `CouldNotDecide` where token or state gave no answer; nothing is approved then.
+    public func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
+        var trace = DecisionTrace()
+        let range = ranges.range(for: request.card.pan)
+        let chip = chipFinding(request, range)
+
+        // The token works while Redis reads: neither needs the other.
+        let (answer, reading) = try await gather(request, chip)
+        let evidenceAt = surroundings.monotonicNanoseconds()
+
+        // A retransmission is answered as before: no counter moves twice for one transaction.
+        if let answered = reading.answered, answered.fingerprint == request.retransmission.fingerprint {
+            return try await repeatAnswer(answered, request, chip, answer)
+        }
+        let differs = reading.answered != nil
+        trace.add(.retransmission, differs ? .declined : .approved, differs ? "other content" : "first")
+
+        // The card itself, before anything that the terminal claims.
+        var declined: DeclineReason? = differs ? .retransmissionDiffers : nil
+        declined = declined ?? checkCard(reading.card, range, request, &trace)
+
+        // The cryptogram before any counter: a forgery must not burn ATCs or PIN tries.
+        let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
+        declined = declined ?? cryptogramDecline
+        if let data = request.chip, declined == nil {
+            declined = AmountAgreementCheck.evaluate(request.amount, data, &trace)
+        }
+
+        // The PIN only for a card that is here and a cryptogram that is its own.
+        var pin = PINEvidence.notChecked
+        if let card = reading.card, declined == nil {
+            (pin, declined) = PINCheck.evaluate(answer.pin, card: card, &trace)
+        } else {
+            trace.add(.pin, .skipped, "already declined")
+        }
+
+        // ATC, PIN tries, amount and journal in one step; what the store says is final. A verified ATC is
+        // claimed for declines too, since the card has used it.
+        let result = try await commit(
+            AuthorisationCommit(
+                token: answer.token, retransmission: differs ? nil : request.retransmission, declined: declined,
+                verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
+                amount: request.amount, approvalCode: approvalCode(),
+                entry: journalEntry(request, range, chip, trace, evidenceAt), deadline: request.deadline))
+        let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
+        trace.add(result, hostDeclined: declined)
+
+        // The ARPC last, over the final answer, for declines too: the card shall know.
+        return await decision(outcome, verified, repeated: result.repeated, request, trace)
+    }
+
+    // MARK: - Steps
+
+    private func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
+        guard let range else { return .decline(.unknownCard, "no issuer range") }
+        return CryptogramCheck(range: range, codes: codes).prepare(request.chip)
+    }
+
+    private func gather(
+        _ request: AuthorisationRequest, _ chip: ChipFinding
+    ) async throws(CouldNotDecide) -> (CryptographyAnswer, CardReading) {
+        var cryptogram: CryptogramQuestion?
+        if case .ask(let question) = chip { cryptogram = question }
+        let known = cryptography.knownToken(of: request.card)
+        let pending = cryptography.begin(
+            CryptographyQuestion(
+                card: request.card, cryptogram: cryptogram, pin: cryptogram == nil ? nil : request.pin,
+                deadline: request.deadline))
+        do {
+            guard let known else {
+                let answer = try await pending.value
+                return (answer, try await read(answer.token, request))
+            }
+            let reading = try await read(known, request)
+            return (try await pending.value, reading)
+        } catch let error as CryptographyUnavailable {
+            throw .cryptography(error)
+        } catch let error as StateUnavailable {
+            throw .state(error)
+        } catch {
+            throw .state(StateUnavailable(String(describing: error)))
+        }
+    }
+
+    private func read(
+        _ token: CardToken, _ request: AuthorisationRequest
+    ) async throws(StateUnavailable) -> CardReading {
+        try await state.read(token, retransmission: request.retransmission, deadline: request.deadline)
+    }
+
+    private func checkCard(
+        _ card: CardRecord?, _ range: IssuerRange?, _ request: AuthorisationRequest,
+        _ trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        guard let range else {
+            trace.add(.issuerRange, .declined, "no range has this prefix")
+            return .unknownCard
+        }
+        trace.add(.issuerRange, .approved, range.name)
+        guard let card else {
+            trace.add(.cardKnown, .declined, "no record")
+            return .unknownCard
+        }
+        trace.add(.cardKnown, .approved, card.profile)
+        if let reason = CardStatusCheck.evaluate(card, &trace) { return reason }
+        let month = ExpiryDate(unixSeconds: surroundings.unixSeconds())
+        return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
+    }
+
+    private func commit(_ commit: AuthorisationCommit) async throws(CouldNotDecide) -> CommitResult {
+        do { return try await state.commit(commit) } catch { throw .state(error) }
+    }
+
+    private func approvalCode() -> [UInt8] {
+        var number = surroundings.random() % 1_000_000
+        var digits = [UInt8](repeating: 0x30, count: 6)
+        for index in stride(from: 5, through: 0, by: -1) {
+            digits[index] += UInt8(number % 10)
+            number /= 10
+        }
+        return digits
+    }
+
+    private func journalEntry(
+        _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
+        _ evidenceAt: UInt64
+    ) -> JournalEntry {
+        var profile = "-"
+        if case .ask(let question) = chip { profile = question.profile.name }
+        let iad = request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }
+        return JournalEntry(
+            retrievalReferenceNumber: request.retrievalReferenceNumber,
+            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: surroundings.unixSeconds(),
+            link: request.link, range: range?.name ?? "-", amount: request.amount, profile: profile,
+            derivationKeyIndex: iad?.derivationKeyIndex, atc: request.chip?.atc?.rawValue,
+            microsecondsUntilEvidence: UInt32(clamping: (evidenceAt &- request.receivedAt) / 1_000),
+            trace: trace)
+    }
+
+    /// The earlier answer once more. The ARPC is computed again rather than kept: it depends on nothing but
+    /// the request and the answer. A repeat whose cryptogram does not verify gets no approval out of it.
+    private func repeatAnswer(
+        _ answered: RecordedAnswer, _ request: AuthorisationRequest, _ chip: ChipFinding,
+        _ answer: CryptographyAnswer
+    ) async throws(CouldNotDecide) -> Decision {
+        var trace = DecisionTrace()
+        trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
+        let (verified, _) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
+        let outcome = Outcome.final(
+            answered.declined, approvalCode: answered.approvalCode, cryptogram: verified)
+        return await decision(outcome, verified, repeated: true, request, trace)
+    }
+
+    private func decision(
+        _ outcome: Outcome, _ verified: VerifiedCryptogram?, repeated: Bool, _ request: AuthorisationRequest,
+        _ trace: DecisionTrace
+    ) async -> Decision {
+        guard let verified else {
+            return Decision(
+                outcome: outcome, issuerAuthenticationData: nil, authorisationResponseCode: nil,
+                repeated: repeated, trace: trace)
+        }
+        let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
+        var code: AuthorisationResponseCode?
+        if case .responseCode(let value) = verdict { code = value }
+        return Decision(
+            outcome: outcome,
+            issuerAuthenticationData: await authenticationData(verified, verdict, request),
+            authorisationResponseCode: code, repeated: repeated, trace: trace)
+    }
+
+    /// Prepared where it could be foreseen. Otherwise the decision is already booked: should the token fail
+    /// now, the decline goes out without tag 91 rather than not at all.
+    private func authenticationData(
+        _ verified: VerifiedCryptogram, _ verdict: IssuerVerdict, _ request: AuthorisationRequest
+    ) async -> IssuerAuthenticationData? {
+        if let index = verified.question.prepared.firstIndex(of: verdict),
+            verified.preparedAnswers.indices.contains(index)
+        {
+            return verified.preparedAnswers[index]
+        }
+        return try? await cryptography.issuerAuthenticationData(
+            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
+    }
+}
+
+extension DecisionTrace {
+    /// Adds what the store decided.
+    mutating func add(_ result: CommitResult, hostDeclined: DeclineReason?) {
+        let badATC = result.atc == .replayed || result.atc == .outOfRange
+        let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
+        add(.applicationTransactionCounter, atc, result.atc.words)
+        guard hostDeclined == nil, !badATC else { return }
+        switch result.declined {
+        case .pinWrong, .pinTriesExceeded:
+            add(.pinTries, .declined, "\(result.pinTriesLeft) left")
+        case .insufficientFunds, .currencyNotServed:
+            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
+            add(.availableAmount, .declined, result.declined?.words ?? "")
+        default:
+            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
+            add(.availableAmount, .approved, "\(result.availableMinorUnits) left")
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import EMV
+
+/// Is the card one that may be used at all? Lost before stolen before restricted, each with its own reason,
+/// since the acquirer is told different things (keep the card, or hand it back).
+struct CardStatusCheck {
+    static func evaluate(_ card: CardRecord, _ trace: inout DecisionTrace) -> DeclineReason? {
+        let reason: DeclineReason? =
+            switch card.status {
+            case .active: nil
+            case .lost: .cardLost
+            case .stolen: .cardStolen
+            case .restricted: .cardRestricted
+            }
+        trace.add(.cardStatus, reason == nil ? .approved : .declined, card.status.rawValue)
+        return reason
+    }
+}
+
+/// A card may be used until the last day of its expiry month, in the time zone of UTC.
+struct ExpiryCheck {
+    /// The current month.
+    let currentMonth: ExpiryDate
+
+    func evaluate(
+        _ card: CardRecord, sent: ExpiryDate?, _ trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        if card.expiry < currentMonth {
+            trace.add(.expiry, .declined, "expired")
+            return .cardExpired
+        }
+        if let sent, sent != card.expiry {
+            trace.add(.expiry, .declined, "not the date of the card")
+            return .expiryDiffers
+        }
+        trace.add(.expiry, .approved, sent == nil ? "valid, none sent" : "valid")
+        return nil
+    }
+}
+
+/// What the acquirer asks for must be what the card signed: DE4 = 9F02, DE49 = 5F2A. Otherwise a right
+/// cryptogram over a small amount would open a large one.
+struct AmountAgreementCheck {
+    static func evaluate(
+        _ amount: Amount, _ chip: ICCData, _ trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        guard let signed = chip.amountAuthorised, let currency = chip.transactionCurrencyCode else {
+            trace.add(.amountAgreement, .declined, "9F02 or 5F2A missing or malformed")
+            return .chipDataMalformed
+        }
+        guard signed == UInt64(amount.minorUnits), currency == amount.currency.rawValue else {
+            trace.add(.amountAgreement, .declined, "DE4 or DE49 differs from 9F02 or 5F2A")
+            return .amountDiffers
+        }
+        trace.add(.amountAgreement, .approved, "as signed")
+        return nil
+    }
+}
+
+/// The card's PIN against its reference, both in format 0 under the PIN verification key: no clear PIN here.
+struct PINCheck {
+    static func evaluate(
+        _ answer: PINAnswer, card: CardRecord, _ trace: inout DecisionTrace
+    ) -> (evidence: PINEvidence, declined: DeclineReason?) {
+        switch answer {
+        case .notAsked:
+            trace.add(.pin, .skipped, "none sent")
+            return (.notChecked, nil)
+        case .unreadable(let why):
+            trace.add(.pin, .declined, why)
+            return (.notChecked, .pinBlockUnreadable)
+        case .translated(let block):
+            guard let reference = card.pinReference else {
+                trace.add(.pin, .declined, "no reference on record")
+                return (.notChecked, .pinNotOnRecord)
+            }
+            // Constant time: both sides are one machine word each.
+            let right = (block.rawValue ^ reference.rawValue) == 0
+            trace.add(.pin, right ? .approved : .declined, right ? "right" : "wrong")
+            // Whether a wrong PIN means 55 or 75 is for the counter to say, in the commit.
+            return (right ? .right : .wrong, nil)
+        }
+    }
+}

@@ -1,0 +1,164 @@
+public import EMV
+
+/// The card's name in the state store: a keyed hash of PAN and sequence number, made in the token, so that
+/// no PAN stands in Redis. 16 bytes.
+public struct CardToken: Hashable, Sendable {
+    /// The first eight bytes, big endian.
+    public let high: UInt64
+    /// The last eight bytes, big endian.
+    public let low: UInt64
+
+    /// - Parameters: the two halves of the 16-byte hash.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// The bucket that all state of the card lives in.
+    /// - Parameter count: number of buckets, at least 1.
+    public func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
+}
+
+/// What the issuer says to the card: the part of the ARPC's input that is the issuer's own.
+public enum IssuerVerdict: Hashable, Sendable {
+    /// ARPC method 1 signs this code (EMV Book 2 8.2.1).
+    case responseCode(AuthorisationResponseCode)
+    /// ARPC method 2 signs this update (EMV Book 2 8.2.2).
+    case statusUpdate(CardStatusUpdate)
+}
+
+/// A cryptogram to be verified: everything that the token needs and nothing that it has itself.
+public struct CryptogramQuestion: Sendable {
+    /// IMK-AC of the card's range.
+    public let issuerMasterKey: KeyName
+    /// How the ICC master key is derived from it.
+    public let masterKeyOption: MasterKeyOption
+    /// The row of the profile table.
+    public let profile: CryptogramProfile
+    /// Tag 9F36.
+    public let atc: ApplicationTransactionCounter
+    /// Tag 9F37.
+    public let unpredictableNumber: UnpredictableNumber
+    /// The padded input of the MAC.
+    public let input: CryptogramInput
+    /// Tag 9F26, as received.
+    public let cryptogram: ApplicationCryptogram
+    /// The verdicts whose ARPC is computed in the same job when the cryptogram is right, at most two.
+    ///
+    /// The final response code is known only after the commit. An ARPC costs under a microsecond here and a
+    /// second trip to the token's thread several, so the likely answers are prepared; none leaves the host
+    /// before the commit has said which one is true.
+    public let prepared: [IssuerVerdict]
+
+    /// Takes the parts; see each property.
+    public init(
+        issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption, profile: CryptogramProfile,
+        atc: ApplicationTransactionCounter, unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
+        cryptogram: ApplicationCryptogram, prepared: [IssuerVerdict]
+    ) {
+        self.issuerMasterKey = issuerMasterKey
+        self.masterKeyOption = masterKeyOption
+        self.profile = profile
+        self.atc = atc
+        self.unpredictableNumber = unpredictableNumber
+        self.input = input
+        self.cryptogram = cryptogram
+        self.prepared = prepared
+    }
+}
+
+/// All cryptography of one authorisation: one job for one worker.
+public struct CryptographyQuestion: Sendable {
+    /// PAN and sequence number, for the card token, the ICC master key and the PIN block.
+    public let card: CardIdentity
+    /// The cryptogram, nil for a request without one.
+    public let cryptogram: CryptogramQuestion?
+    /// The PIN block, nil where none came. It is translated only when there is no cryptogram to verify or
+    /// the cryptogram was right: a forged one must not make the token touch a PIN.
+    public let pin: PINQuestion?
+    /// After this the job is not begun any more.
+    public let deadline: Deadline
+
+    /// Takes the parts; see each property.
+    public init(card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?, deadline: Deadline) {
+        self.card = card
+        self.cryptogram = cryptogram
+        self.pin = pin
+        self.deadline = deadline
+    }
+}
+
+/// What the token said of the cryptogram.
+public enum CryptogramAnswer: Sendable {
+    /// No cryptogram was sent in.
+    case notAsked
+    /// It differs from the one that the card's key gives. Compared in constant time.
+    case differs
+    /// It is the card's own; with the issuer authentication data of each prepared verdict, in that order.
+    case matches([IssuerAuthenticationData])
+}
+
+/// What the token made of the PIN block.
+public enum PINAnswer: Sendable {
+    /// No block was sent in, or the cryptogram was wrong.
+    case notAsked
+    /// The block in format 0 under the PIN verification key, to be compared with the card's reference.
+    case translated(EncipheredPINBlock)
+    /// The token could read no PIN block of the given format in it; the reason holds no part of it.
+    case unreadable(String)
+}
+
+/// The answer of one job.
+public struct CryptographyAnswer: Sendable {
+    /// The card's name in the state store.
+    public let token: CardToken
+    /// What became of the cryptogram.
+    public let cryptogram: CryptogramAnswer
+    /// What became of the PIN block.
+    public let pin: PINAnswer
+
+    /// Takes the parts.
+    public init(token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer) {
+        self.token = token
+        self.cryptogram = cryptogram
+        self.pin = pin
+    }
+}
+
+/// The token gave no answer. Never an answer about the card.
+public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The bounded queue before the workers is full.
+    case overloaded
+    /// The deadline passed before a worker was free.
+    case deadlinePassed
+    /// The token failed; the words name the function and the code, never data.
+    case tokenFailed(String)
+    /// The host is stopping.
+    case stopped
+
+    /// One line for logs.
+    public var description: String {
+        switch self {
+        case .overloaded: "HSM queue full"
+        case .deadlinePassed: "HSM did not begin in time"
+        case .tokenFailed(let words): "HSM failed: \(words)"
+        case .stopped: "HSM stopped"
+        }
+    }
+}
+
+/// The port to the token. An implementation is bound to the thread or event loop that calls it: answers
+/// arrive there, in batches.
+public protocol CardCryptography: Sendable {
+    /// The card's token if this process has seen the card lately, so that the state can be read while the
+    /// token works; nil means that the answer brings it.
+    func knownToken(of card: CardIdentity) -> CardToken?
+
+    /// Hands the job to a worker and returns at once.
+    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable>
+
+    /// Tag 91 for a verdict that was not prepared. A job of its own: declines only.
+    func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData
+}

@@ -1,0 +1,105 @@
+public import EMV
+
+/// A cryptogram that the token has found right. Only `CryptogramCheck` makes one.
+public struct VerifiedCryptogram: Sendable {
+    /// What was verified.
+    public let question: CryptogramQuestion
+    /// Tag 91 for each of the question's prepared verdicts.
+    let preparedAnswers: [IssuerAuthenticationData]
+
+    fileprivate init(question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData]) {
+        self.question = question
+        self.preparedAnswers = preparedAnswers
+    }
+}
+
+/// What the chip data of a request comes to before any key is used.
+enum ChipFinding: Sendable {
+    case ask(CryptogramQuestion)
+    case decline(DeclineReason, String)
+}
+
+/// The ARQC: what is to be verified (before the token works) and what its answer means (after).
+struct CryptogramCheck {
+    let range: IssuerRange
+    let codes: AuthorisationResponseCodes
+
+    /// Finds profile and input. Whatever is unknown, missing or of another kind fails closed with its reason.
+    func prepare(_ chip: ICCData?) -> ChipFinding {
+        guard let chip else { return .decline(.chipDataMissing, "no DE55") }
+        guard let kind = chip.cryptogramKind else {
+            return .decline(.chipDataMalformed, "9F27 missing or malformed")
+        }
+        guard kind == .arqc else { return .decline(.notAnARQC, "9F27 says \(kind)") }
+        guard let cryptogram = chip.cryptogram, let atc = chip.atc,
+            let unpredictableNumber = chip.unpredictableNumber, let bytes = chip[.issuerApplicationData]
+        else { return .decline(.chipDataMalformed, "9F26, 9F36, 9F37 or 9F10 missing or malformed") }
+        do {
+            let iad = try IssuerApplicationData(parsing: bytes)
+            let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
+            let input = try profile.cryptogramInput(from: chip, iad: iad)
+            return .ask(
+                CryptogramQuestion(
+                    issuerMasterKey: range.issuerMasterKey, masterKeyOption: range.masterKeyOption,
+                    profile: profile, atc: atc, unpredictableNumber: unpredictableNumber, input: input,
+                    cryptogram: cryptogram, prepared: codes.prepared(for: profile)))
+        } catch let error as CryptogramInputError {
+            return .decline(.chipDataMalformed, String(describing: error))
+        } catch {
+            return .decline(.cryptogramProfileUnknown, String(describing: error))
+        }
+    }
+
+    /// What the token's answer means. The names are those that the field uses for chip results.
+    static func evaluate(
+        _ finding: ChipFinding, _ answer: CryptogramAnswer, _ trace: inout DecisionTrace
+    ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
+        switch (finding, answer) {
+        case (.decline(let reason, let why), _):
+            trace.add(.cryptogram, .declined, why)
+            return (nil, reason)
+        case (.ask(let question), .matches(let prepared)):
+            trace.add(.cryptogram, .approved, question.profile.name)
+            return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)
+        case (.ask(let question), .differs), (.ask(let question), .notAsked):
+            trace.add(.cryptogram, .declined, "invalid, \(question.profile.name)")
+            return (nil, .cryptogramWrong)
+        }
+    }
+}
+
+/// Which authorisation response code (tag 8A) the card is told for each outcome. The table belongs to the
+/// dialect's side, where DE39 lives; the domain only asks it.
+public struct AuthorisationResponseCodes: Sendable {
+    private let approved: AuthorisationResponseCode
+    private let declined: @Sendable (DeclineReason) -> AuthorisationResponseCode
+
+    /// - Parameters:
+    ///   - approved: the code of an approval.
+    ///   - declined: the code of each decline.
+    public init(
+        approved: AuthorisationResponseCode,
+        declined: @escaping @Sendable (DeclineReason) -> AuthorisationResponseCode
+    ) {
+        self.approved = approved
+        self.declined = declined
+    }
+
+    /// What is worth preparing: the approval, and for method 2, whose declines are all alike, the decline.
+    func prepared(for profile: CryptogramProfile) -> [IssuerVerdict] {
+        switch profile.responseMethod {
+        case .method1: [.responseCode(approved)]
+        case .method2: [.statusUpdate(.approve), .statusUpdate(.decline)]
+        }
+    }
+
+    /// The verdict for an outcome, in the form of the profile's method.
+    func verdict(for declined: DeclineReason?, profile: CryptogramProfile) -> IssuerVerdict {
+        switch (profile.responseMethod, declined) {
+        case (.method1, nil): .responseCode(approved)
+        case (.method1, let reason?): .responseCode(self.declined(reason))
+        case (.method2, nil): .statusUpdate(.approve)
+        case (.method2, _?): .statusUpdate(.decline)
+        }
+    }
+}

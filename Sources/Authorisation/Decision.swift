@@ -1,0 +1,125 @@
+public import EMV
+
+/// Why a transaction is declined: the issuer's reasons, not a message's codes. The raw value stands in the
+/// state store and the journal and never changes its meaning.
+public enum DeclineReason: UInt8, CaseIterable, Sendable {
+    case unknownCard = 1
+    case cardLost = 2
+    case cardStolen = 3
+    case cardRestricted = 4
+    case cardExpired = 5
+    /// The expiry date sent differs from the card's.
+    case expiryDiffers = 6
+    /// No chip data, and no rule that lets such traffic pass.
+    case chipDataMissing = 7
+    /// The chip data lacks an object that the cryptogram is made over, or an object has the wrong form.
+    case chipDataMalformed = 8
+    /// The IAD names no profile that the range allows.
+    case cryptogramProfileUnknown = 9
+    /// A TC or AAC where an ARQC is needed.
+    case notAnARQC = 10
+    case cryptogramWrong = 11
+    /// DE4 or DE49 is not what the card signed.
+    case amountDiffers = 12
+    case atcReplayed = 13
+    case atcOutOfRange = 14
+    case pinWrong = 15
+    case pinTriesExceeded = 16
+    /// A PIN was sent for a card that has none on record.
+    case pinNotOnRecord = 17
+    case pinBlockUnreadable = 18
+    case insufficientFunds = 19
+    /// The account is kept in another currency.
+    case currencyNotServed = 20
+    /// The same retransmission key with other content.
+    case retransmissionDiffers = 21
+
+    /// The reason in words, for people and the trace.
+    public var words: String {
+        switch self {
+        case .unknownCard: "unknown card"
+        case .cardLost: "card reported lost"
+        case .cardStolen: "card reported stolen"
+        case .cardRestricted: "card restricted"
+        case .cardExpired: "card expired"
+        case .expiryDiffers: "expiry date differs from the card's"
+        case .chipDataMissing: "no chip data"
+        case .chipDataMalformed: "chip data malformed"
+        case .cryptogramProfileUnknown: "cryptogram profile unknown"
+        case .notAnARQC: "not an ARQC"
+        case .cryptogramWrong: "ARQC wrong"
+        case .amountDiffers: "amount differs from what the card signed"
+        case .atcReplayed: "ATC replayed"
+        case .atcOutOfRange: "ATC out of range"
+        case .pinWrong: "PIN wrong"
+        case .pinTriesExceeded: "PIN tries exceeded"
+        case .pinNotOnRecord: "no PIN on record"
+        case .pinBlockUnreadable: "PIN block unreadable"
+        case .insufficientFunds: "insufficient funds"
+        case .currencyNotServed: "currency not served"
+        case .retransmissionDiffers: "repeat with other content"
+        }
+    }
+}
+
+/// An approval. It can be made in one place only, and only from a cryptogram that verified.
+public struct Approval: Sendable {
+    /// DE38, six ASCII characters.
+    public let code: [UInt8]
+    /// What it rests on.
+    public let cryptogram: VerifiedCryptogram
+
+    fileprivate init(code: [UInt8], cryptogram: VerifiedCryptogram) {
+        self.code = code
+        self.cryptogram = cryptogram
+    }
+}
+
+/// What the issuer answers.
+public enum Outcome: Sendable {
+    case approved(Approval)
+    case declined(DeclineReason)
+
+    /// The only way to an approval: the store has agreed, and a verified cryptogram is at hand. Without one
+    /// the store's approval (a repeat of another message, say) stands for nothing.
+    static func final(
+        _ stored: DeclineReason?, approvalCode: [UInt8], cryptogram: VerifiedCryptogram?
+    ) -> Outcome {
+        if let stored { return .declined(stored) }
+        guard let cryptogram else { return .declined(.cryptogramWrong) }
+        return .approved(Approval(code: approvalCode, cryptogram: cryptogram))
+    }
+
+    /// Nil for an approval.
+    public var declineReason: DeclineReason? {
+        if case .declined(let reason) = self { reason } else { nil }
+    }
+}
+
+/// The answer to one request.
+public struct Decision: Sendable {
+    /// Approved or why not.
+    public let outcome: Outcome
+    /// The value of tag 91, nil where no cryptogram verified.
+    public let issuerAuthenticationData: IssuerAuthenticationData?
+    /// The value of tag 8A where the profile's method 1 signed it; nil for method 2, whose verdict is the CSU.
+    public let authorisationResponseCode: AuthorisationResponseCode?
+    /// True where an earlier transmission was answered the same.
+    public let repeated: Bool
+    /// Every check and what it said.
+    public let trace: DecisionTrace
+}
+
+/// No decision could be made: machinery, not business. The message is answered, the card is not judged.
+public enum CouldNotDecide: Error, Sendable, CustomStringConvertible {
+    case cryptography(CryptographyUnavailable)
+    case state(StateUnavailable)
+
+    /// One line for logs.
+    public var description: String {
+        switch self {
+        case .cryptography(let error): error.description
+        case .state(let error): error.description
+        }
+    }
+}

@@ -1,0 +1,55 @@
+public import EMV
+
+/// The name of a key in the token: its `CKA_LABEL`. The host never holds more of a key than this.
+public struct KeyName: Hashable, Sendable, CustomStringConvertible {
+    /// The label.
+    public let rawValue: String
+
+    /// - Parameter rawValue: the label as the token shows it.
+    public init(_ rawValue: String) { self.rawValue = rawValue }
+
+    /// The label.
+    public var description: String { rawValue }
+}
+
+/// What an issuer has decided for the cards whose PAN begins with one prefix.
+public struct IssuerRange: Sendable {
+    /// The name by which journal and logs call the range.
+    public let name: String
+    /// The leading digits that select it; the longest match wins.
+    public let prefix: PANPrefix
+    /// IMK-AC, from which the token derives (EMV Book 2 A1.4).
+    public let issuerMasterKey: KeyName
+    /// Option A or B of the ICC master key derivation (EMV Book 2 A1.4.1, A1.4.2).
+    public let masterKeyOption: MasterKeyOption
+    /// The cryptogram profiles that cards of this range carry; any other fails closed.
+    public let profiles: [CryptogramProfile]
+
+    /// Takes the decisions as they are; whether the key exists is for the token to say at start-up.
+    public init(
+        name: String, prefix: PANPrefix, issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption,
+        profiles: [CryptogramProfile]
+    ) {
+        self.name = name
+        self.prefix = prefix
+        self.issuerMasterKey = issuerMasterKey
+        self.masterKeyOption = masterKeyOption
+        self.profiles = profiles
+    }
+}
+
+/// All ranges of the host, longest prefix first.
+public struct IssuerRangeTable: Sendable {
+    /// Longest prefix first, so that the first match is the right one.
+    public let ranges: [IssuerRange]
+
+    /// Orders the ranges; two equal prefixes are a configuration error that the caller reports.
+    public init(_ ranges: [IssuerRange]) {
+        self.ranges = ranges.sorted { $0.prefix.digitCount > $1.prefix.digitCount }
+    }
+
+    /// The range with the longest prefix of `pan`, nil where the card is not one of ours.
+    public func range(for pan: PAN) -> IssuerRange? {
+        ranges.first { pan.hasPrefix($0.prefix) }
+    }
+}

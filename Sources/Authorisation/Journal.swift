@@ -1,0 +1,129 @@
+/// What the journal keeps of one authorisation beside the outcome: no PAN, no PIN, no key.
+public struct JournalEntry: Sendable {
+    /// DE37, printable ASCII, at most twelve bytes.
+    public var retrievalReferenceNumber: [UInt8]
+    /// DE11.
+    public var systemsTraceAuditNumber: UInt32
+    /// Seconds since 1970 when the request was decided.
+    public var unixSeconds: Int64
+    /// The name of the link.
+    public var link: String
+    /// The name of the issuer range; `-` where there is none.
+    public var range: String
+    /// What was asked for.
+    public var amount: Amount
+    /// The cryptogram profile's name; `-` where none was chosen.
+    public var profile: String
+    /// The key version that the IAD named (derivation key index), nil without an IAD.
+    public var derivationKeyIndex: UInt8?
+    /// The ATC as received, verified or not.
+    public var atc: UInt16?
+    /// Microseconds from arrival until the token had answered and the card was read.
+    public var microsecondsUntilEvidence: UInt32
+    /// The checks.
+    public var trace: DecisionTrace
+
+    /// Takes the parts; see each property.
+    public init(
+        retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
+        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?, atc: UInt16?,
+        microsecondsUntilEvidence: UInt32, trace: DecisionTrace
+    ) {
+        self.retrievalReferenceNumber = retrievalReferenceNumber
+        self.systemsTraceAuditNumber = systemsTraceAuditNumber
+        self.unixSeconds = unixSeconds
+        self.link = link
+        self.range = range
+        self.amount = amount
+        self.profile = profile
+        self.derivationKeyIndex = derivationKeyIndex
+        self.atc = atc
+        self.microsecondsUntilEvidence = microsecondsUntilEvidence
+        self.trace = trace
+    }
+
+    /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:
+    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki;atc;µs;trace`. Absent numbers are `-`.
+    public func appendEncoded(into bytes: inout [UInt8]) {
+        bytes.append(contentsOf: retrievalReferenceNumber)
+        bytes.appendPart(UInt64(systemsTraceAuditNumber))
+        bytes.appendPart(UInt64(clamping: unixSeconds))
+        bytes.appendPart(link)
+        bytes.appendPart(range)
+        bytes.appendPart(UInt64(clamping: amount.minorUnits))
+        bytes.appendPart(UInt64(amount.currency.rawValue))
+        bytes.appendPart(profile)
+        bytes.appendPart(derivationKeyIndex.map(UInt64.init))
+        bytes.appendPart(atc.map(UInt64.init))
+        bytes.appendPart(UInt64(microsecondsUntilEvidence))
+        bytes.append(UInt8(ascii: ";"))
+        trace.appendEncoded(into: &bytes)
+    }
+
+    /// Reads a line that `appendEncoded` wrote; nil where it is none.
+    public init?(decoding bytes: some Collection<UInt8>) {
+        let parts = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 11, omittingEmptySubsequences: false)
+        guard parts.count == 12 else { return nil }
+        let text = parts.map { String(decoding: $0, as: UTF8.self) }
+        guard let stan = UInt32(text[1]), let seconds = Int64(text[2]), let minorUnits = Int64(text[5]),
+            let number = UInt16(text[6]), let currency = CurrencyCode(rawValue: number),
+            let amount = Amount(minorUnits: minorUnits, currency: currency),
+            let microseconds = UInt32(text[10])
+        else { return nil }
+        self.init(
+            retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
+            link: text[3], range: text[4], amount: amount, profile: text[7], derivationKeyIndex: UInt8(text[8]),
+            atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds,
+            trace: DecisionTrace(decoding: parts[11]))
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func appendPart(_ number: UInt64?) {
+        append(UInt8(ascii: ";"))
+        if let number { appendDecimal(number) } else { append(UInt8(ascii: "-")) }
+    }
+
+    fileprivate mutating func appendPart(_ text: String) {
+        append(UInt8(ascii: ";"))
+        append(contentsOf: text.utf8)
+    }
+}
+
+/// A journal entry with the outcome that the store added to it in the same step.
+public struct JournalRecord: Sendable {
+    /// The stream's own identifier, rising within a bucket.
+    public let identifier: String
+    /// The entry as the host wrote it.
+    public let entry: JournalEntry
+    /// Nil: approved.
+    public let declined: DeclineReason?
+    /// DE38; empty for a decline.
+    public let approvalCode: [UInt8]
+    /// What the ATC window said.
+    public let atc: ATCFinding
+    /// PIN tries left after it.
+    public let pinTriesLeft: Int
+    /// What could still be spent after it, in minor units.
+    public let availableMinorUnits: Int64
+
+    /// Takes the parts; see each property.
+    public init(
+        identifier: String, entry: JournalEntry, declined: DeclineReason?, approvalCode: [UInt8],
+        atc: ATCFinding, pinTriesLeft: Int, availableMinorUnits: Int64
+    ) {
+        self.identifier = identifier
+        self.entry = entry
+        self.declined = declined
+        self.approvalCode = approvalCode
+        self.atc = atc
+        self.pinTriesLeft = pinTriesLeft
+        self.availableMinorUnits = availableMinorUnits
+    }
+}
+
+/// The port to what was decided. Written by the commit only; read by people.
+public protocol Journal: Sendable {
+    /// Every record with this retrieval reference number, oldest first.
+    func records(retrievalReferenceNumber: String) async throws(StateUnavailable) -> [JournalRecord]
+}

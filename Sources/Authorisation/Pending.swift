@@ -1,0 +1,58 @@
+internal import Synchronization
+
+/// A value that another thread will bring, once. Cheaper than a child task: no task is made, and waiting
+/// costs nothing when the value is already there.
+///
+/// Fulfilled at most once, awaited by at most one task at a time, readable again after that.
+public final class Pending<Value: Sendable, Failure: Error>: Sendable {
+    private enum State: Sendable {
+        case empty
+        case waiting(UnsafeContinuation<Result<Value, Failure>, Never>)
+        case filled(Result<Value, Failure>)
+    }
+
+    private let state: Mutex<State>
+
+    /// A value still to come.
+    public init() { state = Mutex(.empty) }
+
+    /// A value that is there already.
+    public init(_ result: Result<Value, Failure>) { state = Mutex(.filled(result)) }
+
+    /// Brings the value. A second call is ignored: the first answer stands.
+    public func fulfil(_ result: Result<Value, Failure>) {
+        let waiter: UnsafeContinuation<Result<Value, Failure>, Never>? = state.withLock { state in
+            switch state {
+            case .empty:
+                state = .filled(result)
+                return nil
+            case .waiting(let continuation):
+                state = .filled(result)
+                return continuation
+            case .filled:
+                return nil
+            }
+        }
+        waiter?.resume(returning: result)
+    }
+
+    /// Waits for the value. Resumes on the caller's executor.
+    public var value: Value {
+        get async throws(Failure) {
+            if let result = arrived { return try result.get() }
+            let result = await withUnsafeContinuation { continuation in
+                let present: Result<Value, Failure>? = state.withLock { state in
+                    if case .filled(let result) = state { return result }
+                    state = .waiting(continuation)
+                    return nil
+                }
+                if let present { continuation.resume(returning: present) }
+            }
+            return try result.get()
+        }
+    }
+
+    private var arrived: Result<Value, Failure>? {
+        state.withLock { if case .filled(let result) = $0 { result } else { nil } }
+    }
+}

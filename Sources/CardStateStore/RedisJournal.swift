@@ -1,0 +1,78 @@
+public import Authorisation
+public import Redis
+
+/// The `Journal` port: reads the streams of all buckets, newest first, a page at a time.
+public struct RedisJournal: Journal {
+    /// Entries of one bucket that a search looks at, at most.
+    public static let entriesSearchedMax = 100_000
+    private static let pageEntries = 1_000
+
+    private let connection: RedisConnection
+    private let settings: CardStateSettings
+
+    /// Takes a connection that is ready.
+    public init(_ connection: RedisConnection, settings: CardStateSettings) {
+        self.connection = connection
+        self.settings = settings
+    }
+
+    public func records(
+        retrievalReferenceNumber: String
+    ) async throws(StateUnavailable) -> [JournalRecord] {
+        var found: [JournalRecord] = []
+        let start = Array(retrievalReferenceNumber.utf8) + [UInt8(ascii: ";")]
+        for bucket in 0..<settings.bucketCount {
+            found += try await search(bucket, start)
+        }
+        return found.sorted { ($0.entry.unixSeconds, $0.identifier) < ($1.entry.unixSeconds, $1.identifier) }
+    }
+
+    private func search(_ bucket: Int, _ start: [UInt8]) async throws(StateUnavailable) -> [JournalRecord] {
+        var found: [JournalRecord] = []
+        var end = "+"
+        var seen = 0
+        while seen < RedisJournal.entriesSearchedMax {
+            let page = try await page(bucket, end)
+            for (identifier, fields) in page where fields["e"]?.starts(with: start) == true {
+                if let record = RedisJournal.record(identifier, fields) { found.append(record) }
+            }
+            guard let last = page.last, page.count == RedisJournal.pageEntries else { break }
+            end = "(" + last.identifier
+            seen += page.count
+        }
+        return found
+    }
+
+    private func page(
+        _ bucket: Int, _ end: String
+    ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
+        let command = RedisCommand(
+            "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT", "\(RedisJournal.pageEntries)")
+        let reply: RedisReply
+        do { reply = try await connection.sendFromAnywhere(command) } catch {
+            throw StateUnavailable("journal: \(error)")
+        }
+        return (reply.elements ?? []).compactMap { entry in
+            guard let parts = entry.elements, parts.count == 2, let identifier = parts[0].text,
+                let values = parts[1].elements
+            else { return nil }
+            var fields: [String: [UInt8]] = [:]
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                if let name = values[index].text { fields[name] = values[index + 1].bytes }
+            }
+            return (identifier, fields)
+        }
+    }
+
+    private static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
+        guard let entry = fields["e"].flatMap({ JournalEntry(decoding: $0) }), let outcome = fields["r"],
+            let result = StoredResult(
+                ([UInt8(ascii: "0"), UInt8(ascii: ";")] + outcome)
+                    .split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false))?.commitResult
+        else { return nil }
+        return JournalRecord(
+            identifier: identifier, entry: entry, declined: result.declined,
+            approvalCode: result.approvalCode, atc: result.atc, pinTriesLeft: result.pinTriesLeft,
+            availableMinorUnits: result.availableMinorUnits)
+    }
+}

@@ -1,0 +1,62 @@
+public import Redis
+
+/// One line about the state store.
+public struct StoreCheckLine: Sendable {
+    /// What was looked at.
+    public let subject: String
+    /// Whether it is as it has to be.
+    public let passed: Bool
+    /// Whether the host refuses to serve without it, or only says so.
+    public let required: Bool
+    /// What was found.
+    public let detail: String
+}
+
+/// What has to be true of the server before a host may rely on it.
+public enum StoreCheck {
+    /// Looks at version, role, durability and eviction.
+    /// - Throws: `RedisError` where the server does not answer.
+    public static func lines(on connection: RedisConnection) async throws(RedisError) -> [StoreCheckLine] {
+        let info = try await text(connection, RedisCommand("INFO", "server"))
+        let replication = try await text(connection, RedisCommand("INFO", "replication"))
+        let version = value("redis_version", info) ?? "?"
+        let major = Int(version.prefix { $0 != "." }) ?? 0
+        let role = value("role", replication) ?? "?"
+        let appendOnly = try await setting(connection, "appendonly")
+        let fsync = try await setting(connection, "appendfsync")
+        let policy = try await setting(connection, "maxmemory-policy")
+        return [
+            line("Redis version", major >= 7, required: true, "\(version), 7 or later has functions"),
+            line("Redis role", role == "master", required: true, role),
+            line("Redis appendonly", appendOnly == "yes", required: false, appendOnly),
+            line("Redis appendfsync", fsync == "always", required: false, fsync),
+            line("Redis maxmemory-policy", policy == "noeviction", required: true, policy),
+        ]
+    }
+
+    private static func line(
+        _ subject: String, _ passed: Bool, required: Bool, _ detail: String
+    ) -> StoreCheckLine {
+        StoreCheckLine(subject: subject, passed: passed, required: required, detail: detail)
+    }
+
+    private static func text(
+        _ connection: RedisConnection, _ command: RedisCommand
+    ) async throws(RedisError) -> String {
+        try await connection.sendFromAnywhere(command).text ?? ""
+    }
+
+    private static func setting(
+        _ connection: RedisConnection, _ name: String
+    ) async throws(RedisError) -> String {
+        let reply = try await connection.sendFromAnywhere(RedisCommand("CONFIG", "GET", name))
+        return reply.elements?.last?.text ?? "?"
+    }
+
+    private static func value(_ name: String, _ info: String) -> String? {
+        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
+            return String(line.dropFirst(name.count + 1))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,145 @@
+#!lua name=cardstate
+-- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
+-- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
+local VERSION = 1
+
+-- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
+local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
+local ATC_REPLAYED, ATC_OUT_OF_RANGE, PIN_WRONG, PIN_EXCEEDED = 13, 14, 15, 16
+local NO_FUNDS, WRONG_CURRENCY = 19, 20
+local FIRST, AHEAD, LATE, REPLAYED, OUT_OF_RANGE = 1, 2, 3, 4, 5
+-- How far back single ATCs are remembered, and how many answers a card keeps for repeats.
+local WINDOW, ANSWERS = 2048, 8
+
+-- The answer given to this transmission before: "fingerprint declined code", or nil.
+local function answered(kept, transmission)
+  if not kept or transmission == '' then return nil end
+  local from, to = string.find(kept, '\n' .. transmission .. ' ', 1, true)
+  if not from then return nil end
+  return string.sub(kept, to + 1, string.find(kept, '\n', to, true) - 1)
+end
+
+-- Newest first, one line each, "transmission fingerprint declined code", line breaks at both ends.
+local function keep(kept, transmission, answer)
+  local all = '\n' .. transmission .. ' ' .. answer .. (kept and kept ~= '' and kept or '\n')
+  local place = 1
+  for _ = 1, ANSWERS do
+    local next = string.find(all, '\n', place + 1, true)
+    if not next or next == #all then return all end
+    place = next
+  end
+  return string.sub(all, 1, place)
+end
+
+-- KEYS: card. ARGV: transmission.
+local function read(keys, args)
+  local card = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx')
+  if not card[1] then return false end
+  local fields = card[1]
+  for index = 2, 9 do fields = fields .. ';' .. (card[index] or '') end
+  return fields .. ';' .. (answered(card[10], args[1]) or '')
+end
+
+-- What the window says of an ATC whose cryptogram verified. Marks it as seen if it may pass.
+local function claim_atc(key, highest, atc, jump_max, accept_late)
+  local finding
+  if not highest then
+    finding = FIRST
+  elseif atc > highest then
+    if atc - highest > jump_max then return OUT_OF_RANGE, highest end
+    finding = AHEAD
+    -- The places between belong to ATCs of an earlier turn of the ring.
+    local gap = atc - highest - 1
+    if gap > 0 then
+      for skipped = highest + 1, atc - 1 do redis.call('SETBIT', key, skipped % WINDOW, 0) end
+    end
+  else
+    if highest - atc >= WINDOW then return OUT_OF_RANGE, highest end
+    if redis.call('GETBIT', key, atc % WINDOW) == 1 then return REPLAYED, highest end
+    if not accept_late then return OUT_OF_RANGE, highest end
+    finding = LATE
+  end
+  redis.call('SETBIT', key, atc % WINDOW, 1)
+  return finding, (finding == LATE) and highest or atc
+end
+
+-- KEYS: card, ATC window, journal.
+-- ARGV: transmission, fingerprint, declined, ATC or '', PIN evidence, amount, currency, approval code,
+--       jump limit, accept late ATCs, journal entry, token.
+-- Returns "repeated;declined;code;ATC finding;tries left;available".
+local function commit(keys, args)
+  local card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx')
+  local known = card[1]
+  local declined, code = tonumber(args[3]), args[8]
+  local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
+  local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
+
+  local earlier = known and answered(card[7], args[1])
+  if earlier then
+    local _, reason, given = string.match(earlier, '^(%S+) (%S+) (%S+)$')
+    return '1;' .. reason .. ';' .. given .. ';0;' .. (tries_max - tries_used) .. ';' .. available
+  end
+
+  -- Between read and commit the card may have been blocked or removed.
+  if declined == 0 then declined = known and (STATUS_DECLINE[known] or 0) or 1 end
+
+  local finding = 0
+  if known and args[4] ~= '' then
+    finding, highest = claim_atc(
+      keys[2], highest, tonumber(args[4]), tonumber(args[9]), args[10] == '1')
+    if declined == 0 and finding == REPLAYED then declined = ATC_REPLAYED end
+    if declined == 0 and finding == OUT_OF_RANGE then declined = ATC_OUT_OF_RANGE end
+  end
+
+  if declined == 0 and args[5] ~= '0' then
+    if tries_used >= tries_max then
+      declined = PIN_EXCEEDED
+    elseif args[5] == '1' then
+      tries_used = 0
+    else
+      tries_used = tries_used + 1
+      declined = (tries_used >= tries_max) and PIN_EXCEEDED or PIN_WRONG
+    end
+  end
+
+  if declined == 0 then
+    local amount = tonumber(args[6])
+    if args[7] ~= card[6] then
+      declined = WRONG_CURRENCY
+    elseif amount > available then
+      declined = NO_FUNDS
+    else
+      available = available - amount
+    end
+  end
+
+  if declined ~= 0 then code = '-' end
+  -- Whole numbers below 2^53 are exact in Lua; %.0f prints them without an exponent.
+  local left = string.format('%.0f', available)
+  if known then
+    local kept = card[7]
+    if args[1] ~= '' then kept = keep(kept, args[1], args[2] .. ' ' .. declined .. ' ' .. code) end
+    if highest then
+      redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'rx', kept or '')
+    elseif kept then
+      redis.call('HSET', keys[1], 'rx', kept)
+    end
+  end
+  local result = declined .. ';' .. code .. ';' .. finding .. ';' .. (tries_max - tries_used) .. ';' .. left
+  redis.call('XADD', keys[3], '*', 'e', args[11], 'r', result, 'c', args[12])
+  return '0;' .. result
+end
+
+-- KEYS: card, ATC window. ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile.
+-- A card that is there keeps its ATCs and answers; limits and PIN tries begin anew.
+local function import(keys, args)
+  redis.call('HSET', keys[1], 'st', args[1], 'ex', args[2], 'pr', args[3], 'pm', args[4], 'pu', 0,
+    'av', args[5], 'cu', args[6], 'pf', args[7])
+  return 1
+end
+
+redis.register_function{ function_name = 'cardstate_read', callback = read, flags = { 'no-writes' } }
+redis.register_function{ function_name = 'cardstate_commit', callback = commit }
+redis.register_function{ function_name = 'cardstate_import', callback = import }
+redis.register_function{
+  function_name = 'cardstate_version', callback = function() return VERSION end, flags = { 'no-writes' } }

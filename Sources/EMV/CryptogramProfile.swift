@@ -1,0 +1,145 @@
+/// How a message is filled up to whole blocks before a MAC (ISO/IEC 9797-1).
+public enum Padding: Sendable {
+    /// Zeros, none if the blocks are full.
+    case method1
+    /// `80`, then zeros.
+    case method2
+}
+
+/// How the key of a cryptogram follows from the ICC master key.
+public enum SessionKeyMethod: Sendable {
+    /// The ICC master key itself.
+    case none
+    /// EMV common session key derivation from the ATC (EMV Book 2 A1.3.1).
+    case common
+    /// Mastercard session key derivation from ATC and unpredictable number.
+    case mastercard
+}
+
+/// How the issuer answers (EMV Book 2 8.2).
+public enum IssuerResponseMethod: Sendable {
+    /// ARPC of eight bytes over the response code.
+    case method1
+    /// ARPC of four bytes over the card status update.
+    case method2
+}
+
+/// Which bytes of the IAD are part of the cryptogram's input.
+public enum CryptogramTail: Hashable, Sendable {
+    /// All of them.
+    case wholeIAD
+    /// The bytes of the first range, then those of the second, which may be empty.
+    case iadBytes(Range<Int>, Range<Int>)
+}
+
+/// One row of the table of cryptogram profiles: values only.
+public struct CryptogramProfile: Sendable {
+    /// The name in configuration, traces and reports.
+    public let name: String
+    /// The IAD format by which the profile is known.
+    public let format: IssuerApplicationDataFormat
+    /// The cryptogram version number by which it is known; for CCD the common core identifier.
+    public let versionNumber: UInt8
+    /// What follows the terminal's and card's data objects in the input.
+    public let tail: CryptogramTail
+    /// How the input is padded.
+    public let padding: Padding
+    /// The key of the ARQC.
+    public let sessionKey: SessionKeyMethod
+    /// The key of the ARPC.
+    public let responseKey: SessionKeyMethod
+    /// The form of the answer.
+    public let responseMethod: IssuerResponseMethod
+    /// The master key option that the scheme prescribes where the issuer says nothing.
+    public let defaultMasterKeyOption: MasterKeyOption
+
+    /// All rows.
+    public static let all: [CryptogramProfile] = [
+        .visaCVN10, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd, .interacCVN133,
+    ]
+
+    private static let mChipCVR = CryptogramTail.iadBytes(2..<8, 0..<0)
+    private static let mChipCVRAndCounters = CryptogramTail.iadBytes(2..<8, 10..<18)
+
+    /// Visa CVN 10: the ICC master key signs; only the CVR of the IAD is covered.
+    public static let visaCVN10 = CryptogramProfile(
+        name: "visa-cvn10", format: .visa, versionNumber: 0x0A, tail: .iadBytes(3..<7, 0..<0),
+        padding: .method1,
+        sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// Visa CVN 18: common session key, the whole IAD, card status update.
+    public static let visaCVN18 = CryptogramProfile(
+        name: "visa-cvn18", format: .visa, versionNumber: 0x12, tail: .wholeIAD, padding: .method2,
+        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
+    /// Visa CVN 22: as 18, with the IAD in format 2.
+    public static let visaCVN22 = CryptogramProfile(
+        name: "visa-cvn22", format: .visaFormat2, versionNumber: 0x22, tail: .wholeIAD, padding: .method2,
+        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
+    /// M/Chip CVN 10h: Mastercard session key for the ARQC, ICC master key for the ARPC.
+    public static let mcCVN10h = CryptogramProfile(
+        name: "mc-cvn10h", format: .mChip, versionNumber: 0x10, tail: mChipCVR, padding: .method2,
+        sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// M/Chip CVN 11h: as 10h, the counters covered too.
+    public static let mcCVN11h = CryptogramProfile(
+        name: "mc-cvn11h", format: .mChip, versionNumber: 0x11, tail: mChipCVRAndCounters, padding: .method2,
+        sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// M/Chip CVN 14h: common session key for both directions.
+    public static let mcCVN14h = CryptogramProfile(
+        name: "mc-cvn14h", format: .mChip, versionNumber: 0x14, tail: mChipCVR, padding: .method2,
+        sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// M/Chip CVN 15h: as 14h, the counters covered too.
+    public static let mcCVN15h = CryptogramProfile(
+        name: "mc-cvn15h", format: .mChip, versionNumber: 0x15, tail: mChipCVRAndCounters, padding: .method2,
+        sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// Common core definitions with cryptogram version 5 (EMV Book 2 8, Book 3 C).
+    public static let ccd = CryptogramProfile(
+        name: "ccd", format: .commonCore, versionNumber: 0xA5, tail: .wholeIAD, padding: .method2,
+        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .a)
+    /// Interac CVN 133: Mastercard session key for both directions.
+    public static let interacCVN133 = CryptogramProfile(
+        name: "interac-cvn133", format: .interac, versionNumber: 0x85, tail: .wholeIAD, padding: .method2,
+        sessionKey: .mastercard, responseKey: .mastercard, responseMethod: .method1,
+        defaultMasterKeyOption: .a)
+
+    /// The row with this name, nil where there is none.
+    public static func named(_ name: String) -> CryptogramProfile? { all.first { $0.name == name } }
+
+    /// The one profile among those allowed that the IAD carries.
+    ///
+    /// The bytes of an IAD can be read in two formats; the issuer's list decides, and where it leaves two
+    /// readings open nobody guesses.
+    /// - Throws: `CryptogramProfileError` where none fits, or more than one does.
+    public static func select(
+        for iad: IssuerApplicationData, among allowed: [CryptogramProfile]
+    ) throws(CryptogramProfileError) -> CryptogramProfile {
+        var found: CryptogramProfile?
+        for profile in allowed where profile.carries(iad) {
+            if let found, found.name != profile.name { throw .ambiguous(found.name, profile.name) }
+            found = profile
+        }
+        guard let found else {
+            throw .notAllowed(format: iad.format, versionNumber: iad.cryptogramVersionNumber)
+        }
+        return found
+    }
+
+    private func carries(_ iad: IssuerApplicationData) -> Bool {
+        format.matches(iad.bytes) && iad.bytes[iad.bytes.startIndex + format.versionOffset] == versionNumber
+    }
+}
+
+/// The IAD is readable, but does not lead to exactly one profile of the issuer range.
+public enum CryptogramProfileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The range allows no profile with this version number in this format.
+    case notAllowed(format: IssuerApplicationDataFormat, versionNumber: UInt8)
+    /// The bytes fit these two profiles, and the range allows both.
+    case ambiguous(String, String)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .notAllowed(let format, let versionNumber):
+            "CVN \(String(versionNumber, radix: 16, uppercase: true))h in format \(format) not allowed here"
+        case .ambiguous(let first, let second): "IAD fits both \(first) and \(second)"
+        }
+    }
+}

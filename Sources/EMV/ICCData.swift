@@ -1,0 +1,167 @@
+/// The TLV objects of DE55, parsed strictly and once. Constructed objects are kept whole.
+///
+/// The objects are found through a flat table of tag, offset and length: some twenty of them, for which a
+/// scan is quicker than any dictionary. The bytes are shared with the message they came in.
+public struct ICCData: Sendable {
+    /// No card sends more; a message that does is refused.
+    public static let objectsMax = 64
+    /// DE55 has at most 255 bytes in most dialects and 999 in the widest.
+    public static let bytesMax = 4096
+
+    private struct Entry {
+        let tag: UInt32
+        let offset: UInt16
+        let count: UInt16
+    }
+
+    /// All bytes, as received.
+    public let bytes: ArraySlice<UInt8>
+    private let entries: [Entry]
+
+    /// - Parameter bytes: the value of DE55; not copied.
+    /// - Throws: `TLVError` with tag and offset.
+    public init(parsing bytes: ArraySlice<UInt8>) throws(TLVError) {
+        guard bytes.count <= ICCData.bytesMax else { throw .tooLong(count: bytes.count) }
+        self.bytes = bytes
+        entries = try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in try ICCData.index(raw) }
+    }
+
+    /// The same for a whole array.
+    public init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
+
+    private static func index(_ raw: UnsafeRawBufferPointer) throws(TLVError) -> [Entry] {
+        var entries: [Entry] = []
+        entries.reserveCapacity(24)
+        var reader = TLVReader()
+        // One bit for every 64 tags: only tags that fall on the same bit have to be compared.
+        var seen: UInt64 = 0
+        while let object = try reader.next(raw) {
+            let tag = object.tag.rawValue
+            let bit = UInt64(1) << UInt64((tag ^ tag >> 6) & 63)
+            if seen & bit != 0 {
+                for known in entries where known.tag == tag {
+                    throw .duplicate(object.tag, offset: object.start)
+                }
+            }
+            seen |= bit
+            guard entries.count < objectsMax else { throw .tooManyObjects(offset: object.start) }
+            entries.append(
+                Entry(
+                    tag: tag, offset: UInt16(object.value.lowerBound), count: UInt16(object.value.count)))
+        }
+        return entries
+    }
+
+    /// The value of a tag, nil where it is absent.
+    public subscript(tag: Tag) -> ArraySlice<UInt8>? {
+        guard let entry = entry(tag) else { return nil }
+        let start = bytes.startIndex + Int(entry.offset)
+        return bytes[start..<start + Int(entry.count)]
+    }
+
+    /// The value of a tag whose length the format fixes.
+    /// - Throws: `.missing` or `.wrongCount`, with the tag.
+    public func value(of tag: Tag, expectedCount count: Int) throws(TLVError) -> ArraySlice<UInt8> {
+        guard let value = self[tag] else { throw .missing(tag) }
+        guard value.count == count else {
+            throw .wrongCount(tag, expected: count, found: value.count)
+        }
+        return value
+    }
+
+    /// Lends the value of a tag without counting references; nil where it is absent or has not exactly
+    /// `count` bytes.
+    func withValue<Result>(
+        of tag: Tag, count: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result? {
+        guard let entry = entry(tag), Int(entry.count) == count else { return nil }
+        let range = Int(entry.offset)..<Int(entry.offset) + count
+        return bytes.span.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// The tags in the order in which they came.
+    public var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
+
+    /// True if the tag is there.
+    public func has(_ tag: Tag) -> Bool { entry(tag) != nil }
+
+    private func entry(_ tag: Tag) -> Entry? {
+        for entry in entries where entry.tag == tag.rawValue { return entry }
+        return nil
+    }
+
+    /// The value as a big-endian number, nil where it is absent or has not exactly `count` bytes (1…8).
+    public func number(_ tag: Tag, count: Int) -> UInt64? {
+        withValue(of: tag, count: count) { raw in
+            var value: UInt64 = 0
+            for byte in raw { value = value << 8 | UInt64(byte) }
+            return value
+        }
+    }
+}
+
+extension ICCData {
+    /// Tag 9F36.
+    public var atc: ApplicationTransactionCounter? {
+        number(.applicationTransactionCounter, count: 2).map {
+            ApplicationTransactionCounter(rawValue: UInt16(truncatingIfNeeded: $0))
+        }
+    }
+
+    /// Tag 9F37.
+    public var unpredictableNumber: UnpredictableNumber? {
+        number(.unpredictableNumber, count: 4).map {
+            UnpredictableNumber(rawValue: UInt32(truncatingIfNeeded: $0))
+        }
+    }
+
+    /// Tag 9F26.
+    public var cryptogram: ApplicationCryptogram? {
+        number(.applicationCryptogram, count: 8).map(ApplicationCryptogram.init(rawValue:))
+    }
+
+    /// Tag 9F27, nil also for the reserved kind.
+    public var cryptogramKind: CryptogramKind? {
+        number(.cryptogramInformationData, count: 1).flatMap {
+            CryptogramKind(cryptogramInformationData: UInt8(truncatingIfNeeded: $0))
+        }
+    }
+
+    /// Tag 9F02 in minor units, nil where it is absent or not decimal.
+    public var amountAuthorised: UInt64? { number(.amountAuthorised, count: 6).flatMap(decimal) }
+
+    /// Tag 9F03 in minor units, nil where it is absent or not decimal.
+    public var amountOther: UInt64? { number(.amountOther, count: 6).flatMap(decimal) }
+
+    /// Tag 5F2A as a number, nil where it is absent or not decimal.
+    public var transactionCurrencyCode: UInt16? {
+        number(.transactionCurrencyCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
+    }
+
+    /// Tag 5F34.
+    public var panSequenceNumber: PANSequenceNumber? {
+        number(.panSequenceNumber, count: 1).flatMap { PANSequenceNumber(bcd: UInt8(truncatingIfNeeded: $0)) }
+    }
+
+    /// Tag 91, nil where it is absent or not of 8…16 bytes.
+    public var issuerAuthenticationData: IssuerAuthenticationData? {
+        self[.issuerAuthenticationData].flatMap { IssuerAuthenticationData(bytes: $0) }
+    }
+
+    /// Tag 8A, nil where it is absent or not of two bytes.
+    public var authorisationResponseCode: AuthorisationResponseCode? {
+        number(.authorisationResponseCode, count: 2).map {
+            AuthorisationResponseCode(rawValue: UInt16(truncatingIfNeeded: $0))
+        }
+    }
+
+    private func decimal(_ packed: UInt64) -> UInt64? {
+        var value: UInt64 = 0
+        for shift in stride(from: 60, through: 0, by: -4) {
+            let digit = packed >> UInt64(shift) & 0x0F
+            guard digit <= 9 else { return nil }
+            value = value * 10 + digit
+        }
+        return value
+    }
+}

@@ -1,0 +1,206 @@
+/// A PAN that is none. Names the count or the place, never a digit.
+public enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Not 8…19 digits (ISO/IEC 7812-1).
+    case digitCount(Int)
+    /// The character at this offset is no digit.
+    case notADigit(offset: Int)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .digitCount(let count): "PAN of \(count) digits; 8 to 19 are possible"
+        case .notADigit(let offset): "PAN has no digit at offset \(offset)"
+        }
+    }
+}
+
+/// A primary account number of 8…19 digits. Held inline, two digits a byte; its description is masked and
+/// there is no unmasked one.
+public struct PAN: Hashable, Sendable, CustomStringConvertible {
+    /// BCD, right-aligned.
+    let packed: UInt128
+    private let count: UInt8
+
+    /// The number of digits.
+    public var digitCount: Int { Int(count) }
+
+    /// - Parameter ascii: the digits as ASCII.
+    public init(ascii: some Collection<UInt8>) throws(PANError) {
+        guard (8...19).contains(ascii.count) else { throw .digitCount(ascii.count) }
+        var packed: UInt128 = 0
+        for (offset, byte) in ascii.enumerated() {
+            let digit = byte &- 0x30
+            guard digit <= 9 else { throw .notADigit(offset: offset) }
+            packed = packed << 4 | UInt128(digit)
+        }
+        self.packed = packed
+        count = UInt8(ascii.count)
+    }
+
+    /// - Parameter digits: the digits as text.
+    public init(_ digits: String) throws(PANError) {
+        try self.init(ascii: Array(digits.utf8))
+    }
+
+    /// The digit at `index`, counted from the left, 0…9.
+    public func digit(at index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: packed >> UInt128(4 * (Int(count) - 1 - index))) & 0x0F
+    }
+
+    /// True if the PAN begins with the prefix.
+    public func hasPrefix(_ prefix: PANPrefix) -> Bool {
+        guard prefix.digitCount <= digitCount else { return false }
+        return UInt64(truncatingIfNeeded: packed >> UInt128(4 * (digitCount - prefix.digitCount)))
+            == prefix.packed
+    }
+
+    /// The PAN digits followed by the two digits of the sequence number (00 where there is none), as BCD
+    /// right-aligned; the start of every diversification (EMV Book 2 A1.4.1).
+    func packedWithSequenceNumber(_ number: PANSequenceNumber?) -> UInt128 {
+        packed << 8 | UInt128(number?.packed ?? 0)
+    }
+
+    /// First six and last four digits, the rest hidden: `476173******0010`. Of a PAN under eleven digits
+    /// only the last four.
+    public var description: String {
+        let shown = digitCount > 10 ? 6 : 0
+        var text = ""
+        for index in 0..<digitCount {
+            let visible = index < shown || index >= digitCount - 4
+            text.append(visible ? Character(UnicodeScalar(0x30 + digit(at: index))) : "*")
+        }
+        return text
+    }
+}
+
+/// The leading digits of a PAN, 1…12 of them, that select an issuer range.
+public struct PANPrefix: Hashable, Sendable, CustomStringConvertible {
+    /// BCD, right-aligned.
+    let packed: UInt64
+    private let count: UInt8
+
+    /// The number of digits.
+    public var digitCount: Int { Int(count) }
+
+    /// - Returns: nil unless the text is 1…12 decimal digits.
+    public init?(_ digits: String) {
+        let ascii = Array(digits.utf8)
+        guard (1...12).contains(ascii.count), ascii.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
+        }
+        packed = ascii.reduce(0) { $0 << 4 | UInt64($1 - 0x30) }
+        count = UInt8(ascii.count)
+    }
+
+    /// The digits: an issuer's prefix is public.
+    public var description: String {
+        (0..<digitCount).map { String(packed >> UInt64(4 * (digitCount - 1 - $0)) & 0x0F) }.joined()
+    }
+}
+
+/// PAN sequence number, 0…99 (tag 5F34, DE23).
+public struct PANSequenceNumber: Hashable, Sendable, CustomStringConvertible {
+    /// 0…99.
+    public let rawValue: UInt8
+
+    /// - Parameter rawValue: 0…99; anything else is none.
+    public init?(rawValue: UInt8) {
+        guard rawValue <= 99 else { return nil }
+        self.rawValue = rawValue
+    }
+
+    /// One BCD byte, as tag 5F34 carries it.
+    public init?(bcd: UInt8) {
+        guard bcd >> 4 <= 9, bcd & 0x0F <= 9 else { return nil }
+        rawValue = (bcd >> 4) * 10 + (bcd & 0x0F)
+    }
+
+    /// The two digits as one BCD byte.
+    public var packed: UInt8 { rawValue / 10 << 4 | rawValue % 10 }
+
+    /// Two digits.
+    public var description: String { rawValue < 10 ? "0\(rawValue)" : "\(rawValue)" }
+}
+
+/// The card: PAN and sequence number. A missing sequence number counts as 00 wherever keys are derived.
+public struct CardIdentity: Hashable, Sendable, CustomStringConvertible {
+    /// The account.
+    public let pan: PAN
+    /// Which of its cards; nil where the card carries no number.
+    public let panSequenceNumber: PANSequenceNumber?
+
+    /// Takes the two.
+    public init(pan: PAN, panSequenceNumber: PANSequenceNumber?) {
+        self.pan = pan
+        self.panSequenceNumber = panSequenceNumber
+    }
+
+    /// Two cards are the same when their keys are: 00 equals absent.
+    public static func == (left: CardIdentity, right: CardIdentity) -> Bool {
+        left.pan == right.pan
+            && (left.panSequenceNumber?.rawValue ?? 0) == (right.panSequenceNumber?.rawValue ?? 0)
+    }
+
+    /// Agrees with `==`.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(pan)
+        hasher.combine(panSequenceNumber?.rawValue ?? 0)
+    }
+
+    /// 12 bytes that name the card uniquely: digit count, PAN right-aligned in 10 bytes, sequence number.
+    /// Input of the keyed hash; not for printing.
+    public func withUniqueBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var bytes = InlineArray<12, UInt8>(repeating: 0)
+        bytes[0] = UInt8(pan.digitCount)
+        for index in 0..<10 {
+            bytes[1 + index] = UInt8(truncatingIfNeeded: pan.packed >> UInt128(8 * (9 - index)))
+        }
+        bytes[11] = panSequenceNumber?.packed ?? 0
+        let span = bytes.span
+        return try span.withUnsafeBytes(body)
+    }
+
+    /// Masked PAN and sequence number.
+    public var description: String { "\(pan) \(panSequenceNumber?.description ?? "--")" }
+}
+
+/// The month after whose last day a card is no longer valid (DE14, YYMM; years 2000…2099).
+public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Months since January 2000.
+    public let months: Int
+
+    /// - Returns: nil unless the text is YYMM with a month of 01…12.
+    public init?(ascii: some Collection<UInt8>) {
+        guard ascii.count == 4, ascii.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        let number = ascii.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        guard (1...12).contains(number % 100) else { return nil }
+        months = number / 100 * 12 + number % 100 - 1
+    }
+
+    /// The month in which a moment lies, in UTC.
+    /// - Parameter unixSeconds: seconds since 1970, years 2000…2099.
+    public init(unixSeconds: Int64) {
+        // Days to civil date with years that begin in March, so that the leap day comes last.
+        let days = unixSeconds / 86_400 + 719_468
+        let era = days / 146_097
+        let dayOfEra = days - era * 146_097
+        let year = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * year + year / 4 - year / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let civilMonth = month < 10 ? month + 3 : month - 9
+        let civilYear = year + era * 400 + (civilMonth <= 2 ? 1 : 0)
+        months = Int((civilYear - 2_000) * 12 + civilMonth - 1)
+    }
+
+    /// Earlier is less.
+    public static func < (left: ExpiryDate, right: ExpiryDate) -> Bool { left.months < right.months }
+
+    /// YYMM.
+    public var description: String {
+        let number = months / 12 % 100 * 100 + months % 12 + 1
+        let digits = String(number)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}

@@ -1,0 +1,43 @@
+/// PIN block formats of ISO 9564-1 that a host receives; the number is the control field. Format 2 is for the
+/// card alone.
+public enum PINBlockFormat: UInt8, Sendable, CaseIterable {
+    /// TDES, bound to the PAN, filled with F.
+    case iso0 = 0
+    /// TDES, not bound to the PAN, filled with a unique value.
+    case iso1 = 1
+    /// TDES, bound to the PAN, filled with random A…F.
+    case iso3 = 3
+    /// AES, sixteen bytes, bound to the PAN in a second step.
+    case iso4 = 4
+
+    /// Bytes of the enciphered block.
+    public var byteCount: Int { self == .iso4 ? 16 : 8 }
+    /// True if the block cannot be read without the PAN it was made for.
+    public var isBoundToPAN: Bool { self != .iso1 }
+}
+
+/// An enciphered PIN block of eight bytes. Has no description and is never logged.
+public struct EncipheredPINBlock: Hashable, Sendable {
+    /// The eight bytes, big endian.
+    public let rawValue: UInt64
+
+    /// Takes the block.
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// The public part of PIN blocks: no PIN is here.
+public enum PINBlock {
+    /// The account field of formats 0 and 3 (ISO 9564-1 9.3.2.3): four zero digits and the twelve rightmost
+    /// PAN digits without the check digit, zeros before them where the PAN is shorter. Eight bytes, big endian.
+    public static func panField(for pan: PAN) -> UInt64 {
+        UInt64(truncatingIfNeeded: pan.packed >> 4) & 0x0000_FFFF_FFFF_FFFF
+    }
+
+    /// The account field of format 4 (ISO 9564-1 9.4.2.3): a digit for the PAN's length over twelve, the PAN,
+    /// zeros to 32 digits. A PAN under twelve digits is filled with zeros on the left to twelve. Sixteen bytes,
+    /// big endian.
+    public static func format4PANField(for pan: PAN) -> UInt128 {
+        let digits = max(pan.digitCount, 12)
+        return UInt128(digits - 12) << 124 | pan.packed << UInt128(4 * (31 - digits))
+    }
+}

@@ -1,0 +1,172 @@
+/// Chip data that is no BER-TLV as EMV Book 3 annex B wants it. Names tag and offset, never a value.
+public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The data ends within the tag or length of the object that begins at this offset.
+    case truncatedHeader(offset: Int)
+    /// The object says that it is longer than what is left of the data.
+    case truncated(Tag, offset: Int, missing: Int)
+    /// More than four tag bytes, or a tag byte that no tag may have (00 and FF, a leading 80).
+    case badTag(offset: Int)
+    /// Indefinite form, more than two length bytes, or a length in a longer form than it needs.
+    case badLength(Tag, offset: Int)
+    /// The tag stands in the data twice.
+    case duplicate(Tag, offset: Int)
+    /// More objects than `ICCData.objectsMax`.
+    case tooManyObjects(offset: Int)
+    /// More bytes than `ICCData.bytesMax`.
+    case tooLong(count: Int)
+    /// A value asked for by tag has another length than the tag's format says.
+    case wrongCount(Tag, expected: Int, found: Int)
+    /// A value asked for by tag is not there.
+    case missing(Tag)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .truncatedHeader(let offset): "TLV object at offset \(offset) is cut short in its tag or length"
+        case .truncated(let tag, let offset, let missing):
+            "tag \(tag) at offset \(offset) is cut short by \(missing) bytes"
+        case .badTag(let offset): "bad tag at offset \(offset)"
+        case .badLength(let tag, let offset): "bad length of tag \(tag) at offset \(offset)"
+        case .duplicate(let tag, let offset): "tag \(tag) stands twice, again at offset \(offset)"
+        case .tooManyObjects(let offset): "too many TLV objects, at offset \(offset)"
+        case .tooLong(let count): "chip data of \(count) bytes, at most \(ICCData.bytesMax) are read"
+        case .wrongCount(let tag, let expected, let found):
+            "tag \(tag) has \(found) bytes, \(expected) are expected"
+        case .missing(let tag): "tag \(tag) is missing"
+        }
+    }
+}
+
+/// Walks over the objects of one level. Duplicates are the caller's matter: within a script template the tag
+/// 86 may repeat (EMV Book 3 10.10), within DE55 nothing may.
+public struct TLVReader: Sendable {
+    /// One object: where it begins, its tag, where its value is.
+    public struct Object: Sendable {
+        /// Offset of the first tag byte.
+        public let start: Int
+        /// The tag.
+        public let tag: Tag
+        /// Offsets of the value.
+        public let value: Range<Int>
+    }
+
+    private var offset = 0
+
+    /// A reader at the beginning.
+    public init() {}
+
+    /// The next object, nil at the end.
+    /// - Parameter bytes: the same bytes each time.
+    public mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
+        guard offset < bytes.count else { return nil }
+        let start = offset
+        let tag = try readTag(bytes, start)
+        let length = try readLength(bytes, start, tag)
+        let left = bytes.count - offset
+        guard length <= left else { throw .truncated(tag, offset: start, missing: length - left) }
+        let value = offset..<offset + length
+        offset += length
+        return Object(start: start, tag: tag, value: value)
+    }
+
+    /// All objects of one level, duplicates included.
+    public static func objects(in bytes: ArraySlice<UInt8>) throws(TLVError) -> [(Tag, ArraySlice<UInt8>)] {
+        var reader = TLVReader()
+        var objects: [(Tag, ArraySlice<UInt8>)] = []
+        let base = bytes.startIndex
+        try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in
+            while let object = try reader.next(raw) {
+                let range = object.value
+                objects.append((object.tag, bytes[base + range.lowerBound..<base + range.upperBound]))
+            }
+        }
+        return objects
+    }
+
+    private mutating func readTag(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(TLVError) -> Tag {
+        let first = bytes[offset]
+        // 00 and FF are no tags; EMV uses neither as filler within DE55.
+        guard first != 0x00, first != 0xFF else { throw .badTag(offset: start) }
+        offset += 1
+        var value = UInt32(first)
+        guard first & 0x1F == 0x1F else { return Tag(rawValue: value) }
+        while true {
+            guard offset - start < 4 else { throw .badTag(offset: start) }
+            guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
+            let byte = bytes[offset]
+            // A second byte of 80 would be a leading zero of the tag number (ISO/IEC 8825-1 8.1.2.4.2).
+            guard offset > start + 1 || byte != 0x80 else { throw .badTag(offset: start) }
+            offset += 1
+            value = value << 8 | UInt32(byte)
+            if byte & 0x80 == 0 { return Tag(rawValue: value) }
+        }
+    }
+
+    private mutating func readLength(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ tag: Tag
+    ) throws(TLVError) -> Int {
+        guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
+        let first = bytes[offset]
+        offset += 1
+        if first < 0x80 { return Int(first) }
+        let extra = Int(first & 0x7F)
+        guard extra == 1 || extra == 2 else { throw .badLength(tag, offset: start) }
+        guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
+        var length = Int(bytes[offset])
+        if extra == 2 { length = length << 8 | Int(bytes[offset + 1]) }
+        offset += extra
+        // The shortest form only: two ways to write one object are two messages to a MAC.
+        guard length >= (extra == 1 ? 0x80 : 0x100) else { throw .badLength(tag, offset: start) }
+        return length
+    }
+}
+
+/// Builds BER-TLV data with the shortest tags and lengths.
+public struct TLVWriter: Sendable {
+    /// What has been written.
+    public private(set) var bytes: [UInt8] = []
+
+    /// - Parameter count: bytes to make room for.
+    public init(reserving count: Int = 0) { bytes.reserveCapacity(count) }
+
+    /// Appends one object.
+    /// - Parameter value: at most 65,535 bytes: longer values do not occur in EMV and would be a mistake of
+    ///   the caller.
+    public mutating func append(_ tag: Tag, _ value: some Collection<UInt8>) {
+        appendHeader(tag, count: value.count)
+        bytes.append(contentsOf: value)
+    }
+
+    /// Appends an object whose value is a number of one to eight bytes, big endian.
+    public mutating func append(_ tag: Tag, number: UInt64, count: Int) {
+        appendHeader(tag, count: count)
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * index)))
+        }
+    }
+
+    /// Appends tag 91.
+    public mutating func append(_ data: IssuerAuthenticationData) {
+        appendHeader(.issuerAuthenticationData, count: data.count)
+        for index in 0..<data.count { bytes.append(data[index]) }
+    }
+
+    /// Appends tag 8A.
+    public mutating func append(_ code: AuthorisationResponseCode) {
+        append(.authorisationResponseCode, number: UInt64(code.rawValue), count: 2)
+    }
+
+    private mutating func appendHeader(_ tag: Tag, count: Int) {
+        precondition(count <= 0xFFFF, "TLV value longer than 65,535 bytes")
+        for index in stride(from: tag.byteCount - 1, through: 0, by: -1) {
+            bytes.append(UInt8(truncatingIfNeeded: tag.rawValue >> UInt32(8 * index)))
+        }
+        if count >= 0x100 {
+            bytes.append(0x82)
+            bytes.append(UInt8(truncatingIfNeeded: count >> 8))
+        } else if count >= 0x80 {
+            bytes.append(0x81)
+        }
+        bytes.append(UInt8(truncatingIfNeeded: count))
+    }
+}

@@ -1,0 +1,85 @@
+internal import Authorisation
+internal import EMV
+internal import PKCS11
+internal import WorkerPool
+
+/// One job on its way to a worker and back, with its result.
+final class CryptographyJob: PooledJob, @unchecked Sendable {
+    // Sendable because one thread at a time holds it: the caller until `submit`, the worker until
+    // `finished`, the mailbox's owner after that; queue and mailbox order these.
+    enum Task {
+        case authorisation(CryptographyQuestion, Pending<CryptographyAnswer, CryptographyUnavailable>)
+        case issuerAuthentication(
+            CryptogramQuestion, CardIdentity, IssuerVerdict,
+            Pending<IssuerAuthenticationData, CryptographyUnavailable>)
+    }
+
+    enum Output {
+        case answer(CryptographyAnswer)
+        case issuerAuthenticationData(IssuerAuthenticationData)
+        case failed(CryptographyUnavailable)
+    }
+
+    let deadlineNanoseconds: UInt64
+    let knownToken: CardToken?
+    private let task: Task
+    private let mailbox: CompletionMailbox<CryptographyJob>
+    private var output = Output.failed(.stopped)
+
+    init(_ task: Task, knownToken: CardToken?, deadline: Deadline, mailbox: CompletionMailbox<CryptographyJob>) {
+        self.task = task
+        self.knownToken = knownToken
+        self.mailbox = mailbox
+        deadlineNanoseconds = deadline.nanoseconds
+    }
+
+    /// On the worker's thread.
+    func run(on session: inout CryptographySession) -> ResourceFate {
+        do throws(JobError) {
+            switch task {
+            case .authorisation(let question, _):
+                output = .answer(try session.answer(question, knownToken: knownToken))
+            case .issuerAuthentication(let question, let card, let verdict, _):
+                output = .issuerAuthenticationData(
+                    try session.issuerAuthenticationData(for: question, card: card, verdict: verdict))
+            }
+            return .keep
+        } catch {
+            output = .failed(.tokenFailed(error.words))
+            if case .token(let failure) = error, !failure.leavesSessionIntact { return .evict }
+            return .keep
+        }
+    }
+
+    func refuse(_ refusal: JobRefusal) {
+        switch refusal {
+        case .queueFull: output = .failed(.overloaded)
+        case .deadlinePassed: output = .failed(.deadlinePassed)
+        case .resourceUnavailable(let words): output = .failed(.tokenFailed(words))
+        case .stopped: output = .failed(.stopped)
+        }
+    }
+
+    func finished() { mailbox.post(self) }
+
+    /// On the asking side.
+    /// - Returns: the card's token if the answer brought it.
+    func deliver() -> (CardIdentity, CardToken)? {
+        switch (task, output) {
+        case (.authorisation(let question, let pending), .answer(let answer)):
+            pending.fulfil(.success(answer))
+            return (question.card, answer.token)
+        case (.authorisation(_, let pending), .failed(let reason)):
+            pending.fulfil(.failure(reason))
+        case (.issuerAuthentication(_, _, _, let pending), .issuerAuthenticationData(let data)):
+            pending.fulfil(.success(data))
+        case (.issuerAuthentication(_, _, _, let pending), .failed(let reason)):
+            pending.fulfil(.failure(reason))
+        case (.authorisation(_, let pending), .issuerAuthenticationData):
+            pending.fulfil(.failure(.stopped))
+        case (.issuerAuthentication(_, _, _, let pending), .answer):
+            pending.fulfil(.failure(.stopped))
+        }
+        return nil
+    }
+}

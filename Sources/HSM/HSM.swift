@@ -1,0 +1,116 @@
+public import Authorisation
+public import EMV
+internal import PKCS11
+internal import Synchronization
+internal import WorkerPool
+
+/// The token with its workers: one for the whole host. Each event loop takes a port of its own from it.
+public final class HSM: Sendable {
+    private let pool: WorkerPool<CryptographySession, CryptographyJob>
+    private let tokens: CardTokenStore
+    private let counters: HSMCounters
+
+    /// Starts the workers. Each opens a session and makes working copies of the keys; until one has, jobs
+    /// fail with the reason. Run `HSMCheck` before: this checks nothing.
+    public init(_ configuration: HSMConfiguration, at location: TokenLocation) throws {
+        let chaining = try ChainingProbe.run(at: location)
+        let counters = HSMCounters()
+        self.counters = counters
+        tokens = CardTokenStore(capacity: configuration.cardTokensKeptMax)
+        pool = WorkerPool(
+            workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
+            makeResource: { _ in
+                var session = try location.openSession()
+                let keys = try KeyRing(configuration, &session)
+                return CryptographySession(
+                    session: session, keys: keys, configuration: configuration, chaining: chaining)
+            },
+            run: { job, session in
+                let before = session.session.callCount
+                let fate = job.run(on: &session)
+                counters.add(jobs: 1, calls: session.session.callCount &- before, failed: fate == .evict)
+                return fate
+            })
+    }
+
+    /// A port whose answers arrive through `wake`.
+    /// - Parameter wake: called on a worker's thread with work that has to be run soon on the asking side.
+    public func port(wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) -> HSMPort {
+        let tokens = tokens
+        let mailbox = CompletionMailbox<CryptographyJob> { mailbox in
+            wake {
+                mailbox.drain { job in
+                    if let (card, token) = job.deliver(), job.knownToken == nil {
+                        tokens.keep(token, of: card)
+                    }
+                }
+            }
+        }
+        return HSMPort(pool: pool, tokens: tokens, mailbox: mailbox)
+    }
+
+    /// What the workers have done since the start.
+    public var statistics: HSMStatistics {
+        HSMStatistics(
+            jobs: counters.jobs.load(ordering: .relaxed), calls: counters.calls.load(ordering: .relaxed),
+            evictions: counters.evictions.load(ordering: .relaxed), queuedJobs: pool.queuedJobs)
+    }
+
+    /// Runs what is queued, then closes the sessions.
+    public func stop() { pool.stop() }
+}
+
+/// Counts of the workers.
+public struct HSMStatistics: Sendable {
+    /// Jobs run.
+    public let jobs: UInt64
+    /// Cryptoki functions called by them.
+    public let calls: UInt64
+    /// Sessions dropped after a failure.
+    public let evictions: UInt64
+    /// Jobs that wait now.
+    public let queuedJobs: Int
+}
+
+final class HSMCounters: Sendable {
+    let jobs = Atomic<UInt64>(0)
+    let calls = Atomic<UInt64>(0)
+    let evictions = Atomic<UInt64>(0)
+
+    func add(jobs: UInt64, calls: UInt64, failed: Bool) {
+        self.jobs.wrappingAdd(jobs, ordering: .relaxed)
+        self.calls.wrappingAdd(calls, ordering: .relaxed)
+        if failed { evictions.wrappingAdd(1, ordering: .relaxed) }
+    }
+}
+
+/// The port of one event loop.
+public struct HSMPort: CardCryptography {
+    let pool: WorkerPool<CryptographySession, CryptographyJob>
+    let tokens: CardTokenStore
+    let mailbox: CompletionMailbox<CryptographyJob>
+
+    public func knownToken(of card: CardIdentity) -> CardToken? { tokens.token(of: card) }
+
+    public func begin(
+        _ question: CryptographyQuestion
+    ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
+        let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
+        pool.submit(
+            CryptographyJob(
+                .authorisation(question, pending), knownToken: tokens.token(of: question.card),
+                deadline: question.deadline, mailbox: mailbox))
+        return pending
+    }
+
+    public func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
+        let pending = Pending<IssuerAuthenticationData, CryptographyUnavailable>()
+        pool.submit(
+            CryptographyJob(
+                .issuerAuthentication(question, card, verdict, pending), knownToken: nil, deadline: deadline,
+                mailbox: mailbox))
+        return try await pending.value
+    }
+}

@@ -1,0 +1,209 @@
+internal import Authorisation
+internal import ByteCoding
+internal import EMV
+internal import PKCS11
+
+/// One line of the table that `issuer-host check` prints.
+public struct CheckLine: Sendable {
+    /// What was looked at.
+    public let subject: String
+    /// Whether it is as it has to be.
+    public let passed: Bool
+    /// What was found, or why not.
+    public let detail: String
+
+    /// Takes the parts.
+    public init(_ subject: String, passed: Bool, _ detail: String) {
+        self.subject = subject
+        self.passed = passed
+        self.detail = detail
+    }
+}
+
+/// What has to be true of the token before the host serves: keys there, each with its least usage and no
+/// more, and every operation of the configuration proven by a known answer.
+public enum HSMCheck {
+    /// Runs all checks; one that fails does not stop the rest.
+    public static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
+        do {
+            var session = try location.openSession()
+            let label = try location.module.slot(matching: location.uri).tokenLabel
+            var lines = [CheckLine("token", passed: true, "\(label), session open, logged in")]
+            for (name, purpose) in configuration.keys {
+                lines.append(checkKey(name.rawValue, purpose, &session))
+            }
+            lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
+            lines.append(line("card token (AES-CMAC)") { try checkCMAC(&session) })
+            if !configuration.zonePINKeys.isEmpty || configuration.pinVerificationKey != nil {
+                lines.append(line("PIN translation ZPK to PVK") { try checkTranslation(&session) })
+            }
+            return lines
+        } catch {
+            return [CheckLine("token", passed: false, String(describing: error))]
+        }
+    }
+
+    private static func line(_ subject: String, _ body: () throws -> String) -> CheckLine {
+        do {
+            return CheckLine(subject, passed: true, try body())
+        } catch {
+            return CheckLine(subject, passed: false, String(describing: error))
+        }
+    }
+
+    // MARK: - Keys
+
+    private static func checkKey(
+        _ label: String, _ purpose: KeyPurpose, _ session: inout Session
+    ) -> CheckLine {
+        do {
+            let key = try KeyRing.tokenKey(label, &session)
+            try checkAttributes(key, label, purpose, &session)
+            try probe(key, label, purpose, &session)
+            let checkValue = try KeyCheckValue.of(key, purpose, &session).map { ", KCV \($0)" } ?? ""
+            let may = purpose.usage.map(\.name).joined(separator: " ")
+            return CheckLine("key \(label)", passed: true, "\(purpose.rawValue): \(may) only\(checkValue)")
+        } catch {
+            return CheckLine("key \(label)", passed: false, String(describing: error))
+        }
+    }
+
+    private static func checkAttributes(
+        _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ session: inout Session
+    ) throws {
+        for attribute in [Attribute.sensitive] + purpose.usage
+        where try session.attribute(attribute, of: key) != true {
+            throw KeyError.tooWeak(label, attribute: attribute.name)
+        }
+        let forbidden = [.extractable, .modifiable] + KeyPurpose.usages.filter { !purpose.usage.contains($0) }
+        for attribute in forbidden where try session.attribute(attribute, of: key) == true {
+            throw KeyError.tooPowerful(label, attribute: attribute.name)
+        }
+    }
+
+    /// Attributes are what the token says; a use is what it does.
+    private static func probe(
+        _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ session: inout Session
+    ) throws {
+        if !purpose.usage.contains(.encrypt) {
+            let mechanism: CipherMechanism = purpose == .panHashKey ? .aesECB : .tripleDESECB
+            if purpose != .panHashKey, (try? session.probeEncryptInit(mechanism, key: key)) != nil {
+                throw KeyError.probeAccepted(label, operation: "encrypt")
+            }
+        }
+        if (try? session.readableValue(of: key, count: 32)) != nil {
+            throw KeyError.probeAccepted(label, operation: "be read")
+        }
+        if (try? session.setAttribute(.decrypt, to: true, of: key)) != nil {
+            throw KeyError.probeAccepted(label, operation: "be given another usage")
+        }
+    }
+
+    // MARK: - Known answers
+
+    /// A whole ARQC and ARPC by way of the code that serves requests, with a published example: Visa CVN 18
+    /// form, common session key, compared with single encipherments.
+    private static func checkCryptogram(_ session: inout Session) throws -> String {
+        let chaining = try ChainingProbe.run(&session)
+        let master = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.derive], &session)
+        defer { try? session.destroy(master) }
+        // The derived key's own check value is known: the encipherment of its diversifier by another way.
+        let encipher = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session)
+        defer { try? session.destroy(encipher) }
+        guard try session.encryptBlock(0, key: encipher) == KnownAnswers.checkBlock else {
+            throw CapabilityMissing("triple DES gives a wrong answer")
+        }
+        let diversifier: (UInt64, UInt64) = (0x1234_5678_9012_3456, 0xEDCB_A987_6FED_CBA9)
+        let derived = try session.deriveKey(
+            from: master, left: diversifier.0, right: diversifier.1, SessionTemplates.encipheringKey)
+        defer { try? session.destroy(derived) }
+        let value = [
+            try session.encryptBlock(diversifier.0, key: encipher),
+            try session.encryptBlock(diversifier.1, key: encipher),
+        ].flatMap { block in (0..<8).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) } }
+        let expected = try KnownAnswers.importKey(value, [.encrypt], &session)
+        defer { try? session.destroy(expected) }
+        guard try session.encryptBlock(0, key: derived) == session.encryptBlock(0, key: expected) else {
+            throw CapabilityMissing("key derivation gives a wrong answer")
+        }
+        return chaining == .mac ? "known answers right, MAC mechanism" : "known answers right, CBC"
+    }
+
+    private static func checkCMAC(_ session: inout Session) throws -> String {
+        // RFC 4493, example 1 is over the empty string; example 2 over one block is the usual check.
+        let key = try session.createKey(
+            Template(keyType: .aes, on: [.sign, .sensitive, .isPrivate], off: [.token, .extractable]),
+            value: SecretBytes(copying: [
+                0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6, 0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F, 0x3C,
+            ]))
+        defer { try? session.destroy(key) }
+        let message: [UInt8] = [
+            0x6B, 0xC1, 0xBE, 0xE2, 0x2E, 0x40, 0x9F, 0x96, 0xE9, 0x3D, 0x7E, 0x11, 0x73, 0x93, 0x17, 0x2A,
+        ]
+        var mac = [UInt8](repeating: 0, count: 16)
+        try message.withUnsafeBytes { input in
+            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: key, input, into: $0) }
+        }
+        guard Hex.encode(mac) == "070A16B46B4D4144F79BDD9DD04A287C" else {
+            throw CapabilityMissing("AES-CMAC gives a wrong answer")
+        }
+        return "known answer right (RFC 4493)"
+    }
+
+    /// The object must hold the block bit by bit: a token that takes it for a DES key forces its parity.
+    private static func checkTranslation(_ session: inout Session) throws -> String {
+        let encipherIn = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session)
+        let encipherOut = try KnownAnswers.importKey(KnownAnswers.otherKey, [.encrypt], &session)
+        let unwrapping = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.unwrap], &session)
+        let wrapping = try KnownAnswers.importKey(KnownAnswers.otherKey, [.wrap], &session)
+        defer {
+            for key in [encipherIn, encipherOut, unwrapping, wrapping] { try? session.destroy(key) }
+        }
+        let clear: UInt64 = 0x0412_34FE_DCBA_9876
+        let sent = try session.encryptBlock(clear, key: encipherIn)
+        let object: ObjectHandle
+        do {
+            object = try session.unwrapBlock(sent, key: unwrapping, SessionTemplates.pinBlock)
+        } catch {
+            throw CapabilityMissing(
+                "this token cannot keep a PIN block inside while translating it (\(error)); "
+                    + "links with PINs need another token")
+        }
+        defer { try? session.destroy(object) }
+        guard try session.wrapBlock(object, key: wrapping) == session.encryptBlock(clear, key: encipherOut) else {
+            throw CapabilityMissing("PIN translation gives a wrong answer")
+        }
+        return "known answer right, clear block inside the token only"
+    }
+}
+
+/// Key check values without using a key for what it is not for.
+enum KeyCheckValue {
+    /// The first three bytes of the encipherment of zeros, or nil where the key's usage gives no way to it.
+    static func of(
+        _ key: ObjectHandle, _ purpose: KeyPurpose, _ session: inout Session
+    ) throws -> String? {
+        switch purpose {
+        case .issuerMasterKeyAC, .issuerMasterKeySMI, .issuerMasterKeySMC:
+            // Eight zero bytes derived into a readable secret are exactly the encipherment of zeros.
+            let readable = Template(
+                keyType: .genericSecret, valueCount: 8, on: [.extractable], off: [.token, .sensitive, .isPrivate])
+            let derived = try session.deriveKey(
+                from: key, .tripleDESECB, data: [UInt8](repeating: 0, count: 8), readable)
+            defer { try? session.destroy(derived) }
+            return Hex.encode(try session.readableValue(of: derived, count: 8).prefix(3))
+        case .cardVerificationKey:
+            let block = try session.encryptBlock(0, key: key)
+            return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
+        case .pinVerificationKey:
+            let template = Template(
+                keyType: .genericSecret, on: [.extractable, .isPrivate, .sensitive], off: [.token])
+            let zeros = try session.createKey(template, value: SecretBytes(copying: [UInt8](repeating: 0, count: 8)))
+            defer { try? session.destroy(zeros) }
+            guard let block = try? session.wrapBlock(zeros, key: key) else { return nil }
+            return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
+        case .zonePINKey, .zoneMasterKey, .zoneAuthenticationKey, .panHashKey:
+            return nil
+        }
+    }
+}

@@ -1,0 +1,70 @@
+public import Authorisation
+public import ByteCoding
+public import PKCS11
+
+/// What the host needs of the token. Names of keys, never keys.
+public struct HSMConfiguration: Sendable {
+    /// Key of the keyed hash that names cards in the state store: AES, sign only.
+    public var panHashKey: KeyName
+    /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.
+    public var pinVerificationKey: KeyName?
+    /// Zone PIN keys of the links: unwrap only.
+    public var zonePINKeys: Set<KeyName>
+    /// IMK-AC of every issuer range: derive only.
+    public var issuerMasterKeys: Set<KeyName>
+    /// Threads, each with a session of its own.
+    public var workers: Int
+    /// Jobs that may wait before more are refused.
+    public var queuedJobsMax: Int
+    /// ICC master keys whose handles a worker keeps.
+    public var masterKeysKeptMax: Int
+    /// Card tokens that the process remembers, so that state can be read while the token works.
+    public var cardTokensKeptMax: Int
+
+    /// Takes the parts; see each property.
+    public init(
+        panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,
+        issuerMasterKeys: Set<KeyName>, workers: Int = 2, queuedJobsMax: Int = 4_096,
+        masterKeysKeptMax: Int = 4_096, cardTokensKeptMax: Int = 65_536
+    ) {
+        self.panHashKey = panHashKey
+        self.pinVerificationKey = pinVerificationKey
+        self.zonePINKeys = zonePINKeys
+        self.issuerMasterKeys = issuerMasterKeys
+        self.workers = workers
+        self.queuedJobsMax = queuedJobsMax
+        self.masterKeysKeptMax = masterKeysKeptMax
+        self.cardTokensKeptMax = cardTokensKeptMax
+    }
+
+    /// Every key with its purpose, in a fixed order.
+    public var keys: [(name: KeyName, purpose: KeyPurpose)] {
+        issuerMasterKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeyAC) }
+            + zonePINKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .zonePINKey) }
+            + (pinVerificationKey.map { [($0, .pinVerificationKey)] } ?? []) + [(panHashKey, .panHashKey)]
+    }
+}
+
+/// How to reach a token.
+public struct TokenLocation: Sendable {
+    /// The loaded library.
+    public var module: Module
+    /// RFC 7512.
+    public var uri: String
+    /// Brings the user PIN when a session opens; nil for a token without one. Never kept.
+    public var pin: @Sendable () throws -> SecretBytes?
+
+    /// Takes the parts.
+    public init(module: Module, uri: String, pin: @escaping @Sendable () throws -> SecretBytes?) {
+        self.module = module
+        self.uri = uri
+        self.pin = pin
+    }
+
+    /// Opens a session with the token, logged in.
+    public func openSession(readWrite: Bool = false) throws -> Session {
+        let slot = try module.slot(matching: uri)
+        let secret = try pin()
+        return try slot.openSession(readWrite: readWrite, pin: secret)
+    }
+}

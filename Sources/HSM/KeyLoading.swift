@@ -1,0 +1,77 @@
+public import ByteCoding
+internal import PKCS11
+
+/// What became of one key.
+public struct LoadedKey: Sendable {
+    /// `CKA_LABEL`.
+    public let label: String
+    /// The purpose whose template it has.
+    public let purpose: KeyPurpose
+    /// False if it was there already.
+    public let created: Bool
+    /// The check value, nil where the key's usage gives no way to it.
+    public let checkValue: String?
+}
+
+/// Puts keys into the token, each with the least usage of its purpose.
+public enum KeyLoading {
+    /// Creates a token key from a clear TEST value. Production keys are born in the token or come under
+    /// another key.
+    ///
+    /// - Parameters:
+    ///   - value: 16 bytes, double-length TDES.
+    ///   - expectedCheckValue: three bytes in hex; checked in the token before the key is made for good.
+    /// - Throws: `KeyError` or `PKCS11Error`, naming the key.
+    public static func loadTestKey(
+        label: String, purpose: KeyPurpose, value: borrowing SecretBytes, expectedCheckValue: String,
+        at location: TokenLocation
+    ) throws -> LoadedKey {
+        var session = try location.openSession(readWrite: true)
+        let computed = try checkValue(of: value, &session)
+        guard computed == expectedCheckValue else {
+            throw KeyLoadingError(label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
+        }
+        if let present = try session.findKeys(label: label).first {
+            let found = try KeyCheckValue.of(present, purpose, &session)
+            guard found == nil || found == computed else {
+                throw KeyLoadingError(label: label, reason: "another key with this label is in the token")
+            }
+            return LoadedKey(label: label, purpose: purpose, created: false, checkValue: found)
+        }
+        let key = try session.createKey(purpose.tokenTemplate(label: label, generated: false), value: value)
+        let found = try KeyCheckValue.of(key, purpose, &session)
+        return LoadedKey(label: label, purpose: purpose, created: true, checkValue: found ?? computed)
+    }
+
+    /// Has the token make the AES-256 key of the card tokens, unless it is there.
+    public static func generatePANHashKey(label: String, at location: TokenLocation) throws -> LoadedKey {
+        var session = try location.openSession(readWrite: true)
+        if try !session.findKeys(label: label).isEmpty {
+            return LoadedKey(label: label, purpose: .panHashKey, created: false, checkValue: nil)
+        }
+        _ = try session.generateAESKey(KeyPurpose.panHashKey.tokenTemplate(label: label, generated: true))
+        return LoadedKey(label: label, purpose: .panHashKey, created: true, checkValue: nil)
+    }
+
+    private static func checkValue(
+        of value: borrowing SecretBytes, _ session: inout Session
+    ) throws -> String {
+        let template = Template(
+            keyType: .des2, on: [.encrypt, .sensitive, .isPrivate], off: [.token, .extractable])
+        let key = try session.createKey(template, value: value)
+        defer { try? session.destroy(key) }
+        let block = try session.encryptBlock(0, key: key)
+        return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
+    }
+}
+
+/// A key that was not loaded.
+public struct KeyLoadingError: Error, Sendable, CustomStringConvertible {
+    /// `CKA_LABEL`.
+    public let label: String
+    /// Why, without its value.
+    public let reason: String
+
+    /// One line for people.
+    public var description: String { "key \(label): \(reason)" }
+}

@@ -1,0 +1,70 @@
+public import PKCS11
+
+/// What a key is for. One purpose, one least usage: the table of this product.
+public enum KeyPurpose: String, CaseIterable, Sendable {
+    case issuerMasterKeyAC = "IMK-AC"
+    case issuerMasterKeySMI = "IMK-SMI"
+    case issuerMasterKeySMC = "IMK-SMC"
+    case zonePINKey = "ZPK"
+    case pinVerificationKey = "PVK"
+    case zoneMasterKey = "ZMK"
+    case zoneAuthenticationKey = "ZAK"
+    case cardVerificationKey = "CVK"
+    case panHashKey = "PAN-HASH"
+
+    /// The only things that a key of this purpose may do.
+    public var usage: [Attribute] {
+        switch self {
+        case .issuerMasterKeyAC, .issuerMasterKeySMI, .issuerMasterKeySMC: [.derive]
+        case .zonePINKey, .zoneMasterKey: [.unwrap]
+        case .pinVerificationKey: [.wrap]
+        case .zoneAuthenticationKey, .panHashKey: [.sign]
+        case .cardVerificationKey: [.encrypt]
+        }
+    }
+
+    /// Every usage that a key can have.
+    static let usages: [Attribute] = [.derive, .encrypt, .decrypt, .sign, .verify, .wrap, .unwrap]
+
+    /// The key's type and length.
+    var keyType: KeyType { self == .panHashKey ? .aes : .des2 }
+
+    /// Token object, private, sensitive, not extractable, not modifiable, with this purpose's usage alone.
+    func tokenTemplate(label: String, generated: Bool) -> Template {
+        Template(
+            keyType: keyType, label: label, valueCount: generated ? 32 : nil,
+            on: [.token, .isPrivate, .sensitive] + usage,
+            off: [.extractable, .modifiable] + KeyPurpose.usages.filter { !usage.contains($0) })
+    }
+
+    /// The purpose that a label of the demo issuer and of this product's key names stands for.
+    public static func named(_ label: String) -> KeyPurpose? {
+        let prefixes: [(String, KeyPurpose)] = [
+            ("imk-ac", .issuerMasterKeyAC), ("imk-smi", .issuerMasterKeySMI),
+            ("imk-smc", .issuerMasterKeySMC), ("zpk", .zonePINKey), ("pvk", .pinVerificationKey),
+            ("zmk", .zoneMasterKey), ("zak", .zoneAuthenticationKey), ("cvk", .cardVerificationKey),
+            ("pan-hash", .panHashKey),
+        ]
+        return prefixes.first { label == $0.0 || label.hasPrefix($0.0 + "-") }?.1
+    }
+}
+
+/// Templates of the session objects of the hot path, laid out once.
+enum SessionTemplates {
+    private static func key(_ on: [Attribute]) -> Template {
+        Template(
+            keyType: .des2, on: [.sensitive, .isPrivate] + on,
+            off: [.token, .extractable] + KeyPurpose.usages.filter { !on.contains($0) })
+    }
+
+    /// ICC master key: derives session keys, nothing else.
+    static let derivingKey = key([.derive])
+    /// A key that enciphers the last block of a MAC, or an ARPC.
+    static let encipheringKey = key([.encrypt])
+    /// K_L ‖ K_L: the chaining part of a MAC.
+    static let chainingKey = key([.encrypt, .sign])
+    /// A clear PIN block: it can leave the token only under a wrapping key.
+    static let pinBlock = Template(
+        keyType: .genericSecret, on: [.sensitive, .isPrivate, .extractable],
+        off: [.token] + KeyPurpose.usages)
+}

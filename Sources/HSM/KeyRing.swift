@@ -1,0 +1,69 @@
+internal import Authorisation
+internal import EMV
+internal import PKCS11
+
+/// A key that the token does not have, or has with the wrong attributes.
+public enum KeyError: Error, Sendable, CustomStringConvertible {
+    /// No key has this label.
+    case missing(String)
+    /// Several keys have this label.
+    case ambiguous(String, count: Int)
+    /// The key may do something that its purpose does not need, or can be seen.
+    case tooPowerful(String, attribute: String)
+    /// The key lacks what its purpose needs.
+    case tooWeak(String, attribute: String)
+    /// The token let the key be used for something else.
+    case probeAccepted(String, operation: String)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .missing(let key): "key \(key): not in the token"
+        case .ambiguous(let key, let count): "key \(key): \(count) keys have this label"
+        case .tooPowerful(let key, let attribute): "key \(key): \(attribute) must not be so for its purpose"
+        case .tooWeak(let key, let attribute): "key \(key): lacks \(attribute)"
+        case .probeAccepted(let key, let operation): "key \(key): the token let it \(operation)"
+        }
+    }
+}
+
+/// The working copies of one session, by name. Token objects themselves are never used: a software token
+/// reads and deciphers its store at every use.
+struct KeyRing {
+    private var handles: [KeyName: ObjectHandle] = [:]
+
+    /// Copies every key of the configuration into the session.
+    init(_ configuration: HSMConfiguration, _ session: inout Session) throws {
+        for (name, _) in configuration.keys {
+            handles[name] = try session.workingCopy(of: KeyRing.tokenKey(name.rawValue, &session))
+        }
+    }
+
+    /// A ring of keys that are session objects already.
+    init(_ handles: [KeyName: ObjectHandle]) { self.handles = handles }
+
+    static func tokenKey(_ label: String, _ session: inout Session) throws -> ObjectHandle {
+        let found = try session.findKeys(label: label)
+        guard let key = found.first else { throw KeyError.missing(label) }
+        guard found.count == 1 else { throw KeyError.ambiguous(label, count: found.count) }
+        return key
+    }
+
+    func handle(_ name: KeyName) throws(JobError) -> ObjectHandle {
+        guard let handle = handles[name] else { throw .noSuchKey(name.rawValue) }
+        return handle
+    }
+}
+
+/// Why a job gave no answer.
+enum JobError: Error {
+    case token(PKCS11Error)
+    case noSuchKey(String)
+
+    var words: String {
+        switch self {
+        case .token(let error): error.description
+        case .noSuchKey(let name): "key \(name) is not configured for this host"
+        }
+    }
+}

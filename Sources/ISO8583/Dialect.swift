@@ -1,0 +1,127 @@
+/// The form of messages on a link, as its file in `Config/iso8583` describes it: header, message type, bitmaps
+/// and data elements.
+public struct Dialect: Sendable {
+    /// The name of the file without `.json`.
+    public let name: String
+    /// What the file says about itself.
+    public let description: String
+    /// The bytes before the message type.
+    public let header: Header
+    /// How the message type is written.
+    public let messageType: MessageType
+    /// How the bitmaps are written.
+    public let bitmap: Bitmap
+    let elements: [ElementDefinition?]
+    let inner: [DataElement: Dialect]
+
+    init(
+        name: String, description: String, header: Header, messageType: MessageType, bitmap: Bitmap,
+        elements: [ElementDefinition?], inner: [DataElement: Dialect]
+    ) {
+        self.name = name
+        self.description = description
+        self.header = header
+        self.messageType = messageType
+        self.bitmap = bitmap
+        self.elements = elements
+        self.inner = inner
+    }
+
+    /// The definition of an element; nil if the dialect does not have it.
+    public subscript(element: DataElement) -> ElementDefinition? {
+        elements[Int(element.rawValue)]
+    }
+
+    /// The dialect of what is inside of an element that has a bitmap and elements of its own; nil for others.
+    /// A `MessageCodec` of it decodes the content of the element.
+    public func inside(_ element: DataElement) -> Dialect? {
+        inner[element]
+    }
+
+    /// All elements of the dialect in ascending order.
+    public var definedElements: [DataElement] {
+        (1...128).compactMap { elements[$0] == nil ? nil : DataElement(unchecked: $0) }
+    }
+}
+
+extension Dialect {
+    /// What comes before the message type.
+    public struct Header: Equatable, Sendable {
+        /// How many bytes.
+        public var bytes: Int
+        /// Whether it is a TPDU, which a response sends back with its two addresses exchanged; any other header
+        /// is echoed.
+        public var isTPDU: Bool
+    }
+
+    /// The message type on the link.
+    public struct MessageType: Equatable, Sendable {
+        /// How it is written.
+        public var encoding: Encoding
+        /// The only first digit allowed: 0 for ISO 8583:1987, 1 for 1993.
+        public var version: UInt8
+
+        /// Four characters, two bytes of packed digits, or nothing (inside of an element).
+        public enum Encoding: String, Sendable, CaseIterable {
+            case ascii
+            case ebcdic
+            case bcd
+            case none
+        }
+    }
+
+    /// The bitmaps on the link.
+    public struct Bitmap: Equatable, Sendable {
+        /// How each is written.
+        public var encoding: Encoding
+        /// Bits of the first: 64, or fewer inside of an element.
+        public var bits: Int
+        /// Whether there is a second one.
+        public var secondary: Secondary
+
+        /// Bytes as they are, or hex digits.
+        public enum Encoding: String, Sendable, CaseIterable {
+            case binary
+            case hex
+            case ebcdicHex
+        }
+
+        /// When a secondary bitmap follows.
+        public enum Secondary: String, Sendable, CaseIterable {
+            /// Where bit 1 says so (ISO 8583-1 4.3).
+            case announced
+            /// In every message, whatever bit 1 says; it is sent as 0.
+            case always
+            /// Never; bit 1 is an element like any other.
+            case never
+        }
+    }
+}
+
+/// Why a dialect cannot be used. Names the dialect and the key or element in its file.
+public enum DialectError: Error, Equatable, Sendable {
+    /// The file cannot be read.
+    case unreadable(dialect: String, reason: String)
+    /// The file is no JSON of the form of a dialect.
+    case malformed(dialect: String, reason: String)
+    /// A key that a dialect does not have.
+    case unknownKey(dialect: String, key: String, nearest: String?)
+    /// An element whose definition contradicts itself or is incomplete.
+    case element(dialect: String, element: String, reason: String)
+    /// A chain of `extends` or `inside` that does not end.
+    case tooDeep(dialect: String)
+}
+
+extension DialectError: CustomStringConvertible {
+    /// The dialect, the place in it and the reason.
+    public var description: String {
+        switch self {
+        case .unreadable(let dialect, let reason): "dialect \(dialect) cannot be read: \(reason)"
+        case .malformed(let dialect, let reason): "dialect \(dialect): \(reason)"
+        case .unknownKey(let dialect, let key, let nearest):
+            "dialect \(dialect): unknown key \(key)" + (nearest.map { "; is \($0) meant?" } ?? "")
+        case .element(let dialect, let element, let reason): "dialect \(dialect), DE\(element): \(reason)"
+        case .tooDeep(let dialect): "dialect \(dialect) extends or contains others without end"
+        }
+    }
+}

@@ -1,0 +1,149 @@
+/// What a dialect says about one data element, as its file does.
+public struct ElementDefinition: Equatable, Sendable {
+    /// Name for people.
+    public var name: String
+    /// Which characters the content consists of.
+    public var type: ContentType
+    /// Whether a length indicator goes before the content.
+    public var length: LengthKind
+    /// The length of a fixed element, the greatest length of any other: digits, characters or (`b`) bytes.
+    public var max: Int
+    /// How the content is written.
+    public var encoding: ContentEncoding
+    /// How the length indicator is written; without meaning for a fixed element.
+    public var lengthEncoding: LengthEncoding
+    /// What the length indicator counts, where two readings are possible.
+    public var lengthUnit: LengthUnit
+    /// What fills up an odd number of packed digits.
+    public var pad: PadNibble
+    /// What the separator nibble D of a packed track 2 reads as: `=` or `D`.
+    public var separator: UInt8
+
+    /// Attributes of ISO 8583-1 4.2.
+    public enum ContentType: String, Sendable, CaseIterable {
+        /// Decimal digits.
+        case digits = "n"
+        /// Letters and spaces.
+        case letters = "a"
+        /// Letters, digits and spaces.
+        case alphanumeric = "an"
+        /// Printable characters (ISO 8859-1).
+        case text = "ans"
+        /// Track 2: digits and a separator `=` or `D`.
+        case track2 = "z"
+        /// A sign or other single character, then digits.
+        case signedDigits = "x+n"
+        /// Bytes.
+        case binary = "b"
+    }
+
+    /// How content is written on the link.
+    public enum ContentEncoding: String, Sendable, CaseIterable {
+        /// One ASCII character each.
+        case ascii
+        /// One character of EBCDIC code page 500 each.
+        case ebcdic
+        /// Two digits a byte (`n`, `z`; of `x+n` all but the first character).
+        case bcd
+        /// Bytes as they are (`b`).
+        case binary
+        /// Two ASCII hex digits a byte (`b`).
+        case hex
+        /// Two EBCDIC hex digits a byte (`b`).
+        case ebcdicHex
+    }
+
+    /// Fixed, or so many L's of length digits.
+    public enum LengthKind: String, Sendable, CaseIterable {
+        case fixed
+        case lvar
+        case llvar
+        case lllvar
+        case llllvar
+        case lllllvar
+        case llllllvar
+
+        /// The number of L's; 0 for a fixed element.
+        public var digits: Int { self == .fixed ? 0 : rawValue.utf8.count - 3 }
+    }
+
+    /// How a length indicator is written.
+    public enum LengthEncoding: String, Sendable, CaseIterable {
+        /// A digit each L.
+        case ascii
+        /// A digit of EBCDIC each L.
+        case ebcdic
+        /// Two L's a byte.
+        case bcd
+        /// A number: one byte for up to two L's, two bytes (the higher first) for more.
+        case binary
+    }
+
+    /// What a length indicator counts.
+    public enum LengthUnit: String, Sendable, CaseIterable {
+        /// Decimal digits of packed content, hex digits of bytes written in hex.
+        case digits
+        /// Bytes: of packed content those on the link, of bytes written in hex those that they stand for.
+        case bytes
+    }
+
+    /// What fills up an odd number of packed digits.
+    public enum PadNibble: String, Sendable, CaseIterable {
+        /// A zero before the digits.
+        case left0
+        /// A zero after them.
+        case right0
+        /// An F after them.
+        case rightF
+    }
+}
+
+extension ElementDefinition {
+    /// The bytes of the length indicator; 0 for a fixed element.
+    var lengthByteCount: Int {
+        switch lengthEncoding {
+        case _ where length == .fixed: 0
+        case .ascii, .ebcdic: length.digits
+        case .bcd: (length.digits + 1) / 2
+        case .binary: length.digits <= 2 ? 1 : 2
+        }
+    }
+
+    /// The greatest number that the length indicator can hold.
+    var lengthIndicatorMax: Int {
+        if lengthEncoding == .binary { return lengthByteCount == 1 ? 255 : 65535 }
+        let digits = lengthEncoding == .bcd ? 2 * lengthByteCount : lengthByteCount
+        return (0..<digits).reduce(1) { power, _ in power * 10 } - 1
+    }
+
+    /// What cannot be as this definition says; nil if everything can.
+    var contradiction: String? {
+        guard max > 0 else { return "max has to be at least 1" }
+        let packed = encoding == .bcd
+        switch type {
+        case .digits, .track2, .signedDigits:
+            guard packed || encoding == .ascii || encoding == .ebcdic else {
+                return "\(type.rawValue) cannot be written as \(encoding.rawValue)"
+            }
+        case .letters, .alphanumeric, .text:
+            guard encoding == .ascii || encoding == .ebcdic else {
+                return "\(type.rawValue) cannot be written as \(encoding.rawValue)"
+            }
+        case .binary:
+            guard [.binary, .hex, .ebcdicHex].contains(encoding) else {
+                return "b cannot be written as \(encoding.rawValue)"
+            }
+        }
+        guard length != .fixed else { return nil }
+        if type == .signedDigits, packed { return "packed x+n has to be fixed" }
+        if packed, lengthUnit == .bytes, pad != .rightF {
+            return "a length in bytes tells an odd number of digits only with pad rightF"
+        }
+        let hexDigits = encoding == .hex || encoding == .ebcdicHex
+        let counted = hexDigits && lengthUnit == .digits ? 2 * max : max
+        guard counted <= lengthIndicatorMax else {
+            return "max \(max) does not fit into the length indicator"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,216 @@
+import ByteCoding
+
+/// Goes through the bytes of a message and writes the contents of its elements, one behind the other, to a
+/// storage that is large enough for twice the bytes of the message.
+struct ElementReader {
+    let input: UnsafePointer<UInt8>
+    let end: Int
+    var position: Int
+    let output: UnsafeMutablePointer<UInt8>
+    var written = 0
+    /// The element being read, for faults.
+    var element: DataElement = .secondaryBitmap
+
+    @inline(__always)
+    func fault(_ reason: MessageDecodingError.Reason, at offset: Int) -> Fault {
+        Fault(place: .element(element), offset: offset, reason: reason)
+    }
+
+    /// Reads one element at `position`; its content stands at `written` of the output before the call.
+    mutating func read(_ spec: ElementSpec) throws(Fault) -> Message.Extent {
+        let start = position
+        var count = Int(spec.max)
+        if spec.lengthForm != .fixed {
+            count = try readLength(spec)
+            if spec.countsHexDigits {
+                guard count.isMultiple(of: 2) else { throw fault(.oddHexLength(count), at: start) }
+                count /= 2
+            }
+        }
+        if spec.form == .packed, spec.countsBytes, spec.lengthForm != .fixed {
+            count = try digitCount(inBytes: count, pad: spec.pad)
+        }
+        guard count <= Int(spec.max) else {
+            throw fault(.lengthOverMaximum(length: count, maximum: Int(spec.max)), at: start)
+        }
+        switch spec.form {
+        case .ascii: try readASCII(count, spec.type)
+        case .binary: try readBinary(count)
+        case .packed: try readPacked(count, pad: spec.pad, separator: spec.separator)
+        case .ebcdic: try readEBCDIC(count, spec.type)
+        case .hex: try readHex(count, ebcdic: false)
+        case .ebcdicHex: try readHex(count, ebcdic: true)
+        case .signPacked:
+            try readASCII(1, .alphanumeric)
+            written += 1
+            try readPacked(count - 1, pad: spec.pad, separator: 0)
+            written -= 1
+        case .undefined: throw fault(.unknownElement, at: start)
+        }
+        let extent = Message.Extent(offset: written, count: count)
+        written += count
+        return extent
+    }
+
+    @inline(__always)
+    private func need(_ count: Int) throws(Fault) {
+        if end - position < count {
+            throw fault(.truncated(bytesMissing: count - (end - position)), at: end)
+        }
+    }
+
+    @inline(__always)
+    private mutating func readLength(_ spec: ElementSpec) throws(Fault) -> Int {
+        let bytes = Int(spec.lengthBytes)
+        try need(bytes)
+        var length = 0
+        var faulty = false
+        for index in position..<position + bytes {
+            let byte = input[index]
+            switch spec.lengthForm {
+            case .ascii, .ebcdic:
+                let digit = byte &- (spec.lengthForm == .ascii ? 0x30 : 0xF0)
+                faulty = faulty || digit > 9
+                length = length &* 10 &+ Int(digit)
+            case .bcd:
+                faulty = faulty || byte >> 4 > 9 || byte & 0x0F > 9
+                length = length &* 100 &+ Int(byte >> 4) &* 10 &+ Int(byte & 0x0F)
+            case .binary, .fixed:
+                length = length << 8 | Int(byte)
+            }
+        }
+        guard !faulty else { throw fault(.badLengthDigits, at: position) }
+        position += bytes
+        return length
+    }
+
+    /// Of packed digits whose indicator counts bytes, an F at the end says that their number is odd.
+    private func digitCount(inBytes bytes: Int, pad: ElementDefinition.PadNibble) throws(Fault) -> Int {
+        try need(bytes)
+        let padded = bytes > 0 && pad == .rightF && input[position + bytes - 1] & 0x0F == 0x0F
+        return 2 * bytes - (padded ? 1 : 0)
+    }
+
+    @inline(__always)
+    private mutating func readASCII(_ count: Int, _ type: CharacterClass) throws(Fault) {
+        try need(count)
+        let misfit = type.firstMisfit(input + position, count)
+        guard misfit == count else { throw misfitFault(type, at: position + misfit) }
+        (output + written).update(from: input + position, count: count)
+        position += count
+    }
+
+    private func misfitFault(_ type: CharacterClass, at offset: Int) -> Fault {
+        fault(type == .digits || type == .signedDigits ? .notADigit : .badCharacter, at: offset)
+    }
+
+    private mutating func readEBCDIC(_ count: Int, _ type: CharacterClass) throws(Fault) {
+        try need(count)
+        let source = input + position
+        let target = output + written
+        EBCDIC.toLatin1.withUnsafeBufferPointer { table in
+            for index in 0..<count {
+                target[index] = table[Int(source[index])]
+            }
+        }
+        let misfit = type.firstMisfit(target, count)
+        guard misfit == count else { throw misfitFault(type, at: position + misfit) }
+        position += count
+    }
+
+    @inline(__always)
+    private mutating func readBinary(_ count: Int) throws(Fault) {
+        try need(count)
+        (output + written).update(from: input + position, count: count)
+        position += count
+    }
+
+    private mutating func readHex(_ count: Int, ebcdic: Bool) throws(Fault) {
+        try need(2 * count)
+        for index in 0..<count {
+            let high = HexForm.nibble(input[position], ebcdic: ebcdic)
+            guard high <= 0x0F else { throw fault(.badHexDigit, at: position) }
+            let low = HexForm.nibble(input[position + 1], ebcdic: ebcdic)
+            guard low <= 0x0F else { throw fault(.badHexDigit, at: position + 1) }
+            output[written + index] = high << 4 | low
+            position += 2
+        }
+    }
+
+    /// `count` digits out of half as many bytes.
+    private mutating func readPacked(
+        _ count: Int, pad: ElementDefinition.PadNibble, separator: UInt8
+    ) throws(Fault) {
+        let bytes = (count + 1) / 2
+        try need(bytes)
+        var target = output + written
+        var next = position
+        var last = position + bytes
+        if !count.isMultiple(of: 2) {
+            if pad == .left0 {
+                guard input[next] >> 4 == 0 else { throw fault(.badPad, at: next) }
+                try unpack(input[next] & 0x0F, to: target, separator: separator, at: next)
+                target += 1
+                next += 1
+            } else {
+                last -= 1
+                guard input[last] & 0x0F == (pad == .rightF ? 0x0F : 0) else {
+                    throw fault(.badPad, at: last)
+                }
+                try unpack(input[last] >> 4, to: target + (count - 1), separator: separator, at: last)
+            }
+        }
+        while next < last {
+            let byte = input[next]
+            let high = byte >> 4
+            let low = byte & 0x0F
+            if (high &+ 6) | (low &+ 6) < 0x10 {
+                target[0] = 0x30 | high
+                target[1] = 0x30 | low
+            } else {
+                try unpack(high, to: target, separator: separator, at: next)
+                try unpack(low, to: target + 1, separator: separator, at: next)
+            }
+            target += 2
+            next += 1
+        }
+        position += bytes
+    }
+
+    @inline(__always)
+    private func unpack(
+        _ nibble: UInt8, to target: UnsafeMutablePointer<UInt8>, separator: UInt8, at offset: Int
+    ) throws(Fault) {
+        if nibble <= 9 {
+            target.pointee = 0x30 | nibble
+        } else if nibble == 0x0D, separator != 0 {
+            target.pointee = separator
+        } else {
+            throw fault(.badNibble, at: offset)
+        }
+    }
+}
+
+/// Hex digits in ASCII and EBCDIC.
+enum HexForm {
+    /// The value of a hex digit, 0xFF for any other character.
+    @inline(__always)
+    static func nibble(_ character: UInt8, ebcdic: Bool) -> UInt8 {
+        if ebcdic {
+            switch character {
+            case 0xF0...0xF9: return character &- 0xF0
+            case 0xC1...0xC6: return character &- 0xB7
+            case 0x81...0x86: return character &- 0x77
+            default: return 0xFF
+            }
+        }
+        return Hex.nibble(character) ?? 0xFF
+    }
+
+    /// The hex digit, upper case, of a nibble.
+    @inline(__always)
+    static func digit(_ nibble: UInt8, ebcdic: Bool) -> UInt8 {
+        guard ebcdic else { return Hex.digit(nibble) }
+        return nibble < 10 ? nibble &+ 0xF0 : nibble &+ 0xB7
+    }
+}

@@ -1,0 +1,168 @@
+/// An element's definition as the codec uses it: small, trivially copyable, one entry of a flat table.
+struct ElementSpec: Sendable {
+    var form: Form
+    var type: CharacterClass
+    var lengthForm: LengthForm
+    var lengthBytes: UInt8
+    /// The length indicator counts bytes where `form` would have it count digits.
+    var countsBytes: Bool
+    var pad: ElementDefinition.PadNibble
+    /// What nibble D reads as; 0 where it is no separator.
+    var separator: UInt8
+    var max: UInt32
+
+    enum Form: UInt8, Sendable {
+        case undefined
+        case ascii
+        case ebcdic
+        case packed
+        case signPacked
+        case binary
+        case hex
+        case ebcdicHex
+    }
+
+    enum LengthForm: UInt8, Sendable {
+        case fixed
+        case ascii
+        case ebcdic
+        case bcd
+        case binary
+    }
+
+    static let undefined = ElementSpec(
+        form: .undefined, type: .any, lengthForm: .fixed, lengthBytes: 0, countsBytes: false, pad: .left0,
+        separator: 0, max: 0)
+}
+
+extension ElementSpec {
+    init(_ definition: ElementDefinition) {
+        form =
+            switch definition.encoding {
+            case .ascii: .ascii
+            case .ebcdic: .ebcdic
+            case .bcd: definition.type == .signedDigits ? .signPacked : .packed
+            case .binary: .binary
+            case .hex: .hex
+            case .ebcdicHex: .ebcdicHex
+            }
+        type = CharacterClass(definition.type)
+        lengthForm =
+            switch definition.lengthEncoding {
+            case _ where definition.length == .fixed: .fixed
+            case .ascii: .ascii
+            case .ebcdic: .ebcdic
+            case .bcd: .bcd
+            case .binary: .binary
+            }
+        lengthBytes = UInt8(definition.lengthByteCount)
+        countsBytes = definition.lengthUnit == .bytes
+        pad = definition.pad
+        separator = definition.type == .track2 ? definition.separator : 0
+        max = UInt32(definition.max)
+    }
+
+    /// Whether a length of the indicator is in hex digits, two for each byte of content.
+    var countsHexDigits: Bool { (form == .hex || form == .ebcdicHex) && !countsBytes }
+}
+
+/// The sets of characters that elements consist of; content is checked as ASCII, whatever it came in.
+enum CharacterClass: UInt8, Sendable {
+    case digits
+    case letters
+    case alphanumeric
+    case printable
+    case track2
+    case signedDigits
+    case any
+
+    init(_ type: ElementDefinition.ContentType) {
+        self =
+            switch type {
+            case .digits: .digits
+            case .letters: .letters
+            case .alphanumeric: .alphanumeric
+            case .text: .printable
+            case .track2: .track2
+            case .signedDigits: .signedDigits
+            case .binary: .any
+            }
+    }
+
+    /// Index of the first character that is not of the class, `count` if there is none.
+    @inline(__always)
+    func firstMisfit(_ content: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        switch self {
+        case .any: count
+        case .digits: Self.firstNonDigit(content, count, from: 0)
+        case .printable: Self.firstUnprintable(content, count)
+        default: slowMisfit(content, count)
+        }
+    }
+
+    private func slowMisfit(_ content: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        switch self {
+        case .letters: Self.first(content, count) { Self.isLetter($0) || $0 == 0x20 }
+        case .alphanumeric:
+            Self.first(content, count) { $0 &- 0x30 <= 9 || Self.isLetter($0) || $0 == 0x20 }
+        case .track2: Self.first(content, count) { $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 }
+        case .signedDigits:
+            count > 0 && Self.alphanumeric.slowMisfit(content, 1) == 0
+                ? 0 : Self.firstNonDigit(content, count, from: 1)
+        case .digits, .printable, .any: firstMisfit(content, count)
+        }
+    }
+
+    @inline(__always)
+    private static func isLetter(_ character: UInt8) -> Bool {
+        (character | 0x20) &- 0x61 < 26
+    }
+
+    @inline(__always)
+    private static func first(
+        _ content: UnsafePointer<UInt8>, _ count: Int, fits: (UInt8) -> Bool
+    ) -> Int {
+        for index in 0..<count where !fits(content[index]) {
+            return index
+        }
+        return count
+    }
+
+    @inline(__always)
+    private static func firstNonDigit(_ content: UnsafePointer<UInt8>, _ count: Int, from start: Int) -> Int {
+        var index = start
+        // Eight at a time: the high nibble is 3, and adding 6 to the low nibble does not carry into it.
+        while count - index >= 8 {
+            let word = UnsafeRawPointer(content + index).loadUnaligned(as: UInt64.self)
+            let high = word & 0xF0F0_F0F0_F0F0_F0F0
+            let carried = (word &+ 0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0
+            guard (high ^ 0x3030_3030_3030_3030) | (carried ^ high) == 0 else { break }
+            index += 8
+        }
+        while index < count {
+            guard content[index] &- 0x30 <= 9 else { return index }
+            index += 1
+        }
+        return count
+    }
+
+    @inline(__always)
+    private static func firstUnprintable(_ content: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        var index = 0
+        // 00-1F and 80-9F have neither bit 6 nor bit 5; 7F is the other control character. Eight at a time.
+        while count - index >= 8 {
+            let word = UnsafeRawPointer(content + index).loadUnaligned(as: UInt64.self)
+            let graphic = (word | word &<< 1) & 0x4040_4040_4040_4040
+            let deleted = word ^ 0x7F7F_7F7F_7F7F_7F7F
+            let zeroBytes = (deleted &- 0x0101_0101_0101_0101) & ~deleted & 0x8080_8080_8080_8080
+            guard (graphic ^ 0x4040_4040_4040_4040) | zeroBytes == 0 else { break }
+            index += 8
+        }
+        while index < count {
+            let character = content[index]
+            guard character & 0x60 != 0, character != 0x7F else { return index }
+            index += 1
+        }
+        return count
+    }
+}

@@ -1,0 +1,130 @@
+public import ByteCoding
+internal import CPKCS11
+internal import Glibc
+
+/// A PKCS#11 module that could not be loaded, or a token that is not there.
+public enum ModuleError: Error, Sendable, CustomStringConvertible {
+    /// The library could not be loaded; the words are p11-kit's.
+    case notLoadable(path: String, reason: String)
+    /// The URI is no RFC 7512 URI.
+    case badURI(String)
+    /// No present token matches the URI.
+    case noSuchToken(uri: String, present: [String])
+    /// A Cryptoki function failed.
+    case failed(PKCS11Error)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .notLoadable(let path, let reason): "PKCS#11 module \(path) cannot be loaded: \(reason)"
+        case .badURI(let uri): "not a PKCS#11 URI (RFC 7512): \(uri)"
+        case .noSuchToken(let uri, let present):
+            "no token matches \(uri); present: \(present.isEmpty ? "none" : present.joined(separator: ", "))"
+        case .failed(let error): error.description
+        }
+    }
+}
+
+/// A loaded and initialised PKCS#11 library. Lives as long as the process: libraries do not all survive
+/// `C_Finalize` and a second `C_Initialize`.
+public final class Module: @unchecked Sendable {
+    // Sendable because the function list is constant after loading and the library was initialised with
+    // CKF_OS_LOCKING_OK.
+    let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
+
+    /// Loads and initialises a library.
+    ///
+    /// - Parameters:
+    ///   - path: the shared library, or a name that the loader finds.
+    ///   - initArguments: what the library wants in `pReserved` (NSS: `configdir='sql:DIR' …`), or nil.
+    public init(path: String, initArguments: String?) throws(ModuleError) {
+        guard let functions = p11_kit_module_load(path, CInt(P11_KIT_MODULE_UNMANAGED)) else {
+            let reason = p11_kit_message().map { String(cString: $0) } ?? "no reason given"
+            throw .notLoadable(path: path, reason: reason)
+        }
+        self.functions = functions
+        var arguments = CK_C_INITIALIZE_ARGS()
+        arguments.flags = CK_FLAGS(CKF_OS_LOCKING_OK)
+        // Some libraries keep the pointer, so the string is never freed: one per process.
+        if let initArguments { arguments.pReserved = UnsafeMutableRawPointer(strdup(initArguments)) }
+        let code = functions.pointee.C_Initialize!(&arguments)
+        guard code == CKR_OK || code == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
+            throw .failed(PKCS11Error(function: "C_Initialize", code: code))
+        }
+    }
+
+    /// The slot whose token matches the URI.
+    /// - Parameter uri: RFC 7512, for example `pkcs11:token=issuer`.
+    public func slot(matching uri: String) throws(ModuleError) -> Slot {
+        guard let pattern = p11_kit_uri_new() else { throw .badURI(uri) }
+        defer { p11_kit_uri_free(pattern) }
+        guard p11_kit_uri_parse(uri, P11_KIT_URI_FOR_TOKEN, pattern) == CInt(P11_KIT_URI_OK.rawValue) else {
+            throw .badURI(uri)
+        }
+        var present: [String] = []
+        for identifier in try slotIdentifiers() {
+            var info = CK_TOKEN_INFO()
+            guard functions.pointee.C_GetTokenInfo!(identifier, &info) == CKR_OK else { continue }
+            let initialised = info.flags & CK_FLAGS(CKF_TOKEN_INITIALIZED) != 0
+            if initialised, p11_kit_uri_match_token_info(pattern, &info) == 1 {
+                return Slot(module: self, identifier: identifier, tokenLabel: label(of: info))
+            }
+            present.append("pkcs11:token=\(label(of: info))")
+        }
+        throw .noSuchToken(uri: uri, present: present)
+    }
+
+    private func slotIdentifiers() throws(ModuleError) -> [CK_SLOT_ID] {
+        var count: CK_ULONG = 0
+        var code = functions.pointee.C_GetSlotList!(CK_BBOOL(CK_TRUE), nil, &count)
+        guard code == CKR_OK else { throw .failed(PKCS11Error(function: "C_GetSlotList", code: code)) }
+        var identifiers = [CK_SLOT_ID](repeating: 0, count: Int(count))
+        code = functions.pointee.C_GetSlotList!(CK_BBOOL(CK_TRUE), &identifiers, &count)
+        guard code == CKR_OK else { throw .failed(PKCS11Error(function: "C_GetSlotList", code: code)) }
+        return Array(identifiers.prefix(Int(count)))
+    }
+
+    private func label(of info: CK_TOKEN_INFO) -> String {
+        withUnsafeBytes(of: info.label) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            return String(text.reversed().drop { $0 == " " || $0 == "\0" }.reversed())
+        }
+    }
+}
+
+/// A slot with its token.
+public struct Slot: Sendable {
+    let module: Module
+    let identifier: CK_SLOT_ID
+    /// `CKA_LABEL` of the token, without its padding.
+    public let tokenLabel: String
+
+    /// Opens a session and logs in if nobody of this process is.
+    ///
+    /// - Parameters:
+    ///   - readWrite: needed to make token objects.
+    ///   - pin: the user PIN, nil for a token without one.
+    public func openSession(readWrite: Bool, pin: borrowing SecretBytes?) throws(PKCS11Error) -> Session {
+        var handle: CK_SESSION_HANDLE = 0
+        let flags = CK_FLAGS(CKF_SERIAL_SESSION) | (readWrite ? CK_FLAGS(CKF_RW_SESSION) : 0)
+        let functions = module.functions
+        let code = functions.pointee.C_OpenSession!(identifier, flags, nil, nil, &handle)
+        guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
+        let session = Session(functions: functions, handle: handle)
+        if pin != nil { try login(handle, pin!) }
+        return session
+    }
+
+    private func login(_ handle: CK_SESSION_HANDLE, _ pin: borrowing SecretBytes) throws(PKCS11Error) {
+        let functions = module.functions
+        let code = pin.withUnsafeBytes { bytes in
+            functions.pointee.C_Login!(
+                handle, CK_USER_TYPE(CKU_USER),
+                UnsafeMutablePointer(mutating: bytes.assumingMemoryBound(to: UInt8.self).baseAddress),
+                CK_ULONG(bytes.count))
+        }
+        guard code == CKR_OK || code == CKR_USER_ALREADY_LOGGED_IN else {
+            throw PKCS11Error(function: "C_Login", code: code)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+internal import CPKCS11
+
+/// An object of the token as one session sees it. Worth nothing in another process.
+public struct ObjectHandle: Hashable, Sendable {
+    let rawValue: CK_OBJECT_HANDLE
+}
+
+/// One session with the token. It closes itself, belongs to one thread at a time and counts its calls. The
+/// session objects made in it end with it.
+public struct Session: ~Copyable {
+    let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
+    let handle: CK_SESSION_HANDLE
+    /// Cryptoki functions called in this session.
+    public internal(set) var callCount: UInt64 = 0
+
+    init(functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE) {
+        self.functions = functions
+        self.handle = handle
+    }
+
+    deinit {
+        _ = functions.pointee.C_CloseSession!(handle)
+    }
+
+    /// Counts the call and turns everything but `CKR_OK` into an error.
+    @inline(__always)
+    mutating func check(
+        _ function: StaticString, _ code: CK_RV
+    ) throws(PKCS11Error) {
+        callCount &+= 1
+        if code != CKR_OK { throw PKCS11Error(function: "\(function)", code: code) }
+    }
+}

@@ -1,0 +1,106 @@
+internal import CPKCS11
+
+/// The attributes that this product uses (PKCS#11 v2.40, 4).
+public enum Attribute: Hashable, Sendable, CaseIterable {
+    case token, isPrivate, sensitive, extractable, modifiable, derive, encrypt, decrypt, sign, verify, wrap
+    case unwrap, alwaysSensitive, neverExtractable
+
+    var type: CK_ATTRIBUTE_TYPE {
+        switch self {
+        case .token: CKA_TOKEN
+        case .isPrivate: CKA_PRIVATE
+        case .sensitive: CKA_SENSITIVE
+        case .extractable: CKA_EXTRACTABLE
+        case .modifiable: CKA_MODIFIABLE
+        case .derive: CKA_DERIVE
+        case .encrypt: CKA_ENCRYPT
+        case .decrypt: CKA_DECRYPT
+        case .sign: CKA_SIGN
+        case .verify: CKA_VERIFY
+        case .wrap: CKA_WRAP
+        case .unwrap: CKA_UNWRAP
+        case .alwaysSensitive: CKA_ALWAYS_SENSITIVE
+        case .neverExtractable: CKA_NEVER_EXTRACTABLE
+        }
+    }
+
+    /// The name as the standard writes it.
+    public var name: String {
+        switch self {
+        case .token: "CKA_TOKEN"
+        case .isPrivate: "CKA_PRIVATE"
+        case .sensitive: "CKA_SENSITIVE"
+        case .extractable: "CKA_EXTRACTABLE"
+        case .modifiable: "CKA_MODIFIABLE"
+        case .derive: "CKA_DERIVE"
+        case .encrypt: "CKA_ENCRYPT"
+        case .decrypt: "CKA_DECRYPT"
+        case .sign: "CKA_SIGN"
+        case .verify: "CKA_VERIFY"
+        case .wrap: "CKA_WRAP"
+        case .unwrap: "CKA_UNWRAP"
+        case .alwaysSensitive: "CKA_ALWAYS_SENSITIVE"
+        case .neverExtractable: "CKA_NEVER_EXTRACTABLE"
+        }
+    }
+}
+
+/// Key types in use.
+public enum KeyType: Sendable {
+    case des2, des3, aes, genericSecret
+
+    var type: CK_KEY_TYPE {
+        switch self {
+        case .des2: CKK_DES2
+        case .des3: CKK_DES3
+        case .aes: CKK_AES
+        case .genericSecret: CKK_GENERIC_SECRET
+        }
+    }
+}
+
+/// The attributes of a secret key to be made, laid out once in memory of its own so that the hot path hands
+/// over a pointer and allocates nothing.
+public final class Template: @unchecked Sendable {
+    // Sendable because nothing is changed after `init`; Cryptoki reads templates only.
+    let attributes: UnsafeMutableBufferPointer<CK_ATTRIBUTE>
+    private let values: UnsafeMutableRawPointer
+    private static let slotBytes = 64
+
+    /// - Parameters:
+    ///   - keyType: `CKA_KEY_TYPE`.
+    ///   - label: `CKA_LABEL`, at most 64 bytes.
+    ///   - valueCount: `CKA_VALUE_LEN`, for key types of variable length.
+    ///   - on: attributes set to true.
+    ///   - off: attributes set to false.
+    public init(
+        keyType: KeyType, label: String? = nil, valueCount: Int? = nil, on: [Attribute], off: [Attribute]
+    ) {
+        let count = 2 + (label == nil ? 0 : 1) + (valueCount == nil ? 0 : 1) + on.count + off.count
+        attributes = .allocate(capacity: count)
+        values = .allocate(byteCount: count * Template.slotBytes, alignment: 16)
+        var filled = 0
+        func add(_ type: CK_ATTRIBUTE_TYPE, _ bytes: UnsafeRawBufferPointer) {
+            precondition(bytes.count <= Template.slotBytes, "attribute value too long")
+            let place = values + filled * Template.slotBytes
+            if let base = bytes.baseAddress { place.copyMemory(from: base, byteCount: bytes.count) }
+            attributes.initializeElement(
+                at: filled, to: CK_ATTRIBUTE(type: type, pValue: place, ulValueLen: CK_ULONG(bytes.count)))
+            filled += 1
+        }
+        withUnsafeBytes(of: CK_OBJECT_CLASS(CKO_SECRET_KEY)) { add(CKA_CLASS, $0) }
+        withUnsafeBytes(of: keyType.type) { add(CKA_KEY_TYPE, $0) }
+        if let label {
+            var label = label
+            label.withUTF8 { add(CKA_LABEL, UnsafeRawBufferPointer($0)) }
+        }
+        if let valueCount { withUnsafeBytes(of: CK_ULONG(valueCount)) { add(CKA_VALUE_LEN, $0) } }
+        for attribute in on { withUnsafeBytes(of: CK_BBOOL(CK_TRUE)) { add(attribute.type, $0) } }
+        for attribute in off { withUnsafeBytes(of: CK_BBOOL(CK_FALSE)) { add(attribute.type, $0) } }
+    }
+
+    deinit {
+        attributes.deallocate()
+        values.deallocate()
+    }
+}

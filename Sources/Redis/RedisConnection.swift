@@ -1,0 +1,139 @@
+public import NIOCore
+internal import Synchronization
+
+/// Where a server is.
+public enum RedisAddress: Hashable, Sendable, CustomStringConvertible {
+    /// A Unix socket.
+    case unix(path: String)
+    /// TCP.
+    case tcp(host: String, port: Int)
+
+    /// For people.
+    public var description: String {
+        switch self {
+        case .unix(let path): path
+        case .tcp(let host, let port): "\(host):\(port)"
+        }
+    }
+}
+
+/// Bounds of a connection. Zero never means without bound.
+public struct RedisConnectionSettings: Sendable {
+    /// Commands that may wait for their replies.
+    public var inFlightCommandsMax = 8_192
+    /// How long a command may wait for its reply.
+    public var replyTimeout: TimeAmount = .seconds(2)
+    /// A connection whose oldest command waits longer than this is given up.
+    public var stallTimeout: TimeAmount = .seconds(10)
+    /// How long connecting may take.
+    public var connectTimeout: TimeAmount = .seconds(2)
+    /// Pause after the first failed attempt; doubled up to `reconnectDelayMax`, with jitter.
+    public var reconnectDelayMin: TimeAmount = .milliseconds(20)
+    /// See `reconnectDelayMin`.
+    public var reconnectDelayMax: TimeAmount = .seconds(2)
+
+    /// The defaults above.
+    public init() {}
+}
+
+/// A pipelined connection, bound to one event loop, that comes back by itself.
+///
+/// All commands of one turn of the loop leave in one write. Replies come in order. A command that was in
+/// flight when the connection broke fails: whether it was carried out is unknown, so it is never sent again.
+public final class RedisConnection: Sendable {
+    /// The loop on which `send` has to be called.
+    public let eventLoop: any EventLoop
+    private let link: NIOLoopBoundBox<RedisLink>
+    private let counter = Atomic<UInt64>(0)
+
+    /// Begins to connect at once.
+    ///
+    /// - Parameters:
+    ///   - address: of the server.
+    ///   - eventLoop: the loop it lives on.
+    ///   - settings: its bounds.
+    ///   - prepare: run on every new connection before others may use it; a thrown error closes it again.
+    public init(
+        to address: RedisAddress, on eventLoop: any EventLoop,
+        settings: RedisConnectionSettings = RedisConnectionSettings(),
+        prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
+    ) {
+        self.eventLoop = eventLoop
+        link = NIOLoopBoundBox.makeBoxSendingValue(
+            RedisLink(address: address, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
+        eventLoop.execute { [self] in
+            link.value.onConnected = { [weak self] in
+                guard let self else { return }
+                Task {
+                    do {
+                        try await prepare(self)
+                        self.eventLoop.execute { self.link.value.prepared() }
+                    } catch {
+                        let reason = String(describing: error)
+                        self.eventLoop.execute { self.link.value.preparationFailed(reason) }
+                    }
+                }
+            }
+            link.value.connect()
+        }
+    }
+
+    /// Sends a command and waits for the reply. Call it on the event loop's executor.
+    /// - Throws: `RedisError`; an error reply becomes `.refused`.
+    public func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+        counter.wrappingAdd(1, ordering: .relaxed)
+        let result = await withUnsafeContinuation { continuation in
+            link.value.send(command.bytes, continuation, beforeReady: false)
+        }
+        return try RedisConnection.unwrap(result)
+    }
+
+    /// The same from any thread: one hop. While the connection is being prepared, only this reaches the
+    /// server.
+    public func sendFromAnywhere(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+        counter.wrappingAdd(1, ordering: .relaxed)
+        let result = await withUnsafeContinuation { continuation in
+            eventLoop.execute { self.link.value.send(command.bytes, continuation, beforeReady: true) }
+        }
+        return try RedisConnection.unwrap(result)
+    }
+
+    /// Nil when commands can be sent, otherwise why not. From any thread.
+    public func unavailability() async -> String? {
+        await withUnsafeContinuation { continuation in
+            eventLoop.execute { continuation.resume(returning: self.link.value.unavailability) }
+        }
+    }
+
+    /// Waits until the connection is ready.
+    /// - Throws: the last reason if that takes longer than `timeout`.
+    public func waitUntilReady(timeout: Duration) async throws {
+        let clock = ContinuousClock()
+        let end = clock.now + timeout
+        while let reason = await unavailability() {
+            guard clock.now < end else { throw RedisError.notConnected(reason) }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// Commands sent since the start.
+    public var commandsSent: UInt64 { counter.load(ordering: .relaxed) }
+
+    /// Closes for good; commands in flight fail.
+    public func close() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            eventLoop.execute {
+                self.link.value.stop()
+                continuation.resume()
+            }
+        }
+    }
+
+    private static func unwrap(
+        _ result: Result<RedisReply, RedisError>
+    ) throws(RedisError) -> RedisReply {
+        let reply = try result.get()
+        if case .error(let error) = reply { throw .refused(error) }
+        return reply
+    }
+}

@@ -1,0 +1,221 @@
+internal import NIOCore
+internal import NIOPosix
+
+/// The state of a connection; only its event loop touches it.
+final class RedisLink {
+    typealias Waiter = UnsafeContinuation<Result<RedisReply, RedisError>, Never>
+
+    private struct InFlight {
+        /// Nil once it was told that no reply came in time; its reply is still to be read over.
+        var waiter: Waiter?
+        let sentAt: NIODeadline
+    }
+
+    private enum Phase {
+        case waiting(String)
+        case preparing(any Channel)
+        case ready(any Channel)
+        case stopped
+    }
+
+    var onConnected: () -> Void = {}
+    private let address: RedisAddress
+    private let eventLoop: any EventLoop
+    private let settings: RedisConnectionSettings
+    private var phase = Phase.waiting("connecting")
+    private var reader = ReplyReader()
+    private var inFlight = CircularBuffer<InFlight>()
+    private var outbound = ByteBuffer()
+    private var flushScheduled = false
+    private var watch: Scheduled<Void>?
+    private var failures = 0
+
+    init(address: RedisAddress, eventLoop: any EventLoop, settings: RedisConnectionSettings) {
+        self.address = address
+        self.eventLoop = eventLoop
+        self.settings = settings
+    }
+
+    var unavailability: String? {
+        switch phase {
+        case .ready: nil
+        case .waiting(let why): why
+        case .preparing: "connection is being prepared"
+        case .stopped: "stopped"
+        }
+    }
+
+    // MARK: - Commands
+
+    func send(_ bytes: [UInt8], _ waiter: Waiter, beforeReady: Bool) {
+        switch phase {
+        case .ready: break
+        case .preparing where beforeReady: break
+        default: return waiter.resume(returning: .failure(.notConnected(unavailability ?? "")))
+        }
+        guard inFlight.count < settings.inFlightCommandsMax else {
+            return waiter.resume(returning: .failure(.overloaded))
+        }
+        inFlight.append(InFlight(waiter: waiter, sentAt: .now()))
+        outbound.writeBytes(bytes)
+        guard !flushScheduled else { return }
+        flushScheduled = true
+        // Everything else that this turn of the loop sends goes out in the same write.
+        eventLoop.assumeIsolated().execute { self.flush() }
+    }
+
+    private func flush() {
+        flushScheduled = false
+        guard outbound.readableBytes > 0 else { return }
+        switch phase {
+        case .ready(let channel), .preparing(let channel):
+            channel.writeAndFlush(outbound, promise: nil)
+            outbound = channel.allocator.buffer(capacity: 16_384)
+        case .waiting, .stopped:
+            outbound.clear()
+        }
+    }
+
+    // MARK: - Connection
+
+    func connect() {
+        guard case .waiting = phase else { return }
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(settings.connectTimeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { [self = UncheckedLink(self)] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(self.link))
+                }
+            }
+        let connecting =
+            switch address {
+            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+            }
+        connecting.assumeIsolated().whenFailure { error in self.retry("\(self.address): \(error)") }
+    }
+
+    func channelActive(_ channel: any Channel) {
+        guard case .waiting = phase, let reader = ReplyReader() else {
+            channel.close(promise: nil)
+            return
+        }
+        self.reader = reader
+        phase = .preparing(channel)
+        scheduleWatch()
+        onConnected()
+    }
+
+    func prepared() {
+        guard case .preparing(let channel) = phase else { return }
+        phase = .ready(channel)
+        failures = 0
+    }
+
+    func preparationFailed(_ reason: String) {
+        guard case .preparing(let channel) = phase else { return }
+        retry(reason)
+        channel.close(promise: nil)
+    }
+
+    func channelInactive(_ channel: any Channel) {
+        switch phase {
+        case .preparing(let current), .ready(let current):
+            if current === channel { retry("\(address): connection closed") }
+        case .waiting, .stopped: break
+        }
+    }
+
+    func received(_ buffer: ByteBuffer, _ channel: any Channel) {
+        guard let reader, buffer.withUnsafeReadableBytes({ reader.feed($0) }) else {
+            return channel.close(promise: nil)
+        }
+        do throws(RedisError) {
+            while let reply = try reader.next() {
+                guard let first = inFlight.popFirst() else { return channel.close(promise: nil) }
+                first.waiter?.resume(returning: .success(reply))
+            }
+        } catch {
+            channel.close(promise: nil)
+        }
+    }
+
+    func stop() {
+        let channel: (any Channel)? =
+            switch phase {
+            case .preparing(let channel), .ready(let channel): channel
+            case .waiting, .stopped: nil
+            }
+        phase = .stopped
+        release()
+        channel?.close(promise: nil)
+    }
+
+    private func retry(_ reason: String) {
+        if case .stopped = phase { return }
+        phase = .waiting(reason)
+        release()
+        failures += 1
+        let doubled = settings.reconnectDelayMin.nanoseconds << Int64(min(failures - 1, 16))
+        let bounded = min(doubled, settings.reconnectDelayMax.nanoseconds)
+        // Jitter, so that many hosts do not come back in step.
+        let delay = TimeAmount.nanoseconds(bounded / 2 + Int64.random(in: 0...max(1, bounded / 2)))
+        eventLoop.assumeIsolated().scheduleTask(in: delay) { self.connect() }
+    }
+
+    private func release() {
+        watch?.cancel()
+        watch = nil
+        outbound.clear()
+        while let lost = inFlight.popFirst() { lost.waiter?.resume(returning: .failure(.connectionLost)) }
+    }
+
+    private func scheduleWatch() {
+        watch = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(50)) {
+            self.failOverdue()
+            if self.watch != nil { self.scheduleWatch() }
+        }
+    }
+
+    /// Replies come in order, so only the oldest need to be looked at.
+    private func failOverdue() {
+        let now = NIODeadline.now()
+        if let oldest = inFlight.first, now - oldest.sentAt > settings.stallTimeout {
+            switch phase {
+            case .preparing(let channel), .ready(let channel): channel.close(promise: nil)
+            case .waiting, .stopped: break
+            }
+            return
+        }
+        for index in inFlight.indices {
+            guard now - inFlight[index].sentAt > settings.replyTimeout else { return }
+            inFlight[index].waiter?.resume(returning: .failure(.timedOut))
+            inFlight[index].waiter = nil
+        }
+    }
+}
+
+/// Carries the link to its own event loop, where alone it is used.
+private struct UncheckedLink: @unchecked Sendable {
+    let link: RedisLink
+    init(_ link: RedisLink) { self.link = link }
+}
+
+final class RedisChannelHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let link: RedisLink
+
+    init(_ link: RedisLink) { self.link = link }
+
+    func channelActive(context: ChannelHandlerContext) { link.channelActive(context.channel) }
+
+    func channelInactive(context: ChannelHandlerContext) { link.channelInactive(context.channel) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        link.received(unwrapInboundIn(data), context.channel)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
