@@ -48,10 +48,26 @@ let package = Package(
         target("ISO8583", ["ByteCoding"]),
         target("EMV", ["ByteCoding"]),
         target("Authorisation", ["EMV", "ByteCoding"]),
+        target("IssuerMessages", ["ISO8583", "EMV", "Authorisation", "ByteCoding"]),
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
+        target(
+            "HostServer",
+            ["IssuerMessages", "ISO8583", "Authorisation", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
+        target("IssuerConfiguration", [configuration, yams]),
+        .executableTarget(
+            name: "issuer-host",
+            dependencies: [
+                "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
+                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser, lifecycle,
+                logging, nioCore, nioPosix,
+            ], swiftSettings: rules),
+        .executableTarget(
+            name: "issuer-keys",
+            dependencies: ["ByteCoding", "HSM", "IssuerConfiguration", "PKCS11", argumentParser],
+            swiftSettings: rules),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [.embedInCode("cardstate.lua")]),

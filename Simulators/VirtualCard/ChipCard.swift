@@ -9,7 +9,7 @@ public struct TransactionDate: Hashable, Sendable {
     /// - Returns: nil unless year is 0…99, month 1…12 and day 1…31.
     public init?(year: Int, month: Int, day: Int) {
         guard (0...99).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
-        func bcd(_ value: Int) -> UInt32 { UInt32(value / 10 << 4 | value % 10) }
+        func bcd(_ value: Int) -> UInt32 { UInt32((value / 10) << 4 | value % 10) }
         packed = bcd(year) << 16 | bcd(month) << 8 | bcd(day)
     }
 }
@@ -221,7 +221,7 @@ private func packed(_ number: UInt64) -> UInt64 {
     var result: UInt64 = 0
     var shift: UInt64 = 0
     while rest > 0 {
-        result |= rest % 10 << shift
+        result |= (rest % 10) << shift
         rest /= 10
         shift += 4
     }

@@ -53,7 +53,8 @@ public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvert
         case .malformed(let count): "tag 91 of \(count) bytes is no answer of the card's method"
         case .wrong: "ARPC wrong"
         case .responseCode(let code): "ARPC ok, response code \(code)"
-        case .statusUpdate(let update, _): "ARPC ok, status update \(update.approves ? "approves" : "declines")"
+        case .statusUpdate(let update, _):
+            "ARPC ok, status update \(update.approves ? "approves" : "declines")"
         }
     }
 }
@@ -157,7 +158,8 @@ extension ChipCryptography {
         atc: ApplicationTransactionCounter, unpredictableNumber: UnpredictableNumber
     ) throws(LibCryptoError) -> SignedCryptogram {
         let key = try sessionKey(
-            profile.sessionKey, iccMasterKey: iccMasterKey, atc: atc, unpredictableNumber: unpredictableNumber)
+            profile.sessionKey, iccMasterKey: iccMasterKey, atc: atc, unpredictableNumber: unpredictableNumber
+        )
         let cryptogram = try mac(input, key: key)
         let responseKey: DoubleLengthKey
         if profile.responseKey == profile.sessionKey {

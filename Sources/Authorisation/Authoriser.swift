@@ -68,7 +68,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 amount: request.amount, approvalCode: approvalCode(),
                 entry: journalEntry(request, range, chip, trace, evidenceAt), deadline: request.deadline))
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
-        trace.add(result, hostDeclined: declined)
+        trace.add(result)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         return await decision(outcome, verified, repeated: result.repeated, request, trace)
@@ -186,12 +186,10 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 repeated: repeated, trace: trace)
         }
         let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
-        var code: AuthorisationResponseCode?
-        if case .responseCode(let value) = verdict { code = value }
         return Decision(
             outcome: outcome,
             issuerAuthenticationData: await authenticationData(verified, verdict, request),
-            authorisationResponseCode: code, repeated: repeated, trace: trace)
+            authorisationResponseCode: codes.code(for: outcome.declineReason), repeated: repeated, trace: trace)
     }
 
     /// Prepared where it could be foreseen. Otherwise the decision is already booked: should the token fail
@@ -206,25 +204,5 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         }
         return try? await cryptography.issuerAuthenticationData(
             for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
-    }
-}
-
-extension DecisionTrace {
-    /// Adds what the store decided.
-    mutating func add(_ result: CommitResult, hostDeclined: DeclineReason?) {
-        let badATC = result.atc == .replayed || result.atc == .outOfRange
-        let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
-        add(.applicationTransactionCounter, atc, result.atc.words)
-        guard hostDeclined == nil, !badATC else { return }
-        switch result.declined {
-        case .pinWrong, .pinTriesExceeded:
-            add(.pinTries, .declined, "\(result.pinTriesLeft) left")
-        case .insufficientFunds, .currencyNotServed:
-            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
-            add(.availableAmount, .declined, result.declined?.words ?? "")
-        default:
-            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
-            add(.availableAmount, .approved, "\(result.availableMinorUnits) left")
-        }
     }
 }

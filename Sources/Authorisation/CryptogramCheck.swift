@@ -95,11 +95,14 @@ public struct AuthorisationResponseCodes: Sendable {
 
     /// The verdict for an outcome, in the form of the profile's method.
     func verdict(for declined: DeclineReason?, profile: CryptogramProfile) -> IssuerVerdict {
-        switch (profile.responseMethod, declined) {
-        case (.method1, nil): .responseCode(approved)
-        case (.method1, let reason?): .responseCode(self.declined(reason))
-        case (.method2, nil): .statusUpdate(.approve)
-        case (.method2, _?): .statusUpdate(.decline)
+        switch profile.responseMethod {
+        case .method1: .responseCode(code(for: declined))
+        case .method2: .statusUpdate(declined == nil ? .approve : .decline)
         }
+    }
+
+    /// Tag 8A for an outcome; nil means approved.
+    func code(for declined: DeclineReason?) -> AuthorisationResponseCode {
+        declined.map(self.declined) ?? approved
     }
 }

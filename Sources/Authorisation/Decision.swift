@@ -102,7 +102,8 @@ public struct Decision: Sendable {
     public let outcome: Outcome
     /// The value of tag 91, nil where no cryptogram verified.
     public let issuerAuthenticationData: IssuerAuthenticationData?
-    /// The value of tag 8A where the profile's method 1 signed it; nil for method 2, whose verdict is the CSU.
+    /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
+    /// what counts, and the code is for the terminal.
     public let authorisationResponseCode: AuthorisationResponseCode?
     /// True where an earlier transmission was answered the same.
     public let repeated: Bool

@@ -105,6 +105,26 @@ public struct DecisionTrace: Sendable {
     }
 }
 
+extension DecisionTrace {
+    /// Adds what the store decided; the same for the answer and for a reader of the journal.
+    public mutating func add(_ result: CommitResult) {
+        let badATC = result.atc == .replayed || result.atc == .outOfRange
+        let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
+        add(.applicationTransactionCounter, atc, result.atc.words)
+        switch result.declined {
+        case nil:
+            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
+            add(.availableAmount, .approved, "\(result.availableMinorUnits) left")
+        case .pinWrong, .pinTriesExceeded:
+            add(.pinTries, .declined, "\(result.pinTriesLeft) left")
+        case .insufficientFunds, .currencyNotServed:
+            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
+            add(.availableAmount, .declined, result.declined?.words ?? "")
+        default: break
+        }
+    }
+}
+
 extension [UInt8] {
     /// Appends a number in decimal digits without making a string of it.
     package mutating func appendDecimal(_ number: UInt64) {

@@ -116,7 +116,7 @@ public struct PANSequenceNumber: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The two digits as one BCD byte.
-    public var packed: UInt8 { rawValue / 10 << 4 | rawValue % 10 }
+    public var packed: UInt8 { (rawValue / 10) << 4 | rawValue % 10 }
 
     /// Two digits.
     public var description: String { rawValue < 10 ? "0\(rawValue)" : "\(rawValue)" }

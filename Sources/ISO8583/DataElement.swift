@@ -1,5 +1,5 @@
-/// The number of a data element, 1 to 128. What stands behind the number on a link is the dialect's matter; the
-/// names here are those of ISO 8583:1987.
+/// The number of a data element, 1 to 128. What stands behind the number on a link is the dialect's matter;
+/// the names here are those of ISO 8583:1987.
 public struct DataElement: RawRepresentable, Hashable, Sendable {
     /// 1...128.
     public let rawValue: UInt8

@@ -1,5 +1,5 @@
-/// The form of messages on a link, as its file in `Config/iso8583` describes it: header, message type, bitmaps
-/// and data elements.
+/// The form of messages on a link, as its file in `Config/iso8583` describes it: header, message type,
+/// bitmaps and data elements.
 public struct Dialect: Sendable {
     /// The name of the file without `.json`.
     public let name: String
@@ -49,8 +49,8 @@ extension Dialect {
     public struct Header: Equatable, Sendable {
         /// How many bytes.
         public var bytes: Int
-        /// Whether it is a TPDU, which a response sends back with its two addresses exchanged; any other header
-        /// is echoed.
+        /// Whether it is a TPDU, which a response sends back with its two addresses exchanged; any other
+        /// header is echoed.
         public var isTPDU: Bool
     }
 

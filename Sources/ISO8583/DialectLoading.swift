@@ -124,8 +124,8 @@ extension Dialect {
     }
 }
 
-/// The keys of a JSON object and of those inside of it, to refuse what a dialect does not have: a misspelt key
-/// would otherwise be passed over in silence.
+/// The keys of a JSON object and of those inside of it, to refuse what a dialect does not have: a misspelt
+/// key would otherwise be passed over in silence.
 private struct KeyTree: Decodable {
     private var keys: [String: KeyTree] = [:]
 

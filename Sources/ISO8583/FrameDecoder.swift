@@ -1,12 +1,13 @@
 /// Cuts a stream into frames without keeping any of it: the caller holds the bytes, the decoder says how many
-/// of them make the next frame. After the first fault it answers nothing else, because a stream that is out of
-/// step cannot be brought back.
+/// of them make the next frame. After the first fault it answers nothing else, because a stream that is out
+/// of step cannot be brought back.
 public struct FrameDecoder: Sendable {
     /// What the bytes at hand amount to.
     public enum Outcome: Equatable, Sendable {
         /// Not a whole frame; at least so many bytes are missing.
         case needMore(bytesMissing: Int)
-        /// A whole frame: where its message lies (without length and TPDU), and how many bytes to drop after it.
+        /// A whole frame: where its message lies (without length and TPDU), and how many bytes to drop after
+        /// it.
         case frame(payload: Range<Int>, consumed: Int)
         /// No frame can be found in this stream any more.
         case invalid(FrameError)

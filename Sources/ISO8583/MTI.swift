@@ -34,8 +34,8 @@ public struct MTI: RawRepresentable, Hashable, Sendable {
     @inlinable
     public var isRepeat: Bool { !origin.isMultiple(of: 2) }
 
-    /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by `0110`,
-    /// `0420` and `0421` by `0430`. Nil when nothing answers it.
+    /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by
+    /// `0110`, `0420` and `0421` by `0430`. Nil when nothing answers it.
     @inlinable
     public var response: MTI? {
         isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil

@@ -137,7 +137,8 @@ public struct Message: Sendable {
         }
     }
 
-    /// Copies an element from another message; does nothing where that has none. This is how a response echoes.
+    /// Copies an element from another message; does nothing where that has none. This is how a response
+    /// echoes.
     @inlinable
     public mutating func copy(_ element: DataElement, from source: Message) {
         source.withBytes(element) { write($0, to: element) }
@@ -203,12 +204,12 @@ extension Message {
         public mutating func next() -> DataElement? {
             if primary != 0 {
                 let index = primary.leadingZeroBitCount
-                primary &= ~(1 << (63 - UInt64(index)))
+                primary ^= 1 &<< UInt64(63 &- index)
                 return DataElement(unchecked: index + 1)
             }
             guard secondary != 0 else { return nil }
             let index = secondary.leadingZeroBitCount
-            secondary &= ~(1 << (63 - UInt64(index)))
+            secondary ^= 1 &<< UInt64(63 &- index)
             return DataElement(unchecked: index + 65)
         }
     }

@@ -145,18 +145,21 @@ extension MessageCodec {
 
 extension ElementWriter {
     mutating func writeBitmap(_ value: UInt64, bits: Int, _ encoding: Dialect.Bitmap.Encoding) {
-        if encoding == .binary {
-            var shift = 56
-            while shift >= 64 - bits {
-                put(UInt8(truncatingIfNeeded: value >> UInt64(shift)))
-                shift -= 8
-            }
-        } else {
-            let ebcdic = encoding == .ebcdicHex
-            var shift = 60
-            while shift >= 64 - bits {
-                put(HexForm.digit(UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 0x0F, ebcdic: ebcdic))
-                shift -= 4
+        if encoding == .binary, bits == 64 {
+            UnsafeMutableRawPointer(output + position).storeBytes(of: value.bigEndian, as: UInt64.self)
+            position += 8
+            return
+        }
+        // The bits to be written stand at the top; each step takes the uppermost nibble or byte off.
+        var rest = value
+        let ebcdic = encoding == .ebcdicHex
+        for _ in 0..<(encoding == .binary ? bits / 8 : bits / 4) {
+            if encoding == .binary {
+                put(UInt8(truncatingIfNeeded: rest &>> 56))
+                rest &<<= 8
+            } else {
+                put(HexForm.digit(UInt8(truncatingIfNeeded: rest &>> 60), ebcdic: ebcdic))
+                rest &<<= 4
             }
         }
     }

@@ -11,8 +11,8 @@ public struct MessageDecodingError: Error, Sendable {
     /// to answer with a format error where the trace number came through.
     public let partial: Message?
 
-    /// The element in fault; for bytes behind the message the last one, for a bitmap element 1, nil for header
-    /// and message type.
+    /// The element in fault; for bytes behind the message the last one, for a bitmap element 1, nil for
+    /// header and message type.
     public var dataElement: DataElement? {
         switch place {
         case .header, .messageType: nil

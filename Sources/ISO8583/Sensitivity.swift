@@ -7,8 +7,8 @@ enum Sensitivity {
     case plain
     /// First six and last four characters, as of a PAN.
     case masked
-    /// Only how long it is: PIN blocks, tracks, keys, chip data, and private elements, which links use for card
-    /// verification values and the like.
+    /// Only how long it is: PIN blocks, tracks, keys, chip data, and private elements, which links use for
+    /// card verification values and the like.
     case hidden
 
     init(of element: DataElement) {

@@ -1,5 +1,5 @@
-/// Transport protocol data unit of terminal networks: five bytes, an identifier (60), the network number of the
-/// destination and that of the origin, two bytes each.
+/// Transport protocol data unit of terminal networks: five bytes, an identifier (60), the network number of
+/// the destination and that of the origin, two bytes each.
 public enum TPDU {
     /// Five.
     public static let byteCount = 5

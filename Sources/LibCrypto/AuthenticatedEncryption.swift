@@ -65,14 +65,16 @@ private struct GCMContext: ~Copyable {
         try check(EVP_CipherFinal_ex(context, &unused, &written), "EVP_CipherFinal_ex")
         var tag = [UInt8](repeating: 0, count: AuthenticatedEncryption.tagCount)
         try check(
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tag.count), &tag), "EVP_CIPHER_CTX_ctrl")
+            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tag.count), &tag), "EVP_CIPHER_CTX_ctrl"
+        )
         return tag
     }
 
     mutating func verify(tag: [UInt8]) throws(LibCryptoError) {
         var tag = tag
         try check(
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), &tag), "EVP_CIPHER_CTX_ctrl")
+            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), &tag), "EVP_CIPHER_CTX_ctrl"
+        )
         var unused = [UInt8](repeating: 0, count: 16)
         var written: Int32 = 0
         guard EVP_CipherFinal_ex(context, &unused, &written) == 1 else {

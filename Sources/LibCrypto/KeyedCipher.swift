@@ -58,7 +58,8 @@ public struct KeyedCipher: ~Copyable, Sendable {
     /// Begins CBC anew with a zero vector under the same key.
     public mutating func restart() throws(LibCryptoError) {
         try withZeroBlock { (zeros) throws(LibCryptoError) in
-            try check(EVP_CipherInit_ex2(context, nil, nil, zeros, direction.rawValue, nil), "EVP_CipherInit_ex2")
+            try check(
+                EVP_CipherInit_ex2(context, nil, nil, zeros, direction.rawValue, nil), "EVP_CipherInit_ex2")
         }
     }
 

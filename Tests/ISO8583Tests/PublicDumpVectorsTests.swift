@@ -25,7 +25,8 @@ struct PublicDumpVectorsTests {
         let named = dump.spec?.split(separator: " ").first.map(String.init) ?? Self.dialectByID[dump.id]
         let name = try #require(named, "\(dump.id) has no dialect")
         if let standard = dump.encoded_standard {
-            // The dump itself has both bitmaps whatever bit 1 says; the standard form of it has what bit 1 says.
+            // The dump itself has both bitmaps whatever bit 1 says; the standard form of it has what bit 1
+            // says.
             try check(dump, encoded: standard, dialect: name)
             #expect(throws: MessageDecodingError.self) {
                 try MessageCodec(dialect: VectorFiles.dialect(name)).decode(Hex.decode(dump.encoded))

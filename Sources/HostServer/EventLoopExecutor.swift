@@ -1,0 +1,16 @@
+public import NIOCore
+
+/// Runs the tasks of one event loop on that loop, so that an authorisation never changes threads but for the
+/// token's worker.
+public final class EventLoopExecutor: TaskExecutor {
+    private let eventLoop: any EventLoop
+
+    /// - Parameter eventLoop: where jobs run.
+    public init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedTaskExecutor()
+        eventLoop.execute { job.runSynchronously(on: executor) }
+    }
+}

@@ -1,0 +1,95 @@
+/// Every key that a configuration may have, and what its value is. `*` stands for a name that the operator
+/// chooses. What is not here is refused.
+enum ConfigurationSchema {
+    enum Kind {
+        case text, number, flag, list
+    }
+
+    static let keys: [(path: String, kind: Kind)] = [
+        ("profile", .text),
+        ("dialects", .text),
+        ("token.module", .text),
+        ("token.initArguments", .text),
+        ("token.uri", .text),
+        ("token.pinFile", .text),
+        ("token.workers", .number),
+        ("token.queuedJobsMax", .number),
+        ("token.masterKeysKept", .number),
+        ("keys.panHash", .text),
+        ("keys.pinVerification", .text),
+        ("redis.unixSocket", .text),
+        ("redis.host", .text),
+        ("redis.port", .number),
+        ("redis.buckets", .number),
+        ("policy.atcJumpMax", .number),
+        ("policy.lateATCAccepted", .flag),
+        ("policy.pinTriesMax", .number),
+        ("issuers.*.prefix", .text),
+        ("issuers.*.issuerMasterKey", .text),
+        ("issuers.*.masterKeyOption", .text),
+        ("issuers.*.profiles", .list),
+        ("links.*.host", .text),
+        ("links.*.port", .number),
+        ("links.*.dialect", .text),
+        ("links.*.framing", .text),
+        ("links.*.tpduBytes", .number),
+        ("links.*.zonePINKey", .text),
+        ("links.*.inFlightMax", .number),
+        ("links.*.answerTimeoutMilliseconds", .number),
+        ("admin.host", .text),
+        ("admin.port", .number),
+        ("server.eventLoops", .number),
+        ("server.drainTimeoutSeconds", .number),
+        ("log.level", .text),
+        // For the simulators, which read the same file.
+        ("demo.issuer", .text),
+        ("demo.cardState", .text),
+    ]
+
+    /// The kind of a key, nil where the key is unknown.
+    static func kind(of path: [String]) -> Kind? {
+        keys.first { matches($0.path, path) }?.kind
+    }
+
+    /// True if some key lies below this path.
+    static func isSection(_ path: [String]) -> Bool {
+        keys.contains { key in
+            let parts = key.path.split(separator: ".")
+            return parts.count > path.count && zip(parts, path).allSatisfy { $0 == "*" || $0 == $1 }
+        }
+    }
+
+    /// The valid name at this place that is nearest to what was written.
+    static func nearest(to path: [String]) -> String? {
+        guard let written = path.last else { return nil }
+        let names = keys.compactMap { key -> String? in
+            let parts = key.path.split(separator: ".").map(String.init)
+            guard parts.count >= path.count, parts[path.count - 1] != "*",
+                zip(parts, path.dropLast()).allSatisfy({ $0 == "*" || $0 == $1 })
+            else { return nil }
+            return parts[path.count - 1]
+        }
+        return Set(names).min { (distance($0, written), $0) < (distance($1, written), $1) }
+    }
+
+    private static func matches(_ pattern: String, _ path: [String]) -> Bool {
+        let parts = pattern.split(separator: ".")
+        return parts.count == path.count && zip(parts, path).allSatisfy { $0 == "*" || $0 == $1 }
+    }
+
+    /// Levenshtein's distance.
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let right = Array(right)
+        var row = Array(0...right.count)
+        for (index, character) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in right.indices {
+                let cost = diagonal + (character == right[column] ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(cost, row[column] + 1, row[column + 1] + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

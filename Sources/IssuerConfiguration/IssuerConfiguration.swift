@@ -1,0 +1,155 @@
+internal import Configuration
+
+/// The whole configuration of the host, checked for form. Whether keys exist and servers answer is for
+/// `issuer-host check` to say.
+public struct IssuerConfiguration: Sendable {
+    /// What test material is allowed.
+    public enum Profile: String, Sendable {
+        case demo, production
+    }
+
+    /// How to reach the token.
+    public struct Token: Sendable {
+        public var module: String
+        public var initArguments: String?
+        public var uri: String
+        public var pinFile: String?
+        public var workers: Int
+        public var queuedJobsMax: Int
+        public var masterKeysKept: Int
+    }
+
+    /// How to reach the state store: a Unix socket, or host and port.
+    public struct Redis: Sendable {
+        public var unixSocket: String?
+        public var host: String
+        public var port: Int
+        public var buckets: Int
+    }
+
+    /// What decisions go by.
+    public struct Policy: Sendable {
+        public var atcJumpMax: Int
+        public var lateATCAccepted: Bool
+        public var pinTriesMax: Int
+    }
+
+    /// One issuer range.
+    public struct Issuer: Sendable {
+        public var name: String
+        public var prefix: String
+        public var issuerMasterKey: String
+        public var masterKeyOption: String
+        public var profiles: [String]
+    }
+
+    /// One link.
+    public struct Link: Sendable {
+        public var name: String
+        public var host: String
+        public var port: Int
+        public var dialect: String
+        public var framing: String
+        public var tpduBytes: Int
+        public var zonePINKey: String?
+        public var inFlightMax: Int
+        public var answerTimeoutMilliseconds: Int
+    }
+
+    public var profile: Profile
+    /// Folder of the dialect files.
+    public var dialects: String
+    public var token: Token
+    public var panHashKey: String
+    public var pinVerificationKey: String?
+    public var redis: Redis
+    public var policy: Policy
+    public var issuers: [Issuer]
+    public var links: [Link]
+    public var adminHost: String
+    public var adminPort: Int?
+    public var eventLoops: Int
+    public var drainTimeoutSeconds: Int
+    public var logLevel: String
+
+    /// Reads a file.
+    /// - Throws: `ConfigurationError` naming file, line and key.
+    public init(path: String) throws(ConfigurationError) {
+        let file = try ConfigurationFile(path: path)
+        do { self = try IssuerConfiguration(file, path) } catch let error as ConfigurationError {
+            throw error
+        } catch {
+            throw ConfigurationError("\(path): \(error)")
+        }
+    }
+
+    private init(_ file: ConfigurationFile, _ path: String) throws {
+        let reader = file.reader
+        let profileName = try reader.requiredString(forKey: "profile")
+        guard let profile = Profile(rawValue: profileName) else {
+            throw ConfigurationError("\(path): profile has to be demo or production, not \(profileName)")
+        }
+        self.profile = profile
+        dialects = file.absolute(try reader.requiredString(forKey: "dialects"))
+        token = Token(
+            module: try reader.requiredString(forKey: "token.module"),
+            initArguments: reader.string(forKey: "token.initArguments"),
+            uri: try reader.requiredString(forKey: "token.uri"),
+            pinFile: reader.string(forKey: "token.pinFile").map(file.absolute),
+            workers: try IssuerConfiguration.positive(reader, "token.workers", 2, path),
+            queuedJobsMax: try IssuerConfiguration.positive(reader, "token.queuedJobsMax", 4_096, path),
+            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 4_096))
+        panHashKey = try reader.requiredString(forKey: "keys.panHash")
+        pinVerificationKey = reader.string(forKey: "keys.pinVerification")
+        redis = Redis(
+            unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
+            host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
+            port: reader.int(forKey: "redis.port", default: 6_379),
+            buckets: try IssuerConfiguration.positive(reader, "redis.buckets", 64, path))
+        policy = Policy(
+            atcJumpMax: try IssuerConfiguration.positive(reader, "policy.atcJumpMax", 1_000, path),
+            lateATCAccepted: reader.bool(forKey: "policy.lateATCAccepted", default: true),
+            pinTriesMax: try IssuerConfiguration.positive(reader, "policy.pinTriesMax", 3, path))
+        issuers = try file.names(in: "issuers").map { try IssuerConfiguration.issuer(reader, $0) }
+        links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
+        adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
+        adminPort = reader.int(forKey: "admin.port")
+        eventLoops = try IssuerConfiguration.positive(reader, "server.eventLoops", 1, path)
+        drainTimeoutSeconds = try IssuerConfiguration.positive(reader, "server.drainTimeoutSeconds", 10, path)
+        logLevel = reader.string(forKey: "log.level", default: "notice")
+        guard !issuers.isEmpty else { throw ConfigurationError("\(path): issuers: at least one is needed") }
+        guard !links.isEmpty else { throw ConfigurationError("\(path): links: at least one is needed") }
+    }
+
+    private static func issuer(_ reader: ConfigReader, _ name: String) throws -> Issuer {
+        let reader = reader.scoped(to: ConfigKey(["issuers", name]))
+        return Issuer(
+            name: name, prefix: try reader.requiredString(forKey: "prefix"),
+            issuerMasterKey: try reader.requiredString(forKey: "issuerMasterKey"),
+            masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
+            profiles: try reader.requiredStringArray(forKey: "profiles"))
+    }
+
+    private static func link(_ reader: ConfigReader, _ name: String, _ path: String) throws -> Link {
+        let reader = reader.scoped(to: ConfigKey(["links", name]))
+        return Link(
+            name: name, host: reader.string(forKey: "host", default: "127.0.0.1"),
+            port: try reader.requiredInt(forKey: "port"), dialect: try reader.requiredString(forKey: "dialect"),
+            framing: reader.string(forKey: "framing", default: "2be"),
+            tpduBytes: reader.int(forKey: "tpduBytes", default: 0),
+            zonePINKey: reader.string(forKey: "zonePINKey"),
+            inFlightMax: try positive(reader, "inFlightMax", 256, path),
+            answerTimeoutMilliseconds: try positive(reader, "answerTimeoutMilliseconds", 5_000, path))
+    }
+
+    /// Zero never means without bound.
+    private static func positive(
+        _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int, _ path: String
+    ) throws -> Int {
+        let value = reader.int(forKey: key, default: standard)
+        guard value > 0 else {
+            throw ConfigurationError("\(path): \(key.components.joined(separator: ".")) has to be over zero")
+        }
+        return value
+    }
+}

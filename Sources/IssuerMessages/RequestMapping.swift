@@ -1,0 +1,223 @@
+public import Authorisation
+internal import EMV
+public import ISO8583
+
+/// A message that decodes but cannot be what it says it is.
+public struct MappingError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The element at fault.
+    public let element: DataElement
+    /// Why; holds no data of the element.
+    public let reason: String
+
+    init(_ element: DataElement, _ reason: String) {
+        self.element = element
+        self.reason = reason
+    }
+
+    /// One line for logs: `DE55: tag 9F02 …`.
+    public var description: String { "\(element): \(reason)" }
+}
+
+/// What a message comes to.
+public enum IncomingMessage: Sendable {
+    /// A request that has to be decided.
+    case authorise(AuthorisationRequest)
+    /// It has its answer already: network management, or a class that this issuer does not serve.
+    case answer(Message)
+    /// Not a request: nothing is sent back.
+    case ignore(String)
+}
+
+/// What a link adds to its messages.
+public struct LinkProfile: Sendable {
+    /// The name in logs, metrics and the journal.
+    public let name: String
+    /// The zone PIN key; nil for a link that sends no PINs.
+    public let zonePINKey: KeyName?
+
+    /// Takes the parts.
+    public init(name: String, zonePINKey: KeyName?) {
+        self.name = name
+        self.zonePINKey = zonePINKey
+    }
+}
+
+/// From messages to requests, for one link.
+public struct RequestMapping: Sendable {
+    private let link: LinkProfile
+    private let responses = ResponseMapping()
+
+    /// - Parameter link: whose messages these are.
+    public init(link: LinkProfile) { self.link = link }
+
+    /// - Parameters:
+    ///   - receivedAt: monotonic nanoseconds at which the message was whole.
+    ///   - deadline: by when it has to be answered.
+    public func interpret(
+        _ message: Message, receivedAt: UInt64, deadline: Deadline
+    ) throws(MappingError) -> IncomingMessage {
+        switch message.mti {
+        case .authorisationRequest, .authorisationRepeat, .financialRequest, .financialRepeat:
+            return .authorise(try request(message, receivedAt, deadline))
+        case .networkManagementRequest:
+            return .answer(responses.networkManagement(message))
+        default:
+            guard message.mti.isRequest, let answer = responses.answer(message, .unsupportedTransaction) else {
+                return .ignore("\(message.mti) is no request")
+            }
+            return .answer(answer)
+        }
+    }
+
+    private func request(
+        _ message: Message, _ receivedAt: UInt64, _ deadline: Deadline
+    ) throws(MappingError) -> AuthorisationRequest {
+        let track2 = try Track2(message)
+        let chip = try chipData(message)
+        let pan = try pan(message, track2)
+        let sequenceNumber = try sequenceNumber(message, chip)
+        let amount = try amount(message)
+        guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
+        let expiry = try expiry(message, track2)
+        return AuthorisationRequest(
+            link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
+            amount: amount, retransmission: message.retransmissionKey,
+            retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
+            systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
+            pin: try pin(message), receivedAt: receivedAt, deadline: deadline)
+    }
+
+    private func chipData(_ message: Message) throws(MappingError) -> ICCData? {
+        guard let bytes = message.bytes(.iccData) else { return nil }
+        do { return try ICCData(parsing: Array(bytes)) } catch {
+            throw MappingError(.iccData, error.description)
+        }
+    }
+
+    private func pan(_ message: Message, _ track2: Track2?) throws(MappingError) -> PAN {
+        guard let bytes = message.bytes(.pan) else {
+            guard let track2 else { throw MappingError(.pan, "missing, and no DE35") }
+            return track2.pan
+        }
+        let pan: PAN
+        do { pan = try PAN(ascii: bytes) } catch { throw MappingError(.pan, error.description) }
+        if let track2, track2.pan != pan { throw MappingError(.track2, "its PAN is not that of DE2") }
+        return pan
+    }
+
+    private func expiry(_ message: Message, _ track2: Track2?) throws(MappingError) -> ExpiryDate? {
+        guard let bytes = message.bytes(.expirationDate) else { return track2?.expiry }
+        guard let expiry = ExpiryDate(ascii: bytes) else {
+            throw MappingError(.expirationDate, "not YYMM with a month of 01 to 12")
+        }
+        return expiry
+    }
+
+    private func sequenceNumber(
+        _ message: Message, _ chip: ICCData?
+    ) throws(MappingError) -> PANSequenceNumber? {
+        let onCard = chip?.panSequenceNumber
+        guard message.has(.panSequenceNumber) else { return onCard }
+        guard let number = message.number(.panSequenceNumber).flatMap({ UInt8(exactly: $0) }),
+            let sequenceNumber = PANSequenceNumber(rawValue: number)
+        else { throw MappingError(.panSequenceNumber, "not 000 to 099") }
+        if let onCard, onCard != sequenceNumber {
+            throw MappingError(.panSequenceNumber, "not that of tag 5F34")
+        }
+        return sequenceNumber
+    }
+
+    private func amount(_ message: Message) throws(MappingError) -> Amount {
+        guard let number = message.number(.currency).flatMap({ UInt16(exactly: $0) }),
+            let currency = CurrencyCode(rawValue: number)
+        else { throw MappingError(.currency, "missing or no numeric currency code") }
+        guard let minorUnits = message.number(.transactionAmount),
+            let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
+        else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
+        return amount
+    }
+
+    private func pin(_ message: Message) throws(MappingError) -> PINQuestion? {
+        guard message.has(.pinData) else { return nil }
+        guard let key = link.zonePINKey else { throw MappingError(.pinData, "this link carries no PINs") }
+        let block = message.withBytes(.pinData) { bytes in
+            bytes.count == 8 ? UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) : nil
+        }
+        guard let block = block.flatMap({ $0 }) else { throw MappingError(.pinData, "not eight bytes") }
+        return PINQuestion(zonePINKey: key, format: .iso0, block: EncipheredPINBlock(rawValue: block))
+    }
+}
+
+/// The start of track 2 (ISO/IEC 7813): PAN, separator, expiry date. The rest is not looked at and not kept.
+struct Track2 {
+    let pan: PAN
+    let expiry: ExpiryDate?
+
+    init?(_ message: Message) throws(MappingError) {
+        guard let bytes = message.bytes(.track2) else { return nil }
+        guard let separator = bytes.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "D") })
+        else { throw MappingError(.track2, "no separator") }
+        do { pan = try PAN(ascii: bytes[..<separator]) } catch { throw MappingError(.track2, error.description) }
+        expiry = ExpiryDate(ascii: bytes[(separator + 1)...].prefix(4))
+    }
+}
+
+extension Message {
+    /// A decimal element as a number, nil where it is absent, empty, not decimal or over 18 digits.
+    func number(_ element: DataElement) -> UInt64? {
+        let value = withBytes(element) { bytes -> UInt64? in
+            guard (1...18).contains(bytes.count) else { return nil }
+            var value: UInt64 = 0
+            for byte in bytes {
+                let digit = byte &- 0x30
+                guard digit <= 9 else { return nil }
+                value = value * 10 + UInt64(digit)
+            }
+            return value
+        }
+        return value.flatMap { $0 }
+    }
+
+    /// The element with everything but letters and digits left out: safe as part of a key or journal line.
+    func printable(_ element: DataElement) -> [UInt8] {
+        var text: [UInt8] = []
+        _ = withBytes(element) { bytes in
+            text.reserveCapacity(bytes.count)
+            for byte in bytes where isLetterOrDigit(byte) { text.append(byte) }
+        }
+        return text
+    }
+
+    /// DE32, DE11, DE7 and DE37, with a fingerprint of what is asked for.
+    var retransmissionKey: RetransmissionKey {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(48)
+        for element in [DataElement.acquirerIdentifier, .stan, .transmissionTime, .retrievalReferenceNumber] {
+            _ = withBytes(element) { content in
+                for byte in content where isLetterOrDigit(byte) { bytes.append(byte) }
+            }
+            bytes.append(UInt8(ascii: "/"))
+        }
+        return RetransmissionKey(bytes: bytes, fingerprint: fingerprint)
+    }
+
+    /// FNV-1a over the elements that make the request what it is. The PIN block is left out: a terminal may
+    /// encipher it anew for a repeat.
+    private var fingerprint: UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for element in [DataElement.pan, .processingCode, .transactionAmount, .currency, .iccData] {
+            hash = (hash ^ UInt64(element.rawValue)) &* 0x0000_0100_0000_01B3
+            _ = withBytes(element) { content in
+                for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+            }
+        }
+        return hash
+    }
+}
+
+private func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: false
+    }
+}

@@ -1,0 +1,93 @@
+public import Authorisation
+internal import EMV
+
+/// DE39 of this issuer (ISO 8583:1987, with the codes of the field for chip). The only file that knows them.
+public enum ResponseCode: String, CaseIterable, Sendable {
+    case approved = "00"
+    case unsupportedTransaction = "12"
+    case invalidAmount = "13"
+    case unknownCard = "14"
+    case formatError = "30"
+    case lostCard = "41"
+    case stolenCard = "43"
+    case insufficientFunds = "51"
+    case expiredCard = "54"
+    case wrongPIN = "55"
+    case notPermittedToCardholder = "57"
+    case restrictedCard = "62"
+    case securityViolation = "63"
+    case pinTriesExceeded = "75"
+    case cryptogramFailure = "88"
+    case issuerUnavailable = "91"
+    case duplicateTransmission = "94"
+    case systemMalfunction = "96"
+
+    /// The code for each reason to decline.
+    public init(_ reason: DeclineReason) {
+        self =
+            switch reason {
+            case .unknownCard: .unknownCard
+            case .cardLost: .lostCard
+            case .cardStolen: .stolenCard
+            case .cardRestricted: .restrictedCard
+            case .cardExpired, .expiryDiffers: .expiredCard
+            case .chipDataMissing: .unsupportedTransaction
+            case .chipDataMalformed: .formatError
+            case .cryptogramProfileUnknown, .notAnARQC, .cryptogramWrong: .cryptogramFailure
+            case .amountDiffers: .invalidAmount
+            case .atcReplayed, .atcOutOfRange: .securityViolation
+            case .pinWrong, .pinBlockUnreadable: .wrongPIN
+            case .pinTriesExceeded: .pinTriesExceeded
+            case .pinNotOnRecord: .notPermittedToCardholder
+            case .insufficientFunds: .insufficientFunds
+            case .currencyNotServed: .unsupportedTransaction
+            case .retransmissionDiffers: .duplicateTransmission
+            }
+    }
+
+    /// The code for machinery that failed.
+    public init(_ failure: CouldNotDecide) {
+        switch failure {
+        case .cryptography, .state: self = .issuerUnavailable
+        }
+    }
+
+    /// The code of a decision.
+    public init(_ outcome: Outcome) {
+        self = outcome.declineReason.map(ResponseCode.init) ?? .approved
+    }
+
+    /// In words, for people.
+    public var words: String {
+        switch self {
+        case .approved: "approved"
+        case .unsupportedTransaction: "unsupported transaction"
+        case .invalidAmount: "invalid amount"
+        case .unknownCard: "unknown card"
+        case .formatError: "format error"
+        case .lostCard: "lost card"
+        case .stolenCard: "stolen card"
+        case .insufficientFunds: "insufficient funds"
+        case .expiredCard: "expired card"
+        case .wrongPIN: "wrong PIN"
+        case .notPermittedToCardholder: "not permitted to cardholder"
+        case .restrictedCard: "restricted card"
+        case .securityViolation: "security violation"
+        case .pinTriesExceeded: "PIN tries exceeded"
+        case .cryptogramFailure: "cryptogram failure"
+        case .issuerUnavailable: "issuer unavailable"
+        case .duplicateTransmission: "duplicate transmission"
+        case .systemMalfunction: "system malfunction"
+        }
+    }
+
+    /// Tag 8A as this issuer sets it: the characters of DE39. A dialect's habit, not an identity; the types
+    /// stay apart.
+    public static let authorisationResponseCodes = AuthorisationResponseCodes(
+        approved: code(.approved), declined: { code(ResponseCode($0)) })
+
+    private static func code(_ code: ResponseCode) -> AuthorisationResponseCode {
+        let characters = Array(code.rawValue.utf8)
+        return AuthorisationResponseCode(rawValue: UInt16(characters[0]) << 8 | UInt16(characters[1]))
+    }
+}

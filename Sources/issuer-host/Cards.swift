@@ -1,0 +1,130 @@
+internal import ArgumentParser
+internal import Authorisation
+internal import ByteCoding
+internal import CardStateStore
+internal import EMV
+internal import Foundation
+internal import HSM
+internal import IssuerConfiguration
+internal import NIOCore
+internal import NIOPosix
+internal import Redis
+internal import WorkerPool
+
+struct Cards: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Import cards into the state store, or look at one.",
+        subcommands: [Import.self, Show.self])
+}
+
+/// A token and a store for a command that looks at cards.
+struct CardDesk {
+    let configuration: IssuerConfiguration
+    let location: TokenLocation
+    let connection: RedisConnection
+    private let hsm: HSM
+    private let port: HSMPort
+
+    init(_ path: String) async throws {
+        configuration = try IssuerConfiguration(path: path)
+        location = try configuration.tokenLocation()
+        var hsmConfiguration = configuration.hsmConfiguration()
+        hsmConfiguration.workers = 1
+        hsm = try HSM(hsmConfiguration, at: location)
+        port = hsm.port { work in work() }
+        connection = RedisCardState.connect(
+            to: configuration.redisAddress, on: MultiThreadedEventLoopGroup.singleton.any())
+        try await connection.waitUntilReady(timeout: .seconds(5))
+    }
+
+    var state: RedisCardState { RedisCardState(connection, settings: configuration.cardStateSettings) }
+
+    func token(of card: CardIdentity) async throws -> CardToken {
+        let question = CryptographyQuestion(
+            card: card, cryptogram: nil, pin: nil,
+            deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+        return try await port.begin(question).value.token
+    }
+
+    func close() async {
+        await connection.close()
+        hsm.stop()
+    }
+}
+
+extension Cards {
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create or replace the cards of a file.",
+            discussion: """
+                The file is JSON with a list `cards`: pan, panSequenceNumber, expiry (YYMM), status (active, \
+                lost, stolen, restricted), availableMinorUnits, currency (numeric), cryptogramProfile, and \
+                either pinReference (a format 0 PIN block under the PIN verification key, hex) or, for test \
+                cards in the demo profile only, pin. A card that is there already keeps its ATCs; its PIN \
+                tries and available amount begin anew.
+                """)
+
+        @OptionGroup var options: ConfigurationOption
+        @Argument(help: "The file of cards.") var file: String
+
+        func run() async throws {
+            let cards = try CardFile.read(file)
+            let desk = try await CardDesk(options.config)
+            for card in cards {
+                let identity = try card.identity()
+                let record = try card.record(desk)
+                let token = try await desk.token(of: identity)
+                let state = desk.state
+                try await onLoop(desk.connection.eventLoop) { try await state.importCard(record, token: token) }
+            }
+            await desk.close()
+            print("\(cards.count) cards imported")
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a card's record, without secrets.")
+
+        @OptionGroup var options: ConfigurationOption
+        @Argument(help: "The PAN.") var pan: String
+        @Option(name: .long, help: "The PAN sequence number; without it, 00 to 09 are tried.") var psn: UInt8?
+
+        func run() async throws {
+            let pan = try PAN(pan)
+            let desk = try await CardDesk(options.config)
+            var found = 0
+            for number in psn.map({ [$0] }) ?? Array(0...9) {
+                let card = CardIdentity(pan: pan, panSequenceNumber: PANSequenceNumber(rawValue: number))
+                let token = try await desk.token(of: card)
+                let state = desk.state
+                let reading = try await onLoop(desk.connection.eventLoop) {
+                    try await state.read(
+                        token, retransmission: RetransmissionKey(bytes: [], fingerprint: 0),
+                        deadline: Deadline(nanoseconds: .max))
+                }
+                guard let record = reading.card else { continue }
+                found += 1
+                show(card, record)
+            }
+            await desk.close()
+            guard found > 0 else {
+                print("no card \(pan) in the state store")
+                throw ExitCode.failure
+            }
+        }
+
+        private func show(_ card: CardIdentity, _ record: CardRecord) {
+            print(
+                """
+                card          \(card.pan), sequence number \(card.panSequenceNumber?.description ?? "--")
+                status        \(record.status.rawValue)
+                expiry        \(record.expiry) (YYMM)
+                profile       \(record.profile)
+                available     \(record.availableMinorUnits) minor units of currency \(record.currency)
+                ATC           \(record.highestATC.map { "\($0.rawValue) highest seen" } ?? "none seen")
+                PIN           \(record.pinReference == nil ? "none on record" : "on record"), \
+                \(record.pinTriesMax - record.pinTriesUsed) of \(record.pinTriesMax) tries left
+                """)
+        }
+    }
+}

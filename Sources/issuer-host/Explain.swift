@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import Authorisation
+internal import CardStateStore
+internal import Foundation
+internal import IssuerConfiguration
+internal import IssuerMessages
+internal import NIOPosix
+internal import Redis
+
+struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print why a transaction was decided as it was.",
+        discussion: "Looks up the journal by retrieval reference number (DE37) and prints every check in order.")
+
+    @OptionGroup var options: ConfigurationOption
+    @Argument(help: "The retrieval reference number.") var rrn: String
+
+    func run() async throws {
+        let configuration = try IssuerConfiguration(path: options.config)
+        let connection = RedisCardState.connect(
+            to: configuration.redisAddress, on: MultiThreadedEventLoopGroup.singleton.any())
+        try await connection.waitUntilReady(timeout: .seconds(5))
+        let records = try await RedisJournal(connection, settings: configuration.cardStateSettings)
+            .records(retrievalReferenceNumber: rrn)
+        await connection.close()
+        guard !records.isEmpty else {
+            print("no decision with retrieval reference number \(rrn) in the journal")
+            throw ExitCode.failure
+        }
+        for record in records { print(text(record)) }
+    }
+
+    private func text(_ record: JournalRecord) -> String {
+        let entry = record.entry
+        let code = record.declined.map(ResponseCode.init) ?? .approved
+        let time = Date(timeIntervalSince1970: TimeInterval(entry.unixSeconds)).formatted(.iso8601)
+        var lines = [
+            "\(time)  link \(entry.link)  STAN \(entry.systemsTraceAuditNumber)  range \(entry.range)",
+            "amount \(entry.amount)  profile \(entry.profile)  "
+                + "key version \(entry.derivationKeyIndex.map(String.init) ?? "-")  "
+                + "ATC \(entry.atc.map(String.init) ?? "-")",
+        ]
+        var trace = entry.trace
+        trace.add(
+            CommitResult(
+                declined: record.declined, approvalCode: record.approvalCode, repeated: false, atc: record.atc,
+                pinTriesLeft: record.pinTriesLeft, availableMinorUnits: record.availableMinorUnits))
+        for line in trace.lines {
+            let rule = line.rule.words.padding(toLength: 30, withPad: " ", startingAt: 0)
+            let verdict = line.verdict.words.padding(toLength: 10, withPad: " ", startingAt: 0)
+            lines.append("  \(rule)\(verdict)\(line.reason)")
+        }
+        let words = record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
+        lines.append("DE39 \(code.rawValue) \(code.words): \(words)")
+        lines.append("evidence after \(entry.microsecondsUntilEvidence) µs, journal entry \(record.identifier)\n")
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,129 @@
+internal import Authorisation
+internal import ByteCoding
+internal import CardStateStore
+internal import EMV
+internal import Foundation
+internal import HSM
+internal import HostServer
+internal import ISO8583
+internal import IssuerConfiguration
+internal import IssuerMessages
+internal import NIOCore
+internal import PKCS11
+internal import Redis
+internal import WorkerPool
+
+/// A configuration that names something that is not there.
+struct WiringError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// From configuration to parts.
+extension IssuerConfiguration {
+    /// Loads the token's library. Once per process.
+    func tokenLocation() throws -> TokenLocation {
+        let pinFile = token.pinFile
+        return TokenLocation(
+            module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri
+        ) {
+            guard let pinFile else { return environmentPIN() }
+            guard let data = FileManager.default.contents(atPath: pinFile) else {
+                throw WiringError("token.pinFile \(pinFile) cannot be read")
+            }
+            return SecretBytes(copying: data.prefix { $0 != 0x0A && $0 != 0x0D })
+        }
+    }
+
+    func hsmConfiguration() -> HSMConfiguration {
+        HSMConfiguration(
+            panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
+            zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
+            issuerMasterKeys: Set(issuers.map { KeyName($0.issuerMasterKey) }), workers: token.workers,
+            queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
+    }
+
+    func rangeTable() throws -> IssuerRangeTable {
+        var prefixes: Set<String> = []
+        return IssuerRangeTable(
+            try issuers.map { issuer in
+                let place = "issuers.\(issuer.name)"
+                guard let prefix = PANPrefix(issuer.prefix) else {
+                    throw WiringError("\(place).prefix: 1 to 12 digits are needed, not \(issuer.prefix)")
+                }
+                guard prefixes.insert(issuer.prefix).inserted else {
+                    throw WiringError("\(place).prefix: \(issuer.prefix) belongs to another range already")
+                }
+                guard let option = MasterKeyOption(rawValue: issuer.masterKeyOption) else {
+                    throw WiringError("\(place).masterKeyOption: A or B, not \(issuer.masterKeyOption)")
+                }
+                let profiles = try issuer.profiles.map { name in
+                    guard let profile = CryptogramProfile.named(name) else {
+                        let known = CryptogramProfile.all.map(\.name).joined(separator: ", ")
+                        throw WiringError("\(place).profiles: \(name) is none of \(known)")
+                    }
+                    return profile
+                }
+                return IssuerRange(
+                    name: issuer.name, prefix: prefix, issuerMasterKey: KeyName(issuer.issuerMasterKey),
+                    masterKeyOption: option, profiles: profiles)
+            })
+    }
+
+    func linkConfigurations() throws -> [LinkConfiguration] {
+        try links.map { link in
+            let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
+            return LinkConfiguration(
+                profile: LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) }),
+                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
+                framing: try framing(link), inFlightMax: link.inFlightMax,
+                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
+        }
+    }
+
+    private func framing(_ link: Link) throws -> Framing {
+        switch link.framing {
+        case "2be": Framing(.twoByteBigEndian, tpduLength: link.tpduBytes)
+        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true, tpduLength: link.tpduBytes)
+        case "4ascii": Framing(.fourASCII, tpduLength: link.tpduBytes)
+        case "4ascii-incl": Framing(.fourASCII, includesItself: true, tpduLength: link.tpduBytes)
+        default:
+            throw WiringError(
+                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
+        }
+    }
+
+    var redisAddress: RedisAddress {
+        redis.unixSocket.map { .unix(path: $0) } ?? .tcp(host: redis.host, port: redis.port)
+    }
+
+    var cardStateSettings: CardStateSettings {
+        var settings = CardStateSettings()
+        settings.bucketCount = redis.buckets
+        settings.atcJumpMax = policy.atcJumpMax
+        settings.lateATCAccepted = policy.lateATCAccepted
+        return settings
+    }
+}
+
+/// The user PIN from `ISSUER_TOKEN_PIN`, for operators who hand secrets over in the environment.
+private func environmentPIN() -> SecretBytes? {
+    ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map { SecretBytes(copying: Array($0.utf8)) }
+}
+
+extension Surroundings {
+    /// The real clocks and the system's randomness.
+    static let system: Surroundings = {
+        let numbers = ApprovalNumbers()
+        return Surroundings(
+            unixSeconds: { Int64(time(nil)) }, monotonicNanoseconds: { WorkerPool.monotonicNanoseconds() },
+            random: { numbers.next() })
+    }()
+}
+
+/// Runs a body on an event loop, where the connections of that loop may be used.
+func onLoop<Result: Sendable>(
+    _ eventLoop: any EventLoop, _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    try await Task(executorPreference: EventLoopExecutor(eventLoop)) { try await body() }.value
+}
