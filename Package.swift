@@ -16,6 +16,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -49,6 +50,7 @@ let package = Package(
         target("EMV", ["ByteCoding"]),
         target("Authorisation", ["EMV", "ByteCoding"]),
         target("IssuerMessages", ["ISO8583", "EMV", "Authorisation", "ByteCoding"]),
+        target("LibCrypto", ["CLibcrypto"]),
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
@@ -62,12 +64,20 @@ let package = Package(
             dependencies: [
                 "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
                 "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser, lifecycle,
-                logging, nioCore, nioPosix,
+                logging, nioCore, nioPosix, signals,
             ], swiftSettings: rules),
         .executableTarget(
             name: "issuer-keys",
             dependencies: ["ByteCoding", "HSM", "IssuerConfiguration", "PKCS11", argumentParser],
             swiftSettings: rules),
+        .target(
+            name: "VirtualCard", dependencies: ["EMV", "ByteCoding", "LibCrypto"],
+            path: "Simulators/VirtualCard", swiftSettings: rules),
+        tests("ByteCodingTests", ["ByteCoding"]),
+        tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),
+        tests("EMVTests", ["EMV", "ByteCoding"]),
+        tests("LibCryptoTests", ["LibCrypto", "ByteCoding"]),
+        tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [.embedInCode("cardstate.lua")]),

@@ -54,6 +54,16 @@ public struct CardDefinition: Sendable {
     public let currencyCode: UInt16
 }
 
+extension CardDefinition {
+    /// The same card with another name and number.
+    public func renumbered(_ pan: PAN, name: String) -> CardDefinition {
+        CardDefinition(
+            name: name, identity: CardIdentity(pan: pan, panSequenceNumber: identity.panSequenceNumber),
+            expiry: expiry, product: product, pin: pin, status: status,
+            availableMinorUnits: availableMinorUnits, currencyCode: currencyCode)
+    }
+}
+
 /// The demo issuer: public test keys and cards, read from one JSON file that host, simulator and any other
 /// client share.
 public struct DemoIssuer: Sendable {

@@ -15,11 +15,17 @@ public struct VirtualCard: Sendable {
     public init(
         _ issuer: DemoIssuer, card name: String, stateDirectory: String? = nil
     ) throws(DemoIssuerError) {
-        let definition = try issuer.card(name)
+        try self.init(issuer, definition: try issuer.card(name), stateDirectory: stateDirectory)
+    }
+
+    /// The same for a card that is not in the file, such as one that the issuer never issued.
+    public init(
+        _ issuer: DemoIssuer, definition: CardDefinition, stateDirectory: String? = nil
+    ) throws(DemoIssuerError) {
         var cryptography = try VirtualCard.cryptography()
         var chip = try issuer.personalise(definition.identity, with: &cryptography)
         if let stateDirectory {
-            let file = try CounterFile(directory: stateDirectory, card: name)
+            let file = try CounterFile(directory: stateDirectory, card: definition.name)
             chip.atc = try file.read()
             counter = file
         } else {

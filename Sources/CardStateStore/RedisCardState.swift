@@ -77,10 +77,14 @@ public struct RedisCardState: CardState {
         return result.commitResult
     }
 
-    /// Creates a card or replaces its record; its ATCs stay.
-    public func importCard(_ card: CardRecord, token: CardToken) async throws(StateUnavailable) {
+    /// Creates a card or replaces its record.
+    /// - Parameter forgettingATCs: true lets the card's next verified ATC be taken as it comes, as for a new
+    ///   card. For test environments: it makes old cryptograms good again.
+    public func importCard(
+        _ card: CardRecord, token: CardToken, forgettingATCs: Bool = false
+    ) async throws(StateUnavailable) {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
-        var command = RedisCommand(argumentCount: 12)
+        var command = RedisCommand(argumentCount: 13)
         command.append("FCALL")
         command.append("cardstate_import")
         command.append("2")
@@ -93,6 +97,7 @@ public struct RedisCardState: CardState {
         command.append(decimal: card.availableMinorUnits)
         command.append(decimal: Int64(card.currency.rawValue))
         command.append(card.profile)
+        command.append(forgettingATCs ? "1" : "0")
         _ = try await send(command, "import")
     }
 

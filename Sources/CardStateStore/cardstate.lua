@@ -130,9 +130,11 @@ local function commit(keys, args)
   return '0;' .. result
 end
 
--- KEYS: card, ATC window. ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile.
--- A card that is there keeps its ATCs and answers; limits and PIN tries begin anew.
+-- KEYS: card, ATC window.
+-- ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile, forget ATCs ('1') or not.
+-- A card that is there keeps its ATCs and answers unless told otherwise; limits and PIN tries begin anew.
 local function import(keys, args)
+  if args[8] == '1' then redis.call('DEL', keys[1], keys[2]) end
   redis.call('HSET', keys[1], 'st', args[1], 'ex', args[2], 'pr', args[3], 'pm', args[4], 'pu', 0,
     'av', args[5], 'cu', args[6], 'pf', args[7])
   return 1

@@ -66,16 +66,24 @@ extension Cards {
 
         @OptionGroup var options: ConfigurationOption
         @Argument(help: "The file of cards.") var file: String
+        @Flag(name: .customLong("forget-atcs"), help: "Forget the ATCs seen, so that the next verified one is taken as it comes (demo profile only).")
+        var forgetATCs = false
 
         func run() async throws {
             let cards = try CardFile.read(file)
             let desk = try await CardDesk(options.config)
+            guard !forgetATCs || desk.configuration.profile == .demo else {
+                throw ValidationError("--forget-atcs makes old cryptograms good again: demo profile only")
+            }
+            let forgetATCs = forgetATCs
             for card in cards {
                 let identity = try card.identity()
                 let record = try card.record(desk)
                 let token = try await desk.token(of: identity)
                 let state = desk.state
-                try await onLoop(desk.connection.eventLoop) { try await state.importCard(record, token: token) }
+                try await onLoop(desk.connection.eventLoop) {
+                    try await state.importCard(record, token: token, forgettingATCs: forgetATCs)
+                }
             }
             await desk.close()
             print("\(cards.count) cards imported")

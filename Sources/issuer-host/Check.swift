@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Authorisation
 internal import CardStateStore
 internal import HSM
 internal import IssuerConfiguration

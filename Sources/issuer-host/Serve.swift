@@ -11,6 +11,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Redis
 internal import ServiceLifecycle
+internal import UnixSignals
 
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -111,12 +111,14 @@ private func environmentPIN() -> SecretBytes? {
     ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map { SecretBytes(copying: Array($0.utf8)) }
 }
 
+@Sendable private func monotonicClock() -> UInt64 { monotonicNanoseconds() }
+
 extension Surroundings {
     /// The real clocks and the system's randomness.
     static let system: Surroundings = {
         let numbers = ApprovalNumbers()
         return Surroundings(
-            unixSeconds: { Int64(time(nil)) }, monotonicNanoseconds: { WorkerPool.monotonicNanoseconds() },
+            unixSeconds: { Int64(time(nil)) }, monotonicNanoseconds: monotonicClock,
             random: { numbers.next() })
     }()
 }

@@ -1,0 +1,61 @@
+internal import FoundationEssentials
+internal import ISO8583
+public import VirtualCard
+
+/// A link with everything loaded that belongs to it.
+public struct Link: Sendable {
+    /// Its name, or its address.
+    public let name: String
+    /// Where the host listens.
+    public let endpoint: Endpoint
+    /// Dialect and framing.
+    public let form: LinkForm
+    /// TDES test key; nil for a link without PINs.
+    public let zonePINKey: [UInt8]?
+}
+
+/// What a configuration comes to once its files are read: keys, cards and links to test with.
+public struct Bench: Sendable {
+    /// As read.
+    public let configuration: SimulatorConfiguration
+    /// Keys and cards.
+    public let issuer: DemoIssuer
+
+    /// Reads the demo issuer's file.
+    public init(_ configuration: SimulatorConfiguration) throws(DemoIssuerError) {
+        self.configuration = configuration
+        issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
+    }
+
+    /// The card with this name, its counter kept in the environment's folder.
+    public func card(_ name: String) throws -> VirtualCard {
+        guard issuer.cards.contains(where: { $0.name == name }) else {
+            throw ConfigurationError.noCard(name, valid: issuer.cards.map(\.name))
+        }
+        return try VirtualCard(issuer, card: name, stateDirectory: configuration.cardStatePath)
+    }
+
+    /// Loads dialect and key of a link.
+    public func link(_ description: LinkDescription) throws -> Link {
+        let dialects = try dialectNames()
+        guard dialects.contains(description.dialect) else {
+            throw ConfigurationError.noDialect(description.dialect, valid: dialects)
+        }
+        let dialect = try Dialect(
+            contentsOf: "\(configuration.dialectsPath)/\(description.dialect).json")
+        return Link(
+            name: description.name, endpoint: description.endpoint,
+            form: LinkForm(
+                codec: MessageCodec(dialect: dialect),
+                framing: try FramingName.framing(description.framing)),
+            zonePINKey: try description.zonePINKey.map { try issuer.key($0) })
+    }
+
+    private func dialectNames() throws -> [String] {
+        let folder = configuration.dialectsPath
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw ConfigurationError.unreadable(path: folder)
+        }
+        return names.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }
+}

@@ -1,0 +1,172 @@
+internal import EMV
+internal import IssuerMessages
+public import VirtualCard
+
+/// One line of the demo: what was done and what came of it.
+public struct DemoLine: Sendable {
+    /// The step.
+    public let step: DemoStep
+    /// Its place in the table, from 1.
+    public let number: Int
+    /// Over which link.
+    public let link: String
+    /// As defined.
+    public let card: CardDefinition
+    /// What came back; the words of the error if nothing usable did.
+    public let outcome: Result<PurchaseOutcome, DemoFault>
+    /// Why the outcome is not the expected one; nil where it is.
+    public let complaint: String?
+}
+
+/// A step that got no usable answer.
+public struct DemoFault: Error, Sendable {
+    /// One line for people.
+    public let words: String
+}
+
+/// What a whole demo came to.
+public struct DemoSummary: Sendable {
+    /// Every step.
+    public internal(set) var lines: [DemoLine] = []
+    /// From the first request to the last answer.
+    public internal(set) var elapsed: Duration = .zero
+
+    /// Steps with another outcome than the expected one.
+    public var complaints: [DemoLine] { lines.filter { $0.complaint != nil } }
+    /// Every step was as expected, and there was one.
+    public var isAsExpected: Bool { !lines.isEmpty && complaints.isEmpty }
+}
+
+/// Runs a table of steps against a host: one connection a link, one terminal, one request at a time.
+public struct Demo {
+    private let links: [LinkSession]
+    private var cards: [String: VirtualCard] = [:]
+    private var terminal: Terminal
+    private let bench: Bench
+    private let timeout: Duration
+
+    /// - Parameter links: at least one; steps take turns on them.
+    public init(
+        _ bench: Bench, links: [Link], terminal: Terminal = Terminal(), timeout: Duration
+    ) throws(ConnectionError) {
+        self.bench = bench
+        self.terminal = terminal
+        self.timeout = timeout
+        var sessions: [LinkSession] = []
+        for link in links { sessions.append(try LinkSession(link, timeout: timeout)) }
+        self.links = sessions
+    }
+
+    /// Runs the steps in order. A step without an answer is a complaint, and the next one gets a new
+    /// connection.
+    /// - Parameter report: called after each step.
+    public mutating func run(
+        _ steps: [DemoStep] = DemoTable.steps, report: (DemoLine) -> Void = { _ in }
+    ) throws -> DemoSummary {
+        var summary = DemoSummary()
+        let start = ContinuousClock.Instant.now
+        for (index, step) in steps.enumerated() {
+            let line = try run(step, number: index + 1)
+            summary.lines.append(line)
+            report(line)
+        }
+        summary.elapsed = start.duration(to: .now)
+        return summary
+    }
+
+    private mutating func run(_ step: DemoStep, number: Int) throws -> DemoLine {
+        let session = links[step.link % links.count]
+        var card = try cards[step.card] ?? makeCard(step.card)
+        let purchase = Purchase(
+            amount: step.amount, pin: step.pin,
+            distortion: step.deed.distortion(card: card, amount: step.amount))
+        let request = try terminal.request(
+            purchase, card: &card, zonePINKey: session.link.zonePINKey,
+            dialect: session.link.form.codec.dialect)
+        cards[step.card] = card
+        let outcome: Result<PurchaseOutcome, DemoFault>
+        let complaint: String?
+        do throws(ExchangeError) {
+            let answer = try session.perform(request, timeout: timeout)
+            let found = try PurchaseOutcome(answer, to: request, card: card)
+            outcome = .success(found)
+            complaint = step.complaint(about: found)
+        } catch {
+            outcome = .failure(DemoFault(words: "\(error)"))
+            complaint = "expected \(PurchaseOutcome.words(step.expected.rawValue))"
+        }
+        return DemoLine(
+            step: step, number: number, link: session.link.name, card: card.definition, outcome: outcome,
+            complaint: complaint)
+    }
+
+    private func makeCard(_ name: String) throws -> VirtualCard {
+        guard name == DemoTable.stranger else { return try bench.card(name) }
+        let model = try bench.issuer.card("visa-cvn18")
+        let definition = model.renumbered(try PAN(DemoTable.strangerPAN), name: name)
+        return try VirtualCard(bench.issuer, definition: definition)
+    }
+}
+
+extension DemoStep {
+    /// Why an outcome is not what the step expects; nil if it is.
+    func complaint(about outcome: PurchaseOutcome) -> String? {
+        var faults: [String] = []
+        if outcome.responseCode != expected.rawValue {
+            faults.append("expected \(PurchaseOutcome.words(expected.rawValue))")
+        }
+        if !verdict.allows(outcome.verdict) { faults.append("expected \(verdict.words)") }
+        faults += outcome.answer.discrepancies
+        if outcome.answer.strayMessages > 0 {
+            faults.append("\(outcome.answer.strayMessages) messages that answer nothing")
+        }
+        return faults.isEmpty ? nil : faults.joined(separator: "; ")
+    }
+}
+
+extension ExpectedVerdict {
+    func allows(_ verdict: IssuerAuthenticationVerdict?) -> Bool {
+        guard let verdict else { return false }
+        let declines = verdict.isAuthentic && !verdict.approves
+        return switch self {
+        case .approves: verdict.approves
+        case .declines: declines
+        case .noApproval: declines || verdict == .absent
+        case .absent: verdict == .absent
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .approves: "an ARPC that approves"
+        case .declines: "an ARPC that declines"
+        case .noApproval: "no ARPC or one that declines"
+        case .absent: "no ARPC"
+        }
+    }
+}
+
+/// A link and its connection, which is opened again only after a step without an answer.
+private final class LinkSession {
+    let link: Link
+    private var exchange: Exchange?
+
+    init(_ link: Link, timeout: Duration) throws(ConnectionError) {
+        self.link = link
+        exchange = try Exchange(to: link.endpoint, form: link.form, timeout: timeout)
+    }
+
+    func perform(_ request: PurchaseRequest, timeout: Duration) throws(ExchangeError) -> Answer {
+        var current: Exchange
+        if let kept = exchange.take() {
+            current = kept
+        } else {
+            do { current = try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
+                throw .connection(error)
+            }
+        }
+        let answer = try current.perform(request.message, bytesCut: request.bytesCut, timeout: timeout)
+        exchange = consume current
+        return answer
+    }
+}

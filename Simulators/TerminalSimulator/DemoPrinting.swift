@@ -1,0 +1,79 @@
+internal import EMV
+public import VirtualCard
+
+extension Printing {
+    private static let widths = (
+        link: 11, card: 14, amount: 11, profile: 14, deed: 28, response: 22, verdict: 34
+    )
+
+    /// The headings of `line`.
+    public static let demoHeadings = row(
+        " ", "#", "link", "card", "amount", "profile", "what was done", "DE39", "the card's verdict", "ms")
+
+    /// One transaction in one line; a second one where it was not as expected.
+    public static func line(_ line: DemoLine) -> String {
+        let mark = line.complaint == nil ? "✓" : "✗"
+        let profile = line.card.product.profile.name
+        let amount = MoneyText.text(line.step.amount, currency: line.card.currencyCode)
+        let response: String
+        let verdict: String
+        let time: String
+        switch line.outcome {
+        case .success(let outcome):
+            response = outcome.responseWords
+            verdict = outcome.verdictWords
+            time = milliseconds(outcome.answer.elapsed)
+        case .failure(let fault): (response, verdict, time) = ("no answer", fault.words, "-")
+        }
+        let text = row(
+            mark, "\(line.number)", line.link, line.card.name, amount, profile, line.step.words, response,
+            verdict, time)
+        return line.complaint.map { "\(text)\n       \($0)" } ?? text
+    }
+
+    /// The last line.
+    public static func summary(_ summary: DemoSummary) -> String {
+        let count = summary.lines.count
+        let bad = summary.complaints.count
+        let approved = summary.lines.count { line in
+            if case .success(let outcome) = line.outcome { outcome.isApproved } else { false }
+        }
+        let head =
+            "\(count) transactions in \(milliseconds(summary.elapsed)) ms: "
+            + "\(approved) approved, \(count - approved) not; "
+        guard bad > 0 else { return head + "every outcome was the expected one." }
+        let numbers = summary.complaints.map { "\($0.number)" }.joined(separator: ", ")
+        return head + "\(bad) not as expected: \(numbers)"
+    }
+
+    private static func row(
+        _ mark: String, _ number: String, _ link: String, _ card: String, _ amount: String,
+        _ profile: String, _ deed: String, _ response: String, _ verdict: String, _ time: String
+    ) -> String {
+        [
+            mark, rightAligned(number, 3), padded(link, widths.link), padded(card, widths.card),
+            rightAligned(amount, widths.amount), padded(profile, widths.profile), padded(deed, widths.deed),
+            padded(response, widths.response), padded(verdict, widths.verdict), rightAligned(time, 7),
+        ].joined(separator: "  ")
+    }
+}
+
+extension Printing {
+    /// The cards of an issuer, one a line.
+    public static func cards(_ cards: [CardDefinition]) -> String {
+        let rows =
+            [["name", "account", "expiry", "profile", "status", "at first"]]
+            + cards.map { card in
+                let funds = UInt64(max(card.availableMinorUnits, 0))
+                return [
+                    card.name, card.identity.pan.description, card.expiry.description,
+                    card.product.profile.name,
+                    card.status, MoneyText.text(funds, currency: card.currencyCode),
+                ]
+            }
+        let widths = (0..<6).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).map { padded($0, $1) }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,157 @@
+internal import EMV
+public import IssuerMessages
+internal import ISO8583
+internal import VirtualCard
+
+/// What is done to a request of the demo. A scenario file can name these as they stand.
+public enum Deed: String, Sendable, CaseIterable {
+    case nothing
+    case cryptogramBitFlipped
+    case verificationResultsChanged
+    case amountRaised
+    case counterReplayed
+    case counterFarAhead
+    case chipDataMalformed
+    case messageCutShort
+
+    /// - Parameters:
+    ///   - card: before the transaction; replays and jumps depend on its counter.
+    ///   - amount: as the card signs it, in minor units.
+    func distortion(card: VirtualCard, amount: UInt64) -> Distortion {
+        var distortion = Distortion()
+        switch self {
+        case .nothing: break
+        case .cryptogramBitFlipped: distortion.chip = .flippedCryptogramBit(0)
+        case .verificationResultsChanged:
+            distortion.chip = .changed(.terminalVerificationResults, to: [0, 0, 0, 0, 0])
+        case .amountRaised:
+            // In DE4 too: only the cryptogram can tell.
+            let raised = MoneyText.digits(amount + 100_000, count: 12)
+            distortion.fields = [(.transactionAmount, raised)]
+            distortion.chip = .changed(.amountAuthorised, to: BCDDigits.packed(raised))
+        case .counterReplayed: distortion.chip = .atc(card.atc)
+        case .counterFarAhead:
+            let far = UInt32(card.atc.rawValue) + 2_000
+            distortion.chip = .atc(ApplicationTransactionCounter(rawValue: UInt16(min(far, 0xFFFF))))
+        case .chipDataMalformed: distortion.chip = .malformed(.lengthBeyondEnd)
+        case .messageCutShort: distortion.bytesCut = 20
+        }
+        return distortion
+    }
+}
+
+/// What the card has to say of the answer for a step to be right.
+public enum ExpectedVerdict: Sendable {
+    /// Authentic, and approves.
+    case approves
+    /// Authentic, and declines: the issuer knows the card's cryptogram to be good.
+    case declines
+    /// No ARPC, or one that declines: what the issuer says of cards that it does not serve is its own choice.
+    case noApproval
+    /// No ARPC: for a bad cryptogram there is nothing to answer.
+    case absent
+}
+
+/// One transaction of the demo and what has to come of it.
+public struct DemoStep: Sendable {
+    /// A demo card, or `DemoTable.stranger`.
+    public let card: String
+    /// Index of the link, modulo the number of links.
+    public let link: Int
+    /// Minor units.
+    public let amount: UInt64
+    /// At the PIN pad.
+    public let pin: PINEntry
+    /// Behind the backs of card and terminal.
+    public let deed: Deed
+    /// What was done, in words.
+    public let words: String
+    /// DE39.
+    public let expected: ResponseCode
+    /// Of the card.
+    public let verdict: ExpectedVerdict
+
+    init(
+        _ words: String, _ card: String, link: Int, _ amount: UInt64, pin: PINEntry = .right,
+        _ deed: Deed = .nothing, _ expected: ResponseCode = .approved, _ verdict: ExpectedVerdict = .approves
+    ) {
+        self.card = card
+        self.link = link
+        self.amount = amount
+        self.pin = pin
+        self.deed = deed
+        self.words = words
+        self.expected = expected
+        self.verdict = verdict
+    }
+}
+
+/// The demo as a table: every good card on both links, then every decline, each followed by a good request on
+/// the same connection.
+public enum DemoTable {
+    /// A card with a right cryptogram that the issuer never issued.
+    public static let stranger = "never-issued"
+    static let strangerPAN = "4761739001019094"
+    /// The card whose holder forgets the PIN. It has no funds, so that nobody misses its approvals afterwards.
+    static let forgetful = "no-funds"
+
+    private static let good = [
+        "visa-cvn10", "visa-cvn18", "visa-cvn22", "mchip-10h", "mchip-11h", "mchip-14h", "mchip-15h",
+        "ccd-19-digits",
+    ]
+
+    private static let purchases = good.enumerated().flatMap { index, card in
+        [0, 1].map { link in
+            DemoStep("purchase, right PIN", card, link: link, UInt64(4_250 + 1_000 * index + 5 * link))
+        }
+    }
+
+    private static let declines: [DemoStep] = [
+        .init(
+            "one bit of the ARQC flipped", "visa-cvn18", link: 0, 1_999, .cryptogramBitFlipped,
+            .cryptogramFailure, .absent),
+        .init(
+            "one bit of the ARQC flipped", "mchip-14h", link: 1, 1_999, .cryptogramBitFlipped,
+            .cryptogramFailure, .absent),
+        .init(
+            "TVR changed after signing", "visa-cvn10", link: 0, 1_999, .verificationResultsChanged,
+            .cryptogramFailure, .absent),
+        .init(
+            "amount raised after signing", "ccd-19-digits", link: 1, 1_999, .amountRaised,
+            .cryptogramFailure, .absent),
+        .init("wrong PIN", "visa-cvn22", link: 0, 2_500, pin: .wrong, .nothing, .wrongPIN, .declines),
+        .init("wrong PIN", "mchip-11h", link: 1, 2_500, pin: .wrong, .nothing, .wrongPIN, .declines),
+        .init("used ATC again", "mchip-10h", link: 0, 2_500, .counterReplayed, .securityViolation, .declines),
+        .init(
+            "ATC 2,000 ahead", "visa-cvn10", link: 1, 2_500, .counterFarAhead, .securityViolation, .declines),
+        .init("card never issued", stranger, link: 0, 2_500, .nothing, .unknownCard, .noApproval),
+        .init("expired card", "expired", link: 1, 2_500, .nothing, .expiredCard, .noApproval),
+        .init("lost card", "blocked", link: 0, 2_500, .nothing, .lostCard, .noApproval),
+        .init("no funds", "no-funds", link: 1, 100, .nothing, .insufficientFunds, .declines),
+        .init("first wrong PIN", forgetful, link: 0, 100, pin: .wrong, .nothing, .wrongPIN, .declines),
+        .init("second wrong PIN", forgetful, link: 1, 100, pin: .wrong, .nothing, .wrongPIN, .declines),
+        .init(
+            "third wrong PIN", forgetful, link: 0, 100, pin: .wrong, .nothing, .pinTriesExceeded, .declines),
+        .init("right PIN, too late", forgetful, link: 1, 100, .nothing, .pinTriesExceeded, .declines),
+        .init("DE55 malformed", "mchip-15h", link: 0, 2_500, .chipDataMalformed, .formatError, .absent),
+        .init("message cut short", "visa-cvn18", link: 1, 2_500, .messageCutShort, .formatError, .absent),
+    ]
+
+    /// All of it, in order.
+    public static let steps: [DemoStep] =
+        purchases
+        + declines.flatMap { step in
+            // The same card where it is a good one: a right PIN after a wrong one shows that tries begin anew.
+            let card = good.contains(step.card) ? step.card : "mchip-10h"
+            return [step, DemoStep("good request after it", card, link: step.link, 1_000)]
+        }
+}
+
+/// Decimal digits as BCD.
+enum BCDDigits {
+    /// - Parameter text: an even number of decimal digits.
+    static func packed(_ text: String) -> [UInt8] {
+        let digits = text.utf8.map { $0 - 0x30 }
+        return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+}

@@ -1,0 +1,167 @@
+internal import FoundationEssentials
+public import ISO8583
+internal import Yams
+
+/// A configuration that the simulator cannot use. Names the file, key or name at fault, and the valid names.
+public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file cannot be read.
+    case unreadable(path: String)
+    /// No YAML of the expected form.
+    case malformed(path: String, reason: String)
+    /// No link of this name.
+    case noLink(String, valid: [String])
+    /// No dialect of this name.
+    case noDialect(String, valid: [String])
+    /// No framing of this name.
+    case noFraming(String, valid: [String])
+    /// No card of this name.
+    case noCard(String, valid: [String])
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .unreadable(let path): "cannot read \(path) (`make demo` and `make run` write one)"
+        case .malformed(let path, let reason): "\(path): \(reason)"
+        case .noLink(let name, let valid): ConfigurationError.words("link", name, valid)
+        case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid)
+        case .noFraming(let name, let valid): ConfigurationError.words("framing", name, valid)
+        case .noCard(let name, let valid): ConfigurationError.words("card", name, valid)
+        }
+    }
+
+    private static func words(_ kind: String, _ name: String, _ valid: [String]) -> String {
+        "there is no \(kind) \(name); choose one of: \(valid.joined(separator: ", "))"
+    }
+}
+
+/// A link as the configuration describes it.
+public struct LinkDescription: Hashable, Sendable {
+    /// Its name, or the address where the user gave one.
+    public var name: String
+    /// Where the host listens.
+    public var endpoint: Endpoint
+    /// Name of a file in the folder of dialects, without `.json`.
+    public var dialect: String
+    /// One of `FramingName`.
+    public var framing: String
+    /// Name of a key in the demo issuer's file; nil for a link without PINs.
+    public var zonePINKey: String?
+
+    /// Takes the parts.
+    public init(name: String, endpoint: Endpoint, dialect: String, framing: String, zonePINKey: String?) {
+        self.name = name
+        self.endpoint = endpoint
+        self.dialect = dialect
+        self.framing = framing
+        self.zonePINKey = zonePINKey
+    }
+}
+
+/// The framings by the names that configurations use.
+public enum FramingName {
+    /// In the order in which they are shown to people.
+    public static let all = ["2be", "4ascii", "2be-incl", "4ascii-incl"]
+
+    /// - Throws: `.noFraming` with the valid names.
+    public static func framing(_ name: String) throws(ConfigurationError) -> Framing {
+        let suffix = "-incl"
+        let includesItself = name.hasSuffix(suffix)
+        let form = includesItself ? String(name.dropLast(suffix.count)) : name
+        guard let form = Framing.LengthForm(rawValue: form) else { throw .noFraming(name, valid: all) }
+        return Framing(form, includesItself: includesItself)
+    }
+}
+
+/// The parts of `issuer-host.yaml` that a terminal needs. Everything else in the file is the host's.
+public struct SimulatorConfiguration: Sendable {
+    /// The demo issuer's keys and cards.
+    public let issuerPath: String
+    /// Folder of the cards' counters.
+    public let cardStatePath: String
+    /// Folder of dialects.
+    public let dialectsPath: String
+    /// By name.
+    public let links: [LinkDescription]
+
+    /// Reads the file; relative paths in it count from its folder.
+    public init(contentsOf path: String) throws(ConfigurationError) {
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+            throw .unreadable(path: path)
+        }
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        try self.init(yaml: text, path: path, folder: folder.isEmpty ? "/" : folder)
+    }
+
+    /// - Parameters:
+    ///   - path: for error texts.
+    ///   - folder: relative paths count from here.
+    public init(yaml: String, path: String, folder: String) throws(ConfigurationError) {
+        let file: ConfigurationFile
+        do {
+            file = try YAMLDecoder().decode(ConfigurationFile.self, from: yaml)
+        } catch let error as DecodingError {
+            throw .malformed(path: path, reason: error.place)
+        } catch {
+            throw .malformed(path: path, reason: "\(error)")
+        }
+        func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
+        issuerPath = absolute(file.demo.issuer)
+        cardStatePath = absolute(file.demo.cardState)
+        dialectsPath = absolute(file.dialects)
+        links = file.links.sorted { $0.key < $1.key }.map { $1.description(name: $0) }
+    }
+
+    /// The link with this name.
+    public func link(_ name: String) throws(ConfigurationError) -> LinkDescription {
+        guard let link = links.first(where: { $0.name == name }) else {
+            throw .noLink(name, valid: links.map(\.name))
+        }
+        return link
+    }
+}
+
+private struct ConfigurationFile: Decodable {
+    struct Demo: Decodable {
+        let issuer: String
+        let cardState: String
+    }
+
+    struct Link: Decodable {
+        let host: String?
+        let port: UInt16
+        let dialect: String
+        let framing: String?
+        let zonePINKey: String?
+
+        func description(name: String) -> LinkDescription {
+            // Addresses that mean "every interface" to a listener mean nothing to a caller.
+            let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"]
+            let host = host ?? "127.0.0.1"
+            return LinkDescription(
+                name: name, endpoint: Endpoint(host: reachable[host] ?? host, port: port), dialect: dialect,
+                framing: framing ?? "2be", zonePINKey: zonePINKey)
+        }
+    }
+
+    let demo: Demo
+    let dialects: String
+    let links: [String: Link]
+}
+
+extension DecodingError {
+    /// Key and reason; no values.
+    fileprivate var place: String {
+        func path(_ context: Context, _ last: String? = nil) -> String {
+            (context.codingPath.map(\.stringValue) + (last.map { [$0] } ?? [])).joined(separator: ".")
+        }
+        switch self {
+        case .keyNotFound(let key, let context): return "key \(path(context, key.stringValue)) is missing"
+        case .valueNotFound(_, let context): return "key \(path(context)) is empty"
+        case .typeMismatch(_, let context): return "key \(path(context)) has a value of the wrong type"
+        case .dataCorrupted(let context):
+            let place = path(context)
+            return place.isEmpty ? "no valid YAML" : "key \(place) has an impossible value"
+        @unknown default: return "not of the expected form"
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import EMV
+public import ISO8583
+public import VirtualCard
+
+/// A chip-and-PIN terminal of one merchant: it numbers its requests and builds them. Sending is `Exchange`'s.
+public struct Terminal: Sendable {
+    /// Who the terminal is.
+    public struct Identity: Sendable {
+        /// DE32.
+        public var acquirer = "123456"
+        /// DE41, eight characters.
+        public var terminal = "TERM0001"
+        /// DE42, fifteen characters.
+        public var merchant = "MERCHANT0000001"
+        /// DE18, ISO 18245.
+        public var merchantType = "5411"
+
+        /// A grocer.
+        public init() {}
+    }
+
+    /// The five bytes that a dialect or framing with a TPDU begins with: to 0001, from 0002.
+    static let tpdu: [UInt8] = [0x60, 0x00, 0x01, 0x00, 0x02]
+
+    private let identity: Identity
+    private let surroundings: TerminalSurroundings
+    private var traceNumber: UInt64
+
+    /// The trace numbers begin anywhere, so that a second run does not look like a repeat of the first.
+    public init(identity: Identity = Identity(), surroundings: TerminalSurroundings = .real) {
+        self.identity = identity
+        self.surroundings = surroundings
+        traceNumber = UInt64(surroundings.random()) % 999_999
+    }
+
+    /// A 0100 for a purchase with chip and perhaps PIN.
+    /// - Parameters:
+    ///   - card: counts and signs.
+    ///   - zonePINKey: TDES, of the link; nil where it carries no PINs.
+    ///   - dialect: decides whether a header goes before the message type.
+    public mutating func request(
+        _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect
+    ) throws -> PurchaseRequest {
+        guard purchase.amount <= MoneyText.minorUnitsMax else { throw TerminalError.amountTooLarge }
+        let pin = purchase.pin.pin(of: card.definition)
+        guard pin == nil || zonePINKey != nil else { throw TerminalError.noZonePINKey }
+        let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
+        guard let date = time.transactionDate else { throw TerminalError.impossibleDate }
+
+        var transaction = TerminalTransaction(
+            amount: purchase.amount, date: date,
+            unpredictableNumber: UnpredictableNumber(rawValue: surroundings.random()))
+        transaction.currencyCode = card.definition.currencyCode
+        let answer = try card.answer(transaction, tampering: purchase.distortion.chip)
+
+        var message = numbered(.authorisationRequest, time, dialect)
+        setCard(card.definition, of: &message)
+        setPointOfService(time, of: &message)
+        message.set(.processingCode, text: "000000")
+        message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
+        message.set(.currency, text: MoneyText.digits(UInt64(card.definition.currencyCode), count: 3))
+        message.set(.iccData, bytes: answer.chipData)
+        if let pin, let zonePINKey {
+            let block = try card.pinBlock(pin, format: .iso0, zonePINKey: zonePINKey)
+            message.set(.pinData, bytes: withUnsafeBytes(of: block.rawValue.bigEndian) { Array($0) })
+        }
+        for (element, text) in purchase.distortion.fields { message.set(element, text: text) }
+        return PurchaseRequest(
+            message: message, cardAnswer: answer, bytesCut: purchase.distortion.bytesCut)
+    }
+
+    /// An 0800 with DE70 301: is anybody there?
+    public mutating func echoRequest(dialect: Dialect) -> Message {
+        let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
+        var message = numbered(.networkManagementRequest, time, dialect)
+        message.set(.networkManagementCode, text: "301")
+        return message
+    }
+
+    /// A message with the next trace number (1…999,999).
+    private mutating func numbered(_ mti: MTI, _ time: TerminalTime, _ dialect: Dialect) -> Message {
+        traceNumber = traceNumber % 999_999 + 1
+        var header = Array(Terminal.tpdu.prefix(dialect.header.bytes))
+        header += [UInt8](repeating: 0, count: dialect.header.bytes - header.count)
+        var message = Message(mti: mti, header: header)
+        let stan = MoneyText.digits(traceNumber, count: 6)
+        message.set(.transmissionTime, text: time.transmission)
+        message.set(.stan, text: stan)
+        if mti == .authorisationRequest {
+            message.set(.retrievalReferenceNumber, text: time.referencePrefix + stan)
+        }
+        return message
+    }
+
+    private func setCard(_ card: CardDefinition, of message: inout Message) {
+        let pan = card.identity.pan
+        let digits = (0..<pan.digitCount).map { String(pan.digit(at: $0)) }.joined()
+        message.set(.pan, text: digits)
+        message.set(.expirationDate, text: card.expiry.description)
+        // Service code 201: international, chip, PIN where possible.
+        message.set(.track2, text: "\(digits)=\(card.expiry)20100000000")
+        if let number = card.identity.panSequenceNumber {
+            message.set(.panSequenceNumber, text: "0\(number)")
+        }
+    }
+
+    private func setPointOfService(_ time: TerminalTime, of message: inout Message) {
+        message.set(.localTime, text: time.localTime)
+        message.set(.localDate, text: time.localDate)
+        message.set(.merchantType, text: identity.merchantType)
+        // Chip read, PIN entry possible; a normal transaction.
+        message.set(.pointOfServiceEntryMode, text: "051")
+        message.set(.pointOfServiceConditionCode, text: "00")
+        message.set(.acquirerIdentifier, text: identity.acquirer)
+        message.set(.terminalIdentifier, text: identity.terminal)
+        message.set(.merchantIdentifier, text: identity.merchant)
+    }
+}

@@ -1,0 +1,59 @@
+internal import ArgumentParser
+internal import TerminalSimulator
+internal import VirtualCard
+
+/// One purchase, shown from all sides.
+struct PurchaseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "purchase",
+        abstract: "Pay with one card and see request and answer decoded.",
+        discussion: """
+            Prints both messages element by element, the chip data tag by tag, what DE39 means and what the \
+            card makes of the issuer's cryptogram. Account numbers are masked; PINs, PIN blocks and tracks \
+            are not shown.
+
+            Exit code: 0 approved and the card agrees, 1 any other answer, 2 no usable answer.
+            """)
+
+    @Option(help: ArgumentHelp("A demo card; `terminal-simulator cards` lists them.", valueName: "name"))
+    var card: String
+
+    @Option(help: ArgumentHelp("In the card's currency, such as 42.50.", valueName: "amount"))
+    var amount: String
+
+    @Option(help: ArgumentHelp("What is typed at the PIN pad, 4 to 12 digits. Without it no PIN is sent."))
+    var pin: String?
+
+    @OptionGroup(title: "Link options")
+    var linkOptions: LinkOptions
+
+    @OptionGroup(title: "Environment options")
+    var environment: Environment
+
+    func validate() throws {
+        guard MoneyText.minorUnits(amount) != nil else {
+            throw ValidationError(
+                "--amount has to be a number such as 42.50, of at most ten digits before it")
+        }
+        if let pin, PIN(pin) == nil { throw ValidationError("--pin has to be 4 to 12 digits") }
+    }
+
+    func run() throws {
+        try reportingFailures {
+            let bench = try environment.bench()
+            var card = try bench.card(card)
+            let link = try linkOptions.link(of: bench)
+            let entry = pin.flatMap { PIN($0) }.map { PINEntry.typed($0) } ?? .none
+            let purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
+            var exchange = try Exchange(to: link.endpoint, form: link.form, timeout: environment.wait)
+            var terminal = Terminal()
+            let request = try terminal.request(
+                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect)
+            let answer = try exchange.perform(
+                request.message, bytesCut: request.bytesCut, timeout: environment.wait)
+            let outcome = try PurchaseOutcome(answer, to: request, card: card)
+            print(Printing.purchase(request, outcome, link: link))
+            if !outcome.isApproved { throw ExitCode(1) }
+        }
+    }
+}

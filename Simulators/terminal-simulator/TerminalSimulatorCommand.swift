@@ -1,0 +1,90 @@
+internal import ArgumentParser
+internal import TerminalSimulator
+
+/// The command line. What each command does is in the library; here are its words.
+@main
+struct TerminalSimulatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "terminal-simulator",
+        abstract: "A chip-and-PIN terminal and its cards, for trying out an issuer authorisation host.",
+        discussion: """
+            The cards are virtual: they hold the demo issuer's public test keys, sign every purchase with a \
+            cryptogram (ARQC) of their own and check the issuer's answer (ARPC) as a chip would. The terminal \
+            asks for a PIN, builds the ISO 8583 message and sends it over one of the host's links.
+
+            Start a host with `make run`, then try:
+              terminal-simulator purchase --card visa-cvn10 --amount 42.50 --pin 1234
+            """,
+        subcommands: [PurchaseCommand.self, DemoCommand.self, EchoCommand.self, CardsCommand.self])
+}
+
+/// What all commands need.
+struct Environment: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The environment's configuration, as `make demo` and `make run` write it.", valueName: "file"))
+    var config = ".demo/issuer-host.yaml"
+
+    @Option(help: ArgumentHelp("How long to wait for a connection or an answer.", valueName: "seconds"))
+    var timeout = 5.0
+
+    func validate() throws {
+        guard timeout > 0, timeout <= 600 else {
+            throw ValidationError("--timeout has to be above 0 and at most 600 seconds")
+        }
+    }
+
+    var wait: Duration { .seconds(timeout) }
+
+    func bench() throws -> Bench { try Bench(SimulatorConfiguration(contentsOf: config)) }
+}
+
+/// Where to send.
+struct LinkOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A link of the configuration. Without it, and without --target, the first one.", valueName: "name"
+        ))
+    var link: String?
+
+    @Option(help: ArgumentHelp("Another host instead of a configured link.", valueName: "host:port"))
+    var target: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --target: how messages are written, a file of Config/iso8583 without .json.",
+            valueName: "name"))
+    var dialect = "ascii87-binbitmap"
+
+    @Option(
+        help: ArgumentHelp(
+            "With --target: how messages are told apart, one of: \(FramingName.all.joined(separator: ", ")).",
+            valueName: "name"))
+    var framing = "2be"
+
+    @Option(
+        help: ArgumentHelp(
+            "With --target: the zone PIN key, a key of the demo issuer's file.", valueName: "name"))
+    var zpk: String?
+
+    func validate() throws {
+        guard link == nil || target == nil else {
+            throw ValidationError("--link and --target exclude each other")
+        }
+        guard let target else { return }
+        guard Endpoint(target) != nil else { throw ValidationError("--target \(target) is no HOST:PORT") }
+    }
+
+    func link(of bench: Bench) throws -> Link {
+        if let target, let endpoint = Endpoint(target) {
+            return try bench.link(
+                LinkDescription(
+                    name: target, endpoint: endpoint, dialect: dialect, framing: framing, zonePINKey: zpk))
+        }
+        if let link { return try bench.link(bench.configuration.link(link)) }
+        guard let first = bench.configuration.links.first else {
+            throw ValidationError("the configuration has no links")
+        }
+        return try bench.link(first)
+    }
+}
