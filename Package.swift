@@ -73,9 +73,26 @@ let package = Package(
         .target(
             name: "VirtualCard", dependencies: ["EMV", "ByteCoding", "LibCrypto"],
             path: "Simulators/VirtualCard", swiftSettings: rules),
+        .target(
+            name: "TerminalSimulator",
+            dependencies: ["VirtualCard", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams],
+            path: "Simulators/TerminalSimulator", swiftSettings: rules),
+        .executableTarget(
+            name: "terminal-simulator",
+            dependencies: ["TerminalSimulator", "VirtualCard", "ISO8583", argumentParser],
+            path: "Simulators/terminal-simulator", swiftSettings: rules),
+        tests(
+            "TerminalSimulatorTests",
+            [
+                "TerminalSimulator", "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV", "ByteCoding",
+            ]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),
         tests("EMVTests", ["EMV", "ByteCoding"]),
+        tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
+        tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
+        tests("HostServerTests", ["HostServer"]),
+        tests("EndToEndTests", ["ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding"]),
         target(

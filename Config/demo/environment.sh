@@ -8,7 +8,7 @@
 #   environment.sh with COMMAND ...   serve, run COMMAND with ISSUER_CONFIG set, stop
 #
 # ISSUER_DEMO_DIR, ISSUER_PORT_A, ISSUER_PORT_B and ISSUER_ADMIN_PORT override .demo, 8583, 8584 and 9583;
-# several environments can run side by side. ISSUER_REDIS_FSYNC overrides the fsync policy for measurements.
+# several environments can run side by side. ISSUER_BIN is the folder of the executables; ISSUER_REDIS_FSYNC overrides the fsync policy for measurements.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -203,7 +203,7 @@ case $command in
   *) fail "unknown command $command" ;;
 esac
 
-bin=$(binaries)
+bin=${ISSUER_BIN:-$(binaries)}
 [ -x "$bin/issuer-host" ] || fail "not built; run make demo or make run"
 trap cleanup EXIT
 prepare

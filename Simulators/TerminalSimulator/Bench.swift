@@ -2,8 +2,8 @@ internal import FoundationEssentials
 internal import ISO8583
 public import VirtualCard
 
-/// A link with everything loaded that belongs to it.
-public struct Link: Sendable {
+/// A link with everything loaded that belongs to it. It describes itself without its key.
+public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     /// Its name, or its address.
     public let name: String
     /// Where the host listens.
@@ -12,6 +12,11 @@ public struct Link: Sendable {
     public let form: LinkForm
     /// TDES test key; nil for a link without PINs.
     public let zonePINKey: [UInt8]?
+
+    /// Name and address.
+    public var description: String { "\(name) (\(endpoint))" }
+    /// Empty, so that a dump shows nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// What a configuration comes to once its files are read: keys, cards and links to test with.
@@ -47,8 +52,14 @@ public struct Bench: Sendable {
             name: description.name, endpoint: description.endpoint,
             form: LinkForm(
                 codec: MessageCodec(dialect: dialect),
-                framing: try FramingName.framing(description.framing)),
-            zonePINKey: try description.zonePINKey.map { try issuer.key($0) })
+                framing: try FramingName.framing(description.framing, tpduBytes: description.tpduBytes)),
+            zonePINKey: try description.zonePINKey.map { try key($0) })
+    }
+
+    private func key(_ name: String) throws -> [UInt8] {
+        do throws(DemoIssuerError) { return try issuer.key(name) } catch {
+            throw ConfigurationError.noKey(name, valid: configuration.links.compactMap(\.zonePINKey))
+        }
     }
 
     private func dialectNames() throws -> [String] {

@@ -1,4 +1,5 @@
 internal import EMV
+internal import ISO8583
 internal import IssuerMessages
 public import VirtualCard
 
@@ -86,13 +87,13 @@ public struct Demo {
         cards[step.card] = card
         let outcome: Result<PurchaseOutcome, DemoFault>
         let complaint: String?
-        do throws(ExchangeError) {
-            let answer = try session.perform(request, timeout: timeout)
+        switch session.perform(request, timeout: timeout) {
+        case .success(let answer):
             let found = try PurchaseOutcome(answer, to: request, card: card)
             outcome = .success(found)
             complaint = step.complaint(about: found)
-        } catch {
-            outcome = .failure(DemoFault(words: "\(error)"))
+        case .failure(let error):
+            outcome = .failure(DemoFault(words: error.description))
             complaint = "expected \(PurchaseOutcome.words(step.expected.rawValue))"
         }
         return DemoLine(
@@ -156,17 +157,22 @@ private final class LinkSession {
         exchange = try Exchange(to: link.endpoint, form: link.form, timeout: timeout)
     }
 
-    func perform(_ request: PurchaseRequest, timeout: Duration) throws(ExchangeError) -> Answer {
-        var current: Exchange
-        if let kept = exchange.take() {
-            current = kept
-        } else {
-            do { current = try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
-                throw .connection(error)
-            }
+    func perform(_ request: PurchaseRequest, timeout: Duration) -> Result<Answer, ExchangeError> {
+        do throws(ExchangeError) {
+            var current = try takeExchange(timeout)
+            let answer = try current.perform(
+                request.message, bytesCut: request.bytesCut, timeout: timeout)
+            exchange = consume current
+            return .success(answer)
+        } catch {
+            return .failure(error)
         }
-        let answer = try current.perform(request.message, bytesCut: request.bytesCut, timeout: timeout)
-        exchange = consume current
-        return answer
+    }
+
+    private func takeExchange(_ timeout: Duration) throws(ExchangeError) -> Exchange {
+        if let kept = exchange.take() { return kept }
+        do { return try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
+            throw .connection(error)
+        }
     }
 }

@@ -1,4 +1,5 @@
 internal import EMV
+internal import IssuerMessages
 public import VirtualCard
 
 extension Printing {
@@ -43,7 +44,17 @@ extension Printing {
             + "\(approved) approved, \(count - approved) not; "
         guard bad > 0 else { return head + "every outcome was the expected one." }
         let numbers = summary.complaints.map { "\($0.number)" }.joined(separator: ", ")
-        return head + "\(bad) not as expected: \(numbers)"
+        let tail =
+            exhausted(summary) ? "\nPIN tries are used up: `issuer-host cards import` resets them." : ""
+        return head + "\(bad) not as expected: \(numbers)" + tail
+    }
+
+    /// A demo before this one, without an import between them, is the likely reason.
+    private static func exhausted(_ summary: DemoSummary) -> Bool {
+        summary.complaints.contains { line in
+            guard case .success(let outcome) = line.outcome else { return false }
+            return outcome.responseCode == ResponseCode.pinTriesExceeded.rawValue
+        }
     }
 
     private static func row(

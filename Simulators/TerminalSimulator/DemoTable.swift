@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import EMV
 public import IssuerMessages
 internal import ISO8583
@@ -28,7 +29,7 @@ public enum Deed: String, Sendable, CaseIterable {
             // In DE4 too: only the cryptogram can tell.
             let raised = MoneyText.digits(amount + 100_000, count: 12)
             distortion.fields = [(.transactionAmount, raised)]
-            distortion.chip = .changed(.amountAuthorised, to: BCDDigits.packed(raised))
+            distortion.chip = .changed(.amountAuthorised, to: (try? BCD.encode(raised.utf8)) ?? [])
         case .counterReplayed: distortion.chip = .atc(card.atc)
         case .counterFarAhead:
             let far = UInt32(card.atc.rawValue) + 2_000
@@ -145,13 +146,4 @@ public enum DemoTable {
             let card = good.contains(step.card) ? step.card : "mchip-10h"
             return [step, DemoStep("good request after it", card, link: step.link, 1_000)]
         }
-}
-
-/// Decimal digits as BCD.
-enum BCDDigits {
-    /// - Parameter text: an even number of decimal digits.
-    static func packed(_ text: String) -> [UInt8] {
-        let digits = text.utf8.map { $0 - 0x30 }
-        return stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
-    }
 }

@@ -44,7 +44,7 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
 public struct Answer: Sendable {
     /// The response.
     public let message: Message
-    /// From the last byte sent to the response decoded.
+    /// From before sending until the response was decoded.
     public let elapsed: Duration
     /// What a response must repeat and does not; empty for a good one.
     public let discrepancies: [String]
@@ -77,8 +77,8 @@ public struct Exchange: ~Copyable {
     ) throws(ExchangeError) -> Answer {
         var bytes = try encode(request, bytesCut: bytesCut)
         let limit = TimeLimit(timeout)
+        let start = ContinuousClock.Instant.now
         do { try connection.send(bytes, limit: limit, timeout: timeout) } catch { throw .connection(error) }
-        let sent = ContinuousClock.Instant.now
         var stray = 0
         while true {
             bytes = try nextPayload(limit, timeout)
@@ -86,7 +86,7 @@ public struct Exchange: ~Copyable {
             do { message = try form.codec.decode(bytes) } catch { throw .garbled(error) }
             if Exchange.answers(message, request) {
                 return Answer(
-                    message: message, elapsed: sent.duration(to: .now),
+                    message: message, elapsed: start.duration(to: .now),
                     discrepancies: Exchange.discrepancies(message, request), strayMessages: stray)
             }
             stray += 1

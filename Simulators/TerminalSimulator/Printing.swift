@@ -12,8 +12,12 @@ public enum Printing {
         let width = elements.map(\.name.count).max() ?? 0
         for (element, name, value) in elements {
             let head = "  \(padded("\(element)", 5))  \(padded(name, width))  "
-            lines.append(head + value + (element == .responseCode ? words(of: value) : ""))
-            if element == .iccData, let data = message.bytes(element) { lines += chipData(data) }
+            if element == .iccData, let data = message.bytes(element) {
+                lines.append("\(head)\(data.count) bytes:")
+                lines += chipData(data)
+            } else {
+                lines.append(head + value + (element == .responseCode ? words(of: value) : ""))
+            }
         }
         return lines.joined(separator: "\n")
     }
@@ -42,7 +46,7 @@ public enum Printing {
     ) -> String {
         let dialect = link.form.codec.dialect
         var lines = [
-            message(request.message, title: "Request to \(link.name) (\(link.endpoint))", dialect: dialect),
+            message(request.message, title: "Request to \(link)", dialect: dialect),
             "",
             message(outcome.answer.message, title: "Response", dialect: dialect), "",
             "Issuer:    \(outcome.responseWords)",

@@ -16,6 +16,8 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case noFraming(String, valid: [String])
     /// No card of this name.
     case noCard(String, valid: [String])
+    /// No zone PIN key of this name.
+    case noKey(String, valid: [String])
 
     /// One line for people.
     public var description: String {
@@ -26,6 +28,7 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
         case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid)
         case .noFraming(let name, let valid): ConfigurationError.words("framing", name, valid)
         case .noCard(let name, let valid): ConfigurationError.words("card", name, valid)
+        case .noKey(let name, let valid): ConfigurationError.words("zone PIN key", name, valid)
         }
     }
 
@@ -44,15 +47,21 @@ public struct LinkDescription: Hashable, Sendable {
     public var dialect: String
     /// One of `FramingName`.
     public var framing: String
+    /// Bytes of a TPDU between length and message that are no part of the dialect; 0 if there is none.
+    public var tpduBytes: Int
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
     public var zonePINKey: String?
 
     /// Takes the parts.
-    public init(name: String, endpoint: Endpoint, dialect: String, framing: String, zonePINKey: String?) {
+    public init(
+        name: String, endpoint: Endpoint, dialect: String, framing: String, tpduBytes: Int = 0,
+        zonePINKey: String?
+    ) {
         self.name = name
         self.endpoint = endpoint
         self.dialect = dialect
         self.framing = framing
+        self.tpduBytes = tpduBytes
         self.zonePINKey = zonePINKey
     }
 }
@@ -62,13 +71,14 @@ public enum FramingName {
     /// In the order in which they are shown to people.
     public static let all = ["2be", "4ascii", "2be-incl", "4ascii-incl"]
 
+    /// - Parameter tpduBytes: 0 or 5.
     /// - Throws: `.noFraming` with the valid names.
-    public static func framing(_ name: String) throws(ConfigurationError) -> Framing {
+    public static func framing(_ name: String, tpduBytes: Int = 0) throws(ConfigurationError) -> Framing {
         let suffix = "-incl"
         let includesItself = name.hasSuffix(suffix)
         let form = includesItself ? String(name.dropLast(suffix.count)) : name
         guard let form = Framing.LengthForm(rawValue: form) else { throw .noFraming(name, valid: all) }
-        return Framing(form, includesItself: includesItself)
+        return Framing(form, includesItself: includesItself, tpduLength: tpduBytes)
     }
 }
 
@@ -131,6 +141,7 @@ private struct ConfigurationFile: Decodable {
         let port: UInt16
         let dialect: String
         let framing: String?
+        let tpduBytes: Int?
         let zonePINKey: String?
 
         func description(name: String) -> LinkDescription {
@@ -139,7 +150,7 @@ private struct ConfigurationFile: Decodable {
             let host = host ?? "127.0.0.1"
             return LinkDescription(
                 name: name, endpoint: Endpoint(host: reachable[host] ?? host, port: port), dialect: dialect,
-                framing: framing ?? "2be", zonePINKey: zonePINKey)
+                framing: framing ?? "2be", tpduBytes: tpduBytes ?? 0, zonePINKey: zonePINKey)
         }
     }
 

@@ -54,7 +54,7 @@ public struct Terminal: Sendable {
         let answer = try card.answer(transaction, tampering: purchase.distortion.chip)
 
         var message = numbered(.authorisationRequest, time, dialect)
-        setCard(card.definition, of: &message)
+        setCard(card.definition, of: &message, dialect)
         setPointOfService(time, of: &message)
         message.set(.processingCode, text: "000000")
         message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
@@ -92,13 +92,14 @@ public struct Terminal: Sendable {
         return message
     }
 
-    private func setCard(_ card: CardDefinition, of message: inout Message) {
+    private func setCard(_ card: CardDefinition, of message: inout Message, _ dialect: Dialect) {
         let pan = card.identity.pan
         let digits = (0..<pan.digitCount).map { String(pan.digit(at: $0)) }.joined()
         message.set(.pan, text: digits)
         message.set(.expirationDate, text: card.expiry.description)
-        // Service code 201: international, chip, PIN where possible.
-        message.set(.track2, text: "\(digits)=\(card.expiry)20100000000")
+        // Service code 201: international, chip, PIN where possible. The separator is D where it is a nibble.
+        let separator = Character(UnicodeScalar(dialect[.track2]?.separator ?? 0x3D))
+        message.set(.track2, text: "\(digits)\(separator)\(card.expiry)20100000000")
         if let number = card.identity.panSequenceNumber {
             message.set(.panSequenceNumber, text: "0\(number)")
         }

@@ -1,8 +1,8 @@
 internal import ArgumentParser
-internal import TerminalSimulator
-
 internal import Glibc
-
+internal import ISO8583
+internal import TerminalSimulator
+internal import VirtualCard
 /// Every card and every decline.
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -96,7 +96,8 @@ func reportingFailures(_ body: () throws -> Void) throws {
     } catch let error as ValidationError {
         throw error
     } catch {
-        fputs("terminal-simulator: \(error)\n", stderr)
+        let line = Array("terminal-simulator: \(error)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
         throw ExitCode(2)
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ISO8583
 internal import TerminalSimulator
 internal import VirtualCard
 

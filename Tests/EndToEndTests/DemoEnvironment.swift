@@ -1,0 +1,109 @@
+import Foundation
+import Glibc
+
+/// A whole environment of real parts (token, Redis, host), started by the project's own script with the
+/// executables of this build, on free loopback ports.
+final class DemoEnvironment {
+    let directory: URL
+    let portA: UInt16
+    let portB: UInt16
+    let adminPort: UInt16
+    private let process = Process()
+    private let output = Pipe()
+
+    static let root = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The folder that the test bundle lies in also holds the executables.
+    static let executables = URL(fileURLWithPath: CommandLine.arguments[0])
+        .deletingLastPathComponent().path
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    init(command: [String]) throws {
+        directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("issuer-\(UInt32.random(in: .min ... .max))")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        (portA, portB, adminPort) = (try freePort(), try freePort(), try freePort())
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments = [
+            DemoEnvironment.root.appendingPathComponent("Config/demo/environment.sh").path,
+        ] + command
+        process.environment = ProcessInfo.processInfo.environment.merging([
+            "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
+            "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),
+        ]) { $1 }
+        process.standardOutput = output
+        process.standardError = output
+        try DemoEnvironment.start(process)
+    }
+
+    /// Worker threads of the test runner block every signal, and children inherit that: an environment that
+    /// cannot be stopped would be the result.
+    private static func start(_ process: Process) throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try process.run()
+    }
+
+    /// `swift test` runs the bundle from another place than `swift build` puts executables; both are known.
+    private static func binaries() -> String {
+        let root = DemoEnvironment.root.path
+        let candidates = [executables, "\(root)/.build/debug", "\(root)/.build/out/Products/Debug"]
+        let found = candidates.first { FileManager.default.isExecutableFile(atPath: "\($0)/issuer-host") }
+        return found ?? "\(root)/.build/debug"
+    }
+
+    var configuration: String { directory.appendingPathComponent("issuer-host.yaml").path }
+
+    static func executable(_ name: String) -> String { binaries() + "/" + name }
+
+    /// Waits for the line that says that requests are accepted.
+    func waitUntilReady(seconds: Int = 60) throws {
+        let end = Date().addingTimeInterval(TimeInterval(seconds))
+        var text = ""
+        while Date() < end {
+            let data = output.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            text += String(decoding: data, as: UTF8.self)
+            if text.contains("ready:") { return }
+        }
+        throw Failure(description: "the environment did not become ready: \(text)")
+    }
+
+    /// Waits for the end of the command.
+    func finish() -> (status: Int32, output: String) {
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    /// Asks for a graceful end and waits for it.
+    @discardableResult
+    func stop() -> Int32 {
+        if process.isRunning { process.terminate() }
+        _ = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(at: directory)
+        return process.terminationStatus
+    }
+
+    /// Runs one of the project's executables.
+    static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: executable(name))
+        process.arguments = arguments
+        process.standardOutput = output
+        process.standardError = output
+        try start(process)
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+}

@@ -1,0 +1,179 @@
+import Foundation
+import ISO8583
+import Testing
+
+/// The host as an acquirer switch sees it: real processes, real sockets, real token, real Redis.
+@Suite(.serialized)
+struct HostTests {
+    private let codec: MessageCodec
+
+    init() throws {
+        let file = DemoEnvironment.root.appendingPathComponent("Config/iso8583/ascii87-binbitmap.json").path
+        codec = MessageCodec(dialect: try Dialect(contentsOf: file))
+    }
+
+    @Test("The demo: every card and every decline as expected")
+    func demo() throws {
+        let environment = try DemoEnvironment(command: ["demo"])
+        let (status, output) = environment.finish()
+        environment.stop()
+        #expect(status == 0, "\(output)")
+        for code in ["00", "14", "30", "41", "51", "54", "55", "63", "75", "88"] {
+            #expect(output.contains(code), "no transaction was answered with \(code)")
+        }
+        let pans = output.matches(of: /\b\d{12,19}\b/).filter { !$0.output.hasPrefix("0000") }
+        #expect(pans.isEmpty, "something that looks like a PAN was printed")
+    }
+
+    @Test("One bad message costs nothing but itself")
+    func badMessages() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let socket = try Socket(port: environment.portA)
+
+        try expectEcho(socket, stan: "000001")
+
+        // Cut short after DE4: what was readable is answered with a format error.
+        let whole = try codec.encode(request(stan: "000002"))
+        socket.sendFrame(Array(whole.dropLast(9)))
+        let refused = try codec.decode(try #require(socket.receiveFrame()))
+        #expect(refused.text(.responseCode) == "30")
+        #expect(refused.text(.stan) == "000002")
+        try expectEcho(socket, stan: "000003")
+
+        // Nothing readable in it: no answer, but the connection lives.
+        socket.sendFrame([0xFF, 0x00, 0x13])
+        try expectEcho(socket, stan: "000004")
+
+        // A length of zero is a sign of life.
+        socket.send([0, 0])
+        try expectEcho(socket, stan: "000005")
+
+        // Trailing bytes are no part of any message.
+        socket.sendFrame(try codec.encode(echo(stan: "000006")) + [0x30])
+        let trailing = try codec.decode(try #require(socket.receiveFrame()))
+        #expect(trailing.text(.responseCode) == "30")
+
+        // A class that is not served is answered, too.
+        var reversal = Message(mti: .reversalRequest)
+        reversal.set(.stan, text: "000007")
+        socket.sendFrame(try codec.encode(reversal))
+        let unsupported = try codec.decode(try #require(socket.receiveFrame()))
+        #expect(unsupported.mti == .reversalResponse)
+        #expect(unsupported.text(.responseCode) == "12")
+
+        // A frame over the limit cannot be skipped: the connection ends, others live on.
+        socket.send([0xFF, 0xFF] + [UInt8](repeating: 0x30, count: 10))
+        #expect(socket.receiveFrame() == nil)
+        try expectEcho(try Socket(port: environment.portA), stan: "000008")
+    }
+
+    @Test("A peer that closes its side still gets its answers; a stop drains")
+    func closing() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let socket = try Socket(port: environment.portA)
+        for number in 1...50 { socket.sendFrame(try codec.encode(request(stan: stan(number)))) }
+        socket.shutdownWriting()
+        var answered = 0
+        while socket.receiveFrame() != nil { answered += 1 }
+        #expect(answered == 50)
+
+        let idle = try Socket(port: environment.portA)
+        try expectEcho(idle, stan: "000001")
+        #expect(environment.stop() == 0)
+        #expect(idle.receiveFrame() == nil)
+    }
+
+    @Test("The operator's commands say what they see")
+    func commands() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let config = ["--config", environment.configuration]
+
+        let check = try DemoEnvironment.run("issuer-host", ["check"] + config)
+        #expect(check.status == 0, "\(check.output)")
+        #expect(check.output.contains("imk-ac-476173"))
+        #expect(!check.output.contains("FAILED"))
+
+        let card = try DemoEnvironment.run("issuer-host", ["cards", "show", "4761739001010010"] + config)
+        #expect(card.status == 0)
+        #expect(card.output.contains("476173******0010") && !card.output.contains("4761739001010010"))
+
+        let unknown = try DemoEnvironment.run("issuer-host", ["cards", "show", "4761739001019999"] + config)
+        #expect(unknown.status == 1)
+
+        // A decision can be looked up by its retrieval reference number.
+        let socket = try Socket(port: environment.portA)
+        socket.sendFrame(try codec.encode(request(stan: "000042")))
+        let answer = try codec.decode(try #require(socket.receiveFrame()))
+        #expect(answer.text(.responseCode) == "12")
+        let explained = try DemoEnvironment.run("issuer-host", ["explain", "000000000042"] + config)
+        #expect(explained.status == 0, "\(explained.output)")
+        #expect(explained.output.contains("no DE55"))
+
+        let help = try DemoEnvironment.run("issuer-host", ["--help"])
+        #expect(help.status == 0 && help.output.contains("serve"))
+    }
+
+    @Test("A configuration at fault is refused with file, line and key")
+    func badConfiguration() throws {
+        let environment = try DemoEnvironment(command: ["prepare"])
+        let prepared = environment.finish()
+        defer { environment.stop() }
+        #expect(prepared.status == 0, "\(prepared.output)")
+        let good = try String(contentsOfFile: environment.configuration, encoding: .utf8)
+        let cases = [
+            ("zonePINKey: zpk-acquirer-a", "zonePinKey: zpk-acquirer-a", "zonePINKey"),
+            ("port: \(environment.portA)", "port: many", "links.acquirer-a.port"),
+            ("issuerMasterKey: imk-ac-476173", "issuerMasterKey: imk-ac-000000", "imk-ac-000000"),
+            ("profile: demo", "profile: test", "demo or production"),
+        ]
+        for (index, (written, wrong, named)) in cases.enumerated() {
+            #expect(good.contains(written))
+            let path = environment.directory.appendingPathComponent("bad-\(index).yaml").path
+            try good.replacingOccurrences(of: written, with: wrong)
+                .write(toFile: path, atomically: true, encoding: .utf8)
+            let result = try DemoEnvironment.run("issuer-host", ["check", "--config", path])
+            #expect(result.status != 0, "\(wrong) was accepted")
+            #expect(result.output.contains(named), "\(wrong): \(result.output)")
+        }
+    }
+
+    // MARK: - Messages
+
+    private func stan(_ number: Int) -> String { String(String(1_000_000 + number).dropFirst()) }
+
+    private func echo(stan: String) -> Message {
+        var message = Message(mti: .networkManagementRequest)
+        message.set(.transmissionTime, text: "1123120000")
+        message.set(.stan, text: stan)
+        message.set(.networkManagementCode, text: "301")
+        return message
+    }
+
+    /// A request of the card `visa-cvn10` without chip data.
+    private func request(stan: String) -> Message {
+        var message = Message(mti: .authorisationRequest)
+        message.set(.pan, text: "4761739001010010")
+        message.set(.processingCode, text: "000000")
+        message.set(.transactionAmount, text: "000000001000")
+        message.set(.transmissionTime, text: "1123120000")
+        message.set(.stan, text: stan)
+        message.set(.panSequenceNumber, text: "001")
+        message.set(.retrievalReferenceNumber, text: "000000" + stan)
+        message.set(.currency, text: "752")
+        return message
+    }
+
+    private func expectEcho(_ socket: Socket, stan: String) throws {
+        socket.sendFrame(try codec.encode(echo(stan: stan)))
+        let answer = try codec.decode(try #require(socket.receiveFrame()))
+        #expect(answer.mti == .networkManagementResponse)
+        #expect(answer.text(.stan) == stan)
+        #expect(answer.text(.responseCode) == "00")
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import IssuerConfiguration
+import Testing
+
+@Suite struct ConfigurationTests {
+    private static let good = """
+        profile: demo
+        dialects: dialects
+        token:
+          module: module.so
+          uri: "pkcs11:token=t"
+          pinFile: token.pin
+        keys: {panHash: pan-hash, pinVerification: pvk}
+        redis: {port: 7000}
+        issuers:
+          visa: {prefix: "476173", issuerMasterKey: imk, profiles: [visa-cvn18]}
+        links:
+          a: {port: 8583, dialect: ascii87-binbitmap, zonePINKey: zpk}
+          b: {port: 0, dialect: bcd87-rightF, framing: 4ascii}
+        """
+
+    private func load(_ text: String) throws -> IssuerConfiguration {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try IssuerConfiguration(path: path)
+    }
+
+    private func fault(_ written: String, _ wrong: String) -> String {
+        do {
+            _ = try load(Self.good.replacingOccurrences(of: written, with: wrong))
+            return "accepted"
+        } catch {
+            return String(describing: error)
+        }
+    }
+
+    @Test func valuesAndDefaults() throws {
+        let configuration = try load(Self.good)
+        #expect(configuration.links.map(\.name) == ["a", "b"])
+        #expect(configuration.links[0].framing == "2be" && configuration.links[1].framing == "4ascii")
+        #expect(configuration.links[1].zonePINKey == nil)
+        #expect(configuration.redis.port == 7_000 && configuration.redis.buckets == 64)
+        #expect(configuration.policy.atcJumpMax == 1_000 && configuration.policy.pinTriesMax == 3)
+        #expect(configuration.issuers[0].prefix == "476173")
+        #expect(configuration.token.pinFile?.hasPrefix("/") == true)
+        #expect(configuration.adminPort == nil)
+    }
+
+    @Test func unknownKeysAreNamedWithTheNearestValidOne() {
+        let text = fault("zonePINKey: zpk", "zonePinKey: zpk")
+        #expect(text.contains("links.a.zonePinKey") && text.contains("did you mean zonePINKey?"))
+        #expect(text.contains(":12:"), "the line is part of it: \(text)")
+        #expect(fault("redis:", "reddis:").contains("did you mean redis?"))
+    }
+
+    @Test func wrongFormsAreNamed() {
+        #expect(fault("port: 8583", "port: many").contains("links.a.port has to be a whole number"))
+        #expect(fault("port: 8583", "port: -1").contains("links.a.port has to be a whole number"))
+        #expect(fault("profiles: [visa-cvn18]", "profiles: {x: 1}").contains("issuers.visa.profiles"))
+        #expect(fault("profile: demo", "profile: toy").contains("demo or production"))
+        #expect(fault("redis: {port: 7000}", "redis: 7000").contains("redis has to hold further keys"))
+        #expect(fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains("inFlightMax has to be over zero"))
+    }
+
+    @Test func missingKeysAreNamed() {
+        #expect(fault("  uri: \"pkcs11:token=t\"\n", "").contains("token.uri"))
+        #expect(fault("port: 8583, ", "").contains("links.a.port"))
+    }
+
+    @Test func aFileThatIsNotThereIsNamed() {
+        #expect(throws: ConfigurationError.self) { try IssuerConfiguration(path: "/nowhere/issuer-host.yaml") }
+    }
+}

@@ -1,0 +1,48 @@
+import Authorisation
+import EMV
+import ISO8583
+import IssuerMessages
+import Testing
+
+@Suite struct ResponseCodeTests {
+    @Test("The table of DE39, reason by reason")
+    func table() {
+        let expected: [DeclineReason: String] = [
+            .unknownCard: "14", .cardLost: "41", .cardStolen: "43", .cardRestricted: "62",
+            .cardExpired: "54", .expiryDiffers: "54", .chipDataMissing: "12", .chipDataMalformed: "30",
+            .cryptogramProfileUnknown: "88", .notAnARQC: "88", .cryptogramWrong: "88", .amountDiffers: "13",
+            .atcReplayed: "63", .atcOutOfRange: "63", .pinWrong: "55", .pinTriesExceeded: "75",
+            .pinNotOnRecord: "57", .pinBlockUnreadable: "55", .insufficientFunds: "51",
+            .currencyNotServed: "12", .retransmissionDiffers: "94",
+        ]
+        for reason in DeclineReason.allCases {
+            #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")
+        }
+        #expect(ResponseCode(.state(StateUnavailable("gone"))).rawValue == "91")
+        #expect(ResponseCode(.cryptography(.overloaded)).rawValue == "91")
+    }
+
+    @Test func answersEchoWhatIdentifiesTheTransactionAndNothingElse() throws {
+        var request = Message(mti: .authorisationRepeat)
+        let echoed: [UInt8] = [2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49]
+        for number in 2...64 as ClosedRange<UInt8> {
+            if let element = DataElement(rawValue: number) { request.set(element, text: "\(number)") }
+        }
+        let answer = try #require(ResponseMapping().answer(request, .issuerUnavailable))
+        #expect(answer.mti == .authorisationResponse)
+        #expect(answer.presentElements.map(\.rawValue) == (echoed + [39]).sorted())
+        #expect(echoed.allSatisfy { number in
+            DataElement(rawValue: number).flatMap { answer.text($0) } == "\(number)"
+        })
+        #expect(answer.text(.responseCode) == "91")
+    }
+
+    @Test func aFormatErrorNeedsARequestWithASTAN() {
+        var partial = Message(mti: .authorisationRequest)
+        #expect(ResponseMapping().formatError(partial) == nil)
+        partial.set(.stan, text: "000001")
+        #expect(ResponseMapping().formatError(partial)?.text(.responseCode) == "30")
+        partial.mti = .authorisationResponse
+        #expect(ResponseMapping().formatError(partial) == nil)
+    }
+}
