@@ -22,7 +22,8 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// A library or executable under `Sources/`, with the rules above.
-func target(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+func target(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target
+{
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: rules)
 }
 
@@ -63,7 +64,8 @@ let package = Package(
             name: "issuer-host",
             dependencies: [
                 "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
-                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser, lifecycle,
+                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser,
+                lifecycle,
                 logging, nioCore, nioPosix, signals,
             ], swiftSettings: rules),
         .executableTarget(
@@ -84,7 +86,8 @@ let package = Package(
         tests(
             "TerminalSimulatorTests",
             [
-                "TerminalSimulator", "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV", "ByteCoding",
+                "TerminalSimulator", "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV",
+                "ByteCoding",
             ]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),

@@ -63,7 +63,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         // claimed for declines too, since the card has used it.
         let result = try await commit(
             AuthorisationCommit(
-                token: answer.token, retransmission: differs ? nil : request.retransmission, declined: declined,
+                token: answer.token, retransmission: differs ? nil : request.retransmission,
+                declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
                 amount: request.amount, approvalCode: approvalCode(),
                 entry: journalEntry(request, range, chip, trace, evidenceAt), deadline: request.deadline))
@@ -189,7 +190,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return Decision(
             outcome: outcome,
             issuerAuthenticationData: await authenticationData(verified, verdict, request),
-            authorisationResponseCode: codes.code(for: outcome.declineReason), repeated: repeated, trace: trace)
+            authorisationResponseCode: codes.code(for: outcome.declineReason), repeated: repeated,
+            trace: trace)
     }
 
     /// Prepared where it could be foreseen. Otherwise the decision is already booked: should the token fail

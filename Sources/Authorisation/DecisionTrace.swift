@@ -97,7 +97,8 @@ public struct DecisionTrace: Sendable {
         lines = bytes.split(separator: UInt8(ascii: "|")).compactMap { line in
             let digits = line.prefix { $0 >= 0x30 && $0 <= 0x39 }
             let rest = line.dropFirst(digits.count)
-            guard let number = UInt8(String(decoding: digits, as: UTF8.self)), let rule = Rule(rawValue: number),
+            guard let number = UInt8(String(decoding: digits, as: UTF8.self)),
+                let rule = Rule(rawValue: number),
                 let letter = rest.first, let verdict = RuleVerdict(rawValue: letter)
             else { return nil }
             return TraceLine(rule, verdict, String(decoding: rest.dropFirst(2), as: UTF8.self))

@@ -72,7 +72,8 @@ public struct JournalEntry: Sendable {
         else { return nil }
         self.init(
             retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
-            link: text[3], range: text[4], amount: amount, profile: text[7], derivationKeyIndex: UInt8(text[8]),
+            link: text[3], range: text[4], amount: amount, profile: text[7],
+            derivationKeyIndex: UInt8(text[8]),
             atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds,
             trace: DecisionTrace(decoding: parts[11]))
     }

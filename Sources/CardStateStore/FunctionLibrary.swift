@@ -22,7 +22,8 @@ enum FunctionLibrary {
 
     private static func present(on connection: RedisConnection) async -> Result<Int64?, RedisError> {
         do {
-            let reply = try await connection.sendFromAnywhere(RedisCommand("FCALL_RO", "cardstate_version", "0"))
+            let reply = try await connection.sendFromAnywhere(
+                RedisCommand("FCALL_RO", "cardstate_version", "0"))
             guard case .integer(let version) = reply else { return .success(nil) }
             return .success(version)
         } catch .refused(let error) where error.description.contains("Function not found") {

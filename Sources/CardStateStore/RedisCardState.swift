@@ -30,6 +30,7 @@ public struct RedisCardState: CardState {
         }
     }
 
+    /// One `FCALL_RO`: card and earlier answer.
     public func read(
         _ token: CardToken, retransmission: RetransmissionKey, deadline: Deadline
     ) async throws(StateUnavailable) -> CardReading {
@@ -47,6 +48,7 @@ public struct RedisCardState: CardState {
         }
     }
 
+    /// One `FCALL`: everything or nothing.
     public func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult {
         let keys = CardKeys(commit.token, bucketCount: settings.bucketCount)
         var entry: [UInt8] = []
@@ -62,7 +64,11 @@ public struct RedisCardState: CardState {
         command.append(commit.retransmission?.bytes ?? [])
         command.append(String(commit.retransmission?.fingerprint ?? 0, radix: 16))
         command.append(decimal: Int64(commit.declined?.rawValue ?? 0))
-        if let atc = commit.verifiedATC { command.append(decimal: Int64(atc.rawValue)) } else { command.append("") }
+        if let atc = commit.verifiedATC {
+            command.append(decimal: Int64(atc.rawValue))
+        } else {
+            command.append("")
+        }
         command.append(decimal: Int64(commit.pin.rawValue))
         command.append(decimal: commit.amount.minorUnits)
         command.append(decimal: Int64(commit.amount.currency.rawValue))
@@ -72,7 +78,8 @@ public struct RedisCardState: CardState {
         command.append(entry)
         command.append(keys.token)
         guard case .string(let bytes) = try await send(command, "commit"),
-            let result = StoredResult(bytes.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false))
+            let result = StoredResult(
+                bytes.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false))
         else { throw StateUnavailable("commit: unexpected reply") }
         return result.commitResult
     }
@@ -114,7 +121,8 @@ enum StoredCard {
         guard parts.count == 10, let status = CardStatus(rawValue: String(decoding: parts[0], as: UTF8.self)),
             let expiry = ExpiryDate(ascii: parts[1]), let triesMax = parts[3].decimal,
             let triesUsed = parts[4].decimal, let available = parts[6].decimal,
-            let number = parts[7].decimal.flatMap({ UInt16(exactly: $0) }), let currency = CurrencyCode(rawValue: number)
+            let number = parts[7].decimal.flatMap({ UInt16(exactly: $0) }),
+            let currency = CurrencyCode(rawValue: number)
         else { throw StateUnavailable("read: the card's record is damaged") }
         let reference = UInt64(String(decoding: parts[2], as: UTF8.self), radix: 16)
         let card = CardRecord(
@@ -130,7 +138,8 @@ enum StoredCard {
     private static func answer(_ bytes: ArraySlice<UInt8>) throws(StateUnavailable) -> RecordedAnswer? {
         if bytes.isEmpty { return nil }
         let parts = bytes.split(separator: UInt8(ascii: " "))
-        guard parts.count == 3, let fingerprint = UInt64(String(decoding: parts[0], as: UTF8.self), radix: 16),
+        guard parts.count == 3,
+            let fingerprint = UInt64(String(decoding: parts[0], as: UTF8.self), radix: 16),
             let outcome = StoredResult.declined(parts[1])
         else { throw StateUnavailable("read: the recorded answer is damaged") }
         return RecordedAnswer(
@@ -145,7 +154,8 @@ struct StoredResult {
     /// - Parameter parts: repeated, declined, code, ATC finding, tries left, available.
     init?(_ parts: [ArraySlice<UInt8>]) {
         guard parts.count == 6, let outcome = StoredResult.declined(parts[1]),
-            let finding = parts[3].decimal.flatMap({ UInt8(exactly: $0) }).flatMap(ATCFinding.init(rawValue:)),
+            let finding = parts[3].decimal.flatMap({ UInt8(exactly: $0) }).flatMap(
+                ATCFinding.init(rawValue:)),
             let tries = parts[4].decimal, let available = parts[5].decimal
         else { return nil }
         commitResult = CommitResult(

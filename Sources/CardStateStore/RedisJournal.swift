@@ -16,6 +16,7 @@ public struct RedisJournal: Journal {
         self.settings = settings
     }
 
+    /// Every bucket, newest entries first, `entriesSearchedMax` of each at most.
     public func records(
         retrievalReferenceNumber: String
     ) async throws(StateUnavailable) -> [JournalRecord] {
@@ -47,7 +48,8 @@ public struct RedisJournal: Journal {
         _ bucket: Int, _ end: String
     ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
         let command = RedisCommand(
-            "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT", "\(RedisJournal.pageEntries)")
+            "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT",
+            "\(RedisJournal.pageEntries)")
         let reply: RedisReply
         do { reply = try await connection.sendFromAnywhere(command) } catch {
             throw StateUnavailable("journal: \(error)")

@@ -26,7 +26,9 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
     private let mailbox: CompletionMailbox<CryptographyJob>
     private var output = Output.failed(.stopped)
 
-    init(_ task: Task, knownToken: CardToken?, deadline: Deadline, mailbox: CompletionMailbox<CryptographyJob>) {
+    init(
+        _ task: Task, knownToken: CardToken?, deadline: Deadline, mailbox: CompletionMailbox<CryptographyJob>
+    ) {
         self.task = task
         self.knownToken = knownToken
         self.mailbox = mailbox

@@ -90,8 +90,10 @@ public struct HSMPort: CardCryptography {
     let tokens: CardTokenStore
     let mailbox: CompletionMailbox<CryptographyJob>
 
+    /// From memory; no use of the token.
     public func knownToken(of card: CardIdentity) -> CardToken? { tokens.token(of: card) }
 
+    /// One job for the next free worker.
     public func begin(
         _ question: CryptographyQuestion
     ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
@@ -103,6 +105,7 @@ public struct HSMPort: CardCryptography {
         return pending
     }
 
+    /// One job: derives the response key again and signs the verdict.
     public func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {

@@ -75,7 +75,8 @@ public enum HSMCheck {
         where try session.attribute(attribute, of: key) != true {
             throw KeyError.tooWeak(label, attribute: attribute.name)
         }
-        let forbidden = [.extractable, .modifiable] + KeyPurpose.usages.filter { !purpose.usage.contains($0) }
+        let forbidden =
+            [.extractable, .modifiable] + KeyPurpose.usages.filter { !purpose.usage.contains($0) }
         for attribute in forbidden where try session.attribute(attribute, of: key) == true {
             throw KeyError.tooPowerful(label, attribute: attribute.name)
         }
@@ -134,7 +135,8 @@ public enum HSMCheck {
         let key = try session.createKey(
             Template(keyType: .aes, on: [.sign, .sensitive, .isPrivate], off: [.token, .extractable]),
             value: SecretBytes(copying: [
-                0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6, 0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F, 0x3C,
+                0x2B, 0x7E, 0x15, 0x16, 0x28, 0xAE, 0xD2, 0xA6, 0xAB, 0xF7, 0x15, 0x88, 0x09, 0xCF, 0x4F,
+                0x3C,
             ]))
         defer { try? session.destroy(key) }
         let message: [UInt8] = [
@@ -170,7 +172,8 @@ public enum HSMCheck {
                     + "links with PINs need another token")
         }
         defer { try? session.destroy(object) }
-        guard try session.wrapBlock(object, key: wrapping) == session.encryptBlock(clear, key: encipherOut) else {
+        guard try session.wrapBlock(object, key: wrapping) == session.encryptBlock(clear, key: encipherOut)
+        else {
             throw CapabilityMissing("PIN translation gives a wrong answer")
         }
         return "known answer right, clear block inside the token only"
@@ -187,7 +190,8 @@ enum KeyCheckValue {
         case .issuerMasterKeyAC, .issuerMasterKeySMI, .issuerMasterKeySMC:
             // Eight zero bytes derived into a readable secret are exactly the encipherment of zeros.
             let readable = Template(
-                keyType: .genericSecret, valueCount: 8, on: [.extractable], off: [.token, .sensitive, .isPrivate])
+                keyType: .genericSecret, valueCount: 8, on: [.extractable],
+                off: [.token, .sensitive, .isPrivate])
             let derived = try session.deriveKey(
                 from: key, .tripleDESECB, data: [UInt8](repeating: 0, count: 8), readable)
             defer { try? session.destroy(derived) }
@@ -198,7 +202,8 @@ enum KeyCheckValue {
         case .pinVerificationKey:
             let template = Template(
                 keyType: .genericSecret, on: [.extractable, .isPrivate, .sensitive], off: [.token])
-            let zeros = try session.createKey(template, value: SecretBytes(copying: [UInt8](repeating: 0, count: 8)))
+            let zeros = try session.createKey(
+                template, value: SecretBytes(copying: [UInt8](repeating: 0, count: 8)))
             defer { try? session.destroy(zeros) }
             guard let block = try? session.wrapBlock(zeros, key: key) else { return nil }
             return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })

@@ -29,7 +29,8 @@ public enum KeyLoading {
         var session = try location.openSession(readWrite: true)
         let computed = try checkValue(of: value, &session)
         guard computed == expectedCheckValue else {
-            throw KeyLoadingError(label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
+            throw KeyLoadingError(
+                label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
         }
         if let present = try session.findKeys(label: label).first {
             let found = try KeyCheckValue.of(present, purpose, &session)

@@ -19,7 +19,9 @@ public enum TestPINs {
     public static func reference(
         pin: borrowing SecretBytes, pan: PAN, under key: KeyName, at location: TokenLocation
     ) throws -> EncipheredPINBlock {
-        guard (4...12).contains(pin.count) else { throw TestPINError(description: "4 to 12 digits are needed") }
+        guard (4...12).contains(pin.count) else {
+            throw TestPINError(description: "4 to 12 digits are needed")
+        }
         let account = PINBlock.panField(for: pan)
         let field: UInt64? = pin.withUnsafeBytes { digits in
             var field = UInt64(digits.count)

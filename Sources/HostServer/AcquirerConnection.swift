@@ -33,7 +33,10 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private var prefix: [UInt8] = []
     private var flushScheduled = false
 
-    init(_ link: LinkConfiguration, _ loop: LoopContext, _ logger: Logger, clock: @escaping @Sendable () -> UInt64) {
+    init(
+        _ link: LinkConfiguration, _ loop: LoopContext, _ logger: Logger,
+        clock: @escaping @Sendable () -> UInt64
+    ) {
         self.link = link
         self.loop = loop
         self.logger = logger
@@ -96,7 +99,9 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         while state.acceptsRequests, bytes.readableBytes > 0 {
             let outcome = bytes.withUnsafeReadableBytes { raw -> FrameDecoder.Outcome in
                 let outcome = decoder.nextFrame(in: raw)
-                if case .frame(let payload, _) = outcome { take(UnsafeRawBufferPointer(rebasing: raw[payload])) }
+                if case .frame(let payload, _) = outcome {
+                    take(UnsafeRawBufferPointer(rebasing: raw[payload]))
+                }
                 return outcome
             }
             switch outcome {

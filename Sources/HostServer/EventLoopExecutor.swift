@@ -8,6 +8,7 @@ public final class EventLoopExecutor: TaskExecutor {
     /// - Parameter eventLoop: where jobs run.
     public init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
+    /// Runs the job in a later turn of the loop.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let executor = asUnownedTaskExecutor()

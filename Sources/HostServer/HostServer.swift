@@ -83,7 +83,8 @@ public final class HostServer: Service {
             let channel = try await AdminServer.listen(admin, group: group.group, metrics: metricsText)
             listeners.append(channel)
             bound.append(
-                BoundLink(name: "admin", address: "\(channel.localAddress.map(address) ?? "?")", dialect: "http"))
+                BoundLink(
+                    name: "admin", address: "\(channel.localAddress.map(address) ?? "?")", dialect: "http"))
         }
         ready(bound)
         try? await gracefulShutdown()
@@ -104,10 +105,13 @@ public final class HostServer: Service {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 8)
             .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 65_536))
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 65_536)
+            )
             .childChannelInitializer { [contexts, logger, clock] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let loop = contexts.first(where: { $0.services.eventLoop === channel.eventLoop }) else {
+                    guard let loop = contexts.first(where: { $0.services.eventLoop === channel.eventLoop })
+                    else {
                         throw ChannelError.inappropriateOperationForState
                     }
                     var logger = logger

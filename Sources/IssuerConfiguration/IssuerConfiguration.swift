@@ -10,66 +10,107 @@ public struct IssuerConfiguration: Sendable {
 
     /// How to reach the token.
     public struct Token: Sendable {
+        /// The shared library.
         public var module: String
+        /// What the library wants at initialisation, nil for nothing.
         public var initArguments: String?
+        /// The token, as an RFC 7512 URI.
         public var uri: String
+        /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
         public var pinFile: String?
+        /// Threads, each with a session of its own.
         public var workers: Int
+        /// Jobs that may wait for a worker.
         public var queuedJobsMax: Int
+        /// ICC master keys whose handles a worker keeps.
         public var masterKeysKept: Int
     }
 
     /// How to reach the state store: a Unix socket, or host and port.
     public struct Redis: Sendable {
+        /// Path of the socket; nil: host and port are used.
         public var unixSocket: String?
+        /// Address or name.
         public var host: String
+        /// TCP port.
         public var port: Int
+        /// Hash slots that cards are spread over.
         public var buckets: Int
     }
 
     /// What decisions go by.
     public struct Policy: Sendable {
+        /// How far an ATC may be ahead of the highest seen.
         public var atcJumpMax: Int
+        /// Whether an unseen ATC behind the highest seen may pass.
         public var lateATCAccepted: Bool
+        /// Wrong PINs in a row that block the PIN of a card imported from now on.
         public var pinTriesMax: Int
     }
 
     /// One issuer range.
     public struct Issuer: Sendable {
+        /// The name that the operator chose.
         public var name: String
+        /// Leading PAN digits.
         public var prefix: String
+        /// Label of IMK-AC.
         public var issuerMasterKey: String
+        /// `A` or `B`.
         public var masterKeyOption: String
+        /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
     }
 
     /// One link.
     public struct Link: Sendable {
+        /// The name that the operator chose.
         public var name: String
+        /// Address or name.
         public var host: String
+        /// TCP port.
         public var port: Int
+        /// Name of the dialect file, without its ending.
         public var dialect: String
+        /// `2be`, `2be-incl`, `4ascii` or `4ascii-incl`.
         public var framing: String
+        /// Bytes between length and message that are no part of it.
         public var tpduBytes: Int
+        /// Label of the ZPK; nil: no PINs on this link.
         public var zonePINKey: String?
+        /// Requests of one connection that may be under way.
         public var inFlightMax: Int
+        /// How long an answer may take.
         public var answerTimeoutMilliseconds: Int
     }
 
+    /// What test material is allowed.
     public var profile: Profile
     /// Folder of the dialect files.
     public var dialects: String
+    /// The token.
     public var token: Token
+    /// Label of the key that names cards in the state store.
     public var panHashKey: String
+    /// Label of the PVK; nil: no PINs on this host.
     public var pinVerificationKey: String?
+    /// The state store.
     public var redis: Redis
+    /// What decisions go by.
     public var policy: Policy
+    /// At least one.
     public var issuers: [Issuer]
+    /// At least one.
     public var links: [Link]
+    /// Where the admin port listens.
     public var adminHost: String
+    /// Nil: no admin port.
     public var adminPort: Int?
+    /// Threads for the links.
     public var eventLoops: Int
+    /// How long what is under way may take at the end.
     public var drainTimeoutSeconds: Int
+    /// A level of swift-log.
     public var logLevel: String
 
     /// Reads a file.
@@ -134,7 +175,8 @@ public struct IssuerConfiguration: Sendable {
         let reader = reader.scoped(to: ConfigKey(["links", name]))
         return Link(
             name: name, host: reader.string(forKey: "host", default: "127.0.0.1"),
-            port: try reader.requiredInt(forKey: "port"), dialect: try reader.requiredString(forKey: "dialect"),
+            port: try reader.requiredInt(forKey: "port"),
+            dialect: try reader.requiredString(forKey: "dialect"),
             framing: reader.string(forKey: "framing", default: "2be"),
             tpduBytes: reader.int(forKey: "tpduBytes", default: 0),
             zonePINKey: reader.string(forKey: "zonePINKey"),

@@ -62,7 +62,8 @@ public struct RequestMapping: Sendable {
         case .networkManagementRequest:
             return .answer(responses.networkManagement(message))
         default:
-            guard message.mti.isRequest, let answer = responses.answer(message, .unsupportedTransaction) else {
+            guard message.mti.isRequest, let answer = responses.answer(message, .unsupportedTransaction)
+            else {
                 return .ignore("\(message.mti) is no request")
             }
             return .answer(answer)
@@ -157,7 +158,9 @@ struct Track2 {
         guard let bytes = message.bytes(.track2) else { return nil }
         guard let separator = bytes.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "D") })
         else { throw MappingError(.track2, "no separator") }
-        do { pan = try PAN(ascii: bytes[..<separator]) } catch { throw MappingError(.track2, error.description) }
+        do { pan = try PAN(ascii: bytes[..<separator]) } catch {
+            throw MappingError(.track2, error.description)
+        }
         expiry = ExpiryDate(ascii: bytes[(separator + 1)...].prefix(4))
     }
 }

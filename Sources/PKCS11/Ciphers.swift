@@ -106,7 +106,8 @@ extension Session {
     }
 
     /// `C_EncryptInit` alone: whether a key lets itself be used so. Ends the operation it began.
-    public mutating func probeEncryptInit(_ mechanism: CipherMechanism, key: ObjectHandle) throws(PKCS11Error) {
+    public mutating func probeEncryptInit(_ mechanism: CipherMechanism, key: ObjectHandle) throws(PKCS11Error)
+    {
         var input: UInt64 = 0
         var output: UInt64 = 0
         try withUnsafeMutableBytesTyped(of: &input, &output) { (input, output) throws(PKCS11Error) in

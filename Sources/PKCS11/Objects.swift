@@ -13,7 +13,8 @@ extension Session {
                 bytes.withUnsafeMutableBytes { label in
                     var template = [
                         CK_ATTRIBUTE(
-                            type: CKA_CLASS, pValue: keyClass.baseAddress, ulValueLen: CK_ULONG(keyClass.count)),
+                            type: CKA_CLASS, pValue: keyClass.baseAddress,
+                            ulValueLen: CK_ULONG(keyClass.count)),
                         CK_ATTRIBUTE(
                             type: CKA_TOKEN, pValue: onToken.baseAddress, ulValueLen: CK_ULONG(onToken.count)),
                         CK_ATTRIBUTE(

@@ -78,7 +78,8 @@ final class ReplyReader {
 
     /// - Returns: false if the reader is out of memory or has seen bytes that are no reply.
     func feed(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        redisReaderFeed(reader, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count) == REDIS_OK
+        redisReaderFeed(reader, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
+            == REDIS_OK
     }
 
     /// The next whole reply, nil if there is none yet.

@@ -66,7 +66,11 @@ extension Cards {
 
         @OptionGroup var options: ConfigurationOption
         @Argument(help: "The file of cards.") var file: String
-        @Flag(name: .customLong("forget-atcs"), help: "Forget the ATCs seen, so that the next verified one is taken as it comes (demo profile only).")
+        @Flag(
+            name: .customLong("forget-atcs"),
+            help:
+                "Forget the ATCs seen, so that the next verified one is taken as it comes (demo profile only)."
+        )
         var forgetATCs = false
 
         func run() async throws {

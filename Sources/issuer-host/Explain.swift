@@ -10,7 +10,8 @@ internal import Redis
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print why a transaction was decided as it was.",
-        discussion: "Looks up the journal by retrieval reference number (DE37) and prints every check in order.")
+        discussion:
+            "Looks up the journal by retrieval reference number (DE37) and prints every check in order.")
 
     @OptionGroup var options: ConfigurationOption
     @Argument(help: "The retrieval reference number.") var rrn: String
@@ -43,16 +44,19 @@ struct Explain: AsyncParsableCommand {
         var trace = entry.trace
         trace.add(
             CommitResult(
-                declined: record.declined, approvalCode: record.approvalCode, repeated: false, atc: record.atc,
+                declined: record.declined, approvalCode: record.approvalCode, repeated: false,
+                atc: record.atc,
                 pinTriesLeft: record.pinTriesLeft, availableMinorUnits: record.availableMinorUnits))
         for line in trace.lines {
             let rule = line.rule.words.padding(toLength: 30, withPad: " ", startingAt: 0)
             let verdict = line.verdict.words.padding(toLength: 10, withPad: " ", startingAt: 0)
             lines.append("  \(rule)\(verdict)\(line.reason)")
         }
-        let words = record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
+        let words =
+            record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
         lines.append("DE39 \(code.rawValue) \(code.words): \(words)")
-        lines.append("evidence after \(entry.microsecondsUntilEvidence) µs, journal entry \(record.identifier)\n")
+        lines.append(
+            "evidence after \(entry.microsecondsUntilEvidence) µs, journal entry \(record.identifier)\n")
         return lines.joined(separator: "\n")
     }
 }

@@ -46,7 +46,8 @@ struct LoadTestKeys: AsyncParsableCommand {
             let keys = try? JSONDecoder().decode(KeyFile.self, from: data).keys
         else { throw ValidationError("\(file): not a file of test keys") }
         let location = TokenLocation(
-            module: try Module(path: configuration.token.module, initArguments: configuration.token.initArguments),
+            module: try Module(
+                path: configuration.token.module, initArguments: configuration.token.initArguments),
             uri: configuration.token.uri, pin: { try pin(configuration) })
         for (name, key) in keys.sorted(by: { $0.key < $1.key }) {
             guard let purpose = KeyPurpose.named(name) else {
@@ -66,13 +67,17 @@ struct LoadTestKeys: AsyncParsableCommand {
     private func report(_ key: LoadedKey) {
         let label = key.label.padding(toLength: 18, withPad: " ", startingAt: 0)
         let purpose = key.purpose.rawValue.padding(toLength: 10, withPad: " ", startingAt: 0)
-        print("\(label)\(purpose)KCV \(key.checkValue ?? "------")  \(key.created ? "created" : "there already")")
+        print(
+            "\(label)\(purpose)KCV \(key.checkValue ?? "------")  \(key.created ? "created" : "there already")"
+        )
     }
 }
 
 private func pin(_ configuration: IssuerConfiguration) throws -> SecretBytes? {
     guard let path = configuration.token.pinFile else {
-        return ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map { SecretBytes(copying: Array($0.utf8)) }
+        return ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map {
+            SecretBytes(copying: Array($0.utf8))
+        }
     }
     guard let data = FileManager.default.contents(atPath: path) else {
         throw ValidationError("token.pinFile \(path) cannot be read")

@@ -28,9 +28,10 @@ final class DemoEnvironment {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         (portA, portB, adminPort) = (try freePort(), try freePort(), try freePort())
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = [
-            DemoEnvironment.root.appendingPathComponent("Config/demo/environment.sh").path,
-        ] + command
+        process.arguments =
+            [
+                DemoEnvironment.root.appendingPathComponent("Config/demo/environment.sh").path
+            ] + command
         process.environment = ProcessInfo.processInfo.environment.merging([
             "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
             "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),

@@ -41,7 +41,9 @@ final class Socket {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else { throw DemoEnvironment.Failure(description: "no connection to port \(port)") }
+        guard connected == 0 else {
+            throw DemoEnvironment.Failure(description: "no connection to port \(port)")
+        }
     }
 
     deinit { close(descriptor) }
@@ -50,7 +52,9 @@ final class Socket {
         _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
-    func sendFrame(_ payload: [UInt8]) { send([UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)] + payload) }
+    func sendFrame(_ payload: [UInt8]) {
+        send([UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)] + payload)
+    }
 
     /// No more requests; answers are still read.
     func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
@@ -65,7 +69,9 @@ final class Socket {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, count - filled, 0) }
+            let got = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress! + filled, count - filled, 0)
+            }
             guard got > 0 else { return nil }
             filled += got
         }

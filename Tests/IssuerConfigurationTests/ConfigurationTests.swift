@@ -60,7 +60,8 @@ import Testing
         #expect(fault("profiles: [visa-cvn18]", "profiles: {x: 1}").contains("issuers.visa.profiles"))
         #expect(fault("profile: demo", "profile: toy").contains("demo or production"))
         #expect(fault("redis: {port: 7000}", "redis: 7000").contains("redis has to hold further keys"))
-        #expect(fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains("inFlightMax has to be over zero"))
+        #expect(
+            fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains("inFlightMax has to be over zero"))
     }
 
     @Test func missingKeysAreNamed() {
@@ -69,6 +70,8 @@ import Testing
     }
 
     @Test func aFileThatIsNotThereIsNamed() {
-        #expect(throws: ConfigurationError.self) { try IssuerConfiguration(path: "/nowhere/issuer-host.yaml") }
+        #expect(throws: ConfigurationError.self) {
+            try IssuerConfiguration(path: "/nowhere/issuer-host.yaml")
+        }
     }
 }

@@ -31,9 +31,10 @@ import Testing
         let answer = try #require(ResponseMapping().answer(request, .issuerUnavailable))
         #expect(answer.mti == .authorisationResponse)
         #expect(answer.presentElements.map(\.rawValue) == (echoed + [39]).sorted())
-        #expect(echoed.allSatisfy { number in
-            DataElement(rawValue: number).flatMap { answer.text($0) } == "\(number)"
-        })
+        #expect(
+            echoed.allSatisfy { number in
+                DataElement(rawValue: number).flatMap { answer.text($0) } == "\(number)"
+            })
         #expect(answer.text(.responseCode) == "91")
     }
 
