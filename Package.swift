@@ -91,13 +91,36 @@ let package = Package(
             ]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),
-        tests("EMVTests", ["EMV", "ByteCoding"]),
+        .target(
+            name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
+            swiftSettings: rules),
+        .target(
+            name: "TokenSupport", dependencies: ["PKCS11", "HSM", "ByteCoding"], path: "Tests/TokenSupport",
+            swiftSettings: rules),
+        .target(
+            name: "RedisSupport", dependencies: ["Redis"], path: "Tests/RedisSupport", swiftSettings: rules),
+        tests("RedisTests", ["Redis", "RedisSupport", nioCore, nioPosix]),
+        tests(
+            "CardStateStoreTests",
+            ["CardStateStore", "Authorisation", "EMV", "Redis", "RedisSupport", nioCore, nioPosix]),
+        tests("WorkerPoolTests", ["WorkerPool"]),
+        tests(
+            "HSMTests",
+            [
+                "HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "WorkerPool", "TokenSupport",
+                "VectorSupport",
+            ]),
+        tests(
+            "VectorTests",
+            ["HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport"]),
+        tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
+        tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         tests("HostServerTests", ["HostServer"]),
         tests("EndToEndTests", ["ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
-        tests("LibCryptoTests", ["LibCrypto", "ByteCoding"]),
-        tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding"]),
+        tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
+        tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [.embedInCode("cardstate.lua")]),

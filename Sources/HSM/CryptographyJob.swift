@@ -64,13 +64,13 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
 
     func finished() { mailbox.post(self) }
 
-    /// On the asking side.
-    /// - Returns: the card's token if the answer brought it.
-    func deliver() -> (CardIdentity, CardToken)? {
+    /// On the asking side. A card token that the answer brought is kept first, so that whoever waits for the
+    /// answer finds it.
+    func deliver(keepingTokensIn tokens: CardTokenStore) {
         switch (task, output) {
         case (.authorisation(let question, let pending), .answer(let answer)):
+            if knownToken == nil { tokens.keep(answer.token, of: question.card) }
             pending.fulfil(.success(answer))
-            return (question.card, answer.token)
         case (.authorisation(_, let pending), .failed(let reason)):
             pending.fulfil(.failure(reason))
         case (.issuerAuthentication(_, _, _, let pending), .issuerAuthenticationData(let data)):
@@ -82,6 +82,5 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         case (.issuerAuthentication(_, _, _, let pending), .answer):
             pending.fulfil(.failure(.stopped))
         }
-        return nil
     }
 }

@@ -23,6 +23,8 @@ struct CryptographySession: ~Copyable {
     private let panHashKey: KeyName
     private let pinVerificationKey: KeyName?
     private var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
+    /// Given up by `masterKeys` during the job under way; they end with it.
+    private var evictedKeys: [ObjectHandle] = []
     /// How the chaining part of a MAC is computed on this token; found by a known-answer test.
     private let chaining: Chaining
 
@@ -51,6 +53,7 @@ struct CryptographySession: ~Copyable {
     mutating func answer(
         _ question: CryptographyQuestion, knownToken: CardToken?
     ) throws(JobError) -> CryptographyAnswer {
+        defer { destroyEvictedKeys() }
         let token = if let knownToken { knownToken } else { try cardToken(of: question.card) }
         var cryptogram = CryptogramAnswer.notAsked
         if let asked = question.cryptogram { cryptogram = try verify(asked, card: question.card) }
@@ -101,6 +104,7 @@ struct CryptographySession: ~Copyable {
     mutating func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict
     ) throws(JobError) -> IssuerAuthenticationData {
+        defer { destroyEvictedKeys() }
         let pair = try keyPair(question.profile.responseKey, question, card)
         defer { discard(pair) }
         return try issuerAuthenticationData(question.cryptogram, verdict, pair)
@@ -182,6 +186,11 @@ struct CryptographySession: ~Copyable {
         try? session.destroy(pair.chain)
     }
 
+    private mutating func destroyEvictedKeys() {
+        for key in evictedKeys { try? session.destroy(key) }
+        evictedKeys.removeAll(keepingCapacity: true)
+    }
+
     /// The ICC master key (EMV Book 2 A1.4) from the worker's store, derived if it is not there.
     private mutating func masterKey(
         _ question: CryptogramQuestion, _ card: CardIdentity, _ use: MasterKeyUse
@@ -205,7 +214,8 @@ struct CryptographySession: ~Copyable {
             let key = try session.deriveKey(
                 from: issuerMasterKey, left: diversifier.left,
                 right: use == .chain ? diversifier.left : diversifier.right, template)
-            if let evicted = masterKeys.insert(key, for: place) { try session.destroy(evicted) }
+            // Not destroyed at once: with few places the evicted key may be one that this job still uses.
+            if let evicted = masterKeys.insert(key, for: place) { evictedKeys.append(evicted) }
             return key
         }
     }
@@ -244,18 +254,19 @@ extension Session {
     mutating func chain(
         _ input: UnsafeRawBufferPointer, key: ObjectHandle, _ chaining: CryptographySession.Chaining
     ) throws(PKCS11Error) -> UInt64 {
-        var output = InlineArray<80, UInt8>(repeating: 0)
-        var span = output.mutableSpan
-        let last = try span.withUnsafeMutableBytes { (bytes) throws(PKCS11Error) -> UInt64 in
-            switch chaining {
-            case .mac:
-                try mac(.tripleDESCBC, key: key, input, into: .init(rebasing: bytes[0..<8]))
-                return bytes.loadUnaligned(as: UInt64.self)
-            case .cbc:
-                try encrypt(.tripleDESCBC, key: key, input, into: .init(rebasing: bytes[0..<input.count]))
-                return bytes.loadUnaligned(fromByteOffset: input.count - 8, as: UInt64.self)
+        switch chaining {
+        case .mac:
+            var last: UInt64 = 0
+            let result = withUnsafeMutableBytes(of: &last) { output in
+                Result { () throws(PKCS11Error) in try mac(.tripleDESCBC, key: key, input, into: output) }
             }
+            try result.get()
+            return UInt64(bigEndian: last)
+        case .cbc:
+            let output = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 8)
+            defer { output.deallocate() }
+            try encrypt(.tripleDESCBC, key: key, input, into: output)
+            return UInt64(bigEndian: output.loadUnaligned(fromByteOffset: input.count - 8, as: UInt64.self))
         }
-        return UInt64(bigEndian: last)
     }
 }

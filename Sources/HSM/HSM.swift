@@ -39,11 +39,7 @@ public final class HSM: Sendable {
         let tokens = tokens
         let mailbox = CompletionMailbox<CryptographyJob> { mailbox in
             wake {
-                mailbox.drain { job in
-                    if let (card, token) = job.deliver(), job.knownToken == nil {
-                        tokens.keep(token, of: card)
-                    }
-                }
+                mailbox.drain { $0.deliver(keepingTokensIn: tokens) }
             }
         }
         return HSMPort(pool: pool, tokens: tokens, mailbox: mailbox)

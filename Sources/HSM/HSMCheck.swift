@@ -2,6 +2,7 @@ internal import Authorisation
 internal import ByteCoding
 internal import EMV
 internal import PKCS11
+internal import Synchronization
 
 /// One line of the table that `issuer-host check` prints.
 public struct CheckLine: Sendable {
@@ -29,8 +30,10 @@ public enum HSMCheck {
             var session = try location.openSession()
             let label = try location.module.slot(matching: location.uri).tokenLabel
             var lines = [CheckLine("token", passed: true, "\(label), session open, logged in")]
-            for (name, purpose) in configuration.keys {
-                lines.append(checkKey(name.rawValue, purpose, &session))
+            KeyRing.lookingUp.withLock { _ in
+                for (name, purpose) in configuration.keys {
+                    lines.append(checkKey(name.rawValue, purpose, &session))
+                }
             }
             lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
             lines.append(line("card token (AES-CMAC)") { try checkCMAC(&session) })

@@ -1,6 +1,7 @@
 internal import Authorisation
 internal import EMV
 internal import PKCS11
+internal import Synchronization
 
 /// A key that the token does not have, or has with the wrong attributes.
 public enum KeyError: Error, Sendable, CustomStringConvertible {
@@ -30,17 +31,32 @@ public enum KeyError: Error, Sendable, CustomStringConvertible {
 /// The working copies of one session, by name. Token objects themselves are never used: a software token
 /// reads and deciphers its store at every use.
 struct KeyRing {
-    private var handles: [KeyName: ObjectHandle] = [:]
+    private let handles: [KeyName: ObjectHandle]
+
+    /// Held while keys are looked up and copied: SoftHSM2 shows a copy that it is about to refuse to others for
+    /// a moment, as a second key with the same label.
+    static let lookingUp = Mutex(())
 
     /// Copies every key of the configuration into the session.
     init(_ configuration: HSMConfiguration, _ session: inout Session) throws {
-        for (name, _) in configuration.keys {
-            handles[name] = try session.workingCopy(of: KeyRing.tokenKey(name.rawValue, &session))
+        handles = try KeyRing.lookingUp.withLock { _ in
+            var handles: [KeyName: ObjectHandle] = [:]
+            for (name, _) in configuration.keys {
+                handles[name] = try KeyRing.workingKey(KeyRing.tokenKey(name.rawValue, &session), &session)
+            }
+            return handles
         }
     }
 
     /// A ring of keys that are session objects already.
     init(_ handles: [KeyName: ObjectHandle]) { self.handles = handles }
+
+    /// A working copy where the token makes one. SoftHSM2 refuses to copy what is not modifiable; there the token
+    /// object itself is used, which it keeps in memory, at some hundred microseconds a use.
+    static func workingKey(_ key: ObjectHandle, _ session: inout Session) throws(PKCS11Error) -> ObjectHandle
+    {
+        do { return try session.workingCopy(of: key) } catch  where error.refusesCopy { return key }
+    }
 
     static func tokenKey(_ label: String, _ session: inout Session) throws -> ObjectHandle {
         let found = try session.findKeys(label: label)

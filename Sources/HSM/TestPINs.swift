@@ -38,7 +38,7 @@ public enum TestPINs {
         }
         guard let field else { throw TestPINError(description: "a PIN has decimal digits only") }
         var session = try location.openSession()
-        let wrapping = try session.workingCopy(of: KeyRing.tokenKey(key.rawValue, &session))
+        let wrapping = try KeyRing.workingKey(KeyRing.tokenKey(key.rawValue, &session), &session)
         let value = SecretBytes(count: 8) { bytes in
             bytes.storeBytes(of: (field ^ account).bigEndian, as: UInt64.self)
         }

@@ -31,6 +31,11 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// True where `C_CopyObject` was refused because of what the object is, not because of the session.
+    public var refusesCopy: Bool {
+        code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_ACTION_PROHIBITED
+    }
+
     private static let names: [UInt: String] = [
         CKR_HOST_MEMORY: "CKR_HOST_MEMORY", CKR_SLOT_ID_INVALID: "CKR_SLOT_ID_INVALID",
         CKR_GENERAL_ERROR: "CKR_GENERAL_ERROR", CKR_FUNCTION_FAILED: "CKR_FUNCTION_FAILED",

@@ -1,6 +1,7 @@
 import ByteCoding
 import EMV
 import Testing
+import VectorSupport
 
 @Suite("TLV")
 struct TLVTests {

@@ -1,6 +1,7 @@
 import ByteCoding
 import LibCrypto
 import Testing
+import VectorSupport
 
 @Suite("libcrypto")
 struct LibCryptoTests {

@@ -3,6 +3,7 @@ import EMV
 import LibCrypto
 import Testing
 import VirtualCard
+import VectorSupport
 
 /// The card's side of the cryptography against the vectors. Each derivation step is compared by its key check
 /// value first, so that a failure names the step and prints no key.

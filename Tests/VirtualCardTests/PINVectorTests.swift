@@ -3,6 +3,7 @@ import EMV
 import LibCrypto
 import Testing
 import VirtualCard
+import VectorSupport
 
 /// PIN blocks against the vectors. Format 2 is for the card alone and no part of this module.
 @Suite("PIN block vectors")

@@ -3,6 +3,7 @@ import EMV
 import LibCrypto
 import Testing
 import VirtualCard
+import VectorSupport
 
 /// Results that others have published.
 @Suite("Published card vectors")

@@ -1,0 +1,95 @@
+import Authorisation
+import CardStateStore
+import EMV
+import NIOCore
+import NIOPosix
+import Redis
+import RedisSupport
+
+/// A card on a real server.
+final class StateBench: Sendable {
+    /// Held, since the server ends with the value.
+    private let redis: TestRedis
+    let connection: RedisConnection
+    let state: RedisCardState
+    let journal: RedisJournal
+    private let executor: LoopExecutor
+
+    static var loop: any EventLoop { MultiThreadedEventLoopGroup.singleton.any() }
+    static let currency = CurrencyCode(rawValue: 752)!
+
+    init(_ redis: TestRedis, late: Bool = true) async throws {
+        self.redis = redis
+        let loop = Self.loop
+        connection = RedisCardState.connect(to: redis.address, on: loop)
+        var settings = CardStateSettings()
+        settings.lateATCAccepted = late
+        state = RedisCardState(connection, settings: settings)
+        journal = RedisJournal(connection, settings: settings)
+        executor = LoopExecutor(loop)
+        try await connection.waitUntilReady(timeout: .seconds(5))
+    }
+
+    /// On the loop of the connection, as the host does it.
+    func onLoop<Result: Sendable>(_ body: @escaping @Sendable (RedisCardState) async throws -> Result)
+        async throws -> Result
+    {
+        let state = state
+        return try await Task(executorPreference: executor) { try await body(state) }.value
+    }
+
+    func importCard(
+        _ token: CardToken, status: CardStatus = .active, available: Int64 = 100_000, forgetting: Bool = false
+    ) async throws {
+        let card = CardRecord(
+            status: status, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
+            pinReference: EncipheredPINBlock(rawValue: 0xFEDC_BA98_7654_3210), pinTriesMax: 3,
+            pinTriesUsed: 0,
+            highestATC: nil, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18")
+        try await onLoop { try await $0.importCard(card, token: token, forgettingATCs: forgetting) }
+    }
+
+    func read(_ token: CardToken, _ transmission: String = "none") async throws -> CardReading {
+        let key = RetransmissionKey(bytes: Array(transmission.utf8), fingerprint: 0)
+        return try await onLoop {
+            try await $0.read(token, retransmission: key, deadline: Deadline(nanoseconds: .max))
+        }
+    }
+
+    func commit(
+        _ token: CardToken, atc: UInt16? = nil, pin: PINEvidence = .notChecked, minorUnits: Int64 = 100,
+        declined: DeclineReason? = nil, currency: CurrencyCode = StateBench.currency,
+        transmission: String? = nil, fingerprint: UInt64 = 1, rrn: String = "000000000001",
+        code: String = "123456"
+    ) async throws -> CommitResult {
+        let amount = Amount(minorUnits: minorUnits, currency: currency)!
+        var trace = DecisionTrace()
+        trace.add(.cardStatus, .approved, "active")
+        let commit = AuthorisationCommit(
+            token: token,
+            retransmission: transmission.map {
+                RetransmissionKey(bytes: Array($0.utf8), fingerprint: fingerprint)
+            },
+            declined: declined, verifiedATC: atc.map(ApplicationTransactionCounter.init(rawValue:)), pin: pin,
+            amount: amount, approvalCode: Array(code.utf8),
+            entry: JournalEntry(
+                retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: 7,
+                unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,
+                profile: "visa-cvn18", derivationKeyIndex: 1, atc: atc, microsecondsUntilEvidence: 250,
+                trace: trace),
+            deadline: Deadline(nanoseconds: .max))
+        return try await onLoop { try await $0.commit(commit) }
+    }
+}
+
+/// Runs tasks on an event loop.
+private final class LoopExecutor: TaskExecutor {
+    private let loop: any EventLoop
+    init(_ loop: any EventLoop) { self.loop = loop }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedTaskExecutor()
+        loop.execute { job.runSynchronously(on: executor) }
+    }
+}

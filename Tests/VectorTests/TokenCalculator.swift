@@ -1,0 +1,162 @@
+@testable import Authorisation
+import ByteCoding
+import EMV
+@testable import HSM
+@testable import PKCS11
+import TokenSupport
+import VectorSupport
+
+/// The product's keyed operations inside the NSS token, with the keys of a vector as session objects that can do
+/// no more than their purpose. One session for one case.
+struct TokenCalculator: ~Copyable {
+    var session: Session
+    let chaining: CryptographySession.Chaining
+
+    init() throws {
+        var session = try TestTokens.nss.get().openSession()
+        chaining = try ChainingProbe.run(&session)
+        self.session = session
+    }
+
+    // MARK: - Keys
+
+    mutating func key(_ value: [UInt8], _ usage: [Attribute]) throws -> ObjectHandle {
+        // A single-length key is a double-length one with equal halves.
+        let value = value.count == 8 ? value + value : value
+        let template = Template(
+            keyType: value.count == 24 ? .des3 : .des2, on: [.sensitive, .isPrivate] + usage,
+            off: [.token, .extractable] + KeyPurpose.usages.filter { !usage.contains($0) })
+        return try session.createKey(template, value: SecretBytes(copying: value))
+    }
+
+    mutating func leftHalf(_ value: [UInt8]) throws -> ObjectHandle {
+        try key(Array(value.prefix(8)) + Array(value.prefix(8)), [.encrypt, .sign])
+    }
+
+    /// A derived key against a given value: the same check value and the same encipherment of one more block.
+    mutating func same(_ handle: ObjectHandle, as value: [UInt8]) throws -> Bool {
+        let expected = try key(value, [.encrypt])
+        for block in [UInt64(0), 0x0123_4567_89AB_CDEF] {
+            guard try session.encryptBlock(block, key: handle) == session.encryptBlock(block, key: expected)
+            else {
+                return false
+            }
+        }
+        return true
+    }
+
+    mutating func checkValue(_ handle: ObjectHandle) throws -> String {
+        let block = try session.encryptBlock(0, key: handle)
+        return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
+    }
+
+    // MARK: - Derivations
+
+    /// The ICC master key (EMV Book 2 A1.4), able to encipher, and its deriving twin.
+    mutating func masterKey(
+        _ issuerMasterKey: [UInt8], _ option: MasterKeyOption, _ card: CardIdentity
+    ) throws -> (enciphering: ObjectHandle, chaining: ObjectHandle, deriving: ObjectHandle) {
+        let base = try key(issuerMasterKey, [.derive])
+        var diversifier = MasterKeyDerivation.diversifier(for: card)
+        if MasterKeyDerivation.needsHash(option, for: card) {
+            diversifier = MasterKeyDerivation.diversifier(
+                fromSHA1: try session.sha1(MasterKeyDerivation.bytesToHash(for: card)))
+        }
+        return try derive(from: base, diversifier)
+    }
+
+    mutating func derive(
+        from base: ObjectHandle, _ diversifier: Diversifier
+    ) throws -> (enciphering: ObjectHandle, chaining: ObjectHandle, deriving: ObjectHandle) {
+        (
+            try session.deriveKey(
+                from: base, left: diversifier.left, right: diversifier.right, SessionTemplates.encipheringKey),
+            try session.deriveKey(
+                from: base, left: diversifier.left, right: diversifier.left, SessionTemplates.chainingKey),
+            try session.deriveKey(
+                from: base, left: diversifier.left, right: diversifier.right, SessionTemplates.derivingKey)
+        )
+    }
+
+    // MARK: - MACs
+
+    mutating func retailMAC(_ key: [UInt8], _ data: [UInt8], _ padding: MACPadding) throws -> UInt64 {
+        try session.retailMAC(
+            padding.pad(data), key: self.key(key, [.encrypt]), leftHalf: leftHalf(key), chaining)
+    }
+
+    mutating func aesCMAC(_ key: [UInt8], _ data: [UInt8]) throws -> [UInt8] {
+        let handle = try aesKey(key)
+        var mac = [UInt8](repeating: 0, count: 16)
+        try data.withUnsafeBytes { input in
+            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: handle, input, into: $0) }
+        }
+        return mac
+    }
+
+    mutating func aesEncryptZeros(_ key: [UInt8]) throws -> [UInt8] {
+        let handle = try aesKey(key)
+        let zeros = [UInt8](repeating: 0, count: 16)
+        var output = zeros
+        try zeros.withUnsafeBytes { input in
+            try output.withUnsafeMutableBytes { try session.encrypt(.aesECB, key: handle, input, into: $0) }
+        }
+        return output
+    }
+
+    private mutating func aesKey(_ key: [UInt8]) throws -> ObjectHandle {
+        try session.createKey(
+            Template(
+                keyType: .aes, on: [.sign, .encrypt, .sensitive, .isPrivate], off: [.token, .extractable]),
+            value: SecretBytes(copying: key))
+    }
+
+    // MARK: - The way of a request
+
+    /// One question answered by the code that serves requests, with the case's keys in the places of the
+    /// configured ones.
+    mutating func answer(
+        _ question: CryptographyQuestion, keys: [KeyName: ObjectHandle]
+    ) throws -> CryptographyAnswer {
+        let configuration = HSMConfiguration(
+            panHashKey: KeyName("pan-hash"), pinVerificationKey: KeyName("pvk"), zonePINKeys: [],
+            issuerMasterKeys: [])
+        var serving = CryptographySession(
+            session: try TestTokens.nss.get().openSession(), keys: KeyRing(keys),
+            configuration: configuration,
+            chaining: chaining)
+        return try serving.answer(question, knownToken: CardToken(high: 0, low: 0))
+    }
+}
+
+extension VectorCase {
+    /// PAN and sequence number of a case.
+    func card() throws -> CardIdentity {
+        let number = optionalText("psn").flatMap { UInt8($0) }
+        return CardIdentity(
+            pan: try PAN(text("pan")), panSequenceNumber: number.flatMap(PANSequenceNumber.init(rawValue:)))
+    }
+
+    func masterKeyOption() throws -> MasterKeyOption {
+        // "A/B (same, 16 digits)": either.
+        guard let option = MasterKeyOption(rawValue: String(try text("mk_option").prefix(1))) else {
+            throw Unsupported("master key option \(try text("mk_option"))")
+        }
+        return option
+    }
+
+    func sessionKeyMethod(_ field: String) throws -> SessionKeyMethod {
+        switch try text(field) {
+        case "none": .none
+        case "csk": .common
+        case "mastercard-skd": .mastercard
+        case let other: throw Unsupported("session key method \(other)")
+        }
+    }
+}
+
+/// What the product does not do yet. Fails a case by name.
+struct Unsupported: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
