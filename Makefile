@@ -18,15 +18,16 @@ build: deps
 	@swift build -c release
 
 test: deps
-	swift build --build-tests
+	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Simulators LoadTests
 
-check: lint
-	swift build --build-tests --explicit-target-dependency-import-check error
-	$(MAKE) test
+check: lint test
+
+bench: deps
+	swift run --package-path LoadTests/Benchmarks --scratch-path .build-benchmarks -c release benchmarks $(BENCH)
 
 clean:
 	rm -rf .build .demo

@@ -34,6 +34,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "issuer-host",
     platforms: [.macOS(.v26)],
+    products: [
+        // For LoadTests/Benchmarks, a package of its own.
+        .library(
+            name: "IssuerHostModules",
+            targets: [
+                "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
+                "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", "WorkerPool",
+            ])
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -16,14 +16,17 @@ public struct RedisCardState: CardState {
         self.settings = settings
     }
 
-    /// Opens a connection that checks the server and its function library before it serves.
+    /// Opens a connection that checks the server and its function library before it serves, again after every
+    /// reconnect.
+    /// - Parameter durable: true refuses a server that may lose what it has acknowledged.
     public static func connect(
-        to address: RedisAddress, on eventLoop: any EventLoop,
+        to address: RedisAddress, on eventLoop: any EventLoop, durable: Bool = false,
         settings: RedisConnectionSettings = RedisConnectionSettings()
     ) -> RedisConnection {
         RedisConnection(to: address, on: eventLoop, settings: settings) { connection in
             _ = try await connection.sendFromAnywhere(RedisCommand("CLIENT", "SETNAME", "issuer-host"))
-            for line in try await StoreCheck.lines(on: connection) where !line.passed && line.required {
+            for line in try await StoreCheck.lines(on: connection)
+            where !line.passed && (line.required || durable) {
                 throw StateUnavailable("\(line.subject): \(line.detail)")
             }
             try await FunctionLibrary.ensure(on: connection)

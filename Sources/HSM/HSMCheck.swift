@@ -32,7 +32,9 @@ public enum HSMCheck {
             var lines = [CheckLine("token", passed: true, "\(label), session open, logged in")]
             KeyRing.lookingUp.withLock { _ in
                 for (name, purpose) in configuration.keys {
-                    lines.append(checkKey(name.rawValue, purpose, &session))
+                    lines.append(
+                        checkKey(
+                            name.rawValue, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
                 }
             }
             lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
@@ -57,13 +59,17 @@ public enum HSMCheck {
     // MARK: - Keys
 
     private static func checkKey(
-        _ label: String, _ purpose: KeyPurpose, _ session: inout Session
+        _ label: String, _ purpose: KeyPurpose, refusesTestKeys: Bool, _ session: inout Session
     ) -> CheckLine {
         do {
             let key = try KeyRing.tokenKey(label, &session)
             try checkAttributes(key, label, purpose, &session)
             try probe(key, label, purpose, &session)
-            let checkValue = try KeyCheckValue.of(key, purpose, &session).map { ", KCV \($0)" } ?? ""
+            let found = try KeyCheckValue.of(key, purpose, &session)
+            if refusesTestKeys, let found, KnownAnswers.testKeyCheckValues.contains(found) {
+                throw KeyError.testKey(label, checkValue: found)
+            }
+            let checkValue = found.map { ", KCV \($0)" } ?? ""
             let may = purpose.usage.map(\.name).joined(separator: " ")
             return CheckLine("key \(label)", passed: true, "\(purpose.rawValue): \(may) only\(checkValue)")
         } catch {

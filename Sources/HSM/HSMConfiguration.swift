@@ -21,6 +21,9 @@ public struct HSMConfiguration: Sendable {
     /// Card tokens that the process remembers, so that state can be read while the token works.
     public var cardTokensKeptMax: Int
 
+    /// True refuses keys whose check value is that of a public test key.
+    public var refusesTestKeys = false
+
     /// Takes the parts; see each property.
     public init(
         panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,

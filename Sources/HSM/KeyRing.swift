@@ -15,6 +15,8 @@ public enum KeyError: Error, Sendable, CustomStringConvertible {
     case tooWeak(String, attribute: String)
     /// The token let the key be used for something else.
     case probeAccepted(String, operation: String)
+    /// The check value is that of a public test key.
+    case testKey(String, checkValue: String)
 
     /// One line for people.
     public var description: String {
@@ -24,6 +26,7 @@ public enum KeyError: Error, Sendable, CustomStringConvertible {
         case .tooPowerful(let key, let attribute): "key \(key): \(attribute) must not be so for its purpose"
         case .tooWeak(let key, let attribute): "key \(key): lacks \(attribute)"
         case .probeAccepted(let key, let operation): "key \(key): the token let it \(operation)"
+        case .testKey(let key, let checkValue): "key \(key): KCV \(checkValue) is that of a public test key"
         }
     }
 }

@@ -37,7 +37,8 @@ struct Serve: AsyncParsableCommand {
         let hsm = try HSM(hsmConfiguration, at: location)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
         let connections = group.makeIterator().map {
-            RedisCardState.connect(to: configuration.redisAddress, on: $0)
+            RedisCardState.connect(
+                to: configuration.redisAddress, on: $0, durable: configuration.profile == .production)
         }
         for connection in connections {
             do { try await connection.waitUntilReady(timeout: .seconds(5)) } catch {

@@ -36,11 +36,13 @@ extension IssuerConfiguration {
     }
 
     func hsmConfiguration() -> HSMConfiguration {
-        HSMConfiguration(
+        var configuration = HSMConfiguration(
             panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
             zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
             issuerMasterKeys: Set(issuers.map { KeyName($0.issuerMasterKey) }), workers: token.workers,
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
+        configuration.refusesTestKeys = profile == .production
+        return configuration
     }
 
     func rangeTable() throws -> IssuerRangeTable {

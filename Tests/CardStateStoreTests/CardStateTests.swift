@@ -242,6 +242,16 @@ struct CardStateTests {
         await plain.close()
     }
 
+    @Test func aServerThatMayLoseWritesIsRefusedWhereDurabilityIsAskedFor() async throws {
+        let redis = try TestRedis(options: ["--appendfsync", "everysec"])
+        let connection = RedisCardState.connect(to: redis.address, on: StateBench.loop, durable: true)
+        do {
+            try await connection.waitUntilReady(timeout: .milliseconds(500))
+            Issue.record("everysec was accepted")
+        } catch RedisError.notConnected {}
+        await connection.close()
+    }
+
     @Test func aServerThatMayForgetIsNamed() async throws {
         let redis = try TestRedis(options: ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"])
         do {

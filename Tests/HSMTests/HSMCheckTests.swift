@@ -41,6 +41,15 @@ struct HSMCheckTests {
         try expectRefused("imk-ac-modifiable", location, naming: "CKA_MODIFIABLE")
     }
 
+    @Test func testKeysAreKnownByTheirCheckValueAndRefusedInProduction() throws {
+        var configuration = DemoKeys.configuration()
+        configuration.refusesTestKeys = true
+        let refused = HSMCheck.run(configuration, at: try DemoKeys.nss.get()).filter { !$0.passed }
+        let named = ["key imk-ac-476173", "key imk-ac-541333", "key imk-ac-639999", "key pvk"]
+        #expect(refused.map(\.subject) == named)
+        #expect(refused.allSatisfy { $0.detail.contains("public test key") })
+    }
+
     @Test func aMissingKeyIsNamed() throws {
         try expectRefused("imk-ac-missing", try DemoKeys.nss.get(), naming: "not in the token")
     }

@@ -1,0 +1,176 @@
+import Authorisation
+import CardStateStore
+import EMV
+import HSM
+import HostServer
+import IssuerMessages
+import NIOCore
+import NIOPosix
+import Redis
+import WorkerPool
+
+/// Ports that answer at once: what is left is the machinery.
+private struct InstantPorts: CardCryptography, CardState {
+    let card: CardRecord
+    let data: IssuerAuthenticationData
+
+    func knownToken(of card: CardIdentity) -> CardToken? { CardToken(high: 1, low: 1) }
+
+    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
+        Pending(
+            .success(
+                CryptographyAnswer(
+                    token: CardToken(high: 1, low: 1), cryptogram: .matches([data, data]),
+                    pin: card.pinReference.map(PINAnswer.translated) ?? .notAsked)))
+    }
+
+    func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData { data }
+
+    func read(
+        _ token: CardToken, retransmission: RetransmissionKey, deadline: Deadline
+    ) async throws(StateUnavailable) -> CardReading { CardReading(card: card, answered: nil) }
+
+    func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult {
+        CommitResult(
+            declined: nil, approvalCode: commit.approvalCode, repeated: false, atc: .ahead, pinTriesLeft: 3,
+            availableMinorUnits: 1)
+    }
+}
+
+private let surroundings = Surroundings(
+    unixSeconds: { 1_795_000_000 }, monotonicNanoseconds: { monotonicNanoseconds() }, random: { 42 })
+
+/// From one thread to the token and back, to Redis and back, and everything together.
+func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Cards) async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    let executor = EventLoopExecutor(loop)
+    let mapping = RequestMapping(link: LinkProfile(name: "a", zonePINKey: KeyName("zpk-acquirer-a")))
+    let record = CardRecord(
+        status: .active, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
+        pinReference: EncipheredPINBlock(rawValue: 1), pinTriesMax: 3, pinTriesUsed: 0, highestATC: nil,
+        availableMinorUnits: 900_000_000_000, currency: CurrencyCode(rawValue: 752)!, profile: "visa-cvn18")
+    let request = try mapping.request(try cards.message(2))
+
+    let instant = InstantPorts(
+        card: record, data: IssuerAuthenticationData(arpc: UInt32(1), statusUpdate: .approve))
+    let machinery = Authoriser(
+        ranges: Parts.ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: instant,
+        state: instant,
+        surroundings: surroundings)
+    await harness.measure("authoriser with instant ports", operations: 10_000) {
+        await Task(executorPreference: executor) {
+            for _ in 0..<10_000 { consume(try? await machinery.authorise(request)) }
+        }.value
+    }
+
+    for workers in [1, 2] {
+        let hsm = try parts.hsm(workers: workers)
+        let port = hsm.port { work in loop.execute(work) }
+        let question = try cryptography(request)
+        let before = hsm.statistics
+        await harness.measure(
+            "hsm job through the pool, \(workers) worker\(workers == 1 ? "" : "s")", operations: 5_000,
+            note: {
+                let now = hsm.statistics
+                return "\((now.calls - before.calls) / max(1, now.jobs - before.jobs)) PKCS#11 calls a job"
+            }
+        ) {
+            await Task(executorPreference: executor) {
+                for _ in 0..<5_000 / 100 {
+                    let pending = (0..<100).map { _ in port.begin(question) }
+                    for answer in pending { consume(try? await answer.value) }
+                }
+            }.value
+        }
+        hsm.stop()
+    }
+    try await withStore(&harness, parts, &cards, loop, executor, record, mapping)
+}
+
+private func cryptography(_ request: AuthorisationRequest) throws -> CryptographyQuestion {
+    guard let chip = request.chip, let atc = chip.atc, let number = chip.unpredictableNumber,
+        let cryptogram = chip.cryptogram
+    else { throw CancellationError() }
+    let iad = try IssuerApplicationData(parsing: chip[.issuerApplicationData] ?? [])
+    return CryptographyQuestion(
+        card: request.card,
+        cryptogram: CryptogramQuestion(
+            issuerMasterKey: KeyName("imk-ac-476173"), masterKeyOption: .a, profile: .visaCVN18, atc: atc,
+            unpredictableNumber: number,
+            input: try CryptogramProfile.visaCVN18.cryptogramInput(from: chip, iad: iad),
+            cryptogram: cryptogram,
+            prepared: [.statusUpdate(.approve), .statusUpdate(.decline)]), pin: request.pin,
+        deadline: Deadline(nanoseconds: .max))
+}
+
+private func withStore(
+    _ harness: inout Harness, _ parts: Parts, _ cards: inout Cards, _ loop: any EventLoop,
+    _ executor: EventLoopExecutor, _ record: CardRecord, _ mapping: RequestMapping
+) async throws {
+    let connection = RedisCardState.connect(to: parts.redisAddress, on: loop)
+    try await connection.waitUntilReady(timeout: .seconds(10))
+    let state = RedisCardState(connection, settings: CardStateSettings())
+    let hsm = try parts.hsm(workers: 2)
+    let port = hsm.port { work in loop.execute(work) }
+    let authoriser = Authoriser(
+        ranges: Parts.ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
+        state: state,
+        surroundings: surroundings)
+    for identity in cards.identities {
+        let reference = try cards.reference(parts, identity)
+        let token = try await port.begin(
+            CryptographyQuestion(
+                card: identity, cryptogram: nil, pin: nil, deadline: Deadline(nanoseconds: .max))
+        ).value.token
+        let card = CardRecord(
+            status: .active, expiry: record.expiry, pinReference: reference, pinTriesMax: 3, pinTriesUsed: 0,
+            highestATC: nil, availableMinorUnits: record.availableMinorUnits, currency: record.currency,
+            profile: record.profile)
+        try await Task(executorPreference: executor) { try await state.importCard(card, token: token) }.value
+    }
+    for depth in [1, 16, 128] {
+        let batches = 9
+        let count = depth == 1 ? 1_000 : 4_000
+        var requests: [AuthorisationRequest] = []
+        for number in 0..<(batches + 1) * count {
+            requests.append(try mapping.request(try cards.message(number)))
+        }
+        let all = requests
+        var next = 0
+        var approved = 0
+        try await harness.measure(
+            "whole authorisation, \(depth) in flight", operations: count, batches: batches,
+            note: { "token, Redis, journal; \(approved) approved" }
+        ) {
+            let batch = Array(all[next..<next + count])
+            next += count
+            approved += try await run(batch, depth, executor) { request in
+                if case .approved = try await authoriser.authorise(request).outcome { return 1 }
+                return 0
+            }
+        }
+    }
+    hsm.stop()
+    await connection.close()
+}
+
+/// Keeps `depth` requests under way on the executor; the sum of what they return.
+private func run(
+    _ requests: [AuthorisationRequest], _ depth: Int, _ executor: EventLoopExecutor,
+    _ body: @escaping @Sendable (AuthorisationRequest) async throws -> Int
+) async throws -> Int {
+    try await withThrowingTaskGroup(of: Int.self) { group in
+        for lane in 0..<depth {
+            group.addTask(executorPreference: executor) {
+                var sum = 0
+                for place in stride(from: lane, to: requests.count, by: depth) {
+                    sum += try await body(requests[place])
+                }
+                return sum
+            }
+        }
+        return try await group.reduce(0, +)
+    }
+}
