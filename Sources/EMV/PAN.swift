@@ -18,23 +18,27 @@ public enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
 /// there is no unmasked one.
 public struct PAN: Hashable, Sendable, CustomStringConvertible {
     /// BCD, right-aligned.
-    let packed: UInt128
-    private let count: UInt8
+    @usableFromInline let packed: UInt128
+    @usableFromInline let count: UInt8
 
     /// The number of digits.
     public var digitCount: Int { Int(count) }
 
     /// - Parameter ascii: the digits as ASCII.
+    @inlinable
     public init(ascii: some Collection<UInt8>) throws(PANError) {
-        guard (8...19).contains(ascii.count) else { throw .digitCount(ascii.count) }
+        let digits = ascii.count
+        guard digits >= 8, digits <= 19 else { throw .digitCount(digits) }
         var packed: UInt128 = 0
-        for (offset, byte) in ascii.enumerated() {
+        var offset = 0
+        for byte in ascii {
             let digit = byte &- 0x30
             guard digit <= 9 else { throw .notADigit(offset: offset) }
             packed = packed << 4 | UInt128(digit)
+            offset += 1
         }
         self.packed = packed
-        count = UInt8(ascii.count)
+        count = UInt8(digits)
     }
 
     /// - Parameter digits: the digits as text.
@@ -172,10 +176,16 @@ public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertibl
     public let months: Int
 
     /// - Returns: nil unless the text is YYMM with a month of 01…12.
+    @inlinable
     public init?(ascii: some Collection<UInt8>) {
-        guard ascii.count == 4, ascii.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-        let number = ascii.reduce(0) { $0 * 10 + Int($1 - 0x30) }
-        guard (1...12).contains(number % 100) else { return nil }
+        guard ascii.count == 4 else { return nil }
+        var number = 0
+        for byte in ascii {
+            let digit = byte &- 0x30
+            guard digit <= 9 else { return nil }
+            number = number * 10 + Int(digit)
+        }
+        guard number % 100 >= 1, number % 100 <= 12 else { return nil }
         months = number / 100 * 12 + number % 100 - 1
     }
 

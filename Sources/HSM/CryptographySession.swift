@@ -88,16 +88,12 @@ struct CryptographySession: ~Copyable {
         defer { discard(pair) }
         let computed = try mac(question.input, pair)
         guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
-        var answers: [IssuerAuthenticationData] = []
-        answers.reserveCapacity(question.prepared.count)
-        let response =
-            question.profile.responseKey == question.profile.sessionKey
-            ? pair : try keyPair(question.profile.responseKey, question, card)
-        defer { if question.profile.responseKey != question.profile.sessionKey { discard(response) } }
-        for verdict in question.prepared {
-            answers.append(try issuerAuthenticationData(question.cryptogram, verdict, response))
+        guard question.profile.responseKey != question.profile.sessionKey else {
+            return .matches(try answers(question.cryptogram, question.prepared, pair))
         }
-        return .matches(answers)
+        let response = try keyPair(question.profile.responseKey, question, card)
+        defer { discard(response) }
+        return .matches(try answers(question.cryptogram, question.prepared, response))
     }
 
     /// Tag 91 for one verdict, keys derived anew.
@@ -107,22 +103,34 @@ struct CryptographySession: ~Copyable {
         defer { destroyEvictedKeys() }
         let pair = try keyPair(question.profile.responseKey, question, card)
         defer { discard(pair) }
-        return try issuerAuthenticationData(question.cryptogram, verdict, pair)
+        return try answers(question.cryptogram, [verdict], pair)[0]
     }
 
-    private mutating func issuerAuthenticationData(
-        _ cryptogram: ApplicationCryptogram, _ verdict: IssuerVerdict, _ pair: KeyPair
-    ) throws(JobError) -> IssuerAuthenticationData {
-        switch verdict {
-        case .responseCode(let code):
-            let block = IssuerAuthentication.block(cryptogram, code: code)
-            return IssuerAuthenticationData(arpc: try encrypt(block, pair.full), code: code)
-        case .statusUpdate(let update):
-            let (first, second) = IssuerAuthentication.blocks(cryptogram, statusUpdate: update)
-            let chained = try encrypt(first, pair.chain)
-            let arpc = try encrypt(chained ^ second, pair.full)
-            return IssuerAuthenticationData(
-                arpc: UInt32(truncatingIfNeeded: arpc >> 32), statusUpdate: update)
+    /// Tag 91 for each verdict (EMV Book 2 8.2). What they share is enciphered once, and their last blocks in one
+    /// call: calls are what a token costs.
+    private mutating func answers(
+        _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict], _ pair: KeyPair
+    ) throws(JobError) -> [IssuerAuthenticationData] {
+        var chained: UInt64?
+        var blocks: [UInt64] = []
+        blocks.reserveCapacity(verdicts.count)
+        for verdict in verdicts {
+            switch verdict {
+            case .responseCode(let code): blocks.append(IssuerAuthentication.block(cryptogram, code: code))
+            case .statusUpdate(let update):
+                let (first, second) = IssuerAuthentication.blocks(cryptogram, statusUpdate: update)
+                let head = if let chained { chained } else { try encrypt(first, pair.chain) }
+                chained = head
+                blocks.append(head ^ second)
+            }
+        }
+        try encrypt(&blocks, pair.full)
+        return zip(verdicts, blocks).map { verdict, block in
+            switch verdict {
+            case .responseCode(let code): IssuerAuthenticationData(arpc: block, code: code)
+            case .statusUpdate(let update):
+                IssuerAuthenticationData(arpc: UInt32(truncatingIfNeeded: block >> 32), statusUpdate: update)
+            }
         }
     }
 
@@ -235,6 +243,18 @@ struct CryptographySession: ~Copyable {
             }
         }
         return try encrypt(last, pair.full)
+    }
+
+    /// Enciphers each block by itself, all in one call.
+    private mutating func encrypt(_ blocks: inout [UInt64], _ key: ObjectHandle) throws(JobError) {
+        for index in blocks.indices { blocks[index] = blocks[index].bigEndian }
+        let result = blocks.withUnsafeMutableBytes { bytes in
+            Result { () throws(PKCS11Error) in
+                try session.encrypt(.tripleDESECB, key: key, UnsafeRawBufferPointer(bytes), into: bytes)
+            }
+        }
+        do { try result.get() } catch { throw .token(error) }
+        for index in blocks.indices { blocks[index] = UInt64(bigEndian: blocks[index]) }
     }
 
     private mutating func encrypt(_ block: UInt64, _ key: ObjectHandle) throws(JobError) -> UInt64 {
