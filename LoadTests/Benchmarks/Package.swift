@@ -18,7 +18,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: [
-                .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .treatAllWarnings(as: .error),
+                .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
+                .treatAllWarnings(as: .error),
             ])
     ]
 )

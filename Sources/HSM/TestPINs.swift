@@ -10,15 +10,21 @@ public struct TestPINError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Reference blocks of TEST cards, whose PINs are public. Production PINs arrive enciphered.
-public enum TestPINs {
+public struct TestPINs: ~Copyable {
+    private var session: Session
+    private let wrapping: ObjectHandle
+
+    /// - Parameter key: a wrap-only key: a block becomes an object in the token and leaves it enciphered.
+    public init(under key: KeyName, at location: TokenLocation) throws {
+        var session = try location.openSession()
+        wrapping = try KeyRing.workingKey(KeyRing.tokenKey(key.rawValue, &session), &session)
+        self.session = session
+    }
+
     /// The card's format 0 PIN block (ISO 9564-1 9.3.2) under the PIN verification key.
     ///
-    /// - Parameters:
-    ///   - pin: 4 to 12 ASCII digits.
-    ///   - key: a wrap-only key: the block becomes an object in the token and leaves it enciphered.
-    public static func reference(
-        pin: borrowing SecretBytes, pan: PAN, under key: KeyName, at location: TokenLocation
-    ) throws -> EncipheredPINBlock {
+    /// - Parameter pin: 4 to 12 ASCII digits.
+    public mutating func reference(pin: borrowing SecretBytes, pan: PAN) throws -> EncipheredPINBlock {
         guard (4...12).contains(pin.count) else {
             throw TestPINError(description: "4 to 12 digits are needed")
         }
@@ -37,12 +43,11 @@ public enum TestPINs {
             return field
         }
         guard let field else { throw TestPINError(description: "a PIN has decimal digits only") }
-        var session = try location.openSession()
-        let wrapping = try KeyRing.workingKey(KeyRing.tokenKey(key.rawValue, &session), &session)
         let value = SecretBytes(count: 8) { bytes in
             bytes.storeBytes(of: (field ^ account).bigEndian, as: UInt64.self)
         }
         let block = try session.createKey(SessionTemplates.pinBlock, value: value)
+        defer { try? session.destroy(block) }
         return EncipheredPINBlock(rawValue: try session.wrapBlock(block, key: wrapping))
     }
 }

@@ -64,7 +64,7 @@ public final class RedisConnection: Sendable {
         eventLoop.execute { [self] in
             link.value.onConnected = { [weak self] in
                 guard let self else { return }
-                Task {
+                Task(executorPreference: LoopExecutor(self.eventLoop)) {
                     do {
                         try await prepare(self)
                         self.eventLoop.execute { self.link.value.prepared() }

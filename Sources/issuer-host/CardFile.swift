@@ -57,7 +57,7 @@ struct CardFile: Decodable {
             return CardIdentity(pan: pan, panSequenceNumber: number)
         }
 
-        func record(_ desk: CardDesk) throws -> CardRecord {
+        func record(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> CardRecord {
             guard let status = CardStatus(rawValue: status) else {
                 let all = CardStatus.allCases.map(\.rawValue).joined(separator: ", ")
                 throw WiringError("\(place): status has to be one of \(all)")
@@ -72,12 +72,12 @@ struct CardFile: Decodable {
                 throw WiringError("\(place): availableMinorUnits has to be of up to twelve digits")
             }
             return CardRecord(
-                status: status, expiry: expiry, pinReference: try reference(desk),
+                status: status, expiry: expiry, pinReference: try reference(desk, &pins),
                 pinTriesMax: desk.configuration.policy.pinTriesMax, pinTriesUsed: 0, highestATC: nil,
                 availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile)
         }
 
-        private func reference(_ desk: CardDesk) throws -> EncipheredPINBlock? {
+        private func reference(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> EncipheredPINBlock? {
             if let pinReference {
                 guard pinReference.utf8.count == 16, let block = UInt64(pinReference, radix: 16) else {
                     throw WiringError("\(place): pinReference has to be 16 hex digits")
@@ -92,9 +92,9 @@ struct CardFile: Decodable {
                 throw WiringError("\(place): pin without keys.pinVerification")
             }
             do {
-                return try TestPINs.reference(
-                    pin: SecretBytes(copying: Array(pin.utf8)), pan: try identity().pan, under: KeyName(key),
-                    at: desk.location)
+                if pins == nil { pins = try TestPINs(under: KeyName(key), at: desk.location) }
+                return try pins!.reference(
+                    pin: SecretBytes(copying: Array(pin.utf8)), pan: try identity().pan)
             } catch {
                 throw WiringError("\(place): pin: \(error)")
             }

@@ -5,6 +5,7 @@ internal import CardStateStore
 internal import EMV
 internal import Foundation
 internal import HSM
+internal import HostServer
 internal import IssuerConfiguration
 internal import NIOCore
 internal import NIOPosix
@@ -18,7 +19,7 @@ struct Cards: AsyncParsableCommand {
 }
 
 /// A token and a store for a command that looks at cards.
-struct CardDesk {
+struct CardDesk: Sendable {
     let configuration: IssuerConfiguration
     let location: TokenLocation
     let connection: RedisConnection
@@ -39,11 +40,19 @@ struct CardDesk {
 
     var state: RedisCardState { RedisCardState(connection, settings: configuration.cardStateSettings) }
 
-    func token(of card: CardIdentity) async throws -> CardToken {
-        let question = CryptographyQuestion(
+    func token(of card: CardIdentity) async throws -> CardToken { try await tokens(of: [card])[0] }
+
+    func tokens(of cards: [CardIdentity]) async throws -> [CardToken] {
+        let pending = cards.map { port.begin(question($0)) }
+        var tokens: [CardToken] = []
+        for answer in pending { tokens.append(try await answer.value.token) }
+        return tokens
+    }
+
+    private func question(_ card: CardIdentity) -> CryptographyQuestion {
+        CryptographyQuestion(
             card: card, cryptogram: nil, pin: nil,
             deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
-        return try await port.begin(question).value.token
     }
 
     func close() async {
@@ -79,18 +88,31 @@ extension Cards {
             guard !forgetATCs || desk.configuration.profile == .demo else {
                 throw ValidationError("--forget-atcs makes old cryptograms good again: demo profile only")
             }
-            let forgetATCs = forgetATCs
-            for card in cards {
-                let identity = try card.identity()
-                let record = try card.record(desk)
-                let token = try await desk.token(of: identity)
-                let state = desk.state
-                try await onLoop(desk.connection.eventLoop) {
-                    try await state.importCard(record, token: token, forgettingATCs: forgetATCs)
+            var pins: TestPINs?
+            for start in stride(from: 0, to: cards.count, by: 1_000) {
+                let part = try cards[start..<min(start + 1_000, cards.count)].map { card in
+                    (try card.identity(), try card.record(desk, &pins))
                 }
+                try await store(part, desk)
             }
             await desk.close()
             print("\(cards.count) cards imported")
+        }
+
+        /// Many at a time: each waits for the token and for Redis.
+        private func store(_ cards: [(CardIdentity, CardRecord)], _ desk: CardDesk) async throws {
+            let (state, forgetATCs) = (desk.state, forgetATCs)
+            let tokens = try await desk.tokens(of: cards.map(\.0))
+            try await onLoop(desk.connection.eventLoop) {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for ((_, record), token) in zip(cards, tokens) {
+                        group.addTask(executorPreference: EventLoopExecutor(desk.connection.eventLoop)) {
+                            try await state.importCard(record, token: token, forgettingATCs: forgetATCs)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
         }
     }
 

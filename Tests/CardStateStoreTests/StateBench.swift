@@ -27,7 +27,7 @@ final class StateBench: Sendable {
         state = RedisCardState(connection, settings: settings)
         journal = RedisJournal(connection, settings: settings)
         executor = LoopExecutor(loop)
-        try await connection.waitUntilReady(timeout: .seconds(5))
+        try await connection.waitUntilReady(timeout: .seconds(60))
     }
 
     /// On the loop of the connection, as the host does it.

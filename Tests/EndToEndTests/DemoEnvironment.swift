@@ -77,6 +77,31 @@ final class DemoEnvironment {
         throw Failure(description: "the environment did not become ready: \(text)")
     }
 
+    /// Ends the environment's Redis server as a power cut would.
+    func killStore() throws {
+        let text = try String(contentsOf: directory.appendingPathComponent("redis.pid"), encoding: .utf8)
+        guard let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw Failure(description: "no Redis process")
+        }
+        kill(pid, SIGKILL)
+        for _ in 0..<1_000 where kill(pid, 0) == 0 { usleep(2_000) }
+    }
+
+    /// A server in its place, on the same files.
+    func startStore() throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "redis-server", DemoEnvironment.root.appendingPathComponent("Config/redis.conf").path, "--port",
+            "0",
+            "--unixsocket", directory.appendingPathComponent("redis.sock").path, "--dir", directory.path,
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try DemoEnvironment.start(process)
+        return process
+    }
+
     /// Waits for the end of the command.
     func finish() -> (status: Int32, output: String) {
         let data = output.fileHandleForReading.readDataToEndOfFile()

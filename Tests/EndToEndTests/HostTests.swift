@@ -87,6 +87,27 @@ struct HostTests {
         #expect(idle.receiveFrame() == nil)
     }
 
+    @Test("Without its state store the host answers 91, and serves again when the store is back")
+    func storeGoneAndBack() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let socket = try Socket(port: environment.portA)
+        #expect(try responseCode(socket, stan: "000001") == "12")
+        try environment.killStore()
+        #expect(try responseCode(socket, stan: "000002") == "91")
+        // A stalled store stops no echoes.
+        try expectEcho(socket, stan: "000003")
+        let store = try environment.startStore()
+        defer { store.terminate() }
+        var code: String?
+        for number in 100..<400 where code != "12" {
+            code = try responseCode(socket, stan: stan(number))
+            if code != "12" { usleep(20_000) }
+        }
+        #expect(code == "12")
+    }
+
     @Test("The operator's commands say what they see")
     func commands() throws {
         let environment = try DemoEnvironment(command: ["run"])
@@ -167,6 +188,11 @@ struct HostTests {
         message.set(.retrievalReferenceNumber, text: "000000" + stan)
         message.set(.currency, text: "752")
         return message
+    }
+
+    private func responseCode(_ socket: Socket, stan: String) throws -> String? {
+        socket.sendFrame(try codec.encode(request(stan: stan)))
+        return try codec.decode(try #require(socket.receiveFrame())).text(.responseCode)
     }
 
     private func expectEcho(_ socket: Socket, stan: String) throws {

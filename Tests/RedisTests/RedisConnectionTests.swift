@@ -13,7 +13,7 @@ struct RedisConnectionTests {
         change(&settings)
         let connection = RedisConnection(
             to: redis.address, on: MultiThreadedEventLoopGroup.singleton.any(), settings: settings)
-        try await connection.waitUntilReady(timeout: .seconds(5))
+        try await connection.waitUntilReady(timeout: .seconds(60))
         return connection
     }
 
@@ -129,7 +129,7 @@ struct RedisConnectionTests {
             Issue.record("a dead server answered")
         } catch RedisError.notConnected {}
         try redis.start()
-        try await connection.waitUntilReady(timeout: .seconds(10))
+        try await connection.waitUntilReady(timeout: .seconds(60))
         #expect(try await reply(connection, "GET", "kept").text == "yes")
         await connection.close()
         await #expect(throws: RedisError.notConnected("stopped")) {
