@@ -9,6 +9,8 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     private var ring: [Job?]
     private var head = 0
     private var used = 0
+    /// Workers that wait and have not been woken yet: each is signalled once, however many jobs come before it
+    /// runs.
     private var sleeping = 0
     private var closed = false
 
@@ -49,6 +51,7 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         ring[tail] = job
         used += 1
         let wake = sleeping > 0
+        if wake { sleeping -= 1 }
         pthread_mutex_unlock(mutex)
         if wake { pthread_cond_signal(condition) }
         return nil
@@ -65,7 +68,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
             }
             sleeping += 1
             pthread_cond_wait(condition, mutex)
-            sleeping -= 1
         }
         for _ in 0..<min(most, used) {
             if let job = ring[head] { batch.append(job) }

@@ -34,7 +34,7 @@ public protocol PooledJob: AnyObject, Sendable {
 /// N threads, each the owner of one resource that nobody else ever touches, before one bounded queue.
 public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// How many jobs a worker takes at a time at most: saves locking without starving its neighbour.
-    private static var batchMax: Int { 8 }
+    private static var batchMax: Int { 4 }
 
     private let queue: JobQueue<Job>
     private let threads: [pthread_t]
@@ -91,10 +91,9 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         var batch: [Job] = []
         batch.reserveCapacity(batchMax)
         while queue.pop(into: &batch, most: batchMax) {
-            for job in batch {
-                runOne(job, on: &slot, run)
-                job.finished()
-            }
+            for job in batch { runOne(job, on: &slot, run) }
+            // Together, so that the asking side is woken once for all of them.
+            for job in batch { job.finished() }
             batch.removeAll(keepingCapacity: true)
         }
     }
