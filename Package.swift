@@ -68,7 +68,7 @@ let package = Package(
         target(
             "HostServer",
             ["IssuerMessages", "ISO8583", "Authorisation", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
-        target("IssuerConfiguration", [configuration, yams]),
+        target("IssuerConfiguration", ["ByteCoding", configuration, yams]),
         .executableTarget(
             name: "issuer-host",
             dependencies: [
@@ -112,6 +112,7 @@ let package = Package(
         tests(
             "CardStateStoreTests",
             ["CardStateStore", "Authorisation", "EMV", "Redis", "RedisSupport", nioCore, nioPosix]),
+        tests("PKCS11Tests", ["PKCS11", "CPKCS11", "HSM", "ByteCoding", "TokenSupport"]),
         tests("WorkerPoolTests", ["WorkerPool"]),
         tests(
             "HSMTests",

@@ -13,8 +13,13 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     /// runs.
     private var sleeping = 0
     private var closed = false
+    private let workers: Int
 
-    init(capacity: Int) {
+    /// - Parameters:
+    ///   - capacity: jobs that may wait.
+    ///   - workers: threads that share them.
+    init(capacity: Int, workers: Int) {
+        self.workers = workers
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -69,7 +74,8 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
             sleeping += 1
             pthread_cond_wait(condition, mutex)
         }
-        for _ in 0..<min(most, used) {
+        // A share of what waits: where each job is slow, the others' threads want some, too.
+        for _ in 0..<min(most, max(1, used / workers)) {
             if let job = ring[head] { batch.append(job) }
             ring[head] = nil
             head += 1

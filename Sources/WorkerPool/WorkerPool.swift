@@ -35,6 +35,8 @@ public protocol PooledJob: AnyObject, Sendable {
 public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// How many jobs a worker takes at a time at most: saves locking without starving its neighbour.
     private static var batchMax: Int { 4 }
+    /// How long a finished job may wait for the next one to finish.
+    private static var heldBackMaxNanoseconds: UInt64 { 100_000 }
 
     private let queue: JobQueue<Job>
     private let threads: [pthread_t]
@@ -53,7 +55,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate
     ) {
         precondition(workers >= 1 && queuedJobsMax >= 1)
-        let queue = JobQueue<Job>(capacity: queuedJobsMax)
+        let queue = JobQueue<Job>(capacity: queuedJobsMax, workers: workers)
         self.queue = queue
         threads = (0..<workers).map { number in
             startThread {
@@ -91,9 +93,18 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         var batch: [Job] = []
         batch.reserveCapacity(batchMax)
         while queue.pop(into: &batch, most: batchMax) {
-            for job in batch { runOne(job, on: &slot, run) }
-            // Together, so that the asking side is woken once for all of them.
-            for job in batch { job.finished() }
+            // Told together, so that the asking side is woken once for all of them; but a slow resource must not
+            // make finished jobs wait for others.
+            var told = 0
+            var since = monotonicNanoseconds()
+            for (index, job) in batch.enumerated() {
+                runOne(job, on: &slot, run)
+                let now = monotonicNanoseconds()
+                guard now - since > heldBackMaxNanoseconds || index == batch.count - 1 else { continue }
+                for done in batch[told...index] { done.finished() }
+                told = index + 1
+                since = now
+            }
             batch.removeAll(keepingCapacity: true)
         }
     }

@@ -23,16 +23,10 @@ struct WiringError: Error, CustomStringConvertible {
 extension IssuerConfiguration {
     /// Loads the token's library. Once per process.
     func tokenLocation() throws -> TokenLocation {
-        let pinFile = token.pinFile
+        let token = token
         return TokenLocation(
             module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri
-        ) {
-            guard let pinFile else { return environmentPIN() }
-            guard let data = FileManager.default.contents(atPath: pinFile) else {
-                throw WiringError("token.pinFile \(pinFile) cannot be read")
-            }
-            return SecretBytes(copying: data.prefix { $0 != 0x0A && $0 != 0x0D })
-        }
+        ) { try token.pin() }
     }
 
     func hsmConfiguration() -> HSMConfiguration {
@@ -106,11 +100,6 @@ extension IssuerConfiguration {
         settings.lateATCAccepted = policy.lateATCAccepted
         return settings
     }
-}
-
-/// The user PIN from `ISSUER_TOKEN_PIN`, for operators who hand secrets over in the environment.
-private func environmentPIN() -> SecretBytes? {
-    ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map { SecretBytes(copying: Array($0.utf8)) }
 }
 
 @Sendable private func monotonicClock() -> UInt64 { monotonicNanoseconds() }

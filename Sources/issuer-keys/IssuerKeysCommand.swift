@@ -48,7 +48,7 @@ struct LoadTestKeys: AsyncParsableCommand {
         let location = TokenLocation(
             module: try Module(
                 path: configuration.token.module, initArguments: configuration.token.initArguments),
-            uri: configuration.token.uri, pin: { try pin(configuration) })
+            uri: configuration.token.uri, pin: { try configuration.token.pin() })
         for (name, key) in keys.sorted(by: { $0.key < $1.key }) {
             guard let purpose = KeyPurpose.named(name) else {
                 throw ValidationError("key \(name): the name says no purpose")
@@ -71,16 +71,4 @@ struct LoadTestKeys: AsyncParsableCommand {
             "\(label)\(purpose)KCV \(key.checkValue ?? "------")  \(key.created ? "created" : "there already")"
         )
     }
-}
-
-private func pin(_ configuration: IssuerConfiguration) throws -> SecretBytes? {
-    guard let path = configuration.token.pinFile else {
-        return ProcessInfo.processInfo.environment["ISSUER_TOKEN_PIN"].map {
-            SecretBytes(copying: Array($0.utf8))
-        }
-    }
-    guard let data = FileManager.default.contents(atPath: path) else {
-        throw ValidationError("token.pinFile \(path) cannot be read")
-    }
-    return SecretBytes(copying: data.prefix { $0 != 0x0A && $0 != 0x0D })
 }

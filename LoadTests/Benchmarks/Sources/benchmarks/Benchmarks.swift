@@ -15,12 +15,14 @@ struct Benchmarks {
 
         let save = option("--save")
         let baseline = option("--compare")
-        var harness = Harness(filter: arguments.first ?? "")
+        let batches = option("--batches").flatMap { Int($0) }
+        var harness = Harness(filter: arguments.first ?? "", batches: batches)
         let parts = try Parts()
         var cards = try Cards(parts, count: 200)
         print(Harness.header)
         do {
             try await pureBenchmarks(&harness, parts, &cards)
+            try await storeBenchmarks(&harness, parts)
             try await wholeBenchmarks(&harness, parts, &cards)
         } catch {
             print("failed: \(error)")

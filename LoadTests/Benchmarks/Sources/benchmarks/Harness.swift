@@ -13,16 +13,30 @@ struct Figure: Codable {
 
 /// Runs batches and takes the median: one slow batch of a shared machine must not count.
 struct Harness {
-    var filter: String
+    private let filter: String
+    private let batches: Int?
     private(set) var figures: [Figure] = []
 
-    init(filter: String) { self.filter = filter }
+    /// - Parameters:
+    ///   - filter: only benchmarks whose name contains it are run; empty for all.
+    ///   - batches: instead of each benchmark's own number, so that a profiler sees enough of it.
+    init(filter: String, batches: Int?) {
+        self.filter = filter
+        self.batches = batches
+    }
+
+    /// Whether a benchmark will be run: what only it needs need not be prepared otherwise.
+    func runs(_ name: String) -> Bool { filter.isEmpty || name.contains(filter) }
+
+    /// How many batches a benchmark with its own number of them will run, without the warm-up.
+    func batchCount(_ own: Int) -> Int { batches ?? own }
 
     mutating func measure(
         _ name: String, operations: Int, batches: Int = 15, note: () -> String = { "" },
         _ batch: () async throws -> Void
     ) async rethrows {
-        guard filter.isEmpty || name.contains(filter) else { return }
+        guard runs(name) else { return }
+        let batches = batchCount(batches)
         try await batch()
         var walls: [Double] = []
         var cpus: [Double] = []
@@ -51,11 +65,13 @@ struct Harness {
             .map { String(format: "%10.3f", $0) }.joined() + "  " + figure.note
     }
 
-    private func seconds(_ clock: clockid_t) -> Double {
-        var now = timespec()
-        clock_gettime(clock, &now)
-        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
-    }
+}
+
+/// What a clock shows, in seconds.
+func seconds(_ clock: clockid_t) -> Double {
+    var now = timespec()
+    clock_gettime(clock, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
 
 /// Keeps the optimiser from leaving out what is measured.

@@ -3,6 +3,7 @@ import ByteCoding
 import CardStateStore
 import EMV
 import Foundation
+import Glibc
 import HSM
 import HostServer
 import ISO8583
@@ -42,6 +43,12 @@ final class Parts: Sendable {
         redis.terminate()
         redis.waitUntilExit()
         try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// CPU seconds that the Redis server has used.
+    var redisSeconds: Double {
+        var clock = clockid_t()
+        return clock_getcpuclockid(redis.processIdentifier, &clock) == 0 ? seconds(clock) : .nan
     }
 
     private static func token(_ folder: String, _ root: String) throws -> TokenLocation {
