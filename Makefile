@@ -1,7 +1,8 @@
 # make demo    a chip-and-PIN purchase and every decline, on real parts
 # make run     the same environment in the foreground
 # make test    everything that CI runs
-.PHONY: demo run test check lint build deps bench clean
+# make load    load on an environment of its own, every answer checked
+.PHONY: demo run test check lint build deps bench load clean
 
 environment := Config/demo/environment.sh
 
@@ -29,5 +30,11 @@ check: lint test
 bench: deps
 	swift run --package-path LoadTests/Benchmarks --scratch-path .build-benchmarks -c release benchmarks $(BENCH)
 
+# The last line printed is the path of the JSON result; an HTML report lies beside it.
+PROFILE ?= LoadTests/profiles/standard.yaml
+load: build
+	@ISSUER_DEMO_DIR=$(CURDIR)/.demo-load ISSUER_PORT_A=18583 ISSUER_PORT_B=18584 ISSUER_ADMIN_PORT=19583 \
+	ISSUER_REDIS_FSYNC=$${ISSUER_REDIS_FSYNC:-everysec} $(environment) load $(PROFILE)
+
 clean:
-	rm -rf .build .demo
+	rm -rf .build .build-benchmarks .demo .demo-load

@@ -50,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
@@ -100,6 +101,17 @@ let package = Package(
             ]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),
+        .target(
+            name: "LoadGenerator",
+            dependencies: [
+                "ByteCoding", "EMV", "ISO8583", "IssuerMessages", "LibCrypto", "VirtualCard", nioCore,
+                nioPosix, yams,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ], path: "LoadTests/LoadGenerator", swiftSettings: rules),
+        .executableTarget(
+            name: "load-generator", dependencies: ["LoadGenerator", "VirtualCard", argumentParser],
+            path: "LoadTests/load-generator", swiftSettings: rules),
+        tests("LoadGeneratorTests", ["LoadGenerator", "VirtualCard", "EMV", "ISO8583", "IssuerMessages"]),
         .target(
             name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
             swiftSettings: rules),

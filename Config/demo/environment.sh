@@ -5,6 +5,7 @@
 #   environment.sh prepare            make or refresh the environment, start nothing that stays
 #   environment.sh run                serve in the foreground until SIGINT or SIGTERM
 #   environment.sh demo               serve, run the terminal simulator's demo, stop
+#   environment.sh load PROFILE       import the profile's cards, serve, run the load generator, stop
 #   environment.sh with COMMAND ...   serve, run COMMAND with ISSUER_CONFIG set, stop
 #
 # ISSUER_DEMO_DIR, ISSUER_PORT_A, ISSUER_PORT_B and ISSUER_ADMIN_PORT override .demo, 8583, 8584 and 9583;
@@ -199,7 +200,7 @@ command=${1:-demo}
 shift || true
 case $command in
   install) install_packages; exit ;;
-  prepare | run | demo | with) ;;
+  prepare | run | demo | load | with) ;;
   *) fail "unknown command $command" ;;
 esac
 
@@ -224,6 +225,15 @@ case $command in
   demo)
     start_host
     "$bin/terminal-simulator" demo --config "$directory/issuer-host.yaml"
+    ;;
+  load)
+    "$bin/load-generator" cards --profile "$1" --config "$directory/issuer-host.yaml" \
+      --out "$directory/load-cards.json" >&2
+    "$bin/issuer-host" cards import --forget-atcs "$directory/load-cards.json" \
+      --config "$directory/issuer-host.yaml" >&2
+    start_host
+    ISSUER_HOST_PID=$host_pid ISSUER_REDIS_PID=$redis_pid "$bin/load-generator" run --profile "$1" \
+      --config "$directory/issuer-host.yaml" --results "$root/LoadTests/results"
     ;;
   with)
     start_host

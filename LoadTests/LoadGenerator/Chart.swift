@@ -1,0 +1,108 @@
+internal import Foundation
+
+/// A line chart as SVG, without script.
+struct Chart {
+    struct Line {
+        let name: String
+        let points: [(x: Double, y: Double)]
+    }
+
+    let title: String
+    let xTitle: String
+    let yTitle: String
+    let lines: [Line]
+    /// Labels for the x axis at places of its own; nil for even steps.
+    var xMarks: [(place: Double, text: String)]?
+    var isLogarithmic = false
+
+    private static let width = 860.0
+    private static let height = 260.0
+    private static let left = 64.0
+    private static let bottom = 40.0
+    private static let top = 34.0
+    private static let colours = ["#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00"]
+
+    /// Empty for a chart without points.
+    var svg: String {
+        let points = lines.flatMap(\.points)
+        guard let first = points.first else { return "" }
+        let xMin = points.reduce(first.x) { min($0, $1.x) }
+        let xMax = max(xMin + 1e-9, points.reduce(first.x) { max($0, $1.x) })
+        let scale = Scale(
+            xMin: xMin, xMax: xMax, yMax: max(1e-9, points.reduce(0) { max($0, $1.y) }),
+            yMin: points.reduce(Double.infinity) { $1.y > 0 ? min($0, $1.y) : $0 },
+            isLogarithmic: isLogarithmic)
+        var svg = "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\">"
+        svg += "<text class=\"title\" x=\"\(Self.left)\" y=\"16\">\(escaped(title))</text>"
+        svg += grid(scale) + axis(scale)
+        for (index, line) in lines.enumerated() {
+            let colour = Self.colours[index % Self.colours.count]
+            let path = line.points.map { "\(scale.x($0.x)),\(scale.y($0.y))" }.joined(separator: " ")
+            svg += "<polyline fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.6\" points=\"\(path)\"/>"
+            let x = Self.width - 190 * Double(lines.count - index)
+            svg += "<rect x=\"\(x)\" y=\"8\" width=\"12\" height=\"4\" fill=\"\(colour)\"/>"
+            svg += "<text x=\"\(x + 16)\" y=\"14\">\(escaped(line.name))</text>"
+        }
+        return svg + "</svg>"
+    }
+
+    private struct Scale {
+        let xMin: Double
+        let xMax: Double
+        let yMax: Double
+        let yMin: Double
+        let isLogarithmic: Bool
+
+        func x(_ value: Double) -> String {
+            let part = (value - xMin) / (xMax - xMin)
+            return rounded(Chart.left + part * (Chart.width - Chart.left - 16), 1)
+        }
+
+        func y(_ value: Double) -> String {
+            var part = value / yMax
+            if isLogarithmic {
+                let low = log10(yMin) - 0.1
+                part = (log10(max(value, yMin)) - low) / (log10(yMax) - low)
+            }
+            return rounded(Chart.height - Chart.bottom - part * (Chart.height - Chart.bottom - Chart.top), 1)
+        }
+
+        var yMarks: [Double] {
+            guard isLogarithmic else { return (0...4).map { yMax * Double($0) / 4 } }
+            let low = log10(yMin)
+            let high = log10(yMax)
+            return (0...4).map { pow(10, low + (high - low) * Double($0) / 4) }
+        }
+    }
+
+    private func grid(_ scale: Scale) -> String {
+        scale.yMarks.map { mark in
+            let y = scale.y(mark)
+            return
+                "<line x1=\"\(Self.left)\" x2=\"\(Self.width - 16)\" y1=\"\(y)\" y2=\"\(y)\" class=\"grid\"/>"
+                + "<text x=\"\(Self.left - 6)\" y=\"\(y)\" class=\"right\">\(number(mark))</text>"
+        }.joined() + "<text x=\"4\" y=\"\(Self.top - 4)\">\(escaped(yTitle))</text>"
+    }
+
+    private func axis(_ scale: Scale) -> String {
+        let even = (0...6).map { step -> (place: Double, text: String) in
+            let place = scale.xMin + (scale.xMax - scale.xMin) * Double(step) / 6
+            return (place, number(place))
+        }
+        let y = Self.height - Self.bottom + 16
+        return (xMarks ?? even).map { mark in
+            "<text x=\"\(scale.x(mark.place))\" y=\"\(y)\" class=\"middle\">\(escaped(mark.text))</text>"
+        }.joined()
+            + "<text x=\"\(Self.width / 2)\" y=\"\(y + 16)\" class=\"middle\">\(escaped(xTitle))</text>"
+    }
+
+    private func number(_ value: Double) -> String {
+        value >= 100 ? "\(Int(value.rounded()))" : rounded(value, value >= 10 ? 1 : 2)
+    }
+}
+
+/// Text for HTML and SVG.
+func escaped(_ text: String) -> String {
+    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+        .replacing("\"", with: "&quot;")
+}

@@ -1,0 +1,133 @@
+internal import EMV
+internal import ISO8583
+internal import IssuerMessages
+internal import NIOCore
+internal import VirtualCard
+
+extension LoadEngine {
+    func setAlarm() {
+        guard let nextIntended else { return }
+        alarm = eventLoop.scheduleTask(deadline: .uptimeNanoseconds(nextIntended)) { self.sendDue() }
+    }
+
+    /// Sends everything whose intended time has come, each with that time and not with the present.
+    func sendDue() {
+        guard case .open(var schedule) = mode else { return }
+        let now = NIODeadline.now().uptimeNanoseconds
+        while let intended = nextIntended, intended <= now {
+            if backlogNext < backlog.count || !send(intended) { backlog.append(intended) }
+            nextIntended = schedule.next().map { $0 + startedAt }
+        }
+        mode = .open(schedule)
+        sendBacklog()
+        flush()
+        setAlarm()
+    }
+
+    func sendBacklog() {
+        while backlogNext < backlog.count, send(backlog[backlogNext]) { backlogNext += 1 }
+        if backlogNext == backlog.count, backlogNext > 0 {
+            backlog.removeAll(keepingCapacity: true)
+            backlogNext = 0
+        }
+    }
+
+    private func send(_ intended: UInt64) -> Bool {
+        guard let connection = takeConnection() else { return false }
+        return send(on: connection, intended: intended)
+    }
+
+    func refill(_ connection: LoadConnection) {
+        guard case .closed(let limit) = mode, connection.isOpen, !connection.isLeaving else { return }
+        while connection.pending.count < limit {
+            let now = NIODeadline.now().uptimeNanoseconds
+            guard now < endsAt, send(on: connection, intended: now) else { return }
+        }
+    }
+
+    /// - Returns: false if no card is free.
+    private func send(on connection: LoadConnection, intended: UInt64) -> Bool {
+        do {
+            let kind = source.kind()
+            if kind == .repeat, try sendAgain(on: connection, intended: intended) { return true }
+            var drawn = kind == .replay ? nil : source.nextPrepared()
+            if drawn == nil { drawn = try source.next(kind == .repeat ? .purchase : kind) }
+            guard let transaction = drawn else {
+                recorder.counts.waitedForCard += 1
+                return false
+            }
+            try send(transaction, on: connection, intended: intended)
+            return true
+        } catch {
+            recorder.fault("request not built: \(error)")
+            recorder.counts.unsent += 1
+            return true
+        }
+    }
+
+    private func send(_ transaction: Transaction, on connection: LoadConnection, intended: UInt64) throws {
+        let builder = connection.builder
+        let sendsPIN = transaction.kind != .purchaseWithoutPIN && builder.sendsPINs
+        let number = transaction.card
+        let known = number < source.population.cards.count
+        let product = source.product(of: number)
+        let pin =
+            sendsPIN ? Population.pin(of: known ? number : 0, wrong: transaction.kind == .wrongPIN) : nil
+        sequence += 1
+        if sequence % 1_000_000 == 0 { sequence += 1 }
+        let message = try builder.message(
+            product: product, identity: source.identity(of: number), amount: transaction.amount,
+            chipData: transaction.answer.chipData, pin: pin, sequence: sequence)
+        try connection.write(message, bytesCut: transaction.kind == .badFrame ? 5 : 0)
+        let kind = transaction.kind == .purchase && !sendsPIN ? .purchaseWithoutPIN : transaction.kind
+        var prediction = Prediction(code: .unknownCard, authenticated: true)
+        if known {
+            prediction = source.population.cards[number].predict(
+                kind, amount: transaction.amount, atc: transaction.answer.atc.rawValue,
+                pinTriesMax: profile.pinTriesMax)
+            source.population.cards[number].busy = true
+        }
+        wait(
+            on: connection, stan: UInt32(sequence % 1_000_000),
+            PendingRequest(
+                message: message, kind: kind, card: number, product: product,
+                signed: transaction.answer.signed, prediction: prediction, intendedAt: intended,
+                sentAt: NIODeadline.now().uptimeNanoseconds))
+    }
+
+    private func sendAgain(on connection: LoadConnection, intended: UInt64) throws -> Bool {
+        guard let found = earlier[connection.link.name], !source.population.cards[found.request.card].busy,
+            source.population.cards[found.request.card].requests - found.requests < Self.repeatableRequests,
+            let text = found.request.message.text(.stan), let stan = UInt32(text),
+            connection.pending[stan] == nil
+        else { return false }
+        var message = found.request.message
+        message.mti = .authorisationRepeat
+        try connection.write(message)
+        source.population.cards[found.request.card].busy = true
+        wait(
+            on: connection, stan: stan,
+            PendingRequest(
+                message: message, kind: .repeat, card: found.request.card, product: found.request.product,
+                signed: found.request.signed,
+                prediction: Prediction(
+                    code: .approved, authenticated: true, approvalCode: found.approvalCode),
+                intendedAt: intended, sentAt: NIODeadline.now().uptimeNanoseconds))
+        return true
+    }
+
+    private func wait(on connection: LoadConnection, stan: UInt32, _ request: PendingRequest) {
+        connection.pending[stan] = request
+        outstanding += 1
+        recorder.counts.sent += 1
+        if !connection.isDirty {
+            connection.isDirty = true
+            dirty.append(connection)
+        }
+    }
+
+    func flush() {
+        for connection in dirty { connection.flush() }
+        dirty.removeAll(keepingCapacity: true)
+    }
+}

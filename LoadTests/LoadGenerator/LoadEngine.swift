@@ -1,0 +1,221 @@
+internal import EMV
+internal import Glibc
+internal import ISO8583
+internal import IssuerMessages
+internal import NIOCore
+internal import NIOPosix
+internal import VirtualCard
+
+/// Sends, receives and checks, all on one event loop.
+final class LoadEngine: @unchecked Sendable {
+    // Sendable because only its event loop touches it after `init`.
+
+    /// How requests come about at the moment.
+    enum Mode {
+        case idle
+        case closed(outstanding: Int)
+        case open(ArrivalSchedule)
+    }
+
+    /// An approved request that may be sent again.
+    struct Earlier {
+        let request: PendingRequest
+        let approvalCode: [UInt8]
+        /// The card's count of requests, this one included.
+        let requests: Int
+    }
+
+    /// A card's answers that the host keeps for repeats are eight; some of them may be under way.
+    static let repeatableRequests = 6
+
+    static let answerLimit: UInt64 = 10_000_000_000
+
+    let eventLoop: any EventLoop
+    let profile: LoadProfile
+    var source: TransactionSource
+    var builders: [RequestBuilder] = []
+    private(set) var connections: [LoadConnection] = []
+    var dirty: [LoadConnection] = []
+    private var nextConnection = 0
+    var sequence: UInt64
+    var earlier: [String: Earlier] = [:]
+    let keepsEarlier: Bool
+
+    var mode = Mode.idle
+    var recorder: StageRecorder
+    private(set) var startedAt: UInt64 = 0
+    var endsAt: UInt64 = 0
+    var nextIntended: UInt64?
+    var alarm: Scheduled<Void>?
+    /// Intended times of requests that could not be sent yet, oldest first.
+    var backlog: [UInt64] = []
+    var backlogNext = 0
+    var outstanding = 0
+    private var drained: EventLoopPromise<Void>?
+    private var isStopping = false
+
+    init(_ profile: LoadProfile, issuer: DemoIssuer, links: [LoadLink], eventLoop: any EventLoop) throws {
+        self.profile = profile
+        self.eventLoop = eventLoop
+        let now = Int(time(nil))
+        var seconds = time_t(now)
+        var today = tm()
+        gmtime_r(&seconds, &today)
+        guard
+            let date = TransactionDate(
+                year: Int(today.tm_year % 100), month: Int(today.tm_mon + 1), day: Int(today.tm_mday))
+        else { throw LoadSetupError("the clock shows no date") }
+        source = try TransactionSource(profile, issuer: issuer, date: date)
+        // Begins with the time, so that a second run does not look like a repeat of the first.
+        sequence = UInt64(now % 10_000) * 100_000_000
+        keepsEarlier = (profile.mix[.repeat] ?? 0) > 0
+        recorder = StageRecorder(startedAt: 0)
+        builders = try links.map { try RequestBuilder($0, products: source.population.products) }
+        guard !builders.isEmpty else { throw LoadSetupError("there is no link") }
+        connections = (0..<profile.connections).map {
+            LoadConnection(number: $0, builder: builders[$0 % builders.count], engine: self)
+        }
+        setClock()
+    }
+
+    // MARK: - Connections
+
+    /// Opens all connections.
+    func connect() async throws {
+        for index in 0..<profile.connections {
+            try await eventLoop.flatSubmit { self.open(self.connections[index]) }.get()
+        }
+    }
+
+    private func open(_ connection: LoadConnection) -> EventLoopFuture<Void> {
+        // Both the closure and the handler live on this event loop.
+        let handler = NIOLoopBound(connection, eventLoop: eventLoop)
+        return ClientBootstrap(group: eventLoop)
+            .channelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
+            .connectTimeout(.seconds(5))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
+            .connect(host: connection.link.host, port: connection.link.port).map { _ in }
+    }
+
+    func opened(_ connection: LoadConnection) {
+        if case .closed = mode { refill(connection) }
+        sendBacklog()
+        flush()
+    }
+
+    func closed(_ connection: LoadConnection) {
+        for (_, request) in connection.pending { lose(request, connection, "connection closed") }
+        connection.pending.removeAll(keepingCapacity: true)
+        guard !isStopping else { return }
+        recorder.counts.reconnects += 1
+        reopen(connection, after: .zero)
+        finishIfDrained()
+    }
+
+    private func reopen(_ connection: LoadConnection, after delay: TimeAmount) {
+        let bound = NIOLoopBound(connection, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: delay) { [self] in
+            guard !isStopping else { return }
+            open(bound.value).whenFailure { _ in self.reopen(bound.value, after: .milliseconds(200)) }
+        }
+    }
+
+    func outOfStep(_ connection: LoadConnection, _ error: FrameError) {
+        recorder.counts.stray += 1
+        recorder.fault("connection \(connection.number): impossible frame: \(error)")
+    }
+
+    /// Lets one connection finish what it has and opens it again.
+    func renewOneConnection() {
+        guard let connection = takeConnection() else { return }
+        connection.isLeaving = true
+        leaveIfDone(connection)
+    }
+
+    func leaveIfDone(_ connection: LoadConnection) {
+        if connection.isLeaving, connection.pending.isEmpty { connection.close() }
+    }
+
+    /// The next connection in turn that takes requests.
+    func takeConnection() -> LoadConnection? {
+        for _ in connections {
+            let connection = connections[nextConnection]
+            nextConnection = nextConnection + 1 == connections.count ? 0 : nextConnection + 1
+            if connection.isOpen, !connection.isLeaving { return connection }
+        }
+        return nil
+    }
+
+    func stop() {
+        isStopping = true
+        for connection in connections { connection.close() }
+    }
+
+    // MARK: - Stages
+
+    /// Computes chip data beforehand. Blocks the loop; nothing is under way then.
+    func prepare(_ count: Int) throws { try source.prepare(count) }
+
+    /// Begins to send; the future is done when the sending is over.
+    func begin(_ load: LoadProfile.Stage.Load, seconds: Double, seed: UInt64) -> EventLoopFuture<Void> {
+        setClock()
+        startedAt = NIODeadline.now().uptimeNanoseconds
+        endsAt = startedAt + UInt64(seconds * 1e9)
+        recorder = StageRecorder(startedAt: startedAt)
+        switch load {
+        case .closed(let outstanding):
+            mode = .closed(outstanding: outstanding)
+            for connection in connections { refill(connection) }
+            flush()
+        case .open(let curve, let spacing):
+            var schedule = ArrivalSchedule(curve, seconds: seconds, spacing: spacing, seed: seed)
+            nextIntended = schedule.next().map { $0 + startedAt }
+            mode = .open(schedule)
+            setAlarm()
+        case .fraction: preconditionFailure("a fraction is turned into a rate before the stage begins")
+        }
+        return eventLoop.scheduleTask(in: .nanoseconds(Int64(seconds * 1e9))) { self.endSending() }
+            .futureResult
+    }
+
+    private func endSending() {
+        // What the schedule has left lies before the end and only the clock's grain kept it back.
+        if case .open = mode { sendDue() }
+        mode = .idle
+        nextIntended = nil
+        alarm?.cancel()
+    }
+
+    /// Done when every request has its answer, or the limit is over.
+    func drain() -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        drained = promise
+        eventLoop.scheduleTask(in: .nanoseconds(Int64(Self.answerLimit))) { [self] in
+            giveUp()
+            finishIfDrained()
+        }
+        finishIfDrained()
+        return promise.futureResult
+    }
+
+    func finishIfDrained() {
+        guard let drained, outstanding == 0, backlogNext == backlog.count else { return }
+        self.drained = nil
+        drained.succeed()
+    }
+
+    private func giveUp() {
+        guard drained != nil else { return }
+        recorder.counts.unsent += backlog.count - backlogNext
+        backlog.removeAll()
+        backlogNext = 0
+        for connection in connections {
+            for (_, request) in connection.pending { lose(request, connection, "no answer") }
+            connection.pending.removeAll()
+        }
+    }
+}

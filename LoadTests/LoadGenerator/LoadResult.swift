@@ -1,0 +1,178 @@
+internal import Foundation
+
+/// What a load came to. Times in milliseconds, CPU in seconds, memory in 2^20 bytes.
+public struct LoadResult: Codable, Sendable {
+    /// Percentiles of a stage.
+    public struct Latency: Codable, Sendable {
+        /// Median.
+        public var p50: Double
+        /// Of a hundred, one takes longer.
+        public var p99: Double
+        /// Of a thousand, one takes longer.
+        public var p999: Double
+        /// The longest of all.
+        public var max: Double
+    }
+
+    /// A point of the percentile curve.
+    public struct CurvePoint: Codable, Sendable {
+        /// 0…100.
+        public var percentile: Double
+        /// At or below this.
+        public var milliseconds: Double
+    }
+
+    /// A bar of the host's own histogram.
+    public struct Bucket: Codable, Sendable {
+        /// Nil for infinity.
+        public var upToMicroseconds: Double?
+        /// Answers in this bucket alone.
+        public var answers: Double
+    }
+
+    /// One stage.
+    public struct Stage: Codable, Sendable {
+        var name: String
+        var role: LoadProfile.Stage.Role?
+        var load: String
+        var seconds: Double
+        var offeredPerSecond: Double?
+        var throughputPerSecond: Double
+        var latencyMilliseconds: Latency
+        var curve: [CurvePoint]
+        var sent: Int
+        var answersChecked: Int
+        var answersMismatched: Int
+        var strayAnswers: Int
+        var lost: Int
+        var unsent: Int
+        var reconnects: Int
+        var waitedForCard: Int
+        var answersByCode: [String: Int]
+        var hostCPUSecondsPer10000: Double?
+        var redisCPUSecondsPer10000: Double?
+        var generatorCPUSecondsPer10000: Double?
+        var hostResidentMegabytes: Double?
+        var redisResidentMegabytes: Double?
+        var pkcs11CallsPerAuthorisation: Double?
+        var hsmJobsPerAuthorisation: Double?
+        var redisRoundTripsPerAuthorisation: Double?
+        var hostHistogram: [Bucket]
+        var series: [SecondOfLoad]
+        var faults: [String]
+
+        var failed: Int { answersMismatched + strayAnswers + lost + unsent }
+    }
+
+    /// Where it was measured.
+    public struct Machine: Codable, Sendable {
+        var processor: String
+        var cores: Int
+        var kernel: String
+        var loadAverageBefore: String
+    }
+
+    /// Of the profile.
+    public var profile: String
+    /// ISO 8601, UTC.
+    public var startedAt: String
+    /// Where it was measured.
+    public var machine: Machine
+    /// Cards of the population.
+    public var cards: Int
+    /// Connections, over all links.
+    public var connections: Int
+    /// At saturation, or the most of any stage.
+    public var throughputPerSecond: Double
+    /// Of the stage with the role `half`, or of the last one.
+    public var latencyMilliseconds: Latency
+    /// At saturation.
+    public var saturationLatencyMilliseconds: Latency
+    /// At saturation.
+    public var hostCPUSecondsPer10000: Double?
+    /// At saturation.
+    public var redisCPUSecondsPer10000: Double?
+    /// At saturation.
+    public var generatorCPUSecondsPer10000: Double?
+    /// At the end of saturation.
+    public var hostResidentMegabytes: Double?
+    /// Over all stages, with those that did not match.
+    public var answersChecked: Int
+    /// Wrong, crossed, unreadable or belonging to nothing.
+    public var answersMismatched: Int
+    /// Requests without an answer.
+    public var answersLost: Int
+    /// At saturation.
+    public var pkcs11CallsPerAuthorisation: Double?
+    /// At saturation.
+    public var redisRoundTripsPerAuthorisation: Double?
+    /// Rate at which the search for the knee stopped holding its bounds; nil without a search.
+    public var kneePerSecond: Double?
+    /// One by one.
+    public var stages: [Stage]
+
+    /// The same as JSON, keys sorted.
+    public func json() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(self))
+    }
+
+    /// Reads what `json` has made.
+    public init(contentsOf path: String) throws(LoadSetupError) {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw LoadSetupError("cannot read \(path)")
+        }
+        do { self = try JSONDecoder().decode(LoadResult.self, from: data) } catch {
+            throw LoadSetupError("\(path): \(describe(error))")
+        }
+    }
+}
+
+extension LoadResult {
+    /// Puts the headline figures together.
+    init(
+        _ profile: LoadProfile, startedAt: Date, machine: Machine, stages: [Stage], knee: Double? = nil
+    ) throws {
+        let measured = stages.filter { $0.role != .warmUp }
+        // A search for the knee counts as what it found.
+        let found = knee.flatMap { knee in measured.last { $0.offeredPerSecond == knee } }
+        guard
+            let saturation = found ?? measured.first(where: { $0.role == .saturation })
+                ?? measured.max(by: { $0.throughputPerSecond < $1.throughputPerSecond }),
+            let half = found ?? measured.first(where: { $0.role == .half }) ?? measured.last
+        else { throw LoadSetupError("no stage was measured") }
+        self.profile = profile.name
+        self.startedAt = startedAt.formatted(.iso8601)
+        self.machine = machine
+        cards = profile.cards
+        connections = profile.connections
+        throughputPerSecond = saturation.throughputPerSecond
+        latencyMilliseconds = half.latencyMilliseconds
+        saturationLatencyMilliseconds = saturation.latencyMilliseconds
+        hostCPUSecondsPer10000 = saturation.hostCPUSecondsPer10000
+        redisCPUSecondsPer10000 = saturation.redisCPUSecondsPer10000
+        generatorCPUSecondsPer10000 = saturation.generatorCPUSecondsPer10000
+        hostResidentMegabytes = saturation.hostResidentMegabytes
+        answersChecked = stages.reduce(0) { $0 + $1.answersChecked }
+        answersMismatched = stages.reduce(0) { $0 + $1.answersMismatched + $1.strayAnswers }
+        answersLost = stages.reduce(0) { $0 + $1.lost + $1.unsent }
+        pkcs11CallsPerAuthorisation = saturation.pkcs11CallsPerAuthorisation
+        redisRoundTripsPerAuthorisation = saturation.redisRoundTripsPerAuthorisation
+        kneePerSecond = knee
+        self.stages = stages
+    }
+}
+
+extension LoadResult.Machine {
+    /// This one, now.
+    static func current() -> Self {
+        let cpu = readSmallFile("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
+        let name = cpu?.split(separator: ":").last.map { $0.drop { $0 == " " } } ?? "unknown"
+        let average = readSmallFile("/proc/loadavg")?.split(separator: " ").prefix(3).joined(separator: " ")
+        let kernel = readSmallFile("/proc/sys/kernel/osrelease")?.split(separator: "\n").first
+        return Self(
+            processor: String(name), cores: ProcessInfo.processInfo.activeProcessorCount,
+            kernel: kernel.map(String.init) ?? "unknown", loadAverageBefore: average ?? "unknown")
+    }
+}

@@ -1,0 +1,22 @@
+extension LoadResult {
+    /// The headline figures for a terminal.
+    public var summary: String {
+        var lines = [
+            "throughput             \(rounded(throughputPerSecond, 0)) a second",
+            "latency at saturation  \(saturationLatencyMilliseconds.text) ms (p50 / p99 / p99.9)",
+            "latency at half        \(latencyMilliseconds.text) ms",
+            "host CPU               \(hostCPUSecondsPer10000.text(3)) s per 10,000",
+            "Redis CPU              \(redisCPUSecondsPer10000.text(3)) s per 10,000",
+            "generator CPU          \(generatorCPUSecondsPer10000.text(3)) s per 10,000",
+            "host memory            \(hostResidentMegabytes.text(1)) MB resident",
+            "PKCS#11 calls          \(pkcs11CallsPerAuthorisation.text(2)) per authorisation",
+            "Redis round trips      \(redisRoundTripsPerAuthorisation.text(2)) per authorisation",
+            "answers                \(answersChecked) checked, \(answersMismatched) wrong, \(answersLost) missing",
+        ]
+        if let kneePerSecond { lines.append("knee                   \(rounded(kneePerSecond, 0)) a second") }
+        let faults = stages.flatMap(\.faults)
+        if !faults.isEmpty { lines.append("first faults:") }
+        lines += faults.prefix(5).map { "  \($0)" }
+        return lines.joined(separator: "\n")
+    }
+}

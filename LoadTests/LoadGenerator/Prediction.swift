@@ -1,0 +1,45 @@
+internal import IssuerMessages
+
+/// What the host has to answer.
+struct Prediction: Sendable {
+    /// DE39.
+    var code: ResponseCode
+    /// Whether tag 91 has to be there.
+    var authenticated: Bool
+    /// The approval code of an earlier answer that has to come again; nil for any.
+    var approvalCode: [UInt8]?
+}
+
+extension LoadCard {
+    /// What the issuer has to make of a request of this card; the model moves on as the issuer should.
+    mutating func predict(_ kind: TransactionKind, amount: UInt64, atc: UInt16, pinTriesMax: Int)
+        -> Prediction
+    {
+        requests += 1
+        switch kind {
+        case .unknownCard: return Prediction(code: .unknownCard, authenticated: true)
+        case .wrongCryptogram: return Prediction(code: .cryptogramFailure, authenticated: false)
+        case .badFrame: return Prediction(code: .formatError, authenticated: false)
+        case .replay: return Prediction(code: .securityViolation, authenticated: true)
+        case .purchase, .purchaseWithoutPIN, .wrongPIN, .repeat: break
+        }
+        verifiedATC = atc
+        if let code = checkPIN(kind, pinTriesMax) { return Prediction(code: code, authenticated: true) }
+        guard Int64(amount) <= availableMinorUnits else {
+            return Prediction(code: .insufficientFunds, authenticated: true)
+        }
+        availableMinorUnits -= Int64(amount)
+        return Prediction(code: .approved, authenticated: true)
+    }
+
+    private mutating func checkPIN(_ kind: TransactionKind, _ triesMax: Int) -> ResponseCode? {
+        guard kind != .purchaseWithoutPIN else { return nil }
+        guard triesUsed < triesMax else { return .pinTriesExceeded }
+        guard kind == .wrongPIN else {
+            triesUsed = 0
+            return nil
+        }
+        triesUsed += 1
+        return triesUsed >= triesMax ? .pinTriesExceeded : .wrongPIN
+    }
+}

@@ -1,0 +1,64 @@
+/// The YAML form of a profile.
+struct ProfileFile: Decodable {
+    struct Stage: Decodable {
+        struct Ramp: Decodable { let from: Double, to: Double }
+        struct Spike: Decodable { let base: Double, peak: Double, from: Double, until: Double }
+
+        let name: String
+        let role: LoadProfile.Stage.Role?
+        let seconds: Double
+        let outstanding: Int?
+        let rate: Double?
+        let ramp: Ramp?
+        let spike: Spike?
+        let ofSaturation: Double?
+        let arrivals: ArrivalSpacing?
+
+        func stage(_ path: String) throws(LoadSetupError) -> LoadProfile.Stage {
+            let spacing = arrivals ?? .poisson
+            var loads: [LoadProfile.Stage.Load] = []
+            if let outstanding { loads.append(.closed(outstanding: outstanding)) }
+            if let rate { loads.append(.open(.constant(rate), spacing)) }
+            if let ramp { loads.append(.open(.ramp(from: ramp.from, to: ramp.to), spacing)) }
+            if let spike {
+                loads.append(
+                    .open(
+                        .spike(base: spike.base, peak: spike.peak, from: spike.from, until: spike.until),
+                        spacing))
+            }
+            if let ofSaturation { loads.append(.fraction(ofSaturation, spacing)) }
+            guard loads.count == 1, let load = loads.first, seconds > 0, (outstanding ?? 1) > 0 else {
+                throw LoadSetupError(
+                    "\(path): stage \(name): seconds, and one of outstanding, rate, ramp, spike, ofSaturation"
+                )
+            }
+            return LoadProfile.Stage(name: name, role: role, seconds: seconds, load: load)
+        }
+    }
+
+    let name: String
+    let cards: Int
+    let products: [String: Int]?
+    let seed: UInt64?
+    let links: [String]?
+    let connections: Int?
+    let reconnectSeconds: Double?
+    let precompute: Bool?
+    let pinTriesMax: Int?
+    let mix: [TransactionKind: Double]?
+    let stages: [Stage]
+}
+
+/// Key and reason; no values.
+func describe(_ error: any Error) -> String {
+    func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    switch error {
+    case DecodingError.keyNotFound(let key, let context):
+        return "\(place(context.codingPath + [key])) is missing"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+        return "\(place(context.codingPath)) is of the wrong type"
+    case DecodingError.dataCorrupted(let context):
+        return "\(place(context.codingPath)): \(context.debugDescription)"
+    default: return "\(error)"
+    }
+}

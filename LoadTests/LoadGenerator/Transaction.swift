@@ -1,0 +1,159 @@
+internal import EMV
+internal import VirtualCard
+
+/// One request before it has a number, a link and a time.
+struct Transaction: Sendable {
+    let kind: TransactionKind
+    /// Index in the population; of an unknown card behind the known ones.
+    let card: Int
+    let amount: UInt64
+    let answer: CardAnswer
+}
+
+/// Draws transactions from the mix. Chip data may be computed beforehand; numbers, times and PIN blocks never
+/// are, since they belong to the connection.
+struct TransactionSource: ~Copyable {
+    var population: Population
+    private var chip: ChipCryptography
+    private var chance: Chance
+    private let date: TransactionDate
+    private let kinds: [(kind: TransactionKind, upTo: Double)]
+    private var prepared: [Transaction] = []
+    private var preparedNext = 0
+    /// Prepared ones whose card was busy when their turn came.
+    private(set) var discarded = 0
+
+    init(_ profile: LoadProfile, issuer: DemoIssuer, date: TransactionDate) throws {
+        let population = try Population(profile, issuer: issuer)
+        let chip = try ChipCryptography()
+        self.population = population
+        self.chip = chip
+        chance = Chance(seed: profile.seed)
+        self.date = date
+        let total = profile.mix.values.reduce(0, +)
+        var sum = 0.0
+        kinds = TransactionKind.allCases.compactMap { kind in
+            guard let weight = profile.mix[kind], weight > 0 else { return nil }
+            sum += weight / total
+            return (kind, sum)
+        }
+    }
+
+    /// The next kind of the mix.
+    mutating func kind() -> TransactionKind {
+        let drawn = Double(chance.next() >> 11) * 0x1p-53
+        return kinds.first { drawn < $0.upTo }?.kind ?? kinds[kinds.count - 1].kind
+    }
+
+    /// The next transaction with a card that is free; nil while none is.
+    mutating func next(_ kind: TransactionKind) throws -> Transaction? {
+        if kind == .unknownCard { return try unknown() }
+        guard let card = freeCard() else { return nil }
+        return try compute(kind, card)
+    }
+
+    /// The next prepared one whose card is free; nil when they are used up.
+    mutating func nextPrepared() -> Transaction? {
+        while preparedNext < prepared.count {
+            let transaction = prepared[preparedNext]
+            preparedNext += 1
+            let known = transaction.card < population.cards.count
+            if !known
+                || !(population.cards[transaction.card].busy || population.cards[transaction.card].retired)
+            {
+                return transaction
+            }
+            discarded += 1
+        }
+        return nil
+    }
+
+    /// Computes so many transactions beforehand. Kinds that build on answers of the host are left out: they
+    /// are drawn when their turn comes, in the share that the mix gives them.
+    mutating func prepare(_ count: Int) throws {
+        prepared.removeFirst(preparedNext)
+        preparedNext = 0
+        prepared.reserveCapacity(count)
+        while prepared.count < count {
+            let kind = kind()
+            guard kind != .replay, kind != .repeat, let transaction = try next(kind) else { continue }
+            prepared.append(transaction)
+        }
+    }
+
+    /// A replay of the card's last verified ATC, signed anew; nil for a card that the host has not seen yet.
+    private mutating func compute(_ kind: TransactionKind, _ index: Int) throws -> Transaction? {
+        var kind = kind
+        var tampering = Tampering.none
+        if kind == .wrongCryptogram { tampering = .flippedCryptogramBit(chance.below(64)) }
+        if kind == .replay {
+            if population.cards[index].verifiedATC == 0 {
+                kind = .purchase
+            } else {
+                tampering = .atc(.init(rawValue: population.cards[index].verifiedATC))
+            }
+        }
+        let amount = UInt64(100 + chance.below(20_000))
+        let terminal = terminal(amount)
+        let product = population.products[Int(population.cards[index].product)].definition.product
+        do throws(ChipCardError) {
+            let answer = try population.cards[index].chip.answer(
+                terminal, product: product, with: &chip, tampering: tampering)
+            return Transaction(kind: kind, card: index, amount: amount, answer: answer)
+        } catch .counterExhausted {
+            population.retire(index)
+            return nil
+        }
+    }
+
+    private mutating func unknown() throws -> Transaction? {
+        let place = chance.below(population.unknown.count)
+        let amount = UInt64(100 + chance.below(20_000))
+        let terminal = terminal(amount)
+        if population.unknown[place].chip.atc.rawValue == .max {
+            population.unknown[place].chip.atc = .init(rawValue: 0)
+        }
+        let product = population.products[Int(population.unknown[place].product)].definition.product
+        let answer = try population.unknown[place].chip.answer(terminal, product: product, with: &chip)
+        return Transaction(
+            kind: .unknownCard, card: population.cards.count + place, amount: amount, answer: answer)
+    }
+
+    private mutating func terminal(_ amount: UInt64) -> TerminalTransaction {
+        TerminalTransaction(
+            amount: amount, date: date,
+            unpredictableNumber: UnpredictableNumber(rawValue: UInt32(truncatingIfNeeded: chance.next())))
+    }
+
+    /// Any free card, each as likely as the other while most are free.
+    private mutating func freeCard() -> Int? {
+        let count = population.cards.count
+        guard population.retiredCount < count else { return nil }
+        var place = chance.below(count)
+        for _ in 0..<min(count, 64) {
+            if !population.cards[place].busy, !population.cards[place].retired { return place }
+            place = place + 1 == count ? 0 : place + 1
+        }
+        return nil
+    }
+
+    /// What the card makes of tag 91.
+    mutating func verify(
+        _ data: IssuerAuthenticationData?, _ signed: SignedCryptogram, product: Int
+    ) throws -> IssuerAuthenticationVerdict {
+        try chip.verify(data, signed, profile: population.products[product].definition.product.profile)
+    }
+
+    /// The product of a card by its index.
+    func product(of card: Int) -> Int {
+        let known = population.cards.count
+        return Int(card < known ? population.cards[card].product : population.unknown[card - known].product)
+    }
+
+    /// The identity of a card by its index.
+    func identity(of card: Int) -> CardIdentity {
+        let known = population.cards.count
+        return card < known
+            ? population.cards[card].chip.identity : population.unknown[card - known].chip.identity
+    }
+}

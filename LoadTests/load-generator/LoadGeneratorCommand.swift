@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import Foundation
+internal import LoadGenerator
+internal import VirtualCard
+
+@main
+struct LoadGeneratorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load-generator",
+        abstract: "Puts load on an issuer host and checks every answer.",
+        subcommands: [Run.self, CardsCommand.self, Compare.self, EchoServerCommand.self])
+}
+
+struct HostOptions: ParsableArguments {
+    @Option(help: "The host's configuration; ISSUER_CONFIG where it is not given.")
+    var config: String?
+
+    func configuration() throws -> HostConfiguration {
+        let environment = ProcessInfo.processInfo.environment
+        guard let path = config ?? environment["ISSUER_CONFIG"] else {
+            throw ValidationError("--config or ISSUER_CONFIG has to name the host's configuration")
+        }
+        return try HostConfiguration(contentsOf: path)
+    }
+
+    var path: String? { config ?? ProcessInfo.processInfo.environment["ISSUER_CONFIG"] }
+}
+
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Put two results side by side.")
+
+    @Argument(help: "The older result (JSON).") var first: String
+    @Argument(help: "The newer result (JSON).") var second: String
+
+    func run() throws {
+        print(try ResultComparison(LoadResult(contentsOf: first), LoadResult(contentsOf: second)).text)
+    }
+}
+
+struct CardsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cards", abstract: "Write the cards of a load for issuer-host cards import.")
+
+    @OptionGroup var host: HostOptions
+    @Option(help: "The demo issuer's file; that of the host's configuration where it is not given.")
+    var issuer: String?
+    @Option(help: "The profile whose cards these are.") var profile: String?
+    @Option(help: "How many; the profile's number where it is not given.") var count: Int?
+    @Option(help: "File to write.") var out: String
+    @Flag(help: "PINs as they are instead of reference blocks.") var clearPINs = false
+
+    func run() throws {
+        let issuer = try issuer ?? host.configuration().issuerPath
+        var profile =
+            try profile.map { try LoadProfile(contentsOf: $0) }
+            ?? LoadProfile(name: "cards", cards: count ?? 10_000, connections: 1, stages: [])
+        if let count { profile.cards = count }
+        try CardList.write(
+            profile, issuer: DemoIssuer(contentsOf: issuer), to: out, clearPINs: clearPINs)
+        FileHandle.standardError.write(Data("\(profile.cards) cards written\n".utf8))
+    }
+}
+
+struct EchoServerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "echo-server",
+        abstract: "Approve everything with a right ARPC, to find the generator's own limit.")
+
+    @OptionGroup var host: HostOptions
+    @Option(help: "Name of the link whose dialect, framing and port it takes.") var link = "acquirer-a"
+    @Option(help: "Port; the link's where it is not given.") var port: Int?
+
+    func run() async throws {
+        let host = try host.configuration()
+        let link = try host.links(named: [link])[0]
+        let server = try await EchoServer(
+            link, issuer: DemoIssuer(contentsOf: host.issuerPath), port: port ?? link.port)
+        print("ready on port \(server.port)")
+        try await server.run()
+    }
+}
