@@ -12,19 +12,26 @@ public final class HSM: Sendable {
 
     /// Starts the workers. Each opens a session and makes working copies of the keys; until one has, jobs
     /// fail with the reason. Run `HSMCheck` before: this checks nothing.
-    public init(_ configuration: HSMConfiguration, at location: TokenLocation) throws {
+    public convenience init(_ configuration: HSMConfiguration, at location: TokenLocation) throws {
         let chaining = try ChainingProbe.run(at: location)
+        self.init(configuration) {
+            var session = try location.openSession()
+            let keys = try KeyRing(configuration, &session)
+            return CryptographySession(
+                session: session, keys: keys, configuration: configuration, chaining: chaining)
+        }
+    }
+
+    /// - Parameter makeSession: opens a worker's session, again after each eviction.
+    init(
+        _ configuration: HSMConfiguration, makeSession: @escaping @Sendable () throws -> CryptographySession
+    ) {
         let counters = HSMCounters()
         self.counters = counters
         tokens = CardTokenStore(capacity: configuration.cardTokensKeptMax)
         pool = WorkerPool(
             workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
-            makeResource: { _ in
-                var session = try location.openSession()
-                let keys = try KeyRing(configuration, &session)
-                return CryptographySession(
-                    session: session, keys: keys, configuration: configuration, chaining: chaining)
-            },
+            makeResource: { _ in try makeSession() },
             run: { job, session in
                 let before = session.session.callCount
                 let fate = job.run(on: &session)

@@ -10,6 +10,21 @@ struct MessageVectorsTests {
         print("message vectors: \(VectorFiles.messages.count) cases")
     }
 
+    /// A file of messages that has not quite the form must fail here rather than be left out.
+    @Test func noFileOfMessagesIsLeftOut() throws {
+        let read = Set(
+            VectorFiles.all(MessageFile.self).map(\.file) + VectorFiles.all(DumpFile.self).map(\.file))
+        for file in try FileManager.default.contentsOfDirectory(atPath: VectorFiles.folder.path())
+        where file.hasSuffix(".json") {
+            let data = try Data(contentsOf: VectorFiles.folder.appending(path: file))
+            let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+            guard let cases = object?["cases"] as? [[String: Any]],
+                cases.contains(where: { $0["encoded"] is String && $0["fields"] is [String: Any] })
+            else { continue }
+            #expect(read.contains(file), "\(file) holds messages that cannot be read as vectors")
+        }
+    }
+
     @Test(arguments: VectorFiles.messages)
     func decodesToTheGivenFields(_ vector: MessageCase) throws {
         let dialect = try VectorFiles.dialect(vector.spec)

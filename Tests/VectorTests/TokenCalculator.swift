@@ -6,15 +6,19 @@ import EMV
 import TokenSupport
 import VectorSupport
 
-/// The product's keyed operations inside the NSS token, with the keys of a vector as session objects that can do
+/// The product's keyed operations inside a token, with the keys of a vector as session objects that can do
 /// no more than their purpose. One session for one case.
 struct TokenCalculator: ~Copyable {
     var session: Session
     let chaining: CryptographySession.Chaining
 
-    init() throws {
-        var session = try TestTokens.nss.get().openSession()
-        chaining = try ChainingProbe.run(&session)
+    private let location: TokenLocation
+
+    init(_ location: TokenLocation) throws {
+        var session = try location.openSession()
+        let chaining = try ChainingProbe.run(&session)
+        self.location = location
+        self.chaining = chaining
         self.session = session
     }
 
@@ -118,14 +122,26 @@ struct TokenCalculator: ~Copyable {
     mutating func answer(
         _ question: CryptographyQuestion, keys: [KeyName: ObjectHandle]
     ) throws -> CryptographyAnswer {
+        var serving = try serving(keys)
+        return try serving.answer(question, knownToken: CardToken(high: 0, low: 0))
+    }
+
+    /// Tag 91 by the code that serves requests.
+    func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict,
+        keys: [KeyName: ObjectHandle]
+    ) throws -> IssuerAuthenticationData {
+        var serving = try serving(keys)
+        return try serving.issuerAuthenticationData(for: question, card: card, verdict: verdict)
+    }
+
+    private func serving(_ keys: [KeyName: ObjectHandle]) throws -> CryptographySession {
         let configuration = HSMConfiguration(
             panHashKey: KeyName("pan-hash"), pinVerificationKey: KeyName("pvk"), zonePINKeys: [],
             issuerMasterKeys: [])
-        var serving = CryptographySession(
-            session: try TestTokens.nss.get().openSession(), keys: KeyRing(keys),
-            configuration: configuration,
+        return CryptographySession(
+            session: try location.openSession(), keys: KeyRing(keys), configuration: configuration,
             chaining: chaining)
-        return try serving.answer(question, knownToken: CardToken(high: 0, low: 0))
     }
 }
 
