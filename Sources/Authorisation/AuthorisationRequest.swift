@@ -1,18 +1,23 @@
 public import EMV
 
-/// What makes two messages the same transmission: originator, STAN, transmission time and retrieval
-/// reference number (DE32, DE11, DE7, DE37), one after the other as ASCII.
+/// What makes two messages the same transmission: originator, STAN, transmission time and retrieval reference
+/// number (DE32, DE11, DE7, DE37). Small, because a card keeps its last ones in the state store: digits stand as
+/// they are, the other two as hashes, each apart from the other since a reversal names only some of them.
 public struct RetransmissionKey: Hashable, Sendable {
-    /// The four elements, separated; printable ASCII without spaces.
-    public let bytes: [UInt8]
+    /// STAN and transmission time, sixteen BCD digits.
+    public let moment: UInt64
+    /// A hash of DE32.
+    public let acquirer: UInt32
+    /// A hash of DE37.
+    public let reference: UInt32
     /// A fingerprint of what the message asked for. The same key with another fingerprint is not a repeat.
     public let fingerprint: UInt64
 
-    /// - Parameters:
-    ///   - bytes: at most 64 printable ASCII bytes.
-    ///   - fingerprint: equal for every transmission of the same request.
-    public init(bytes: [UInt8], fingerprint: UInt64) {
-        self.bytes = bytes
+    /// Takes the parts; see each property.
+    public init(moment: UInt64, acquirer: UInt32, reference: UInt32, fingerprint: UInt64) {
+        self.moment = moment
+        self.acquirer = acquirer
+        self.reference = reference
         self.fingerprint = fingerprint
     }
 }

@@ -1,29 +1,36 @@
 internal import Authorisation
+internal import Redis
 
 /// The keys of one card: all in the hash slot of its bucket.
 struct CardKeys {
-    let card: String
-    let window: String
-    let journal: String
-    let token: String
+    /// `{bNN}`.
+    private let bucket: String
+    /// The token in hexadecimal digits.
+    let token: [UInt8]
 
     init(_ token: CardToken, bucketCount: Int) {
-        let bucket = CardKeys.bucketTag(token.bucket(of: bucketCount))
+        bucket = CardKeys.bucketTag(token.bucket(of: bucketCount))
         self.token = CardKeys.hex(token)
-        card = "\(bucket):card:\(self.token)"
-        window = "\(bucket):atc:\(self.token)"
-        journal = "\(bucket):journal"
     }
+
+    /// Appends the key of the card's hash.
+    func appendCard(to command: inout RedisCommand) { command.append(bucket + ":card:", token) }
+
+    /// Appends the key of the card's ATC window.
+    func appendWindow(to command: inout RedisCommand) { command.append(bucket + ":atc:", token) }
+
+    /// Appends the key of the bucket's journal.
+    func appendJournal(to command: inout RedisCommand) { command.append(bucket + ":journal") }
 
     static func bucketTag(_ bucket: Int) -> String { bucket < 10 ? "{b0\(bucket)}" : "{b\(bucket)}" }
 
-    private static func hex(_ token: CardToken) -> String {
-        String(unsafeUninitializedCapacity: 32) { text in
+    private static func hex(_ token: CardToken) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 32) { text, count in
             for index in 0..<16 {
                 text[index] = digit(token.high >> UInt64(60 - 4 * index))
                 text[16 + index] = digit(token.low >> UInt64(60 - 4 * index))
             }
-            return 32
+            count = 32
         }
     }
 

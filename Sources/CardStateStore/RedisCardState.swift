@@ -42,8 +42,8 @@ public struct RedisCardState: CardState {
         command.append("FCALL_RO")
         command.append("cardstate_read")
         command.append("1")
-        command.append(keys.card)
-        command.append(retransmission.bytes)
+        keys.appendCard(to: &command)
+        command.append(retransmission)
         switch try await send(command, "read") {
         case .null: return CardReading(card: nil, answered: nil)
         case .string(let bytes): return try StoredCard.reading(bytes)
@@ -61,11 +61,15 @@ public struct RedisCardState: CardState {
         command.append("FCALL")
         command.append("cardstate_commit")
         command.append("3")
-        command.append(keys.card)
-        command.append(keys.window)
-        command.append(keys.journal)
-        command.append(commit.retransmission?.bytes ?? [])
-        command.append(String(commit.retransmission?.fingerprint ?? 0, radix: 16))
+        keys.appendCard(to: &command)
+        keys.appendWindow(to: &command)
+        keys.appendJournal(to: &command)
+        if let retransmission = commit.retransmission {
+            command.append(retransmission)
+        } else {
+            command.append("")
+        }
+        command.append(bigEndian: commit.retransmission?.fingerprint ?? 0)
         command.append(decimal: Int64(commit.declined?.rawValue ?? 0))
         if let atc = commit.verifiedATC {
             command.append(decimal: Int64(atc.rawValue))
@@ -81,8 +85,7 @@ public struct RedisCardState: CardState {
         command.append(entry)
         command.append(keys.token)
         guard case .string(let bytes) = try await send(command, "commit"),
-            let result = StoredResult(
-                bytes.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false))
+            let result = StoredResult(bytes[...])
         else { throw StateUnavailable("commit: unexpected reply") }
         return result.commitResult
     }
@@ -98,8 +101,8 @@ public struct RedisCardState: CardState {
         command.append("FCALL")
         command.append("cardstate_import")
         command.append("2")
-        command.append(keys.card)
-        command.append(keys.window)
+        keys.appendCard(to: &command)
+        keys.appendWindow(to: &command)
         command.append(card.status.rawValue)
         command.append(card.expiry.description)
         command.append(card.pinReference.map { String($0.rawValue, radix: 16) } ?? "")
@@ -113,81 +116,5 @@ public struct RedisCardState: CardState {
 
     private func send(_ command: RedisCommand, _ name: String) async throws(StateUnavailable) -> RedisReply {
         do { return try await connection.send(command) } catch { throw StateUnavailable("\(name): \(error)") }
-    }
-}
-
-/// The card as `cardstate_read` joins it.
-enum StoredCard {
-    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;answer`.
-    static func reading(_ bytes: [UInt8]) throws(StateUnavailable) -> CardReading {
-        let parts = bytes.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-        guard parts.count == 10, let status = CardStatus(rawValue: String(decoding: parts[0], as: UTF8.self)),
-            let expiry = ExpiryDate(ascii: parts[1]), let triesMax = parts[3].decimal,
-            let triesUsed = parts[4].decimal, let available = parts[6].decimal,
-            let number = parts[7].decimal.flatMap({ UInt16(exactly: $0) }),
-            let currency = CurrencyCode(rawValue: number)
-        else { throw StateUnavailable("read: the card's record is damaged") }
-        let reference = UInt64(String(decoding: parts[2], as: UTF8.self), radix: 16)
-        let card = CardRecord(
-            status: status, expiry: expiry, pinReference: reference.map(EncipheredPINBlock.init(rawValue:)),
-            pinTriesMax: Int(triesMax), pinTriesUsed: Int(triesUsed),
-            highestATC: parts[5].decimal.flatMap { UInt16(exactly: $0) }
-                .map(ApplicationTransactionCounter.init(rawValue:)),
-            availableMinorUnits: available, currency: currency,
-            profile: String(decoding: parts[8], as: UTF8.self))
-        return CardReading(card: card, answered: try answer(parts[9]))
-    }
-
-    private static func answer(_ bytes: ArraySlice<UInt8>) throws(StateUnavailable) -> RecordedAnswer? {
-        if bytes.isEmpty { return nil }
-        let parts = bytes.split(separator: UInt8(ascii: " "))
-        guard parts.count == 3,
-            let fingerprint = UInt64(String(decoding: parts[0], as: UTF8.self), radix: 16),
-            let outcome = StoredResult.declined(parts[1])
-        else { throw StateUnavailable("read: the recorded answer is damaged") }
-        return RecordedAnswer(
-            fingerprint: fingerprint, declined: outcome.reason, approvalCode: Array(parts[2]))
-    }
-}
-
-/// The outcome as `cardstate_commit` joins it.
-struct StoredResult {
-    let commitResult: CommitResult
-
-    /// - Parameter parts: repeated, declined, code, ATC finding, tries left, available.
-    init?(_ parts: [ArraySlice<UInt8>]) {
-        guard parts.count == 6, let outcome = StoredResult.declined(parts[1]),
-            let finding = parts[3].decimal.flatMap({ UInt8(exactly: $0) }).flatMap(
-                ATCFinding.init(rawValue:)),
-            let tries = parts[4].decimal, let available = parts[5].decimal
-        else { return nil }
-        commitResult = CommitResult(
-            declined: outcome.reason, approvalCode: outcome.reason == nil ? Array(parts[2]) : [],
-            repeated: parts[0].first == UInt8(ascii: "1"), atc: finding, pinTriesLeft: Int(tries),
-            availableMinorUnits: available)
-    }
-
-    /// 0 for an approval, otherwise a reason; nil for a number that is none.
-    static func declined(_ digits: ArraySlice<UInt8>) -> (reason: DeclineReason?, Void)? {
-        guard let number = digits.decimal.flatMap({ UInt8(exactly: $0) }) else { return nil }
-        if number == 0 { return (nil, ()) }
-        guard let reason = DeclineReason(rawValue: number) else { return nil }
-        return (reason, ())
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Decimal digits with an optional minus; nil where it is something else or too long.
-    var decimal: Int64? {
-        guard let first, count <= 19 else { return nil }
-        let negative = first == UInt8(ascii: "-")
-        var value: Int64 = 0
-        for digit in negative ? dropFirst() : self {
-            guard (0x30...0x39).contains(digit) else { return nil }
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            guard !overflow else { return nil }
-            value = product + Int64(digit - 0x30)
-        }
-        return negative ? -value : value
     }
 }

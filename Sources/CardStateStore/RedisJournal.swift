@@ -68,9 +68,7 @@ public struct RedisJournal: Journal {
 
     private static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
         guard let entry = fields["e"].flatMap({ JournalEntry(decoding: $0) }), let outcome = fields["r"],
-            let result = StoredResult(
-                ([UInt8(ascii: "0"), UInt8(ascii: ";")] + outcome)
-                    .split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false))?.commitResult
+            let result = StoredResult(journal: outcome)?.commitResult
         else { return nil }
         return JournalRecord(
             identifier: identifier, entry: entry, declined: result.declined,

@@ -1,43 +1,42 @@
 #!lua name=cardstate
 -- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
-local VERSION = 1
+local VERSION = 2
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
 local ATC_REPLAYED, ATC_OUT_OF_RANGE, PIN_WRONG, PIN_EXCEEDED = 13, 14, 15, 16
 local NO_FUNDS, WRONG_CURRENCY = 19, 20
 local FIRST, AHEAD, LATE, REPLAYED, OUT_OF_RANGE = 1, 2, 3, 4, 5
--- How far back single ATCs are remembered, and how many answers a card keeps for repeats.
-local WINDOW, ANSWERS = 2048, 8
+-- How far back single ATCs are remembered.
+local WINDOW = 2048
+-- A kept answer, newest first: transmission (16 bytes), fingerprint (8), declined (1), code (6). Eight of them:
+-- they are copied with every authorisation, so they are small and of one size.
+local KEY, ANSWER, ANSWERS = 16, 31, 8
 
--- The answer given to this transmission before: "fingerprint declined code", or nil.
+-- The answer given to this transmission before: fingerprint, declined and code, or nil.
 local function answered(kept, transmission)
   if not kept or transmission == '' then return nil end
-  local from, to = string.find(kept, '\n' .. transmission .. ' ', 1, true)
-  if not from then return nil end
-  return string.sub(kept, to + 1, string.find(kept, '\n', to, true) - 1)
+  local from = string.find(kept, transmission, 1, true)
+  while from do
+    if (from - 1) % ANSWER == 0 then return string.sub(kept, from + KEY, from + ANSWER - 1) end
+    from = string.find(kept, transmission, from + 1, true)
+  end
+  return nil
 end
 
--- Newest first, one line each, "transmission fingerprint declined code", line breaks at both ends.
-local function keep(kept, transmission, answer)
-  local all = '\n' .. transmission .. ' ' .. answer .. (kept and kept ~= '' and kept or '\n')
-  local place = 1
-  for _ = 1, ANSWERS do
-    local next = string.find(all, '\n', place + 1, true)
-    if not next or next == #all then return all end
-    place = next
-  end
-  return string.sub(all, 1, place)
+local function keep(kept, transmission, fingerprint, declined, code)
+  return transmission .. fingerprint .. string.char(declined) .. (declined == 0 and code or '------')
+    .. string.sub(kept or '', 1, ANSWER * (ANSWERS - 1))
 end
 
 -- KEYS: card. ARGV: transmission.
 local function read(keys, args)
-  local card = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx')
-  if not card[1] then return false end
-  local fields = card[1]
-  for index = 2, 9 do fields = fields .. ';' .. (card[index] or '') end
-  return fields .. ';' .. (answered(card[10], args[1]) or '')
+  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx')
+  if not c[1] then return false end
+  return c[1] .. ';' .. (c[2] or '') .. ';' .. (c[3] or '') .. ';' .. (c[4] or '') .. ';' .. (c[5] or '') .. ';'
+    .. (c[6] or '') .. ';' .. (c[7] or '') .. ';' .. (c[8] or '') .. ';' .. (c[9] or '') .. ';'
+    .. (answered(c[10], args[1]) or '')
 end
 
 -- What the window says of an ATC whose cryptogram verified. Marks it as seen if it may pass.
@@ -76,8 +75,9 @@ local function commit(keys, args)
 
   local earlier = known and answered(card[7], args[1])
   if earlier then
-    local _, reason, given = string.match(earlier, '^(%S+) (%S+) (%S+)$')
-    return '1;' .. reason .. ';' .. given .. ';0;' .. (tries_max - tries_used) .. ';' .. available
+    local reason = string.byte(earlier, 9)
+    return '1;' .. reason .. ';' .. (reason == 0 and string.sub(earlier, 10) or '-') .. ';0;'
+      .. (tries_max - tries_used) .. ';' .. string.format('%.0f', available)
   end
 
   -- Between read and commit the card may have been blocked or removed.
@@ -118,7 +118,7 @@ local function commit(keys, args)
   local left = string.format('%.0f', available)
   if known then
     local kept = card[7]
-    if args[1] ~= '' then kept = keep(kept, args[1], args[2] .. ' ' .. declined .. ' ' .. code) end
+    if args[1] ~= '' then kept = keep(kept, args[1], args[2], declined, code) end
     if highest then
       redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'rx', kept or '')
     elseif kept then

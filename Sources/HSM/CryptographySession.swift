@@ -86,11 +86,15 @@ struct CryptographySession: ~Copyable {
     ) throws(JobError) -> CryptogramAnswer {
         let pair = try keyPair(question.profile.sessionKey, question, card)
         defer { discard(pair) }
-        let computed = try mac(question.input, pair)
-        guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
-        guard question.profile.responseKey != question.profile.sessionKey else {
-            return .matches(try answers(question.cryptogram, question.prepared, pair))
+        if question.profile.responseKey == question.profile.sessionKey {
+            var blocks = [try chained(question.input, pair)]
+            try appendBlocks(&blocks, question.cryptogram, question.prepared, pair)
+            try encrypt(&blocks, pair.full)
+            guard constantTimeEqual(blocks[0], question.cryptogram.rawValue) else { return .differs }
+            return .matches(data(question.prepared, blocks.dropFirst()))
         }
+        let computed = try encrypt(try chained(question.input, pair), pair.full)
+        guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
         let response = try keyPair(question.profile.responseKey, question, card)
         defer { discard(response) }
         return .matches(try answers(question.cryptogram, question.prepared, response))
@@ -111,9 +115,18 @@ struct CryptographySession: ~Copyable {
     private mutating func answers(
         _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict], _ pair: KeyPair
     ) throws(JobError) -> [IssuerAuthenticationData] {
-        var chained: UInt64?
         var blocks: [UInt64] = []
-        blocks.reserveCapacity(verdicts.count)
+        try appendBlocks(&blocks, cryptogram, verdicts, pair)
+        try encrypt(&blocks, pair.full)
+        return data(verdicts, blocks[...])
+    }
+
+    private mutating func appendBlocks(
+        _ blocks: inout [UInt64], _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict],
+        _ pair: KeyPair
+    ) throws(JobError) {
+        var chained: UInt64?
+        blocks.reserveCapacity(blocks.count + verdicts.count)
         for verdict in verdicts {
             switch verdict {
             case .responseCode(let code): blocks.append(IssuerAuthentication.block(cryptogram, code: code))
@@ -124,8 +137,11 @@ struct CryptographySession: ~Copyable {
                 blocks.append(head ^ second)
             }
         }
-        try encrypt(&blocks, pair.full)
-        return zip(verdicts, blocks).map { verdict, block in
+    }
+
+    private func data(_ verdicts: [IssuerVerdict], _ blocks: ArraySlice<UInt64>) -> [IssuerAuthenticationData]
+    {
+        zip(verdicts, blocks).map { verdict, block in
             switch verdict {
             case .responseCode(let code): IssuerAuthenticationData(arpc: block, code: code)
             case .statusUpdate(let update):
@@ -232,9 +248,9 @@ struct CryptographySession: ~Copyable {
 
     /// Retail MAC (ISO/IEC 9797-1 algorithm 3): single-DES chaining under the left half, which is triple DES
     /// under that half doubled, and the last block under the whole key.
-    private mutating func mac(_ input: CryptogramInput, _ pair: KeyPair) throws(JobError) -> UInt64 {
+    private mutating func chained(_ input: CryptogramInput, _ pair: KeyPair) throws(JobError) -> UInt64 {
         let chaining = chaining
-        let last = try withToken { () throws(PKCS11Error) in
+        return try withToken { () throws(PKCS11Error) in
             try input.withUnsafeBytes { (bytes) throws(PKCS11Error) in
                 let head = UnsafeRawBufferPointer(rebasing: bytes.dropLast(8))
                 let tail = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: head.count, as: UInt64.self))
@@ -242,7 +258,6 @@ struct CryptographySession: ~Copyable {
                 return tail ^ (try session.chain(head, key: pair.chain, chaining))
             }
         }
-        return try encrypt(last, pair.full)
     }
 
     /// Enciphers each block by itself, all in one call.

@@ -191,24 +191,26 @@ extension Message {
         return text
     }
 
-    /// DE32, DE11, DE7 and DE37, with a fingerprint of what is asked for.
+    /// DE11 and DE7 as digits, DE32 and DE37 as hashes, with a fingerprint of what is asked for. The PIN block is
+    /// left out of that: a terminal may encipher it anew for a repeat.
     var retransmissionKey: RetransmissionKey {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(48)
-        for element in [DataElement.acquirerIdentifier, .stan, .transmissionTime, .retrievalReferenceNumber] {
-            _ = withBytes(element) { content in
-                for byte in content where isLetterOrDigit(byte) { bytes.append(byte) }
+        var moment: UInt64 = 0
+        for element in [DataElement.stan, .transmissionTime] {
+            _ = withBytes(element) { digits in
+                for digit in digits { moment = moment << 4 | UInt64(digit & 0x0F) }
             }
-            bytes.append(UInt8(ascii: "/"))
         }
-        return RetransmissionKey(bytes: bytes, fingerprint: fingerprint)
+        let asked = [DataElement.pan, .processingCode, .transactionAmount, .currency, .iccData]
+        return RetransmissionKey(
+            moment: moment, acquirer: UInt32(truncatingIfNeeded: hash([.acquirerIdentifier]) >> 32),
+            reference: UInt32(truncatingIfNeeded: hash([.retrievalReferenceNumber]) >> 32),
+            fingerprint: hash(asked))
     }
 
-    /// FNV-1a over the elements that make the request what it is. The PIN block is left out: a terminal may
-    /// encipher it anew for a repeat.
-    private var fingerprint: UInt64 {
+    /// FNV-1a over the elements' numbers and contents.
+    private func hash(_ elements: [DataElement]) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for element in [DataElement.pan, .processingCode, .transactionAmount, .currency, .iccData] {
+        for element in elements {
             hash = (hash ^ UInt64(element.rawValue)) &* 0x0000_0100_0000_01B3
             _ = withBytes(element) { content in
                 for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

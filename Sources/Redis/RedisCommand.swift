@@ -45,10 +45,30 @@ public struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
+    /// Appends one argument that consists of two parts.
+    public mutating func append(_ first: String, _ second: [UInt8]) {
+        let utf8 = first.utf8
+        appendHeader(utf8.count + second.count)
+        bytes.append(contentsOf: utf8)
+        bytes.append(contentsOf: second)
+        appendLineEnd()
+    }
+
+    /// Appends one argument of big-endian numbers of eight bytes each.
+    public mutating func append(bigEndian numbers: UInt64...) {
+        appendHeader(8 * numbers.count)
+        for number in numbers {
+            withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+        }
+        appendLineEnd()
+    }
+
     /// Appends a number as decimal digits.
     public mutating func append(decimal number: Int64) {
-        appendHeader(digitCount(number))
-        appendDecimal(Int(number))
+        withDigits(number) { digits in
+            appendHeader(digits.count)
+            bytes.append(contentsOf: digits)
+        }
         appendLineEnd()
     }
 
@@ -65,24 +85,26 @@ public struct RedisCommand: Sendable {
         bytes.append(0x0A)
     }
 
-    private func digitCount(_ number: Int64) -> Int {
-        var count = number < 0 ? 2 : 1
-        var rest = number.magnitude / 10
-        while rest > 0 {
-            count += 1
-            rest /= 10
-        }
-        return count
-    }
-
     private mutating func appendDecimal(_ number: Int) {
-        if number < 0 { bytes.append(UInt8(ascii: "-")) }
-        let start = bytes.count
+        if number < 10 { return bytes.append(UInt8(ascii: "0") + UInt8(number)) }
+        withDigits(Int64(number)) { bytes.append(contentsOf: $0) }
+    }
+}
+
+/// The decimal digits of a number, with a minus where it is negative.
+private func withDigits(_ number: Int64, _ body: (UnsafeRawBufferPointer) -> Void) {
+    withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+        var start = digits.count
         var rest = number.magnitude
         repeat {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
             rest /= 10
         } while rest > 0
-        bytes[start...].reverse()
+        if number < 0 {
+            start -= 1
+            digits[start] = UInt8(ascii: "-")
+        }
+        body(UnsafeRawBufferPointer(rebasing: digits[start...]))
     }
 }

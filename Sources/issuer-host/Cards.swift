@@ -133,7 +133,9 @@ extension Cards {
                 let state = desk.state
                 let reading = try await onLoop(desk.connection.eventLoop) {
                     try await state.read(
-                        token, retransmission: RetransmissionKey(bytes: [], fingerprint: 0),
+                        token,
+                        retransmission: RetransmissionKey(
+                            moment: 0, acquirer: 0, reference: 0, fingerprint: 0),
                         deadline: Deadline(nanoseconds: .max))
                 }
                 guard let record = reading.card else { continue }

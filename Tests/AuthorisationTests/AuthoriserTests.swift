@@ -68,7 +68,7 @@ struct AuthoriserTests {
             card: CardIdentity(pan: try PAN(scene.pan), panSequenceNumber: PANSequenceNumber(rawValue: 1)),
             expiry: scene.expiry.flatMap { ExpiryDate(ascii: Array($0.utf8)) },
             amount: Amount(minorUnits: scene.minorUnits, currency: CurrencyCode(rawValue: 752)!)!,
-            retransmission: RetransmissionKey(bytes: Array("k".utf8), fingerprint: 1),
+            retransmission: RetransmissionKey(moment: 1, acquirer: 2, reference: 3, fingerprint: 1),
             retrievalReferenceNumber: Array("RRN".utf8), systemsTraceAuditNumber: 1,
             chip: try scene.chip.map { try ICCData(parsing: $0) },
             pin: scene.pinBlock.map {

@@ -133,13 +133,27 @@ struct CardStateTests {
         #expect(again.availableMinorUnits == 99_900)
         let answered = try #require(try await bench.read(token, "1/000001/a/").answered)
         #expect(answered == RecordedAnswer(fingerprint: 1, declined: nil, approvalCode: Array("111111".utf8)))
-        // A transmission whose key begins or ends like another's is another.
-        for other in ["1/000001/a", "/000001/a/", "000001", "1/000001/a/b"] {
-            #expect(try await bench.read(token, other).answered == nil, "\(other)")
-        }
         let declined = try await bench.commit(token, atc: 1, transmission: "1/000002/a/")
         #expect(declined.declined == .atcReplayed)
         #expect(try await bench.read(token, "1/000002/a/").answered?.declined == .atcReplayed)
+    }
+
+    @Test func aKeyIsFoundOnlyWhereAKeyStands() async throws {
+        let (_, bench, token) = try await bench()
+        // The middle of the first record reads like the second key.
+        let first = RetransmissionKey(
+            moment: 1, acquirer: 2, reference: 3, fingerprint: 0x0000_0004_0000_0005)
+        let within = RetransmissionKey(
+            moment: 0x0000_0002_0000_0003, acquirer: 4, reference: 5, fingerprint: 9)
+        _ = try await bench.commit(token, atc: 1, key: first)
+        #expect(try await bench.read(token, within).answered == nil)
+        _ = try await bench.commit(token, atc: 2, key: within)
+        _ = try await bench.commit(token, atc: 3, key: first.with(moment: 8))
+        #expect(try await bench.read(token, within).answered?.fingerprint == 9)
+        #expect(try await bench.read(token, first).answered?.fingerprint == first.fingerprint)
+        for other in [first.with(moment: 2), first.with(acquirer: 3), first.with(reference: 4)] {
+            #expect(try await bench.read(token, other).answered == nil)
+        }
     }
 
     @Test func theLastEightAnswersAreKept() async throws {
@@ -289,5 +303,13 @@ struct CardStateTests {
         #expect(card.highestATC?.rawValue == 77 && card.pinTriesUsed == 1)
         #expect(try await bench.commit(token, atc: 77).declined == .atcReplayed)
         #expect(try await bench.read(token, "t").answered?.declined == .pinWrong)
+    }
+}
+
+extension RetransmissionKey {
+    fileprivate func with(moment: UInt64? = nil, acquirer: UInt32? = nil, reference: UInt32? = nil) -> Self {
+        RetransmissionKey(
+            moment: moment ?? self.moment, acquirer: acquirer ?? self.acquirer,
+            reference: reference ?? self.reference, fingerprint: fingerprint)
     }
 }

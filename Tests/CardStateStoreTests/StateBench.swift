@@ -49,9 +49,20 @@ final class StateBench: Sendable {
         try await onLoop { try await $0.importCard(card, token: token, forgettingATCs: forgetting) }
     }
 
+    /// A key of its own for every text here.
+    static func key(_ text: String, fingerprint: UInt64) -> RetransmissionKey {
+        RetransmissionKey(
+            moment: text.utf8.reduce(0) { $0 &* 0x0000_0100_0000_01B3 ^ UInt64($1) }, acquirer: 0,
+            reference: 0,
+            fingerprint: fingerprint)
+    }
+
     func read(_ token: CardToken, _ transmission: String = "none") async throws -> CardReading {
-        let key = RetransmissionKey(bytes: Array(transmission.utf8), fingerprint: 0)
-        return try await onLoop {
+        try await read(token, StateBench.key(transmission, fingerprint: 0))
+    }
+
+    func read(_ token: CardToken, _ key: RetransmissionKey) async throws -> CardReading {
+        try await onLoop {
             try await $0.read(token, retransmission: key, deadline: Deadline(nanoseconds: .max))
         }
     }
@@ -59,7 +70,8 @@ final class StateBench: Sendable {
     func commit(
         _ token: CardToken, atc: UInt16? = nil, pin: PINEvidence = .notChecked, minorUnits: Int64 = 100,
         declined: DeclineReason? = nil, currency: CurrencyCode = StateBench.currency,
-        transmission: String? = nil, fingerprint: UInt64 = 1, rrn: String = "000000000001",
+        transmission: String? = nil, fingerprint: UInt64 = 1, key: RetransmissionKey? = nil,
+        rrn: String = "000000000001",
         code: String = "123456"
     ) async throws -> CommitResult {
         let amount = Amount(minorUnits: minorUnits, currency: currency)!
@@ -67,9 +79,7 @@ final class StateBench: Sendable {
         trace.add(.cardStatus, .approved, "active")
         let commit = AuthorisationCommit(
             token: token,
-            retransmission: transmission.map {
-                RetransmissionKey(bytes: Array($0.utf8), fingerprint: fingerprint)
-            },
+            retransmission: key ?? transmission.map { StateBench.key($0, fingerprint: fingerprint) },
             declined: declined, verifiedATC: atc.map(ApplicationTransactionCounter.init(rawValue:)), pin: pin,
             amount: amount, approvalCode: Array(code.utf8),
             entry: JournalEntry(

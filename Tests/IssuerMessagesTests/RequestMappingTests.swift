@@ -46,7 +46,7 @@ import Testing
         #expect(request.amount.description == "4250 752")
         #expect(request.systemsTraceAuditNumber == 123)
         #expect(request.retrievalReferenceNumber == Array("000000000123".utf8))
-        #expect(request.retransmission.bytes == Array("123456/000123/1123120000/000000000123/".utf8))
+        #expect(request.retransmission.moment == 0x0001_2311_2312_0000)
         #expect(request.chip?.atc?.rawValue == 5)
         #expect(request.pin?.zonePINKey.rawValue == "zpk-acquirer-a")
         let sameBlock = request.pin?.block.rawValue == 0x0102_0304_0506_0708
@@ -116,12 +116,31 @@ import Testing
         }
     }
 
+    @Test(
+        "Each part of the key follows its element and no other",
+        arguments: [
+            (DataElement.stan, "000124", [true, false, false]),
+            (.transmissionTime, "1123120001", [true, false, false]),
+            (.acquirerIdentifier, "123457", [false, true, false]),
+            (.retrievalReferenceNumber, "000000000124", [false, false, true]),
+        ])
+    func retransmissionKey(_ element: DataElement, _ text: String, _ differs: [Bool]) throws {
+        let first = try request().retransmission
+        let other = try request { $0.set(element, text: text) }.retransmission
+        let found = [
+            first.moment != other.moment, first.acquirer != other.acquirer,
+            first.reference != other.reference,
+        ]
+        #expect(found == differs && first.fingerprint == other.fingerprint)
+    }
+
     @Test func theFingerprintFollowsTheContentAndNotTheTransmission() throws {
         let first = try request().retransmission
         let again = try request { $0.mti = .authorisationRepeat }.retransmission
         let other = try request { $0.set(.transactionAmount, text: "000000004251") }.retransmission
         #expect(first == again)
-        #expect(first.bytes == other.bytes && first.fingerprint != other.fingerprint)
+        #expect(first.moment == other.moment && first.reference == other.reference)
+        #expect(first.acquirer == other.acquirer && first.fingerprint != other.fingerprint)
     }
 
     @Test func whatIsNotServedIsAnsweredAndWhatIsNoRequestIsNot() throws {

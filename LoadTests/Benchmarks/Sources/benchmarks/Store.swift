@@ -48,7 +48,7 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws {
             approved += try await run(batch, depth, executor) { number in
                 let token = CardToken(high: number % population, low: 7)
                 let key = RetransmissionKey(
-                    bytes: Array("123456/\(100_000 + number)/1123120000/\(100_000_000_000 + number)/".utf8),
+                    moment: number, acquirer: 123_456, reference: UInt32(truncatingIfNeeded: number),
                     fingerprint: number)
                 let deadline = Deadline(nanoseconds: .max)
                 consume(try await state.read(token, retransmission: key, deadline: deadline))

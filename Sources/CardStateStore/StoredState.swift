@@ -1,0 +1,151 @@
+internal import Authorisation
+internal import EMV
+internal import Redis
+
+extension RedisCommand {
+    /// Appends the sixteen bytes under which an answer is kept.
+    mutating func append(_ key: RetransmissionKey) {
+        append(bigEndian: key.moment, UInt64(key.acquirer) << 32 | UInt64(key.reference))
+    }
+}
+
+/// The card as `cardstate_read` joins it.
+enum StoredCard {
+    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;`, then the answer in its kept form.
+    static func reading(_ bytes: [UInt8]) throws(StateUnavailable) -> CardReading {
+        var parts = Parts(bytes[...])
+        guard let status = CardStatus(stored: parts.next()), let expiry = ExpiryDate(ascii: parts.next())
+        else { throw damaged }
+        let reference = parts.next()
+        guard let triesMax = parts.next().decimal, let triesUsed = parts.next().decimal else { throw damaged }
+        let highest = parts.next()
+        guard let available = parts.next().decimal,
+            let number = parts.next().decimal.flatMap({ UInt16(exactly: $0) }),
+            let currency = CurrencyCode(rawValue: number)
+        else { throw damaged }
+        let profile = String(decoding: parts.next(), as: UTF8.self)
+        guard let rest = parts.rest else { throw damaged }
+        let card = CardRecord(
+            status: status, expiry: expiry,
+            pinReference: reference.hexadecimal.map(EncipheredPINBlock.init(rawValue:)),
+            pinTriesMax: Int(triesMax), pinTriesUsed: Int(triesUsed),
+            highestATC: highest.decimal.flatMap { UInt16(exactly: $0) }
+                .map(ApplicationTransactionCounter.init(rawValue:)),
+            availableMinorUnits: available, currency: currency, profile: profile)
+        return CardReading(card: card, answered: try answer(rest))
+    }
+
+    private static var damaged: StateUnavailable { StateUnavailable("read: the card's record is damaged") }
+
+    /// Fingerprint (8 bytes, big endian), declined (1), approval code (6).
+    private static func answer(_ bytes: ArraySlice<UInt8>) throws(StateUnavailable) -> RecordedAnswer? {
+        if bytes.isEmpty { return nil }
+        guard bytes.count == 15, let outcome = StoredResult.declined(bytes[bytes.startIndex + 8]) else {
+            throw StateUnavailable("read: the recorded answer is damaged")
+        }
+        return RecordedAnswer(
+            fingerprint: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }, declined: outcome.reason,
+            approvalCode: outcome.reason == nil ? Array(bytes.suffix(6)) : [])
+    }
+}
+
+/// The outcome as `cardstate_commit` joins it.
+struct StoredResult {
+    let commitResult: CommitResult
+
+    /// - Parameter bytes: repeated, declined, code, ATC finding, tries left, available, divided by `;`.
+    init?(_ bytes: ArraySlice<UInt8>) {
+        var parts = Parts(bytes)
+        let repeated = parts.next().first == UInt8(ascii: "1")
+        self.init(repeated: repeated, &parts)
+    }
+
+    /// - Parameter outcome: the same without the first part, as the journal has it.
+    init?(journal outcome: [UInt8]) {
+        var parts = Parts(outcome[...])
+        self.init(repeated: false, &parts)
+    }
+
+    private init?(repeated: Bool, _ parts: inout Parts) {
+        guard let number = parts.next().decimal.flatMap({ UInt8(exactly: $0) }),
+            let outcome = StoredResult.declined(number)
+        else { return nil }
+        let code = parts.next()
+        guard
+            let finding = parts.next().decimal.flatMap({ UInt8(exactly: $0) }).flatMap(
+                ATCFinding.init(rawValue:)),
+            let tries = parts.next().decimal, let available = parts.next().decimal, parts.rest == nil
+        else { return nil }
+        commitResult = CommitResult(
+            declined: outcome.reason, approvalCode: outcome.reason == nil ? Array(code) : [],
+            repeated: repeated,
+            atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available)
+    }
+
+    /// 0 for an approval, otherwise a reason; nil for a number that is none.
+    static func declined(_ number: UInt8) -> (reason: DeclineReason?, Void)? {
+        if number == 0 { return (nil, ()) }
+        guard let reason = DeclineReason(rawValue: number) else { return nil }
+        return (reason, ())
+    }
+}
+
+/// Text divided by `;`, taken part by part without an array of them.
+private struct Parts {
+    /// What follows the last divider taken; nil after the last part.
+    private(set) var rest: ArraySlice<UInt8>?
+
+    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
+
+    /// The next part; empty where there is none, which no number and no name is.
+    mutating func next() -> ArraySlice<UInt8> {
+        guard let bytes = rest else { return [] }
+        guard let end = bytes.firstIndex(of: UInt8(ascii: ";")) else {
+            rest = nil
+            return bytes
+        }
+        rest = bytes[(end + 1)...]
+        return bytes[..<end]
+    }
+}
+
+extension CardStatus {
+    /// The status of these bytes, without making a string of the usual one.
+    fileprivate init?(stored bytes: ArraySlice<UInt8>) {
+        if bytes.elementsEqual("active".utf8) {
+            self = .active
+        } else {
+            self.init(rawValue: String(decoding: bytes, as: UTF8.self))
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Decimal digits with an optional minus; nil where it is something else or too long.
+    var decimal: Int64? {
+        guard let first, count <= 19 else { return nil }
+        let negative = first == UInt8(ascii: "-")
+        var value: Int64 = 0
+        for digit in negative ? dropFirst() : self {
+            guard (0x30...0x39).contains(digit) else { return nil }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            guard !overflow else { return nil }
+            value = product + Int64(digit - 0x30)
+        }
+        return negative ? -value : value
+    }
+
+    /// One to sixteen lower-case hexadecimal digits; nil where it is something else.
+    fileprivate var hexadecimal: UInt64? {
+        guard (1...16).contains(count) else { return nil }
+        var value: UInt64 = 0
+        for digit in self {
+            switch digit {
+            case 0x30...0x39: value = value << 4 | UInt64(digit - 0x30)
+            case 0x61...0x66: value = value << 4 | UInt64(digit - 0x57)
+            default: return nil
+            }
+        }
+        return value
+    }
+}
