@@ -42,7 +42,9 @@ let package = Package(
             targets: [
                 "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
                 "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", "WorkerPool",
-            ])
+            ]),
+        // A PKCS#11 module: slow, stalled or removed at will.
+        .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -83,6 +85,7 @@ let package = Package(
             name: "issuer-keys",
             dependencies: ["ByteCoding", "HSM", "IssuerConfiguration", "PKCS11", argumentParser],
             swiftSettings: rules),
+        .target(name: "FaultyToken", dependencies: ["CPKCS11"], path: "Simulators/FaultyToken"),
         .target(
             name: "VirtualCard", dependencies: ["EMV", "ByteCoding", "LibCrypto"],
             path: "Simulators/VirtualCard", swiftSettings: rules),

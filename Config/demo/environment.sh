@@ -9,7 +9,14 @@
 #   environment.sh with COMMAND ...   serve, run COMMAND with ISSUER_CONFIG set, stop
 #
 # ISSUER_DEMO_DIR, ISSUER_PORT_A, ISSUER_PORT_B and ISSUER_ADMIN_PORT override .demo, 8583, 8584 and 9583;
-# several environments can run side by side. ISSUER_BIN is the folder of the executables; ISSUER_REDIS_FSYNC overrides the fsync policy for measurements.
+# several environments can run side by side. ISSUER_BIN is the folder of the executables. For measurements:
+#   ISSUER_REDIS_FSYNC      always (the default) or everysec
+#   ISSUER_TOKEN            nss (the default) or softhsm2, which serves no PINs
+#   ISSUER_TOKEN_WORKERS    threads before the token
+#   ISSUER_MASTER_KEYS      ICC master keys that each of them keeps
+#   ISSUER_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
+#   ISSUER_TOKEN_LINES      calls that may be under way at once with ISSUER_TOKEN_DELAY
+#   ISSUER_EVENT_LOOPS      threads for connections
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -42,14 +49,64 @@ install_packages() {
   "${apt[@]}" install -y -qq "${missing[@]}" >&2 || fail "apt-get could not install ${missing[*]}"
 }
 
-find_softoken() {
-  local path
+token=${ISSUER_TOKEN:-nss}
+
+# find_library PACKAGE NAME...: the first of these below the library folders
+find_library() {
+  local package=$1 path name
+  shift
   for path in "/usr/lib/$(uname -m)-linux-gnu" /usr/lib64 /usr/lib; do
-    [ -e "$path/nss/libsoftokn3.so" ] && { echo "$path/nss/libsoftokn3.so"; return; }
-    [ -e "$path/libsoftokn3.so" ] && { echo "$path/libsoftokn3.so"; return; }
+    for name in "$@"; do [ -e "$path/$name" ] && { echo "$path/$name"; return; }; done
   done
-  fail "libsoftokn3.so not found; package libnss3 has it"
+  fail "$1 not found; package $package has it"
 }
+
+find_token() {
+  case $token in
+    nss) find_library libnss3 libsoftokn3.so nss/libsoftokn3.so ;;
+    softhsm2) find_library softhsm2 softhsm/libsofthsm2.so ;;
+    *) fail "ISSUER_TOKEN: nss or softhsm2, not $token" ;;
+  esac
+}
+
+token_configuration() {
+  if [ -n "${ISSUER_TOKEN_DELAY:-}" ]; then echo "  module: $bin/libFaultyToken.so"; else echo "  module: $(find_token)"; fi
+  case $token in
+    nss)
+      echo "  initArguments: \"configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags=\""
+      echo '  uri: "pkcs11:token=NSS%20Certificate%20DB"'
+      ;;
+    softhsm2) echo '  uri: "pkcs11:token=issuer-demo"' ;;
+  esac
+}
+
+# One key store for each token.
+make_token() {
+  export FAULTY_TOKEN_MODULE FAULTY_TOKEN_LINES=${ISSUER_TOKEN_LINES:-0}
+  FAULTY_TOKEN_MODULE=$(find_token)
+  if [ "$token" = softhsm2 ]; then
+    export SOFTHSM2_CONF=$directory/softhsm2.conf
+    printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$directory/token" >"$SOFTHSM2_CONF"
+  fi
+  [ ! -s "$directory/token.pin" ] || return 0
+  (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$directory/token.pin")
+  case $token in
+    nss) certutil -N -d "sql:$directory/token" -f "$directory/token.pin" ;;
+    softhsm2)
+      softhsm2-util --init-token --free --label issuer-demo --so-pin "$(cat "$directory/token.pin")" \
+        --pin "$(cat "$directory/token.pin")" >&2
+      ;;
+  esac
+}
+
+import_cards() {
+  local pins=()
+  [ "$token" != softhsm2 ] || pins=(--without-pins)
+  "$bin/issuer-host" cards import --forget-atcs "${pins[@]}" "$1" --config "$directory/issuer-host.yaml" >&2
+}
+
+# Lines of the configuration that only a token which serves PINs can have.
+with_pins() { [ "$token" = softhsm2 ] || echo "$1"; }
 
 # Unix socket paths end at 107 bytes.
 redis_socket() {
@@ -63,14 +120,13 @@ write_configuration() {
 profile: demo
 dialects: $root/Config/iso8583
 token:
-  module: $(find_softoken)
-  initArguments: "configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags="
-  uri: "pkcs11:token=NSS%20Certificate%20DB"
+$(token_configuration)
   pinFile: token.pin
   workers: ${ISSUER_TOKEN_WORKERS:-2}
+  masterKeysKept: ${ISSUER_MASTER_KEYS:-4096}
 keys:
   panHash: pan-hash
-  pinVerification: pvk
+$(with_pins "  pinVerification: pvk")
 redis:
   unixSocket: $(redis_socket)
   buckets: 64
@@ -99,13 +155,13 @@ links:
     port: $port_a
     dialect: ascii87-binbitmap
     framing: 2be
-    zonePINKey: zpk-acquirer-a
+$(with_pins "    zonePINKey: zpk-acquirer-a")
   acquirer-b:
     host: 127.0.0.1
     port: $port_b
     dialect: bcd87-rightF
     framing: 2be
-    zonePINKey: zpk-acquirer-b
+$(with_pins "    zonePINKey: zpk-acquirer-b")
 admin:
   host: 127.0.0.1
   port: $admin_port
@@ -163,18 +219,14 @@ prepare() {
   directory=$(cd "$directory" && pwd)
   stop_left_over_redis
   write_configuration
-  if [ ! -s "$directory/token.pin" ]; then
-    (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$directory/token.pin")
-    certutil -N -d "sql:$directory/token" -f "$directory/token.pin"
-  fi
+  make_token
   "$bin/issuer-keys" load-test-keys "$root/Config/demo/demo-issuer.json" --config "$directory/issuer-host.yaml" \
     >"$directory/keys.log" || { cat "$directory/keys.log" >&2; fail "the test keys could not be loaded"; }
   # Figures can only be compared if every measurement begins with an empty store.
   [ "$command" != load ] || rm -rf "$directory/appendonlydir"
   start_redis
   # A terminal of any make may come next, with card counters of its own: each run begins with fresh ones.
-  "$bin/issuer-host" cards import --forget-atcs "$root/Config/demo/demo-issuer.json" \
-    --config "$directory/issuer-host.yaml" >&2
+  import_cards "$root/Config/demo/demo-issuer.json"
 }
 
 stop_host() {
@@ -187,7 +239,7 @@ stop_host() {
 cleanup() { stop_host; stop_redis; }
 
 start_host() {
-  "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
+  FAULTY_TOKEN_MICROSECONDS=${ISSUER_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
   host_pid=$!
   local try
   for try in $(seq 400); do
@@ -232,8 +284,7 @@ case $command in
   load)
     "$bin/load-generator" cards --profile "$1" --config "$directory/issuer-host.yaml" \
       --out "$directory/load-cards.json" >&2
-    "$bin/issuer-host" cards import --forget-atcs "$directory/load-cards.json" \
-      --config "$directory/issuer-host.yaml" >&2
+    import_cards "$directory/load-cards.json"
     start_host
     ISSUER_HOST_PID=$host_pid ISSUER_REDIS_PID=$redis_pid "$bin/load-generator" run --profile "$1" \
       --config "$directory/issuer-host.yaml" --results "$root/LoadTests/results"

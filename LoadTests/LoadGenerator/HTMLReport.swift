@@ -118,11 +118,31 @@ extension LoadResult.Stage {
                 ["up to µs", "answers"],
                 busy.map { [$0.upToMicroseconds.map { rounded($0, 0) } ?? "more", rounded($0.answers, 0)] })
         }
+        text += stageTimes
         if !faults.isEmpty {
             text += "<p class=bad>The first faults</p><ul>"
             text += faults.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
         }
         return text
+    }
+}
+
+extension LoadResult.Stage {
+    /// Bars and figures: where the host spent the time. Read and token run side by side.
+    fileprivate var stageTimes: String {
+        guard !hostStages.isEmpty else { return "" }
+        let bars = BarChart(
+            title: "Time by stage of the host (µs, bar: p50, line: p99)",
+            bars: hostStages.map { .init(name: $0.name, value: $0.p50, reach: $0.p99) })
+        return bars.svg
+            + table(
+                ["stage", "authorisations", "mean µs", "p50 µs", "p99 µs"],
+                hostStages.map {
+                    [
+                        $0.name, rounded($0.count, 0), rounded($0.mean, 1), rounded($0.p50, 1),
+                        rounded($0.p99, 1),
+                    ]
+                })
     }
 }
 

@@ -58,6 +58,7 @@ public struct LoadResult: Codable, Sendable {
         var hsmJobsPerAuthorisation: Double?
         var redisRoundTripsPerAuthorisation: Double?
         var hostHistogram: [Bucket]
+        var hostStages: [StageTime]
         var series: [SecondOfLoad]
         var faults: [String]
 

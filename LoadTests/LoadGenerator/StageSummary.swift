@@ -31,7 +31,8 @@ struct StageSummary {
             pkcs11CallsPerAuthorisation: perAnswer("issuer_hsm_calls_total"),
             hsmJobsPerAuthorisation: perAnswer("issuer_hsm_jobs_total"),
             redisRoundTripsPerAuthorisation: perAnswer("issuer_redis_commands_total"),
-            hostHistogram: hostHistogram, series: recorder.series, faults: recorder.faults)
+            hostHistogram: hostHistogram, hostStages: hostStages, series: recorder.series,
+            faults: recorder.faults)
     }
 
     private var load: String {
@@ -77,6 +78,11 @@ struct StageSummary {
         let answers = metricsAfter.total("issuer_answers_total") - metricsBefore.total("issuer_answers_total")
         guard answers > 0 else { return nil }
         return (metricsAfter.total(name) - metricsBefore.total(name)) / answers
+    }
+
+    private var hostStages: [LoadResult.StageTime] {
+        guard let metricsBefore, let metricsAfter else { return [] }
+        return LoadResult.StageTime.all(from: metricsBefore, to: metricsAfter)
     }
 
     private var hostHistogram: [LoadResult.Bucket] {

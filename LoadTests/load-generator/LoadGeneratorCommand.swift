@@ -8,7 +8,7 @@ struct LoadGeneratorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load-generator",
         abstract: "Puts load on an issuer host and checks every answer.",
-        subcommands: [Run.self, CardsCommand.self, Compare.self, EchoServerCommand.self])
+        subcommands: [Run.self, CardsCommand.self, Compare.self, Medians.self, EchoServerCommand.self])
 }
 
 struct HostOptions: ParsableArguments {
@@ -34,6 +34,21 @@ struct Compare: ParsableCommand {
 
     func run() throws {
         print(try ResultComparison(LoadResult(contentsOf: first), LoadResult(contentsOf: second)).text)
+    }
+}
+
+struct Medians: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print several results of the same load as one row of a Markdown table.")
+
+    @Option(help: "What the row is called.") var name: String
+    @Flag(help: "Print the table's head before it.") var head = false
+    @Argument(help: "Results (JSON).") var results: [String]
+
+    func run() throws {
+        let results = try results.map { try LoadResult(contentsOf: $0) }
+        if head { print(ResultMedians.head) }
+        print(ResultMedians(name, results).row)
     }
 }
 

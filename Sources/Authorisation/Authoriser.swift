@@ -30,12 +30,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let chip = chipFinding(request, range)
 
         // The token works while Redis reads: neither needs the other.
-        let (answer, reading) = try await gather(request, chip)
-        let evidenceAt = surroundings.monotonicNanoseconds()
+        let evidence = try await gather(request, chip)
+        let (answer, reading) = (evidence.answer, evidence.reading)
 
         // A retransmission is answered as before: no counter moves twice for one transaction.
         if let answered = reading.answered, answered.fingerprint == request.retransmission.fingerprint {
-            return try await repeatAnswer(answered, request, chip, answer)
+            return try await repeatAnswer(answered, request, chip, evidence)
         }
         let differs = reading.answered != nil
         trace.add(.retransmission, differs ? .declined : .approved, differs ? "other content" : "first")
@@ -67,12 +67,14 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
                 amount: request.amount, approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidenceAt), deadline: request.deadline))
+                entry: journalEntry(request, range, chip, trace, evidence.at), deadline: request.deadline))
+        var times = evidence.times
+        times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
         trace.add(result)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        return await decision(outcome, verified, repeated: result.repeated, request, trace)
+        return await decision(outcome, verified, repeated: result.repeated, request, trace, times)
     }
 
     // MARK: - Steps
@@ -82,36 +84,59 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return CryptogramCheck(range: range, codes: codes).prepare(request.chip)
     }
 
+    /// What token and store said, and when.
+    private struct Evidence {
+        let answer: CryptographyAnswer
+        let reading: CardReading
+        let at: UInt64
+        let times: StageTimes
+    }
+
     private func gather(
         _ request: AuthorisationRequest, _ chip: ChipFinding
-    ) async throws(CouldNotDecide) -> (CryptographyAnswer, CardReading) {
+    ) async throws(CouldNotDecide) -> Evidence {
         var cryptogram: CryptogramQuestion?
         if case .ask(let question) = chip { cryptogram = question }
         let known = cryptography.knownToken(of: request.card)
+        let begunAt = surroundings.monotonicNanoseconds()
         let pending = cryptography.begin(
             CryptographyQuestion(
                 card: request.card, cryptogram: cryptogram, pin: cryptogram == nil ? nil : request.pin,
                 deadline: request.deadline))
-        do {
-            guard let known else {
-                let answer = try await pending.value
-                return (answer, try await read(answer.token, request))
-            }
-            let reading = try await read(known, request)
-            return (try await pending.value, reading)
-        } catch let error as CryptographyUnavailable {
-            throw .cryptography(error)
-        } catch let error as StateUnavailable {
-            throw .state(error)
-        } catch {
-            throw .state(StateUnavailable(String(describing: error)))
+        var times = StageTimes()
+        var readFrom = begunAt
+        let reading: CardReading
+        if let known {
+            reading = try await read(known, request)
+        } else {
+            // Only the token can say under which name the store knows a card that was not seen lately.
+            let token = try await answer(pending).token
+            readFrom = surroundings.monotonicNanoseconds()
+            reading = try await read(token, request)
         }
+        let readAt = surroundings.monotonicNanoseconds()
+        times.set(.stateRead, from: readFrom, to: readAt)
+        let answer = try await answer(pending)
+        let at = surroundings.monotonicNanoseconds()
+        times.set(.tokenQueue, from: begunAt, to: answer.startedAt)
+        times.set(.token, from: answer.startedAt, to: answer.finishedAt)
+        times.set(.tokenReturn, from: answer.finishedAt, to: known == nil ? readFrom : at)
+        return Evidence(answer: answer, reading: reading, at: at, times: times)
+    }
+
+    private func answer(
+        _ pending: Pending<CryptographyAnswer, CryptographyUnavailable>
+    ) async throws(CouldNotDecide) -> CryptographyAnswer {
+        do { return try await pending.value } catch { throw .cryptography(error) }
     }
 
     private func read(
         _ token: CardToken, _ request: AuthorisationRequest
-    ) async throws(StateUnavailable) -> CardReading {
-        try await state.read(token, retransmission: request.retransmission, deadline: request.deadline)
+    ) async throws(CouldNotDecide) -> CardReading {
+        do {
+            return try await state.read(
+                token, retransmission: request.retransmission, deadline: request.deadline)
+        } catch { throw .state(error) }
     }
 
     private func checkCard(
@@ -167,43 +192,47 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     /// the request and the answer. A repeat whose cryptogram does not verify gets no approval out of it.
     private func repeatAnswer(
         _ answered: RecordedAnswer, _ request: AuthorisationRequest, _ chip: ChipFinding,
-        _ answer: CryptographyAnswer
+        _ evidence: Evidence
     ) async throws(CouldNotDecide) -> Decision {
         var trace = DecisionTrace()
         trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
-        let (verified, _) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
+        let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
         let outcome = Outcome.final(
             answered.declined, approvalCode: answered.approvalCode, cryptogram: verified)
-        return await decision(outcome, verified, repeated: true, request, trace)
+        return await decision(outcome, verified, repeated: true, request, trace, evidence.times)
     }
 
     private func decision(
         _ outcome: Outcome, _ verified: VerifiedCryptogram?, repeated: Bool, _ request: AuthorisationRequest,
-        _ trace: DecisionTrace
+        _ trace: DecisionTrace, _ times: StageTimes
     ) async -> Decision {
         guard let verified else {
             return Decision(
                 outcome: outcome, issuerAuthenticationData: nil, authorisationResponseCode: nil,
-                repeated: repeated, trace: trace)
+                repeated: repeated, trace: trace, times: times)
         }
         let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
+        var times = times
+        let data = await authenticationData(verified, verdict, request, &times)
         return Decision(
-            outcome: outcome,
-            issuerAuthenticationData: await authenticationData(verified, verdict, request),
+            outcome: outcome, issuerAuthenticationData: data,
             authorisationResponseCode: codes.code(for: outcome.declineReason), repeated: repeated,
-            trace: trace)
+            trace: trace, times: times)
     }
 
     /// Prepared where it could be foreseen. Otherwise the decision is already booked: should the token fail
     /// now, the decline goes out without tag 91 rather than not at all.
     private func authenticationData(
-        _ verified: VerifiedCryptogram, _ verdict: IssuerVerdict, _ request: AuthorisationRequest
+        _ verified: VerifiedCryptogram, _ verdict: IssuerVerdict, _ request: AuthorisationRequest,
+        _ times: inout StageTimes
     ) async -> IssuerAuthenticationData? {
         if let index = verified.question.prepared.firstIndex(of: verdict),
             verified.preparedAnswers.indices.contains(index)
         {
             return verified.preparedAnswers[index]
         }
+        let from = surroundings.monotonicNanoseconds()
+        defer { times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds()) }
         return try? await cryptography.issuerAuthenticationData(
             for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
     }

@@ -116,6 +116,10 @@ public struct CryptographyAnswer: Sendable {
     public let cryptogram: CryptogramAnswer
     /// What became of the PIN block.
     public let pin: PINAnswer
+    /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
+    public var startedAt: UInt64 = 0
+    /// When the worker was done.
+    public var finishedAt: UInt64 = 0
 
     /// Takes the parts.
     public init(token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer) {

@@ -109,6 +109,8 @@ public struct Decision: Sendable {
     public let repeated: Bool
     /// Every check and what it said.
     public let trace: DecisionTrace
+    /// Where the time went.
+    public let times: StageTimes
 }
 
 /// No decision could be made: machinery, not business. The message is answered, the card is not judged.

@@ -40,7 +40,11 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         do throws(JobError) {
             switch task {
             case .authorisation(let question, _):
-                output = .answer(try session.answer(question, knownToken: knownToken))
+                let startedAt = monotonicNanoseconds()
+                var answer = try session.answer(question, knownToken: knownToken)
+                answer.startedAt = startedAt
+                answer.finishedAt = monotonicNanoseconds()
+                output = .answer(answer)
             case .issuerAuthentication(let question, let card, let verdict, _):
                 output = .issuerAuthenticationData(
                     try session.issuerAuthenticationData(for: question, card: card, verdict: verdict))

@@ -162,7 +162,9 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         _ message: Message, _ result: Result<Decision, CouldNotDecide>, _ receivedAt: UInt64
     ) {
         switch result {
-        case .success(let decision): answer(message, responses.response(to: message, decision), receivedAt)
+        case .success(let decision):
+            loop.metrics.passed(decision.times)
+            answer(message, responses.response(to: message, decision), receivedAt)
         case .failure(let failure):
             logger.error("request not decided", metadata: ["reason": "\(failure)"])
             answer(message, responses.response(to: message, failure), receivedAt)

@@ -1,13 +1,8 @@
+internal import Authorisation
 internal import IssuerMessages
 
 /// Counts of one event loop. Only the loop touches them, so counting costs an addition.
 struct LoopMetrics: Sendable {
-    /// Upper bounds of the latency buckets in microseconds.
-    static let bounds: [UInt64] = [
-        50, 100, 150, 200, 300, 500, 750, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000,
-        500_000, 1_000_000,
-    ]
-
     /// Answers by link and DE39.
     var answers: [String: [UInt64]] = [:]
     var undecodable: UInt64 = 0
@@ -15,14 +10,19 @@ struct LoopMetrics: Sendable {
     var lateAnswers: UInt64 = 0
     var invalidFrames: UInt64 = 0
     var connections: Int = 0
-    var bucketCounts = [UInt64](repeating: 0, count: LoopMetrics.bounds.count + 1)
-    var latencySumMicroseconds: UInt64 = 0
+    var answerTimes = TimeHistogram()
+    var stageTimes = [TimeHistogram](repeating: TimeHistogram(), count: Stage.allCases.count)
 
     mutating func answered(_ code: Int, link: String, microseconds: UInt64) {
         answers[link, default: [UInt64](repeating: 0, count: ResponseCode.allCases.count)][code] += 1
-        latencySumMicroseconds += microseconds
-        let bucket = LoopMetrics.bounds.firstIndex { microseconds <= $0 } ?? LoopMetrics.bounds.count
-        bucketCounts[bucket] += 1
+        answerTimes.add(microseconds: microseconds)
+    }
+
+    /// Counts the stages that an authorisation has passed.
+    mutating func passed(_ times: StageTimes) {
+        for stage in Stage.allCases {
+            if let time = times[stage] { stageTimes[stage.rawValue].add(microseconds: time / 1_000) }
+        }
     }
 
     mutating func add(_ other: LoopMetrics) {
@@ -35,8 +35,8 @@ struct LoopMetrics: Sendable {
         lateAnswers += other.lateAnswers
         invalidFrames += other.invalidFrames
         connections += other.connections
-        for index in bucketCounts.indices { bucketCounts[index] += other.bucketCounts[index] }
-        latencySumMicroseconds += other.latencySumMicroseconds
+        answerTimes.add(other.answerTimes)
+        for index in stageTimes.indices { stageTimes[index].add(other.stageTimes[index]) }
     }
 
     /// Prometheus text format 0.0.4.
@@ -56,17 +56,12 @@ struct LoopMetrics: Sendable {
             "# TYPE issuer_connections gauge", "issuer_connections \(connections)",
             "# TYPE issuer_answer_microseconds histogram",
         ]
-        var total: UInt64 = 0
-        for (bound, count) in zip(LoopMetrics.bounds, bucketCounts) {
-            total += count
-            lines.append("issuer_answer_microseconds_bucket{le=\"\(bound)\"} \(total)")
+        lines += answerTimes.lines(name: "issuer_answer_microseconds", label: nil)
+        lines.append("# TYPE issuer_stage_microseconds histogram")
+        for stage in Stage.allCases {
+            lines += stageTimes[stage.rawValue].lines(
+                name: "issuer_stage_microseconds", label: "stage=\"\(stage.name)\"")
         }
-        total += bucketCounts[LoopMetrics.bounds.count]
-        lines += [
-            "issuer_answer_microseconds_bucket{le=\"+Inf\"} \(total)",
-            "issuer_answer_microseconds_sum \(latencySumMicroseconds)",
-            "issuer_answer_microseconds_count \(total)",
-        ]
         return lines.joined(separator: "\n") + "\n"
     }
 }

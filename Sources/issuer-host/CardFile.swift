@@ -57,7 +57,7 @@ struct CardFile: Decodable {
             return CardIdentity(pan: pan, panSequenceNumber: number)
         }
 
-        func record(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> CardRecord {
+        func record(_ desk: CardDesk, _ pins: inout TestPINs?, withPIN: Bool) throws -> CardRecord {
             guard let status = CardStatus(rawValue: status) else {
                 let all = CardStatus.allCases.map(\.rawValue).joined(separator: ", ")
                 throw WiringError("\(place): status has to be one of \(all)")
@@ -72,7 +72,7 @@ struct CardFile: Decodable {
                 throw WiringError("\(place): availableMinorUnits has to be of up to twelve digits")
             }
             return CardRecord(
-                status: status, expiry: expiry, pinReference: try reference(desk, &pins),
+                status: status, expiry: expiry, pinReference: withPIN ? try reference(desk, &pins) : nil,
                 pinTriesMax: desk.configuration.policy.pinTriesMax, pinTriesUsed: 0, highestATC: nil,
                 availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile)
         }

@@ -81,6 +81,8 @@ extension Cards {
                 "Forget the ATCs seen, so that the next verified one is taken as it comes (demo profile only)."
         )
         var forgetATCs = false
+        @Flag(name: .customLong("without-pins"), help: "Leave the PINs out: for a token that serves none.")
+        var withoutPINs = false
 
         func run() async throws {
             let cards = try CardFile.read(file)
@@ -91,7 +93,7 @@ extension Cards {
             var pins: TestPINs?
             for start in stride(from: 0, to: cards.count, by: 1_000) {
                 let part = try cards[start..<min(start + 1_000, cards.count)].map { card in
-                    (try card.identity(), try card.record(desk, &pins))
+                    (try card.identity(), try card.record(desk, &pins, withPIN: !withoutPINs))
                 }
                 try await store(part, desk)
             }
