@@ -85,6 +85,13 @@ let package = Package(
             name: "issuer-keys",
             dependencies: ["ByteCoding", "HSM", "IssuerConfiguration", "PKCS11", argumentParser],
             swiftSettings: rules),
+        .target(
+            name: "FaultProxy", dependencies: [nioCore, nioPosix], path: "Simulators/FaultProxy",
+            swiftSettings: rules),
+        .executableTarget(
+            name: "fault-proxy", dependencies: ["FaultProxy", nioCore, nioPosix, argumentParser],
+            path: "Simulators/fault-proxy", swiftSettings: rules),
+        tests("FaultProxyTests", ["FaultProxy", nioCore, nioPosix]),
         .target(name: "FaultyToken", dependencies: ["CPKCS11"], path: "Simulators/FaultyToken"),
         .target(
             name: "VirtualCard", dependencies: ["EMV", "ByteCoding", "LibCrypto"],
@@ -115,7 +122,12 @@ let package = Package(
         .executableTarget(
             name: "load-generator", dependencies: ["LoadGenerator", "VirtualCard", argumentParser],
             path: "LoadTests/load-generator", swiftSettings: rules),
-        tests("LoadGeneratorTests", ["LoadGenerator", "VirtualCard", "EMV", "ISO8583", "IssuerMessages"]),
+        tests(
+            "LoadGeneratorTests",
+            [
+                "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", "IssuerMessages", nioCore,
+                nioPosix,
+            ]),
         .target(
             name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
             swiftSettings: rules),

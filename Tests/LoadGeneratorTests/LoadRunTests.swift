@@ -1,5 +1,8 @@
+import FaultProxy
 import FoundationEssentials
 import ISO8583
+import NIOCore
+import NIOPosix
 import Testing
 import VirtualCard
 
@@ -58,6 +61,27 @@ struct LoadRunTests {
         #expect(result.stages[0].sent >= 1_998)
         #expect(result.answersLost == 0)
         #expect(result.answersMismatched == 0)
+    }
+
+    @Test("a proxy that holds answers for a second is in the percentiles, and nothing is lost")
+    func heldByProxy() async throws {
+        let server = try await EchoServer(template, issuer: issuer, port: 0)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let proxy = try await FaultProxy(to: .tcp(host: "127.0.0.1", port: server.port), on: group.next())
+        let link = try Bench.link("ascii87-binbitmap", port: proxy.port, issuer)
+        let profile = profile(.open(.constant(500), .poisson), seconds: 4)
+        async let running = LoadRun(profile, issuer: issuer, links: [link]).perform()
+        // Counted from the first bytes: computing the cards before takes its time.
+        while try await proxy.counts().bytesToTarget == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        try await Task.sleep(for: .seconds(1))
+        try await proxy.hold(for: .seconds(1), [.toClient])
+        let result = try await running
+        try await proxy.stop()
+        try await server.stop()
+        try await group.shutdownGracefully()
+        let latency = result.stages[0].latencyMilliseconds
+        #expect(latency.p99 > 800 && latency.max > 900 && latency.p50 < 300)
+        #expect(result.answersLost == 0 && result.answersMismatched == 0)
     }
 
     @Test("answers with exchanged trace numbers are found, counted and described without a PAN")
