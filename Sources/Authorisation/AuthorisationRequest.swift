@@ -59,6 +59,8 @@ public struct AuthorisationRequest: Sendable {
     public let chip: ICCData?
     /// The PIN block, nil where none was entered.
     public let pin: PINQuestion?
+    /// How and where.
+    public let circumstances: Circumstances
     /// When it came in, on the monotonic clock in nanoseconds.
     public let receivedAt: UInt64
     /// After this nobody waits for the answer.
@@ -68,7 +70,8 @@ public struct AuthorisationRequest: Sendable {
     public init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         retransmission: RetransmissionKey, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
-        chip: ICCData?, pin: PINQuestion?, receivedAt: UInt64, deadline: Deadline
+        chip: ICCData?, pin: PINQuestion?, circumstances: Circumstances, receivedAt: UInt64,
+        deadline: Deadline
     ) {
         self.link = link
         self.card = card
@@ -79,6 +82,7 @@ public struct AuthorisationRequest: Sendable {
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
         self.chip = chip
         self.pin = pin
+        self.circumstances = circumstances
         self.receivedAt = receivedAt
         self.deadline = deadline
     }

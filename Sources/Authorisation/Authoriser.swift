@@ -59,15 +59,21 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
             trace.add(.pin, .skipped, "already declined")
         }
 
-        // ATC, PIN tries, amount and journal in one step; what the store says is final. A verified ATC is
+        // What may be spent at all, before the store counts.
+        let limits = reading.card?.limits ?? range?.limits
+        if let limits, declined == nil {
+            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
+        }
+
+        // ATC, PIN tries, limits, amount and journal in one step; what the store says is final. A verified ATC is
         // claimed for declines too, since the card has used it.
         let result = try await commit(
             AuthorisationCommit(
                 token: answer.token, retransmission: differs ? nil : request.retransmission,
                 declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
-                amount: request.amount, approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidence.at), deadline: request.deadline))
+                amount: request.amount, limits: counted(limits, request), approvalCode: approvalCode(),
+                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline))
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
@@ -162,6 +168,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
+    private func counted(_ limits: SpendingLimits?, _ request: AuthorisationRequest) -> CountedLimits? {
+        guard let limits, limits.isCounted else { return nil }
+        return CountedLimits(
+            day: surroundings.unixSeconds() / 86_400, kind: request.circumstances.kind, limits: limits)
+    }
+
     private func approvalCode() -> [UInt8] {
         var number = surroundings.random() % 1_000_000
         var digits = [UInt8](repeating: 0x30, count: 6)
@@ -174,7 +186,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
     private func journalEntry(
         _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
-        _ evidenceAt: UInt64
+        _ evidence: Evidence
     ) -> JournalEntry {
         var profile = "-"
         if case .ask(let question) = chip { profile = question.profile.name }
@@ -184,8 +196,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: surroundings.unixSeconds(),
             link: request.link, range: range?.name ?? "-", amount: request.amount, profile: profile,
             derivationKeyIndex: iad?.derivationKeyIndex, atc: request.chip?.atc?.rawValue,
-            microsecondsUntilEvidence: UInt32(clamping: (evidenceAt &- request.receivedAt) / 1_000),
-            trace: trace)
+            microsecondsUntilEvidence: UInt32(clamping: (evidence.at &- request.receivedAt) / 1_000),
+            times: evidence.times, trace: trace)
     }
 
     /// The earlier answer once more. The ARPC is computed again rather than kept: it depends on nothing but

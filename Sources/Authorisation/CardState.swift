@@ -26,6 +26,8 @@ public struct CardRecord: Sendable {
     public let availableMinorUnits: Int64
     /// The currency of the account.
     public let currency: CurrencyCode
+    /// Limits of its own, nil: those of its range.
+    public let limits: SpendingLimits?
     /// The name of the card's cryptogram profile, for people; the cryptogram itself says which one it is.
     public let profile: String
 
@@ -33,7 +35,7 @@ public struct CardRecord: Sendable {
     public init(
         status: CardStatus, expiry: ExpiryDate, pinReference: EncipheredPINBlock?, pinTriesMax: Int,
         pinTriesUsed: Int, highestATC: ApplicationTransactionCounter?, availableMinorUnits: Int64,
-        currency: CurrencyCode, profile: String
+        currency: CurrencyCode, profile: String, limits: SpendingLimits? = nil
     ) {
         self.status = status
         self.expiry = expiry
@@ -44,6 +46,7 @@ public struct CardRecord: Sendable {
         self.availableMinorUnits = availableMinorUnits
         self.currency = currency
         self.profile = profile
+        self.limits = limits
     }
 }
 
@@ -100,6 +103,8 @@ public struct AuthorisationCommit: Sendable {
     public let pin: PINEvidence
     /// Taken from the available amount if everything else approves.
     public let amount: Amount
+    /// Counted with the amount, and declined if one is passed; nil: nothing is counted.
+    public let limits: CountedLimits?
     /// DE38 of the approval, six ASCII characters.
     public let approvalCode: [UInt8]
     /// The journal entry, without the outcome, which the store adds.
@@ -110,8 +115,8 @@ public struct AuthorisationCommit: Sendable {
     /// Takes the parts; see each property.
     public init(
         token: CardToken, retransmission: RetransmissionKey?, declined: DeclineReason?,
-        verifiedATC: ApplicationTransactionCounter?, pin: PINEvidence, amount: Amount, approvalCode: [UInt8],
-        entry: JournalEntry, deadline: Deadline
+        verifiedATC: ApplicationTransactionCounter?, pin: PINEvidence, amount: Amount,
+        limits: CountedLimits? = nil, approvalCode: [UInt8], entry: JournalEntry, deadline: Deadline
     ) {
         self.token = token
         self.retransmission = retransmission
@@ -119,6 +124,7 @@ public struct AuthorisationCommit: Sendable {
         self.verifiedATC = verifiedATC
         self.pin = pin
         self.amount = amount
+        self.limits = limits
         self.approvalCode = approvalCode
         self.entry = entry
         self.deadline = deadline

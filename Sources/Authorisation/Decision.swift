@@ -33,6 +33,18 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case currencyNotServed = 20
     /// The same retransmission key with other content.
     case retransmissionDiffers = 21
+    case transactionAmountTooHigh = 22
+    case contactlessAmountTooHigh = 23
+    /// Too much for a transaction without cardholder verification.
+    case verificationNeeded = 24
+    case merchantCategoryBlocked = 25
+    case countryBlocked = 26
+    case dailyAmountExceeded = 27
+    case dailyCountExceeded = 28
+    case rollingAmountExceeded = 29
+    case rollingCountExceeded = 30
+    case cashAmountExceeded = 31
+    case cashCountExceeded = 32
 
     /// The reason in words, for people and the trace.
     public var words: String {
@@ -58,6 +70,17 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .insufficientFunds: "insufficient funds"
         case .currencyNotServed: "currency not served"
         case .retransmissionDiffers: "repeat with other content"
+        case .transactionAmountTooHigh: "over the limit of one transaction"
+        case .contactlessAmountTooHigh: "over the contactless limit"
+        case .verificationNeeded: "cardholder verification needed"
+        case .merchantCategoryBlocked: "merchant category blocked"
+        case .countryBlocked: "country blocked"
+        case .dailyAmountExceeded: "daily amount exceeded"
+        case .dailyCountExceeded: "daily number of transactions exceeded"
+        case .rollingAmountExceeded: "rolling amount exceeded"
+        case .rollingCountExceeded: "rolling number of transactions exceeded"
+        case .cashAmountExceeded: "daily cash exceeded"
+        case .cashCountExceeded: "daily number of cash withdrawals exceeded"
         }
     }
 }

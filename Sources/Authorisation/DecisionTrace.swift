@@ -11,6 +11,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case applicationTransactionCounter = 9
     case pinTries = 10
     case availableAmount = 11
+    case limits = 12
 
     /// The rule in words, as `explain` prints it.
     public var words: String {
@@ -26,6 +27,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .applicationTransactionCounter: "ATC"
         case .pinTries: "PIN tries"
         case .availableAmount: "available amount"
+        case .limits: "spending limits"
         }
     }
 }
@@ -121,6 +123,10 @@ extension DecisionTrace {
         case .insufficientFunds, .currencyNotServed:
             add(.pinTries, .approved, "\(result.pinTriesLeft) left")
             add(.availableAmount, .declined, result.declined?.words ?? "")
+        case .dailyAmountExceeded, .dailyCountExceeded, .rollingAmountExceeded, .rollingCountExceeded,
+            .cashAmountExceeded, .cashCountExceeded:
+            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
+            add(.limits, .declined, result.declined?.words ?? "")
         default: break
         }
     }

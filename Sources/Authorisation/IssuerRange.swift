@@ -24,17 +24,20 @@ public struct IssuerRange: Sendable {
     public let masterKeyOption: MasterKeyOption
     /// The cryptogram profiles that cards of this range carry; any other fails closed.
     public let profiles: [CryptogramProfile]
+    /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
+    public let limits: SpendingLimits?
 
     /// Takes the decisions as they are; whether the key exists is for the token to say at start-up.
     public init(
         name: String, prefix: PANPrefix, issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption,
-        profiles: [CryptogramProfile]
+        profiles: [CryptogramProfile], limits: SpendingLimits? = nil
     ) {
         self.name = name
         self.prefix = prefix
         self.issuerMasterKey = issuerMasterKey
         self.masterKeyOption = masterKeyOption
         self.profiles = profiles
+        self.limits = limits
     }
 }
 

@@ -20,6 +20,8 @@ public struct JournalEntry: Sendable {
     public var atc: UInt16?
     /// Microseconds from arrival until the token had answered and the card was read.
     public var microsecondsUntilEvidence: UInt32
+    /// Of those, the token's and the state read's; the commit cannot journal its own.
+    public var times: StageTimes
     /// The checks.
     public var trace: DecisionTrace
 
@@ -27,7 +29,7 @@ public struct JournalEntry: Sendable {
     public init(
         retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
         range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?, atc: UInt16?,
-        microsecondsUntilEvidence: UInt32, trace: DecisionTrace
+        microsecondsUntilEvidence: UInt32, times: StageTimes = StageTimes(), trace: DecisionTrace
     ) {
         self.retrievalReferenceNumber = retrievalReferenceNumber
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
@@ -39,11 +41,13 @@ public struct JournalEntry: Sendable {
         self.derivationKeyIndex = derivationKeyIndex
         self.atc = atc
         self.microsecondsUntilEvidence = microsecondsUntilEvidence
+        self.times = times
         self.trace = trace
     }
 
     /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:
-    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki;atc;µs;trace`. Absent numbers are `-`.
+    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki;atc;µs/queue/token/read;trace`. Absent numbers
+    /// are `-`.
     public func appendEncoded(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: retrievalReferenceNumber)
         bytes.appendPart(UInt64(systemsTraceAuditNumber))
@@ -56,9 +60,19 @@ public struct JournalEntry: Sendable {
         bytes.appendPart(derivationKeyIndex.map(UInt64.init))
         bytes.appendPart(atc.map(UInt64.init))
         bytes.appendPart(UInt64(microsecondsUntilEvidence))
+        for stage in Self.journalledStages {
+            bytes.append(UInt8(ascii: "/"))
+            if let time = times[stage] {
+                bytes.appendDecimal(time / 1_000)
+            } else {
+                bytes.append(UInt8(ascii: "-"))
+            }
+        }
         bytes.append(UInt8(ascii: ";"))
         trace.appendEncoded(into: &bytes)
     }
+
+    private static let journalledStages: [Stage] = [.tokenQueue, .token, .stateRead]
 
     /// Reads a line that `appendEncoded` wrote; nil where it is none.
     public init?(decoding bytes: some Collection<UInt8>) {
@@ -68,13 +82,17 @@ public struct JournalEntry: Sendable {
         guard let stan = UInt32(text[1]), let seconds = Int64(text[2]), let minorUnits = Int64(text[5]),
             let number = UInt16(text[6]), let currency = CurrencyCode(rawValue: number),
             let amount = Amount(minorUnits: minorUnits, currency: currency),
-            let microseconds = UInt32(text[10])
+            let microseconds = UInt32(text[10].prefix { $0 != "/" })
         else { return nil }
+        var times = StageTimes()
+        for (stage, part) in zip(Self.journalledStages, text[10].split(separator: "/").dropFirst()) {
+            if let time = UInt64(part) { times.set(stage, from: 0, to: time &* 1_000) }
+        }
         self.init(
             retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
             link: text[3], range: text[4], amount: amount, profile: text[7],
             derivationKeyIndex: UInt8(text[8]),
-            atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds,
+            atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds, times: times,
             trace: DecisionTrace(decoding: parts[11]))
     }
 }

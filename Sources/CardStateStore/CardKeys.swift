@@ -5,11 +5,14 @@ internal import Redis
 struct CardKeys {
     /// `{bNN}`.
     private let bucket: String
+    /// 0…
+    let bucketNumber: Int
     /// The token in hexadecimal digits.
     let token: [UInt8]
 
     init(_ token: CardToken, bucketCount: Int) {
-        bucket = CardKeys.bucketTag(token.bucket(of: bucketCount))
+        bucketNumber = token.bucket(of: bucketCount)
+        bucket = CardKeys.bucketTag(bucketNumber)
         self.token = CardKeys.hex(token)
     }
 

@@ -6,6 +6,10 @@ public struct CardStateSettings: Sendable {
     public var atcJumpMax = 1_000
     /// Whether an ATC behind the highest, never seen before, may pass.
     public var lateATCAccepted = true
+    /// Replicas that have to have a commit before it is answered (`WAIT`); 0: none.
+    public var replicasMin = 0
+    /// How long they may take.
+    public var replicaTimeoutMilliseconds = 100
 
     /// The defaults above.
     public init() {}

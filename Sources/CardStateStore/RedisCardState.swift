@@ -1,36 +1,18 @@
 public import Authorisation
 internal import EMV
-public import NIOCore
-public import Redis
+internal import Redis
 
-/// The `CardState` port on one Redis connection, for the event loop that the connection lives on.
+/// The `CardState` port on Redis, for the event loop that the store's connections live on.
 public struct RedisCardState: CardState {
-    private let connection: RedisConnection
+    private let store: StateStore
     private let settings: CardStateSettings
 
     /// - Parameters:
-    ///   - connection: prepared with `prepare`.
+    ///   - store: the way to the servers.
     ///   - settings: the same for every host on this store.
-    public init(_ connection: RedisConnection, settings: CardStateSettings) {
-        self.connection = connection
+    public init(_ store: StateStore, settings: CardStateSettings) {
+        self.store = store
         self.settings = settings
-    }
-
-    /// Opens a connection that checks the server and its function library before it serves, again after every
-    /// reconnect.
-    /// - Parameter durable: true refuses a server that may lose what it has acknowledged.
-    public static func connect(
-        to address: RedisAddress, on eventLoop: any EventLoop, durable: Bool = false,
-        settings: RedisConnectionSettings = RedisConnectionSettings()
-    ) -> RedisConnection {
-        RedisConnection(to: address, on: eventLoop, settings: settings) { connection in
-            _ = try await connection.sendFromAnywhere(RedisCommand("CLIENT", "SETNAME", "issuer-host"))
-            for line in try await StoreCheck.lines(on: connection)
-            where !line.passed && (line.required || durable) {
-                throw StateUnavailable("\(line.subject): \(line.detail)")
-            }
-            try await FunctionLibrary.ensure(on: connection)
-        }
     }
 
     /// One `FCALL_RO`: card and earlier answer.
@@ -44,7 +26,7 @@ public struct RedisCardState: CardState {
         command.append("1")
         keys.appendCard(to: &command)
         command.append(retransmission)
-        switch try await send(command, "read") {
+        switch try await send(command, keys, "read") {
         case .null: return CardReading(card: nil, answered: nil)
         case .string(let bytes): return try StoredCard.reading(bytes)
         default: throw StateUnavailable("read: unexpected reply")
@@ -57,7 +39,7 @@ public struct RedisCardState: CardState {
         var entry: [UInt8] = []
         entry.reserveCapacity(384)
         commit.entry.appendEncoded(into: &entry)
-        var command = RedisCommand(argumentCount: 18, reserving: 1_024)
+        var command = RedisCommand(argumentCount: 19, reserving: 1_024)
         command.append("FCALL")
         command.append("cardstate_commit")
         command.append("3")
@@ -84,9 +66,11 @@ public struct RedisCardState: CardState {
         command.append(settings.lateATCAccepted ? "1" : "0")
         command.append(entry)
         command.append(keys.token)
-        guard case .string(let bytes) = try await send(command, "commit"),
+        command.append(commit.limits.map(StoredLimits.counted) ?? "")
+        guard case .string(let bytes) = try await send(command, keys, "commit"),
             let result = StoredResult(bytes[...])
         else { throw StateUnavailable("commit: unexpected reply") }
+        if settings.replicasMin > 0 { try await waitForReplicas(keys) }
         return result.commitResult
     }
 
@@ -97,7 +81,7 @@ public struct RedisCardState: CardState {
         _ card: CardRecord, token: CardToken, forgettingATCs: Bool = false
     ) async throws(StateUnavailable) {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
-        var command = RedisCommand(argumentCount: 13)
+        var command = RedisCommand(argumentCount: 14)
         command.append("FCALL")
         command.append("cardstate_import")
         command.append("2")
@@ -111,10 +95,66 @@ public struct RedisCardState: CardState {
         command.append(decimal: Int64(card.currency.rawValue))
         command.append(card.profile)
         command.append(forgettingATCs ? "1" : "0")
-        _ = try await send(command, "import")
+        command.append(card.limits.map(StoredLimits.text) ?? "")
+        _ = try await send(command, keys, "import")
     }
 
-    private func send(_ command: RedisCommand, _ name: String) async throws(StateUnavailable) -> RedisReply {
-        do { return try await connection.send(command) } catch { throw StateUnavailable("\(name): \(error)") }
+    /// What an operator may change of a card.
+    public enum Change: Sendable {
+        /// The next verified ATC is taken as it comes, as for a new card. Old cryptograms are good again.
+        case resetATC
+        /// No wrong PINs so far.
+        case unblockPIN
+        /// Active or why not.
+        case status(CardStatus)
+    }
+
+    /// Changes a card, with an entry in the journal in the same step.
+    /// - Parameter note: who, when and why; printable, without line breaks.
+    /// - Returns: what stood there before; nil for a card that is unknown.
+    public func change(
+        _ token: CardToken, _ change: Change, note: String
+    ) async throws(StateUnavailable) -> String? {
+        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        var command = RedisCommand(argumentCount: 10)
+        command.append("FCALL")
+        command.append("cardstate_change")
+        command.append("3")
+        keys.appendCard(to: &command)
+        keys.appendWindow(to: &command)
+        keys.appendJournal(to: &command)
+        switch change {
+        case .resetATC:
+            command.append("reset-atc")
+            command.append("")
+        case .unblockPIN:
+            command.append("unblock-pin")
+            command.append("")
+        case .status(let status):
+            command.append("status")
+            command.append(status.rawValue)
+        }
+        command.append(note)
+        command.append(keys.token)
+        return try await send(command, keys, "change").text
+    }
+
+    /// `WAIT`: what is booked but not yet elsewhere could be lost with the master, so it is not told to anybody.
+    private func waitForReplicas(_ keys: CardKeys) async throws(StateUnavailable) {
+        let wait = RedisCommand("WAIT", "\(settings.replicasMin)", "\(settings.replicaTimeoutMilliseconds)")
+        guard case .integer(let count) = try await send(wait, keys, "wait") else {
+            throw StateUnavailable("wait: unexpected reply")
+        }
+        guard count >= settings.replicasMin else {
+            throw StateUnavailable("commit: on \(count) of \(settings.replicasMin) replicas in time")
+        }
+    }
+
+    private func send(
+        _ command: RedisCommand, _ keys: CardKeys, _ name: String
+    ) async throws(StateUnavailable) -> RedisReply {
+        do { return try await store.send(command, bucket: keys.bucketNumber) } catch {
+            throw StateUnavailable("\(name): \(error)")
+        }
     }
 }

@@ -1,18 +1,18 @@
 public import Authorisation
-public import Redis
+internal import Redis
 
 /// The `Journal` port: reads the streams of all buckets, newest first, a page at a time.
 public struct RedisJournal: Journal {
     /// Entries of one bucket that a search looks at, at most.
     public static let entriesSearchedMax = 100_000
-    private static let pageEntries = 1_000
+    static let pageEntries = 1_000
 
-    private let connection: RedisConnection
-    private let settings: CardStateSettings
+    private let store: StateStore
+    let settings: CardStateSettings
 
-    /// Takes a connection that is ready.
-    public init(_ connection: RedisConnection, settings: CardStateSettings) {
-        self.connection = connection
+    /// Takes a store that is ready.
+    public init(_ store: StateStore, settings: CardStateSettings) {
+        self.store = store
         self.settings = settings
     }
 
@@ -47,13 +47,22 @@ public struct RedisJournal: Journal {
     private func page(
         _ bucket: Int, _ end: String
     ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
-        let command = RedisCommand(
-            "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT",
-            "\(RedisJournal.pageEntries)")
-        let reply: RedisReply
-        do { reply = try await connection.sendFromAnywhere(command) } catch {
+        try await entries(
+            RedisCommand(
+                "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT",
+                "\(RedisJournal.pageEntries)"), bucket)
+    }
+
+    func send(_ command: RedisCommand, _ bucket: Int) async throws(StateUnavailable) -> RedisReply {
+        do { return try await store.sendFromAnywhere(command, bucket: bucket) } catch {
             throw StateUnavailable("journal: \(error)")
         }
+    }
+
+    func entries(
+        _ command: RedisCommand, _ bucket: Int
+    ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
+        let reply = try await send(command, bucket)
         return (reply.elements ?? []).compactMap { entry in
             guard let parts = entry.elements, parts.count == 2, let identifier = parts[0].text,
                 let values = parts[1].elements
@@ -66,7 +75,7 @@ public struct RedisJournal: Journal {
         }
     }
 
-    private static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
+    static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
         guard let entry = fields["e"].flatMap({ JournalEntry(decoding: $0) }), let outcome = fields["r"],
             let result = StoredResult(journal: outcome)?.commitResult
         else { return nil }

@@ -1,12 +1,13 @@
 #!lua name=cardstate
 -- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
-local VERSION = 2
+local VERSION = 3
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
 local ATC_REPLAYED, ATC_OUT_OF_RANGE, PIN_WRONG, PIN_EXCEEDED = 13, 14, 15, 16
 local NO_FUNDS, WRONG_CURRENCY = 19, 20
+local DAILY_AMOUNT, DAILY_COUNT, ROLLING_AMOUNT, ROLLING_COUNT, CASH_AMOUNT, CASH_COUNT = 27, 28, 29, 30, 31, 32
 local FIRST, AHEAD, LATE, REPLAYED, OUT_OF_RANGE = 1, 2, 3, 4, 5
 -- How far back single ATCs are remembered.
 local WINDOW = 2048
@@ -32,11 +33,11 @@ end
 
 -- KEYS: card. ARGV: transmission.
 local function read(keys, args)
-  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx')
+  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx', 'li')
   if not c[1] then return false end
   return c[1] .. ';' .. (c[2] or '') .. ';' .. (c[3] or '') .. ';' .. (c[4] or '') .. ';' .. (c[5] or '') .. ';'
     .. (c[6] or '') .. ';' .. (c[7] or '') .. ';' .. (c[8] or '') .. ';' .. (c[9] or '') .. ';'
-    .. (answered(c[10], args[1]) or '')
+    .. (c[11] or '') .. ';' .. (answered(c[10], args[1]) or '')
 end
 
 -- What the window says of an ATC whose cryptogram verified. Marks it as seen if it may pass.
@@ -62,12 +63,45 @@ local function claim_atc(key, highest, atc, jump_max, accept_late)
   return finding, (finding == LATE) and highest or atc
 end
 
+local function over(value, bound) return bound ~= '-' and value > tonumber(bound) end
+
+-- What a card spent on the days that still count, newest first, one part each: "day amount count cash cashes;".
+-- LIMITS: "day kind dailyAmount dailyCount rollingAmount rollingCount rollingDays cashAmount cashCount", `-` for none.
+-- Returns a reason to decline, or nil and the days with this amount among them.
+local function spend(days, limits, amount)
+  local day, kind, most, often, rolling_most, rolling_often, span, cash_most, cash_often = string.match(
+    limits, '^(%d+) (%a) (%S+) (%S+) (%S+) (%S+) (%d+) (%S+) (%S+)$')
+  day, span = tonumber(day), tonumber(span)
+  local cash = kind == 'c' and amount or 0
+  local today = { amount, 1, cash, kind == 'c' and 1 or 0 }
+  local rolling, times, earlier = amount, 1, ''
+  for d, a, n, c, m in string.gmatch(days or '', '(%d+) (%d+) (%d+) (%d+) (%d+);') do
+    d = tonumber(d)
+    -- A clock that went back must not open the limits again: later days count as well.
+    if d >= day then
+      today = { today[1] + a, today[2] + n, today[3] + c, today[4] + m }
+      rolling, times = rolling + a, times + n
+    elseif d > day - 31 then
+      earlier = earlier .. d .. ' ' .. a .. ' ' .. n .. ' ' .. c .. ' ' .. m .. ';'
+      if d > day - span then rolling, times = rolling + a, times + n end
+    end
+  end
+  if kind == 'c' and over(today[3], cash_most) then return CASH_AMOUNT end
+  if kind == 'c' and over(today[4], cash_often) then return CASH_COUNT end
+  if over(today[1], most) then return DAILY_AMOUNT end
+  if over(today[2], often) then return DAILY_COUNT end
+  if over(rolling, rolling_most) then return ROLLING_AMOUNT end
+  if over(times, rolling_often) then return ROLLING_COUNT end
+  return nil, string.format('%.0f %.0f %d %.0f %d;', day, today[1], today[2], today[3], today[4]) .. earlier
+end
+
 -- KEYS: card, ATC window, journal.
 -- ARGV: transmission, fingerprint, declined, ATC or '', PIN evidence, amount, currency, approval code,
---       jump limit, accept late ATCs, journal entry, token.
+--       jump limit, accept late ATCs, journal entry, token, limits to count or ''.
 -- Returns "repeated;declined;code;ATC finding;tries left;available".
 local function commit(keys, args)
-  local card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx')
+  local card = args[13] == '' and redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx')
+    or redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx', 'sp')
   local known = card[1]
   local declined, code = tonumber(args[3]), args[8]
   local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
@@ -109,7 +143,14 @@ local function commit(keys, args)
     elseif amount > available then
       declined = NO_FUNDS
     else
-      available = available - amount
+      local passed, days
+      if args[13] ~= '' then passed, days = spend(card[8], args[13], amount) end
+      if passed then
+        declined = passed
+      else
+        available = available - amount
+        if days then redis.call('HSET', keys[1], 'sp', days) end
+      end
     end
   end
 
@@ -131,15 +172,40 @@ local function commit(keys, args)
 end
 
 -- KEYS: card, ATC window.
--- ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile, forget ATCs ('1') or not.
+-- ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile, forget ATCs ('1') or not, limits.
 -- A card that is there keeps its ATCs and answers unless told otherwise; limits and PIN tries begin anew.
 local function import(keys, args)
-  if args[8] == '1' then redis.call('DEL', keys[1], keys[2]) end
+  if args[8] == '1' then redis.call('DEL', keys[1], keys[2]) else redis.call('HDEL', keys[1], 'sp') end
   redis.call('HSET', keys[1], 'st', args[1], 'ex', args[2], 'pr', args[3], 'pm', args[4], 'pu', 0,
-    'av', args[5], 'cu', args[6], 'pf', args[7])
+    'av', args[5], 'cu', args[6], 'pf', args[7], 'li', args[9])
   return 1
 end
 
+-- What an operator changes, with a journal entry of its own.
+-- KEYS: card, ATC window, journal. ARGV: operation, value, note (who, when, why), token.
+-- Returns what stood there before, false for a card that is unknown.
+local function change(keys, args)
+  local card = redis.call('HMGET', keys[1], 'st', 'pu', 'ah')
+  if not card[1] then return false end
+  local before
+  if args[1] == 'reset-atc' then
+    before = card[3] or ''
+    redis.call('HDEL', keys[1], 'ah')
+    redis.call('DEL', keys[2])
+  elseif args[1] == 'unblock-pin' then
+    before = card[2]
+    redis.call('HSET', keys[1], 'pu', 0)
+  elseif args[1] == 'status' then
+    before = card[1]
+    redis.call('HSET', keys[1], 'st', args[2])
+  else
+    return redis.error_reply('ERR unknown operation')
+  end
+  redis.call('XADD', keys[3], '*', 'o', args[1] .. ';' .. args[2] .. ';' .. before .. ';' .. args[3], 'c', args[4])
+  return before
+end
+
+redis.register_function{ function_name = 'cardstate_change', callback = change }
 redis.register_function{ function_name = 'cardstate_read', callback = read, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cardstate_commit', callback = commit }
 redis.register_function{ function_name = 'cardstate_import', callback = import }

@@ -138,6 +138,18 @@ extension ICCData {
         number(.transactionCurrencyCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
     }
 
+    /// Tag 9F1A as a number, nil where it is absent or not decimal.
+    public var terminalCountryCode: UInt16? {
+        number(.terminalCountryCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
+    }
+
+    /// Tag 9F34.
+    public var cvmResults: CVMResults? {
+        number(.cardholderVerificationMethodResults, count: 3).map {
+            CVMResults(rawValue: UInt32(truncatingIfNeeded: $0))
+        }
+    }
+
     /// Tag 5F34.
     public var panSequenceNumber: PANSequenceNumber? {
         number(.panSequenceNumber, count: 1).flatMap { PANSequenceNumber(bcd: UInt8(truncatingIfNeeded: $0)) }

@@ -26,7 +26,7 @@ public struct IssuerConfiguration: Sendable {
         public var masterKeysKept: Int
     }
 
-    /// How to reach the state store: a Unix socket, or host and port.
+    /// How to reach the state store: nodes of a cluster, or sentinels, or a Unix socket, or host and port.
     public struct Redis: Sendable {
         /// Path of the socket; nil: host and port are used.
         public var unixSocket: String?
@@ -34,6 +34,16 @@ public struct IssuerConfiguration: Sendable {
         public var host: String
         /// TCP port.
         public var port: Int
+        /// Name of the master that the sentinels are asked for; nil: no sentinels.
+        public var sentinelMaster: String?
+        /// `host:port` of each sentinel.
+        public var sentinels: [String]
+        /// `host:port` of some nodes of a cluster; empty: no cluster.
+        public var cluster: [String]
+        /// Replicas that have to have a commit before it is answered.
+        public var replicasMin: Int
+        /// How long they may take.
+        public var replicaTimeoutMilliseconds: Int
         /// Hash slots that cards are spread over.
         public var buckets: Int
     }
@@ -60,6 +70,38 @@ public struct IssuerConfiguration: Sendable {
         public var masterKeyOption: String
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
+        /// What its cards may spend; nil: the available amount alone decides.
+        public var limits: Limits?
+    }
+
+    /// Bounds on what is spent, amounts in minor units; nil is without bound.
+    public struct Limits: Sendable {
+        /// Numeric code of the currency of all amounts.
+        public var currency: String
+        /// Of one transaction.
+        public var transactionMax: Int?
+        /// Of one contactless transaction.
+        public var contactlessMax: Int?
+        /// Of one transaction without cardholder verification.
+        public var unverifiedMax: Int?
+        /// Of one day.
+        public var dailyAmount: Int?
+        /// Transactions of one day.
+        public var dailyCount: Int?
+        /// Of the last days.
+        public var rollingAmount: Int?
+        /// Transactions of the last days.
+        public var rollingCount: Int?
+        /// How many days `rolling…` means, 1 to 31.
+        public var rollingDays: Int
+        /// Cash of one day.
+        public var cashAmount: Int?
+        /// Cash withdrawals of one day.
+        public var cashCount: Int?
+        /// Merchant category codes that are declined.
+        public var blockedMerchantCategories: [String]
+        /// Countries that are declined, numeric codes.
+        public var blockedCountries: [String]
     }
 
     /// One link.
@@ -146,12 +188,21 @@ public struct IssuerConfiguration: Sendable {
             unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
             host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
             port: reader.int(forKey: "redis.port", default: 6_379),
+            sentinelMaster: reader.string(forKey: "redis.sentinelMaster"),
+            sentinels: reader.stringArray(forKey: "redis.sentinels", default: []),
+            cluster: reader.stringArray(forKey: "redis.cluster", default: []),
+            replicasMin: reader.int(forKey: "redis.replicasMin", default: 0),
+            replicaTimeoutMilliseconds: try IssuerConfiguration.positive(
+                reader, "redis.replicaTimeoutMilliseconds", 100, path),
             buckets: try IssuerConfiguration.positive(reader, "redis.buckets", 64, path))
         policy = Policy(
             atcJumpMax: try IssuerConfiguration.positive(reader, "policy.atcJumpMax", 1_000, path),
             lateATCAccepted: reader.bool(forKey: "policy.lateATCAccepted", default: true),
             pinTriesMax: try IssuerConfiguration.positive(reader, "policy.pinTriesMax", 3, path))
-        issuers = try file.names(in: "issuers").map { try IssuerConfiguration.issuer(reader, $0) }
+        issuers = try file.names(in: "issuers").map { name in
+            try IssuerConfiguration.issuer(
+                reader, name, hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
+        }
         links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
         adminPort = reader.int(forKey: "admin.port")
@@ -162,13 +213,34 @@ public struct IssuerConfiguration: Sendable {
         guard !links.isEmpty else { throw ConfigurationError("\(path): links: at least one is needed") }
     }
 
-    private static func issuer(_ reader: ConfigReader, _ name: String) throws -> Issuer {
+    private static func issuer(
+        _ reader: ConfigReader, _ name: String, hasLimits: Bool, _ path: String
+    ) throws -> Issuer {
         let reader = reader.scoped(to: ConfigKey(["issuers", name]))
         return Issuer(
             name: name, prefix: try reader.requiredString(forKey: "prefix"),
             issuerMasterKey: try reader.requiredString(forKey: "issuerMasterKey"),
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
-            profiles: try reader.requiredStringArray(forKey: "profiles"))
+            profiles: try reader.requiredStringArray(forKey: "profiles"),
+            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
+    }
+
+    private static func limits(_ reader: ConfigReader, _ issuer: String, _ path: String) throws -> Limits {
+        let days = reader.int(forKey: "rollingDays", default: 30)
+        guard (1...31).contains(days) else {
+            throw ConfigurationError("\(path): issuers.\(issuer).limits.rollingDays has to be 1 to 31")
+        }
+        return Limits(
+            currency: try reader.requiredString(forKey: "currency"),
+            transactionMax: reader.int(forKey: "transactionMax"),
+            contactlessMax: reader.int(forKey: "contactlessMax"),
+            unverifiedMax: reader.int(forKey: "unverifiedMax"),
+            dailyAmount: reader.int(forKey: "dailyAmount"), dailyCount: reader.int(forKey: "dailyCount"),
+            rollingAmount: reader.int(forKey: "rollingAmount"),
+            rollingCount: reader.int(forKey: "rollingCount"), rollingDays: days,
+            cashAmount: reader.int(forKey: "cashAmount"), cashCount: reader.int(forKey: "cashCount"),
+            blockedMerchantCategories: reader.stringArray(forKey: "blockedMerchantCategories", default: []),
+            blockedCountries: reader.stringArray(forKey: "blockedCountries", default: []))
     }
 
     private static func link(_ reader: ConfigReader, _ name: String, _ path: String) throws -> Link {

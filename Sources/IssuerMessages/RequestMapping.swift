@@ -80,12 +80,31 @@ public struct RequestMapping: Sendable {
         let amount = try amount(message)
         guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
+        let pin = try pin(message)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, retransmission: message.retransmissionKey,
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
-            pin: try pin(message), receivedAt: receivedAt, deadline: deadline)
+            pin: pin, circumstances: circumstances(message, chip, verifiesOnline: pin != nil),
+            receivedAt: receivedAt, deadline: deadline)
+    }
+
+    /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.
+    private func circumstances(
+        _ message: Message, _ chip: ICCData?, verifiesOnline: Bool
+    ) -> Circumstances {
+        var found = Circumstances()
+        if let code = message.number(.processingCode), [1, 17].contains(code / 10_000) { found.kind = .cash }
+        found.merchantCategory = message.number(.merchantType).flatMap { UInt16(exactly: $0) }
+        found.country =
+            chip?.terminalCountryCode ?? message.number(.acquirerCountry).flatMap { UInt16(exactly: $0) }
+        // ISO 8583:1987 DE22, positions 1 and 2: 07 contactless chip, 91 contactless magnetic stripe.
+        if let mode = message.number(.pointOfServiceEntryMode) {
+            found.isContactless = [7, 91].contains(mode / 10)
+        }
+        found.isCardholderVerified = verifiesOnline || chip?.cvmResults?.isCardholderVerified == true
+        return found
     }
 
     private func chipData(_ message: Message) throws(MappingError) -> ICCData? {

@@ -14,13 +14,16 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case expiredCard = "54"
     case wrongPIN = "55"
     case notPermittedToCardholder = "57"
+    case amountLimitExceeded = "61"
     case restrictedCard = "62"
     case securityViolation = "63"
+    case frequencyLimitExceeded = "65"
     case pinTriesExceeded = "75"
     case cryptogramFailure = "88"
     case issuerUnavailable = "91"
     case duplicateTransmission = "94"
     case systemMalfunction = "96"
+    case additionalAuthenticationNeeded = "1A"
 
     /// The code for each reason to decline.
     public init(_ reason: DeclineReason) {
@@ -42,6 +45,12 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .insufficientFunds: .insufficientFunds
             case .currencyNotServed: .unsupportedTransaction
             case .retransmissionDiffers: .duplicateTransmission
+            case .transactionAmountTooHigh, .contactlessAmountTooHigh, .dailyAmountExceeded,
+                .rollingAmountExceeded, .cashAmountExceeded:
+                .amountLimitExceeded
+            case .dailyCountExceeded, .rollingCountExceeded, .cashCountExceeded: .frequencyLimitExceeded
+            case .verificationNeeded: .additionalAuthenticationNeeded
+            case .merchantCategoryBlocked, .countryBlocked: .notPermittedToCardholder
             }
     }
 
@@ -71,13 +80,16 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .expiredCard: "expired card"
         case .wrongPIN: "wrong PIN"
         case .notPermittedToCardholder: "not permitted to cardholder"
+        case .amountLimitExceeded: "amount limit exceeded"
         case .restrictedCard: "restricted card"
         case .securityViolation: "security violation"
+        case .frequencyLimitExceeded: "frequency limit exceeded"
         case .pinTriesExceeded: "PIN tries exceeded"
         case .cryptogramFailure: "cryptogram failure"
         case .issuerUnavailable: "issuer unavailable"
         case .duplicateTransmission: "duplicate transmission"
         case .systemMalfunction: "system malfunction"
+        case .additionalAuthenticationNeeded: "additional authentication needed"
         }
     }
 

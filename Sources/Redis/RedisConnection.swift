@@ -53,14 +53,23 @@ public final class RedisConnection: Sendable {
     ///   - eventLoop: the loop it lives on.
     ///   - settings: its bounds.
     ///   - prepare: run on every new connection before others may use it; a thrown error closes it again.
-    public init(
+    public convenience init(
         to address: RedisAddress, on eventLoop: any EventLoop,
+        settings: RedisConnectionSettings = RedisConnectionSettings(),
+        prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
+    ) {
+        self.init(to: .fixed(address), on: eventLoop, settings: settings, prepare: prepare)
+    }
+
+    /// The same with an address that has to be found first.
+    public init(
+        to source: RedisSource, on eventLoop: any EventLoop,
         settings: RedisConnectionSettings = RedisConnectionSettings(),
         prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         link = NIOLoopBoundBox.makeBoxSendingValue(
-            RedisLink(address: address, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
+            RedisLink(source: source, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
         eventLoop.execute { [self] in
             link.value.onConnected = { [weak self] in
                 guard let self else { return }

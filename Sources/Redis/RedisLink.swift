@@ -19,7 +19,7 @@ final class RedisLink {
     }
 
     var onConnected: () -> Void = {}
-    private let address: RedisAddress
+    private let source: RedisSource
     private let eventLoop: any EventLoop
     private let settings: RedisConnectionSettings
     private var phase = Phase.waiting("connecting")
@@ -30,8 +30,8 @@ final class RedisLink {
     private var watch: Scheduled<Void>?
     private var failures = 0
 
-    init(address: RedisAddress, eventLoop: any EventLoop, settings: RedisConnectionSettings) {
-        self.address = address
+    init(source: RedisSource, eventLoop: any EventLoop, settings: RedisConnectionSettings) {
+        self.source = source
         self.eventLoop = eventLoop
         self.settings = settings
     }
@@ -80,6 +80,25 @@ final class RedisLink {
 
     func connect() {
         guard case .waiting = phase else { return }
+        if case .fixed(let address) = source { return connect(to: address) }
+        let link = UncheckedLink(self)
+        let (source, eventLoop) = (source, eventLoop)
+        Task(executorPreference: LoopExecutor(eventLoop)) {
+            let found: Result<RedisAddress, RedisError>
+            do throws(RedisError) { found = .success(try await source.resolve(on: eventLoop)) } catch {
+                found = .failure(error)
+            }
+            eventLoop.execute {
+                switch found {
+                case .success(let address): link.link.connect(to: address)
+                case .failure(let error): link.link.retry("\(error)")
+                }
+            }
+        }
+    }
+
+    private func connect(to address: RedisAddress) {
+        guard case .waiting = phase else { return }
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(settings.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -93,7 +112,7 @@ final class RedisLink {
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
             }
-        connecting.assumeIsolated().whenFailure { error in self.retry("\(self.address): \(error)") }
+        connecting.assumeIsolated().whenFailure { error in self.retry("\(address): \(error)") }
     }
 
     func channelActive(_ channel: any Channel) {
@@ -122,7 +141,7 @@ final class RedisLink {
     func channelInactive(_ channel: any Channel) {
         switch phase {
         case .preparing(let current), .ready(let current):
-            if current === channel { retry("\(address): connection closed") }
+            if current === channel { retry("\(source): connection closed") }
         case .waiting, .stopped: break
         }
     }
@@ -135,6 +154,8 @@ final class RedisLink {
             while let reply = try reader.next() {
                 guard let first = inFlight.popFirst() else { return channel.close(promise: nil) }
                 first.waiter?.resume(returning: .success(reply))
+                // It was the master once. The next connection asks who is now.
+                if case .error(let error) = reply, error.code == "READONLY" { channel.close(promise: nil) }
             }
         } catch {
             channel.close(promise: nil)

@@ -14,15 +14,15 @@ internal import WorkerPool
 
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Import cards into the state store, or look at one.",
-        subcommands: [Import.self, Show.self])
+        abstract: "Cards in the state store: import, look, change.",
+        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self])
 }
 
 /// A token and a store for a command that looks at cards.
 struct CardDesk: Sendable {
     let configuration: IssuerConfiguration
     let location: TokenLocation
-    let connection: RedisConnection
+    let store: StateStore
     private let hsm: HSM
     private let port: HSMPort
 
@@ -33,12 +33,12 @@ struct CardDesk: Sendable {
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
         port = hsm.port { work in work() }
-        connection = RedisCardState.connect(
-            to: configuration.redisAddress, on: MultiThreadedEventLoopGroup.singleton.any())
-        try await connection.waitUntilReady(timeout: .seconds(5))
+        store = StateStore(
+            to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
+        try await store.waitUntilReady(timeout: .seconds(5))
     }
 
-    var state: RedisCardState { RedisCardState(connection, settings: configuration.cardStateSettings) }
+    var state: RedisCardState { RedisCardState(store, settings: configuration.cardStateSettings) }
 
     func token(of card: CardIdentity) async throws -> CardToken { try await tokens(of: [card])[0] }
 
@@ -56,7 +56,7 @@ struct CardDesk: Sendable {
     }
 
     func close() async {
-        await connection.close()
+        await store.close()
         hsm.stop()
     }
 }
@@ -105,10 +105,10 @@ extension Cards {
         private func store(_ cards: [(CardIdentity, CardRecord)], _ desk: CardDesk) async throws {
             let (state, forgetATCs) = (desk.state, forgetATCs)
             let tokens = try await desk.tokens(of: cards.map(\.0))
-            try await onLoop(desk.connection.eventLoop) {
+            try await onLoop(desk.store.eventLoop) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for ((_, record), token) in zip(cards, tokens) {
-                        group.addTask(executorPreference: EventLoopExecutor(desk.connection.eventLoop)) {
+                        group.addTask(executorPreference: EventLoopExecutor(desk.store.eventLoop)) {
                             try await state.importCard(record, token: token, forgettingATCs: forgetATCs)
                         }
                     }
@@ -133,14 +133,8 @@ extension Cards {
                 let card = CardIdentity(pan: pan, panSequenceNumber: PANSequenceNumber(rawValue: number))
                 let token = try await desk.token(of: card)
                 let state = desk.state
-                let reading = try await onLoop(desk.connection.eventLoop) {
-                    try await state.read(
-                        token,
-                        retransmission: RetransmissionKey(
-                            moment: 0, acquirer: 0, reference: 0, fingerprint: 0),
-                        deadline: Deadline(nanoseconds: .max))
-                }
-                guard let record = reading.card else { continue }
+                let read = try await onLoop(desk.store.eventLoop) { try await state.record(token) }
+                guard let record = read else { continue }
                 found += 1
                 show(card, record)
             }

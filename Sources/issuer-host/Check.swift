@@ -39,18 +39,21 @@ struct Check: AsyncParsableCommand {
     }
 
     private func store(_ configuration: IssuerConfiguration) async -> [CheckLine] {
-        let connection = RedisCardState.connect(
-            to: configuration.redisAddress, on: MultiThreadedEventLoopGroup.singleton.any())
+        let location: StoreLocation
+        do { location = try configuration.storeLocation() } catch {
+            return [CheckLine("Redis", passed: false, "\(error)")]
+        }
+        let store = StateStore(to: location, on: MultiThreadedEventLoopGroup.singleton.any())
         do {
-            try await connection.waitUntilReady(timeout: .seconds(3))
-            let lines = try await StoreCheck.lines(on: connection).map { line in
+            try await store.waitUntilReady(timeout: .seconds(3))
+            let lines = try await store.check().map { line in
                 let passed = line.passed || (!line.required && configuration.profile != .production)
                 return CheckLine(line.subject, passed: passed, line.detail)
             }
-            await connection.close()
+            await store.close()
             return lines + [CheckLine("Redis functions", passed: true, "loaded, version known")]
         } catch {
-            await connection.close()
+            await store.close()
             return [CheckLine("Redis", passed: false, "\(error)")]
         }
     }

@@ -18,12 +18,12 @@ struct Explain: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try IssuerConfiguration(path: options.config)
-        let connection = RedisCardState.connect(
-            to: configuration.redisAddress, on: MultiThreadedEventLoopGroup.singleton.any())
-        try await connection.waitUntilReady(timeout: .seconds(5))
-        let records = try await RedisJournal(connection, settings: configuration.cardStateSettings)
+        let store = StateStore(
+            to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
+        try await store.waitUntilReady(timeout: .seconds(5))
+        let records = try await RedisJournal(store, settings: configuration.cardStateSettings)
             .records(retrievalReferenceNumber: rrn)
-        await connection.close()
+        await store.close()
         guard !records.isEmpty else {
             print("no decision with retrieval reference number \(rrn) in the journal")
             throw ExitCode.failure
@@ -55,8 +55,11 @@ struct Explain: AsyncParsableCommand {
         let words =
             record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
         lines.append("DE39 \(code.rawValue) \(code.words): \(words)")
-        lines.append(
-            "evidence after \(entry.microsecondsUntilEvidence) µs, journal entry \(record.identifier)\n")
+        var times = ["evidence after \(entry.microsecondsUntilEvidence) µs"]
+        for stage in Stage.allCases {
+            if let time = entry.times[stage] { times.append("\(stage.name) \(time / 1_000) µs") }
+        }
+        lines.append("\(times.joined(separator: ", ")); journal entry \(record.identifier)\n")
         return lines.joined(separator: "\n")
     }
 }

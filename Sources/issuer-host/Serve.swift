@@ -36,41 +36,41 @@ struct Serve: AsyncParsableCommand {
         }
         let hsm = try HSM(hsmConfiguration, at: location)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
-        let connections = group.makeIterator().map {
-            RedisCardState.connect(
-                to: configuration.redisAddress, on: $0, durable: configuration.profile == .production)
+        let storeLocation = try configuration.storeLocation()
+        let stores = group.makeIterator().map {
+            StateStore(to: storeLocation, on: $0, durable: configuration.profile == .production)
         }
-        for connection in connections {
-            do { try await connection.waitUntilReady(timeout: .seconds(5)) } catch {
+        for store in stores {
+            do { try await store.waitUntilReady(timeout: .seconds(5)) } catch {
                 logger.critical("state store: \(error)")
                 throw ExitCode.failure
             }
         }
         let server = HostServer(
             links: try configuration.linkConfigurations(), group: group,
-            loops: try loops(configuration, hsm, connections),
+            loops: try loops(configuration, hsm, stores),
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds,
-            moreMetrics: { metrics(hsm, connections) }, ready: printReady)
+            moreMetrics: { metrics(hsm, stores) }, ready: printReady)
         let services = ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
-        for connection in connections { await connection.close() }
+        for store in stores { await store.close() }
         hsm.stop()
         try await group.shutdownGracefully()
     }
 
     private func loops(
-        _ configuration: IssuerConfiguration, _ hsm: HSM, _ connections: [RedisConnection]
+        _ configuration: IssuerConfiguration, _ hsm: HSM, _ stores: [StateStore]
     ) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
-        return connections.map { connection in
-            let loop = connection.eventLoop
+        return stores.map { store in
+            let loop = store.eventLoop
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes,
                 cryptography: hsm.port { work in loop.execute(work) },
-                state: RedisCardState(connection, settings: configuration.cardStateSettings),
+                state: RedisCardState(store, settings: configuration.cardStateSettings),
                 surroundings: .system)
             return LoopServices(eventLoop: loop) { request in
                 do throws(CouldNotDecide) {
@@ -101,9 +101,9 @@ struct Serve: AsyncParsableCommand {
 }
 
 /// Counters of token and state store, beside those of the links.
-private func metrics(_ hsm: HSM, _ connections: [RedisConnection]) -> String {
+private func metrics(_ hsm: HSM, _ stores: [StateStore]) -> String {
     let statistics = hsm.statistics
-    let commands = connections.reduce(0) { $0 + $1.commandsSent }
+    let commands = stores.reduce(0) { $0 + $1.commandsSent }
     return """
         # TYPE issuer_hsm_jobs_total counter
         issuer_hsm_jobs_total \(statistics.jobs)

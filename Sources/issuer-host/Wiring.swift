@@ -62,7 +62,8 @@ extension IssuerConfiguration {
                 }
                 return IssuerRange(
                     name: issuer.name, prefix: prefix, issuerMasterKey: KeyName(issuer.issuerMasterKey),
-                    masterKeyOption: option, profiles: profiles)
+                    masterKeyOption: option, profiles: profiles,
+                    limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
             })
     }
 
@@ -89,8 +90,33 @@ extension IssuerConfiguration {
         }
     }
 
-    var redisAddress: RedisAddress {
-        redis.unixSocket.map { .unix(path: $0) } ?? .tcp(host: redis.host, port: redis.port)
+    /// One of the four ways; a configuration that names two of them is refused.
+    func storeLocation() throws -> StoreLocation {
+        if !redis.cluster.isEmpty {
+            guard redis.sentinels.isEmpty, redis.unixSocket == nil else {
+                throw WiringError("redis: cluster, sentinels and unixSocket exclude each other")
+            }
+            return .cluster(try redis.cluster.map { try address($0, "redis.cluster") })
+        }
+        guard redis.sentinels.isEmpty == (redis.sentinelMaster == nil) else {
+            throw WiringError("redis: sentinels and sentinelMaster belong together")
+        }
+        if let master = redis.sentinelMaster {
+            guard redis.unixSocket == nil else {
+                throw WiringError("redis: sentinels and unixSocket exclude each other")
+            }
+            let sentinels = try redis.sentinels.map { try address($0, "redis.sentinels") }
+            return .server(.sentinels(master: master, sentinels))
+        }
+        return .server(
+            .fixed(redis.unixSocket.map { .unix(path: $0) } ?? .tcp(host: redis.host, port: redis.port)))
+    }
+
+    private func address(_ text: String, _ key: String) throws -> RedisAddress {
+        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex,
+            let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port)
+        else { throw WiringError("\(key): host:port is needed, not \(text)") }
+        return .tcp(host: String(text[..<colon]), port: port)
     }
 
     var cardStateSettings: CardStateSettings {
@@ -98,6 +124,8 @@ extension IssuerConfiguration {
         settings.bucketCount = redis.buckets
         settings.atcJumpMax = policy.atcJumpMax
         settings.lateATCAccepted = policy.lateATCAccepted
+        settings.replicasMin = redis.replicasMin
+        settings.replicaTimeoutMilliseconds = redis.replicaTimeoutMilliseconds
         return settings
     }
 }

@@ -45,6 +45,8 @@ struct AuthoriserTests {
         /// What the store answers; nil: it agrees with the host.
         var stored: DeclineReason?
         var tokenKnown = true
+        var circumstances = Circumstances()
+        var limits: SpendingLimits?
     }
 
     private func run(_ scene: Scene) async throws -> (decision: Decision, commits: [AuthorisationCommit]) {
@@ -53,7 +55,7 @@ struct AuthoriserTests {
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"),
                 masterKeyOption: .a,
-                profiles: [.visaCVN18])
+                profiles: [.visaCVN18], limits: scene.limits)
         ])
         let authoriser = Authoriser(
             ranges: ranges,
@@ -74,7 +76,8 @@ struct AuthoriserTests {
             pin: scene.pinBlock.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, receivedAt: 4_000_000, deadline: Deadline(nanoseconds: .max))
+            }, circumstances: scene.circumstances, receivedAt: 4_000_000,
+            deadline: Deadline(nanoseconds: .max))
         let decision = try await authoriser.authorise(request)
         return (decision, state.commits)
     }
@@ -206,6 +209,44 @@ struct AuthoriserTests {
         ] {
             await #expect(throws: CouldNotDecide.self) { _ = try await self.run(scene) }
         }
+    }
+
+    @Test("Bounds of one transaction, before the store counts")
+    func limits() async throws {
+        var limits = SpendingLimits(currency: CurrencyCode(rawValue: 752)!)
+        limits.transactionMax = 4_250
+        limits.contactlessMax = 4_000
+        limits.unverifiedMax = 4_249
+        limits.blockedMerchantCategories = [7_995]
+        limits.blockedCountries = [408]
+        var verified = Circumstances()
+        verified.isCardholderVerified = true
+        func declined(_ circumstances: Circumstances, _ limits: SpendingLimits) async throws -> DeclineReason?
+        {
+            let scene = Scene(circumstances: circumstances, limits: limits)
+            return try await run(scene).decision.outcome.declineReason
+        }
+        #expect(try await declined(verified, limits) == nil, "the bound itself is within")
+        #expect(try await declined(Circumstances(), limits) == .verificationNeeded)
+        var tap = verified
+        tap.isContactless = true
+        #expect(try await declined(tap, limits) == .contactlessAmountTooHigh)
+        var casino = verified
+        casino.merchantCategory = 7_995
+        #expect(try await declined(casino, limits) == .merchantCategoryBlocked)
+        var abroad = verified
+        abroad.country = 408
+        #expect(try await declined(abroad, limits) == .countryBlocked)
+        limits.transactionMax = 4_249
+        #expect(try await declined(verified, limits) == .transactionAmountTooHigh)
+        let other = SpendingLimits(currency: CurrencyCode(rawValue: 978)!)
+        #expect(try await declined(verified, other) == .currencyNotServed)
+        // What has to be counted reaches the store, and only that.
+        limits.transactionMax = nil
+        #expect(try await run(Scene(circumstances: verified, limits: limits)).commits.first?.limits == nil)
+        limits.daily.count = 3
+        let commit = try await run(Scene(circumstances: verified, limits: limits)).commits.first
+        #expect(commit?.limits?.day == 1_795_000_000 / 86_400 && commit?.limits?.limits == limits)
     }
 
     private struct Unexpected: Error {}

@@ -245,9 +245,9 @@ struct CardStateTests {
         try await load(0)
         let bench = try await StateBench(redis)
         #expect(try await bench.commit(CardToken(high: 0, low: 0)).declined == .unknownCard)
-        await bench.connection.close()
+        await bench.store.close()
         try await load(99)
-        let newer = RedisCardState.connect(to: redis.address, on: StateBench.loop)
+        let newer = StateStore(to: .server(.fixed(redis.address)), on: StateBench.loop)
         #expect(try await refusal(newer, containing: "version 99"))
         await newer.close()
         await plain.close()
@@ -255,13 +255,13 @@ struct CardStateTests {
 
     @Test func aServerThatMayLoseWritesIsRefusedWhereDurabilityIsAskedFor() async throws {
         let redis = try TestRedis(options: ["--appendfsync", "everysec"])
-        let connection = RedisCardState.connect(to: redis.address, on: StateBench.loop, durable: true)
+        let connection = StateStore(to: .server(.fixed(redis.address)), on: StateBench.loop, durable: true)
         #expect(try await refusal(connection, containing: "appendfsync"))
         await connection.close()
     }
 
     /// Waits for the reason why a connection is not used.
-    private func refusal(_ connection: RedisConnection, containing words: String) async throws -> Bool {
+    private func refusal(_ connection: StateStore, containing words: String) async throws -> Bool {
         for _ in 0..<20_000 {
             guard let reason = await connection.unavailability() else { return false }
             if reason.contains(words) { return true }
@@ -272,7 +272,7 @@ struct CardStateTests {
 
     @Test func aServerThatMayForgetIsNamed() async throws {
         let redis = try TestRedis(options: ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"])
-        let connection = RedisCardState.connect(to: redis.address, on: StateBench.loop)
+        let connection = StateStore(to: .server(.fixed(redis.address)), on: StateBench.loop)
         #expect(try await refusal(connection, containing: "maxmemory-policy"))
         await connection.close()
     }

@@ -8,8 +8,10 @@ import RedisSupport
 
 /// A card on a real server.
 final class StateBench: Sendable {
-    /// Held, since the server ends with the value.
-    private let redis: TestRedis
+    /// Held, since the servers end with the value.
+    private let servers: any Sendable
+    let store: StateStore
+    /// For commands of the test itself.
     let connection: RedisConnection
     let state: RedisCardState
     let journal: RedisJournal
@@ -18,15 +20,26 @@ final class StateBench: Sendable {
     static var loop: any EventLoop { MultiThreadedEventLoopGroup.singleton.any() }
     static let currency = CurrencyCode(rawValue: 752)!
 
-    init(_ redis: TestRedis, late: Bool = true) async throws {
-        self.redis = redis
+    convenience init(_ redis: TestRedis, late: Bool = true) async throws {
+        try await self.init(redis, at: .server(.fixed(redis.address)), first: redis.address, late: late)
+    }
+
+    /// - Parameter first: a server for commands of the test itself.
+    init(
+        _ servers: any Sendable, at location: StoreLocation, first: RedisAddress, late: Bool = true,
+        replicasMin: Int = 0
+    ) async throws {
+        self.servers = servers
         let loop = Self.loop
-        connection = RedisCardState.connect(to: redis.address, on: loop)
+        store = StateStore(to: location, on: loop)
+        connection = RedisConnection(to: first, on: loop)
         var settings = CardStateSettings()
         settings.lateATCAccepted = late
-        state = RedisCardState(connection, settings: settings)
-        journal = RedisJournal(connection, settings: settings)
+        settings.replicasMin = replicasMin
+        state = RedisCardState(store, settings: settings)
+        journal = RedisJournal(store, settings: settings)
         executor = LoopExecutor(loop)
+        try await store.waitUntilReady(timeout: .seconds(60))
         try await connection.waitUntilReady(timeout: .seconds(60))
     }
 
@@ -39,13 +52,16 @@ final class StateBench: Sendable {
     }
 
     func importCard(
-        _ token: CardToken, status: CardStatus = .active, available: Int64 = 100_000, forgetting: Bool = false
+        _ token: CardToken, status: CardStatus = .active, available: Int64 = 100_000,
+        forgetting: Bool = false,
+        limits: SpendingLimits? = nil
     ) async throws {
         let card = CardRecord(
             status: status, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
             pinReference: EncipheredPINBlock(rawValue: 0xFEDC_BA98_7654_3210), pinTriesMax: 3,
             pinTriesUsed: 0,
-            highestATC: nil, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18")
+            highestATC: nil, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18",
+            limits: limits)
         try await onLoop { try await $0.importCard(card, token: token, forgettingATCs: forgetting) }
     }
 
@@ -71,6 +87,7 @@ final class StateBench: Sendable {
         _ token: CardToken, atc: UInt16? = nil, pin: PINEvidence = .notChecked, minorUnits: Int64 = 100,
         declined: DeclineReason? = nil, currency: CurrencyCode = StateBench.currency,
         transmission: String? = nil, fingerprint: UInt64 = 1, key: RetransmissionKey? = nil,
+        limits: CountedLimits? = nil,
         rrn: String = "000000000001",
         code: String = "123456"
     ) async throws -> CommitResult {
@@ -81,7 +98,7 @@ final class StateBench: Sendable {
             token: token,
             retransmission: key ?? transmission.map { StateBench.key($0, fingerprint: fingerprint) },
             declined: declined, verifiedATC: atc.map(ApplicationTransactionCounter.init(rawValue:)), pin: pin,
-            amount: amount, approvalCode: Array(code.utf8),
+            amount: amount, limits: limits, approvalCode: Array(code.utf8),
             entry: JournalEntry(
                 retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: 7,
                 unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,

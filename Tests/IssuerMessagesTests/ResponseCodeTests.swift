@@ -14,6 +14,10 @@ import Testing
             .atcReplayed: "63", .atcOutOfRange: "63", .pinWrong: "55", .pinTriesExceeded: "75",
             .pinNotOnRecord: "57", .pinBlockUnreadable: "55", .insufficientFunds: "51",
             .currencyNotServed: "12", .retransmissionDiffers: "94",
+            .transactionAmountTooHigh: "61", .contactlessAmountTooHigh: "61", .verificationNeeded: "1A",
+            .merchantCategoryBlocked: "57", .countryBlocked: "57", .dailyAmountExceeded: "61",
+            .dailyCountExceeded: "65", .rollingAmountExceeded: "61", .rollingCountExceeded: "65",
+            .cashAmountExceeded: "61", .cashCountExceeded: "65",
         ]
         for reason in DeclineReason.allCases {
             #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")

@@ -13,7 +13,7 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws {
     guard depths.contains(where: { harness.runs(name($0)) }) else { return }
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     let executor = EventLoopExecutor(loop)
-    let connection = RedisCardState.connect(to: parts.redisAddress, on: loop)
+    let connection = StateStore(to: .server(.fixed(parts.redisAddress)), on: loop)
     try await connection.waitUntilReady(timeout: .seconds(10))
     let state = RedisCardState(connection, settings: CardStateSettings())
     let population: UInt64 = 200

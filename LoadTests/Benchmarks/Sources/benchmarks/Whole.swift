@@ -115,7 +115,7 @@ private func withStore(
     _ harness: inout Harness, _ parts: Parts, _ cards: inout Cards, _ loop: any EventLoop,
     _ executor: EventLoopExecutor, _ record: CardRecord, _ mapping: RequestMapping
 ) async throws {
-    let connection = RedisCardState.connect(to: parts.redisAddress, on: loop)
+    let connection = StateStore(to: .server(.fixed(parts.redisAddress)), on: loop)
     try await connection.waitUntilReady(timeout: .seconds(10))
     let state = RedisCardState(connection, settings: CardStateSettings())
     let hsm = try parts.hsm(workers: 2)

@@ -1,0 +1,129 @@
+/// What is being asked for, as far as limits tell it apart.
+public enum TransactionKind: Sendable {
+    /// Goods or services, or anything else that DE3 says but cash.
+    case purchase
+    /// Cash at a machine or a counter: processing code 01 or 17.
+    case cash
+}
+
+/// How and where a transaction takes place.
+public struct Circumstances: Sendable {
+    /// From DE3.
+    public var kind = TransactionKind.purchase
+    /// DE18 (ISO 18245); nil where it is absent.
+    public var merchantCategory: UInt16?
+    /// ISO 3166-1 numeric: the country that the card signed (tag 9F1A), otherwise DE19; nil without either.
+    public var country: UInt16?
+    /// DE22 says contactless.
+    public var isContactless = false
+    /// The cardholder was verified: an online PIN, or a method that tag 9F34 names and says was not in vain.
+    public var isCardholderVerified = false
+
+    /// A purchase about which nothing more is known.
+    public init() {}
+}
+
+/// An amount and a number of transactions that may not be passed; nil is without bound.
+public struct Allowance: Hashable, Sendable {
+    /// Minor units.
+    public var minorUnits: Int64?
+    /// Transactions.
+    public var count: Int64?
+
+    /// Takes both.
+    public init(minorUnits: Int64? = nil, count: Int64? = nil) {
+        self.minorUnits = minorUnits
+        self.count = count
+    }
+}
+
+/// What a card may spend, by the decision of its range or its own. A bound that is nil does not exist; a bound of
+/// zero lets nothing pass.
+public struct SpendingLimits: Hashable, Sendable {
+    /// The currency of all amounts here. A transaction in another one is declined.
+    public var currency: CurrencyCode
+    /// Of one transaction, minor units.
+    public var transactionMax: Int64?
+    /// Of one contactless transaction.
+    public var contactlessMax: Int64?
+    /// Of one transaction without cardholder verification.
+    public var unverifiedMax: Int64?
+    /// Of one day, UTC; cash and purchases together.
+    public var daily = Allowance()
+    /// Of the last `rollingDays` days, today among them.
+    public var rolling = Allowance()
+    /// 1…31.
+    public var rollingDays: Int64 = 30
+    /// Cash of one day, UTC.
+    public var dailyCash = Allowance()
+    /// Merchant category codes (DE18) that are declined.
+    public var blockedMerchantCategories: Set<UInt16> = []
+    /// Countries (ISO 3166-1 numeric) that are declined.
+    public var blockedCountries: Set<UInt16> = []
+
+    /// No bounds yet.
+    public init(currency: CurrencyCode) { self.currency = currency }
+
+    /// True if the store has to count for it.
+    public var isCounted: Bool {
+        daily != Allowance() || rolling != Allowance() || dailyCash != Allowance()
+    }
+}
+
+/// The bounds that one look at the request is enough for. What has to be counted is the store's matter.
+struct LimitCheck {
+    let limits: SpendingLimits
+
+    func evaluate(
+        _ amount: Amount, _ circumstances: Circumstances, _ trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        if let (reason, why) = finding(amount, circumstances) {
+            trace.add(.limits, .declined, why)
+            return reason
+        }
+        trace.add(.limits, .approved, "within those of one transaction")
+        return nil
+    }
+
+    private func finding(
+        _ amount: Amount, _ circumstances: Circumstances
+    ) -> (DeclineReason, String)? {
+        if let category = circumstances.merchantCategory, limits.blockedMerchantCategories.contains(category)
+        {
+            return (.merchantCategoryBlocked, "merchant category \(category)")
+        }
+        if let country = circumstances.country, limits.blockedCountries.contains(country) {
+            return (.countryBlocked, "country \(country)")
+        }
+        if amount.currency != limits.currency {
+            return (.currencyNotServed, "limits are in currency \(limits.currency)")
+        }
+        if let most = limits.transactionMax, amount.minorUnits > most {
+            return (.transactionAmountTooHigh, "\(amount) over \(most)")
+        }
+        if circumstances.isContactless, let most = limits.contactlessMax, amount.minorUnits > most {
+            return (.contactlessAmountTooHigh, "\(amount) contactless over \(most)")
+        }
+        if !circumstances.isCardholderVerified, let most = limits.unverifiedMax, amount.minorUnits > most {
+            return (.verificationNeeded, "\(amount) without cardholder verification over \(most)")
+        }
+        return nil
+    }
+}
+
+/// Limits that the store counts for, as it gets them.
+public struct CountedLimits: Sendable {
+    /// Days since 1970-01-01, UTC.
+    public let day: Int64
+    /// Cash counts twice: as cash and as spending.
+    public let kind: TransactionKind
+    /// Whose allowances count.
+    public let limits: SpendingLimits
+
+    /// Takes the parts.
+    public init(day: Int64, kind: TransactionKind, limits: SpendingLimits) {
+        self.day = day
+        self.kind = kind
+        self.limits = limits
+    }
+}

@@ -1,0 +1,126 @@
+internal import Authorisation
+public import NIOCore
+public import Redis
+
+/// Where the state is kept.
+public enum StoreLocation: Hashable, Sendable {
+    /// One server, or whichever of several is the master now.
+    case server(RedisSource)
+    /// A cluster, found through these nodes.
+    case cluster([RedisAddress])
+}
+
+/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each checks the
+/// server and its function library before it is used, again after every reconnect.
+public struct StateStore: Sendable {
+    private enum Route: Sendable {
+        case server(RedisConnection)
+        case cluster(RedisCluster)
+    }
+
+    private let route: Route
+
+    /// Begins to connect.
+    /// - Parameter durable: true refuses a server that may lose what it has acknowledged.
+    public init(
+        to location: StoreLocation, on eventLoop: any EventLoop, durable: Bool = false,
+        settings: RedisConnectionSettings = RedisConnectionSettings()
+    ) {
+        let prepare: @Sendable (RedisConnection) async throws -> Void = {
+            try await StateStore.prepare($0, durable: durable)
+        }
+        switch location {
+        case .server(let source):
+            route = .server(RedisConnection(to: source, on: eventLoop, settings: settings, prepare: prepare))
+        case .cluster(let seeds):
+            route = .cluster(RedisCluster(seeds: seeds, on: eventLoop, settings: settings, prepare: prepare))
+        }
+    }
+
+    static func prepare(_ connection: RedisConnection, durable: Bool) async throws {
+        _ = try await connection.sendFromAnywhere(RedisCommand("CLIENT", "SETNAME", "issuer-host"))
+        for line in try await StoreCheck.lines(on: connection)
+        where !line.passed && (line.required || durable) {
+            throw StateUnavailable("\(line.subject): \(line.detail)")
+        }
+        try await FunctionLibrary.ensure(on: connection)
+    }
+
+    /// The loop on which `send` has to be called.
+    public var eventLoop: any EventLoop {
+        switch route {
+        case .server(let connection): connection.eventLoop
+        case .cluster(let cluster): cluster.eventLoop
+        }
+    }
+
+    /// Sends a command about one bucket. On the event loop.
+    func send(_ command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisReply {
+        switch route {
+        case .server(let connection): try await connection.send(command)
+        case .cluster(let cluster): try await cluster.send(command, slot: Self.slot(of: bucket))
+        }
+    }
+
+    /// The same from any thread.
+    func sendFromAnywhere(_ command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisReply {
+        switch route {
+        case .server(let connection): try await connection.sendFromAnywhere(command)
+        case .cluster(let cluster): try await cluster.sendFromAnywhere(command, slot: Self.slot(of: bucket))
+        }
+    }
+
+    private static func slot(of bucket: Int) -> Int {
+        bucket < slots.count ? slots[bucket] : HashSlot.of(CardKeys.bucketTag(bucket))
+    }
+
+    private static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
+
+    /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it was
+    /// connected.
+    public func check() async throws(RedisError) -> [StoreCheckLine] {
+        switch route {
+        case .server(let connection): return try await StoreCheck.lines(on: connection)
+        case .cluster(let cluster):
+            let why = await cluster.unavailability()
+            return [
+                StoreCheckLine(
+                    subject: "Redis Cluster", passed: why == nil, required: true,
+                    detail: why ?? "every slot has a node that serves")
+            ]
+        }
+    }
+
+    /// Nil when commands can be sent, otherwise why not.
+    public func unavailability() async -> String? {
+        switch route {
+        case .server(let connection): await connection.unavailability()
+        case .cluster(let cluster): await cluster.unavailability()
+        }
+    }
+
+    /// Waits until commands can be sent.
+    /// - Throws: the last reason if that takes longer than `timeout`.
+    public func waitUntilReady(timeout: Duration) async throws {
+        switch route {
+        case .server(let connection): try await connection.waitUntilReady(timeout: timeout)
+        case .cluster(let cluster): try await cluster.waitUntilReady(timeout: timeout)
+        }
+    }
+
+    /// Commands sent since the start.
+    public var commandsSent: UInt64 {
+        switch route {
+        case .server(let connection): connection.commandsSent
+        case .cluster(let cluster): cluster.commandsSent
+        }
+    }
+
+    /// Closes for good.
+    public func close() async {
+        switch route {
+        case .server(let connection): await connection.close()
+        case .cluster(let cluster): await cluster.close()
+        }
+    }
+}

@@ -1,0 +1,199 @@
+public import NIOCore
+internal import Synchronization
+
+/// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot, redirections are
+/// followed, and the map is asked for again when it proves wrong.
+///
+/// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was lost
+/// with its connection is not.
+public final class RedisCluster: Sendable {
+    /// The loop on which `send` has to be called.
+    public let eventLoop: any EventLoop
+    private static let redirectionsMax = 5
+
+    private struct Map {
+        var nodes: [RedisAddress: RedisConnection] = [:]
+        var owners = [RedisAddress?](repeating: nil, count: HashSlot.count)
+        var isRefreshing = false
+        var isClosed = false
+    }
+
+    private let map = Mutex(Map())
+    private let seeds: [RedisAddress]
+    private let settings: RedisConnectionSettings
+    private let prepare: @Sendable (RedisConnection) async throws -> Void
+
+    /// Asks for the map at once.
+    /// - Parameters:
+    ///   - seeds: nodes to ask first; one that answers is enough.
+    ///   - prepare: run on every new connection to a node before it is used.
+    public init(
+        seeds: [RedisAddress], on eventLoop: any EventLoop,
+        settings: RedisConnectionSettings = RedisConnectionSettings(),
+        prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
+    ) {
+        self.seeds = seeds
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.prepare = prepare
+        refresh()
+    }
+
+    /// Sends a command to the node of a slot and waits for the reply. On the event loop.
+    public func send(_ command: RedisCommand, slot: Int) async throws(RedisError) -> RedisReply {
+        try await send(command, slot: slot, fromAnywhere: false)
+    }
+
+    /// The same from any thread.
+    public func sendFromAnywhere(_ command: RedisCommand, slot: Int) async throws(RedisError) -> RedisReply {
+        try await send(command, slot: slot, fromAnywhere: true)
+    }
+
+    private func send(
+        _ command: RedisCommand, slot: Int, fromAnywhere: Bool
+    ) async throws(RedisError) -> RedisReply {
+        guard var node = owner(of: slot) else {
+            refresh()
+            throw .notConnected("no node is known for slot \(slot)")
+        }
+        var asking = false
+        for _ in 0...Self.redirectionsMax {
+            do {
+                if asking { _ = try await node.sendFromAnywhere(RedisCommand("ASKING")) }
+                return fromAnywhere || asking
+                    ? try await node.sendFromAnywhere(command) : try await node.send(command)
+            } catch .refused(let error) {
+                guard let target = Redirection(error) else { throw .refused(error) }
+                asking = !target.isPermanent
+                if target.isPermanent {
+                    map.withLock { $0.owners[slot] = target.address }
+                    refresh()
+                }
+                node = connection(to: target.address)
+                // The node may be new to this host.
+                do { try await node.waitUntilReady(timeout: .seconds(1)) } catch {
+                    throw .notConnected("\(target.address): \(error)")
+                }
+            } catch {
+                // The node may have lost its slots to another one.
+                if case .overloaded = error {} else { refresh() }
+                throw error
+            }
+        }
+        throw .notConnected("slot \(slot) was redirected too often")
+    }
+
+    /// Nil when every slot has a node that can be reached, otherwise why not.
+    public func unavailability() async -> String? {
+        let (owners, nodes) = map.withLock { (Set($0.owners), $0.nodes) }
+        if owners.contains(nil) {
+            refresh()
+            for seed in seeds { if let why = await connection(to: seed).unavailability() { return why } }
+            return "not every slot of the cluster has a node"
+        }
+        for address in owners.compactMap(\.self) {
+            if let why = await nodes[address]?.unavailability() { return why }
+        }
+        return nil
+    }
+
+    /// Waits until it is ready.
+    /// - Throws: the last reason if that takes longer than `timeout`.
+    public func waitUntilReady(timeout: Duration) async throws {
+        let end = ContinuousClock.now + timeout
+        while let reason = await unavailability() {
+            guard ContinuousClock.now < end else { throw RedisError.notConnected(reason) }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Commands sent since the start.
+    public var commandsSent: UInt64 {
+        map.withLock { $0.nodes.values.reduce(0) { $0 + $1.commandsSent } }
+    }
+
+    /// Closes all connections for good.
+    public func close() async {
+        let nodes = map.withLock { map in
+            map.isClosed = true
+            return Array(map.nodes.values)
+        }
+        for node in nodes { await node.close() }
+    }
+
+    // MARK: - The map
+
+    private func owner(of slot: Int) -> RedisConnection? {
+        map.withLock { map in map.owners[slot].flatMap { map.nodes[$0] } }
+    }
+
+    private func connection(to address: RedisAddress) -> RedisConnection {
+        map.withLock { map in
+            if let known = map.nodes[address] { return known }
+            let connection = RedisConnection(
+                to: address, on: eventLoop, settings: settings, prepare: prepare)
+            map.nodes[address] = connection
+            return connection
+        }
+    }
+
+    /// Asks the nodes for the map, one after the other, until one tells. At most one such question at a time.
+    private func refresh() {
+        let begins = map.withLock { map in
+            guard !map.isRefreshing, !map.isClosed else { return false }
+            map.isRefreshing = true
+            return true
+        }
+        guard begins else { return }
+        Task(executorPreference: LoopExecutor(eventLoop)) { [self] in
+            let known = map.withLock { Array($0.nodes.keys) }
+            for address in known + seeds.filter({ !known.contains($0) }) {
+                guard
+                    let reply = try? await connection(to: address).sendFromAnywhere(
+                        RedisCommand("CLUSTER", "SLOTS")),
+                    let owners = RedisCluster.owners(reply, from: address)
+                else { continue }
+                for case let owner? in Set(owners) { _ = connection(to: owner) }
+                map.withLock { $0.owners = owners }
+                break
+            }
+            // Not again at once, whatever fails.
+            try? await Task.sleep(for: .milliseconds(50))
+            map.withLock { $0.isRefreshing = false }
+        }
+    }
+
+    /// Reads `CLUSTER SLOTS`: per range first slot, last slot, master (host, port, …), replicas.
+    static func owners(_ reply: RedisReply, from address: RedisAddress) -> [RedisAddress?]? {
+        guard let ranges = reply.elements, !ranges.isEmpty else { return nil }
+        var owners = [RedisAddress?](repeating: nil, count: HashSlot.count)
+        for range in ranges {
+            guard let parts = range.elements, parts.count >= 3, case .integer(let first) = parts[0],
+                case .integer(let last) = parts[1], let node = parts[2].elements, node.count >= 2,
+                let host = node[0].text, case .integer(let port) = node[1], first >= 0, first <= last,
+                last < HashSlot.count
+            else { return nil }
+            // An empty host means the node that was asked.
+            var name = host
+            if host.isEmpty, case .tcp(let asked, _) = address { name = asked }
+            for slot in Int(first)...Int(last) { owners[slot] = .tcp(host: name, port: Int(port)) }
+        }
+        return owners
+    }
+}
+
+/// `MOVED 3999 127.0.0.1:6381` and `ASK 3999 127.0.0.1:6381`.
+struct Redirection {
+    let address: RedisAddress
+    /// False: for this command only.
+    let isPermanent: Bool
+
+    init?(_ error: RedisServerError) {
+        let parts = error.description.split(separator: " ")
+        guard parts.count == 3, ["MOVED", "ASK"].contains(parts[0]), let colon = parts[2].lastIndex(of: ":"),
+            let port = Int(parts[2][parts[2].index(after: colon)...])
+        else { return nil }
+        isPermanent = parts[0] == "MOVED"
+        address = .tcp(host: String(parts[2][..<colon]), port: port)
+    }
+}

@@ -1,0 +1,171 @@
+internal import ArgumentParser
+internal import Authorisation
+internal import CardStateStore
+internal import Foundation
+internal import IssuerConfiguration
+internal import IssuerMessages
+internal import NIOPosix
+internal import Redis
+
+struct JournalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "journal", abstract: "The journal of all decisions: export and trimming.",
+        subcommands: [Export.self, Trim.self])
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print entries as JSON lines.",
+            discussion: """
+                Without --since, everything after the last export that was run with --mark. --mark remembers how \
+                far this one came, once its last line is written; only what is before that mark can be trimmed.
+                """)
+
+        @OptionGroup var options: ConfigurationOption
+        @Option(help: "ISO 8601, as in 2026-11-23T00:00:00Z.") var since: String?
+        @Option(help: "File to write; standard output without it.") var out: String?
+        @Flag(help: "Remember how far this export came.") var mark = false
+
+        func run() async throws {
+            let since = try since.map(milliseconds)
+            let journal = try await OpenJournal(options.config)
+            let output = try outputFile()
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            var count = 0
+            let ends = try await journal.journal.export(since: since) { bucket, items in
+                for item in items {
+                    try output.write(
+                        contentsOf: encoder.encode(JournalLine(item, bucket: bucket)) + Data([0x0A]))
+                }
+                count += items.count
+            }
+            if out != nil { try output.synchronize() }
+            if mark { try await journal.journal.markExported(ends) }
+            await journal.close()
+            FileHandle.standardError.write(Data("\(count) entries exported\(mark ? ", marked" : "")\n".utf8))
+        }
+
+        private func outputFile() throws -> FileHandle {
+            guard let out else { return .standardOutput }
+            guard FileManager.default.createFile(atPath: out, contents: nil),
+                let file = FileHandle(forWritingAtPath: out)
+            else { throw ValidationError("\(out) cannot be written") }
+            return file
+        }
+    }
+
+    struct Trim: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Drop entries that are older than a moment and were exported with --mark.")
+
+        @OptionGroup var options: ConfigurationOption
+        @Option(help: "ISO 8601; entries before it may go.") var before: String
+
+        func run() async throws {
+            let before = try milliseconds(before)
+            let journal = try await OpenJournal(options.config)
+            let dropped = try await journal.journal.trim(before: before)
+            await journal.close()
+            print("\(dropped) entries dropped")
+        }
+    }
+}
+
+private func milliseconds(_ text: String) throws -> Int64 {
+    guard let date = try? Date(text, strategy: .iso8601) else {
+        throw ValidationError("\(text): not a time like 2026-11-23T00:00:00Z")
+    }
+    return Int64(date.timeIntervalSince1970 * 1_000)
+}
+
+private struct OpenJournal {
+    let journal: RedisJournal
+    private let store: StateStore
+
+    init(_ path: String) async throws {
+        let configuration = try IssuerConfiguration(path: path)
+        store = StateStore(
+            to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
+        try await store.waitUntilReady(timeout: .seconds(5))
+        journal = RedisJournal(store, settings: configuration.cardStateSettings)
+    }
+
+    func close() async { await store.close() }
+}
+
+/// One line of an export. No PAN, no PIN, no key: the card is its token.
+private struct JournalLine: Encodable {
+    struct Check: Encodable {
+        let rule: String
+        let verdict: String
+        let reason: String
+    }
+
+    struct Change: Encodable {
+        let operation: String
+        let value: String
+        let before: String
+        let user: String
+        let reason: String
+    }
+
+    var id: String
+    var bucket: Int
+    var kind: String
+    var time: String?
+    var card: String?
+    var rrn: String?
+    var stan: UInt32?
+    var link: String?
+    var range: String?
+    var minorUnits: Int64?
+    var currency: String?
+    var profile: String?
+    var keyVersion: UInt8?
+    var atc: UInt16?
+    var atcFinding: String?
+    var de39: String?
+    var outcome: String?
+    var approvalCode: String?
+    var pinTriesLeft: Int?
+    var availableMinorUnits: Int64?
+    var stageMicroseconds: [String: UInt64]?
+    var trace: [Check]?
+    var change: Change?
+
+    init(_ item: JournalItem, bucket: Int) {
+        self.bucket = bucket
+        switch item {
+        case .unreadable(let identifier):
+            (id, kind) = (identifier, "unreadable")
+        case .change(let identifier, let parts, let card):
+            (id, kind, self.card) = (identifier, "change", card)
+            time = Double(parts[4]).map { Date(timeIntervalSince1970: $0).formatted(.iso8601) }
+            change = Change(
+                operation: parts[0], value: parts[1], before: parts[2], user: parts[3], reason: parts[5])
+        case .decision(let record, let card):
+            (id, kind, self.card) = (record.identifier, "decision", card)
+            set(record)
+        }
+    }
+
+    private mutating func set(_ record: JournalRecord) {
+        let entry = record.entry
+        time = Date(timeIntervalSince1970: TimeInterval(entry.unixSeconds)).formatted(.iso8601)
+        rrn = String(decoding: entry.retrievalReferenceNumber, as: UTF8.self)
+        (stan, link, range) = (entry.systemsTraceAuditNumber, entry.link, entry.range)
+        (minorUnits, currency) = (entry.amount.minorUnits, entry.amount.currency.description)
+        (profile, keyVersion, atc) = (entry.profile, entry.derivationKeyIndex, entry.atc)
+        atcFinding = record.atc.words
+        de39 = (record.declined.map(ResponseCode.init) ?? .approved).rawValue
+        outcome = record.declined?.words ?? "approved"
+        approvalCode = record.declined == nil ? String(decoding: record.approvalCode, as: UTF8.self) : nil
+        (pinTriesLeft, availableMinorUnits) = (record.pinTriesLeft, record.availableMinorUnits)
+        var times = ["evidence": UInt64(entry.microsecondsUntilEvidence)]
+        for stage in Stage.allCases { times[stage.name] = entry.times[stage].map { $0 / 1_000 } }
+        stageMicroseconds = times
+        trace = entry.trace.lines.map {
+            Check(rule: $0.rule.words, verdict: $0.verdict.words, reason: $0.reason)
+        }
+    }
+}

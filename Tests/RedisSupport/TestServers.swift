@@ -1,0 +1,141 @@
+import Foundation
+import Glibc
+
+/// Redis servers on TCP ports of the loopback interface, with the reference configuration, in a folder of their own.
+/// They stop with the value that started them.
+public final class TestServers: @unchecked Sendable {
+    // Sendable because a test starts and kills them from one task at a time.
+    private let folder: String
+    private var processes: [Int: Process] = [:]
+
+    /// Servers that do not come up.
+    public struct Failure: Error, CustomStringConvertible {
+        /// Why.
+        public let description: String
+    }
+
+    /// No server yet.
+    public init() throws {
+        folder =
+            FileManager.default.temporaryDirectory
+            .appendingPathComponent("issuer-servers-\(UInt32.random(in: .min ... .max))").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        for port in processes.keys { kill(port) }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// Starts a server, with what is on disk from before if the port had one.
+    /// - Returns: its port.
+    @discardableResult
+    public func start(port: Int? = nil, options: [String] = []) throws -> Int {
+        let port = try port ?? freePort()
+        let own = "\(folder)/\(port)"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+            .path
+        // A copy: a failover makes the server rewrite the file that it was started with.
+        let configuration = own + "/redis.conf"
+        if !FileManager.default.fileExists(atPath: configuration) {
+            try FileManager.default.copyItem(atPath: "\(root)/Config/redis.conf", toPath: configuration)
+        }
+        try launch(
+            port,
+            ["redis-server", configuration, "--port", "\(port)", "--dir", own, "--appendfsync", "no"]
+                + options)
+        return port
+    }
+
+    /// Starts a sentinel that watches a master with a quorum of one.
+    public func startSentinel(master: String, port: Int) throws -> Int {
+        let own = try freePort()
+        let file = "\(folder)/sentinel-\(own).conf"
+        try """
+        port \(own)
+        bind 127.0.0.1
+        dir \(folder)
+        sentinel monitor \(master) 127.0.0.1 \(port) 1
+        sentinel down-after-milliseconds \(master) 300
+        sentinel failover-timeout \(master) 3000
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        try launch(own, ["redis-server", file, "--sentinel"])
+        return own
+    }
+
+    /// Three masters that share the slots.
+    public func startCluster() throws -> [Int] {
+        let ports = try (0..<3).map { _ in
+            try start(options: ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"])
+        }
+        let nodes = ports.map { "127.0.0.1:\($0)" }
+        let output = try cli(["--cluster", "create"] + nodes + ["--cluster-yes"])
+        guard output.contains("All 16384 slots covered") else {
+            throw Failure(description: "the cluster was not made: \(output.suffix(300))")
+        }
+        return ports
+    }
+
+    /// The end that nothing can prepare for.
+    public func kill(_ port: Int) {
+        guard let process = processes.removeValue(forKey: port), process.isRunning else { return }
+        Glibc.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// What `redis-cli` prints.
+    @discardableResult
+    public func cli(_ arguments: [String]) throws -> String {
+        let client = Process()
+        let output = Pipe()
+        client.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        client.arguments = ["redis-cli"] + arguments
+        client.standardOutput = output
+        client.standardError = output
+        try client.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        client.waitUntilExit()
+        return text
+    }
+
+    private func launch(_ port: Int, _ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        processes[port] = process
+        let end = Date().addingTimeInterval(20)
+        while Date() < end {
+            if try cli(["-p", "\(port)", "ping"]).hasPrefix("PONG") { return }
+            guard process.isRunning else { break }
+            usleep(10_000)
+        }
+        throw Failure(description: "redis-server did not start on \(port): install redis-server")
+    }
+
+    /// A port that is free now, and whose cluster bus port (10,000 above) is, too.
+    private func freePort() throws -> Int {
+        for _ in 0..<200 {
+            let port = Int.random(in: 20_000...40_000)
+            if processes[port] == nil, isFree(port), isFree(port + 10_000) { return port }
+        }
+        throw Failure(description: "no free port found")
+    }
+
+    private func isFree(_ port: Int) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}
