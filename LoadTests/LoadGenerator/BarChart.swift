@@ -18,7 +18,7 @@ struct BarChart {
     var svg: String {
         guard !bars.isEmpty else { return "" }
         let longest = max(1e-9, bars.reduce(0) { max($0, max($1.value, $1.reach)) })
-        let scale = (Self.width - Self.left - 70) / longest
+        let scale = (Self.width - Self.left - 110) / longest
         let height = Self.top + Self.rowHeight * Double(bars.count) + 8
         var svg = "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" role=\"img\">"
         svg += "<text class=\"title\" x=\"0\" y=\"16\">\(escaped(title))</text>"

@@ -81,7 +81,7 @@ struct Chart {
             return
                 "<line x1=\"\(Self.left)\" x2=\"\(Self.width - 16)\" y1=\"\(y)\" y2=\"\(y)\" class=\"grid\"/>"
                 + "<text x=\"\(Self.left - 6)\" y=\"\(y)\" class=\"right\">\(number(mark))</text>"
-        }.joined() + "<text x=\"4\" y=\"\(Self.top - 4)\">\(escaped(yTitle))</text>"
+        }.joined() + "<text x=\"4\" y=\"16\">\(escaped(yTitle))</text>"
     }
 
     private func axis(_ scale: Scale) -> String {
