@@ -91,7 +91,7 @@ let package = Package(
             path: "Simulators/TerminalSimulator", swiftSettings: rules),
         .executableTarget(
             name: "terminal-simulator",
-            dependencies: ["TerminalSimulator", "VirtualCard", "ISO8583", argumentParser],
+            dependencies: ["TerminalSimulator", "VirtualCard", "ISO8583", "EMV", argumentParser],
             path: "Simulators/terminal-simulator", swiftSettings: rules),
         tests(
             "TerminalSimulatorTests",

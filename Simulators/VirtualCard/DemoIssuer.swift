@@ -94,8 +94,13 @@ public struct DemoIssuer: Sendable {
         for (name, key) in file.keys { keys[name] = try key.bytes(name) }
         self.keys = keys
         var cards: [CardDefinition] = []
-        for card in file.cards { cards.append(try card.definition()) }
+        for card in file.cards ?? [] { cards.append(try card.definition()) }
         self.cards = cards
+    }
+
+    /// The test keys of sixteen bytes, by name.
+    public var namedKeys: [NamedKey] {
+        keys.sorted { $0.key < $1.key }.compactMap { NamedKey(name: $0.key, bytes: $0.value) }
     }
 
     /// The test key with this name.
@@ -198,5 +203,5 @@ private struct DemoIssuerFile: Decodable {
     }
 
     let keys: [String: Key]
-    let cards: [Card]
+    let cards: [Card]?
 }
