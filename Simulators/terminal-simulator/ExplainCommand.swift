@@ -34,7 +34,8 @@ struct ExplainCommand: ParsableCommand {
             "Test keys in the form of the demo issuer's file; every key in it is tried.", valueName: "file"))
     var keys = "Config/demo/demo-issuer.json"
 
-    @Option(help: ArgumentHelp("The key that should have signed; by default imk-ac-PREFIX.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("The key that should have signed; by default imk-ac-PREFIX.", valueName: "name"))
     var key: String?
 
     @Option(help: ArgumentHelp("How the issuer derives card keys, A or B.", valueName: "A|B"))
@@ -56,7 +57,9 @@ struct ExplainCommand: ParsableCommand {
             let option = MasterKeyOption(rawValue: option) ?? .a
             let diagnosis = try CryptogramDiagnosis(
                 of: evidence, keys: issuer.namedKeys, expected: expected, option: option)
-            for line in DiagnosisText.lines(diagnosis, evidence, key: expected, option: option) { print(line) }
+            for line in DiagnosisText.lines(diagnosis, evidence, key: expected, option: option) {
+                print(line)
+            }
             guard case .right = diagnosis.verdict else { throw ExitCode(1) }
         }
     }

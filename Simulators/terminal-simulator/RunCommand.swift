@@ -95,7 +95,9 @@ struct RunCommand: ParsableCommand {
         options.timeout = environment.wait
         options.seed = seed
         options.repeats = repeats
-        if linkOptions.target != nil || linkOptions.link != nil { options.link = try linkOptions.link(of: bench) }
+        if linkOptions.target != nil || linkOptions.link != nil {
+            options.link = try linkOptions.link(of: bench)
+        }
         var runner = ScenarioRunner(bench, options: options)
         return runner.run(scenarios) { result in
             for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }

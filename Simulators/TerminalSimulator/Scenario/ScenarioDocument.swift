@@ -106,8 +106,10 @@ struct ScenarioNode: Sendable {
         case .map(let entries):
             var result: [Entry] = []
             for entry in entries {
+                let key = try ScenarioNode(content: .scalar(entry.key), place: entry.place)
+                    .substituting(variables).text()
                 result.append(
-                    Entry(key: entry.key, place: entry.place, value: try entry.value.substituting(variables)))
+                    Entry(key: key, place: entry.place, value: try entry.value.substituting(variables)))
             }
             return ScenarioNode(content: .map(result), place: place)
         }

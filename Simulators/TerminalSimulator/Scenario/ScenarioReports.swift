@@ -66,7 +66,8 @@ public enum JUnitReport {
         return [
             head + ">",
             "      <failure message=\"\(escaped(complaints.first ?? ""))\">"
-                + escaped((complaints + ScenarioText.messages(result)).joined(separator: "\n")) + "</failure>",
+                + escaped((complaints + ScenarioText.messages(result)).joined(separator: "\n"))
+                + "</failure>",
             "    </testcase>",
         ]
     }

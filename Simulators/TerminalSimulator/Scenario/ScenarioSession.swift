@@ -30,7 +30,9 @@ final class ScenarioSession {
         timeout: Duration, _ body: (inout Exchange) throws(ExchangeError) -> Result
     ) throws(ExchangeError) -> Result {
         var current: Exchange
-        if let kept = exchange.take() { current = kept } else {
+        if let kept = exchange.take() {
+            current = kept
+        } else {
             do { current = try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
                 throw .connection(error)
             }

@@ -143,7 +143,9 @@ enum ScenarioStepReader {
         var card: String?
         var choice: CounterChoice?
         for entry in try node.entries(["name", "atc"]) {
-            if entry.key == "name" { card = try entry.value.text() } else {
+            if entry.key == "name" {
+                card = try entry.value.text()
+            } else {
                 choice = try TransactionStepReader.counter(entry.value)
             }
         }

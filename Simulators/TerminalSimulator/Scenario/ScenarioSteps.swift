@@ -61,7 +61,9 @@ extension ScenarioRunner {
         }
         distortion.wrongPINKey = step.fault.wrongPINKey
         for (element, text) in step.fields {
-            if let text { distortion.fields.append((element, text)) } else {
+            if let text {
+                distortion.fields.append((element, text))
+            } else {
                 distortion.removed.append(element)
             }
         }

@@ -29,7 +29,8 @@ enum TransactionStepReader {
 
     private static func mti(_ node: ScenarioNode) throws(ScenarioError) -> MTI {
         let text = try node.text()
-        guard text.utf8.count == 4, let value = UInt16(text, radix: 16), MTI(rawValue: value).isWellFormed else {
+        guard text.utf8.count == 4, let value = UInt16(text, radix: 16), MTI(rawValue: value).isWellFormed
+        else {
             throw node.fault("four digits of a message type are expected here")
         }
         return MTI(rawValue: value)

@@ -59,7 +59,8 @@ public struct CryptogramDiagnosis: Sendable {
         profiles = bases.map(\.0)
         do throws(LibCryptoError) {
             var search = try Search(
-                received: received, keys: keys, mistakes: CryptogramMistake.all(
+                received: received, keys: keys,
+                mistakes: CryptogramMistake.all(
                     for: evidence, keyNames: keys.map(\.name)))
             verdict = try search.run(bases)
             tried = search.tried

@@ -76,7 +76,8 @@ extension CryptogramMistake {
         session("session-common", "EMV common session key (ATC only)", .method(.common)),
         session("session-mastercard", "Mastercard session key (ATC and 9F37)", .method(.mastercard)),
         session("session-tree-4", "EMV2000 session key tree (4 branches)", .tree(branchFactor: 4, height: 8)),
-        session("session-tree-2", "EMV2000 session key tree (2 branches)", .tree(branchFactor: 2, height: 16)),
+        session(
+            "session-tree-2", "EMV2000 session key tree (2 branches)", .tree(branchFactor: 2, height: 16)),
         .init("session-atc-0", "session key from an ATC of 0000", group: "session-atc") { $0.atc = 0 },
         .init("session-atc-next", "session key from the next ATC", group: "session-atc") { $0.atc &+= 1 },
         .init("session-atc-before", "session key from the ATC before", group: "session-atc") {

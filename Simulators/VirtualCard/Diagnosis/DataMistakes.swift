@@ -110,14 +110,16 @@ extension CryptogramMistake {
         found += CryptogramDiagnosis.objects.flatMap { tag, count in
             (0..<8 * count).map { bit in
                 .init(
-                    "bit-of-\(tag)", "tag \(tag) signed with bit \(bit % 8 + 1) of byte \(count - bit / 8) "
+                    "bit-of-\(tag)",
+                    "tag \(tag) signed with bit \(bit % 8 + 1) of byte \(count - bit / 8) "
                         + "the other way: it was changed after signing", group: "bit", combines: false
                 ) { recipe in recipe.flip(tag, bit) }
             }
         }
         found += (0..<32 * 8).map { bit in
             .init(
-                "bit-of-9F10", "tag 9F10 signed with bit \(8 - bit % 8) of byte \(bit / 8 + 1) the other "
+                "bit-of-9F10",
+                "tag 9F10 signed with bit \(8 - bit % 8) of byte \(bit / 8 + 1) the other "
                     + "way: it was changed after signing", group: "bit", combines: false
             ) { recipe in
                 guard bit / 8 < recipe.iad.count else { return }
@@ -148,7 +150,8 @@ extension CryptogramMistake {
             guard let wrong = try? PAN(other.map(String.init).joined()) else { continue }
             found.append(
                 .init(
-                    "pan-digits-swapped", "PAN with digits \(index + 1) and \(index + 2) swapped", group: "pan",
+                    "pan-digits-swapped", "PAN with digits \(index + 1) and \(index + 2) swapped",
+                    group: "pan",
                     combines: false
                 ) { $0.pan = wrong })
         }
