@@ -41,6 +41,17 @@ public struct Terminal: Sendable {
     public mutating func request(
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect
     ) throws -> PurchaseRequest {
+        let tampering = purchase.distortion.chip
+        return try request(purchase, card: &card, zonePINKey: zonePINKey, dialect: dialect) { card, transaction in
+            try card.answer(transaction, tampering: tampering)
+        }
+    }
+
+    /// The same with a signature that comes about in another way, such as a whole conversation.
+    public mutating func request(
+        _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
+        sign: (inout VirtualCard, TerminalTransaction) throws -> CardAnswer
+    ) throws -> PurchaseRequest {
         guard purchase.amount <= MoneyText.minorUnitsMax else { throw TerminalError.amountTooLarge }
         let pin = purchase.pin.pin(of: card.definition)
         guard pin == nil || zonePINKey != nil else { throw TerminalError.noZonePINKey }
@@ -53,7 +64,7 @@ public struct Terminal: Sendable {
         transaction.currencyCode = card.definition.currencyCode
         transaction.type = purchase.kind.rawValue
         purchase.settings.apply(to: &transaction)
-        let answer = try card.answer(transaction, tampering: purchase.distortion.chip)
+        let answer = try sign(&card, transaction)
 
         var message = numbered(purchase.mti, time, dialect)
         setCard(card.definition, of: &message, dialect)
