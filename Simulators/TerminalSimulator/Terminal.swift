@@ -42,7 +42,8 @@ public struct Terminal: Sendable {
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect
     ) throws -> PurchaseRequest {
         let tampering = purchase.distortion.chip
-        return try request(purchase, card: &card, zonePINKey: zonePINKey, dialect: dialect) { card, transaction in
+        return try request(purchase, card: &card, zonePINKey: zonePINKey, dialect: dialect) {
+            card, transaction in
             try card.answer(transaction, tampering: tampering)
         }
     }
@@ -84,6 +85,9 @@ public struct Terminal: Sendable {
         return PurchaseRequest(
             message: message, cardAnswer: answer, bytesCut: purchase.distortion.bytesCut)
     }
+
+    /// The current month, for a card's expiry.
+    var month: ExpiryDate { ExpiryDate(unixSeconds: surroundings.unixSeconds()) }
 
     /// An 0800 with DE70 301: is anybody there?
     public mutating func echoRequest(dialect: Dialect) -> Message {

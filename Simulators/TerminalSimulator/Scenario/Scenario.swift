@@ -64,6 +64,8 @@ enum CounterChoice: Sendable {
 struct TransactionStep: Sendable {
     var kind = TransactionKind.purchase
     var card: String?
+    /// A file of personalised chips: the card goes through a whole conversation.
+    var conversation: String?
     var link: String?
     /// Minor units; drawn anew for each run where it is a range.
     var amount: ClosedRange<UInt64> = 1_000...1_000

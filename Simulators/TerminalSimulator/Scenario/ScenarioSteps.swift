@@ -15,6 +15,9 @@ extension ScenarioRunner {
     mutating func transaction(
         _ step: TransactionStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
     ) throws {
+        if let name = step.conversation {
+            return try conversation(name, step, expectation, &record)
+        }
         var card = try card(step.card)
         let session = try session(step.link)
         let before = card.atc.rawValue
@@ -41,7 +44,7 @@ extension ScenarioRunner {
         if step.fault.sentTwice { try takeSecondAnswer(sent, session, expectation, &record) }
     }
 
-    private func send(_ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession) throws {
+    func send(_ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession) throws {
         let timeout = options.timeout
         try session.use(timeout: timeout) { (exchange) throws(ExchangeError) in
             try exchange.send(sent.message, bytesCut: step.fault.bytesCut, timeout: timeout)
@@ -52,7 +55,7 @@ extension ScenarioRunner {
         if step.fault.connectionCut { session.disconnect() }
     }
 
-    private mutating func purchase(_ step: TransactionStep, card: VirtualCard) -> Purchase {
+    mutating func purchase(_ step: TransactionStep, card: VirtualCard) -> Purchase {
         var distortion = Distortion()
         distortion.chip = step.fault.chip
         distortion.chip.flipped = step.fault.flips

@@ -9,11 +9,14 @@ enum TransactionStepReader {
     ) throws(ScenarioError) -> TransactionStep {
         var step = TransactionStep()
         step.kind = kind
-        let keys = ["card", "link", "amount", "pin", "mti", "terminal", "fields", "fault", "wait"]
+        let keys = [
+            "card", "chip", "link", "amount", "pin", "mti", "terminal", "fields", "fault", "wait",
+        ]
         for entry in try node.entries(keys) {
             let value = entry.value
             switch entry.key {
             case "card": step.card = try value.text()
+            case "chip": step.conversation = try value.text()
             case "link": step.link = try value.text()
             case "amount": step.amount = try ScenarioStepReader.amount(value)
             case "pin": step.pin = try ScenarioStepReader.pin(value)

@@ -72,7 +72,8 @@ struct ChipApplet: Sendable {
             var digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
             if !digits.count.isMultiple(of: 2) { digits.append(0xF) }
             content.append(
-                .accountNumber, stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+                .accountNumber,
+                stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
             content.append(.expiration, expiration)
             if let sequenceNumber = card.definition.identity.panSequenceNumber {
                 content.append(.panSequenceNumber, [sequenceNumber.packed])
