@@ -87,7 +87,10 @@ let package = Package(
             path: "Simulators/VirtualCard", swiftSettings: rules),
         .target(
             name: "TerminalSimulator",
-            dependencies: ["VirtualCard", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams],
+            dependencies: [
+                "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams, nioCore,
+                nioPosix, nioHTTP1,
+            ],
             path: "Simulators/TerminalSimulator", swiftSettings: rules),
         .executableTarget(
             name: "terminal-simulator",

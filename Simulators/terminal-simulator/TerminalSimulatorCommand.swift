@@ -17,7 +17,7 @@ struct TerminalSimulatorCommand: ParsableCommand {
             """,
         subcommands: [
             RunCommand.self, PurchaseCommand.self, DemoCommand.self, EchoCommand.self, CardsCommand.self,
-            ExplainCommand.self,
+            ExplainCommand.self, WebCommand.self,
         ])
 }
 
