@@ -94,7 +94,7 @@ public struct DemoIssuer: Sendable {
         for (name, key) in file.keys { keys[name] = try key.bytes(name) }
         self.keys = keys
         var cards: [CardDefinition] = []
-        for card in file.cards ?? [] { cards.append(try card.definition()) }
+        for card in file.cards { cards.append(try card.definition()) }
         self.cards = cards
     }
 
@@ -203,5 +203,5 @@ private struct DemoIssuerFile: Decodable {
     }
 
     let keys: [String: Key]
-    let cards: [Card]?
+    let cards: [Card]
 }

@@ -226,7 +226,8 @@ private final class XMLCheck {
                 if !inside.hasSuffix("/") { open.append(name) }
             }
         }
-        let strays = text.split(separator: "&", omittingEmptySubsequences: false).dropFirst().contains { rest in
+        let strays = text.split(separator: "&", omittingEmptySubsequences: false).dropFirst().contains {
+            rest in
             !["amp;", "lt;", "gt;", "quot;", "#10;"].contains { rest.hasPrefix($0) }
         }
         return open.isEmpty && !strays
