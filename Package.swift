@@ -98,11 +98,14 @@ let package = Package(
             path: "Simulators/VirtualCard", swiftSettings: rules),
         .target(
             name: "TerminalSimulator",
-            dependencies: ["VirtualCard", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams],
+            dependencies: [
+                "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams, nioCore,
+                nioPosix, nioHTTP1,
+            ],
             path: "Simulators/TerminalSimulator", swiftSettings: rules),
         .executableTarget(
             name: "terminal-simulator",
-            dependencies: ["TerminalSimulator", "VirtualCard", "ISO8583", argumentParser],
+            dependencies: ["TerminalSimulator", "VirtualCard", "ISO8583", "EMV", argumentParser],
             path: "Simulators/terminal-simulator", swiftSettings: rules),
         tests(
             "TerminalSimulatorTests",

@@ -134,6 +134,7 @@ extension ExpectedVerdict {
         case .declines: declines
         case .noApproval: declines || verdict == .absent
         case .absent: verdict == .absent
+        case .wrong: verdict == .wrong
         }
     }
 
@@ -143,6 +144,7 @@ extension ExpectedVerdict {
         case .declines: "an ARPC that declines"
         case .noApproval: "no ARPC or one that declines"
         case .absent: "no ARPC"
+        case .wrong: "a wrong ARPC"
         }
     }
 }

@@ -51,6 +51,8 @@ public enum ExpectedVerdict: Sendable {
     case noApproval
     /// No ARPC: for a bad cryptogram there is nothing to answer.
     case absent
+    /// One that is not the issuer's: for trying out what a card does then.
+    case wrong
 }
 
 /// One transaction of the demo and what has to come of it.

@@ -75,13 +75,67 @@ public struct Exchange: ~Copyable {
     public mutating func perform(
         _ request: Message, bytesCut: Int = 0, timeout: Duration
     ) throws(ExchangeError) -> Answer {
-        var bytes = try encode(request, bytesCut: bytesCut)
         let limit = TimeLimit(timeout)
         let start = ContinuousClock.Instant.now
+        try send(request, bytesCut: bytesCut, limit, timeout)
+        return try answer(to: request, since: start, limit, timeout)
+    }
+
+    /// Sends a request and does not wait.
+    public func send(_ request: Message, bytesCut: Int = 0, timeout: Duration) throws(ExchangeError) {
+        try send(request, bytesCut: bytesCut, TimeLimit(timeout), timeout)
+    }
+
+    /// Sends bytes as they are, or as a frame of their own.
+    public func send(bytes: [UInt8], framed: Bool, timeout: Duration) throws(ExchangeError) {
+        try transmit(framed ? frame(bytes) : bytes, TimeLimit(timeout), timeout)
+    }
+
+    /// Waits for the answer to a request that was sent before.
+    /// - Parameter start: when it was sent, for the answer's time.
+    public mutating func answer(
+        to request: Message, since start: ContinuousClock.Instant, timeout: Duration
+    ) throws(ExchangeError) -> Answer {
+        try answer(to: request, since: start, TimeLimit(timeout), timeout)
+    }
+
+    /// The next message, whatever it answers.
+    public mutating func nextMessage(timeout: Duration) throws(ExchangeError) -> Message {
+        let bytes = try nextPayload(TimeLimit(timeout), timeout)
+        do { return try form.codec.decode(bytes) } catch { throw .garbled(error) }
+    }
+
+    private func send(
+        _ request: Message, bytesCut: Int, _ limit: TimeLimit, _ timeout: Duration
+    ) throws(ExchangeError) {
+        var payload: [UInt8]
+        do { payload = try form.codec.encode(request) } catch { throw .unencodable(error) }
+        payload.removeLast(min(bytesCut, payload.count - 1))
+        try transmit(frame(payload), limit, timeout)
+    }
+
+    private func transmit(
+        _ bytes: [UInt8], _ limit: TimeLimit, _ timeout: Duration
+    ) throws(ExchangeError) {
         do { try connection.send(bytes, limit: limit, timeout: timeout) } catch { throw .connection(error) }
+    }
+
+    private func frame(_ payload: [UInt8]) throws(ExchangeError) -> [UInt8] {
+        var frame: [UInt8] = []
+        // A framing with a TPDU of its own sends that of a terminal with no address.
+        let tpdu = Array(Terminal.tpdu.prefix(form.framing.tpduLength))
+        do { try form.framing.appendFrame(of: payload, tpdu: tpdu, into: &frame) } catch {
+            throw .unframeable(error)
+        }
+        return frame
+    }
+
+    private mutating func answer(
+        to request: Message, since start: ContinuousClock.Instant, _ limit: TimeLimit, _ timeout: Duration
+    ) throws(ExchangeError) -> Answer {
         var stray = 0
         while true {
-            bytes = try nextPayload(limit, timeout)
+            let bytes = try nextPayload(limit, timeout)
             let message: Message
             do { message = try form.codec.decode(bytes) } catch { throw .garbled(error) }
             if Exchange.answers(message, request) {
@@ -91,19 +145,6 @@ public struct Exchange: ~Copyable {
             }
             stray += 1
         }
-    }
-
-    private func encode(_ request: Message, bytesCut: Int) throws(ExchangeError) -> [UInt8] {
-        var payload: [UInt8]
-        do { payload = try form.codec.encode(request) } catch { throw .unencodable(error) }
-        payload.removeLast(min(bytesCut, payload.count - 1))
-        var frame: [UInt8] = []
-        // A framing with a TPDU of its own sends that of a terminal with no address.
-        let tpdu = Array(Terminal.tpdu.prefix(form.framing.tpduLength))
-        do { try form.framing.appendFrame(of: payload, tpdu: tpdu, into: &frame) } catch {
-            throw .unframeable(error)
-        }
-        return frame
     }
 
     private mutating func nextPayload(

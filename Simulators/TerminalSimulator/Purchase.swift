@@ -23,12 +23,78 @@ public enum PINEntry: Hashable, Sendable {
     }
 }
 
+/// What the terminal does with the money.
+public enum TransactionKind: UInt8, Hashable, Sendable {
+    /// Goods and services.
+    case purchase = 0x00
+    /// Cash.
+    case cash = 0x01
+    /// The other way round.
+    case refund = 0x20
+
+    /// DE3 with default accounts.
+    var processingCode: String {
+        switch self {
+        case .purchase: "000000"
+        case .cash: "010000"
+        case .refund: "200000"
+        }
+    }
+}
+
+/// What a terminal says of itself and of the transaction; nil leaves the terminal's own.
+public struct TerminalSettings: Sendable {
+    /// 9F1A.
+    public var countryCode: UInt16?
+    /// 5F2A and DE49; the card's own by default.
+    public var currencyCode: UInt16?
+    /// 9F35.
+    public var terminalType: UInt8?
+    /// 95.
+    public var verificationResults: UInt64?
+    /// 9F33.
+    public var capabilities: UInt32?
+    /// 9F34.
+    public var verificationMethodResults: UInt32?
+    /// 9F03 in minor units.
+    public var amountOther: UInt64?
+    /// DE22.
+    public var entryMode: String?
+    /// DE41.
+    public var terminal: String?
+    /// DE42.
+    public var merchant: String?
+    /// DE32.
+    public var acquirer: String?
+    /// DE18.
+    public var merchantType: String?
+
+    /// Everything as the terminal has it.
+    public init() {}
+
+    func apply(to transaction: inout TerminalTransaction) {
+        if let countryCode { transaction.countryCode = countryCode }
+        if let currencyCode { transaction.currencyCode = currencyCode }
+        if let terminalType { transaction.terminalType = terminalType }
+        if let verificationResults { transaction.terminalVerificationResults = verificationResults }
+        if let capabilities { transaction.terminalCapabilities = capabilities }
+        if let verificationMethodResults {
+            transaction.verificationMethodResults = verificationMethodResults
+        }
+        if let amountOther { transaction.amountOther = amountOther }
+    }
+}
+
 /// What is done to a request behind the backs of card and terminal.
 public struct Distortion: Sendable {
     /// To DE55.
     public var chip: Tampering = .none
     /// Other contents for data elements.
     public var fields: [(element: DataElement, text: String)] = []
+    /// Data elements that are left out.
+    public var removed: [DataElement] = []
+    /// The PIN block is enciphered under a key that the link does not have.
+    public var wrongPINKey = false
     /// Bytes missing at the end of the message.
     public var bytesCut = 0
 
@@ -36,7 +102,7 @@ public struct Distortion: Sendable {
     public init() {}
 }
 
-/// One purchase as its cardholder sees it.
+/// One purchase, withdrawal or refund as its cardholder sees it.
 public struct Purchase: Sendable {
     /// Minor units of the card's currency, at most twelve digits.
     public var amount: UInt64
@@ -44,6 +110,12 @@ public struct Purchase: Sendable {
     public var pin: PINEntry
     /// What goes wrong with it.
     public var distortion: Distortion
+    /// 0100 where nothing else is said.
+    public var mti = MTI.authorisationRequest
+    /// DE3 and 9C.
+    public var kind = TransactionKind.purchase
+    /// What the terminal says of itself.
+    public var settings = TerminalSettings()
 
     /// Takes the parts.
     public init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {

@@ -121,6 +121,14 @@ public struct SimulatorConfiguration: Sendable {
         links = file.links.sorted { $0.key < $1.key }.map { $1.description(name: $0) }
     }
 
+    /// Without a file and without links: for hosts that are named by their address.
+    public init(issuerPath: String, dialectsPath: String, cardStatePath: String) {
+        self.issuerPath = issuerPath
+        self.dialectsPath = dialectsPath
+        self.cardStatePath = cardStatePath
+        links = []
+    }
+
     /// The link with this name.
     public func link(_ name: String) throws(ConfigurationError) -> LinkDescription {
         guard let link = links.first(where: { $0.name == name }) else {

@@ -41,6 +41,18 @@ public struct Terminal: Sendable {
     public mutating func request(
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect
     ) throws -> PurchaseRequest {
+        let tampering = purchase.distortion.chip
+        return try request(purchase, card: &card, zonePINKey: zonePINKey, dialect: dialect) {
+            card, transaction in
+            try card.answer(transaction, tampering: tampering)
+        }
+    }
+
+    /// The same with a signature that comes about in another way, such as a whole conversation.
+    public mutating func request(
+        _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
+        sign: (inout VirtualCard, TerminalTransaction) throws -> CardAnswer
+    ) throws -> PurchaseRequest {
         guard purchase.amount <= MoneyText.minorUnitsMax else { throw TerminalError.amountTooLarge }
         let pin = purchase.pin.pin(of: card.definition)
         guard pin == nil || zonePINKey != nil else { throw TerminalError.noZonePINKey }
@@ -51,30 +63,84 @@ public struct Terminal: Sendable {
             amount: purchase.amount, date: date,
             unpredictableNumber: UnpredictableNumber(rawValue: surroundings.random()))
         transaction.currencyCode = card.definition.currencyCode
-        let answer = try card.answer(transaction, tampering: purchase.distortion.chip)
+        transaction.type = purchase.kind.rawValue
+        purchase.settings.apply(to: &transaction)
+        let answer = try sign(&card, transaction)
 
-        var message = numbered(.authorisationRequest, time, dialect)
+        var message = numbered(purchase.mti, time, dialect)
         setCard(card.definition, of: &message, dialect)
-        setPointOfService(time, of: &message)
-        message.set(.processingCode, text: "000000")
+        setPointOfService(time, purchase.settings, of: &message)
+        message.set(.processingCode, text: purchase.kind.processingCode)
         message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
-        message.set(.currency, text: MoneyText.digits(UInt64(card.definition.currencyCode), count: 3))
+        message.set(.currency, text: MoneyText.digits(UInt64(transaction.currencyCode), count: 3))
         message.set(.iccData, bytes: answer.chipData)
-        if let pin, let zonePINKey {
+        if let pin, var zonePINKey {
+            // Parity is of no account to the cipher, the other bits are.
+            if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
             let block = try card.pinBlock(pin, format: .iso0, zonePINKey: zonePINKey)
             message.set(.pinData, bytes: withUnsafeBytes(of: block.rawValue.bigEndian) { Array($0) })
         }
         for (element, text) in purchase.distortion.fields { message.set(element, text: text) }
+        for element in purchase.distortion.removed { message.remove(element) }
         return PurchaseRequest(
             message: message, cardAnswer: answer, bytesCut: purchase.distortion.bytesCut)
     }
 
+    /// The current month, for a card's expiry.
+    var month: ExpiryDate { ExpiryDate(unixSeconds: surroundings.unixSeconds()) }
+
     /// An 0800 with DE70 301: is anybody there?
     public mutating func echoRequest(dialect: Dialect) -> Message {
+        networkRequest(code: "301", dialect: dialect)
+    }
+
+    /// An 0800.
+    /// - Parameter code: DE70: 001 sign-on, 002 sign-off, 301 echo.
+    public mutating func networkRequest(code: String, dialect: Dialect) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
         var message = numbered(.networkManagementRequest, time, dialect)
-        message.set(.networkManagementCode, text: "301")
+        message.set(.networkManagementCode, text: code)
         return message
+    }
+
+    /// A 0400, 0420 or one of their repeats for a request that was sent before.
+    /// - Parameters:
+    ///   - completed: minor units that were really paid out (DE95); nil takes all of it back.
+    ///   - answer: what came for the request, if anything did: DE38 and DE39 go into the reversal.
+    public mutating func reversal(
+        of request: Message, answer: Message?, mti: MTI, completed: UInt64?, dialect: Dialect
+    ) -> Message {
+        let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
+        var message = numbered(mti, time, dialect)
+        let kept: [DataElement] = [
+            .pan, .processingCode, .transactionAmount, .localTime, .localDate, .expirationDate, .merchantType,
+            .pointOfServiceEntryMode, .panSequenceNumber, .pointOfServiceConditionCode, .acquirerIdentifier,
+            .track2, .retrievalReferenceNumber, .terminalIdentifier, .merchantIdentifier, .currency,
+        ]
+        for element in kept { message.copy(element, from: request) }
+        if let answer {
+            message.copy(.authorisationCode, from: answer)
+            message.copy(.responseCode, from: answer)
+        }
+        message.set(.originalDataElements, text: Terminal.originalDataElements(of: request))
+        if let completed {
+            // Amount in transaction and settlement currency, then two fees of nothing (ISO 8583:1987).
+            let amount = MoneyText.digits(completed, count: 12)
+            let fee = "D" + MoneyText.digits(0, count: 8)
+            message.set(
+                .replacementAmounts, text: amount + MoneyText.digits(0, count: 12) + fee + fee)
+        }
+        return message
+    }
+
+    /// DE90: message type, DE11, DE7, DE32 and DE33 of the request, right-aligned with zeros before them.
+    static func originalDataElements(of request: Message) -> String {
+        func digits(_ element: DataElement, _ count: Int) -> String {
+            let text = request.text(element) ?? ""
+            return String(repeating: "0", count: max(0, count - text.count)) + text.suffix(count)
+        }
+        return "\(request.mti)" + digits(.stan, 6) + digits(.transmissionTime, 10)
+            + digits(.acquirerIdentifier, 11) + digits(.forwardingIdentifier, 11)
     }
 
     /// A message with the next trace number (1…999,999).
@@ -86,7 +152,7 @@ public struct Terminal: Sendable {
         let stan = MoneyText.digits(traceNumber, count: 6)
         message.set(.transmissionTime, text: time.transmission)
         message.set(.stan, text: stan)
-        if mti == .authorisationRequest {
+        if mti.messageClass != .networkManagement {
             message.set(.retrievalReferenceNumber, text: time.referencePrefix + stan)
         }
         return message
@@ -105,15 +171,17 @@ public struct Terminal: Sendable {
         }
     }
 
-    private func setPointOfService(_ time: TerminalTime, of message: inout Message) {
+    private func setPointOfService(
+        _ time: TerminalTime, _ settings: TerminalSettings, of message: inout Message
+    ) {
         message.set(.localTime, text: time.localTime)
         message.set(.localDate, text: time.localDate)
-        message.set(.merchantType, text: identity.merchantType)
+        message.set(.merchantType, text: settings.merchantType ?? identity.merchantType)
         // Chip read, PIN entry possible; a normal transaction.
-        message.set(.pointOfServiceEntryMode, text: "051")
+        message.set(.pointOfServiceEntryMode, text: settings.entryMode ?? "051")
         message.set(.pointOfServiceConditionCode, text: "00")
-        message.set(.acquirerIdentifier, text: identity.acquirer)
-        message.set(.terminalIdentifier, text: identity.terminal)
-        message.set(.merchantIdentifier, text: identity.merchant)
+        message.set(.acquirerIdentifier, text: settings.acquirer ?? identity.acquirer)
+        message.set(.terminalIdentifier, text: settings.terminal ?? identity.terminal)
+        message.set(.merchantIdentifier, text: settings.merchant ?? identity.merchant)
     }
 }

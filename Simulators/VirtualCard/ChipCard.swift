@@ -215,6 +215,37 @@ struct ChipDataDraft {
     }
 }
 
+extension TerminalTransaction {
+    /// The values of a data object list (CDOL1, CDOL2), zeros where the terminal has none (EMV Book 3 5.4).
+    func values(
+        of objects: [(tag: Tag, count: Int)], code: AuthorisationResponseCode?
+    ) -> [(tag: Tag, value: [UInt8])] {
+        objects.map { tag, count in
+            let number: UInt64 =
+                switch tag {
+                case .amountAuthorised: packed(amount)
+                case .amountOther: packed(amountOther)
+                case .terminalCountryCode: packed(UInt64(countryCode))
+                case .terminalVerificationResults: terminalVerificationResults
+                case .transactionCurrencyCode: packed(UInt64(currencyCode))
+                case .transactionDate: UInt64(date.packed)
+                case .transactionType: UInt64(type)
+                case .unpredictableNumber: UInt64(unpredictableNumber.rawValue)
+                case .terminalType: UInt64(terminalType)
+                case .terminalCapabilities: UInt64(terminalCapabilities)
+                case .cardholderVerificationMethodResults: UInt64(verificationMethodResults)
+                case .authorisationResponseCode: UInt64(code?.rawValue ?? 0)
+                default: 0
+                }
+            let value = (0..<count).map { index -> UInt8 in
+                let shift = 8 * (count - 1 - index)
+                return shift < 64 ? UInt8(truncatingIfNeeded: number >> UInt64(shift)) : 0
+            }
+            return (tag, value)
+        }
+    }
+}
+
 /// A number's decimal digits as BCD, right-aligned.
 private func packed(_ number: UInt64) -> UInt64 {
     var rest = number

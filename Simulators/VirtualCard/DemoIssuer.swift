@@ -98,6 +98,11 @@ public struct DemoIssuer: Sendable {
         self.cards = cards
     }
 
+    /// The test keys of sixteen bytes, by name.
+    public var namedKeys: [NamedKey] {
+        keys.sorted { $0.key < $1.key }.compactMap { NamedKey(name: $0.key, bytes: $0.value) }
+    }
+
     /// The test key with this name.
     public func key(_ name: String) throws(DemoIssuerError) -> [UInt8] {
         guard let key = keys[name] else { throw .noKey(name) }

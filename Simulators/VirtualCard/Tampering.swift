@@ -20,6 +20,8 @@ public struct Tampering: Sendable {
 
     /// This bit of the cryptogram is turned, 0 the lowest of 64.
     public var cryptogramBit: Int?
+    /// These bits of objects are turned after the card has signed, 0 the lowest bit of the last byte.
+    public var flipped: [(tag: Tag, bit: Int)] = []
     /// These objects get other values after the card has signed.
     public var changed: [(tag: Tag, value: [UInt8])] = []
     /// These objects are taken away after the card has signed.
@@ -63,7 +65,9 @@ public struct Tampering: Sendable {
         return tampering
     }
 
-    private var touchesObjects: Bool { cryptogramBit != nil || !changed.isEmpty || !removed.isEmpty }
+    private var touchesObjects: Bool {
+        cryptogramBit != nil || !changed.isEmpty || !removed.isEmpty || !flipped.isEmpty
+    }
 
     /// The data after the tampering.
     func apply(to bytes: [UInt8]) -> [UInt8] {
@@ -89,9 +93,13 @@ public struct Tampering: Sendable {
 
     private func altered(_ tag: Tag, _ value: ArraySlice<UInt8>) -> [UInt8] {
         if let other = changed.last(where: { $0.tag == tag }) { return other.value }
-        guard tag == .applicationCryptogram, let bit = cryptogramBit else { return Array(value) }
         var bytes = Array(value)
-        bytes[7 - bit / 8 % 8] ^= 1 << UInt8(bit % 8)
+        if tag == .applicationCryptogram, let bit = cryptogramBit {
+            bytes[7 - bit / 8 % 8] ^= 1 << UInt8(bit % 8)
+        }
+        for flip in flipped where flip.tag == tag && flip.bit / 8 < bytes.count {
+            bytes[bytes.count - 1 - flip.bit / 8] ^= 1 << UInt8(flip.bit % 8)
+        }
         return bytes
     }
 }

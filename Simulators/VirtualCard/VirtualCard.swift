@@ -65,6 +65,23 @@ public struct VirtualCard: Sendable {
         return answer
     }
 
+    /// A cryptogram within a conversation.
+    /// - Parameters:
+    ///   - product: as the conversation has changed it (CVR, AIP).
+    ///   - atc: the conversation's, for the second cryptogram; nil counts.
+    public mutating func generate(
+        _ transaction: TerminalTransaction, product: CardProduct, atc: ApplicationTransactionCounter?
+    ) throws -> CardAnswer {
+        var cryptography = try VirtualCard.cryptography()
+        var next = chip
+        var tampering = Tampering.none
+        tampering.atc = atc
+        let answer = try next.answer(
+            transaction, product: product, with: &cryptography, tampering: tampering)
+        if next.atc != chip.atc { try setATC(next.atc) }
+        return answer
+    }
+
     /// What the card makes of the issuer's answer.
     /// - Parameter chipData: DE55 of the response; nil or without tag 91 where none came.
     /// - Throws: `TLVError` where DE55 is malformed; `LibCryptoError`.

@@ -15,7 +15,10 @@ struct TerminalSimulatorCommand: ParsableCommand {
             Start a host with `make run`, then try:
               terminal-simulator purchase --card visa-cvn10 --amount 42.50 --pin 1234
             """,
-        subcommands: [PurchaseCommand.self, DemoCommand.self, EchoCommand.self, CardsCommand.self])
+        subcommands: [
+            RunCommand.self, PurchaseCommand.self, DemoCommand.self, EchoCommand.self, CardsCommand.self,
+            ExplainCommand.self, WebCommand.self,
+        ])
 }
 
 /// What all commands need.

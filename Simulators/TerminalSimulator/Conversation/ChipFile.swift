@@ -1,0 +1,94 @@
+internal import EMV
+internal import FoundationEssentials
+public import VirtualCard
+
+/// A personalised application and the demo card that it belongs to.
+public struct ChipFile: Sendable {
+    /// Name of the card in the issuer's file.
+    public let card: String
+    /// What is on the chip.
+    public let application: ChipApplication
+    /// The terminal that goes with it.
+    public let risk: TerminalRisk
+
+    private static let keys = [
+        "about", "card", "label", "aid", "aip", "cvm-list", "cdol1", "cdol2", "iac-default", "iac-denial",
+        "iac-online", "tac-default", "tac-denial", "tac-online", "floor-limit", "offline-authentication",
+        "attitude",
+    ]
+
+    /// Reads `NAME.yaml` in the folder `cards` beside the issuer's file.
+    public init(_ name: String, bench: Bench) throws {
+        let issuer = bench.configuration.issuerPath
+        let folder = issuer.lastIndex(of: "/").map { String(issuer[..<$0]) } ?? "."
+        let path = "\(folder)/cards/\(name).yaml"
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+            throw ConfigurationError.unreadable(path: path)
+        }
+        try self.init(yaml: text, file: path, issuer: bench.issuer)
+    }
+
+    /// - Parameter file: for error texts.
+    public init(yaml: String, file: String, issuer: DemoIssuer) throws {
+        let document = try ScenarioNode(yaml: yaml, file: file)
+        let entries = try document.entries(ChipFile.keys)
+        guard let name = entries.first(where: { $0.key == "card" }) else {
+            throw document.fault("key card is missing")
+        }
+        card = try name.value.text()
+        var application = ChipApplication(for: try issuer.card(card).product)
+        var risk = TerminalRisk()
+        for entry in entries { try ChipFile.read(entry, &application, &risk) }
+        self.application = application
+        self.risk = risk
+    }
+
+    private static func read(
+        _ entry: ScenarioNode.Entry, _ application: inout ChipApplication, _ risk: inout TerminalRisk
+    ) throws(ScenarioError) {
+        let value = entry.value
+        switch entry.key {
+        case "label": application.label = try value.text()
+        case "aid": application.identifier = try ScenarioStepReader.hex(value)
+        case "aip": application.interchangeProfile = UInt16(try number(value, 2))
+        case "cvm-list": application.verificationMethods = try ScenarioStepReader.hex(value)
+        case "cdol1": application.firstObjects = try objects(value)
+        case "cdol2": application.secondObjects = try objects(value)
+        case "iac-default": application.actionDefault = try number(value, 5)
+        case "iac-denial": application.actionDenial = try number(value, 5)
+        case "iac-online": application.actionOnline = try number(value, 5)
+        case "tac-default": risk.actionDefault = try number(value, 5)
+        case "tac-denial": risk.actionDenial = try number(value, 5)
+        case "tac-online": risk.actionOnline = try number(value, 5)
+        case "floor-limit": risk.floorLimit = try ScenarioStepReader.amount(value).lowerBound
+        case "offline-authentication":
+            application.offlineAuthentication = try value.choice([
+                "passed": .passed, "failed": .failed, "none": .none,
+            ])
+        case "attitude":
+            application.attitude = try value.choice([
+                "agrees": .agrees, "online": .online, "declines": .declines,
+            ])
+        default: break
+        }
+    }
+
+    private static func number(_ node: ScenarioNode, _ count: Int) throws(ScenarioError) -> UInt64 {
+        let bytes = try ScenarioStepReader.hex(node)
+        guard bytes.count == count else { throw node.fault("\(count) bytes of hex are expected here") }
+        return bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// `[9F02 6, 95 5]`.
+    private static func objects(_ node: ScenarioNode) throws(ScenarioError) -> [(tag: Tag, count: Int)] {
+        var result: [(tag: Tag, count: Int)] = []
+        for item in try node.items() {
+            let parts = try item.text().split(separator: " ")
+            guard parts.count == 2, let tag = Tag(hex: parts[0]), let count = Int(parts[1]),
+                (1...32).contains(count)
+            else { throw item.fault("a tag and its length are expected here, such as 9F02 6") }
+            result.append((tag, count))
+        }
+        return result
+    }
+}

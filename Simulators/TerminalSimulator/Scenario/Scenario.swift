@@ -1,0 +1,162 @@
+internal import EMV
+internal import ISO8583
+internal import VirtualCard
+
+/// A scenario after its variables are filled in and its `for` is unrolled: one test case.
+public struct Scenario: Sendable {
+    /// Unique in a run, as the report shows it.
+    public let name: String
+    /// Words to choose by, with `--only`.
+    public let labels: [String]
+    /// Of its definition.
+    public let place: ScenarioPlace
+    let steps: [ScenarioStep]
+}
+
+/// One thing that is done and what has to come of it.
+struct ScenarioStep: Sendable {
+    /// In words.
+    let name: String
+    let place: ScenarioPlace
+    let action: ScenarioAction
+    let expectation: ScenarioExpectation
+}
+
+/// What a step does.
+enum ScenarioAction: Sendable {
+    /// Purchase, cash or refund.
+    case transaction(TransactionStep)
+    /// The last request of the link once more.
+    case again(RepeatStep)
+    /// Takes the last transaction back.
+    case reversal(ReversalStep)
+    /// Waits for an answer that an earlier step did not wait for.
+    case lateAnswer(link: String?)
+    /// What the cardholder types from now on.
+    case pinEntry(PINEntry)
+    /// Hands the last answer's issuer scripts to the card.
+    case script(count: Int?)
+    /// 0800 with this DE70.
+    case network(code: String, link: String?)
+    /// Bytes as they are.
+    case raw(RawStep)
+    /// Sets a card's counter, forwards or to a value.
+    case setCounter(card: String?, CounterChoice)
+    /// Closes the connection; the next step opens another one.
+    case disconnect(link: String?)
+    case wait(Duration)
+}
+
+/// An ATC in relation to the card's own.
+enum CounterChoice: Sendable {
+    case absolute(UInt16)
+    case relative(Int)
+
+    func value(from current: UInt16) -> UInt16 {
+        switch self {
+        case .absolute(let value): value
+        case .relative(let step): UInt16(clamping: Int(current) + step)
+        }
+    }
+}
+
+/// A purchase, a cash withdrawal or a refund.
+struct TransactionStep: Sendable {
+    var kind = TransactionKind.purchase
+    var card: String?
+    /// A file of personalised chips: the card goes through a whole conversation.
+    var conversation: String?
+    var link: String?
+    /// Minor units; drawn anew for each run where it is a range.
+    var amount: ClosedRange<UInt64> = 1_000...1_000
+    /// Nil for the last `pin` step's.
+    var pin: PINEntry?
+    var mti = MTI.authorisationRequest
+    var terminal = TerminalSettings()
+    /// Other contents for data elements, nil to leave them out.
+    var fields: [(element: DataElement, text: String?)] = []
+    var fault = StepFault()
+    /// False sends and goes on; a late answer step takes the answer.
+    var waits = true
+}
+
+/// What goes wrong on the way.
+struct StepFault: Sendable {
+    var chip = Tampering.none
+    var counter: CounterChoice?
+    /// Tag and bit to flip after signing, 0 the lowest.
+    var flips: [(tag: Tag, bit: Int)] = []
+    var bytesCut = 0
+    var sentTwice = false
+    /// The connection is cut after sending.
+    var connectionCut = false
+    /// So long nobody reads the answer.
+    var held: Duration?
+    /// The PIN block is enciphered under a key that the link does not have.
+    var wrongPINKey = false
+}
+
+/// The same message again.
+struct RepeatStep: Sendable {
+    var link: String?
+    /// With the repeat's message type (0101).
+    var marked = false
+    /// Other contents, nil to leave an element out.
+    var fields: [(element: DataElement, text: String?)] = []
+}
+
+/// A reversal of the last transaction.
+struct ReversalStep: Sendable {
+    var link: String?
+    /// 0420 instead of 0400.
+    var advice = false
+    /// 0401 or 0421.
+    var marked = false
+    /// What was really paid out, in minor units; nil takes all of it back.
+    var completed: UInt64?
+}
+
+/// Bytes that need not be a message.
+struct RawStep: Sendable {
+    var link: String?
+    var bytes: [UInt8] = []
+    /// A right length goes before them.
+    var framed = true
+    /// The MTI of the request that the answer belongs to; the answer's is taken as it comes.
+    var waits = true
+}
+
+/// What has to come of a step. What is not said may be anything; an answer has to come, though, unless it is
+/// said that none may.
+struct ScenarioExpectation: Sendable {
+    enum Coming: Sendable {
+        case answer
+        /// Nothing within the time.
+        case nothing
+        /// The host closes the connection.
+        case closed
+    }
+
+    enum Content: Sendable {
+        case present
+        case absent
+        case text(String)
+    }
+
+    var coming = Coming.answer
+    /// Any of these; empty for any at all.
+    var responseCodes: [String] = []
+    var verdict: ExpectedVerdict?
+    var fields: [(element: DataElement, content: Content)] = []
+    var tags: [(tag: Tag, content: Content)] = []
+    var within: Duration?
+    /// By how much the card's counter has moved.
+    var counterMoved: Int?
+    /// TC or AAC at the end of the conversation.
+    var finalCryptogram: String?
+    /// DE38 and DE39 as in the answer before.
+    var sameAnswer: Bool?
+    /// With a request sent twice: how many answers come.
+    var answers: Int?
+    var place: ScenarioPlace?
+}

@@ -1,0 +1,173 @@
+internal import EMV
+internal import Glibc
+internal import ISO8583
+internal import VirtualCard
+
+extension ScenarioRunner {
+    func sleep(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        // Interrupted by a signal, the rest is slept as well.
+        var left = timespec()
+        while nanosleep(&time, &left) != 0, errno == EINTR { time = left }
+    }
+
+    mutating func transaction(
+        _ step: TransactionStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        if let name = step.conversation {
+            return try conversation(name, step, expectation, &record)
+        }
+        var card = try card(step.card)
+        let session = try session(step.link)
+        let before = card.atc.rawValue
+        let request = try terminal.request(
+            purchase(step, card: card), card: &card, zonePINKey: session.link.zonePINKey,
+            dialect: session.dialect)
+        cards[card.definition.name] = card
+        let moved = Int(card.atc.rawValue) - Int(before)
+        if let expected = expectation.counterMoved, expected != moved {
+            record.complaints.append("the card's ATC moved by \(moved), not \(expected)")
+        }
+        let sent = SentRequest(
+            message: request.message, cardAnswer: request.cardAnswer, card: card.definition.name,
+            start: .now)
+        try send(sent, step, session)
+        session.last = sent
+        guard step.waits else {
+            record.summary = step.fault.connectionCut ? "sent, connection cut" : "sent, not waited for"
+            record.exchanges.append(decoded(sent.message, "(not waited for)", session))
+            return
+        }
+        if let held = step.fault.held { sleep(held) }
+        try takeAnswer(sent, session, expectation, &record)
+        if step.fault.sentTwice { try takeSecondAnswer(sent, session, expectation, &record) }
+    }
+
+    func send(_ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession) throws {
+        let timeout = options.timeout
+        try session.use(timeout: timeout) { (exchange) throws(ExchangeError) in
+            try exchange.send(sent.message, bytesCut: step.fault.bytesCut, timeout: timeout)
+            if step.fault.sentTwice {
+                try exchange.send(sent.message, bytesCut: step.fault.bytesCut, timeout: timeout)
+            }
+        }
+        if step.fault.connectionCut { session.disconnect() }
+    }
+
+    mutating func purchase(_ step: TransactionStep, card: VirtualCard) -> Purchase {
+        var distortion = Distortion()
+        distortion.chip = step.fault.chip
+        distortion.chip.flipped = step.fault.flips
+        distortion.chip.atc = step.fault.counter.map {
+            ApplicationTransactionCounter(rawValue: $0.value(from: card.atc.rawValue))
+        }
+        distortion.wrongPINKey = step.fault.wrongPINKey
+        for (element, text) in step.fields {
+            if let text {
+                distortion.fields.append((element, text))
+            } else {
+                distortion.removed.append(element)
+            }
+        }
+        var purchase = Purchase(
+            amount: chance.draw(step.amount), pin: step.pin ?? pin, distortion: distortion)
+        purchase.mti = step.mti
+        purchase.kind = step.kind
+        purchase.settings = step.terminal
+        return purchase
+    }
+
+    mutating func again(
+        _ step: RepeatStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        let session = try session(step.link)
+        guard let last = session.last else { throw StepError("there is no request to repeat") }
+        var message = last.message
+        if step.marked { message.mti = MTI(rawValue: message.mti.rawValue | 1) }
+        for (element, text) in step.fields {
+            if let text { message.set(element, text: text) } else { message.remove(element) }
+        }
+        let sent = SentRequest(
+            message: message, cardAnswer: last.cardAnswer, card: last.card, start: .now, answer: last.answer)
+        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: options.timeout)
+        }
+        try takeAnswer(sent, session, expectation, &record)
+    }
+
+    mutating func reversal(
+        _ step: ReversalStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        let session = try session(step.link)
+        guard let last = session.last else { throw StepError("there is no request to reverse") }
+        var mti = step.advice ? MTI.reversalAdvice : .reversalRequest
+        if step.marked { mti = MTI(rawValue: mti.rawValue | 1) }
+        let message = terminal.reversal(
+            of: last.message, answer: last.answer, mti: mti, completed: step.completed,
+            dialect: session.dialect)
+        let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
+        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: options.timeout)
+        }
+        try takeAnswer(sent, session, expectation, &record, keeping: false)
+    }
+
+    mutating func lateAnswer(
+        _ link: String?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        let session = try session(link)
+        guard let last = session.last else { throw StepError("there is no request without an answer") }
+        try takeAnswer(last, session, expectation, &record)
+    }
+
+    mutating func network(
+        _ code: String, _ link: String?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        let session = try session(link)
+        let message = terminal.networkRequest(code: code, dialect: session.dialect)
+        let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
+        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: options.timeout)
+        }
+        try takeAnswer(sent, session, expectation, &record, keeping: false)
+    }
+
+    mutating func raw(
+        _ step: RawStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
+        let session = try session(step.link)
+        let timeout = options.timeout
+        try session.use(timeout: timeout) { (exchange) throws(ExchangeError) in
+            try exchange.send(bytes: step.bytes, framed: step.framed, timeout: timeout)
+        }
+        let request = "\(step.bytes.count) bytes\(step.framed ? " in a frame" : "")"
+        guard step.waits else {
+            record.summary = "sent \(request)"
+            return
+        }
+        let patience = expectation.coming == .nothing ? options.silence : timeout
+        do throws(ExchangeError) {
+            let message = try session.wait { (exchange) throws(ExchangeError) in
+                try exchange.nextMessage(timeout: patience)
+            }
+            record.exchanges.append(
+                DecodedExchange(request: request, response: text(message, "Response", session)))
+            record.judge(message, nil, expectation, [])
+        } catch {
+            record.exchanges.append(DecodedExchange(request: request, response: "\(error)"))
+            try record.judge(error, expectation)
+        }
+    }
+
+    mutating func script(_ count: Int?, _ record: inout StepRecord) throws {
+        let session = try session(nil)
+        guard let answer = session.last?.answer else { throw StepError("there is no answer with scripts") }
+        let commands = try IssuerScripts.commands(in: answer.bytes(.iccData).map(Array.init) ?? [])
+        record.summary = "\(commands.count) script commands"
+        record.cardTrace = commands.map(\.description)
+        if let count, count != commands.count {
+            record.complaints.append("\(commands.count) script commands came, \(count) were expected")
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// The terminal as a page, on loopback only: it holds test keys and needs no password.
+public struct WebServer: Sendable {
+    /// Where it listens.
+    public let port: Int
+    private let channel: any Channel
+
+    /// Starts to serve.
+    /// - Parameter port: 0 for any free one.
+    public init(_ till: sending Till, port: Int) throws {
+        let terminal = WebTerminal(till)
+        channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+                        withErrorHandling: true)
+                    try channel.pipeline.syncOperations.addHandler(WebHandler(terminal))
+                }
+            }
+            .bind(host: "127.0.0.1", port: port).wait()
+        self.port = channel.localAddress?.port ?? port
+    }
+
+    /// Until `close`.
+    public func wait() throws { try channel.closeFuture.wait() }
+
+    /// Stops to listen.
+    public func close() throws { try channel.close().wait() }
+}
+
+/// Collects a request, has it answered on a thread that may block, and closes: one page asks rarely.
+private final class WebHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// An order has a hundred bytes.
+    private static let bodyBytesMax = 4_096
+    private let terminal: WebTerminal
+    private var head: HTTPRequestHead?
+    private var body: [UInt8] = []
+
+    init(_ terminal: WebTerminal) { self.terminal = terminal }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            body = []
+        case .body(let buffer):
+            guard body.count + buffer.readableBytes <= WebHandler.bodyBytesMax else {
+                context.close(promise: nil)
+                return
+            }
+            body += buffer.readableBytesView
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(head, context)
+        }
+    }
+
+    /// Another site's page must reach neither the answers (its name in Host) nor the till (no such header).
+    private static func isOwn(_ head: HTTPRequestHead) -> Bool {
+        let host = head.headers.first(name: "host").map { $0.prefix { $0 != ":" } }
+        guard host == "127.0.0.1" || host == "localhost" else { return false }
+        return head.method == .GET || head.headers.first(name: "x-terminal") == "1"
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard WebHandler.isOwn(head) else {
+            send(.init(status: 403, type: "text/plain", body: "this page only\n"), context)
+            return
+        }
+        let (terminal, body) = (terminal, body)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) {
+            terminal.reply(method: head.method.rawValue, path: head.uri, body: body)
+        }.whenSuccess { reply in
+            let (handler, context) = bound.value
+            handler.send(reply, context)
+        }
+    }
+
+    private func send(_ reply: WebTerminal.Reply, _ context: ChannelHandlerContext) {
+        var headers = HTTPHeaders()
+        headers.add(name: "content-type", value: reply.type)
+        headers.add(name: "content-length", value: "\(reply.body.utf8.count)")
+        headers.add(name: "cache-control", value: "no-store")
+        headers.add(name: "connection", value: "close")
+        headers.add(
+            name: "content-security-policy",
+            value: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'")
+        let status = HTTPResponseStatus(statusCode: reply.status)
+        context.write(
+            wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
+        context.write(
+            wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: reply.body)))), promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+            bound.value.close(promise: nil)
+        }
+    }
+}

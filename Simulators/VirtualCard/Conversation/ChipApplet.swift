@@ -1,0 +1,190 @@
+internal import EMV
+
+/// The card's side of a conversation: answers commands (EMV Book 3 6.5) from its personalisation, signs with
+/// the virtual card's key, and verifies the issuer's answer.
+struct ChipApplet: Sendable {
+    enum Status {
+        static let success: UInt16 = 0x9000
+        static let issuerAuthenticationFailed: UInt16 = 0x6300
+        static let conditionsNotSatisfied: UInt16 = 0x6985
+        static let fileNotFound: UInt16 = 0x6A82
+        static let recordNotFound: UInt16 = 0x6A83
+    }
+
+    private(set) var card: VirtualCard
+    private let application: ChipApplication
+    private var isSelected = false
+    private(set) var first: CardAnswer?
+    private(set) var verdict = IssuerAuthenticationVerdict.absent
+    private var isFinished = false
+
+    init(_ card: VirtualCard, _ application: ChipApplication) {
+        self.card = card
+        self.application = application
+    }
+
+    /// SELECT by name: the payment environment's directory or the application.
+    mutating func select(_ name: [UInt8]) -> (data: [UInt8], status: UInt16) {
+        var inner = TLVWriter()
+        if name == CardConversation.environmentName {
+            var entry = TLVWriter()
+            entry.append(.applicationIdentifier, application.identifier)
+            entry.append(.applicationLabel, Array(application.label.utf8))
+            entry.append(.priority, [1])
+            var discretionary = TLVWriter()
+            discretionary.append(.directoryEntry, entry.bytes)
+            inner.append(.issuerDiscretionaryData, discretionary.bytes)
+        } else if name == application.identifier {
+            isSelected = true
+            inner.append(.applicationLabel, Array(application.label.utf8))
+            inner.append(.priority, [1])
+        } else {
+            return ([], Status.fileNotFound)
+        }
+        var content = TLVWriter()
+        content.append(.dedicatedFileName, name)
+        content.append(.proprietaryTemplate, inner.bytes)
+        var whole = TLVWriter()
+        whole.append(.fileControlInformation, content.bytes)
+        return (whole.bytes, Status.success)
+    }
+
+    /// GET PROCESSING OPTIONS: AIP and where the records are.
+    func processingOptions() -> (data: [UInt8], status: UInt16) {
+        guard isSelected else { return ([], Status.conditionsNotSatisfied) }
+        var content = TLVWriter()
+        content.append(
+            .applicationInterchangeProfile, number: UInt64(application.interchangeProfile), count: 2)
+        // Short file 1, records 1 to 2, none of them part of offline data authentication.
+        content.append(.fileLocator, [0x08, 0x01, 0x02, 0x00])
+        var whole = TLVWriter()
+        whole.append(.processingOptions, content.bytes)
+        return (whole.bytes, Status.success)
+    }
+
+    /// READ RECORD.
+    func record(_ number: Int) -> (data: [UInt8], status: UInt16) {
+        guard isSelected else { return ([], Status.conditionsNotSatisfied) }
+        var content = TLVWriter()
+        switch number {
+        case 1:
+            let pan = card.definition.identity.pan
+            var digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
+            if !digits.count.isMultiple(of: 2) { digits.append(0xF) }
+            content.append(
+                .accountNumber,
+                stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+            content.append(.expiration, expiration)
+            if let sequenceNumber = card.definition.identity.panSequenceNumber {
+                content.append(.panSequenceNumber, [sequenceNumber.packed])
+            }
+        case 2:
+            content.append(.riskObjects1, ChipApplet.list(application.firstObjects))
+            content.append(.riskObjects2, ChipApplet.list(application.secondObjects))
+            content.append(.verificationMethodList, application.verificationMethods)
+            content.append(.actionCodeDefault, number: application.actionDefault, count: 5)
+            content.append(.actionCodeDenial, number: application.actionDenial, count: 5)
+            content.append(.actionCodeOnline, number: application.actionOnline, count: 5)
+        default: return ([], Status.recordNotFound)
+        }
+        var whole = TLVWriter()
+        whole.append(.recordTemplate, content.bytes)
+        return (whole.bytes, Status.success)
+    }
+
+    /// Last day of the month; the 28th is good enough for every one of them.
+    private var expiration: [UInt8] {
+        let months = card.definition.expiry.months
+        func bcd(_ value: Int) -> UInt8 { UInt8(value / 10 << 4 | value % 10) }
+        return [bcd(months / 12 % 100), bcd(months % 12 + 1), 0x28]
+    }
+
+    private static func list(_ objects: [(tag: Tag, count: Int)]) -> [UInt8] {
+        objects.flatMap { tag, count in
+            (0..<tag.byteCount).map {
+                UInt8(truncatingIfNeeded: tag.rawValue >> UInt32(8 * (tag.byteCount - 1 - $0)))
+            } + [UInt8(count)]
+        }
+    }
+
+    /// First GENERATE AC.
+    mutating func generateFirst(
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction
+    ) throws -> (data: [UInt8], status: UInt16) {
+        guard isSelected, first == nil else { return ([], Status.conditionsNotSatisfied) }
+        let kind: CryptogramKind =
+            switch (application.attitude, asked) {
+            case (.declines, _), (_, .aac): .aac
+            case (.online, .tc): .arqc
+            default: asked
+            }
+        let answer = try card.generate(
+            transaction, product: product(first: kind, second: nil), atc: nil)
+        first = answer
+        isFinished = kind != .arqc
+        return (ChipApplet.response(kind, answer), Status.success)
+    }
+
+    /// EXTERNAL AUTHENTICATE with tag 91.
+    mutating func authenticate(_ data: [UInt8]) throws -> (data: [UInt8], status: UInt16) {
+        guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
+        var writer = TLVWriter()
+        writer.append(.issuerAuthenticationData, data)
+        verdict = try card.verify(chipData: writer.bytes, for: first)
+        return ([], verdict.isAuthentic ? Status.success : Status.issuerAuthenticationFailed)
+    }
+
+    /// Second GENERATE AC: a TC only where the issuer is authentic and approves.
+    mutating func generateSecond(
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction
+    ) throws -> (data: [UInt8], status: UInt16) {
+        guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
+        isFinished = true
+        let kind: CryptogramKind = asked == .tc && verdict.approves ? .tc : .aac
+        let answer = try card.generate(
+            transaction, product: product(first: .arqc, second: kind), atc: first.atc)
+        return (ChipApplet.response(kind, answer), Status.success)
+    }
+
+    /// The product with the CVR's upper nibble of byte 1: AC given second and first (EMV Book 3 C7.3; the
+    /// schemes have it alike).
+    private func product(first: CryptogramKind, second: CryptogramKind?) -> CardProduct {
+        let product = card.definition.product
+        func bits(_ kind: CryptogramKind) -> UInt8 {
+            switch kind {
+            case .aac: 0
+            case .tc: 1
+            case .arqc: 2
+            }
+        }
+        var iad = product.issuerApplicationData
+        if let parsed = try? IssuerApplicationData(parsing: iad[...]) {
+            let index = parsed.cardVerificationResults.startIndex
+            iad[index] = iad[index] & 0x0F | (second.map(bits) ?? 2) << 6 | bits(first) << 4
+        }
+        var changed = CardProduct(profile: product.profile, issuerApplicationData: iad)
+        changed.applicationInterchangeProfile = application.interchangeProfile
+        changed.applicationVersionNumber = product.applicationVersionNumber
+        return changed
+    }
+
+    /// Format 2 (EMV Book 3 6.5.5.4): 9F27, 9F36, 9F26, 9F10.
+    private static func response(_ kind: CryptogramKind, _ answer: CardAnswer) -> [UInt8] {
+        let information: UInt8 =
+            switch kind {
+            case .aac: 0x00
+            case .tc: 0x40
+            case .arqc: 0x80
+            }
+        var content = TLVWriter()
+        content.append(.cryptogramInformationData, [information])
+        content.append(.applicationTransactionCounter, number: UInt64(answer.atc.rawValue), count: 2)
+        content.append(.applicationCryptogram, number: answer.signed.cryptogram.rawValue, count: 8)
+        if let iad = (try? ICCData(parsing: answer.chipData))?[.issuerApplicationData] {
+            content.append(.issuerApplicationData, iad)
+        }
+        var whole = TLVWriter()
+        whole.append(.processingOptions, content.bytes)
+        return whole.bytes
+    }
+}

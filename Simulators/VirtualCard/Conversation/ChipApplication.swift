@@ -1,0 +1,102 @@
+public import EMV
+
+/// A payment application as it is personalised on a chip: what SELECT, GET PROCESSING OPTIONS and READ RECORD
+/// give, and what the card decides by.
+public struct ChipApplication: Sendable {
+    /// How offline data authentication comes out at the terminal; its certificates are not simulated.
+    public enum OfflineAuthentication: String, Sendable, CaseIterable {
+        case passed, failed, none
+    }
+
+    /// What the card makes of the terminal's proposal at the first GENERATE AC.
+    public enum Attitude: String, Sendable, CaseIterable {
+        /// Gives what is asked for.
+        case agrees
+        /// Goes online whenever a TC is asked for.
+        case online
+        /// Declines.
+        case declines
+    }
+
+    /// 84, 4F.
+    public var identifier: [UInt8]
+    /// 50.
+    public var label: String
+    /// 82.
+    public var interchangeProfile: UInt16
+    /// 8E: amounts X and Y (four bytes each), then rules of two bytes.
+    public var verificationMethods: [UInt8]
+    /// 8C: tags with lengths.
+    public var firstObjects: [(tag: Tag, count: Int)]
+    /// 8D.
+    public var secondObjects: [(tag: Tag, count: Int)]
+    /// 9F0D, five bytes.
+    public var actionDefault: UInt64
+    /// 9F0E.
+    public var actionDenial: UInt64
+    /// 9F0F.
+    public var actionOnline: UInt64
+    /// As configured.
+    public var offlineAuthentication: OfflineAuthentication
+    /// As configured.
+    public var attitude: Attitude
+
+    /// The usual contact credit application for a card.
+    public init(for product: CardProduct) {
+        identifier = product.dedicatedFileName
+        label = "TEST CREDIT"
+        interchangeProfile = product.applicationInterchangeProfile
+        // X and Y zero; PIN online, signature, none.
+        verificationMethods = [0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x03, 0x1E, 0x03, 0x1F, 0x03]
+        firstObjects = ChipApplication.usualObjects
+        secondObjects = [(.authorisationResponseCode, 2)] + ChipApplication.usualObjects
+        actionDefault = 0xB8_6004_0000
+        actionDenial = 0x00_1000_0000
+        actionOnline = 0xB8_6804_9800
+        offlineAuthentication = .passed
+        attitude = .agrees
+    }
+
+    /// What the profiles sign, and what the message carries besides.
+    public static let usualObjects: [(tag: Tag, count: Int)] = [
+        (.amountAuthorised, 6), (.amountOther, 6), (.terminalCountryCode, 2),
+        (.terminalVerificationResults, 5), (.transactionCurrencyCode, 2), (.transactionDate, 3),
+        (.transactionType, 1), (.unpredictableNumber, 4), (.terminalType, 1),
+        (.cardholderVerificationMethodResults, 3),
+    ]
+}
+
+extension Tag {
+    static let fileControlInformation = Tag(rawValue: 0x6F)
+    static let proprietaryTemplate = Tag(rawValue: 0xA5)
+    static let issuerDiscretionaryData = Tag(rawValue: 0xBF0C)
+    static let directoryEntry = Tag(rawValue: 0x61)
+    static let applicationIdentifier = Tag(rawValue: 0x4F)
+    static let applicationLabel = Tag(rawValue: 0x50)
+    static let priority = Tag(rawValue: 0x87)
+    static let processingOptions = Tag(rawValue: 0x77)
+    static let fileLocator = Tag(rawValue: 0x94)
+    static let recordTemplate = Tag(rawValue: 0x70)
+    static let accountNumber = Tag(rawValue: 0x5A)
+    static let expiration = Tag(rawValue: 0x5F24)
+    static let riskObjects1 = Tag(rawValue: 0x8C)
+    static let riskObjects2 = Tag(rawValue: 0x8D)
+    static let verificationMethodList = Tag(rawValue: 0x8E)
+    static let actionCodeDefault = Tag(rawValue: 0x9F0D)
+    static let actionCodeDenial = Tag(rawValue: 0x9F0E)
+    static let actionCodeOnline = Tag(rawValue: 0x9F0F)
+}
+
+/// One command and its answer, as the terminal saw them.
+public struct CardCommand: Sendable {
+    /// `SELECT`, `GENERATE AC`.
+    public let name: String
+    /// CLA, INS, P1, P2.
+    public let header: [UInt8]
+    /// The objects that went along.
+    public let sent: [(tag: Tag, value: [UInt8])]
+    /// BER-TLV of the answer; may hold the account number, so it is for masked printing only.
+    public let received: [UInt8]
+    /// `9000` for success.
+    public let status: UInt16
+}

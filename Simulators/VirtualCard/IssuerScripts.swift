@@ -1,0 +1,39 @@
+internal import ByteCoding
+public import EMV
+
+/// One command of an issuer script (tag 86).
+public struct IssuerScriptCommand: Hashable, Sendable, CustomStringConvertible {
+    /// 71: before the final cryptogram; 72: after it (EMV Book 3 10.10).
+    public let template: Tag
+    /// CLA, INS, P1, P2, Lc and data.
+    public let bytes: [UInt8]
+
+    /// The command's name and length; never its data, which may hold a PIN block.
+    public var description: String {
+        let head = Hex.encode(bytes.prefix(4))
+        let name = bytes.count > 1 ? IssuerScriptCommand.names[bytes[1]] ?? "unknown" : "cut short"
+        return "\(template) 86 \(head) \(name), \(max(0, bytes.count - 5)) bytes of data"
+    }
+
+    /// EMV Book 3 6.5 and table 6.
+    private static let names: [UInt8: String] = [
+        0x1E: "APPLICATION BLOCK", 0x18: "APPLICATION UNBLOCK", 0x16: "CARD BLOCK",
+        0x24: "PIN CHANGE/UNBLOCK", 0xDA: "PUT DATA", 0xDC: "UPDATE RECORD",
+    ]
+}
+
+/// Issuer scripts of an answer.
+public enum IssuerScripts {
+    /// The commands in order.
+    /// - Parameter chipData: DE55 of the answer.
+    public static func commands(in chipData: [UInt8]) throws(TLVError) -> [IssuerScriptCommand] {
+        var found: [IssuerScriptCommand] = []
+        for (tag, value) in try TLVReader.objects(in: chipData[...])
+        where tag == .issuerScript1 || tag == .issuerScript2 {
+            for (inner, command) in try TLVReader.objects(in: value) where inner == .issuerScriptCommand {
+                found.append(IssuerScriptCommand(template: tag, bytes: Array(command)))
+            }
+        }
+        return found
+    }
+}

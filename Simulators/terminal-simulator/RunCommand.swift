@@ -1,0 +1,119 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import TerminalSimulator
+internal import VirtualCard
+
+/// Scenarios from files.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run scenarios from YAML files against a host.",
+        discussion: """
+            The form of the files is in Config/scenarios/README.md. A folder stands for all of its .yaml files.
+
+              terminal-simulator run Config/scenarios/ --junit result.xml --report result.html
+              terminal-simulator run my.yaml --only "wrong PIN" --verbose
+              terminal-simulator run my.yaml --target 192.0.2.7:8583 --dialect bcd87-rightF --zpk my-zpk \\
+                --issuer my-keys-and-cards.json
+
+            Exit code: 0 all passed, 1 one or more failed, 2 a file or option is wrong.
+            """)
+
+    @Argument(help: ArgumentHelp("Files and folders of scenarios.", valueName: "path"))
+    var paths: [String]
+
+    @Option(help: ArgumentHelp("Only scenarios whose name or label contains this.", valueName: "text"))
+    var only: String?
+
+    @Option(name: .customLong("repeat"), help: ArgumentHelp("Run everything so often.", valueName: "times"))
+    var repeats = 1
+
+    @Option(help: ArgumentHelp("Draws the amounts: the same seed draws the same ones.", valueName: "number"))
+    var seed: UInt64 = 1
+
+    @Option(help: ArgumentHelp("Write the result for CI.", valueName: "file"))
+    var junit: String?
+
+    @Option(help: ArgumentHelp("Write the result as a page with all messages, decoded.", valueName: "file"))
+    var report: String?
+
+    @Flag(help: "Show every step, not only what went wrong.")
+    var verbose = false
+
+    @Flag(help: "Read the files and list the scenarios, without a host.")
+    var list = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --target: keys and cards instead of a configuration's, in the form of the demo issuer's file.",
+            valueName: "file"))
+    var issuer: String?
+
+    @Option(help: ArgumentHelp("With --issuer: folder of the dialects.", valueName: "folder"))
+    var dialects = "Config/iso8583"
+
+    @OptionGroup(title: "Link options")
+    var linkOptions: LinkOptions
+
+    @OptionGroup(title: "Environment options")
+    var environment: Environment
+
+    func validate() throws {
+        guard (1...100_000).contains(repeats) else {
+            throw ValidationError("--repeat has to be 1 to 100000")
+        }
+        guard issuer == nil || linkOptions.target != nil else {
+            throw ValidationError("--issuer needs --target: without it there are no links")
+        }
+    }
+
+    func run() throws {
+        try reportingFailures {
+            var scenarios = try ScenarioFile.scenarios(at: paths)
+            if let only {
+                scenarios = scenarios.filter { scenario in
+                    scenario.name.contains(only) || scenario.labels.contains { $0.contains(only) }
+                }
+            }
+            guard !scenarios.isEmpty else { throw ValidationError("no scenario is left to run") }
+            if list {
+                for scenario in scenarios { print(scenario.name) }
+                return
+            }
+            let run = try perform(scenarios)
+            print("\n" + ScenarioText.summary(run))
+            try write(JUnitReport.xml(run), to: junit)
+            try write(ScenarioPage.html(run), to: report)
+            if !run.passed { throw ExitCode(1) }
+        }
+    }
+
+    private func perform(_ scenarios: [Scenario]) throws -> ScenarioRun {
+        let bench = try bench()
+        var options = ScenarioRunner.Options()
+        options.timeout = environment.wait
+        options.seed = seed
+        options.repeats = repeats
+        if linkOptions.target != nil || linkOptions.link != nil {
+            options.link = try linkOptions.link(of: bench)
+        }
+        var runner = ScenarioRunner(bench, options: options)
+        return runner.run(scenarios) { result in
+            for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }
+            if !result.passed { for line in ScenarioText.messages(result) { print(line) } }
+            fflush(nil)
+        }
+    }
+
+    private func bench() throws -> Bench {
+        guard let issuer else { return try environment.bench() }
+        return try Bench(
+            SimulatorConfiguration(issuerPath: issuer, dialectsPath: dialects, cardStatePath: ".cards"))
+    }
+
+    private func write(_ text: String, to path: String?) throws {
+        guard let path else { return }
+        try Data(text.utf8).write(to: URL(filePath: path))
+    }
+}

@@ -1,0 +1,235 @@
+import Foundation
+import ISO8583
+import Synchronization
+import Testing
+import VirtualCard
+
+@testable import TerminalSimulator
+
+@Suite struct ScenarioTests {
+    private func scenarios(_ yaml: String) throws -> [Scenario] {
+        try ScenarioFile.scenarios(yaml: yaml, file: "test.yaml")
+    }
+
+    private func fault(_ yaml: String) -> String {
+        do {
+            _ = try scenarios(yaml)
+            return "read without a fault"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func aForUnrollsToEveryCombination() throws {
+        let found = try scenarios(
+            """
+            vars: {all: [a, b]}
+            scenarios:
+              - name: ${card} over ${link} with ${kind.name}
+                for:
+                  card: "${all}"
+                  link: [x, y]
+                  kind: [{name: one, value: "1"}, {name: two, value: "2"}]
+                steps:
+                  - purchase: {card: "${card}", link: "${link}", fields: {18: "${kind.value}"}}
+            """)
+        #expect(found.count == 8)
+        #expect(found[0].name == "a over x with one")
+        #expect(found[7].name == "b over y with two")
+        #expect(found[7].place.line == 3)
+        guard case .transaction(let step) = found[7].steps[0].action else {
+            Issue.record("no transaction")
+            return
+        }
+        #expect(step.card == "b" && step.link == "y" && step.fields[0].text == "2")
+    }
+
+    @Test func aLoopRepeatsItsStepsWithItsCounter() throws {
+        let found = try scenarios(
+            """
+            scenarios:
+              - name: three
+                steps:
+                  - loop: {times: 3, as: n, steps: [{purchase: {card: c, amount: "${n}.50"}}]}
+                  - echo: {}
+            """)
+        let amounts = found[0].steps.compactMap { step -> UInt64? in
+            if case .transaction(let transaction) = step.action { transaction.amount.lowerBound } else { nil }
+        }
+        #expect(amounts == [150, 250, 350])
+        #expect(found[0].steps.count == 4)
+    }
+
+    @Test(arguments: [
+        ("scenarios:\n  - name: x\n    steps:\n      - purchse: {}\n", "test.yaml:4:9: unknown key purchse"),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - purchase: {amount: ten}\n",
+            "test.yaml:4:28: an amount"
+        ),
+        ("scenarios:\n  - name: x\n", "test.yaml:2:5: scenario \"x\" has no steps"),
+        ("scenarios:\n  - steps: [{echo: {}}]\n", "test.yaml:2:5: key name is missing"),
+        (
+            "scenarios:\n  - name: ${who}\n    steps: [{echo: {}}]\n",
+            "test.yaml:2:11: there is no variable who"
+        ),
+        (
+            "scenarios:\n  - name: x\n    steps: [{echo: {}, wait: 1 s}]\n",
+            "test.yaml:3:13: a step does exactly one of"
+        ),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - echo: {}\n        expect: {de39: 0}\n",
+            "test.yaml:5:24: DE39 has two characters"
+        ),
+        (
+            "scenarios:\n  - name: x\n    for: {a: [1, 2]}\n    steps: [{echo: {}}]\n",
+            "test.yaml:2:5: two scenarios are called \"x\""
+        ),
+        ("scenarios: [\n", "test.yaml:2:1:"),
+        ("name: x\n", "test.yaml:1:1: key scenarios is missing"),
+    ])
+    func aFaultNamesLineAndColumn(yaml: String, words: String) {
+        let found = fault(yaml)
+        #expect(found.hasPrefix(words), "\(found)")
+    }
+
+    @Test func theShippedScenariosAreReadAndAreMany() throws {
+        let folder = TestData.root.appending(path: "Config/scenarios").path()
+        let found = try ScenarioFile.scenarios(at: [folder])
+        #expect(found.count >= 60)
+        #expect(Set(found.map(\.name)).count == found.count)
+    }
+
+    @Test func theSameSeedDrawsTheSameAmounts() {
+        func draws(_ seed: UInt64, _ name: String) -> [UInt64] {
+            var chance = ScenarioChance(seed: seed, name: name)
+            return (0..<50).map { _ in chance.draw(100...9_999) }
+        }
+        #expect(draws(7, "a") == draws(7, "a"))
+        #expect(draws(7, "a") != draws(8, "a"))
+        #expect(draws(7, "a") != draws(7, "b"))
+        #expect(draws(7, "a").allSatisfy { (100...9_999).contains($0) })
+        var chance = ScenarioChance(seed: 1, name: "")
+        #expect(chance.draw(5...5) == 5)
+    }
+
+    // MARK: - Against an issuer
+
+    private func run(_ yaml: String, flaw: TestIssuer.Flaw = .none) throws -> ScenarioRun {
+        let state = TestData.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: state) }
+        let demo = try DemoIssuer(contentsOf: TestData.issuerPath)
+        let issuer = Mutex(TestIssuer(demo, flaw: flaw))
+        let codec = try TestData.codec("ascii87-binbitmap")
+        let key = try demo.key("zpk-acquirer-a")
+        let server = try LoopbackServer { frame in
+            let answer = issuer.withLock { try? $0.answer(frame, codec: codec, zonePINKey: key) }
+            guard let bytes = answer ?? nil else { return .close }
+            return .send(LoopbackServer.framed(bytes))
+        }
+        let bench = try Bench(
+            TestData.configuration(portA: server.port, portB: LoopbackServer.closedPort(), state: state))
+        var options = ScenarioRunner.Options()
+        options.timeout = .seconds(5)
+        var runner = ScenarioRunner(bench, options: options)
+        return runner.run(try scenarios(yaml))
+    }
+
+    private static let purchases = """
+        scenarios:
+          - name: good & <plain>
+            steps:
+              - purchase: {card: visa-cvn18, amount: 12.00, pin: right}
+                expect: {de39: "00", arpc: approves, card: {atc-moved: 1}}
+              - purchase: {amount: 12.00, pin: wrong}
+                expect: {de39: "55", arpc: declines}
+          - name: flipped
+            steps:
+              - purchase: {card: mchip-10h, amount: 12.00, fault: {flip: {9F26: 3}}}
+                expect: {de39: "88", arpc: absent}
+          - name: nobody there
+            steps:
+              - echo: {link: acquirer-a}
+                expect: {de39: "00"}
+        """
+
+    @Test func scenariosPassAgainstAnIssuerThatDecidesRightly() throws {
+        let run = try run(ScenarioTests.purchases)
+        #expect(run.passed, "\(run.failed.flatMap { ScenarioText.lines($0, allSteps: true) })")
+        #expect(run.results.count == 3)
+    }
+
+    @Test func anIssuerThatApprovesEverythingFails() throws {
+        let run = try run(ScenarioTests.purchases, flaw: .approvesEverything)
+        #expect(run.failed.map(\.name) == ["good & <plain>", "flipped"])
+        #expect(run.failed[1].steps[0].complaints[0].contains("expected 88"))
+    }
+
+    @Test func aWrongARPCFails() throws {
+        let run = try run(ScenarioTests.purchases, flaw: .wrongARPC)
+        #expect(run.failed.map(\.name) == ["good & <plain>"])
+        #expect(run.failed[0].skipped == 1)
+    }
+
+    @Test func reportsAreWellFormedAndShowNoSecrets() throws {
+        let run = try run(ScenarioTests.purchases, flaw: .approvesEverything)
+        let junit = JUnitReport.xml(run)
+        let page = ScenarioPage.html(run)
+        let parser = XMLCheck()
+        #expect(parser.isWellFormed(junit))
+        #expect(parser.names.filter { $0 == "testcase" }.count == 3)
+        #expect(parser.names.filter { $0 == "failure" }.count == 2)
+        #expect(page.contains("good &amp; &lt;plain&gt;"))
+        for secret in try TestData.secrets(DemoIssuer(contentsOf: TestData.issuerPath)) {
+            let shown = junit.contains(secret) || page.contains(secret)
+            #expect(!shown)
+        }
+    }
+
+    @Test func aReversalNamesItsOriginal() throws {
+        let bench = try Bench(TestData.configuration(portA: 1, portB: 2, state: TestData.temporaryFolder()))
+        let link = try bench.link(bench.configuration.links[0])
+        var card = try VirtualCard(bench.issuer, card: "visa-cvn18")
+        var terminal = Terminal(surroundings: TestData.stillSurroundings())
+        let dialect = link.form.codec.dialect
+        let request = try terminal.request(
+            Purchase(amount: 5_000, pin: .right), card: &card, zonePINKey: link.zonePINKey, dialect: dialect)
+        let reversal = terminal.reversal(
+            of: request.message, answer: nil, mti: .reversalAdvice, completed: 2_000, dialect: dialect)
+        let decoded = try link.form.codec.decode(link.form.codec.encode(reversal))
+        let stan = request.message.text(.stan) ?? ""
+        let time = request.message.text(.transmissionTime) ?? ""
+        #expect(decoded.mti == .reversalAdvice)
+        #expect(decoded.text(.originalDataElements) == "0100\(stan)\(time)0000012345600000000000")
+        #expect(decoded.text(.replacementAmounts) == "000000002000000000000000D00000000D00000000")
+        #expect(decoded.text(.stan) != stan)
+        #expect(decoded.text(.retrievalReferenceNumber) == request.message.text(.retrievalReferenceNumber))
+        #expect(!decoded.has(.pinData))
+    }
+}
+
+/// Tags opened and closed in order, attributes quoted, no stray ampersand.
+private final class XMLCheck {
+    private(set) var names: [String] = []
+
+    func isWellFormed(_ text: String) -> Bool {
+        var open: [String] = []
+        for part in text.split(separator: "<").dropFirst() {
+            guard let end = part.firstIndex(of: ">") else { return false }
+            let inside = part[..<end]
+            if inside.hasPrefix("?") { continue }
+            let name = String(inside.drop { $0 == "/" }.prefix { $0 != " " && $0 != "/" })
+            if inside.hasPrefix("/") {
+                guard open.popLast() == name else { return false }
+            } else {
+                names.append(name)
+                guard inside.count(where: { $0 == "\"" }).isMultiple(of: 2) else { return false }
+                if !inside.hasSuffix("/") { open.append(name) }
+            }
+        }
+        let strays = text.split(separator: "&", omittingEmptySubsequences: false).dropFirst().contains {
+            rest in
+            !["amp;", "lt;", "gt;", "quot;", "#10;"].contains { rest.hasPrefix($0) }
+        }
+        return open.isEmpty && !strays
+    }
+}
