@@ -184,7 +184,7 @@ start_redis() {
     --appendfsync "${ISSUER_REDIS_FSYNC:-always}" >/dev/null 2>&1 &
   redis_pid=$!
   local try
-  # A store that has grown takes its time to load: about 100 MB a second.
+  # A store that has grown takes its time to load.
   for try in $(seq 2400); do
     [ "$(redis-cli -s "$(redis_socket)" ping 2>/dev/null)" = PONG ] && return
     kill -0 "$redis_pid" 2>/dev/null || break

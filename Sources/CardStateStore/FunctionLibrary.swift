@@ -3,7 +3,7 @@ internal import Redis
 /// The library of Redis Functions that this version of the host speaks to.
 enum FunctionLibrary {
     /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 3
+    static let version: Int64 = 4
 
     static var source: String { String(decoding: PackageResources.cardstate_lua, as: UTF8.self) }
 

@@ -1,7 +1,7 @@
 #!lua name=cardstate
 -- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
-local VERSION = 3
+local VERSION = 4
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
@@ -72,13 +72,16 @@ local function spend(days, limits, amount)
   local day, kind, most, often, rolling_most, rolling_often, span, cash_most, cash_often = string.match(
     limits, '^(%d+) (%a) (%S+) (%S+) (%S+) (%S+) (%d+) (%S+) (%S+)$')
   day, span = tonumber(day), tonumber(span)
+  -- Hosts do not agree on midnight to the second, and a clock may go back: the newest day that is known is today,
+  -- so that no day is ever begun twice.
+  local newest = tonumber(string.match(days or '', '^(%d+) '))
+  if newest and newest > day then day = newest end
   local cash = kind == 'c' and amount or 0
   local today = { amount, 1, cash, kind == 'c' and 1 or 0 }
   local rolling, times, earlier = amount, 1, ''
   for d, a, n, c, m in string.gmatch(days or '', '(%d+) (%d+) (%d+) (%d+) (%d+);') do
     d = tonumber(d)
-    -- A clock that went back must not open the limits again: later days count as well.
-    if d >= day then
+    if d == day then
       today = { today[1] + a, today[2] + n, today[3] + c, today[4] + m }
       rolling, times = rolling + a, times + n
     elseif d > day - 31 then

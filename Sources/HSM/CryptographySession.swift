@@ -87,6 +87,7 @@ struct CryptographySession: ~Copyable {
         let pair = try keyPair(question.profile.sessionKey, question, card)
         defer { discard(pair) }
         if question.profile.responseKey == question.profile.sessionKey {
+            // The ARQC's last block and those of the answers in one call. Of a forged one nothing is handed out.
             var blocks = [try chained(question.input, pair)]
             try appendBlocks(&blocks, question.cryptogram, question.prepared, pair)
             try encrypt(&blocks, pair.full)
@@ -246,8 +247,9 @@ struct CryptographySession: ~Copyable {
 
     // MARK: - Blocks
 
-    /// Retail MAC (ISO/IEC 9797-1 algorithm 3): single-DES chaining under the left half, which is triple DES
-    /// under that half doubled, and the last block under the whole key.
+    /// The retail MAC (ISO/IEC 9797-1 algorithm 3) but for its last step: single-DES chaining under the left half,
+    /// which is triple DES under that half doubled. The block that comes out is still to be enciphered under the
+    /// whole key.
     private mutating func chained(_ input: CryptogramInput, _ pair: KeyPair) throws(JobError) -> UInt64 {
         let chaining = chaining
         return try withToken { () throws(PKCS11Error) in

@@ -154,13 +154,24 @@ public final class RedisCluster: Sendable {
                     let owners = RedisCluster.owners(reply, from: address)
                 else { continue }
                 for case let owner? in Set(owners) { _ = connection(to: owner) }
-                map.withLock { $0.owners = owners }
+                await take(owners)
                 break
             }
             // Not again at once, whatever fails.
             try? await Task.sleep(for: .milliseconds(50))
             map.withLock { $0.isRefreshing = false }
         }
+    }
+
+    /// Goes by a new map, and leaves the nodes that it does not know any more.
+    private func take(_ owners: [RedisAddress?]) async {
+        let left = map.withLock { map -> [RedisConnection] in
+            map.owners = owners
+            let known = Set(owners.compactMap(\.self)).union(seeds)
+            let gone = map.isClosed ? Array(map.nodes.keys) : map.nodes.keys.filter { !known.contains($0) }
+            return gone.compactMap { map.nodes.removeValue(forKey: $0) }
+        }
+        for node in left { await node.close() }
     }
 
     /// Reads `CLUSTER SLOTS`: per range first slot, last slot, master (host, port, …), replicas.

@@ -30,7 +30,9 @@ extension Cards {
             }
             guard reason.utf8.count <= 200, reason.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0x3B })
             else { throw ValidationError("--reason: one line of up to 200 characters without `;`") }
-            let who = ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName()
+            let name = ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName()
+            // A journal line of its own form: nothing in it may look like a divider.
+            let who = String(name.unicodeScalars.filter { $0.value > 0x20 && $0.value < 0x7F && $0 != ";" })
             return "\(who);\(Int64(Date().timeIntervalSince1970));\(reason)"
         }
     }

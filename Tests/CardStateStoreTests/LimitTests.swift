@@ -98,6 +98,16 @@ import Testing
                 Step(day: 100, minorUnits: 300, declined: nil),
                 Step(day: 99, minorUnits: 1, declined: .dailyAmountExceeded),
             ])
+        // Two hosts around midnight: what one books on the old day counts on the new one.
+        try await run(
+            limits(daily: Allowance(minorUnits: 300)),
+            [
+                Step(day: 100, minorUnits: 200, declined: nil),
+                Step(day: 99, minorUnits: 50, declined: nil),
+                Step(day: 100, minorUnits: 51, declined: .dailyAmountExceeded),
+                Step(day: 100, minorUnits: 50, declined: nil),
+                Step(day: 101, minorUnits: 300, declined: nil),
+            ])
     }
 
     @Test func aCardKeepsLimitsOfItsOwn() async throws {

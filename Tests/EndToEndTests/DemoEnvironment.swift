@@ -22,7 +22,8 @@ final class DemoEnvironment {
         let description: String
     }
 
-    init(command: [String]) throws {
+    /// - Parameter variables: for the script, beside those that place the environment.
+    init(command: [String], variables: [String: String] = [:]) throws {
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-\(UInt32.random(in: .min ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -32,10 +33,12 @@ final class DemoEnvironment {
             [
                 DemoEnvironment.root.appendingPathComponent("Config/demo/environment.sh").path
             ] + command
-        process.environment = ProcessInfo.processInfo.environment.merging([
-            "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
-            "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),
-        ]) { $1 }
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            [
+                "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
+                "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),
+            ].merging(variables) { $1 }
+        ) { $1 }
         process.standardOutput = output
         process.standardError = output
         try DemoEnvironment.start(process)

@@ -140,6 +140,70 @@ struct HostTests {
         #expect(help.status == 0 && help.output.contains("serve"))
     }
 
+    @Test("The shipped scenarios pass, and say so to CI")
+    func scenarios() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("issuer-scenarios-\(UInt32.random(in: .min ... .max))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let junit = folder.appendingPathComponent("result.xml").path
+        let scenarios = DemoEnvironment.root.appendingPathComponent("Config/scenarios").path
+        let environment = try DemoEnvironment(command: [
+            "with", "bash", "-c", "\"$0\" run \"$1\" --config \"$ISSUER_CONFIG\" --junit \"$2\"",
+            DemoEnvironment.executable("terminal-simulator"), scenarios, junit,
+        ])
+        let (status, output) = environment.finish()
+        environment.stop()
+        #expect(status == 0, "\(output.suffix(2_000))")
+        let xml = try String(contentsOfFile: junit, encoding: .utf8)
+        #expect(xml.contains("failures=\"0\""))
+        #expect(xml.components(separatedBy: "<testcase ").count > 60)
+    }
+
+    @Test("A token that is removed or fails costs answers while it does, and nothing after that")
+    func tokenGoneAndBack() throws {
+        let control = FileManager.default.temporaryDirectory
+            .appendingPathComponent("issuer-token-\(UInt32.random(in: .min ... .max))")
+        try Data("o".utf8).write(to: control)
+        defer { try? FileManager.default.removeItem(at: control) }
+        let environment = try DemoEnvironment(
+            command: ["run"],
+            variables: ["ISSUER_TOKEN_DELAY": "0", "FAULTY_TOKEN_CONTROL": control.path])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let socket = try Socket(port: environment.portA)
+        func behave(_ letter: String) throws {
+            // In place: the token has mapped this very file.
+            let file = try FileHandle(forWritingTo: control)
+            try file.write(contentsOf: Data(letter.utf8))
+            try file.close()
+        }
+        func purchase() throws -> String {
+            try DemoEnvironment.run(
+                "terminal-simulator",
+                [
+                    "purchase", "--card", "visa-cvn18", "--amount", "1.00", "--config",
+                    environment.configuration,
+                ]
+            ).output
+        }
+        func isAnswered(_ code: String) throws -> Bool {
+            for _ in 0..<100 {
+                if try purchase().contains(code) { return true }
+                usleep(20_000)
+            }
+            return false
+        }
+        #expect(try isAnswered("00 approved"))
+        for letter in ["r", "f"] {
+            try behave(letter)
+            #expect(try isAnswered("91 issuer unavailable"), "\(letter)")
+            try expectEcho(socket, stan: "000001")
+            try behave("o")
+            #expect(try isAnswered("00 approved"), "after \(letter)")
+        }
+    }
+
     @Test("A configuration at fault is refused with file, line and key")
     func badConfiguration() throws {
         let environment = try DemoEnvironment(command: ["prepare"])

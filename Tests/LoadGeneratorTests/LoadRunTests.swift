@@ -72,7 +72,9 @@ struct LoadRunTests {
         let profile = profile(.open(.constant(500), .poisson), seconds: 4)
         async let running = LoadRun(profile, issuer: issuer, links: [link]).perform()
         // Counted from the first bytes: computing the cards before takes its time.
-        while try await proxy.counts().bytesToTarget == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<6_000 where try await proxy.counts().bytesToTarget == 0 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
         try await Task.sleep(for: .seconds(1))
         try await proxy.hold(for: .seconds(1), [.toClient])
         let result = try await running

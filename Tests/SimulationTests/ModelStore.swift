@@ -1,7 +1,7 @@
 import Authorisation
 import EMV
 
-/// What the state store does, in a few lines: the yardstick for `cardstate.lua` and the store of the simulation.
+/// What the state store does to a card, in a few lines: the store of the simulation.
 struct ModelStore {
     struct Card {
         var available: Int64

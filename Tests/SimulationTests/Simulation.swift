@@ -1,5 +1,6 @@
 import Authorisation
 import EMV
+import VectorSupport
 
 /// Hosts, terminals, a token and a store on one thread, with a scheduler that decides by its seed what happens next:
 /// which call is carried out, which reply is lost, which host dies. Every run of a seed is the same run.
@@ -35,7 +36,7 @@ final class Simulation: @unchecked Sendable {
     static let cardCount = 3
     static let opening: Int64 = 50_000
     private let seed: UInt64
-    private var numbers: SeededNumbers
+    private var numbers: SeededGenerator
     private let executor = StepExecutor()
     private var store = ModelStore()
     private var waiting: [Waiting] = []
@@ -56,7 +57,7 @@ final class Simulation: @unchecked Sendable {
 
     init(seed: UInt64) {
         self.seed = seed
-        numbers = SeededNumbers(seed: seed)
+        numbers = SeededGenerator(seed: seed)
         for card in 0..<Self.cardCount {
             store.cards[Terminal.token(of: card)] = ModelStore.Card(available: Self.opening)
         }
@@ -319,6 +320,13 @@ final class Simulation: @unchecked Sendable {
             }
             return try result.get()
         }
+    }
+}
+
+extension SeededGenerator {
+    /// True in so many of a hundred cases.
+    fileprivate mutating func chance(_ percent: Int) -> Bool {
+        Int.random(in: 0..<100, using: &self) < percent
     }
 }
 

@@ -47,6 +47,17 @@ import Testing
         return writer.bytes
     }
 
+    @Test func theRecordCarriesTheExpiryInDecimalDigits() throws {
+        let (conversation, _) = try begin("visa-cvn18")
+        let record = try #require(conversation.commands.first { $0.name == "READ RECORD 1" })
+        let content = try #require(try TLVReader.objects(in: record.received[...]).first)
+        let value = try TLVReader.objects(in: content.1).first { $0.0 == Tag(rawValue: 0x5F24) }?.1
+        let digits = value.map {
+            $0.map { String($0, radix: 16) }.map { $0.count == 1 ? "0" + $0 : $0 }.joined()
+        }
+        #expect(digits == "\(try issuer.card("visa-cvn18").expiry)28")
+    }
+
     @Test(arguments: ["visa-cvn10", "visa-cvn18", "visa-cvn22", "mchip-10h", "mchip-15h", "ccd-19-digits"])
     func anOnlineApprovalEndsInATC(name: String) throws {
         var (conversation, proposal) = try begin(name)

@@ -92,10 +92,10 @@ struct ChipApplet: Sendable {
         return (whole.bytes, Status.success)
     }
 
-    /// Last day of the month; the 28th is good enough for every one of them.
+    /// 5F24: the 28th, a day that every month has.
     private var expiration: [UInt8] {
         let months = card.definition.expiry.months
-        func bcd(_ value: Int) -> UInt8 { UInt8(value / 10 << 4 | value % 10) }
+        func bcd(_ value: Int) -> UInt8 { UInt8((value / 10) << 4 | value % 10) }
         return [bcd(months / 12 % 100), bcd(months % 12 + 1), 0x28]
     }
 
