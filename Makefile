@@ -2,7 +2,7 @@
 # make run     the same environment in the foreground
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
-.PHONY: demo run test check lint build deps bench load clean
+.PHONY: demo run test check lint build deps test-deps bench load clean
 
 environment := Config/demo/environment.sh
 
@@ -18,7 +18,10 @@ deps:
 build: deps
 	@swift build -c release
 
-test: deps
+test-deps:
+	@$(environment) install tests
+
+test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 

@@ -46,7 +46,7 @@ final class DemoEnvironment {
 
     /// Worker threads of the test runner block every signal, and children inherit that: an environment that
     /// cannot be stopped would be the result.
-    private static func start(_ process: Process) throws {
+    static func start(_ process: Process) throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)
