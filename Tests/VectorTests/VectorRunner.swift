@@ -6,7 +6,7 @@ import VectorSupport
 
 /// Compares one case with what the product makes of its input. Throws `Mismatch` with the first step whose result is
 /// another one, `Refused` for what no token does inside and the product therefore does not do.
-typealias Comparator = (VectorCase, inout TokenCalculator) throws -> Void
+typealias Comparator = @Sendable (VectorCase, inout TokenCalculator) throws -> Void
 
 /// Which comparator a file has, or in files of mixed operations each operation. A new kind of vector is a line here
 /// and a file beside this one.
