@@ -12,11 +12,14 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         case issuerAuthentication(
             CryptogramQuestion, CardIdentity, IssuerVerdict,
             Pending<IssuerAuthenticationData, CryptographyUnavailable>)
+        case other(any TokenTaskInFlight)
     }
 
     enum Output {
         case answer(CryptographyAnswer)
         case issuerAuthenticationData(IssuerAuthenticationData)
+        /// The task keeps its answer itself.
+        case done
         case failed(CryptographyUnavailable)
     }
 
@@ -48,6 +51,9 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
             case .issuerAuthentication(let question, let card, let verdict, _):
                 output = .issuerAuthenticationData(
                     try session.issuerAuthenticationData(for: question, card: card, verdict: verdict))
+            case .other(let task):
+                try task.run(on: &session)
+                output = .done
             }
             return .keep
         } catch {
@@ -82,10 +88,12 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
             return pending.fulfil(.success(data))
         case (.issuerAuthentication(_, _, _, let pending), .failed(let reason)):
             return pending.fulfil(.failure(reason))
-        case (.authorisation(_, let pending), .issuerAuthenticationData):
-            return pending.fulfil(.failure(.stopped))
-        case (.issuerAuthentication(_, _, _, let pending), .answer):
-            return pending.fulfil(.failure(.stopped))
+        case (.other(let task), .done): return task.deliver(failure: nil)
+        case (.other(let task), .failed(let reason)): return task.deliver(failure: reason)
+        // `run` leaves no other pair behind.
+        case (.authorisation(_, let pending), _): return pending.fulfil(.failure(.stopped))
+        case (.issuerAuthentication(_, _, _, let pending), _): return pending.fulfil(.failure(.stopped))
+        case (.other(let task), _): return task.deliver(failure: .stopped)
         }
     }
 
@@ -94,6 +102,7 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         switch task {
         case .authorisation(_, let pending): pending.isFulfilled
         case .issuerAuthentication(_, _, _, let pending): pending.isFulfilled
+        case .other(let task): task.isDelivered
         }
     }
 
@@ -102,6 +111,7 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         switch task {
         case .authorisation(_, let pending): pending.fulfil(.failure(.deadlinePassed))
         case .issuerAuthentication(_, _, _, let pending): pending.fulfil(.failure(.deadlinePassed))
+        case .other(let task): task.expire()
         }
     }
 }

@@ -137,7 +137,8 @@ public struct HSMPort: CardCryptography {
         return try await pending.value
     }
 
-    private func submit(_ job: CryptographyJob) {
+    /// Watches the deadline, too.
+    func submit(_ job: CryptographyJob) {
         watch?.watch(job)
         pool.submit(job)
     }
