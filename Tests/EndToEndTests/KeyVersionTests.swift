@@ -91,7 +91,6 @@ struct KeyVersionTests {
             .replacingOccurrences(of: "port: \(environment.adminPort)", with: "port: \(try freePort())")
         try text.write(toFile: place("old.yaml"), atomically: true, encoding: .utf8)
         try text.replacingOccurrences(of: demo.path, with: place("new-issuer.json"))
-            .replacingOccurrences(of: "cardState: card-state", with: "cardState: new-card-state")
             .write(toFile: place("new.yaml"), atomically: true, encoding: .utf8)
         return (place("old.yaml"), place("new.yaml"), place("new-key.json"))
     }
