@@ -12,11 +12,14 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
         case issuerAuthentication(
             CryptogramQuestion, CardIdentity, IssuerVerdict,
             Pending<IssuerAuthenticationData, CryptographyUnavailable>)
+        case other(any TokenTaskInFlight)
     }
 
     enum Output {
         case answer(CryptographyAnswer)
         case issuerAuthenticationData(IssuerAuthenticationData)
+        /// The task keeps its answer itself.
+        case done
         case failed(CryptographyUnavailable)
     }
 
@@ -48,6 +51,9 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
             case .issuerAuthentication(let question, let card, let verdict, _):
                 output = .issuerAuthenticationData(
                     try session.issuerAuthenticationData(for: question, card: card, verdict: verdict))
+            case .other(let task):
+                try task.run(on: &session)
+                output = .done
             }
             return .keep
         } catch {
@@ -81,10 +87,12 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
             pending.fulfil(.success(data))
         case (.issuerAuthentication(_, _, _, let pending), .failed(let reason)):
             pending.fulfil(.failure(reason))
-        case (.authorisation(_, let pending), .issuerAuthenticationData):
-            pending.fulfil(.failure(.stopped))
-        case (.issuerAuthentication(_, _, _, let pending), .answer):
-            pending.fulfil(.failure(.stopped))
+        case (.other(let task), .done): task.deliver(failure: nil)
+        case (.other(let task), .failed(let reason)): task.deliver(failure: reason)
+        // `run` leaves no other pair behind.
+        case (.authorisation(_, let pending), _): pending.fulfil(.failure(.stopped))
+        case (.issuerAuthentication(_, _, _, let pending), _): pending.fulfil(.failure(.stopped))
+        case (.other(let task), _): task.deliver(failure: .stopped)
         }
     }
 }

@@ -49,7 +49,17 @@ struct TokenCalculator: ~Copyable {
         return true
     }
 
-    mutating func checkValue(_ handle: ObjectHandle) throws -> String {
+    /// - Throws: `Mismatch` naming `step` where the key in the token is another one.
+    mutating func expectKey(_ step: String, _ handle: ObjectHandle, _ value: [UInt8]) throws {
+        try expect(step, same(handle, as: value))
+    }
+
+    /// The leftmost bytes of the check value, in hex.
+    mutating func expectCheckValue(_ step: String, _ handle: ObjectHandle, _ prefix: String) throws {
+        try expect("check value of the \(step)", checkValue(handle).hasPrefix(prefix))
+    }
+
+    private mutating func checkValue(_ handle: ObjectHandle) throws -> String {
         let block = try session.encryptBlock(0, key: handle)
         return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
     }
@@ -169,10 +179,4 @@ extension VectorCase {
         case let other: throw Unsupported("session key method \(other)")
         }
     }
-}
-
-/// What the product does not do yet. Fails a case by name.
-struct Unsupported: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
 }
