@@ -122,9 +122,9 @@ dialects: $root/Config/iso8583
 token:
 $(token_configuration)
   pinFile: token.pin
-  workers: ${ISSUER_TOKEN_WORKERS:-2}
-  masterKeysKept: ${ISSUER_MASTER_KEYS:-4096}
-keys:
+${ISSUER_TOKEN_WORKERS:+  workers: $ISSUER_TOKEN_WORKERS
+}${ISSUER_MASTER_KEYS:+  masterKeysKept: $ISSUER_MASTER_KEYS
+}keys:
   panHash: pan-hash
 $(with_pins "  pinVerification: pvk")
 redis:

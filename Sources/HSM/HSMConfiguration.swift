@@ -32,7 +32,7 @@ public struct HSMConfiguration: Sendable {
     public init(
         panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,
         issuerMasterKeys: Set<KeyName>, workers: Int = 2, queuedJobsMax: Int = 4_096,
-        masterKeysKeptMax: Int = 4_096, cardTokensKeptMax: Int = 65_536
+        masterKeysKeptMax: Int = 0, cardTokensKeptMax: Int = 65_536
     ) {
         self.panHashKey = panHashKey
         self.pinVerificationKey = pinVerificationKey

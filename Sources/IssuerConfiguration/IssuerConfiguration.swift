@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Foundation
 
 /// The whole configuration of the host, checked for form. Whether keys exist and servers answer is for
 /// `issuer-host check` to say.
@@ -18,11 +19,14 @@ public struct IssuerConfiguration: Sendable {
         public var uri: String
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
         public var pinFile: String?
-        /// Threads, each with a session of its own.
+        /// Threads, each with a session of its own. Half of the processors by default: one thread serves tens of
+        /// thousands of authorisations a second from a token in the process, and connections and Redis want
+        /// the rest. More for a token at the end of a wire.
         public var workers: Int
         /// Jobs that may wait for a worker.
         public var queuedJobsMax: Int
-        /// ICC master keys whose handles a worker keeps.
+        /// ICC master keys whose handles a worker keeps. None by default: a token in the process derives one faster
+        /// than it finds one among thousands. Where a call crosses a wire, keeping them saves one.
         public var masterKeysKept: Int
     }
 
@@ -179,9 +183,10 @@ public struct IssuerConfiguration: Sendable {
             initArguments: reader.string(forKey: "token.initArguments"),
             uri: try reader.requiredString(forKey: "token.uri"),
             pinFile: reader.string(forKey: "token.pinFile").map(file.absolute),
-            workers: try IssuerConfiguration.positive(reader, "token.workers", 2, path),
+            workers: try IssuerConfiguration.positive(
+                reader, "token.workers", max(1, ProcessInfo.processInfo.activeProcessorCount / 2), path),
             queuedJobsMax: try IssuerConfiguration.positive(reader, "token.queuedJobsMax", 4_096, path),
-            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 4_096))
+            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
         panHashKey = try reader.requiredString(forKey: "keys.panHash")
         pinVerificationKey = reader.string(forKey: "keys.pinVerification")
         redis = Redis(
