@@ -31,6 +31,8 @@ public enum IssuerVerdict: Hashable, Sendable {
 public struct CryptogramQuestion: Sendable {
     /// IMK-AC of the card's range.
     public let issuerMasterKey: KeyName
+    /// The name of the version that it is; empty where the range has one key only.
+    public let keyVersion: String
     /// How the ICC master key is derived from it.
     public let masterKeyOption: MasterKeyOption
     /// The row of the profile table.
@@ -52,11 +54,13 @@ public struct CryptogramQuestion: Sendable {
 
     /// Takes the parts; see each property.
     public init(
-        issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption, profile: CryptogramProfile,
-        atc: ApplicationTransactionCounter, unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
+        issuerMasterKey: KeyName, keyVersion: String = "", masterKeyOption: MasterKeyOption,
+        profile: CryptogramProfile, atc: ApplicationTransactionCounter,
+        unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
         cryptogram: ApplicationCryptogram, prepared: [IssuerVerdict]
     ) {
         self.issuerMasterKey = issuerMasterKey
+        self.keyVersion = keyVersion
         self.masterKeyOption = masterKeyOption
         self.profile = profile
         self.atc = atc

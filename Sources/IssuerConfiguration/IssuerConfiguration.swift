@@ -68,8 +68,8 @@ public struct IssuerConfiguration: Sendable {
         public var name: String
         /// Leading PAN digits.
         public var prefix: String
-        /// Label of IMK-AC.
-        public var issuerMasterKey: String
+        /// The master keys, by version; one without a name where the file gives them for the whole range.
+        public var keyVersions: [KeyVersion]
         /// `A` or `B`.
         public var masterKeyOption: String
         /// Names of the cryptogram profiles that are allowed.
@@ -206,7 +206,8 @@ public struct IssuerConfiguration: Sendable {
             pinTriesMax: try IssuerConfiguration.positive(reader, "policy.pinTriesMax", 3, path))
         issuers = try file.names(in: "issuers").map { name in
             try IssuerConfiguration.issuer(
-                reader, name, hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
+                reader, name, keyVersions: try IssuerConfiguration.keyVersions(file, issuer: name, path),
+                hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
         }
         links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
@@ -219,12 +220,11 @@ public struct IssuerConfiguration: Sendable {
     }
 
     private static func issuer(
-        _ reader: ConfigReader, _ name: String, hasLimits: Bool, _ path: String
+        _ reader: ConfigReader, _ name: String, keyVersions: [KeyVersion], hasLimits: Bool, _ path: String
     ) throws -> Issuer {
         let reader = reader.scoped(to: ConfigKey(["issuers", name]))
         return Issuer(
-            name: name, prefix: try reader.requiredString(forKey: "prefix"),
-            issuerMasterKey: try reader.requiredString(forKey: "issuerMasterKey"),
+            name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
