@@ -69,6 +69,7 @@ let package = Package(
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
+        target("KeyManagement", ["HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -84,7 +85,9 @@ let package = Package(
             ], swiftSettings: rules),
         .executableTarget(
             name: "issuer-keys",
-            dependencies: ["ByteCoding", "HSM", "IssuerConfiguration", "PKCS11", argumentParser],
+            dependencies: [
+                "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+            ],
             swiftSettings: rules),
         .target(
             name: "FaultProxy", dependencies: [nioCore, nioPosix], path: "Simulators/FaultProxy",
@@ -133,6 +136,17 @@ let package = Package(
                 nioPosix,
             ]),
         .target(
+            name: "FaultCampaign",
+            dependencies: [
+                "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", nioCore, nioPosix,
+            ], path: "LoadTests/FaultCampaign", swiftSettings: rules),
+        .executableTarget(
+            name: "fault-campaign", dependencies: ["FaultCampaign", argumentParser],
+            path: "LoadTests/fault-campaign", swiftSettings: rules),
+        tests(
+            "FaultCampaignTests",
+            ["FaultCampaign", "fault-campaign", "issuer-host", "issuer-keys", "FaultyToken"]),
+        .target(
             name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
             swiftSettings: rules),
         .target(
@@ -155,6 +169,9 @@ let package = Package(
         tests(
             "VectorTests",
             ["HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport"]),
+        tests(
+            "KeyManagementTests",
+            ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),

@@ -1,0 +1,77 @@
+internal import Authorisation
+internal import ByteCoding
+internal import EMV
+internal import PKCS11
+
+/// ARQC and ARPC (EMV Book 2 8).
+extension CryptographySession {
+    /// Recomputes the ARQC, compares it and prepares the answers (EMV Book 2 8.1, 8.2).
+    mutating func verify(
+        _ question: CryptogramQuestion, card: CardIdentity
+    ) throws(JobError) -> CryptogramAnswer {
+        let pair = try keyPair(question.profile.sessionKey, question, card)
+        defer { discard(pair) }
+        if question.profile.responseKey == question.profile.sessionKey {
+            // The ARQC's last block and those of the answers in one call. Of a forged one nothing is handed out.
+            var blocks = [try chained(question.input, pair)]
+            try appendBlocks(&blocks, question.cryptogram, question.prepared, pair)
+            try encrypt(&blocks, pair.full)
+            guard constantTimeEqual(blocks[0], question.cryptogram.rawValue) else { return .differs }
+            return .matches(data(question.prepared, blocks.dropFirst()))
+        }
+        let computed = try encrypt(try chained(question.input, pair), pair.full)
+        guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
+        let response = try keyPair(question.profile.responseKey, question, card)
+        defer { discard(response) }
+        return .matches(try answers(question.cryptogram, question.prepared, response))
+    }
+
+    /// Tag 91 for one verdict, keys derived anew.
+    mutating func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict
+    ) throws(JobError) -> IssuerAuthenticationData {
+        defer { destroyEvictedKeys() }
+        let pair = try keyPair(question.profile.responseKey, question, card)
+        defer { discard(pair) }
+        return try answers(question.cryptogram, [verdict], pair)[0]
+    }
+
+    /// Tag 91 for each verdict (EMV Book 2 8.2). What they share is enciphered once, and their last blocks in one
+    /// call: calls are what a token costs.
+    mutating func answers(
+        _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict], _ pair: KeyPair
+    ) throws(JobError) -> [IssuerAuthenticationData] {
+        var blocks: [UInt64] = []
+        try appendBlocks(&blocks, cryptogram, verdicts, pair)
+        try encrypt(&blocks, pair.full)
+        return data(verdicts, blocks[...])
+    }
+
+    mutating func appendBlocks(
+        _ blocks: inout [UInt64], _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict],
+        _ pair: KeyPair
+    ) throws(JobError) {
+        var chained: UInt64?
+        blocks.reserveCapacity(blocks.count + verdicts.count)
+        for verdict in verdicts {
+            switch verdict {
+            case .responseCode(let code): blocks.append(IssuerAuthentication.block(cryptogram, code: code))
+            case .statusUpdate(let update):
+                let (first, second) = IssuerAuthentication.blocks(cryptogram, statusUpdate: update)
+                let head = if let chained { chained } else { try encrypt(first, pair.chain) }
+                chained = head
+                blocks.append(head ^ second)
+            }
+        }
+    }
+
+    func data(_ verdicts: [IssuerVerdict], _ blocks: ArraySlice<UInt64>) -> [IssuerAuthenticationData] {
+        zip(verdicts, blocks).map { verdict, block in
+            switch verdict {
+            case .responseCode(let code): IssuerAuthenticationData(arpc: block, code: code)
+            case .statusUpdate(let update):
+                IssuerAuthenticationData(arpc: UInt32(truncatingIfNeeded: block >> 32), statusUpdate: update)
+            }
+        }
+    }
+}
