@@ -79,7 +79,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 kind: kind, mode: request.commitMode, original: request.original, amount: request.amount,
                 cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
                 limits: counted(limits, request), approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline))
+                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
+            at: evidence.at)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(
@@ -173,7 +174,13 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
     }
 
-    func commit(_ commit: AuthorisationCommit) async throws(CouldNotDecide) -> CommitResult {
+    func commit(
+        _ commit: AuthorisationCommit, at now: UInt64
+    ) async throws(CouldNotDecide) -> CommitResult {
+        // Whoever asked will not listen any more: nothing may be approved behind his back.
+        guard now < commit.deadline.nanoseconds else {
+            throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
+        }
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
@@ -199,14 +206,17 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
         _ evidence: Evidence
     ) -> JournalEntry {
-        var profile = "-"
-        if case .ask(let question) = chip { profile = question.profile.name }
+        var (profile, keyVersion) = ("-", "")
+        if case .ask(let question) = chip {
+            (profile, keyVersion) = (question.profile.name, question.keyVersion)
+        }
         let iad = request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }
         return JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: surroundings.unixSeconds(),
             link: request.link, range: range?.name ?? "-", amount: request.amount, profile: profile,
-            derivationKeyIndex: iad?.derivationKeyIndex, atc: request.chip?.atc?.rawValue,
+            derivationKeyIndex: iad?.derivationKeyIndex, keyVersion: keyVersion,
+            atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (evidence.at &- request.receivedAt) / 1_000),
             times: evidence.times, trace: trace)
     }

@@ -42,7 +42,8 @@ extension Authoriser {
                 original: request.original, amount: request.amount,
                 cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
                 limits: approvedElsewhere ? counted(limits, request) : nil, approvalCode: Self.noCode,
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline))
+                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
+            at: evidence.at)
         trace.add(result)
         return acknowledged(result.declined, repeated: result.repeated, trace, evidence.times)
     }
@@ -68,6 +69,9 @@ extension Authoriser {
             microsecondsUntilEvidence: UInt32(clamping: (now &- request.receivedAt) / 1_000), times: times,
             trace: trace)
         let result: CommitResult
+        guard now < request.deadline.nanoseconds else {
+            throw .state(StateUnavailable("reversal: not sent, the deadline had passed"))
+        }
         do {
             result = try await state.reverse(
                 ReversalCommit(

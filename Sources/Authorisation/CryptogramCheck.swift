@@ -47,11 +47,16 @@ struct CryptogramCheck {
             let iad = try IssuerApplicationData(parsing: bytes)
             let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
             let input = try profile.cryptogramInput(from: chip, iad: iad)
+            let version = try range.keys.version(
+                derivationKeyIndex: iad.derivationKeyIndex(in: profile.format), expiry: request.expiry)
             return .ask(
                 CryptogramQuestion(
-                    issuerMasterKey: range.issuerMasterKey, masterKeyOption: range.masterKeyOption,
-                    profile: profile, atc: atc, unpredictableNumber: unpredictableNumber, input: input,
-                    cryptogram: cryptogram, prepared: codes.prepared(for: profile)))
+                    issuerMasterKey: version.issuerMasterKey, keyVersion: version.name,
+                    masterKeyOption: range.masterKeyOption, profile: profile, atc: atc,
+                    unpredictableNumber: unpredictableNumber, input: input, cryptogram: cryptogram,
+                    prepared: codes.prepared(for: profile)))
+        } catch let error as KeyVersionUnknown {
+            return .decline(.keyVersionUnknown, error.description)
         } catch let error as CryptogramInputError {
             return .decline(.chipDataMalformed, String(describing: error))
         } catch {
@@ -71,12 +76,18 @@ struct CryptogramCheck {
             trace.add(.cryptogram, .skipped, why)
             return (nil, nil)
         case (.ask(let question), .matches(let prepared)):
-            trace.add(.cryptogram, .approved, question.profile.name)
+            trace.add(.cryptogram, .approved, words(question))
             return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)
         case (.ask(let question), .differs), (.ask(let question), .notAsked):
-            trace.add(.cryptogram, .declined, "invalid, \(question.profile.name)")
+            trace.add(.cryptogram, .declined, "invalid, \(words(question))")
             return (nil, .cryptogramWrong)
         }
+    }
+
+    /// Profile and, where there is a choice, the key version.
+    private static func words(_ question: CryptogramQuestion) -> String {
+        question.keyVersion.isEmpty
+            ? question.profile.name : "\(question.profile.name), key version \(question.keyVersion)"
     }
 }
 

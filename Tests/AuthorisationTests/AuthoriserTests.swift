@@ -47,6 +47,10 @@ struct AuthoriserTests {
         var tokenKnown = true
         var circumstances = Circumstances()
         var limits: SpendingLimits?
+        var purpose = RequestPurpose.decision
+        var original: OriginalTransaction?
+        /// What the store says that it did beside the usual.
+        var effect: CommitEffect?
     }
 
     private func run(_ scene: Scene) async throws -> (decision: Decision, commits: [AuthorisationCommit]) {
@@ -55,7 +59,18 @@ struct AuthoriserTests {
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"),
                 masterKeyOption: .a,
-                profiles: [.visaCVN18], limits: scene.limits)
+                profiles: [.visaCVN18], limits: scene.limits),
+            IssuerRange(
+                name: "versions", prefix: PANPrefix("476174")!,
+                keys: IssuerKeys([
+                    IssuerKeyVersion(
+                        name: "2021", derivationKeyIndices: [1, 0xA1], issuerMasterKey: KeyName("imk-1")),
+                    IssuerKeyVersion(
+                        name: "2026", derivationKeyIndices: [2],
+                        cardExpiries: ExpiryDate(ascii: Array("2901".utf8))!...ExpiryDate(
+                            ascii: Array("3112".utf8))!,
+                        issuerMasterKey: KeyName("imk-2")),
+                ]), masterKeyOption: .a, profiles: [.visaCVN18]),
         ])
         let authoriser = Authoriser(
             ranges: ranges,
@@ -76,7 +91,8 @@ struct AuthoriserTests {
             pin: scene.pinBlock.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, circumstances: scene.circumstances, receivedAt: 4_000_000,
+            }, circumstances: scene.circumstances, purpose: scene.purpose, original: scene.original,
+            receivedAt: 4_000_000,
             deadline: Deadline(nanoseconds: .max))
         let decision = try await authoriser.authorise(request)
         return (decision, state.commits)
@@ -151,6 +167,39 @@ struct AuthoriserTests {
         #expect(commits.first?.pin == .notChecked)
         // The card is told whenever its cryptogram was its own, also a card that is not on record.
         #expect((decision.issuerAuthenticationData != nil) == (claimsATC || scene.card == nil))
+    }
+
+    @Test("The derivation key index, or the expiry date, chooses the key version; journal and trace name it")
+    func keyVersions() async throws {
+        func iad(_ index: UInt8) -> [UInt8] {
+            Self.with(.issuerApplicationData, [0x06, index, 0x12, 0x03, 0xA0, 0xB8, 0x00])
+        }
+        for (index, version) in [(UInt8(1), "2021"), (0xA1, "2021"), (2, "2026")] {
+            let scene = Scene(chip: iad(index), pan: "4761749001010028")
+            let (decision, commits) = try await run(scene)
+            #expect(decision.outcome.declineReason == nil, "\(index)")
+            #expect(commits.first?.entry.keyVersion == version)
+            #expect(commits.first?.entry.derivationKeyIndex == index)
+            let line = decision.trace.lines.first { $0.rule == .cryptogram }
+            #expect(line?.reason == "visa-cvn18, key version \(version)")
+        }
+        let refused: [(UInt8, String?, String)] = [
+            (3, "2912", "no key version for derivation key index 03"),
+            (2, "2812", "no key version for derivation key index 02"),
+            (2, nil, "no key version for derivation key index 02 without an expiry date"),
+        ]
+        for (index, expiry, words) in refused {
+            let scene = Scene(chip: iad(index), expiry: expiry, pan: "4761749001010028")
+            let (decision, commits) = try await run(scene)
+            #expect(
+                commits.first?.declined == .keyVersionUnknown || commits.first?.declined == .expiryDiffers)
+            #expect(commits.first?.verifiedATC == nil && commits.first?.entry.keyVersion == "")
+            #expect(decision.trace.lines.first { $0.rule == .cryptogram }?.reason == words)
+        }
+        // A range with one key says nothing of versions.
+        let plain = try await run(Scene())
+        #expect(plain.decision.trace.lines.first { $0.rule == .cryptogram }?.reason == "visa-cvn18")
+        #expect(plain.commits.first?.entry.keyVersion == "")
     }
 
     @Test func expiryEndsWithItsMonth() async throws {
@@ -313,6 +362,17 @@ struct AuthoriserTests {
 
     /// A store that remembers what it was asked to commit.
     private final class FakeState: CardState {
+        func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+            if scene.commitFails { throw StateUnavailable("reverse: gone") }
+            reversed.withLock { $0.append(reversal) }
+            return CommitResult(
+                declined: scene.stored, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 3,
+                availableMinorUnits: 1, effect: scene.effect)
+        }
+
+        var reversals: [ReversalCommit] { reversed.withLock { $0 } }
+        private let reversed = Mutex<[ReversalCommit]>([])
+
         private let scene: Scene
         private let kept = Mutex<[AuthorisationCommit]>([])
 
@@ -332,7 +392,8 @@ struct AuthoriserTests {
             kept.withLock { $0.append(commit) }
             return CommitResult(
                 declined: commit.declined ?? scene.stored, approvalCode: commit.approvalCode, repeated: false,
-                atc: commit.verifiedATC == nil ? .notAsked : .ahead, pinTriesLeft: 3, availableMinorUnits: 1)
+                atc: commit.verifiedATC == nil ? .notAsked : .ahead, pinTriesLeft: 3, availableMinorUnits: 1,
+                effect: scene.effect)
         }
     }
 }
