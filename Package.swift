@@ -168,7 +168,10 @@ let package = Package(
             ]),
         tests(
             "VectorTests",
-            ["HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport",
+                "VirtualCard", "LibCrypto",
+            ]),
         tests(
             "KeyManagementTests",
             ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),

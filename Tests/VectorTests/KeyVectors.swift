@@ -66,7 +66,7 @@ enum KeyVectors {
 
     /// TDES enciphers zeros (ANSI X9.24-1:2009), AES is the CMAC of zeros (X9.24-1:2017) or, of old, their
     /// encipherment too.
-    private static func checkBlock(
+    static func checkBlock(
         _ key: [UInt8], _ algorithm: String, _ method: String, _ token: inout TokenCalculator
     ) throws -> [UInt8] {
         switch (algorithm, method) {

@@ -20,8 +20,9 @@ enum VectorRunner {
         "kcv.json": KeyVectors.checkValue,
         "mac.json": MACVectors.mac,
         "pin-blocks.json": byField("op", PINVectors.operations),
+        "pin-verification.json": byField("op", PINVectors.verifications),
         "published-emv.json": byField("op", PublishedEMVVectors.operations),
-        "published-pin-card.json": byField("op", PublishedPINVectors.operations),
+        "published-pin-card.json": byField("op", PINVectors.publishedOperations),
     ]
 
     /// - Parameter location: the token that does the keyed work.
