@@ -86,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+                "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                argumentParser,
             ],
             swiftSettings: rules),
         .target(

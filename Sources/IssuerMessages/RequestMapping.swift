@@ -28,20 +28,6 @@ public enum IncomingMessage: Sendable {
     case ignore(String)
 }
 
-/// What a link adds to its messages.
-public struct LinkProfile: Sendable {
-    /// The name in logs, metrics and the journal.
-    public let name: String
-    /// The zone PIN key; nil for a link that sends no PINs.
-    public let zonePINKey: KeyName?
-
-    /// Takes the parts.
-    public init(name: String, zonePINKey: KeyName?) {
-        self.name = name
-        self.zonePINKey = zonePINKey
-    }
-}
-
 /// From messages to requests, for one link.
 public struct RequestMapping: Sendable {
     private let link: LinkProfile
@@ -80,7 +66,7 @@ public struct RequestMapping: Sendable {
         let amount = try amount(message)
         guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
-        let pin = try pin(message)
+        let pin = try link.pinQuestion(message)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, retransmission: message.retransmissionKey,
@@ -155,16 +141,6 @@ public struct RequestMapping: Sendable {
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
         return amount
-    }
-
-    private func pin(_ message: Message) throws(MappingError) -> PINQuestion? {
-        guard message.has(.pinData) else { return nil }
-        guard let key = link.zonePINKey else { throw MappingError(.pinData, "this link carries no PINs") }
-        let block = message.withBytes(.pinData) { bytes in
-            bytes.count == 8 ? UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) : nil
-        }
-        guard let block = block.flatMap({ $0 }) else { throw MappingError(.pinData, "not eight bytes") }
-        return PINQuestion(zonePINKey: key, format: .iso0, block: EncipheredPINBlock(rawValue: block))
     }
 }
 
