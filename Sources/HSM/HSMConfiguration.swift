@@ -13,6 +13,8 @@ public struct HSMConfiguration: Sendable {
     public var pinVerificationValueKey: KeyName?
     /// Formats in which PIN blocks come, each proven at start-up.
     public var pinFormats: Set<PINBlockFormat> = [.iso0]
+    /// True where ranges have AES cards: their derivations are proven then.
+    public var hasAESCards = false
     /// Card verification keys of the issuer ranges.
     public var cardVerificationKeys: Set<KeyName> = []
     /// Keys of message authentication, each with the algorithm that its link uses.

@@ -87,4 +87,24 @@ enum SessionTemplates {
     static let onceEnciphered = Template(
         keyType: .genericSecret, on: [.extractable],
         off: [.token, .sensitive, .isPrivate] + KeyPurpose.usages)
+
+    private static let aesKeys: [Int: [Attribute: Template]] = Dictionary(
+        uniqueKeysWithValues: [16, 24, 32].map { count in
+            (
+                count,
+                Dictionary(
+                    uniqueKeysWithValues: [Attribute.derive, .sign].map { usage in
+                        (
+                            usage,
+                            Template(
+                                keyType: .aes, valueCount: count, on: [.sensitive, .isPrivate, usage],
+                                off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != usage })
+                        )
+                    })
+            )
+        })
+    /// Keys of AES cards, with one usage each. Any length but an AES key's makes what the token refuses.
+    static func aesKey(_ usage: Attribute, byteCount: Int) -> Template {
+        aesKeys[byteCount]?[usage] ?? derivingKey
+    }
 }

@@ -7,8 +7,8 @@ internal import PKCS11
 /// code that serves requests, with public keys and the result that single encipherments give. What a token cannot do
 /// is refused here by name; nothing of it is done outside.
 struct OperationChecks: ~Copyable {
-    private static let pan = "4761739001010010"
-    private var serving: CryptographySession
+    static let pan = "4761739001010010"
+    var serving: CryptographySession
     /// Twins of the keys, which encipher.
     private let zoneTwin: ObjectHandle
     private let verificationTwin: ObjectHandle
@@ -26,6 +26,9 @@ struct OperationChecks: ~Copyable {
         }
         if configuration.pinVerificationValueKey != nil {
             operations.append(("PIN verification values (PVV)", { try $0.checkVerificationValue() }))
+        }
+        if configuration.hasAESCards {
+            operations.append(("AES card keys", { try $0.checkAESDerivation() }))
         }
         if !configuration.cardVerificationKeys.isEmpty {
             operations.append(("card verification values (CVV)", { try $0.checkCardValue() }))
@@ -45,7 +48,7 @@ struct OperationChecks: ~Copyable {
         }
     }
 
-    private init(_ location: TokenLocation) throws {
+    init(_ location: TokenLocation) throws {
         var session = try location.openSession()
         let chaining = try ChainingProbe.run(&session)
         let zoneTwin = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session)
@@ -55,6 +58,9 @@ struct OperationChecks: ~Copyable {
             KeyName("zpk"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.unwrap], &session),
             KeyName("zpk-aes"): try OperationChecks.aesKey([.unwrap], &session),
             KeyName("pvk"): try KnownAnswers.importKey(KnownAnswers.otherKey, [.wrap], &session),
+            KeyName("imk"): try KnownAnswers.importKey(
+                KnownAnswers.issuerMasterKey, [.derive], &session),
+            KeyName("imk-aes"): try OperationChecks.aesKey([.derive], &session),
             KeyName("cvk"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session),
             KeyName("zak"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.sign], &session),
             KeyName("zak-aes"): try OperationChecks.aesKey([.sign], &session),
@@ -114,7 +120,7 @@ struct OperationChecks: ~Copyable {
     }
 
     /// A public PIN in an enciphered block.
-    private mutating func question(
+    mutating func question(
         _ format: PINBlockFormat, _ digits: UInt64, _ count: Int, _ pan: PAN
     ) throws -> PINQuestion {
         let field = field(format.rawValue, digits, count, fill: format == .iso0 ? 0xFF : 0xAA)
@@ -160,6 +166,23 @@ struct OperationChecks: ~Copyable {
         guard try serving.verify(asked, pan: pan) == .matches(0) else {
             throw CapabilityMissing("wrong answer")
         }
+    }
+
+    /// A derived key has to be the encipherment of its data: the CMAC of zeros under both is the same.
+    private mutating func checkAESDerivation() throws {
+        let data = UInt128(0x4761_7390_0101_0010) << 8 | 1
+        let base = try OperationChecks.aesKey([.derive], &serving.session)
+        let derived = try serving.session.deriveKey(
+            from: base, .aesECB, data: withUnsafeBytes(of: data.bigEndian) { Array($0) },
+            SessionTemplates.aesKey(.sign, byteCount: 16))
+        let value = withUnsafeBytes(of: try encipherAES(data).bigEndian) { SecretBytes(copying: Array($0)) }
+        let expected = try serving.session.createKey(
+            SessionTemplates.aesKey(.sign, byteCount: 16), value: value)
+        let zeros = [UInt8](repeating: 0, count: 16)
+        guard
+            try serving.session.aesCMAC(zeros, key: derived) == serving.session.aesCMAC(zeros, key: expected),
+            try serving.session.valueLength(of: base) == 16
+        else { throw CapabilityMissing("wrong answer") }
     }
 
     private mutating func checkMAC(_ algorithm: MACAlgorithm) throws {

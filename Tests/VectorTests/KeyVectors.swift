@@ -16,7 +16,8 @@ enum KeyVectors {
     // MARK: - Session keys
 
     static let sessionKeyMethods: [String: Comparator] = [
-        "csk-ac": common, "csk-sm": common, "mastercard-skd": mastercard, "none": masterItself,
+        "csk-ac": common, "csk-sm": common, "emv2000-tree": SessionKeyTreeVectors.key,
+        "mastercard-skd": mastercard, "none": masterItself,
     ]
 
     private static func masterItself(_ vector: VectorCase, _ token: inout TokenCalculator) throws {

@@ -15,6 +15,7 @@ enum VectorRunner {
         "arpc.json": CryptogramVectors.response,
         "arqc.json": CryptogramVectors.cryptogram,
         "card-verification.json": CardValueVectors.value,
+        "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
         "emv-master-keys.json": KeyVectors.masterKey,
         "emv-session-keys.json": byField("method", KeyVectors.sessionKeyMethods),
         "kcv.json": KeyVectors.checkValue,

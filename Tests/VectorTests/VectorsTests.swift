@@ -15,15 +15,11 @@ import VectorSupport
 struct VectorsTests {
     /// Operations of the repository's own vectors that later work has to serve.
     static let notYet: [String: String] = [
-        "emv-session-keys.json emv2000-tree": "EMV2000 session key tree",
         "emv-session-keys.json visa-sm": "secure messaging session keys",
         "published-emv.json script-mac": "issuer scripts",
         "published-emv.json script-pin-change": "issuer scripts",
         "published-emv.json cvn-all": "issuer scripts",
-        "published-emv.json emv2000-sk": "EMV2000 session key tree",
-        "published-emv.json session key method pboc": "PBOC session keys",
         "issuer-scripts.json": "issuer scripts",
-        "emv-aes-unconfirmed.json": "AES cards",
         "tr31.json": "key blocks",
         "published-tr31.json": "key blocks",
     ]
