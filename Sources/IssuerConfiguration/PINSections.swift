@@ -19,7 +19,7 @@ extension IssuerConfiguration {
 
     /// How PIN blocks come on one link: `links.NAME.pin`, beside `zonePINKey`.
     public struct LinkPINs: Sendable, Equatable {
-        /// ISO 9564 format where DE53 does not say it: 0, 1, 3 or 4.
+        /// ISO 9564 format where DE53 does not say it or is absent: 0, 1, 3 or 4.
         public var format: Int
         /// Label of the AES zone PIN key; needed for format 4.
         public var aesKey: String?

@@ -28,7 +28,7 @@ public struct PINArrangement: Sendable {
     public var zonePINKey: KeyName?
     /// The zone PIN key of AES; nil: no blocks of format 4.
     public var aesZonePINKey: KeyName?
-    /// The format where DE53 does not say it.
+    /// The format where DE53 does not say it or is absent.
     public var format = PINBlockFormat.iso0
     /// Digits 5 and 6 of DE53 in BCD, and the format that they stand for; empty: DE53 is not looked at.
     public var formatCodes: [UInt8: PINBlockFormat] = [:]
@@ -40,7 +40,7 @@ public struct PINArrangement: Sendable {
 
     /// Every format that may come.
     public var formats: Set<PINBlockFormat> {
-        formatCodes.isEmpty ? [format] : Set(formatCodes.values)
+        Set(formatCodes.values).union([format])
     }
 }
 
@@ -74,14 +74,14 @@ extension LinkProfile {
 
     /// DE53 (ISO 8583:1987): security format, PIN encipherment algorithm, PIN block format, key index, two digits each.
     private func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
-        guard !pins.formatCodes.isEmpty else { return pins.format }
+        guard !pins.formatCodes.isEmpty, message.has(.securityControl) else { return pins.format }
         let code = message.withBytes(.securityControl) { digits -> UInt8? in
             guard digits.count == 16 else { return nil }
             let (tens, ones) = (digits[4] &- 0x30, digits[5] &- 0x30)
             return tens <= 9 && ones <= 9 ? tens << 4 | ones : nil
         }
         guard let code, let code else {
-            throw MappingError(.securityControl, "missing or not sixteen digits, with a PIN block")
+            throw MappingError(.securityControl, "not sixteen digits")
         }
         guard let format = pins.formatCodes[code] else {
             throw MappingError(.securityControl, "its PIN block format is none of this link")
