@@ -79,10 +79,14 @@ struct OperationChecks: ~Copyable {
     /// The key of RFC 4493's examples.
     private static func aesKey(_ usage: [Attribute], _ session: inout Session) throws -> ObjectHandle {
         try session.createKey(
-            Template(
-                keyType: .aes, on: [.sensitive, .isPrivate] + usage,
-                off: [.token, .extractable] + KeyPurpose.usages.filter { !usage.contains($0) }),
-            value: SecretBytes(copying: Hex.decode("2B7E151628AED2A6ABF7158809CF4F3C")))
+            aesTemplate(usage), value: SecretBytes(copying: Hex.decode("2B7E151628AED2A6ABF7158809CF4F3C")))
+    }
+
+    /// Without a length: some tokens take none beside a value.
+    private static func aesTemplate(_ usage: [Attribute]) -> Template {
+        Template(
+            keyType: .aes, on: [.sensitive, .isPrivate] + usage,
+            off: [.token, .extractable] + KeyPurpose.usages.filter { !usage.contains($0) })
     }
 
     // MARK: - PIN blocks
@@ -176,8 +180,7 @@ struct OperationChecks: ~Copyable {
             from: base, .aesECB, data: withUnsafeBytes(of: data.bigEndian) { Array($0) },
             SessionTemplates.aesKey(.sign, byteCount: 16))
         let value = withUnsafeBytes(of: try encipherAES(data).bigEndian) { SecretBytes(copying: Array($0)) }
-        let expected = try serving.session.createKey(
-            SessionTemplates.aesKey(.sign, byteCount: 16), value: value)
+        let expected = try serving.session.createKey(OperationChecks.aesTemplate([.sign]), value: value)
         let zeros = [UInt8](repeating: 0, count: 16)
         guard
             try serving.session.aesCMAC(zeros, key: derived) == serving.session.aesCMAC(zeros, key: expected),
