@@ -14,7 +14,9 @@ extension KeyLoading {
     ) throws -> LoadedKey {
         var session = try location.openSession(readWrite: true)
         let trial = try session.createKey(
-            SessionTemplates.aesKey(.sign, byteCount: value.count), value: value)
+            Template(
+                keyType: .aes, on: [.sensitive, .isPrivate, .sign],
+                off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .sign }), value: value)
         defer { try? session.destroy(trial) }
         let zeros = [UInt8](repeating: 0, count: 16)
         let computed = Hex.encode(try session.aesCMAC(zeros, key: trial).prefix(3))

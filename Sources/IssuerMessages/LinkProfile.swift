@@ -8,17 +8,25 @@ public struct LinkProfile: Sendable {
     public let name: String
     /// How its PIN blocks come.
     public let pins: PINArrangement
+    /// Where its requests say that a part will do.
+    public let partialApproval: PartialApprovalIndicator
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.
-    public init(name: String, zonePINKey: KeyName?) {
-        self.init(name: name, pins: PINArrangement(zonePINKey: zonePINKey))
+    public init(
+        name: String, zonePINKey: KeyName?, partialApproval: PartialApprovalIndicator = .de48SubElement61
+    ) {
+        self.init(
+            name: name, pins: PINArrangement(zonePINKey: zonePINKey), partialApproval: partialApproval)
     }
 
     /// Takes the parts.
-    public init(name: String, pins: PINArrangement) {
+    public init(
+        name: String, pins: PINArrangement, partialApproval: PartialApprovalIndicator = .de48SubElement61
+    ) {
         self.name = name
         self.pins = pins
+        self.partialApproval = partialApproval
     }
 }
 
