@@ -157,7 +157,10 @@ let package = Package(
             ]),
         tests(
             "VectorTests",
-            ["HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
+                "VectorSupport",
+            ]),
         tests(
             "KeyManagementTests",
             ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),

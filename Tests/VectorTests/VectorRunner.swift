@@ -21,6 +21,8 @@ enum VectorRunner {
         "pin-blocks.json": byField("op", PINVectors.operations),
         "published-emv.json": byField("op", PublishedEMVVectors.operations),
         "published-pin-card.json": byField("op", PublishedPINVectors.operations),
+        "published-tr31.json": byField("op", KeyBlockVectors.publishedOperations),
+        "tr31.json": byField("op", KeyBlockVectors.operations),
     ]
 
     /// - Parameter location: the token that does the keyed work.

@@ -32,8 +32,6 @@ struct VectorsTests {
         "pin-verification.json": "PIN verification values",
         "issuer-scripts.json": "issuer scripts",
         "emv-aes-unconfirmed.json": "AES cards",
-        "tr31.json": "key blocks",
-        "published-tr31.json": "key blocks",
     ]
 
     private static let given = ProcessInfo.processInfo.environment["VECTORS_DIR"] != nil
