@@ -43,17 +43,28 @@ extension Session {
 
     /// `CKA_KEY_TYPE`, nil for a type that this product does not use.
     public mutating func keyType(of object: ObjectHandle) throws(PKCS11Error) -> KeyType? {
-        let bytes = try bytes(CKA_KEY_TYPE, of: object)
-        guard bytes.count == MemoryLayout<CK_KEY_TYPE>.size else { return nil }
-        let type = bytes.withUnsafeBytes { $0.loadUnaligned(as: CK_KEY_TYPE.self) }
+        guard let type = try number(CKA_KEY_TYPE, of: object) else { return nil }
         return KeyType.allCases.first { $0.type == type }
     }
 
-    /// `CKA_VALUE_LEN`, nil where the token does not say it. NSS says it of session objects only.
+    /// `CKA_VALUE_LEN`, nil where the token does not say it.
     public mutating func valueCount(of object: ObjectHandle) throws(PKCS11Error) -> Int? {
-        let bytes = try bytes(CKA_VALUE_LEN, of: object)
-        guard bytes.count == MemoryLayout<CK_ULONG>.size else { return nil }
-        return Int(bytes.withUnsafeBytes { $0.loadUnaligned(as: CK_ULONG.self) })
+        try number(CKA_VALUE_LEN, of: object).map { Int($0) }
+    }
+
+    /// The buffer has exactly the size of the number: NSS calls a larger one too small.
+    private mutating func number(
+        _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle
+    ) throws(PKCS11Error) -> CK_ULONG? {
+        var value: CK_ULONG = 0
+        let code = withUnsafeMutableBytes(of: &value) { bytes in
+            var template = CK_ATTRIBUTE(
+                type: type, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
+            return functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
+        }
+        if code == CKR_ATTRIBUTE_TYPE_INVALID { return nil }
+        try check("C_GetAttributeValue", code)
+        return value
     }
 
     private mutating func bytes(
