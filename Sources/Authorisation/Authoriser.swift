@@ -73,7 +73,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
                 amount: request.amount, limits: counted(limits, request), approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline))
+                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
+            at: evidence.at)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
@@ -164,7 +165,13 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
     }
 
-    private func commit(_ commit: AuthorisationCommit) async throws(CouldNotDecide) -> CommitResult {
+    private func commit(
+        _ commit: AuthorisationCommit, at now: UInt64
+    ) async throws(CouldNotDecide) -> CommitResult {
+        // Whoever asked will not listen any more: nothing may be approved behind his back.
+        guard now < commit.deadline.nanoseconds else {
+            throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
+        }
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
