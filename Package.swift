@@ -69,7 +69,7 @@ let package = Package(
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
-        target("KeyManagement", ["HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("KeyManagement", ["EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -86,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+                "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
             ],
             swiftSettings: rules),
         .target(
@@ -174,7 +174,10 @@ let package = Package(
             ]),
         tests(
             "KeyManagementTests",
-            ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "KeyManagement", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
+                "VirtualCard",
+            ]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),
