@@ -170,7 +170,7 @@ struct CeremonyTests {
         }
         try expect("component 2 is missing") { $0.components.removeFirst() }
         try expect("component 3 is repeated") { $0.components.append(other) }
-        try expect("component 1 in the file of custodian 1, Custodian 1, is foreign") {
+        try expect("component 1 in the file of custodian 1, Custodian 1 is foreign") {
             $0.components.append(.init(number: 1, checkValue: one.checkValue, sealed: one.sealed))
         }
         try expect("disagrees") { $0.keyCheckValue = "000000" }
