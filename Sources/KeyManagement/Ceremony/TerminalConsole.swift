@@ -29,13 +29,14 @@ public struct TerminalConsole: CeremonyConsole {
 
     /// Asks for a line that is not shown while it is typed.
     public func askSecret(_ prompt: String) throws(CeremonyError) -> SecretBytes {
-        write(prompt + " ")
         var settings = termios()
         guard tcgetattr(STDIN_FILENO, &settings) == 0 else { throw .interrupted }
         var silent = settings
         // Without signals an interrupt is a character, so that the echo always comes back.
         silent.c_lflag &= ~tcflag_t(ECHO | ISIG)
         guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else { throw .interrupted }
+        // Asked only now: what is typed before the echo is off would be shown, or thrown away.
+        write(prompt + " ")
         defer {
             tcsetattr(STDIN_FILENO, TCSADRAIN, &settings)
             write("\n")
