@@ -19,7 +19,7 @@ public struct TerminalConsole: CeremonyConsole {
     /// Asks for a line.
     public func ask(_ prompt: String) throws(CeremonyError) -> String {
         write(prompt + " ")
-        let line = try readLine(untilControlC: false)
+        let line = try readLine(editing: false)
         return line.withUnsafeBytes { bytes in
             var text = String(decoding: bytes, as: UTF8.self)
             while text.last == " " { text.removeLast() }
@@ -32,8 +32,12 @@ public struct TerminalConsole: CeremonyConsole {
         var settings = termios()
         guard tcgetattr(STDIN_FILENO, &settings) == 0 else { throw .interrupted }
         var silent = settings
-        // Without signals an interrupt is a character, so that the echo always comes back.
-        silent.c_lflag &= ~tcflag_t(ECHO | ISIG)
+        // Without signals and line editing an interrupt is a character at once, so that the echo always comes back.
+        silent.c_lflag &= ~tcflag_t(ECHO | ISIG | ICANON)
+        withUnsafeMutableBytes(of: &silent.c_cc) { characters in
+            characters[Int(VMIN)] = 1
+            characters[Int(VTIME)] = 0
+        }
         guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else { throw .interrupted }
         // Asked only now: what is typed before the echo is off would be shown, or thrown away.
         write(prompt + " ")
@@ -41,10 +45,10 @@ public struct TerminalConsole: CeremonyConsole {
             tcsetattr(STDIN_FILENO, TCSADRAIN, &settings)
             write("\n")
         }
-        return try readLine(untilControlC: true)
+        return try readLine(editing: true)
     }
 
-    private func readLine(untilControlC: Bool) throws(CeremonyError) -> SecretBytes {
+    private func readLine(editing: Bool) throws(CeremonyError) -> SecretBytes {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: TerminalConsole.lineMax, alignment: 1)
         defer {
@@ -56,13 +60,37 @@ public struct TerminalConsole: CeremonyConsole {
             var byte: UInt8 = 0
             let found = read(STDIN_FILENO, &byte, 1)
             if found < 0, errno == EINTR { continue }
-            guard found == 1, !(untilControlC && byte == 3) else { throw .interrupted }
+            guard found == 1 else { throw .interrupted }
+            if editing, let edited = try TerminalConsole.edit(byte, buffer, count) {
+                count = edited
+                continue
+            }
             if byte == 0x0A || byte == 0x0D { break }
             guard count < buffer.count else { throw CeremonyError("more than \(buffer.count) characters") }
             buffer[count] = byte
             count += 1
         }
         return SecretBytes(copying: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+
+    /// What the terminal does for a line that it shows: Ctrl-C and Ctrl-D break off, backspace and Ctrl-U take back.
+    /// - Returns: the characters that are left, nil for a byte that belongs to the line.
+    private static func edit(
+        _ byte: UInt8, _ buffer: UnsafeMutableRawBufferPointer, _ count: Int
+    ) throws(CeremonyError) -> Int? {
+        switch byte {
+        case 0x03, 0x04: throw .interrupted
+        case 0x15: return 0
+        case 0x08, 0x7F:
+            var left = count
+            // A character of UTF-8 is its first byte and those that begin with 10.
+            while left > 0 {
+                left -= 1
+                if buffer[left] & 0xC0 != 0x80 { break }
+            }
+            return left
+        default: return nil
+        }
     }
 
     private func write(_ text: String) {
