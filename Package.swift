@@ -88,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+                "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                argumentParser,
             ],
             swiftSettings: rules),
         .target(
@@ -173,7 +174,7 @@ let package = Package(
             "VectorTests",
             [
                 "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
-                "VectorSupport",
+                "VectorSupport", "VirtualCard", "LibCrypto",
             ]),
         tests(
             "KeyManagementTests",
