@@ -71,7 +71,7 @@ let package = Package(
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
-        target("KeyManagement", ["HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("KeyManagement", ["EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -173,12 +173,15 @@ let package = Package(
         tests(
             "VectorTests",
             [
-                "HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport",
-                "VirtualCard", "LibCrypto",
+                "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
+                "VectorSupport", "VirtualCard", "LibCrypto",
             ]),
         tests(
             "KeyManagementTests",
-            ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "KeyManagement", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
+                "VirtualCard",
+            ]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),

@@ -20,8 +20,6 @@ struct VectorsTests {
         "published-emv.json script-pin-change": "issuer scripts",
         "published-emv.json cvn-all": "issuer scripts",
         "issuer-scripts.json": "issuer scripts",
-        "tr31.json": "key blocks",
-        "published-tr31.json": "key blocks",
     ]
 
     private static let given = ProcessInfo.processInfo.environment["VECTORS_DIR"] != nil
