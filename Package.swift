@@ -184,7 +184,13 @@ let package = Package(
             ]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
-        tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),
+        tests(
+            "SimulationTests",
+            [
+                "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer", "Redis",
+                "RedisSupport",
+                nioPosix,
+            ]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         tests("HostServerTests", ["HostServer"]),
