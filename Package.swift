@@ -65,6 +65,7 @@ let package = Package(
         target("ByteCoding"),
         target("ISO8583", ["ByteCoding"]),
         target("EMV", ["ByteCoding"]),
+        target("DialectTools", ["ISO8583", "EMV", "ByteCoding"]),
         target("Authorisation", ["EMV", "ByteCoding"]),
         target("IssuerMessages", ["ISO8583", "EMV", "Authorisation", "ByteCoding"]),
         target("LibCrypto", ["CLibcrypto"]),
@@ -80,8 +81,9 @@ let package = Package(
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
-                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser,
+                "Authorisation", "ByteCoding", "CardStateStore", "DialectTools", "EMV", "HSM", "HostServer",
+                "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool",
+                argumentParser,
                 lifecycle,
                 logging, nioCore, nioPosix, signals,
             ], swiftSettings: rules),
@@ -194,8 +196,17 @@ let package = Package(
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         tests("HostServerTests", ["HostServer"]),
+        .target(
+            name: "FuzzTargets", dependencies: ["DialectTools", "EMV", "ISO8583"],
+            path: "Tests/Fuzz/FuzzTargets", swiftSettings: rules),
+        tests("FuzzReplayTests", ["FuzzTargets"]),
+        tests("DialectToolsTests", ["DialectTools", "ISO8583", "EMV", "ByteCoding"]),
         tests(
-            "EndToEndTests", ["Authorisation", "ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
+            "EndToEndTests",
+            [
+                "Authorisation", "ISO8583", "TerminalSimulator", "VirtualCard", "issuer-host", "issuer-keys",
+                "terminal-simulator",
+            ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
