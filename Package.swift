@@ -16,6 +16,7 @@ let rules: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -75,7 +76,11 @@ let package = Package(
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
-            ["IssuerMessages", "ISO8583", "Authorisation", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
+            [
+                "IssuerMessages", "ISO8583", "Authorisation", "ByteCoding", nioCore, nioPosix, nioHTTP1,
+                nioSSL, nioTLS,
+                logging, lifecycle,
+            ]),
         target("IssuerConfiguration", ["ByteCoding", configuration, yams]),
         .executableTarget(
             name: "issuer-host",
@@ -180,9 +185,20 @@ let package = Package(
         tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
-        tests("HostServerTests", ["HostServer"]),
+        .target(name: "SocketSupport", path: "Tests/SocketSupport", swiftSettings: rules),
         tests(
-            "EndToEndTests", ["Authorisation", "ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
+            "HostServerTests",
+            [
+                "HostServer", "Authorisation", "ISO8583", "IssuerMessages", "SocketSupport", nioCore,
+                nioPosix,
+                logging, lifecycle,
+            ]),
+        tests(
+            "EndToEndTests",
+            [
+                "SocketSupport", "Authorisation", "ISO8583", "issuer-host", "issuer-keys",
+                "terminal-simulator",
+            ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(

@@ -3,13 +3,15 @@ public import ByteCoding
 public import PKCS11
 
 /// What the host needs of the token. Names of keys, never keys.
-public struct HSMConfiguration: Sendable {
+public struct HSMConfiguration: Sendable, Equatable {
     /// Key of the keyed hash that names cards in the state store: AES, sign only.
     public var panHashKey: KeyName
     /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.
     public var pinVerificationKey: KeyName?
     /// Zone PIN keys of the links: unwrap only.
     public var zonePINKeys: Set<KeyName>
+    /// Zone authentication keys of the links with MACs: sign only.
+    public var zoneAuthenticationKeys: Set<KeyName> = []
     /// IMK-AC of every issuer range: derive only.
     public var issuerMasterKeys: Set<KeyName>
     /// IMK-SMI of the ranges that have one: derive only.
@@ -49,6 +51,7 @@ public struct HSMConfiguration: Sendable {
         let sets: [(Set<KeyName>, KeyPurpose)] = [
             (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),
             (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
+            (zoneAuthenticationKeys, .zoneAuthenticationKey),
         ]
         return sets.flatMap { names, purpose in
             names.sorted { $0.rawValue < $1.rawValue }.map { ($0, purpose) }

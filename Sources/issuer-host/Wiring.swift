@@ -38,6 +38,7 @@ extension IssuerConfiguration {
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
         configuration.refusesTestKeys = profile == .production
+        configuration.zoneAuthenticationKeys = Set(links.compactMap { $0.mac.map { KeyName($0.key) } })
         return configuration
     }
 
@@ -76,21 +77,69 @@ extension IssuerConfiguration {
 
     func linkConfigurations() throws -> [LinkConfiguration] {
         try links.map { link in
-            let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
-            return LinkConfiguration(
+            var dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
+            if link.tpduBytes > 0 {
+                guard dialect.header.bytes == 0 else {
+                    throw WiringError("links.\(link.name).tpduBytes: \(link.dialect) has a header already")
+                }
+                dialect = dialect.withHeader(bytes: link.tpduBytes)
+            }
+            var configuration = LinkConfiguration(
                 profile: LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) }),
                 host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
                 framing: try framing(link), inFlightMax: link.inFlightMax,
                 answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
+            try complete(&configuration, link)
+            return configuration
         }
+    }
+
+    private func complete(_ configuration: inout LinkConfiguration, _ link: Link) throws {
+        configuration.role = link.role == "client" ? .client : .server
+        configuration.connectionsMax = link.connectionsMax
+        configuration.frameTimeoutNanoseconds = UInt64(link.frameTimeoutMilliseconds) * 1_000_000
+        configuration.echoAfterNanoseconds = link.echoAfterSeconds.map { UInt64($0) * 1_000_000_000 }
+        configuration.echoAnswerNanoseconds = UInt64(link.echoAnswerMilliseconds) * 1_000_000
+        configuration.signsOn = link.signOn
+        configuration.signOnRequired = link.signOnRequired
+        configuration.allowedPeers = try link.allowedPeers.map { text in
+            guard let network = PeerNetwork(text) else {
+                throw WiringError("links.\(link.name).allowedPeers: \(text) is no address or network")
+            }
+            return network
+        }
+        configuration.mac = try link.mac.map {
+            try messageMAC($0, "links.\(link.name).mac", configuration.codec)
+        }
+        configuration.tls = link.tls.map { tls in
+            LinkTLS(
+                certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,
+                trustedFile: tls.trustedFile, peerNames: tls.peerNames,
+                minimumVersion: tls.minimumVersion == "1.3" ? .tls13 : .tls12, serverName: tls.serverName)
+        }
+    }
+
+    private func messageMAC(_ mac: Link.MAC, _ place: String, _ codec: MessageCodec) throws -> MessageMAC {
+        guard let algorithm = MACAlgorithm(rawValue: mac.algorithm) else {
+            let known = MACAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+            throw WiringError("\(place).algorithm: \(mac.algorithm) is none of \(known)")
+        }
+        guard MACPadding(rawValue: mac.padding) != nil else {
+            throw WiringError("\(place).padding: 1, 2 or 3, not \(mac.padding)")
+        }
+        guard MessageMAC.hasPlace(in: codec) else {
+            throw WiringError(
+                "\(place): the dialect \(codec.dialect.name) has no eight bytes for DE64 and DE128")
+        }
+        return MessageMAC(key: KeyName(mac.key), algorithm: algorithm.onLinks, padding: mac.padding)
     }
 
     private func framing(_ link: Link) throws -> Framing {
         switch link.framing {
-        case "2be": Framing(.twoByteBigEndian, tpduLength: link.tpduBytes)
-        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true, tpduLength: link.tpduBytes)
-        case "4ascii": Framing(.fourASCII, tpduLength: link.tpduBytes)
-        case "4ascii-incl": Framing(.fourASCII, includesItself: true, tpduLength: link.tpduBytes)
+        case "2be": Framing(.twoByteBigEndian)
+        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true)
+        case "4ascii": Framing(.fourASCII)
+        case "4ascii-incl": Framing(.fourASCII, includesItself: true)
         default:
             throw WiringError(
                 "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
@@ -154,4 +203,25 @@ func onLoop<Result: Sendable>(
     _ eventLoop: any EventLoop, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await Task(executorPreference: EventLoopExecutor(eventLoop)) { try await body() }.value
+}
+
+extension MACAlgorithm {
+    fileprivate var onLinks: MessageMAC.Algorithm {
+        switch self {
+        case .iso9797Algorithm1: .iso9797Algorithm1
+        case .iso9797Algorithm3: .iso9797Algorithm3
+        case .tripleDESCMAC: .tripleDESCMAC
+        case .aesCMAC: .aesCMAC
+        }
+    }
+
+    init(_ algorithm: MessageMAC.Algorithm) {
+        self =
+            switch algorithm {
+            case .iso9797Algorithm1: .iso9797Algorithm1
+            case .iso9797Algorithm3: .iso9797Algorithm3
+            case .tripleDESCMAC: .tripleDESCMAC
+            case .aesCMAC: .aesCMAC
+            }
+    }
 }
