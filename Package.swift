@@ -16,6 +16,7 @@ let rules: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -76,7 +77,11 @@ let package = Package(
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
-            ["IssuerMessages", "ISO8583", "Authorisation", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
+            [
+                "IssuerMessages", "ISO8583", "Authorisation", "ByteCoding", nioCore, nioPosix, nioHTTP1,
+                nioSSL, nioTLS,
+                logging, lifecycle,
+            ]),
         target("IssuerConfiguration", ["ByteCoding", configuration, yams]),
         .executableTarget(
             name: "issuer-host",
@@ -195,7 +200,14 @@ let package = Package(
             ]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
-        tests("HostServerTests", ["HostServer"]),
+        .target(name: "SocketSupport", path: "Tests/SocketSupport", swiftSettings: rules),
+        tests(
+            "HostServerTests",
+            [
+                "HostServer", "Authorisation", "ISO8583", "IssuerMessages", "SocketSupport", nioCore,
+                nioPosix,
+                logging, lifecycle,
+            ]),
         .target(
             name: "FuzzTargets", dependencies: ["DialectTools", "EMV", "ISO8583"],
             path: "Tests/Fuzz/FuzzTargets", swiftSettings: rules),
@@ -204,7 +216,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Authorisation", "ISO8583", "TerminalSimulator", "VirtualCard", "issuer-host", "issuer-keys",
+                "SocketSupport", "Authorisation", "ISO8583", "TerminalSimulator", "VirtualCard",
+                "issuer-host", "issuer-keys",
                 "terminal-simulator",
             ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),

@@ -4,7 +4,7 @@ public import EMV
 public import PKCS11
 
 /// What the host needs of the token. Names of keys, never keys.
-public struct HSMConfiguration: Sendable {
+public struct HSMConfiguration: Sendable, Equatable {
     /// Key of the keyed hash that names cards in the state store: AES, sign only.
     public var panHashKey: KeyName
     /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.

@@ -1,5 +1,6 @@
 import Foundation
 import ISO8583
+import SocketSupport
 import Testing
 
 /// The host as an acquirer switch sees it: real processes, real sockets, real token, real Redis.
