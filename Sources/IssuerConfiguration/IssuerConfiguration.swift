@@ -70,12 +70,16 @@ public struct IssuerConfiguration: Sendable {
         public var prefix: String
         /// The master keys, by version; one without a name where the file gives them for the whole range.
         public var keyVersions: [KeyVersion]
-        /// `A` or `B`.
+        /// `A`, `B` or, for AES cards, `C`.
         public var masterKeyOption: String
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
+        /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
+        public var sessionKeyTree: String?
+        /// How online PINs are verified.
+        public var pins: IssuerPINs
     }
 
     /// Bounds on what is spent, amounts in minor units; nil is without bound.
@@ -118,6 +122,8 @@ public struct IssuerConfiguration: Sendable {
     public var panHashKey: String
     /// Label of the PVK; nil: no PINs on this host.
     public var pinVerificationKey: String?
+    /// Label of the key of Visa's PIN verification values; nil: the host has none.
+    public var pinVerificationValueKey: String?
     /// The state store.
     public var redis: Redis
     /// What decisions go by.
@@ -169,6 +175,7 @@ public struct IssuerConfiguration: Sendable {
             masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
         panHashKey = try reader.requiredString(forKey: "keys.panHash")
         pinVerificationKey = reader.string(forKey: "keys.pinVerification")
+        pinVerificationValueKey = reader.string(forKey: "keys.pinVerificationValue")
         redis = Redis(
             unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
             host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
@@ -212,7 +219,9 @@ public struct IssuerConfiguration: Sendable {
             name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
-            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
+            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
+            sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
+            pins: IssuerPINs(reader.scoped(to: "pin")))
     }
 
     private static func limits(_ reader: ConfigReader, _ issuer: String, _ path: String) throws -> Limits {

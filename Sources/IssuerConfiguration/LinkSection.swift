@@ -51,8 +51,10 @@ extension IssuerConfiguration {
         public var allowedPeers: [String]
         /// Connections that may be open (server), or are held open (client).
         public var connectionsMax: Int
-        /// Label of the ZPK; nil: no PINs on this link.
+        /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
+        /// Their format.
+        public var pins: IssuerConfiguration.LinkPINs
         /// Requests of one connection that may be under way.
         public var inFlightMax: Int
         /// How long an answer may take.
@@ -102,6 +104,7 @@ extension IssuerConfiguration.Link {
         allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
         connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
         zonePINKey = reader.string(forKey: "zonePINKey")
+        pins = IssuerConfiguration.LinkPINs(reader.scoped(to: "pin"))
         inFlightMax = try positive("inFlightMax", 256)
         answerTimeoutMilliseconds = try positive("answerTimeoutMilliseconds", 5_000)
         frameTimeoutMilliseconds = try positive("frameTimeoutMilliseconds", 10_000)

@@ -32,7 +32,7 @@ final class HostAssembly: Sendable {
         self.location = location
         self.stores = stores
         self.logger = logger
-        let hsm = try HSM(configuration.hsmConfiguration(), at: location)
+        let hsm = try HSM(try configuration.hsmConfiguration(), at: location)
         parts = Mutex(Parts(configuration: configuration, hsm: hsm))
     }
 
@@ -95,9 +95,9 @@ final class HostAssembly: Sendable {
             throw WiringError("\(key): cannot change while the host runs; restart it")
         }
         let links = try new.linkConfigurations()
-        let hsmConfiguration = new.hsmConfiguration()
+        let hsmConfiguration = try new.hsmConfiguration()
         var nextHSM = hsm
-        if hsmConfiguration != old.hsmConfiguration() {
+        if try hsmConfiguration != old.hsmConfiguration() {
             if let failed = HSMCheck.run(hsmConfiguration, at: location).first(where: { !$0.passed }) {
                 throw WiringError("\(failed.subject): \(failed.detail)")
             }

@@ -29,7 +29,7 @@ extension IssuerConfiguration {
         ) { try token.pin() }
     }
 
-    func hsmConfiguration() -> HSMConfiguration {
+    func hsmConfiguration() throws -> HSMConfiguration {
         var configuration = HSMConfiguration(
             panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
             zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
@@ -37,8 +37,12 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        try addPINs(to: &configuration)
+        configuration.hasAESCards = issuers.contains { issuer in
+            issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
+        }
         configuration.refusesTestKeys = profile == .production
-        configuration.zoneAuthenticationKeys = Set(links.compactMap { $0.mac.map { KeyName($0.key) } })
+        configuration.zoneAuthenticationKeys = try zoneAuthenticationKeys()
         return configuration
     }
 
@@ -58,92 +62,35 @@ extension IssuerConfiguration {
                     throw WiringError("\(place).prefix: \(issuer.prefix) belongs to another range already")
                 }
                 guard let option = MasterKeyOption(rawValue: issuer.masterKeyOption) else {
-                    throw WiringError("\(place).masterKeyOption: A or B, not \(issuer.masterKeyOption)")
+                    throw WiringError("\(place).masterKeyOption: A, B or C, not \(issuer.masterKeyOption)")
                 }
                 let profiles = try issuer.profiles.map { name in
                     guard let profile = CryptogramProfile.named(name) else {
                         let known = CryptogramProfile.all.map(\.name).joined(separator: ", ")
                         throw WiringError("\(place).profiles: \(name) is none of \(known)")
                     }
+                    guard (profile.cipher == .aes) == (option == .c) else {
+                        throw WiringError(
+                            "\(place): profile \(name) and masterKeyOption \(option.rawValue) do not go together: "
+                                + "option C is for AES cards, and for them alone")
+                    }
                     return profile
                 }
-                return IssuerRange(
+                guard issuer.sessionKeyTree == nil else {
+                    throw WiringError(
+                        "\(place).sessionKeyTree is refused: no PKCS#11 mechanism enciphers one key under another "
+                            + "and keeps the result inside the token, so that every key of an EMV2000 tree below "
+                            + "the first would be a clear value outside")
+                }
+                var range = IssuerRange(
                     name: issuer.name, prefix: prefix,
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.pinVerification = try pinVerification(issuer)
+                range.countsMalformedPINBlocks = issuer.pins.countsMalformed
+                return range
             })
-    }
-
-    func linkConfigurations() throws -> [LinkConfiguration] {
-        try links.map { link in
-            var dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
-            if link.tpduBytes > 0 {
-                guard dialect.header.bytes == 0 else {
-                    throw WiringError("links.\(link.name).tpduBytes: \(link.dialect) has a header already")
-                }
-                dialect = dialect.withHeader(bytes: link.tpduBytes)
-            }
-            var configuration = LinkConfiguration(
-                profile: LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) }),
-                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
-                framing: try framing(link), inFlightMax: link.inFlightMax,
-                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
-            try complete(&configuration, link)
-            return configuration
-        }
-    }
-
-    private func complete(_ configuration: inout LinkConfiguration, _ link: Link) throws {
-        configuration.role = link.role == "client" ? .client : .server
-        configuration.connectionsMax = link.connectionsMax
-        configuration.frameTimeoutNanoseconds = UInt64(link.frameTimeoutMilliseconds) * 1_000_000
-        configuration.echoAfterNanoseconds = link.echoAfterSeconds.map { UInt64($0) * 1_000_000_000 }
-        configuration.echoAnswerNanoseconds = UInt64(link.echoAnswerMilliseconds) * 1_000_000
-        configuration.signsOn = link.signOn
-        configuration.signOnRequired = link.signOnRequired
-        configuration.allowedPeers = try link.allowedPeers.map { text in
-            guard let network = PeerNetwork(text) else {
-                throw WiringError("links.\(link.name).allowedPeers: \(text) is no address or network")
-            }
-            return network
-        }
-        configuration.mac = try link.mac.map {
-            try messageMAC($0, "links.\(link.name).mac", configuration.codec)
-        }
-        configuration.tls = link.tls.map { tls in
-            LinkTLS(
-                certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,
-                trustedFile: tls.trustedFile, peerNames: tls.peerNames,
-                minimumVersion: tls.minimumVersion == "1.3" ? .tls13 : .tls12, serverName: tls.serverName)
-        }
-    }
-
-    private func messageMAC(_ mac: Link.MAC, _ place: String, _ codec: MessageCodec) throws -> MessageMAC {
-        guard let algorithm = MACAlgorithm(rawValue: mac.algorithm) else {
-            let known = MACAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
-            throw WiringError("\(place).algorithm: \(mac.algorithm) is none of \(known)")
-        }
-        guard MACPadding(rawValue: mac.padding) != nil else {
-            throw WiringError("\(place).padding: 1, 2 or 3, not \(mac.padding)")
-        }
-        guard MessageMAC.hasPlace(in: codec) else {
-            throw WiringError(
-                "\(place): the dialect \(codec.dialect.name) has no eight bytes for DE64 and DE128")
-        }
-        return MessageMAC(key: KeyName(mac.key), algorithm: algorithm.onLinks, padding: mac.padding)
-    }
-
-    private func framing(_ link: Link) throws -> Framing {
-        switch link.framing {
-        case "2be": Framing(.twoByteBigEndian)
-        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true)
-        case "4ascii": Framing(.fourASCII)
-        case "4ascii-incl": Framing(.fourASCII, includesItself: true)
-        default:
-            throw WiringError(
-                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
-        }
     }
 
     /// One of the four ways; a configuration that names two of them is refused.
@@ -203,25 +150,4 @@ func onLoop<Result: Sendable>(
     _ eventLoop: any EventLoop, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await Task(executorPreference: EventLoopExecutor(eventLoop)) { try await body() }.value
-}
-
-extension MACAlgorithm {
-    fileprivate var onLinks: MessageMAC.Algorithm {
-        switch self {
-        case .iso9797Algorithm1: .iso9797Algorithm1
-        case .iso9797Algorithm3: .iso9797Algorithm3
-        case .tripleDESCMAC: .tripleDESCMAC
-        case .aesCMAC: .aesCMAC
-        }
-    }
-
-    init(_ algorithm: MessageMAC.Algorithm) {
-        self =
-            switch algorithm {
-            case .iso9797Algorithm1: .iso9797Algorithm1
-            case .iso9797Algorithm3: .iso9797Algorithm3
-            case .tripleDESCMAC: .tripleDESCMAC
-            case .aesCMAC: .aesCMAC
-            }
-    }
 }
