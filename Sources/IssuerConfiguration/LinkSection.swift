@@ -54,7 +54,7 @@ extension IssuerConfiguration {
         /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
         /// Their format.
-        public var pins: LinkPINs
+        public var pins: IssuerConfiguration.LinkPINs
         /// Requests of one connection that may be under way.
         public var inFlightMax: Int
         /// How long an answer may take.
@@ -104,7 +104,7 @@ extension IssuerConfiguration.Link {
         allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
         connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
         zonePINKey = reader.string(forKey: "zonePINKey")
-        pins = LinkPINs(reader.scoped(to: "pin"))
+        pins = IssuerConfiguration.LinkPINs(reader.scoped(to: "pin"))
         inFlightMax = try positive("inFlightMax", 256)
         answerTimeoutMilliseconds = try positive("answerTimeoutMilliseconds", 5_000)
         frameTimeoutMilliseconds = try positive("frameTimeoutMilliseconds", 10_000)
