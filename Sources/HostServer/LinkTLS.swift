@@ -20,7 +20,8 @@ public struct LinkTLS: Hashable, Sendable {
     public var peerNames: [String]
     /// The lowest version that is spoken.
     public var minimumVersion: Version
-    /// The name that a server's certificate has to bear (client links); nil: the address that is connected to.
+    /// The name that a server's certificate has to bear (client links), a DNS name without wildcards; nil: that of the
+    /// address that is connected to.
     public var serverName: String?
 
     /// Takes the parts; nothing is read yet.
@@ -82,8 +83,8 @@ struct TLSContext: Sendable {
         context = try reading("certificateFile and privateKeyFile", tls.certificateFile) {
             try NIOSSLContext(configuration: configuration)
         }
-        serverName = tls.serverName
-        peerNames = Set(tls.peerNames)
+        serverName = role == .client ? tls.serverName : nil
+        peerNames = Set(tls.peerNames.map { $0.lowercased() })
     }
 
     func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context) }
@@ -95,12 +96,17 @@ struct TLSContext: Sendable {
             context: context, serverHostname: serverName ?? (isAddress ? nil : host))
     }
 
-    /// Whether the certificate bears one of the names that this link asks for.
+    /// Whether the certificate bears the switch's name (client links) and one of the names that this link asks for.
+    ///
+    /// The library is content with the address that was connected to, whatever name it was given, so the name is looked
+    /// for here (RFC 6125, 6.4.1; no wildcards).
     func accepts(_ certificate: NIOSSLCertificate?) -> Bool {
-        guard !peerNames.isEmpty else { return true }
+        guard serverName != nil || !peerNames.isEmpty else { return true }
         guard let certificate else { return false }
-        return certificate._subjectAlternativeNames().contains { name in
-            name.nameType == .dnsName && peerNames.contains(String(decoding: name.contents, as: UTF8.self))
-        }
+        let names = Set(
+            certificate._subjectAlternativeNames().filter { $0.nameType == .dnsName }
+                .map { String(decoding: $0.contents, as: UTF8.self).lowercased() })
+        if let serverName, !names.contains(serverName.lowercased()) { return false }
+        return peerNames.isEmpty || !names.isDisjoint(with: peerNames)
     }
 }

@@ -100,4 +100,51 @@ import Testing
             #expect(try TLSTests.echoes(new, stan: 4))
         }
     }
+
+    @Test("A host connects to a host over TLS; a certificate of another name is not taken for the switch's")
+    func clientLink() async throws {
+        let certificates = try Certificates()
+        defer { certificates.remove() }
+        try await withHost([link(certificates)]) { server in
+            func client(_ serverName: String?) throws -> LinkConfiguration {
+                var link = try TestMessages.link("out")
+                (link.role, link.port, link.connectionsMax) = (.client, Int(server.port()), 1)
+                link.signsOn = true
+                link.tls = LinkTLS(
+                    certificateFile: certificates.path("acquirer.pem"),
+                    privateKeyFile: certificates.path("acquirer.key"),
+                    trustedFile: certificates.path("ca.pem"), serverName: serverName)
+                return link
+            }
+            // By its address, which the certificate bears, then by a name that it bears.
+            for name in [nil, "host.example"] {
+                let link = try client(name)
+                try waiting {
+                    try await withHost([link]) { host in
+                        let signedOn = try eventually {
+                            try host.admin("/links").contains("\"hostSignedOn\":true")
+                        }
+                        #expect(signedOn, "\(name ?? "by address")")
+                    }
+                }
+            }
+            let wrong = try client("elsewhere.example")
+            try waiting {
+                try await withHost([wrong]) { host in
+                    let refused = try eventually { try host.metric("issuer_tls_refused_total") > 0 }
+                    let signedOn = try host.admin("/links").contains("\"hostSignedOn\":true")
+                    #expect(refused && !signedOn)
+                }
+            }
+        }
+    }
+}
+
+/// Asks again until it is so, for ten seconds at most.
+private func eventually(_ condition: () throws -> Bool) throws -> Bool {
+    let end = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < end {
+        if try condition() { return true }
+    }
+    return false
 }
