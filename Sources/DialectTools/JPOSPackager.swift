@@ -19,6 +19,11 @@ enum JPOSPackager {
         }
         // Nobody's packager needs them, and their expansion has no bound that could be trusted.
         guard !text.contains("<!ENTITY") else { throw DialectImportError("entities are not allowed") }
+        // Nor these; the parser ends the process at one without content.
+        let content = text.hasPrefix("<?xml ") ? text.dropFirst(6) : text[...]
+        guard !content.contains("<?") else {
+            throw DialectImportError("processing instructions are not allowed")
+        }
         let reader = FieldReader()
         let parser = XMLParser(data: Data(xml))
         parser.shouldResolveExternalEntities = false

@@ -106,6 +106,7 @@ import Testing
             ("{}", nil, "no specification"), ("{\"fields\":{}}", "0", "missing"),
             ("not a specification", nil, "no JSON object"), ("<isopackager></isopackager>", "0", "missing"),
             ("<!DOCTYPE x [<!ENTITY a \"b\">]><isopackager/>", nil, "entities"),
+            ("<?xml version=\"1.0\"?><?a?><isopackager/>", nil, "processing instructions"),
             (moov("\"enc\":\"Morse\",\"prefix\":\"ASCII.Fixed\""), "2", "unknown encoding Morse"),
             (moov("\"enc\":\"ASCII\",\"prefix\":\"Hex.LL\""), "2", "hex digits"),
             (moov("\"enc\":\"ASCII\",\"prefix\":\"ASCII.XX\""), "2", "unknown prefix ASCII.XX"),
