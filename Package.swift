@@ -172,6 +172,6 @@ let package = Package(
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
-            resources: [.embedInCode("cardstate.lua")]),
+            resources: [.embedInCode("cardstate.lua"), .embedInCode("scripts.lua")]),
     ]
 )

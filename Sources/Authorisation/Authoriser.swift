@@ -4,9 +4,9 @@ internal import EMV
 ///
 /// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it.
 public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Sendable {
-    private let ranges: IssuerRangeTable
+    let ranges: IssuerRangeTable
     private let codes: AuthorisationResponseCodes
-    private let cryptography: Cryptography
+    let cryptography: Cryptography
     private let state: State
     private let surroundings: Surroundings
 
@@ -51,9 +51,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
             declined = AmountAgreementCheck.evaluate(request.amount, data, &trace)
         }
 
+        // An issuer script's fate, for the few cards that have one: a PIN that the card has taken over counts at once.
+        let scripts = await scripts(reading, verified, range, request, &trace)
+
         // The PIN only for a card that is here and a cryptogram that is its own.
         var pin = PINEvidence.notChecked
-        if let card = reading.card, declined == nil {
+        if let card = scripts?.card ?? reading.card, declined == nil {
             (pin, declined) = PINCheck.evaluate(answer.pin, card: card, &trace)
         } else {
             trace.add(.pin, .skipped, "already declined")
@@ -73,7 +76,8 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
                 amount: request.amount, limits: counted(limits, request), approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline))
+                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
+            scripts?.commit)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
@@ -81,6 +85,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         return await decision(outcome, verified, repeated: result.repeated, request, trace, times)
+            .carrying(result.scriptIsClaimed ? scripts?.template : nil)
     }
 
     // MARK: - Steps
@@ -164,7 +169,11 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
     }
 
-    private func commit(_ commit: AuthorisationCommit) async throws(CouldNotDecide) -> CommitResult {
+    private func commit(
+        _ commit: AuthorisationCommit, _ scripts: ScriptCommit?
+    ) async throws(CouldNotDecide) -> CommitResult {
+        var commit = commit
+        commit.scripts = scripts
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
@@ -212,6 +221,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let outcome = Outcome.final(
             answered.declined, approvalCode: answered.approvalCode, cryptogram: verified)
         return await decision(outcome, verified, repeated: true, request, trace, evidence.times)
+            .carrying(await scriptAgain(evidence.reading, verified, request))
     }
 
     private func decision(

@@ -128,6 +128,8 @@ public struct Decision: Sendable {
     /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
     /// what counts, and the code is for the terminal.
     public let authorisationResponseCode: AuthorisationResponseCode?
+    /// Template 71 or 72 for the card; empty for nearly every answer.
+    public var issuerScript: [UInt8] = []
     /// True where an earlier transmission was answered the same.
     public let repeated: Bool
     /// Every check and what it said.

@@ -12,6 +12,8 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case pinTries = 10
     case availableAmount = 11
     case limits = 12
+    /// Sent to the card, or reported by it.
+    case issuerScript = 30
 
     /// The rule in words, as `explain` prints it.
     public var words: String {
@@ -28,6 +30,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .pinTries: "PIN tries"
         case .availableAmount: "available amount"
         case .limits: "spending limits"
+        case .issuerScript: "issuer script"
         }
     }
 }

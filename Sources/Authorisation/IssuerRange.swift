@@ -26,6 +26,8 @@ public struct IssuerRange: Sendable {
     public let profiles: [CryptogramProfile]
     /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
     public let limits: SpendingLimits?
+    /// Keys and habits of its issuer scripts; nil: it sends none.
+    public var scripts: IssuerScriptPolicy?
 
     /// Takes the decisions as they are; whether the key exists is for the token to say at start-up.
     public init(

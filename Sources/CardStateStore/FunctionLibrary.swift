@@ -3,9 +3,13 @@ internal import Redis
 /// The library of Redis Functions that this version of the host speaks to.
 enum FunctionLibrary {
     /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 4
+    static let version: Int64 = 5
 
-    static var source: String { String(decoding: PackageResources.cardstate_lua, as: UTF8.self) }
+    /// One library in two files: what every decision moves, and issuer scripts.
+    static var source: String {
+        [PackageResources.cardstate_lua, PackageResources.scripts_lua]
+            .map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+    }
 
     /// Loads the library where it is missing or older, and refuses a newer one: another version of the host
     /// is at work, and its answers would not be understood.

@@ -5,7 +5,7 @@ internal import Redis
 /// The `CardState` port on Redis, for the event loop that the store's connections live on.
 public struct RedisCardState: CardState {
     private let store: StateStore
-    private let settings: CardStateSettings
+    let settings: CardStateSettings
 
     /// - Parameters:
     ///   - store: the way to the servers.
@@ -39,13 +39,17 @@ public struct RedisCardState: CardState {
         var entry: [UInt8] = []
         entry.reserveCapacity(384)
         commit.entry.appendEncoded(into: &entry)
-        var command = RedisCommand(argumentCount: 19, reserving: 1_024)
+        var command = RedisCommand(argumentCount: commit.scripts == nil ? 19 : 21, reserving: 1_024)
         command.append("FCALL")
-        command.append("cardstate_commit")
+        command.append(commit.scripts == nil ? "cardstate_commit" : "cardstate_commit_scripts")
         command.append("3")
         keys.appendCard(to: &command)
         keys.appendWindow(to: &command)
         keys.appendJournal(to: &command)
+        if let scripts = commit.scripts {
+            command.append(scripts.results.map { "\($0.state.rawValue)\($0.identifier)" }.joined(separator: " "))
+            command.append(scripts.sent.map { "\($0)" } ?? "")
+        }
         if let retransmission = commit.retransmission {
             command.append(retransmission)
         } else {
@@ -68,10 +72,12 @@ public struct RedisCardState: CardState {
         command.append(keys.token)
         command.append(commit.limits.map(StoredLimits.counted) ?? "")
         guard case .string(let bytes) = try await send(command, keys, "commit"),
-            let result = StoredResult(bytes[...])
+            let result = StoredResult(commit.scripts == nil ? bytes[...] : bytes.dropFirst())
         else { throw StateUnavailable("commit: unexpected reply") }
         if settings.replicasMin > 0 { try await waitForReplicas(keys) }
-        return result.commitResult
+        var commitResult = result.commitResult
+        commitResult.scriptIsClaimed = commit.scripts != nil && bytes.first == UInt8(ascii: "1")
+        return commitResult
     }
 
     /// Creates a card or replaces its record.
@@ -150,7 +156,7 @@ public struct RedisCardState: CardState {
         }
     }
 
-    private func send(
+    func send(
         _ command: RedisCommand, _ keys: CardKeys, _ name: String
     ) async throws(StateUnavailable) -> RedisReply {
         do { return try await store.send(command, bucket: keys.bucketNumber) } catch {

@@ -11,7 +11,7 @@ extension RedisCommand {
 
 /// The card as `cardstate_read` joins it.
 enum StoredCard {
-    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;limits;`, then the answer in its kept form.
+    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;limits;scripts;`, then the answer in its kept form.
     static func reading(_ bytes: [UInt8]) throws(StateUnavailable) -> CardReading {
         var parts = Parts(bytes[...])
         guard let status = CardStatus(stored: parts.next()), let expiry = ExpiryDate(ascii: parts.next())
@@ -25,6 +25,7 @@ enum StoredCard {
         else { throw damaged }
         let profile = String(decoding: parts.next(), as: UTF8.self)
         let limits = try StoredLimits.limits(parts.next())
+        let scripts = try StoredScripts.scripts(parts.next())
         guard let rest = parts.rest else { throw damaged }
         let card = CardRecord(
             status: status, expiry: expiry,
@@ -33,7 +34,7 @@ enum StoredCard {
             highestATC: highest.decimal.flatMap { UInt16(exactly: $0) }
                 .map(ApplicationTransactionCounter.init(rawValue:)),
             availableMinorUnits: available, currency: currency, profile: profile, limits: limits)
-        return CardReading(card: card, answered: try answer(rest))
+        return CardReading(card: card, answered: try answer(rest), scripts: scripts)
     }
 
     private static var damaged: StateUnavailable { StateUnavailable("read: the card's record is damaged") }

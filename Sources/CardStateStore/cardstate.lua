@@ -1,7 +1,7 @@
 #!lua name=cardstate
 -- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
-local VERSION = 4
+local VERSION = 5
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
@@ -33,11 +33,11 @@ end
 
 -- KEYS: card. ARGV: transmission.
 local function read(keys, args)
-  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx', 'li')
+  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx', 'li', 'sc')
   if not c[1] then return false end
   return c[1] .. ';' .. (c[2] or '') .. ';' .. (c[3] or '') .. ';' .. (c[4] or '') .. ';' .. (c[5] or '') .. ';'
     .. (c[6] or '') .. ';' .. (c[7] or '') .. ';' .. (c[8] or '') .. ';' .. (c[9] or '') .. ';'
-    .. (c[11] or '') .. ';' .. (answered(c[10], args[1]) or '')
+    .. (c[11] or '') .. ';' .. (c[12] or '') .. ';' .. (answered(c[10], args[1]) or '')
 end
 
 -- What the window says of an ATC whose cryptogram verified. Marks it as seen if it may pass.

@@ -120,3 +120,12 @@ public struct HSMPort: CardCryptography {
         return try await pending.value
     }
 }
+
+extension HSMPort: IssuerScriptCryptography {
+    /// One job for the next free worker.
+    public func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] {
+        try await perform(IssuerScriptTask(question: question), deadline: deadline)
+    }
+}

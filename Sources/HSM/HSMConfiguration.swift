@@ -12,6 +12,10 @@ public struct HSMConfiguration: Sendable {
     public var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
     public var issuerMasterKeys: Set<KeyName>
+    /// IMK-SMI of every range with issuer scripts: derive only.
+    public var scriptIntegrityKeys: Set<KeyName> = []
+    /// IMK-SMC of every range that changes PINs by script: derive only.
+    public var scriptConfidentialityKeys: Set<KeyName> = []
     /// Threads, each with a session of its own.
     public var workers: Int
     /// Jobs that may wait before more are refused.
@@ -43,6 +47,8 @@ public struct HSMConfiguration: Sendable {
     /// Every key with its purpose, in a fixed order.
     public var keys: [(name: KeyName, purpose: KeyPurpose)] {
         issuerMasterKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeyAC) }
+            + scriptIntegrityKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeySMI) }
+            + scriptConfidentialityKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeySMC) }
             + zonePINKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .zonePINKey) }
             + (pinVerificationKey.map { [($0, .pinVerificationKey)] } ?? []) + [(panHashKey, .panHashKey)]
     }

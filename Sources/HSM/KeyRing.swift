@@ -78,11 +78,14 @@ struct KeyRing {
 enum JobError: Error {
     case token(PKCS11Error)
     case noSuchKey(String)
+    /// What this product does not do inside a token, and therefore not at all.
+    case refused(String)
 
     var words: String {
         switch self {
         case .token(let error): error.description
         case .noSuchKey(let name): "key \(name) is not configured for this host"
+        case .refused(let words): words
         }
     }
 }
