@@ -122,9 +122,9 @@ dialects: $root/Config/iso8583
 token:
 $(token_configuration)
   pinFile: token.pin
-  workers: ${ISSUER_TOKEN_WORKERS:-2}
-  masterKeysKept: ${ISSUER_MASTER_KEYS:-4096}
-keys:
+${ISSUER_TOKEN_WORKERS:+  workers: $ISSUER_TOKEN_WORKERS
+}${ISSUER_MASTER_KEYS:+  masterKeysKept: $ISSUER_MASTER_KEYS
+}keys:
   panHash: pan-hash
 $(with_pins "  pinVerification: pvk")
 redis:
@@ -133,20 +133,30 @@ redis:
 policy:
   atcJumpMax: 1000
   pinTriesMax: 3
+# A range whose cards have keys of several ages has, in place of its keys:
+#   keyVersions:
+#     "2021": {derivationKeyIndices: ["01"], issuerMasterKey: imk-ac-1, secureMessagingIntegrityKey: imk-smi-1}
+#     "2026": {cardExpiryFrom: "2901", cardExpiryUntil: "3112", issuerMasterKey: imk-ac-2}
 issuers:
   visa-476173:
     prefix: "476173"
     issuerMasterKey: imk-ac-476173
+    secureMessagingIntegrityKey: imk-smi-476173
+    secureMessagingConfidentialityKey: imk-smc-476173
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
   mastercard-541333:
     prefix: "541333"
     issuerMasterKey: imk-ac-541333
+    secureMessagingIntegrityKey: imk-smi-541333
+    secureMessagingConfidentialityKey: imk-smc-541333
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
   ccd-639999:
     prefix: "639999"
     issuerMasterKey: imk-ac-639999
+    secureMessagingIntegrityKey: imk-smi-639999
+    secureMessagingConfidentialityKey: imk-smc-639999
     masterKeyOption: A
     profiles: [ccd]
 links:

@@ -23,7 +23,7 @@ extension Authoriser {
         let results = delivery.results(request.chip)
         for (identifier, state) in results {
             let failed = state != .successful
-            trace.add(.issuerScript, failed ? .declined : .approved, "\(identifier): \(state.words)")
+            trace.add(.issuerScript, failed ? .skipped : .approved, "\(identifier): \(state.words)")
         }
         var turn = ScriptTurn(commit: ScriptCommit(results: results, sent: nil))
         turn.card = delivery.card(reading.card, after: results)

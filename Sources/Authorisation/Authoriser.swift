@@ -92,7 +92,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
     private func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
         guard let range else { return .decline(.unknownCard, "no issuer range") }
-        return CryptogramCheck(range: range, codes: codes).prepare(request.chip)
+        return CryptogramCheck(range: range, codes: codes).prepare(request.chip, expiry: request.expiry)
     }
 
     /// What token and store said, and when.
@@ -197,14 +197,17 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
         _ evidence: Evidence
     ) -> JournalEntry {
-        var profile = "-"
-        if case .ask(let question) = chip { profile = question.profile.name }
+        var (profile, keyVersion) = ("-", "")
+        if case .ask(let question) = chip {
+            (profile, keyVersion) = (question.profile.name, question.keyVersion)
+        }
         let iad = request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }
         return JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: surroundings.unixSeconds(),
             link: request.link, range: range?.name ?? "-", amount: request.amount, profile: profile,
-            derivationKeyIndex: iad?.derivationKeyIndex, atc: request.chip?.atc?.rawValue,
+            derivationKeyIndex: iad?.derivationKeyIndex, keyVersion: keyVersion,
+            atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (evidence.at &- request.receivedAt) / 1_000),
             times: evidence.times, trace: trace)
     }

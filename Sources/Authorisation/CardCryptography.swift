@@ -31,6 +31,8 @@ public enum IssuerVerdict: Hashable, Sendable {
 public struct CryptogramQuestion: Sendable {
     /// IMK-AC of the card's range.
     public let issuerMasterKey: KeyName
+    /// The name of the version that it is; empty where the range has one key only.
+    public let keyVersion: String
     /// How the ICC master key is derived from it.
     public let masterKeyOption: MasterKeyOption
     /// The row of the profile table.
@@ -52,11 +54,13 @@ public struct CryptogramQuestion: Sendable {
 
     /// Takes the parts; see each property.
     public init(
-        issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption, profile: CryptogramProfile,
-        atc: ApplicationTransactionCounter, unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
+        issuerMasterKey: KeyName, keyVersion: String = "", masterKeyOption: MasterKeyOption,
+        profile: CryptogramProfile, atc: ApplicationTransactionCounter,
+        unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
         cryptogram: ApplicationCryptogram, prepared: [IssuerVerdict]
     ) {
         self.issuerMasterKey = issuerMasterKey
+        self.keyVersion = keyVersion
         self.masterKeyOption = masterKeyOption
         self.profile = profile
         self.atc = atc
@@ -76,14 +80,20 @@ public struct CryptographyQuestion: Sendable {
     /// The PIN block, nil where none came. It is translated only when there is no cryptogram to verify or
     /// the cryptogram was right: a forged one must not make the token touch a PIN.
     public let pin: PINQuestion?
+    /// The card verification value, nil where none came: requests without a chip.
+    public let cardValue: CardValueQuestion?
     /// After this the job is not begun any more.
     public let deadline: Deadline
 
     /// Takes the parts; see each property.
-    public init(card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?, deadline: Deadline) {
+    public init(
+        card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
+        cardValue: CardValueQuestion? = nil, deadline: Deadline
+    ) {
         self.card = card
         self.cryptogram = cryptogram
         self.pin = pin
+        self.cardValue = cardValue
         self.deadline = deadline
     }
 }
@@ -116,16 +126,22 @@ public struct CryptographyAnswer: Sendable {
     public let cryptogram: CryptogramAnswer
     /// What became of the PIN block.
     public let pin: PINAnswer
+    /// What became of the card verification value.
+    public let cardValue: CardValueAnswer
     /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
     public var startedAt: UInt64 = 0
     /// When the worker was done.
     public var finishedAt: UInt64 = 0
 
     /// Takes the parts.
-    public init(token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer) {
+    public init(
+        token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer,
+        cardValue: CardValueAnswer = .notAsked
+    ) {
         self.token = token
         self.cryptogram = cryptogram
         self.pin = pin
+        self.cardValue = cardValue
     }
 }
 

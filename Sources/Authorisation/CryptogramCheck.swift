@@ -25,7 +25,9 @@ struct CryptogramCheck {
     let codes: AuthorisationResponseCodes
 
     /// Finds profile and input. Whatever is unknown, missing or of another kind fails closed with its reason.
-    func prepare(_ chip: ICCData?) -> ChipFinding {
+    ///
+    /// - Parameter expiry: the card's as the request has it, for ranges whose key versions go by it.
+    func prepare(_ chip: ICCData?, expiry: ExpiryDate?) -> ChipFinding {
         guard let chip else { return .decline(.chipDataMissing, "no DE55") }
         guard let kind = chip.cryptogramKind else {
             return .decline(.chipDataMalformed, "9F27 missing or malformed")
@@ -38,11 +40,16 @@ struct CryptogramCheck {
             let iad = try IssuerApplicationData(parsing: bytes)
             let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
             let input = try profile.cryptogramInput(from: chip, iad: iad)
+            let version = try range.keys.version(
+                derivationKeyIndex: iad.derivationKeyIndex(in: profile.format), expiry: expiry)
             return .ask(
                 CryptogramQuestion(
-                    issuerMasterKey: range.issuerMasterKey, masterKeyOption: range.masterKeyOption,
-                    profile: profile, atc: atc, unpredictableNumber: unpredictableNumber, input: input,
-                    cryptogram: cryptogram, prepared: codes.prepared(for: profile)))
+                    issuerMasterKey: version.issuerMasterKey, keyVersion: version.name,
+                    masterKeyOption: range.masterKeyOption, profile: profile, atc: atc,
+                    unpredictableNumber: unpredictableNumber, input: input, cryptogram: cryptogram,
+                    prepared: codes.prepared(for: profile)))
+        } catch let error as KeyVersionUnknown {
+            return .decline(.keyVersionUnknown, error.description)
         } catch let error as CryptogramInputError {
             return .decline(.chipDataMalformed, String(describing: error))
         } catch {
@@ -59,12 +66,18 @@ struct CryptogramCheck {
             trace.add(.cryptogram, .declined, why)
             return (nil, reason)
         case (.ask(let question), .matches(let prepared)):
-            trace.add(.cryptogram, .approved, question.profile.name)
+            trace.add(.cryptogram, .approved, words(question))
             return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)
         case (.ask(let question), .differs), (.ask(let question), .notAsked):
-            trace.add(.cryptogram, .declined, "invalid, \(question.profile.name)")
+            trace.add(.cryptogram, .declined, "invalid, \(words(question))")
             return (nil, .cryptogramWrong)
         }
+    }
+
+    /// Profile and, where there is a choice, the key version.
+    private static func words(_ question: CryptogramQuestion) -> String {
+        question.keyVersion.isEmpty
+            ? question.profile.name : "\(question.profile.name), key version \(question.keyVersion)"
     }
 }
 

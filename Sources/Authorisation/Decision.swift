@@ -45,6 +45,8 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case rollingCountExceeded = 30
     case cashAmountExceeded = 31
     case cashCountExceeded = 32
+    /// The range has no master key for the derivation key index of the IAD.
+    case keyVersionUnknown = 33
 
     /// The reason in words, for people and the trace.
     public var words: String {
@@ -81,6 +83,7 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .rollingCountExceeded: "rolling number of transactions exceeded"
         case .cashAmountExceeded: "daily cash exceeded"
         case .cashCountExceeded: "daily number of cash withdrawals exceeded"
+        case .keyVersionUnknown: "key version unknown"
         }
     }
 }

@@ -18,25 +18,36 @@ public struct IssuerRange: Sendable {
     public let name: String
     /// The leading digits that select it; the longest match wins.
     public let prefix: PANPrefix
-    /// IMK-AC, from which the token derives (EMV Book 2 A1.4).
-    public let issuerMasterKey: KeyName
+    /// The master keys of its cards, by version.
+    public let keys: IssuerKeys
     /// Option A or B of the ICC master key derivation (EMV Book 2 A1.4.1, A1.4.2).
     public let masterKeyOption: MasterKeyOption
     /// The cryptogram profiles that cards of this range carry; any other fails closed.
     public let profiles: [CryptogramProfile]
     /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
     public let limits: SpendingLimits?
-    /// Keys and habits of its issuer scripts; nil: it sends none.
-    public var scripts: IssuerScriptPolicy?
+    /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
+    public var scriptPINForm: SecureMessaging.PINForm?
 
-    /// Takes the decisions as they are; whether the key exists is for the token to say at start-up.
+    /// A range with one IMK-AC for all its cards.
     public init(
         name: String, prefix: PANPrefix, issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption,
         profiles: [CryptogramProfile], limits: SpendingLimits? = nil
     ) {
+        self.init(
+            name: name, prefix: prefix,
+            keys: IssuerKeys([IssuerKeyVersion(name: "", issuerMasterKey: issuerMasterKey)]),
+            masterKeyOption: masterKeyOption, profiles: profiles, limits: limits)
+    }
+
+    /// Takes the decisions as they are; whether the keys exist is for the token to say at start-up.
+    public init(
+        name: String, prefix: PANPrefix, keys: IssuerKeys, masterKeyOption: MasterKeyOption,
+        profiles: [CryptogramProfile], limits: SpendingLimits? = nil
+    ) {
         self.name = name
         self.prefix = prefix
-        self.issuerMasterKey = issuerMasterKey
+        self.keys = keys
         self.masterKeyOption = masterKeyOption
         self.profiles = profiles
         self.limits = limits

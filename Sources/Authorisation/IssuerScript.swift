@@ -24,11 +24,22 @@ public struct IssuerScriptPolicy: Sendable {
     /// (`CKM_XOR_BASE_AND_DATA`), so one of the two would have to be a value in the host.
     public func obstacle(to kind: ScriptCommand.Kind, _ profile: CryptogramProfile) -> String? {
         guard kind == .pinChange else { return nil }
-        guard confidentialityKey != nil else { return "no scripts.confidentialityKey for this range" }
+        guard confidentialityKey != nil else { return "no secureMessagingConfidentialityKey for this card" }
         guard (pinForm ?? profile.secureMessaging.pinForm) == .vis else { return nil }
         return
             "\(profile.name): a token cannot XOR the PIN with the card's key (VIS PIN block); cards that take "
-            + "ISO 9564-1 format 2 are served with scripts.pinForm: iso2"
+            + "ISO 9564-1 format 2 are served with scriptPINForm: iso2"
+    }
+}
+
+extension IssuerRange {
+    /// The script keys of a card; nil where its key version sends none.
+    public func scriptPolicy(keyVersion name: String) -> IssuerScriptPolicy? {
+        guard let version = keys.version(named: name), let integrity = version.secureMessagingIntegrityKey
+        else { return nil }
+        return IssuerScriptPolicy(
+            integrityKey: integrity, confidentialityKey: version.secureMessagingConfidentialityKey,
+            pinForm: scriptPINForm)
     }
 }
 
@@ -172,13 +183,11 @@ public struct ScriptCommit: Sendable {
 /// The scripts of one card in one transaction: what was reported, what goes out.
 struct ScriptDelivery {
     let scripts: [QueuedScript]
-    let policy: IssuerScriptPolicy?
-    let masterKeyOption: MasterKeyOption
+    let range: IssuerRange?
 
     init(_ scripts: [QueuedScript], _ range: IssuerRange?) {
         self.scripts = scripts
-        policy = range?.scripts
-        masterKeyOption = range?.masterKeyOption ?? .a
+        self.range = range
     }
 
     /// What tag 9F5B says of scripts that were sent. Only a verified cryptogram makes the card a witness.
@@ -225,9 +234,11 @@ struct ScriptDelivery {
     func question(
         _ script: QueuedScript, _ verified: VerifiedCryptogram, _ card: CardIdentity
     ) -> IssuerScriptQuestion? {
-        guard let policy else { return nil }
+        guard let range, let policy = range.scriptPolicy(keyVersion: verified.question.keyVersion) else {
+            return nil
+        }
         return IssuerScriptQuestion(
-            policy: policy, masterKeyOption: masterKeyOption,
+            policy: policy, masterKeyOption: range.masterKeyOption,
             messaging: verified.question.profile.secureMessaging, card: card, atc: verified.question.atc,
             cryptogram: verified.question.cryptogram, command: script.command, newPIN: script.newPIN)
     }

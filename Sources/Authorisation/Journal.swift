@@ -14,8 +14,10 @@ public struct JournalEntry: Sendable {
     public var amount: Amount
     /// The cryptogram profile's name; `-` where none was chosen.
     public var profile: String
-    /// The key version that the IAD named (derivation key index), nil without an IAD.
+    /// What the IAD named (derivation key index), nil without an IAD.
     public var derivationKeyIndex: UInt8?
+    /// The name of the key version that it led to; empty where the range has one key, or none was chosen.
+    public var keyVersion: String
     /// The ATC as received, verified or not.
     public var atc: UInt16?
     /// Microseconds from arrival until the token had answered and the card was read.
@@ -28,8 +30,9 @@ public struct JournalEntry: Sendable {
     /// Takes the parts; see each property.
     public init(
         retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
-        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?, atc: UInt16?,
-        microsecondsUntilEvidence: UInt32, times: StageTimes = StageTimes(), trace: DecisionTrace
+        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
+        keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
+        times: StageTimes = StageTimes(), trace: DecisionTrace
     ) {
         self.retrievalReferenceNumber = retrievalReferenceNumber
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
@@ -39,6 +42,7 @@ public struct JournalEntry: Sendable {
         self.amount = amount
         self.profile = profile
         self.derivationKeyIndex = derivationKeyIndex
+        self.keyVersion = keyVersion
         self.atc = atc
         self.microsecondsUntilEvidence = microsecondsUntilEvidence
         self.times = times
@@ -46,8 +50,8 @@ public struct JournalEntry: Sendable {
     }
 
     /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:
-    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki;atc;µs/queue/token/read;trace`. Absent numbers
-    /// are `-`.
+    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki/version;atc;µs/queue/token/read;trace`. Absent
+    /// numbers are `-`, a version without a name is left out with its stroke.
     public func appendEncoded(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: retrievalReferenceNumber)
         bytes.appendPart(UInt64(systemsTraceAuditNumber))
@@ -58,6 +62,10 @@ public struct JournalEntry: Sendable {
         bytes.appendPart(UInt64(amount.currency.rawValue))
         bytes.appendPart(profile)
         bytes.appendPart(derivationKeyIndex.map(UInt64.init))
+        if !keyVersion.isEmpty {
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: keyVersion.utf8)
+        }
         bytes.appendPart(atc.map(UInt64.init))
         bytes.appendPart(UInt64(microsecondsUntilEvidence))
         for stage in Self.journalledStages {
@@ -88,10 +96,11 @@ public struct JournalEntry: Sendable {
         for (stage, part) in zip(Self.journalledStages, text[10].split(separator: "/").dropFirst()) {
             if let time = UInt64(part) { times.set(stage, from: 0, to: time &* 1_000) }
         }
+        let version = text[8].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         self.init(
             retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
             link: text[3], range: text[4], amount: amount, profile: text[7],
-            derivationKeyIndex: UInt8(text[8]),
+            derivationKeyIndex: UInt8(version[0]), keyVersion: version.count == 2 ? String(version[1]) : "",
             atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds, times: times,
             trace: DecisionTrace(decoding: parts[11]))
     }

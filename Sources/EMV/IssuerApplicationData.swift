@@ -135,7 +135,12 @@ public struct IssuerApplicationData: Sendable {
     public var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.versionOffset] }
 
     /// The derivation key index, read in the first format that fits: which version of IMK-AC the card has.
-    public var derivationKeyIndex: UInt8 { bytes[bytes.startIndex + format.derivationKeyIndexOffset] }
+    public var derivationKeyIndex: UInt8 { derivationKeyIndex(in: format) }
+
+    /// The derivation key index, read in the format that the card's profile has.
+    public func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
+        bytes[bytes.startIndex + format.derivationKeyIndexOffset]
+    }
 
     /// The card verification results, read in the first format that fits, without a length byte.
     public var cardVerificationResults: ArraySlice<UInt8> {

@@ -39,7 +39,7 @@ extension CryptographySession {
     ) throws(JobError) -> [UInt8] {
         guard let newPIN = question.newPIN else { throw .refused("a PIN change without a PIN") }
         guard let name = question.policy.confidentialityKey else {
-            throw .refused("no scripts.confidentialityKey for this range")
+            throw .refused("no secureMessagingConfidentialityKey for this card")
         }
         guard (question.policy.pinForm ?? question.messaging.pinForm) == .iso2 else {
             throw .refused("a token cannot XOR a PIN with the card's key (VIS PIN block)")

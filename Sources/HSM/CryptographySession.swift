@@ -6,7 +6,7 @@ internal import PKCS11
 /// authorisation. Nothing here returns a key or a clear PIN.
 ///
 /// Each topic is an extension in a file of its own: `+Keys` the ICC master and session keys, `+Cryptograms` ARQC and
-/// ARPC, `+PINs`, `+Blocks` what they share. What is not part of every authorisation is a `TokenTask`.
+/// ARPC, `+PINs`, `+CardValues`, `+MACs`, `+Blocks` what they share. What is not part of every authorisation is a `TokenTask`.
 struct CryptographySession: ~Copyable {
     /// Which key an ICC master key was derived from, for which card, and what for.
     struct MasterKeyPlace: Hashable {
@@ -25,6 +25,8 @@ struct CryptographySession: ~Copyable {
     let panHashKey: KeyName
     let pinVerificationKey: KeyName?
     var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
+    /// Left halves of keys, doubled, made when first needed: as many as keys are configured.
+    var doubledLeftHalves: [KeyName: ObjectHandle] = [:]
     /// Given up by `masterKeys` during the job under way; they end with it.
     var evictedKeys: [ObjectHandle] = []
     /// How the chaining part of a MAC is computed on this token; found by a known-answer test.
@@ -62,7 +64,9 @@ struct CryptographySession: ~Copyable {
         var pin = PINAnswer.notAsked
         // A forged cryptogram must not make the token touch a PIN.
         if case .differs = cryptogram {} else if let asked = question.pin { pin = try translate(asked) }
-        return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin)
+        var cardValue = CardValueAnswer.notAsked
+        if let asked = question.cardValue { cardValue = try verify(asked, pan: question.card.pan) }
+        return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
     }
 
     /// AES-CMAC over PAN and sequence number.

@@ -12,10 +12,10 @@ public struct HSMConfiguration: Sendable {
     public var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
     public var issuerMasterKeys: Set<KeyName>
-    /// IMK-SMI of every range with issuer scripts: derive only.
-    public var scriptIntegrityKeys: Set<KeyName> = []
-    /// IMK-SMC of every range that changes PINs by script: derive only.
-    public var scriptConfidentialityKeys: Set<KeyName> = []
+    /// IMK-SMI of the ranges that have one: derive only.
+    public var secureMessagingIntegrityKeys: Set<KeyName> = []
+    /// IMK-SMC of the ranges that have one: derive only.
+    public var secureMessagingConfidentialityKeys: Set<KeyName> = []
     /// Threads, each with a session of its own.
     public var workers: Int
     /// Jobs that may wait before more are refused.
@@ -32,7 +32,7 @@ public struct HSMConfiguration: Sendable {
     public init(
         panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,
         issuerMasterKeys: Set<KeyName>, workers: Int = 2, queuedJobsMax: Int = 4_096,
-        masterKeysKeptMax: Int = 4_096, cardTokensKeptMax: Int = 65_536
+        masterKeysKeptMax: Int = 0, cardTokensKeptMax: Int = 65_536
     ) {
         self.panHashKey = panHashKey
         self.pinVerificationKey = pinVerificationKey
@@ -46,11 +46,13 @@ public struct HSMConfiguration: Sendable {
 
     /// Every key with its purpose, in a fixed order.
     public var keys: [(name: KeyName, purpose: KeyPurpose)] {
-        issuerMasterKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeyAC) }
-            + scriptIntegrityKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeySMI) }
-            + scriptConfidentialityKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .issuerMasterKeySMC) }
-            + zonePINKeys.sorted { $0.rawValue < $1.rawValue }.map { ($0, .zonePINKey) }
-            + (pinVerificationKey.map { [($0, .pinVerificationKey)] } ?? []) + [(panHashKey, .panHashKey)]
+        let sets: [(Set<KeyName>, KeyPurpose)] = [
+            (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),
+            (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
+        ]
+        return sets.flatMap { names, purpose in
+            names.sorted { $0.rawValue < $1.rawValue }.map { ($0, purpose) }
+        } + (pinVerificationKey.map { [($0, .pinVerificationKey)] } ?? []) + [(panHashKey, .panHashKey)]
     }
 }
 

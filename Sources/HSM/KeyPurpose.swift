@@ -63,6 +63,10 @@ enum SessionTemplates {
     static let encipheringKey = key([.encrypt])
     /// K_L ‖ K_L: the chaining part of a MAC.
     static let chainingKey = key([.encrypt, .sign])
+    /// Half of a key, to be put together with another.
+    static let keyHalf = Template(
+        keyType: .genericSecret, valueCount: 8, on: [.sensitive, .isPrivate, .derive],
+        off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .derive })
     /// A clear PIN block: it can leave the token only under a wrapping key.
     static let pinBlock = Template(
         keyType: .genericSecret, on: [.sensitive, .isPrivate, .extractable],

@@ -48,7 +48,7 @@ extension Session {
         let head = Array(blocks.dropLast(8))
         let tail = Session.word(blocks.suffix(8))
         let chained = head.isEmpty ? 0 : try cbcMAC(head, key: leftHalf, chaining)
-        return try encryptBlock(chained ^ tail, key: key)
+        return try lastBlock(chained ^ tail, key: key, chaining)
     }
 
     /// TDES-CMAC (NIST SP 800-38B). The subkeys follow from the encipherment of zeros and are not secret
@@ -57,13 +57,38 @@ extension Session {
         _ data: [UInt8], key: ObjectHandle, _ chaining: CryptographySession.Chaining
     ) throws(PKCS11Error) -> UInt64 {
         func double(_ value: UInt64) -> UInt64 { value << 1 ^ (value >> 63 == 1 ? 0x1B : 0) }
-        let first = double(try encryptBlock(0, key: key))
+        let first = double(try lastBlock(0, key: key, chaining))
         let whole = !data.isEmpty && data.count.isMultiple(of: 8)
         let padded = whole ? data : MACPadding.method2.pad(data)
         let last = Session.word(padded.suffix(8)) ^ (whole ? first : double(first))
         let head = Array(padded.dropLast(8))
         let chained = head.isEmpty ? 0 : try cbcMAC(head, key: key, chaining)
-        return try encryptBlock(chained ^ last, key: key)
+        return try lastBlock(chained ^ last, key: key, chaining)
+    }
+
+    /// AES-CMAC (NIST SP 800-38B), sixteen bytes.
+    mutating func aesCMAC(_ data: [UInt8], key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+        var mac: InlineArray<2, UInt64> = [0, 0]
+        var span = mac.mutableSpan
+        let result = span.withUnsafeMutableBytes { output in
+            data.withUnsafeBytes { input in
+                Result { () throws(PKCS11Error) in try self.mac(.aesCMAC, key: key, input, into: output) }
+            }
+        }
+        try result.get()
+        return mac.span.withUnsafeBytes { Array($0) }
+    }
+
+    /// One block under the whole key. A key that may sign enciphers it as a MAC of one block; where the token has no
+    /// such mechanism, a key that may encipher.
+    private mutating func lastBlock(
+        _ block: UInt64, key: ObjectHandle, _ chaining: CryptographySession.Chaining
+    ) throws(PKCS11Error) -> UInt64 {
+        var block = block.bigEndian
+        let result = withUnsafeBytes(of: &block) { bytes in
+            Result { () throws(PKCS11Error) in try chain(bytes, key: key, chaining) }
+        }
+        return try result.get()
     }
 
     private static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 {

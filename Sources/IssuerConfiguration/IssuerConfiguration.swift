@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Foundation
 
 /// The whole configuration of the host, checked for form. Whether keys exist and servers answer is for
 /// `issuer-host check` to say.
@@ -18,11 +19,14 @@ public struct IssuerConfiguration: Sendable {
         public var uri: String
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
         public var pinFile: String?
-        /// Threads, each with a session of its own.
+        /// Threads, each with a session of its own. Half of the processors by default: one thread serves tens of
+        /// thousands of authorisations a second from a token in the process, and connections and Redis want
+        /// the rest. More for a token at the end of a wire.
         public var workers: Int
         /// Jobs that may wait for a worker.
         public var queuedJobsMax: Int
-        /// ICC master keys whose handles a worker keeps.
+        /// ICC master keys whose handles a worker keeps. None by default: a token in the process derives one faster
+        /// than it finds one among thousands. Where a call crosses a wire, keeping them saves one.
         public var masterKeysKept: Int
     }
 
@@ -64,10 +68,12 @@ public struct IssuerConfiguration: Sendable {
         public var name: String
         /// Leading PAN digits.
         public var prefix: String
-        /// Label of IMK-AC.
-        public var issuerMasterKey: String
+        /// The master keys, by version; one without a name where the file gives them for the whole range.
+        public var keyVersions: [KeyVersion]
         /// `A` or `B`.
         public var masterKeyOption: String
+        /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
+        public var scriptPINForm: String?
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
         /// What its cards may spend; nil: the available amount alone decides.
@@ -179,9 +185,10 @@ public struct IssuerConfiguration: Sendable {
             initArguments: reader.string(forKey: "token.initArguments"),
             uri: try reader.requiredString(forKey: "token.uri"),
             pinFile: reader.string(forKey: "token.pinFile").map(file.absolute),
-            workers: try IssuerConfiguration.positive(reader, "token.workers", 2, path),
+            workers: try IssuerConfiguration.positive(
+                reader, "token.workers", max(1, ProcessInfo.processInfo.activeProcessorCount / 2), path),
             queuedJobsMax: try IssuerConfiguration.positive(reader, "token.queuedJobsMax", 4_096, path),
-            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 4_096))
+            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
         panHashKey = try reader.requiredString(forKey: "keys.panHash")
         pinVerificationKey = reader.string(forKey: "keys.pinVerification")
         redis = Redis(
@@ -201,7 +208,8 @@ public struct IssuerConfiguration: Sendable {
             pinTriesMax: try IssuerConfiguration.positive(reader, "policy.pinTriesMax", 3, path))
         issuers = try file.names(in: "issuers").map { name in
             try IssuerConfiguration.issuer(
-                reader, name, hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
+                reader, name, keyVersions: try IssuerConfiguration.keyVersions(file, issuer: name, path),
+                hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
         }
         links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
@@ -214,13 +222,13 @@ public struct IssuerConfiguration: Sendable {
     }
 
     private static func issuer(
-        _ reader: ConfigReader, _ name: String, hasLimits: Bool, _ path: String
+        _ reader: ConfigReader, _ name: String, keyVersions: [KeyVersion], hasLimits: Bool, _ path: String
     ) throws -> Issuer {
         let reader = reader.scoped(to: ConfigKey(["issuers", name]))
         return Issuer(
-            name: name, prefix: try reader.requiredString(forKey: "prefix"),
-            issuerMasterKey: try reader.requiredString(forKey: "issuerMasterKey"),
+            name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
+            scriptPINForm: reader.string(forKey: "scriptPINForm"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
     }

@@ -36,7 +36,8 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .cardExpired, .expiryDiffers: .expiredCard
             case .chipDataMissing: .unsupportedTransaction
             case .chipDataMalformed: .formatError
-            case .cryptogramProfileUnknown, .notAnARQC, .cryptogramWrong: .cryptogramFailure
+            case .cryptogramProfileUnknown, .keyVersionUnknown, .notAnARQC, .cryptogramWrong:
+                .cryptogramFailure
             case .amountDiffers: .invalidAmount
             case .atcReplayed, .atcOutOfRange: .securityViolation
             case .pinWrong, .pinBlockUnreadable: .wrongPIN

@@ -1,19 +1,32 @@
 internal import Glibc
 
-/// A bounded first-in-first-out queue between threads. Signals only when a worker sleeps: under load nobody
-/// does, and a signal is a system call.
+/// A bounded first-in-first-out queue between threads that wakes no more of them than the work needs.
+///
+/// One worker that stays awake costs less than two that wake each other: a signal is a system call, and threads
+/// inside one token contend for its locks. So another worker is woken only when the oldest job has waited for
+/// `patience`; sleeping workers look for such a job now and then by themselves, in case the one awake is held up.
 final class JobQueue<Job: Sendable>: @unchecked Sendable {
     // Sendable because every access to the mutable state happens under `mutex`.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var ring: [Job?]
+    /// When the job at the same place of `ring` came, in nanoseconds of CLOCK_MONOTONIC.
+    private var arrivals: [UInt64]
     private var head = 0
     private var used = 0
     /// Workers that wait and have not been woken yet: each is signalled once, however many jobs come before it
     /// runs.
     private var sleeping = 0
+    /// Of those woken, the ones that have not noticed yet.
+    private var signals = 0
+    /// When jobs were last taken.
+    private var takenAt: UInt64 = 0
     private var closed = false
     private let workers: Int
+    /// How long a job may wait before one more worker is woken for it.
+    private static var patience: UInt64 { 500_000 }
+    /// How often a sleeping worker looks by itself.
+    private static var lookEvery: Int { 5_000_000 }
 
     /// - Parameters:
     ///   - capacity: jobs that may wait.
@@ -23,8 +36,13 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
         ring = Array(repeating: nil, count: capacity)
+        arrivals = Array(repeating: 0, count: capacity)
     }
 
     deinit {
@@ -42,6 +60,7 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
 
     /// - Returns: why the job was not taken, nil if it was.
     func push(_ job: Job) -> JobRefusal? {
+        let now = monotonicNanoseconds()
         pthread_mutex_lock(mutex)
         if closed {
             pthread_mutex_unlock(mutex)
@@ -54,9 +73,13 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         var tail = head + used
         if tail >= ring.count { tail -= ring.count }
         ring[tail] = job
+        arrivals[tail] = now
         used += 1
-        let wake = sleeping > 0
-        if wake { sleeping -= 1 }
+        let wake = sleeping > 0 && (sleeping == workers || isOverdue(now))
+        if wake {
+            sleeping -= 1
+            signals += 1
+        }
         pthread_mutex_unlock(mutex)
         if wake { pthread_cond_signal(condition) }
         return nil
@@ -66,16 +89,12 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     /// - Returns: false once the queue is closed and empty.
     func pop(into batch: inout [Job], most: Int) -> Bool {
         pthread_mutex_lock(mutex)
-        while used == 0 {
-            if closed {
-                pthread_mutex_unlock(mutex)
-                return false
-            }
-            sleeping += 1
-            pthread_cond_wait(condition, mutex)
+        guard waitForJobs() else {
+            pthread_mutex_unlock(mutex)
+            return false
         }
         // A share of what waits: where each job is slow, the others' threads want some, too.
-        for _ in 0..<min(most, max(1, used / workers)) {
+        for _ in 0..<min(most, max(1, used / (workers - sleeping))) {
             if let job = ring[head] { batch.append(job) }
             ring[head] = nil
             head += 1
@@ -85,6 +104,48 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
         return true
     }
+
+    /// Returns with the mutex held and at least one job in the queue, or false once it is closed and empty.
+    private func waitForJobs() -> Bool {
+        while true {
+            let now = monotonicNanoseconds()
+            if used == 0 {
+                if closed { return false }
+            } else if closed || isOverdue(now) || !isServed(now) {
+                takenAt = now
+                return true
+            }
+            sleep()
+        }
+    }
+
+    /// Until this worker is signalled, or finds a job that has waited too long.
+    private func sleep() {
+        sleeping += 1
+        repeat {
+            var end = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &end)
+            end.tv_nsec += Self.lookEvery
+            if end.tv_nsec >= 1_000_000_000 {
+                end.tv_nsec -= 1_000_000_000
+                end.tv_sec += 1
+            }
+            pthread_cond_timedwait(condition, mutex, &end)
+            // Whoever signals counts one worker as awake, and the first to run is it.
+            if signals > 0 {
+                signals -= 1
+                return
+            }
+        } while !closed && !(used > 0 && isOverdue(monotonicNanoseconds()))
+        sleeping -= 1
+    }
+
+    /// Whether another worker is awake and took jobs just now, so that it will be back for these in a moment.
+    private func isServed(_ now: UInt64) -> Bool {
+        workers - sleeping > 1 && now &- takenAt < Self.patience / 2
+    }
+
+    private func isOverdue(_ now: UInt64) -> Bool { now &- arrivals[head] > Self.patience }
 
     /// - Returns: false if it was closed before.
     func close() -> Bool {

@@ -38,7 +38,8 @@ struct Explain: AsyncParsableCommand {
         var lines = [
             "\(time)  link \(entry.link)  STAN \(entry.systemsTraceAuditNumber)  range \(entry.range)",
             "amount \(entry.amount)  profile \(entry.profile)  "
-                + "key version \(entry.derivationKeyIndex.map(String.init) ?? "-")  "
+                + "derivation key index \(entry.derivationKeyIndex.map(String.init) ?? "-")  "
+                + (entry.keyVersion.isEmpty ? "" : "key version \(entry.keyVersion)  ")
                 + "ATC \(entry.atc.map(String.init) ?? "-")",
         ]
         var trace = entry.trace

@@ -121,7 +121,8 @@ private struct JournalLine: Encodable {
     var minorUnits: Int64?
     var currency: String?
     var profile: String?
-    var keyVersion: UInt8?
+    var derivationKeyIndex: UInt8?
+    var keyVersion: String?
     var atc: UInt16?
     var atcFinding: String?
     var de39: String?
@@ -155,7 +156,8 @@ private struct JournalLine: Encodable {
         rrn = String(decoding: entry.retrievalReferenceNumber, as: UTF8.self)
         (stan, link, range) = (entry.systemsTraceAuditNumber, entry.link, entry.range)
         (minorUnits, currency) = (entry.amount.minorUnits, entry.amount.currency.description)
-        (profile, keyVersion, atc) = (entry.profile, entry.derivationKeyIndex, entry.atc)
+        (profile, derivationKeyIndex, atc) = (entry.profile, entry.derivationKeyIndex, entry.atc)
+        keyVersion = entry.keyVersion.isEmpty ? nil : entry.keyVersion
         atcFinding = record.atc.words
         de39 = (record.declined.map(ResponseCode.init) ?? .approved).rawValue
         outcome = record.declined?.words ?? "approved"

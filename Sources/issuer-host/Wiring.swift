@@ -33,10 +33,16 @@ extension IssuerConfiguration {
         var configuration = HSMConfiguration(
             panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
             zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
-            issuerMasterKeys: Set(issuers.map { KeyName($0.issuerMasterKey) }), workers: token.workers,
+            issuerMasterKeys: masterKeys(\.issuerMasterKey), workers: token.workers,
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
+        configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
+        configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
         configuration.refusesTestKeys = profile == .production
         return configuration
+    }
+
+    private func masterKeys(_ key: (KeyVersion) -> String?) -> Set<KeyName> {
+        Set(issuers.flatMap(\.keyVersions).compactMap(key).map { KeyName($0) })
     }
 
     func rangeTable() throws -> IssuerRangeTable {
@@ -60,10 +66,18 @@ extension IssuerConfiguration {
                     }
                     return profile
                 }
-                return IssuerRange(
-                    name: issuer.name, prefix: prefix, issuerMasterKey: KeyName(issuer.issuerMasterKey),
-                    masterKeyOption: option, profiles: profiles,
+                var range = IssuerRange(
+                    name: issuer.name, prefix: prefix,
+                    keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
+                    profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.scriptPINForm = try issuer.scriptPINForm.map { text in
+                    guard let form = SecureMessaging.PINForm(rawValue: text) else {
+                        throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
+                    }
+                    return form
+                }
+                return range
             })
     }
 

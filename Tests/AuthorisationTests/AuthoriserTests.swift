@@ -55,7 +55,18 @@ struct AuthoriserTests {
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"),
                 masterKeyOption: .a,
-                profiles: [.visaCVN18], limits: scene.limits)
+                profiles: [.visaCVN18], limits: scene.limits),
+            IssuerRange(
+                name: "versions", prefix: PANPrefix("476174")!,
+                keys: IssuerKeys([
+                    IssuerKeyVersion(
+                        name: "2021", derivationKeyIndices: [1, 0xA1], issuerMasterKey: KeyName("imk-1")),
+                    IssuerKeyVersion(
+                        name: "2026", derivationKeyIndices: [2],
+                        cardExpiries: ExpiryDate(ascii: Array("2901".utf8))!...ExpiryDate(
+                            ascii: Array("3112".utf8))!,
+                        issuerMasterKey: KeyName("imk-2")),
+                ]), masterKeyOption: .a, profiles: [.visaCVN18]),
         ])
         let authoriser = Authoriser(
             ranges: ranges,
@@ -151,6 +162,39 @@ struct AuthoriserTests {
         #expect(commits.first?.pin == .notChecked)
         // The card is told whenever its cryptogram was its own, also a card that is not on record.
         #expect((decision.issuerAuthenticationData != nil) == (claimsATC || scene.card == nil))
+    }
+
+    @Test("The derivation key index, or the expiry date, chooses the key version; journal and trace name it")
+    func keyVersions() async throws {
+        func iad(_ index: UInt8) -> [UInt8] {
+            Self.with(.issuerApplicationData, [0x06, index, 0x12, 0x03, 0xA0, 0xB8, 0x00])
+        }
+        for (index, version) in [(UInt8(1), "2021"), (0xA1, "2021"), (2, "2026")] {
+            let scene = Scene(chip: iad(index), pan: "4761749001010028")
+            let (decision, commits) = try await run(scene)
+            #expect(decision.outcome.declineReason == nil, "\(index)")
+            #expect(commits.first?.entry.keyVersion == version)
+            #expect(commits.first?.entry.derivationKeyIndex == index)
+            let line = decision.trace.lines.first { $0.rule == .cryptogram }
+            #expect(line?.reason == "visa-cvn18, key version \(version)")
+        }
+        let refused: [(UInt8, String?, String)] = [
+            (3, "2912", "no key version for derivation key index 03"),
+            (2, "2812", "no key version for derivation key index 02"),
+            (2, nil, "no key version for derivation key index 02 without an expiry date"),
+        ]
+        for (index, expiry, words) in refused {
+            let scene = Scene(chip: iad(index), expiry: expiry, pan: "4761749001010028")
+            let (decision, commits) = try await run(scene)
+            #expect(
+                commits.first?.declined == .keyVersionUnknown || commits.first?.declined == .expiryDiffers)
+            #expect(commits.first?.verifiedATC == nil && commits.first?.entry.keyVersion == "")
+            #expect(decision.trace.lines.first { $0.rule == .cryptogram }?.reason == words)
+        }
+        // A range with one key says nothing of versions.
+        let plain = try await run(Scene())
+        #expect(plain.decision.trace.lines.first { $0.rule == .cryptogram }?.reason == "visa-cvn18")
+        #expect(plain.commits.first?.entry.keyVersion == "")
     }
 
     @Test func expiryEndsWithItsMonth() async throws {

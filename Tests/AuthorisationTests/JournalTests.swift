@@ -29,6 +29,7 @@ struct JournalTests {
                 profile: "visa-cvn18",
                 derivationKeyIndex: Bool.random(using: &generator)
                     ? .random(in: .min ... .max, using: &generator) : nil,
+                keyVersion: ["", "2026", "v1.2"].randomElement(using: &generator) ?? "",
                 atc: Bool.random(using: &generator) ? .random(in: .min ... .max, using: &generator) : nil,
                 microsecondsUntilEvidence: .random(in: .min ... .max, using: &generator), trace: trace)
             var bytes: [UInt8] = []
@@ -39,6 +40,7 @@ struct JournalTests {
             #expect(
                 read.amount == entry.amount && read.atc == entry.atc && read.unixSeconds == entry.unixSeconds)
             #expect(read.derivationKeyIndex == entry.derivationKeyIndex && read.link == entry.link)
+            #expect(read.keyVersion == entry.keyVersion)
             #expect(read.microsecondsUntilEvidence == entry.microsecondsUntilEvidence)
             #expect(read.systemsTraceAuditNumber == entry.systemsTraceAuditNumber)
         }

@@ -46,7 +46,7 @@ final class DemoEnvironment {
 
     /// Worker threads of the test runner block every signal, and children inherit that: an environment that
     /// cannot be stopped would be the result.
-    private static func start(_ process: Process) throws {
+    static func start(_ process: Process) throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)
@@ -123,11 +123,14 @@ final class DemoEnvironment {
     }
 
     /// Runs one of the project's executables.
-    static func run(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
+    static func run(
+        _ name: String, _ arguments: [String], variables: [String: String] = [:]
+    ) throws -> (status: Int32, output: String) {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: executable(name))
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         process.standardOutput = output
         process.standardError = output
         try start(process)

@@ -64,6 +64,28 @@ import Testing
             fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains("inFlightMax has to be over zero"))
     }
 
+    @Test("A range has one key, or key versions, and not both")
+    func keyVersions() throws {
+        let one = try load(Self.good).issuers[0].keyVersions
+        #expect(one.map(\.name) == [""] && one[0].issuerMasterKey == "imk")
+        #expect(one[0].secureMessagingIntegrityKey == nil)
+        let versions =
+            "keyVersions: {v1: {derivationKeyIndices: ['01', 'A1'], issuerMasterKey: old}, "
+            + "v2: {cardExpiryFrom: '2901', issuerMasterKey: new, secureMessagingIntegrityKey: smi}}"
+        let text = Self.good.replacingOccurrences(of: "issuerMasterKey: imk", with: versions)
+        let read = try load(text).issuers[0].keyVersions
+        #expect(read.map(\.name) == ["v1", "v2"] && read.map(\.issuerMasterKey) == ["old", "new"])
+        #expect(read[0].derivationKeyIndices == ["01", "A1"] && read[1].derivationKeyIndices.isEmpty)
+        #expect(read[1].cardExpiryFrom == "2901" && read[1].secureMessagingIntegrityKey == "smi")
+        #expect(
+            fault("issuerMasterKey: imk", "issuerMasterKey: imk, \(versions)")
+                .contains("issuers.visa.issuerMasterKey and issuers.visa.keyVersions exclude each other"))
+        #expect(fault("issuerMasterKey: imk, ", "").contains("issuerMasterKey"))
+        #expect(
+            fault("issuerMasterKey: imk", "keyVersions: {v1: {issuerMasterkey: x}}")
+                .contains("issuers.visa.keyVersions.v1.issuerMasterkey; did you mean issuerMasterKey?"))
+    }
+
     @Test func missingKeysAreNamed() {
         #expect(fault("  uri: \"pkcs11:token=t\"\n", "").contains("token.uri"))
         #expect(fault("port: 8583, ", "").contains("links.a.port"))

@@ -32,5 +32,7 @@ enum PINVectors {
 
 /// `published-pin-card.json`: each operation with its `in` and `out`.
 enum PublishedPINVectors {
-    static let operations: [String: Comparator] = ["kcv": KeyVectors.publishedCheckValue]
+    static let operations: [String: Comparator] = [
+        "cvv": CardValueVectors.published, "kcv": KeyVectors.publishedCheckValue,
+    ]
 }

@@ -96,7 +96,28 @@ struct TokenCalculator: ~Copyable {
 
     mutating func retailMAC(_ key: [UInt8], _ data: [UInt8], _ padding: MACPadding) throws -> UInt64 {
         try session.retailMAC(
-            padding.pad(data), key: self.key(key, [.encrypt]), leftHalf: leftHalf(key), chaining)
+            padding.pad(data), key: self.key(key, [.encrypt, .sign]), leftHalf: leftHalf(key), chaining)
+    }
+
+    /// The same with derived keys, which encipher and do not sign.
+    mutating func retailMAC(
+        _ data: [UInt8], _ padding: MACPadding, full: ObjectHandle, chain: ObjectHandle
+    ) throws -> UInt64 {
+        let blocks = padding.pad(data)
+        let head = Array(blocks.dropLast(8))
+        let tail = blocks.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let chained = head.isEmpty ? 0 : try session.cbcMAC(head, key: chain, chaining)
+        return try session.encryptBlock(chained ^ tail, key: full)
+    }
+
+    /// A MAC by the code that serves links, under a key that may do nothing but sign.
+    mutating func mac(
+        _ algorithm: MACAlgorithm, _ key: [UInt8], _ data: [UInt8], _ padding: MACPadding
+    ) throws -> [UInt8] {
+        let handle = algorithm == .aesCMAC ? try aesKey(key) : try self.key(key, [.sign])
+        var serving = try serving([KeyName("zak"): handle])
+        return try serving.mac(
+            MACQuestion(key: KeyName("zak"), algorithm: algorithm, padding: padding, data: data))
     }
 
     mutating func aesCMAC(_ key: [UInt8], _ data: [UInt8]) throws -> [UInt8] {

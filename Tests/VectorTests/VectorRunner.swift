@@ -14,6 +14,7 @@ enum VectorRunner {
     static let files: [String: Comparator] = [
         "arpc.json": CryptogramVectors.response,
         "arqc.json": CryptogramVectors.cryptogram,
+        "card-verification.json": CardValueVectors.value,
         "emv-master-keys.json": KeyVectors.masterKey,
         "emv-session-keys.json": byField("method", KeyVectors.sessionKeyMethods),
         "issuer-scripts.json": byField("op", ScriptVectors.operations),

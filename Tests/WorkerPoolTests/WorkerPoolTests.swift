@@ -103,6 +103,22 @@ private struct NoResource: Error, CustomStringConvertible {
         pool.stop()
     }
 
+    @Test func jobsBehindAHeldWorkerAreTakenByTheNext() async {
+        let inbox = Inbox()
+        let gate = Gate()
+        let pool = pool(workers: 2)
+        pool.submit(Job(inbox.mailbox) { gate.passThrough() })
+        await gate.reached()
+        // No further job comes that could wake anybody: the other worker has to look by itself.
+        pool.submit(Job(inbox.mailbox))
+        let first = await inbox.take(1)
+        #expect(first.map(\.result) == [.ran(uses: 1)])
+        gate.open()
+        let held = await inbox.take(1)
+        #expect(held.map(\.result) == [.ran(uses: 1)])
+        pool.stop()
+    }
+
     @Test func aFullQueueRefusesAtOnce() async {
         let inbox = Inbox()
         let gate = Gate()

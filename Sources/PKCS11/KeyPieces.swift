@@ -1,0 +1,84 @@
+internal import CPKCS11
+
+/// Pieces of objects inside the token, on bit boundaries, and blocks across its border without arrays.
+extension Session {
+    /// As many bytes of `base` as the template says, from a bit on (`CKM_EXTRACT_KEY_FROM_KEY`).
+    public mutating func extractKey(
+        from base: ObjectHandle, bitOffset: Int, _ template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        var offset = CK_ULONG(bitOffset)
+        let derived = withUnsafeMutableBytes(of: &offset) { parameter in
+            derivedKey(base, CKM_EXTRACT_KEY_FROM_KEY, parameter, template)
+        }
+        try check("C_DeriveKey", derived.code)
+        return ObjectHandle(rawValue: derived.key)
+    }
+
+    /// `base ‖ other` (`CKM_CONCATENATE_BASE_AND_KEY`).
+    public mutating func joinKeys(
+        _ base: ObjectHandle, _ other: ObjectHandle, _ template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        var second = other.rawValue
+        let derived = withUnsafeMutableBytes(of: &second) { parameter in
+            derivedKey(base, CKM_CONCATENATE_BASE_AND_KEY, parameter, template)
+        }
+        try check("C_DeriveKey", derived.code)
+        return ObjectHandle(rawValue: derived.key)
+    }
+
+    private func derivedKey(
+        _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, _ parameter: UnsafeMutableRawBufferPointer,
+        _ template: Template
+    ) -> (code: CK_RV, key: CK_OBJECT_HANDLE) {
+        var mechanism = CK_MECHANISM(
+            mechanism: type, pParameter: parameter.baseAddress, ulParameterLen: CK_ULONG(parameter.count))
+        var key: CK_OBJECT_HANDLE = 0
+        let code = functions.pointee.C_DeriveKey!(
+            handle, &mechanism, base.rawValue, template.attributes.baseAddress,
+            CK_ULONG(template.attributes.count), &key)
+        return (code, key)
+    }
+
+    /// Deciphers one block of eight bytes into an object and XORs it with `mask` on the way: in CBC mode the mask is
+    /// the initialisation vector.
+    public mutating func unwrapBlock(
+        _ block: UInt64, xor mask: UInt64, key: ObjectHandle, _ template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        var (input, vector) = (block.bigEndian, mask.bigEndian)
+        var object: CK_OBJECT_HANDLE = 0
+        let code = withUnsafeMutableBytes(of: &vector) { vector in
+            withUnsafeMutableBytes(of: &input) { input in
+                var mechanism = CK_MECHANISM(
+                    mechanism: CKM_DES3_CBC, pParameter: vector.baseAddress,
+                    ulParameterLen: CK_ULONG(vector.count))
+                return functions.pointee.C_UnwrapKey!(
+                    handle, &mechanism, key.rawValue,
+                    input.assumingMemoryBound(to: UInt8.self).baseAddress, CK_ULONG(input.count),
+                    template.attributes.baseAddress, CK_ULONG(template.attributes.count), &object)
+            }
+        }
+        try check("C_UnwrapKey", code)
+        return ObjectHandle(rawValue: object)
+    }
+
+    /// Enciphers an object of eight bytes, XORed with `mask` on the way, under a wrapping key.
+    public mutating func wrapBlock(
+        _ object: ObjectHandle, xor mask: UInt64, key: ObjectHandle
+    ) throws(PKCS11Error) -> UInt64 {
+        var vector = mask.bigEndian
+        var output: UInt64 = 0
+        let code = withUnsafeMutableBytes(of: &vector) { vector in
+            withUnsafeMutableBytes(of: &output) { output in
+                var mechanism = CK_MECHANISM(
+                    mechanism: CKM_DES3_CBC, pParameter: vector.baseAddress,
+                    ulParameterLen: CK_ULONG(vector.count))
+                var length = CK_ULONG(output.count)
+                return functions.pointee.C_WrapKey!(
+                    handle, &mechanism, key.rawValue, object.rawValue,
+                    output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+            }
+        }
+        try check("C_WrapKey", code)
+        return UInt64(bigEndian: output)
+    }
+}
