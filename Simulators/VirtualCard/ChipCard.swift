@@ -101,6 +101,8 @@ public struct ChipCard: Sendable {
 public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The counter is at 65,535: a real card blocks itself (EMV Book 3 6.5.5).
     case counterExhausted
+    /// An issuer script has blocked card or application.
+    case blocked
     /// The data of card or terminal make no chip data; the words name the tag.
     case impossibleData(String)
     /// The computation failed.
@@ -109,6 +111,7 @@ public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
     public var description: String {
         switch self {
+        case .blocked: "an issuer script has blocked the card"
         case .counterExhausted: "the card's transaction counter is exhausted"
         case .impossibleData(let words): "card data: \(words)"
         case .cryptography(let error): "card cryptography: \(error)"

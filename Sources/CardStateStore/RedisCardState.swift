@@ -47,7 +47,8 @@ public struct RedisCardState: CardState {
         keys.appendWindow(to: &command)
         keys.appendJournal(to: &command)
         if let scripts = commit.scripts {
-            command.append(scripts.results.map { "\($0.state.rawValue)\($0.identifier)" }.joined(separator: " "))
+            command.append(
+                scripts.results.map { "\($0.state.rawValue)\($0.identifier)" }.joined(separator: " "))
             command.append(scripts.sent.map { "\($0)" } ?? "")
         }
         if let retransmission = commit.retransmission {

@@ -46,7 +46,9 @@ enum StoredScripts {
 
     /// What follows identifier, state and ATC.
     static func text(_ script: QueuedScript) -> String {
-        func hex(_ block: EncipheredPINBlock?) -> String { block.map { String($0.rawValue, radix: 16) } ?? "" }
+        func hex(_ block: EncipheredPINBlock?) -> String {
+            block.map { String($0.rawValue, radix: 16) } ?? ""
+        }
         return [
             script.command.kind.rawValue, script.isBeforeFinal ? "71" : "72",
             script.command.object?.description ?? "", Hex.encode(script.command.data),
@@ -64,6 +66,13 @@ extension RedisCardState {
         case withdraw(UInt32)
         /// One whose answer was lost, or that failed, goes out once more.
         case resend(UInt32)
+    }
+
+    /// The scripts of a card, oldest first; nil for a card that is unknown.
+    public func scripts(of token: CardToken) async throws(StateUnavailable) -> [QueuedScript]? {
+        let nothing = RetransmissionKey(moment: 0, acquirer: 0, reference: 0, fingerprint: 0)
+        let reading = try await read(token, retransmission: nothing, deadline: Deadline(nanoseconds: .max))
+        return reading.card == nil ? nil : reading.scripts
     }
 
     /// Orders a script for a card, with an entry in the journal in the same step.

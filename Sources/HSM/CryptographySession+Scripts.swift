@@ -20,7 +20,7 @@ extension CryptographySession {
         _ header: [UInt8], _ data: [UInt8], _ question: IssuerScriptQuestion, _ made: inout [ObjectHandle]
     ) throws(JobError) -> [UInt8] {
         let keys = try messagingKeys(
-            question.policy.integrityKey, question, SessionTemplates.encipheringKey, &made)
+            question.policy.integrityKey, question, SessionTemplates.chainingKey, &made)
         let input = ScriptMessage.macInput(
             header: header, data: data, question.messaging, atc: question.atc,
             cryptogram: question.cryptogram)

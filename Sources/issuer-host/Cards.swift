@@ -15,7 +15,7 @@ internal import WorkerPool
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cards in the state store: import, look, change.",
-        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self])
+        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self])
 }
 
 /// A token and a store for a command that looks at cards.
@@ -53,6 +53,19 @@ struct CardDesk: Sendable {
         CryptographyQuestion(
             card: card, cryptogram: nil, pin: nil,
             deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+    }
+
+    /// The reference of a new PIN: its block under the PIN verification key, made inside the token.
+    func reference(of newPIN: NewPIN, card: CardIdentity) async throws -> EncipheredPINBlock {
+        let question = CryptographyQuestion(
+            card: card, cryptogram: nil,
+            pin: PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block),
+            deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+        switch try await port.begin(question).value.pin {
+        case .translated(let reference): return reference
+        case .unreadable(let why): throw CardScriptError("--pin-block: \(why)")
+        case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
+        }
     }
 
     func close() async {
