@@ -2,7 +2,8 @@
 # make run     the same environment in the foreground
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
-.PHONY: demo run test check lint build deps bench load clean
+# make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
+.PHONY: demo run test check lint build deps bench load faults clean
 
 environment := Config/demo/environment.sh
 
@@ -35,6 +36,11 @@ PROFILE ?= LoadTests/profiles/standard.yaml
 load: build
 	@ISSUER_DEMO_DIR=$(CURDIR)/.demo-load ISSUER_PORT_A=18583 ISSUER_PORT_B=18584 ISSUER_ADMIN_PORT=19583 \
 	ISSUER_REDIS_FSYNC=$${ISSUER_REDIS_FSYNC:-everysec} $(environment) load $(PROFILE)
+
+# FAULTS=n for another number, SEED=n for the plan of an earlier campaign. The status is 1 if a promise was broken.
+FAULTS ?= 200
+faults: build
+	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf .build .build-benchmarks .demo .demo-load

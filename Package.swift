@@ -136,6 +136,17 @@ let package = Package(
                 nioPosix,
             ]),
         .target(
+            name: "FaultCampaign",
+            dependencies: [
+                "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", nioCore, nioPosix,
+            ], path: "LoadTests/FaultCampaign", swiftSettings: rules),
+        .executableTarget(
+            name: "fault-campaign", dependencies: ["FaultCampaign", argumentParser],
+            path: "LoadTests/fault-campaign", swiftSettings: rules),
+        tests(
+            "FaultCampaignTests",
+            ["FaultCampaign", "fault-campaign", "issuer-host", "issuer-keys", "FaultyToken"]),
+        .target(
             name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
             swiftSettings: rules),
         .target(

@@ -1,12 +1,14 @@
 internal import Glibc
 
 /// Numbers that look random and are the same for the same seed (SplitMix64, Steele, Lea and Flood 2014).
-struct Chance: RandomNumberGenerator, Sendable {
+package struct Chance: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    /// - Parameter seed: any number.
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    /// 64 bits.
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -15,7 +17,7 @@ struct Chance: RandomNumberGenerator, Sendable {
     }
 
     /// Uniform in 0..<bound; the bias of a bound far below 2^64 is nothing that a load would show.
-    mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() >> 1) % bound }
+    package mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() >> 1) % bound }
 
     /// Exponential with mean 1.
     mutating func exponential() -> Double {

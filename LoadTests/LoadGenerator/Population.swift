@@ -1,23 +1,26 @@
-internal import EMV
+package import EMV
 internal import LibCrypto
-internal import VirtualCard
+package import VirtualCard
 
 /// What cards of one kind have in common.
-struct LoadProduct: Sendable {
-    let definition: CardDefinition
+package struct LoadProduct: Sendable {
+    /// The demo's card of this kind.
+    package let definition: CardDefinition
     /// The seven digits before a card's number: the issuer's six, and one that no demo card has.
     let prefix: [UInt8]
     /// The same for cards that are never imported.
     let unknownPrefix: [UInt8]
 
-    init(_ definition: CardDefinition) {
+    /// - Parameter definition: the demo's card of this kind.
+    package init(_ definition: CardDefinition) {
         self.definition = definition
         let issuer = (0..<6).map { definition.identity.pan.digit(at: $0) }
         prefix = issuer + [8]
         unknownPrefix = issuer + [7]
     }
 
-    func pan(number: Int, unknown: Bool = false) throws(PANError) -> PAN {
+    /// The number of a card of this kind, with its check digit.
+    package func pan(number: Int, unknown: Bool = false) throws(PANError) -> PAN {
         let count = definition.identity.pan.digitCount
         var digits = unknown ? unknownPrefix : prefix
         var divisor = 1

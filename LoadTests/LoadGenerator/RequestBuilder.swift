@@ -1,17 +1,17 @@
-internal import EMV
+package import EMV
 internal import Glibc
-internal import ISO8583
-internal import VirtualCard
+package import ISO8583
+package import VirtualCard
 
 /// Builds the messages of one link: a template for each product, into which a request's own values are put
 /// without moving anything else.
-final class RequestBuilder {
+package final class RequestBuilder {
     private struct Template {
         var withPIN: Message
         var withoutPIN: Message
     }
 
-    let link: LoadLink
+    package let link: LoadLink
     private var templates: [Template]
     private var pad: PINPad?
     private var panDigits = [UInt8](repeating: 0x30, count: 19)
@@ -20,7 +20,8 @@ final class RequestBuilder {
     private var number = [UInt8](repeating: 0x30, count: 12)
     private let separator: UInt8
 
-    init(_ link: LoadLink, products: [LoadProduct]) throws {
+    /// - Parameter products: what a request names by index.
+    package init(_ link: LoadLink, products: [LoadProduct]) throws {
         self.link = link
         let separator = link.codec.dialect[.track2]?.separator ?? 0x3D
         self.separator = separator
@@ -36,7 +37,7 @@ final class RequestBuilder {
     var sendsPINs: Bool { link.zonePINKey != nil }
 
     /// Writes date and time into the templates; once a second is enough.
-    func setClock(unixSeconds: Int) {
+    package func setClock(unixSeconds: Int) {
         var seconds = time_t(unixSeconds)
         var parts = tm()
         gmtime_r(&seconds, &parts)
@@ -53,7 +54,7 @@ final class RequestBuilder {
     /// - Parameters:
     ///   - sequence: DE37 whole, and DE11 in its last six digits.
     ///   - pin: nil for none.
-    func message(
+    package func message(
         product: Int, identity: CardIdentity, amount: UInt64, chipData: [UInt8], pin: PIN?, sequence: UInt64
     ) throws -> Message {
         var message = pin == nil ? templates[product].withoutPIN : templates[product].withPIN

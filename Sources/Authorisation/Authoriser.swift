@@ -77,7 +77,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
                 amount: request.amount, limits: counted(limits, request), approvalCode: approvalCode(),
                 entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
-            scripts?.commit)
+            scripts?.commit, at: evidence.at)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
@@ -170,8 +170,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     }
 
     private func commit(
-        _ commit: AuthorisationCommit, _ scripts: ScriptCommit?
+        _ commit: AuthorisationCommit, _ scripts: ScriptCommit?, at now: UInt64
     ) async throws(CouldNotDecide) -> CommitResult {
+        // Whoever asked will not listen any more: nothing may be approved behind his back.
+        guard now < commit.deadline.nanoseconds else {
+            throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
+        }
         var commit = commit
         commit.scripts = scripts
         do { return try await state.commit(commit) } catch { throw .state(error) }

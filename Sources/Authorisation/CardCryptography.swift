@@ -149,7 +149,7 @@ public struct CryptographyAnswer: Sendable {
 public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bounded queue before the workers is full.
     case overloaded
-    /// The deadline passed before a worker was free.
+    /// The deadline passed before a worker was free, or while the token worked.
     case deadlinePassed
     /// The token failed; the words name the function and the code, never data.
     case tokenFailed(String)
@@ -160,7 +160,7 @@ public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConv
     public var description: String {
         switch self {
         case .overloaded: "HSM queue full"
-        case .deadlinePassed: "HSM did not begin in time"
+        case .deadlinePassed: "HSM gave no answer in time"
         case .tokenFailed(let words): "HSM failed: \(words)"
         case .stopped: "HSM stopped"
         }

@@ -20,7 +20,10 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
     public init(_ result: Result<Value, Failure>) { state = Mutex(.filled(result)) }
 
     /// Brings the value. A second call is ignored: the first answer stands.
-    public func fulfil(_ result: Result<Value, Failure>) {
+    /// - Returns: false for a second call.
+    @discardableResult
+    public func fulfil(_ result: Result<Value, Failure>) -> Bool {
+        var isFirst = true
         let waiter: UnsafeContinuation<Result<Value, Failure>, Never>? = state.withLock { state in
             switch state {
             case .empty:
@@ -30,11 +33,16 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
                 state = .filled(result)
                 return continuation
             case .filled:
+                isFirst = false
                 return nil
             }
         }
         waiter?.resume(returning: result)
+        return isFirst
     }
+
+    /// The value is there.
+    public var isFulfilled: Bool { arrived != nil }
 
     /// Waits for the value. Resumes on the caller's executor.
     public var value: Value {

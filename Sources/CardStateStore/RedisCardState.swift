@@ -28,7 +28,12 @@ public struct RedisCardState: CardState {
         command.append(retransmission)
         switch try await send(command, keys, "read") {
         case .null: return CardReading(card: nil, answered: nil)
-        case .string(let bytes): return try StoredCard.reading(bytes)
+        case .string(let bytes):
+            let reading = try StoredCard.reading(bytes)
+            // An answer that only a master without replicas knows may never have been told and may yet be gone: it is
+            // not told now either.
+            if reading.answered != nil, settings.replicasMin > 0 { try await waitForReplicas(keys) }
+            return reading
         default: throw StateUnavailable("read: unexpected reply")
         }
     }

@@ -76,23 +76,42 @@ final class CryptographyJob: PooledJob, @unchecked Sendable {
 
     /// On the asking side. A card token that the answer brought is kept first, so that whoever waits for the
     /// answer finds it.
-    func deliver(keepingTokensIn tokens: CardTokenStore) {
+    /// - Returns: false for an answer that came after its deadline and reached nobody.
+    func deliver(keepingTokensIn tokens: CardTokenStore) -> Bool {
         switch (task, output) {
         case (.authorisation(let question, let pending), .answer(let answer)):
             if knownToken == nil { tokens.keep(answer.token, of: question.card) }
-            pending.fulfil(.success(answer))
+            return pending.fulfil(.success(answer))
         case (.authorisation(_, let pending), .failed(let reason)):
-            pending.fulfil(.failure(reason))
+            return pending.fulfil(.failure(reason))
         case (.issuerAuthentication(_, _, _, let pending), .issuerAuthenticationData(let data)):
-            pending.fulfil(.success(data))
+            return pending.fulfil(.success(data))
         case (.issuerAuthentication(_, _, _, let pending), .failed(let reason)):
-            pending.fulfil(.failure(reason))
-        case (.other(let task), .done): task.deliver(failure: nil)
-        case (.other(let task), .failed(let reason)): task.deliver(failure: reason)
+            return pending.fulfil(.failure(reason))
+        case (.other(let task), .done): return task.deliver(failure: nil)
+        case (.other(let task), .failed(let reason)): return task.deliver(failure: reason)
         // `run` leaves no other pair behind.
-        case (.authorisation(_, let pending), _): pending.fulfil(.failure(.stopped))
-        case (.issuerAuthentication(_, _, _, let pending), _): pending.fulfil(.failure(.stopped))
-        case (.other(let task), _): task.deliver(failure: .stopped)
+        case (.authorisation(_, let pending), _): return pending.fulfil(.failure(.stopped))
+        case (.issuerAuthentication(_, _, _, let pending), _): return pending.fulfil(.failure(.stopped))
+        case (.other(let task), _): return task.deliver(failure: .stopped)
+        }
+    }
+
+    /// Whoever asked has an answer, be it that none came.
+    var isDelivered: Bool {
+        switch task {
+        case .authorisation(_, let pending): pending.isFulfilled
+        case .issuerAuthentication(_, _, _, let pending): pending.isFulfilled
+        case .other(let task): task.isDelivered
+        }
+    }
+
+    /// The deadline passed. The worker may still hold the job: its output is not touched.
+    func expire() {
+        switch task {
+        case .authorisation(_, let pending): pending.fulfil(.failure(.deadlinePassed))
+        case .issuerAuthentication(_, _, _, let pending): pending.fulfil(.failure(.deadlinePassed))
+        case .other(let task): task.expire()
         }
     }
 }

@@ -4,6 +4,9 @@ internal import PKCS11
 internal import Synchronization
 internal import WorkerPool
 
+/// Runs work on the asking side after so many milliseconds.
+public typealias HSMSchedule = @Sendable (Int64, @escaping @Sendable () -> Void) -> Void
+
 /// The token with its workers: one for the whole host. Each event loop takes a port of its own from it.
 public final class HSM: Sendable {
     private let pool: WorkerPool<CryptographySession, CryptographyJob>
@@ -41,26 +44,34 @@ public final class HSM: Sendable {
     }
 
     /// A port whose answers arrive through `wake`.
-    /// - Parameter wake: called on a worker's thread with work that has to be run soon on the asking side.
-    public func port(wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void) -> HSMPort {
-        let tokens = tokens
+    /// - Parameters:
+    ///   - schedule: for deadlines; without it, an answer is waited for as long as the token takes.
+    ///   - wake: called on a worker's thread with work that has to be run soon on the asking side.
+    public func port(
+        after schedule: HSMSchedule? = nil,
+        wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) -> HSMPort {
+        let (tokens, counters) = (tokens, counters)
         let mailbox = CompletionMailbox<CryptographyJob> { mailbox in
             wake {
-                mailbox.drain { $0.deliver(keepingTokensIn: tokens) }
+                mailbox.drain { if !$0.deliver(keepingTokensIn: tokens) { counters.addLate() } }
             }
         }
-        return HSMPort(pool: pool, tokens: tokens, mailbox: mailbox)
+        return HSMPort(pool: pool, tokens: tokens, mailbox: mailbox, watch: schedule.map(AnswerWatch.init))
     }
 
     /// What the workers have done since the start.
     public var statistics: HSMStatistics {
         HSMStatistics(
             jobs: counters.jobs.load(ordering: .relaxed), calls: counters.calls.load(ordering: .relaxed),
-            evictions: counters.evictions.load(ordering: .relaxed), queuedJobs: pool.queuedJobs)
+            evictions: counters.evictions.load(ordering: .relaxed),
+            lateAnswers: counters.lateAnswers.load(ordering: .relaxed), queuedJobs: pool.queuedJobs)
     }
 
     /// Runs what is queued, then closes the sessions.
-    public func stop() { pool.stop() }
+    /// - Returns: false if a worker is still in a call of the token after `seconds`; it is left there.
+    @discardableResult
+    public func stop(seconds: Int = 5) -> Bool { pool.stop(seconds: seconds) }
 }
 
 /// Counts of the workers.
@@ -71,6 +82,8 @@ public struct HSMStatistics: Sendable {
     public let calls: UInt64
     /// Sessions dropped after a failure.
     public let evictions: UInt64
+    /// Answers of the token that came after their deadline and were told to nobody.
+    public let lateAnswers: UInt64
     /// Jobs that wait now.
     public let queuedJobs: Int
 }
@@ -79,6 +92,9 @@ final class HSMCounters: Sendable {
     let jobs = Atomic<UInt64>(0)
     let calls = Atomic<UInt64>(0)
     let evictions = Atomic<UInt64>(0)
+    let lateAnswers = Atomic<UInt64>(0)
+
+    func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
 
     func add(jobs: UInt64, calls: UInt64, failed: Bool) {
         self.jobs.wrappingAdd(jobs, ordering: .relaxed)
@@ -92,6 +108,7 @@ public struct HSMPort: CardCryptography {
     let pool: WorkerPool<CryptographySession, CryptographyJob>
     let tokens: CardTokenStore
     let mailbox: CompletionMailbox<CryptographyJob>
+    let watch: AnswerWatch?
 
     /// From memory; no use of the token.
     public func knownToken(of card: CardIdentity) -> CardToken? { tokens.token(of: card) }
@@ -101,7 +118,7 @@ public struct HSMPort: CardCryptography {
         _ question: CryptographyQuestion
     ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
         let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
-        pool.submit(
+        submit(
             CryptographyJob(
                 .authorisation(question, pending), knownToken: tokens.token(of: question.card),
                 deadline: question.deadline, mailbox: mailbox))
@@ -113,11 +130,17 @@ public struct HSMPort: CardCryptography {
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
         let pending = Pending<IssuerAuthenticationData, CryptographyUnavailable>()
-        pool.submit(
+        submit(
             CryptographyJob(
                 .issuerAuthentication(question, card, verdict, pending), knownToken: nil, deadline: deadline,
                 mailbox: mailbox))
         return try await pending.value
+    }
+
+    /// Watches the deadline, too.
+    func submit(_ job: CryptographyJob) {
+        watch?.watch(job)
+        pool.submit(job)
     }
 }
 

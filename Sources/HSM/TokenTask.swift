@@ -16,7 +16,12 @@ protocol TokenTaskInFlight: AnyObject {
     /// On the worker's thread.
     func run(on session: inout CryptographySession) throws(JobError)
     /// On the asking side, after the job ended; `failure` where it gave no answer.
-    func deliver(failure: CryptographyUnavailable?)
+    /// - Returns: false for an answer that came after its deadline and reached nobody.
+    func deliver(failure: CryptographyUnavailable?) -> Bool
+    /// Whoever asked has an answer, be it that none came.
+    var isDelivered: Bool { get }
+    /// On the asking side, while a worker may still be at it: the deadline passed.
+    func expire()
 }
 
 /// One task, its answer, and who waits for it.
@@ -29,13 +34,14 @@ final class TokenTaskRun<Task: TokenTask>: TokenTaskInFlight {
 
     func run(on session: inout CryptographySession) throws(JobError) { answer = try task.run(on: &session) }
 
-    func deliver(failure: CryptographyUnavailable?) {
-        if let answer, failure == nil {
-            pending.fulfil(.success(answer))
-        } else {
-            pending.fulfil(.failure(failure ?? .stopped))
-        }
+    func deliver(failure: CryptographyUnavailable?) -> Bool {
+        if let answer, failure == nil { return pending.fulfil(.success(answer)) }
+        return pending.fulfil(.failure(failure ?? .stopped))
     }
+
+    var isDelivered: Bool { pending.isFulfilled }
+
+    func expire() { pending.fulfil(.failure(.deadlinePassed)) }
 }
 
 extension HSMPort {
@@ -44,7 +50,7 @@ extension HSMPort {
         _ task: Task, deadline: Deadline
     ) -> Pending<Task.Answer, CryptographyUnavailable> {
         let run = TokenTaskRun(task)
-        pool.submit(CryptographyJob(.other(run), knownToken: nil, deadline: deadline, mailbox: mailbox))
+        submit(CryptographyJob(.other(run), knownToken: nil, deadline: deadline, mailbox: mailbox))
         return run.pending
     }
 

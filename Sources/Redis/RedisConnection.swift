@@ -23,8 +23,9 @@ public struct RedisConnectionSettings: Sendable {
     public var inFlightCommandsMax = 8_192
     /// How long a command may wait for its reply.
     public var replyTimeout: TimeAmount = .seconds(2)
-    /// A connection whose oldest command waits longer than this is given up.
-    public var stallTimeout: TimeAmount = .seconds(10)
+    /// A connection whose oldest command waits longer than this is given up. Its command was given up before; the next
+    /// connection may find another master.
+    public var stallTimeout: TimeAmount = .seconds(3)
     /// How long connecting may take.
     public var connectTimeout: TimeAmount = .seconds(2)
     /// Pause after the first failed attempt; doubled up to `reconnectDelayMax`, with jitter.

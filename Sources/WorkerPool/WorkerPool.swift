@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Why a job was not run.
 public enum JobRefusal: Error, Hashable, Sendable {
@@ -40,6 +41,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
 
     private let queue: JobQueue<Job>
     private let threads: [pthread_t]
+    private let ended: Ended
 
     /// Starts the threads; each makes its resource itself, at once.
     ///
@@ -57,10 +59,13 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         precondition(workers >= 1 && queuedJobsMax >= 1)
         let queue = JobQueue<Job>(capacity: queuedJobsMax, workers: workers)
         self.queue = queue
+        let ended = Ended()
+        self.ended = ended
         threads = (0..<workers).map { number in
             startThread {
                 WorkerPool.work(
                     queue, number: number, retryDelay: retryDelayMilliseconds * 1_000_000, makeResource, run)
+                ended.count.wrappingAdd(1, ordering: .releasing)
             }
         }
     }
@@ -78,9 +83,17 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     public var queuedJobs: Int { queue.count }
 
     /// Refuses new jobs, runs those already queued, ends the threads, drops the resources.
-    public func stop() {
-        guard queue.close() else { return }
+    /// - Returns: false if a thread was still at work after `seconds`: it is left to itself.
+    @discardableResult
+    public func stop(seconds: Int = 60) -> Bool {
+        guard queue.close() else { return true }
+        let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+        while ended.count.load(ordering: .acquiring) < threads.count {
+            guard monotonicNanoseconds() < end else { return false }
+            usleep(1_000)
+        }
         for thread in threads { pthread_join(thread, nil) }
+        return true
     }
 
     private static func work(
@@ -165,6 +178,11 @@ public func monotonicNanoseconds() -> UInt64 {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+}
+
+/// Threads that are done.
+private final class Ended: Sendable {
+    let count = Atomic<Int>(0)
 }
 
 private final class ThreadBody: Sendable {

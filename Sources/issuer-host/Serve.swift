@@ -57,7 +57,7 @@ struct Serve: AsyncParsableCommand {
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         for store in stores { await store.close() }
-        hsm.stop()
+        if !hsm.stop() { logger.warning("a worker is left in a call of the token") }
         try await group.shutdownGracefully()
     }
 
@@ -69,7 +69,10 @@ struct Serve: AsyncParsableCommand {
             let loop = store.eventLoop
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes,
-                cryptography: hsm.port { work in loop.execute(work) },
+                cryptography: hsm.port(
+                    after: { milliseconds, work in
+                        loop.scheduleTask(in: .milliseconds(milliseconds), work)
+                    }, wake: { work in loop.execute(work) }),
                 state: RedisCardState(store, settings: configuration.cardStateSettings),
                 surroundings: .system)
             return LoopServices(eventLoop: loop) { request in
@@ -111,6 +114,8 @@ private func metrics(_ hsm: HSM, _ stores: [StateStore]) -> String {
         issuer_hsm_calls_total \(statistics.calls)
         # TYPE issuer_hsm_sessions_dropped_total counter
         issuer_hsm_sessions_dropped_total \(statistics.evictions)
+        # TYPE issuer_hsm_late_answers_total counter
+        issuer_hsm_late_answers_total \(statistics.lateAnswers)
         # TYPE issuer_hsm_queued_jobs gauge
         issuer_hsm_queued_jobs \(statistics.queuedJobs)
         # TYPE issuer_redis_commands_total counter

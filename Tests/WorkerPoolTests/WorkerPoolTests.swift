@@ -187,6 +187,17 @@ private struct NoResource: Error, CustomStringConvertible {
         pool.stop()
     }
 
+    @Test func aWorkerThatDoesNotComeBackIsLeftToItself() async {
+        let gate = Gate()
+        let inbox = Inbox()
+        let pool = pool(workers: 1)
+        pool.submit(Job(inbox.mailbox) { gate.passThrough() })
+        await gate.reached()
+        #expect(!pool.stop(seconds: 0))
+        gate.open()
+        #expect(await inbox.take(1).first?.result == .ran(uses: 1))
+    }
+
     @Test func aMailboxWakesOnceForMany() {
         let wakes = Ends()
         let mailbox = CompletionMailbox<Int> { _ in wakes.add() }

@@ -1,0 +1,113 @@
+internal import Foundation
+
+/// What a campaign found.
+public struct CampaignResult: Codable, Sendable {
+    /// One kind of fault.
+    public struct Recovery: Codable, Sendable {
+        /// The kind.
+        public let kind: FaultKind
+        /// How often.
+        public let count: Int
+        /// Milliseconds from the end of the cause (of a kill: from the kill) to the first decision told to a terminal
+        /// for a request sent after it; median and worst.
+        public let firstMedian: Int
+        /// See `firstMedian`.
+        public let firstMax: Int
+        /// The same until every terminal was told one.
+        public let allMedian: Int
+        /// See `allMedian`.
+        public let allMax: Int
+    }
+
+    /// Replays the plan.
+    public let seed: UInt64
+    /// Faults injected.
+    public var faults = 0
+    /// Terminals.
+    public let lanes: Int
+    /// Seconds from the first fault to the last recovery.
+    public var seconds = 0
+    /// By kind.
+    public var recoveries: [Recovery] = []
+    /// Requests, repeats not counted.
+    public var requests = 0
+    /// Transmissions, repeats counted.
+    public var transmissions = 0
+    /// Transmissions without an answer.
+    public var unanswered = 0
+    /// Answers 91 and 96.
+    public var notDecided = 0
+    /// Other answers.
+    public var decisionsTold = 0
+    /// Requests whose approval a terminal was told.
+    public var approvalsTold = 0
+    /// Approvals in the journal.
+    public var approvalsBooked = 0
+    /// In the journal, and no terminal was told.
+    public var approvalsUntold = 0
+    /// Requests with 55 or 75.
+    public var wrongPINsTold = 0
+    /// Requests with an ATC that had been approved.
+    public var replaysSent = 0
+    /// Starts of the host that had to be tried again.
+    public var hostStartsRepeated = 0
+    /// Nothing may stand here.
+    public var violations: [String] = []
+
+    /// For a person: the counts, a table of the recoveries, and what was violated.
+    public var summary: String {
+        var lines = [
+            "seed \(seed): \(faults) faults in \(seconds) s under load from \(lanes) terminals",
+            "\(requests) requests in \(transmissions) transmissions: \(decisionsTold) decisions told, "
+                + "\(notDecided) told 91 or 96, \(unanswered) unanswered",
+            "\(approvalsTold) approvals told, \(approvalsBooked) booked (\(approvalsUntold) of them told to nobody); "
+                + "\(wrongPINsTold) wrong PINs told, \(replaysSent) replays tried", "",
+            "| fault | count | first decision after, ms: median (worst) | every terminal after, ms: median (worst) |",
+            "|---|---|---|---|",
+        ]
+        for one in recoveries {
+            lines.append(
+                "| \(one.kind.rawValue) | \(one.count) | \(one.firstMedian) (\(one.firstMax)) "
+                    + "| \(one.allMedian) (\(one.allMax)) |")
+        }
+        lines.append("")
+        lines += violations.prefix(50).map { "VIOLATION \($0)" }
+        lines.append(
+            violations.isEmpty
+                ? "nothing lost, nothing doubled, no ATC twice, no PIN try forgotten, no limit passed"
+                : "\(violations.count) violations; --seed \(seed) replays the plan")
+        return lines.joined(separator: "\n")
+    }
+
+    /// Writes the result as JSON.
+    public func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try encoder.encode(self).write(to: URL(fileURLWithPath: path))
+    }
+
+    mutating func add(_ audit: Audit, _ ledger: Ledger) {
+        let all = ledger.requests.values
+        requests = all.count
+        transmissions = all.reduce(0) { $0 + $1.sentAt.count }
+        unanswered = ledger.unanswered
+        notDecided = all.reduce(0) { $0 + $1.told.filter { !$0.isDecision }.count }
+        (decisionsTold, approvalsTold) = (audit.decisionsTold, audit.approvalsTold)
+        (approvalsBooked, approvalsUntold) = (audit.approvalsBooked, audit.approvalsUntold)
+        (wrongPINsTold, replaysSent) = (audit.wrongPINsTold, audit.replaysSent)
+        violations += audit.violations
+    }
+
+    mutating func add(_ times: [FaultKind: [(first: Int, all: Int)]]) {
+        for kind in FaultKind.allCases {
+            guard let times = times[kind], !times.isEmpty else { continue }
+            let first = times.map(\.first).sorted()
+            let all = times.map(\.all).sorted()
+            recoveries.append(
+                Recovery(
+                    kind: kind, count: times.count, firstMedian: first[first.count / 2],
+                    firstMax: first[first.count - 1], allMedian: all[all.count / 2],
+                    allMax: all[all.count - 1]))
+        }
+    }
+}

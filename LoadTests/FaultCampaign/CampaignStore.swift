@@ -1,0 +1,156 @@
+internal import FaultProxy
+internal import Foundation
+internal import Glibc
+internal import NIOCore
+
+/// A Redis primary, its replica and a sentinel, each of the two servers behind a fault proxy through which host,
+/// sentinel and the other server reach it: a server behind a held proxy is cut off from everybody.
+final class CampaignStore: @unchecked Sendable {
+    // Sendable because the campaign alone touches it, one step after the other.
+    private struct Server {
+        let port: Int
+        let proxy: FaultProxy
+        let process: ChildProcess
+    }
+
+    static let masterName = "issuer"
+    private var servers: [Server] = []
+    private let sentinel: ChildProcess
+    let sentinelPort: Int
+
+    /// Starts all of them.
+    /// - Parameters:
+    ///   - configuration: the reference `redis.conf`.
+    ///   - folder: for their files.
+    init(configuration: String, folder: String, seed: UInt64, on eventLoop: any EventLoop) async throws {
+        let reference = try String(contentsOfFile: configuration, encoding: .utf8)
+        for index in 0..<2 {
+            let own = "\(folder)/redis-\(index)"
+            try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+            let port = try freePort()
+            let proxy = try await FaultProxy(
+                to: .tcp(host: "127.0.0.1", port: port), seed: seed &+ UInt64(index), on: eventLoop)
+            var text = """
+                \(reference)
+                port \(port)
+                dir \(own)
+                replica-announce-ip 127.0.0.1
+                replica-announce-port \(proxy.port)
+                repl-timeout 10
+
+                """
+            if let primary = servers.first { text += "replicaof 127.0.0.1 \(primary.proxy.port)\n" }
+            try text.write(toFile: "\(own)/redis.conf", atomically: true, encoding: .utf8)
+            let process = ChildProcess(["redis-server", "\(own)/redis.conf"], log: "\(own)/log")
+            try process.start()
+            servers.append(Server(port: port, proxy: proxy, process: process))
+        }
+        sentinelPort = try freePort()
+        let file = "\(folder)/sentinel.conf"
+        try """
+        port \(sentinelPort)
+        bind 127.0.0.1
+        dir \(folder)
+        sentinel monitor \(Self.masterName) 127.0.0.1 \(servers[0].proxy.port) 1
+        sentinel down-after-milliseconds \(Self.masterName) 2000
+        sentinel failover-timeout \(Self.masterName) 3000
+
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        sentinel = ChildProcess(["redis-server", file, "--sentinel"], log: "\(folder)/sentinel.log")
+        for server in servers { try wait("Redis") { try cli(server.port, ["ping"]).hasPrefix("PONG") } }
+        try sentinel.start()
+        try wait("the sentinel") { try cli(sentinelPort, ["ping"]).hasPrefix("PONG") }
+        try wait("the replica") {
+            try cli(servers[0].port, ["info", "replication"]).contains("state=online")
+                && cli(sentinelPort, ["sentinel", "replicas", Self.masterName]).contains(
+                    "\(servers[1].proxy.port)")
+        }
+    }
+
+    /// The server that the sentinel calls the master now.
+    func primary() throws -> Int {
+        let text = try cli(sentinelPort, ["sentinel", "get-master-addr-by-name", Self.masterName])
+        guard let port = text.split(separator: "\n").last.flatMap({ Int($0) }),
+            let index = servers.firstIndex(where: { $0.proxy.port == port })
+        else { throw CampaignError("the sentinel names no master: \(text)") }
+        return index
+    }
+
+    /// Where its connections can be disturbed.
+    func proxy(_ index: Int) -> FaultProxy { servers[index].proxy }
+
+    func kill(_ index: Int) { servers[index].process.kill() }
+
+    func start(_ index: Int) throws { try servers[index].process.start() }
+
+    /// Starts a server that was the primary as the replica of the one that is now, as its supervisor has to: alone it
+    /// would take the sentinel ten seconds to turn it.
+    func startAsReplica(_ index: Int) throws {
+        let other = servers[1 - index].proxy.port
+        try servers[index].process.start(adding: ["--replicaof", "127.0.0.1 \(other)"])
+    }
+
+    func signal(_ index: Int, _ number: Int32) { servers[index].process.signal(number) }
+
+    /// Waits until the sentinel names another master.
+    func waitForFailover(from index: Int) throws {
+        try wait("a failover", seconds: 60) { try primary() != index }
+    }
+
+    /// What a card's record says: available amount, PIN tries used, highest ATC.
+    func card(_ token: String, bucket: Int) throws -> StoredBalance {
+        let key = "{b\(bucket < 10 ? "0" : "")\(bucket)}:card:\(token)"
+        let lines = try cli(servers[primary()].port, ["hmget", key, "av", "pu", "ah"])
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count >= 3, let available = Int64(lines[0]), let tries = Int(lines[1]) else {
+            throw CampaignError("a card's record cannot be read")
+        }
+        return StoredBalance(
+            availableMinorUnits: available, pinTriesUsed: tries, highestATC: UInt16(lines[2]))
+    }
+
+    func stop() async {
+        sentinel.kill()
+        for server in servers {
+            server.process.kill()
+            try? await server.proxy.stop()
+        }
+    }
+
+    private func cli(_ port: Int, _ arguments: [String]) throws -> String {
+        try ChildProcess.output(of: ["redis-cli", "-p", "\(port)"] + arguments).text
+    }
+}
+
+/// Waits for something that comes by itself.
+func wait(_ what: String, seconds: Double = 30, until isTrue: () throws -> Bool) throws {
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+        if try isTrue() { return }
+        usleep(20_000)
+    }
+    throw CampaignError("\(what) did not come in \(Int(seconds)) s")
+}
+
+/// A TCP port of the loopback interface that is free now.
+func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = loopback(port: 0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+        }
+    }
+    guard bound else { throw CampaignError("no free port") }
+    return Int(UInt16(bigEndian: address.sin_port))
+}
+
+func loopback(port: Int) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(UInt16(port).bigEndian)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return address
+}

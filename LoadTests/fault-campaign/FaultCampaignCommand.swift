@@ -1,0 +1,45 @@
+internal import ArgumentParser
+internal import FaultCampaign
+internal import Foundation
+
+@main
+struct FaultCampaignCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fault-campaign",
+        abstract: "Breaks an issuer host under load, and counts afterwards.",
+        discussion: """
+            Starts a host, a Redis primary with a replica and a sentinel, and terminals with virtual cards. Kills, stops, \
+            cuts and delays them at moments that follow from the seed. Then holds every answer that a terminal was told \
+            against the journal and the cards' records. The last line on standard output is the path of the result as \
+            JSON. The status is 1 if anything was lost, doubled, accepted twice or forgotten.
+            """)
+
+    @Option(help: "How many faults.") var faults = 200
+    @Option(help: "Replays the plan of a campaign; random where it is not given.") var seed: UInt64?
+    @Option(help: "Terminals.") var terminals = 12
+    @Option(help: "Folder of the project.") var root = FileManager.default.currentDirectoryPath
+    @Option(help: "Folder for the result.") var results = "LoadTests/results"
+    @Flag(help: "Keep logs, journal and stores of the campaign.") var keep = false
+
+    func run() async throws {
+        let seed = seed ?? UInt64.random(in: 1...999_999)
+        say("seed \(seed)")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fault-campaign-\(seed)")
+        try? FileManager.default.removeItem(at: folder)
+        let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        var campaign = Campaign(
+            FaultPlan(seed: seed, count: faults), root: root, binaries: beside.path, folder: folder.path)
+        campaign.lanes = terminals
+        campaign.progress = { say($0) }
+        let result = try await campaign.run()
+        if !keep { try? FileManager.default.removeItem(at: folder) }
+        print(result.summary)
+        try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
+        let path = "\(results)/faults-\(seed).json"
+        try result.write(to: path)
+        print(path)
+        if !result.violations.isEmpty { throw ExitCode.failure }
+    }
+}
+
+private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
