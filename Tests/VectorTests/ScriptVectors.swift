@@ -94,20 +94,24 @@ enum ScriptVectors {
     static func publishedPINChange(
         _ input: VectorCase, _ output: VectorCase, _ token: inout TokenCalculator
     ) throws {
-        let isVisa = try input.text("sk_method") == "visa"
+        let method = try input.text("sk_method")
+        let isVisa = method.hasPrefix("visa")
         var fields = input.fields
-        let r = try input.text("r_or_atc")
-        fields["atc"] = isVisa ? r : "0000"
-        fields["arqc"] = isVisa ? "0000000000000000" : r
+        if let r = input.optionalText("r_or_atc") {
+            fields["atc"] = isVisa ? r : "0000"
+            fields["arqc"] = isVisa ? "0000000000000000" : r
+        }
         fields["mk_option"] = "A"
         let vector = VectorCase(fields: fields)
-        let encrypted = try output.bytes("encrypted")
-        // These cover header and data only.
-        let encipherment: SecureMessaging.Encipherment =
-            isVisa ? .visa : encrypted.count == 8 ? .mastercard : .emv
+        let encrypted = try output.bytes(
+            output.optionalText("encrypted") == nil ? "encrypted_pin_block" : "encrypted")
+        let named = input.optionalText("encryption").flatMap(SecureMessaging.Encipherment.init(rawValue:))
+        let form = input.optionalText("pin_block_format").flatMap(SecureMessaging.PINForm.init(rawValue:))
         let messaging = SecureMessaging(
-            sessionKey: isVisa ? .visa : .commonFromCryptogram, encipherment: encipherment,
-            pinForm: isVisa ? .vis : .iso2, coversTransaction: false)
+            sessionKey: isVisa ? .visa : .commonFromCryptogram,
+            encipherment: named ?? (isVisa ? .visa : encrypted.count == 8 ? .mastercard : .emv),
+            pinForm: form ?? (isVisa ? .vis : .iso2),
+            coversTransaction: fields["mac_includes_atc_arqc"] as? Bool ?? true)
         let question = try question(vector, messaging)
         let made = try protected(vector.bytes("command_header"), encrypted, question, vector, &token)
         try expect("MAC", made.suffix(8) == output.bytes("mac"))
