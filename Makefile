@@ -3,7 +3,7 @@
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
-.PHONY: demo run test check lint build deps bench load faults clean
+.PHONY: demo run test check lint build deps test-deps bench load faults clean
 
 environment := Config/demo/environment.sh
 
@@ -19,7 +19,10 @@ deps:
 build: deps
 	@swift build -c release
 
-test: deps
+test-deps:
+	@$(environment) install tests
+
+test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 

@@ -178,7 +178,12 @@ let package = Package(
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         tests("HostServerTests", ["HostServer"]),
-        tests("EndToEndTests", ["ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
+        tests(
+            "EndToEndTests",
+            [
+                "ISO8583", "EMV", "TerminalSimulator", "VirtualCard", "issuer-host", "issuer-keys",
+                "terminal-simulator",
+            ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(

@@ -5,6 +5,8 @@ public import LibCrypto
 public struct VirtualCard: Sendable {
     /// As the demo file defines it.
     public let definition: CardDefinition
+    /// What the chip remembers beside its counter.
+    public var memory = ChipMemory()
     private var chip: ChipCard
     private let counter: CounterFile?
     private let scriptKeys: CardScriptKeys?
@@ -62,12 +64,12 @@ public struct VirtualCard: Sendable {
     public mutating func answer(
         _ transaction: TerminalTransaction, tampering: Tampering = .none
     ) throws -> CardAnswer {
-        guard !memory.isCardBlocked, !memory.isApplicationBlocked else { throw ChipCardError.blocked }
+        guard !memory.isCardBlocked else { throw ChipCardError.blocked }
         var cryptography = try VirtualCard.cryptography()
         var next = chip
         let answer = try next.answer(
             transaction, product: memory.product(definition.product), with: &cryptography,
-            tampering: tampering)
+            tampering: tampering, kind: memory.isApplicationBlocked ? .aac : .arqc)
         if next.atc != chip.atc { try setATC(next.atc) }
         return reporting(answer)
     }
@@ -155,6 +157,9 @@ extension VirtualCard {
             keyHalf: self.chip.iccMasterKey.left, atc: answer.atc, cryptogram: answer.signed.cryptogram)
         return try memory.perform(command.bytes, verification, &chip)
     }
+
+    /// As after wrong PINs that the card checked itself.
+    public mutating func spendPINTries() { memory.pinTriesLeft = 0 }
 
     /// Forms of a new PIN that this card takes, where it is not the profile's.
     public mutating func setPINForm(_ form: SecureMessaging.PINForm) { memory.pinForm = form }

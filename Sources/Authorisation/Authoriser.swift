@@ -50,6 +50,11 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         if let data = request.chip, declined == nil {
             declined = AmountAgreementCheck.evaluate(request.amount, data, &trace)
         }
+        // What card and terminal found out before they asked.
+        if let data = request.chip, let verified, let range, declined == nil {
+            declined = OfflineResultsCheck(policy: range.offlineResults)
+                .evaluate(data, verified.question.profile, &trace)
+        }
 
         // An issuer script's fate, for the few cards that have one: a PIN that the card has taken over counts at once.
         let scripts = await scripts(reading, verified, range, request, &trace)

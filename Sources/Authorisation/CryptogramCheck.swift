@@ -32,7 +32,8 @@ struct CryptogramCheck {
         guard let kind = chip.cryptogramKind else {
             return .decline(.chipDataMalformed, "9F27 missing or malformed")
         }
-        guard kind == .arqc else { return .decline(.notAnARQC, "9F27 says \(kind)") }
+        // An AAC is verified too, for what a card that declines may be told; it is never approved.
+        guard kind != .tc else { return .decline(.notAnARQC, "9F27 says \(kind)") }
         guard let cryptogram = chip.cryptogram, let atc = chip.atc,
             let unpredictableNumber = chip.unpredictableNumber, let bytes = chip[.issuerApplicationData]
         else { return .decline(.chipDataMalformed, "9F26, 9F36, 9F37 or 9F10 missing or malformed") }

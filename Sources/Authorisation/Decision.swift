@@ -45,6 +45,8 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case rollingCountExceeded = 30
     case cashAmountExceeded = 31
     case cashCountExceeded = 32
+    /// A bit of TVR, CVR or CVM results on which the range declines.
+    case offlineResultsBad = 60
     /// The range has no master key for the derivation key index of the IAD.
     case keyVersionUnknown = 33
 
@@ -83,6 +85,7 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .rollingCountExceeded: "rolling number of transactions exceeded"
         case .cashAmountExceeded: "daily cash exceeded"
         case .cashCountExceeded: "daily number of cash withdrawals exceeded"
+        case .offlineResultsBad: "TVR, CVR or CVM results bad"
         case .keyVersionUnknown: "key version unknown"
         }
     }

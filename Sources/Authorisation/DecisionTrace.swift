@@ -14,6 +14,8 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case limits = 12
     /// Sent to the card, or reported by it.
     case issuerScript = 30
+    /// TVR, CVR and CVM results.
+    case offlineResults = 31
 
     /// The rule in words, as `explain` prints it.
     public var words: String {
@@ -31,6 +33,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .availableAmount: "available amount"
         case .limits: "spending limits"
         case .issuerScript: "issuer script"
+        case .offlineResults: "offline results"
         }
     }
 }

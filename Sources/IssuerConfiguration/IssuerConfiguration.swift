@@ -74,6 +74,12 @@ public struct IssuerConfiguration: Sendable {
         public var masterKeyOption: String
         /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
         public var scriptPINForm: String?
+        /// Names of bits of the TVR on which its transactions are declined; nil: the usual ones.
+        public var declineOnTVR: [String]?
+        /// The same of the CVR.
+        public var declineOnCVR: [String]?
+        /// `failed`, `pin-not-seen-by-card`; nil: the latter.
+        public var declineOnCVM: [String]?
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
         /// What its cards may spend; nil: the available amount alone decides.
@@ -229,6 +235,9 @@ public struct IssuerConfiguration: Sendable {
             name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
             scriptPINForm: reader.string(forKey: "scriptPINForm"),
+            declineOnTVR: reader.stringArray(forKey: "declineOnTVR"),
+            declineOnCVR: reader.stringArray(forKey: "declineOnCVR"),
+            declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
     }

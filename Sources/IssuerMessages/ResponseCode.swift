@@ -39,7 +39,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .cryptogramProfileUnknown, .keyVersionUnknown, .notAnARQC, .cryptogramWrong:
                 .cryptogramFailure
             case .amountDiffers: .invalidAmount
-            case .atcReplayed, .atcOutOfRange: .securityViolation
+            case .atcReplayed, .atcOutOfRange, .offlineResultsBad: .securityViolation
             case .pinWrong, .pinBlockUnreadable: .wrongPIN
             case .pinTriesExceeded: .pinTriesExceeded
             case .pinNotOnRecord: .notPermittedToCardholder

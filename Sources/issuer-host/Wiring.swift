@@ -71,6 +71,7 @@ extension IssuerConfiguration {
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.offlineResults = try OfflineResultsPolicy(issuer, place: place)
                 range.scriptPINForm = try issuer.scriptPINForm.map { text in
                     guard let form = SecureMessaging.PINForm(rawValue: text) else {
                         throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
