@@ -188,6 +188,9 @@ let package = Package(
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
-            resources: [.embedInCode("cardstate.lua"), .embedInCode("scripts.lua")]),
+            resources: [
+                .embedInCode("cardstate.lua"), .embedInCode("reversals.lua"), .embedInCode("operators.lua"),
+                .embedInCode("scripts.lua"),
+            ]),
     ]
 )

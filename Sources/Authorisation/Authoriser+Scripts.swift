@@ -27,7 +27,8 @@ extension Authoriser {
         }
         var turn = ScriptTurn(commit: ScriptCommit(results: results, sent: nil))
         turn.card = delivery.card(reading.card, after: results)
-        if let script = delivery.next {
+        // An advice tells of something that is over: a script in its answer would reach nobody.
+        if request.purpose == .decision, let script = delivery.next {
             do throws(CryptographyUnavailable) {
                 turn.template = try await template(script, delivery, verified, request)
                 turn.commit = ScriptCommit(results: results, sent: script.identifier)

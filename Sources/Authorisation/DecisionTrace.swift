@@ -16,6 +16,10 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case issuerScript = 30
     /// TVR, CVR and CVM results.
     case offlineResults = 31
+    /// What kind of transaction it is, where it is no plain purchase.
+    case transaction = 40
+    /// What the store did with an earlier or a later message about the same transaction.
+    case original = 41
 
     /// The rule in words, as `explain` prints it.
     public var words: String {
@@ -34,6 +38,8 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .limits: "spending limits"
         case .issuerScript: "issuer script"
         case .offlineResults: "offline results"
+        case .transaction: "transaction"
+        case .original: "original transaction"
         }
     }
 }
@@ -117,6 +123,7 @@ public struct DecisionTrace: Sendable {
 extension DecisionTrace {
     /// Adds what the store decided; the same for the answer and for a reader of the journal.
     public mutating func add(_ result: CommitResult) {
+        if let effect = result.effect { add(.original, .approved, effect.words) }
         let badATC = result.atc == .replayed || result.atc == .outOfRange
         let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
         add(.applicationTransactionCounter, atc, result.atc.words)

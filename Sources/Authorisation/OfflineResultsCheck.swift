@@ -45,10 +45,11 @@ struct OfflineResultsCheck {
     let policy: OfflineResultsPolicy
 
     func evaluate(
-        _ chip: ICCData, _ profile: CryptogramProfile, _ trace: inout DecisionTrace
+        _ chip: ICCData, _ profile: CryptogramProfile, _ kind: TransactionKind, _ trace: inout DecisionTrace
     ) -> DeclineReason? {
-        // A genuine card that has declined: it may be told something (a script), but gets no approval.
-        if chip.cryptogramKind == .aac {
+        // A genuine card that has declined: it may be told something (a script), but gets no approval. For a refund
+        // a card says nothing else.
+        if chip.cryptogramKind == .aac, kind != .refund {
             trace.add(.offlineResults, .declined, "the card declines (AAC)")
             return .notAnARQC
         }

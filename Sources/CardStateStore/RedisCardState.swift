@@ -44,7 +44,10 @@ public struct RedisCardState: CardState {
         var entry: [UInt8] = []
         entry.reserveCapacity(384)
         commit.entry.appendEncoded(into: &entry)
-        var command = RedisCommand(argumentCount: commit.scripts == nil ? 19 : 21, reserving: 1_024)
+        // The usual request needs no word on how it is to be treated, and none on scripts.
+        let special = commit.mode != .decide || commit.original != nil
+        let count = (special ? 22 : 20) + (commit.scripts == nil ? 0 : 2)
+        var command = RedisCommand(argumentCount: count, reserving: 1_024)
         command.append("FCALL")
         command.append(commit.scripts == nil ? "cardstate_commit" : "cardstate_commit_scripts")
         command.append("3")
@@ -76,7 +79,13 @@ public struct RedisCardState: CardState {
         command.append(settings.lateATCAccepted ? "1" : "0")
         command.append(entry)
         command.append(keys.token)
-        command.append(commit.limits.map(StoredLimits.counted) ?? "")
+        let cash = commit.countedCash
+        command.append(commit.limits.map { StoredLimits.counted($0, cash: cash) } ?? "")
+        command.append(StoredTaking(commit, cash: cash ?? 0))
+        if special {
+            command.append(commit.mode.stored)
+            if let original = commit.original { command.append(original) } else { command.append("") }
+        }
         guard case .string(let bytes) = try await send(command, keys, "commit"),
             let result = StoredResult(commit.scripts == nil ? bytes[...] : bytes.dropFirst())
         else { throw StateUnavailable("commit: unexpected reply") }
@@ -84,6 +93,32 @@ public struct RedisCardState: CardState {
         var commitResult = result.commitResult
         commitResult.scriptIsClaimed = commit.scripts != nil && bytes.first == UInt8(ascii: "1")
         return commitResult
+    }
+
+    /// One `FCALL`: what was taken is given back, or the reversal is kept for its original.
+    public func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+        let keys = CardKeys(reversal.token, bucketCount: settings.bucketCount)
+        var entry: [UInt8] = []
+        reversal.entry.appendEncoded(into: &entry)
+        var command = RedisCommand(argumentCount: 13, reserving: 768)
+        command.append("FCALL")
+        command.append("cardstate_reverse")
+        command.append("2")
+        keys.appendCard(to: &command)
+        keys.appendJournal(to: &command)
+        command.append(reversal.retransmission)
+        command.append(bigEndian: reversal.retransmission.fingerprint)
+        command.append(reversal.original)
+        command.append(decimal: reversal.remaining.minorUnits)
+        command.append(decimal: Int64(reversal.remaining.currency.rawValue))
+        command.append(entry)
+        command.append(keys.token)
+        command.append(StoredTaking.reversalHead(day: reversal.entry.unixSeconds / 86_400))
+        guard case .string(let bytes) = try await send(command, keys, "reverse"),
+            let result = StoredResult(bytes[...])
+        else { throw StateUnavailable("reverse: unexpected reply") }
+        if settings.replicasMin > 0 { try await waitForReplicas(keys) }
+        return result.commitResult
     }
 
     /// Creates a card or replaces its record.

@@ -18,7 +18,7 @@ import Testing
             .merchantCategoryBlocked: "57", .countryBlocked: "57", .dailyAmountExceeded: "61",
             .dailyCountExceeded: "65", .rollingAmountExceeded: "61", .rollingCountExceeded: "65",
             .cashAmountExceeded: "61", .cashCountExceeded: "65", .offlineResultsBad: "63",
-            .keyVersionUnknown: "88",
+            .reversedBefore: "21", .keyVersionUnknown: "88",
         ]
         for reason in DeclineReason.allCases {
             #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")
