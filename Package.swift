@@ -181,7 +181,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ISO8583", "EMV", "TerminalSimulator", "VirtualCard", "issuer-host", "issuer-keys",
+                "ISO8583", "EMV", "LibCrypto", "TerminalSimulator", "VirtualCard", "issuer-host",
+                "issuer-keys",
                 "terminal-simulator",
             ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),

@@ -148,6 +148,7 @@ issuers:
     issuerMasterKey: imk-ac-476173
     secureMessagingIntegrityKey: imk-smi-476173
     secureMessagingConfidentialityKey: imk-smc-476173
+$(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
   mastercard-541333:
@@ -155,6 +156,7 @@ issuers:
     issuerMasterKey: imk-ac-541333
     secureMessagingIntegrityKey: imk-smi-541333
     secureMessagingConfidentialityKey: imk-smc-541333
+$(with_pins "    nonChip: {cardVerificationKey: cvk-541333}")
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
   ccd-639999:
@@ -171,6 +173,7 @@ links:
     dialect: ascii87-binbitmap
     framing: 2be
 $(with_pins "    zonePINKey: zpk-acquirer-a")
+    cvv2Element: 126
   acquirer-b:
     host: 127.0.0.1
     port: $port_b

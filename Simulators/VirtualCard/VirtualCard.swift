@@ -11,7 +11,7 @@ public struct VirtualCard: Sendable {
     private let counter: CounterFile?
     private let scriptKeys: CardScriptKeys?
     /// What issuer scripts have changed.
-    public private(set) var memory: CardMemory
+    public private(set) var scriptMemory: CardMemory
 
     /// - Parameters:
     ///   - issuer: has the keys.
@@ -37,7 +37,8 @@ public struct VirtualCard: Sendable {
             counter = nil
         }
         scriptKeys = try issuer.scriptKeys(of: definition.identity, with: &cryptography)
-        memory = CardMemory(pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
+        scriptMemory = CardMemory(
+            pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
         self.definition = definition
         self.chip = chip
     }
@@ -64,12 +65,12 @@ public struct VirtualCard: Sendable {
     public mutating func answer(
         _ transaction: TerminalTransaction, tampering: Tampering = .none
     ) throws -> CardAnswer {
-        guard !memory.isCardBlocked else { throw ChipCardError.blocked }
+        guard !scriptMemory.isCardBlocked else { throw ChipCardError.blocked }
         var cryptography = try VirtualCard.cryptography()
         var next = chip
         let answer = try next.answer(
-            transaction, product: memory.product(definition.product), with: &cryptography,
-            tampering: tampering, kind: memory.isApplicationBlocked ? .aac : .arqc)
+            transaction, product: scriptMemory.product(definition.product), with: &cryptography,
+            tampering: tampering, kind: scriptMemory.isApplicationBlocked ? .aac : .arqc)
         if next.atc != chip.atc { try setATC(next.atc) }
         return reporting(answer)
     }
@@ -125,7 +126,7 @@ public struct VirtualCard: Sendable {
     ) throws(LibCryptoError) -> EncipheredPINBlock {
         var pad = try PINPad(zonePINKey: zonePINKey)
         return try pad.block(
-            pin ?? memory.pin, pan: definition.identity.pan, format: format, fill: VirtualCard.fill())
+            pin ?? scriptMemory.pin, pan: definition.identity.pan, format: format, fill: VirtualCard.fill())
     }
 
     /// The same in format 4, under an AES test key.
@@ -134,7 +135,7 @@ public struct VirtualCard: Sendable {
     ) throws(LibCryptoError) -> EncipheredPINBlock16 {
         var pad = try AESPINPad(zonePINKey: zonePINKey)
         return try pad.block(
-            pin ?? memory.pin, pan: definition.identity.pan, fill: VirtualCard.fill())
+            pin ?? scriptMemory.pin, pan: definition.identity.pan, fill: VirtualCard.fill())
     }
 
     private static func fill() throws(LibCryptoError) -> UInt64 {
@@ -155,19 +156,19 @@ extension VirtualCard {
         let verification = ScriptVerification(
             messaging: definition.product.profile.secureMessaging, keys: scriptKeys,
             keyHalf: self.chip.iccMasterKey.left, atc: answer.atc, cryptogram: answer.signed.cryptogram)
-        return try memory.perform(command.bytes, verification, &chip)
+        scriptMemory.pinTriesLeft = memory.pinTriesLeft
+        let status = try scriptMemory.perform(command.bytes, verification, &chip)
+        memory.pinTriesLeft = scriptMemory.pinTriesLeft
+        return status
     }
 
-    /// As after wrong PINs that the card checked itself.
-    public mutating func spendPINTries() { memory.pinTriesLeft = 0 }
-
     /// Forms of a new PIN that this card takes, where it is not the profile's.
-    public mutating func setPINForm(_ form: SecureMessaging.PINForm) { memory.pinForm = form }
+    public mutating func setPINForm(_ form: SecureMessaging.PINForm) { scriptMemory.pinForm = form }
 
     /// Reports of scripts for the next message (tag 9F5B), which then are no more.
     public mutating func takeScriptResults() -> [UInt8] {
-        defer { memory.scriptResults = [] }
-        return memory.scriptResults.flatMap(\.bytes)
+        defer { scriptMemory.scriptResults = [] }
+        return scriptMemory.scriptResults.flatMap(\.bytes)
     }
 
     /// Carries out the commands of an answer, each script until its first failure (EMV Book 4 6.3.9), and notes the
@@ -191,7 +192,7 @@ extension VirtualCard {
                 identifier: command.script)
             if isNew { results.append(result) } else { results[results.count - 1] = result }
         }
-        memory.scriptResults += results
+        scriptMemory.scriptResults += results
         return done
     }
 }

@@ -51,6 +51,9 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         // The cryptogram before any counter: a forgery must not burn ATCs or PIN tries.
         let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
         declined = declined ?? cryptogramDecline
+        // Without a chip, the value on stripe or card; what a range lets pass so is its own decision.
+        let (value, valueDecline) = NonChipCheck.evaluate(chip, answer.cardValue, request, &trace)
+        declined = declined ?? valueDecline
         if let data = request.chip, declined == nil {
             declined = AmountAgreementCheck.evaluate(request, data, &trace)
         }
@@ -92,7 +95,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(
-            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified))
+            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified, value))
         trace.add(result)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
@@ -105,7 +108,9 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
     func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
         guard let range else { return .decline(.unknownCard, "no issuer range") }
-        return CryptogramCheck(range: range, codes: codes).prepare(request)
+        let finding = CryptogramCheck(range: range, codes: codes).prepare(request)
+        guard let policy = range.nonChip, request.purpose == .decision else { return finding }
+        return NonChipCheck(policy: policy).finding(finding, request)
     }
 
     /// What token and store said, and when.
@@ -120,12 +125,19 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         _ request: AuthorisationRequest, _ chip: ChipFinding
     ) async throws(CouldNotDecide) -> Evidence {
         var cryptogram: CryptogramQuestion?
-        if case .ask(let question) = chip { cryptogram = question }
+        var cardValue: CardValueQuestion?
+        switch chip {
+        case .ask(let question): cryptogram = question
+        case .askValue(let question, _): cardValue = question
+        default: break
+        }
+        let isHere = cryptogram != nil || cardValue != nil
         let known = cryptography.knownToken(of: request.card)
         let begunAt = surroundings.monotonicNanoseconds()
         let pending = cryptography.begin(
             CryptographyQuestion(
-                card: request.card, cryptogram: cryptogram, pin: cryptogram == nil ? nil : request.pin,
+                card: request.card, cryptogram: cryptogram, pin: isHere ? request.pin : nil,
+                cardValue: cardValue,
                 deadline: request.deadline))
         var times = StageTimes()
         var readFrom = begunAt
@@ -240,8 +252,9 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         var trace = DecisionTrace()
         trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
         let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
+        let (value, _) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
         let outcome = Outcome.final(
-            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified))
+            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified, value))
         var decision = await decision(outcome, verified, repeated: true, request, trace, evidence.times)
         decision.add(
             answered.partialMinorUnits.map { .partial(minorUnits: $0) },

@@ -121,10 +121,10 @@ extension AuthorisationRequest {
     }
 
     /// What an approval of this request rests on; nil: nothing, so that there is none.
-    func basis(_ verified: VerifiedCryptogram?) -> ApprovalBasis? {
+    func basis(_ verified: VerifiedCryptogram?, _ value: VerifiedCardValue?) -> ApprovalBasis? {
         // The store approves a completion only where it completes an approval of this card.
         if circumstances.kind == .completion { return .completion }
-        return verified.map(ApprovalBasis.cryptogram)
+        return verified.map(ApprovalBasis.cryptogram) ?? value.map(ApprovalBasis.cardValue)
     }
 }
 

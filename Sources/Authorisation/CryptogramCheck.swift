@@ -16,6 +16,8 @@ public struct VerifiedCryptogram: Sendable {
 /// What the chip data of a request comes to before any key is used.
 enum ChipFinding: Sendable {
     case ask(CryptogramQuestion)
+    /// No chip: a card verification value instead, under a range's policy.
+    case askValue(CardValueQuestion, NonChipPolicy)
     case decline(DeclineReason, String)
     /// Not looked at, and nothing can be approved by it.
     case skip(String)
@@ -69,6 +71,9 @@ struct CryptogramCheck {
         _ finding: ChipFinding, _ answer: CryptogramAnswer, _ trace: inout DecisionTrace
     ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
         switch (finding, answer) {
+        case (.askValue, _):
+            trace.add(.cryptogram, .skipped, "no chip data")
+            return (nil, nil)
         case (.decline(let reason, let why), _):
             trace.add(.cryptogram, .declined, why)
             return (nil, reason)

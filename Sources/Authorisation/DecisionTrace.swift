@@ -16,6 +16,10 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case issuerScript = 30
     /// TVR, CVR and CVM results.
     case offlineResults = 31
+    /// CVV, iCVV or CVV2.
+    case cardValue = 32
+    /// Chip, stripe or neither.
+    case entryMode = 33
     /// What kind of transaction it is, where it is no plain purchase.
     case transaction = 40
     /// What the store did with an earlier or a later message about the same transaction.
@@ -38,6 +42,8 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .limits: "spending limits"
         case .issuerScript: "issuer script"
         case .offlineResults: "offline results"
+        case .cardValue: "card verification value"
+        case .entryMode: "entry mode"
         case .transaction: "transaction"
         case .original: "original transaction"
         }

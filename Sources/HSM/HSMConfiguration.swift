@@ -12,6 +12,8 @@ public struct HSMConfiguration: Sendable {
     public var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
     public var issuerMasterKeys: Set<KeyName>
+    /// CVK of the ranges that let traffic without a chip pass: encipher only.
+    public var cardVerificationKeys: Set<KeyName> = []
     /// IMK-SMI of the ranges that have one: derive only.
     public var secureMessagingIntegrityKeys: Set<KeyName> = []
     /// IMK-SMC of the ranges that have one: derive only.
@@ -49,6 +51,7 @@ public struct HSMConfiguration: Sendable {
         let sets: [(Set<KeyName>, KeyPurpose)] = [
             (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),
             (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
+            (cardVerificationKeys, .cardVerificationKey),
         ]
         return sets.flatMap { names, purpose in
             names.sorted { $0.rawValue < $1.rawValue }.map { ($0, purpose) }

@@ -82,6 +82,8 @@ public struct IssuerConfiguration: Sendable {
         public var declineOnCVM: [String]?
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
+        /// What it lets pass without a chip; nil: nothing.
+        public var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
     }
@@ -132,6 +134,10 @@ public struct IssuerConfiguration: Sendable {
         public var tpduBytes: Int
         /// Label of the ZPK; nil: no PINs on this link.
         public var zonePINKey: String?
+        /// Number of the data element that carries CVV2; nil: none does.
+        public var cvv2Element: Int?
+        /// Characters of it before the three digits.
+        public var cvv2Offset: Int
         /// Requests of one connection that may be under way.
         public var inFlightMax: Int
         /// How long an answer may take.
@@ -239,6 +245,7 @@ public struct IssuerConfiguration: Sendable {
             declineOnCVR: reader.stringArray(forKey: "declineOnCVR"),
             declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
+            nonChip: NonChip(reader),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
     }
 
@@ -269,6 +276,8 @@ public struct IssuerConfiguration: Sendable {
             framing: reader.string(forKey: "framing", default: "2be"),
             tpduBytes: reader.int(forKey: "tpduBytes", default: 0),
             zonePINKey: reader.string(forKey: "zonePINKey"),
+            cvv2Element: reader.int(forKey: "cvv2Element"),
+            cvv2Offset: reader.int(forKey: "cvv2Offset", default: 0),
             inFlightMax: try positive(reader, "inFlightMax", 256, path),
             answerTimeoutMilliseconds: try positive(reader, "answerTimeoutMilliseconds", 5_000, path))
     }

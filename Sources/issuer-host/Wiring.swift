@@ -37,6 +37,8 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        configuration.cardVerificationKeys = Set(
+            issuers.compactMap { $0.nonChip.map { KeyName($0.cardVerificationKey) } })
         configuration.refusesTestKeys = profile == .production
         return configuration
     }
@@ -71,6 +73,7 @@ extension IssuerConfiguration {
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.nonChip = try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") }
                 range.offlineResults = try OfflineResultsPolicy(issuer, place: place)
                 range.scriptPINForm = try issuer.scriptPINForm.map { text in
                     guard let form = SecureMessaging.PINForm(rawValue: text) else {
@@ -85,8 +88,10 @@ extension IssuerConfiguration {
     func linkConfigurations() throws -> [LinkConfiguration] {
         try links.map { link in
             let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
+            var profile = LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) })
+            profile.printedValue = try printedValue(link)
             return LinkConfiguration(
-                profile: LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) }),
+                profile: profile,
                 host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
                 framing: try framing(link), inFlightMax: link.inFlightMax,
                 answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)

@@ -94,7 +94,7 @@ struct IssuerScriptTests {
         let again = try bench.send(try #require(bench.last).request)
         #expect(again.bytes(.iccData) == answer.bytes(.iccData))
         #expect(try bench.perform(answer) == [0x9000])
-        #expect(bench.card.memory.pin == PIN("918273"))
+        #expect(bench.card.scriptMemory.pin == PIN("918273"))
         // The report and the first use of the new PIN come in one message.
         #expect(try bench.purchase("918273").text(.responseCode) == "00")
         let list = try bench.order(["--list"])
@@ -111,7 +111,7 @@ struct IssuerScriptTests {
         let commands = try IssuerScripts.commands(in: chipData(answer))
         #expect(commands.map(\.template) == [.issuerScript1])
         #expect(try bench.perform(answer) == [0x9000])
-        #expect(bench.card.memory.isApplicationBlocked)
+        #expect(bench.card.scriptMemory.isApplicationBlocked)
         // A blocked application gives AACs: declined, whoever sends them online, and the ATC is used.
         let declined = try bench.purchase()
         #expect(declined.text(.responseCode) == "88")
@@ -126,12 +126,12 @@ struct IssuerScriptTests {
     }
 
     private func putDataAndPINUnblock(_ bench: inout Bench) throws {
-        bench.card.spendPINTries()
+        bench.card.memory.pinTriesLeft = 0
         let orders = [["put-data", "--tag", "9F58", "--data", "0A"], ["pin-unblock"]]
         for order in orders { #expect(try bench.order(order + ["--reason", "test"]).status == 0) }
         // One script a transaction: the second is protected with the next cryptogram.
         #expect(try bench.perform(bench.purchase()) == [0x9000])
-        #expect(bench.card.memory.objects[Tag(rawValue: 0x9F58)] == [0x0A])
+        #expect(bench.card.scriptMemory.objects[Tag(rawValue: 0x9F58)] == [0x0A])
         #expect(bench.card.memory.pinTriesLeft == 0)
         // Tampered on its way: the card refuses, and says so.
         let answer = try bench.purchase()
@@ -140,7 +140,7 @@ struct IssuerScriptTests {
         let first = try #require(bench.last)
         let status = try bench.card.perform(IssuerScripts.commands(in: bytes), for: first.answer).map(
             \.status)
-        #expect(status == [0x6988] && bench.card.memory.hasFailed)
+        #expect(status == [0x6988] && bench.card.scriptMemory.hasFailed)
         _ = try bench.purchase()
         #expect(try bench.order(["--list"]).output.contains("script 2 PIN unblock: failed"))
         #expect(try bench.order(["--resend", "2", "--reason", "test"]).status == 0)
