@@ -18,6 +18,7 @@
 #   ISSUER_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
 #   ISSUER_TOKEN_LINES      calls that may be under way at once with ISSUER_TOKEN_DELAY
 #   ISSUER_EVENT_LOOPS      threads for connections
+#   ISSUER_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -113,6 +114,13 @@ import_cards() {
 # Lines of the configuration that only a token which serves PINs can have.
 with_pins() { [ "$token" = softhsm2 ] || echo "$1"; }
 
+# The limits of a range, where the environment has any.
+with_limits() {
+  [ -n "${ISSUER_LIMITS:-}" ] || return 0
+  local IFS=,
+  echo "    limits: {currency: \"752\", $*}"
+}
+
 # Unix socket paths end at 107 bytes.
 redis_socket() {
   if [ "${#directory}" -lt 90 ]; then echo "$directory/redis.sock"; return; fi
@@ -151,6 +159,8 @@ issuers:
 $(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
+$(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 20000, dailyAmount: 600000, dailyCount: 6" \
+  'blockedMerchantCategories: ["7995"], blockedCountries: ["408"]')
   mastercard-541333:
     prefix: "541333"
     issuerMasterKey: imk-ac-541333
@@ -159,6 +169,7 @@ $(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
 $(with_pins "    nonChip: {cardVerificationKey: cvk-541333}")
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
+$(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmount: 100000, cashCount: 2")
   ccd-639999:
     prefix: "639999"
     issuerMasterKey: imk-ac-639999
