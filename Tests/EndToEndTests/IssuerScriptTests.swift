@@ -80,7 +80,7 @@ struct IssuerScriptTests {
     }
 
     private func pinChange(_ bench: inout Bench) throws {
-        let block = try bench.card.pinBlock(#require(PIN("918273")), zonePINKey: bench.zonePINKey)
+        let block = try bench.card.pinBlock(PIN("918273"), zonePINKey: bench.zonePINKey)
         let hex = String(block.rawValue, radix: 16)
         let ordered = try bench.order([
             "pin-change", "--pin-block", String(repeating: "0", count: 16 - hex.count) + hex, "--zone-key",
