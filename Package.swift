@@ -88,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+                "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                argumentParser,
             ],
             swiftSettings: rules),
         .target(
@@ -171,7 +172,10 @@ let package = Package(
             ]),
         tests(
             "VectorTests",
-            ["HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport",
+                "VirtualCard", "LibCrypto",
+            ]),
         tests(
             "KeyManagementTests",
             ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),

@@ -139,7 +139,8 @@ ${ISSUER_TOKEN_WORKERS:+  workers: $ISSUER_TOKEN_WORKERS
 }${ISSUER_MASTER_KEYS:+  masterKeysKept: $ISSUER_MASTER_KEYS
 }keys:
   panHash: pan-hash
-$(with_pins "  pinVerification: pvk")
+$(with_pins "  pinVerification: pvk
+  pinVerificationValue: pvk-visa")
 redis:
   unixSocket: $(redis_socket)
   buckets: 64
@@ -183,14 +184,16 @@ links:
     port: $port_a
     dialect: ascii87-binbitmap
     framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-a")
+$(with_pins "    zonePINKey: zpk-acquirer-a
+    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
     cvv2Element: 126
   acquirer-b:
     host: 127.0.0.1
     port: $port_b
     dialect: bcd87-rightF
     framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-b")
+$(with_pins "    zonePINKey: zpk-acquirer-b
+    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
 admin:
   host: 127.0.0.1
   port: $admin_port

@@ -32,6 +32,10 @@ public struct IssuerRange: Sendable {
     public var offlineResults = OfflineResultsPolicy.usual
     /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
     public var scriptPINForm: SecureMessaging.PINForm?
+    /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
+    public var pinVerification = PINVerification.reference
+    /// True where the scheme counts a malformed PIN block as a wrong PIN.
+    public var countsMalformedPINBlocks = false
 
     /// A range with one IMK-AC for all its cards.
     public init(

@@ -23,6 +23,9 @@ public struct IssuerScriptPolicy: Sendable {
     /// A VIS PIN block XORs the PIN with a part of the card's key. PKCS#11 XORs a secret with public data only
     /// (`CKM_XOR_BASE_AND_DATA`), so one of the two would have to be a value in the host.
     public func obstacle(to kind: ScriptCommand.Kind, _ profile: CryptogramProfile) -> String? {
+        guard profile.cipher != .aes else {
+            return "\(profile.name): issuer scripts under AES keys are not served"
+        }
         guard kind == .pinChange else { return nil }
         guard confidentialityKey != nil else { return "no secureMessagingConfidentialityKey for this card" }
         guard (pinForm ?? profile.secureMessaging.pinForm) == .vis else { return nil }
@@ -98,13 +101,16 @@ public struct QueuedScript: Sendable {
     /// For a PIN change: the reference of the new PIN, which takes the place of the old one when the card reports
     /// success.
     public let newReference: EncipheredPINBlock?
+    /// The same for a card whose PIN is verified by Visa's value.
+    public let newVerificationValue: PINVerificationValue?
 
     /// Takes the parts; see each property.
     public init(
         identifier: UInt32, state: State = .queued, atc: ApplicationTransactionCounter? = nil,
         command: ScriptCommand, isBeforeFinal: Bool = false, newPIN: NewPIN? = nil,
-        newReference: EncipheredPINBlock? = nil
+        newReference: EncipheredPINBlock? = nil, newVerificationValue: PINVerificationValue? = nil
     ) {
+        self.newVerificationValue = newVerificationValue
         self.identifier = identifier
         self.state = state
         self.atc = atc
@@ -215,8 +221,8 @@ struct ScriptDelivery {
         var changed: CardRecord?
         for result in results where result.state == .successful {
             guard let script = scripts.first(where: { $0.identifier == result.identifier }) else { continue }
-            if script.command.kind == .pinChange, let reference = script.newReference {
-                changed = (changed ?? card).withPIN(reference)
+            if script.command.kind == .pinChange {
+                changed = (changed ?? card).withPIN(script.newReference, script.newVerificationValue)
             }
         }
         return changed
@@ -234,7 +240,9 @@ struct ScriptDelivery {
     func question(
         _ script: QueuedScript, _ verified: VerifiedCryptogram, _ card: CardIdentity
     ) -> IssuerScriptQuestion? {
-        guard let range, let policy = range.scriptPolicy(keyVersion: verified.question.keyVersion) else {
+        guard verified.question.profile.cipher != .aes, let range,
+            let policy = range.scriptPolicy(keyVersion: verified.question.keyVersion)
+        else {
             return nil
         }
         return IssuerScriptQuestion(

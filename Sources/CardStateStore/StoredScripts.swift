@@ -34,7 +34,8 @@ enum StoredScripts {
             identifier: identifier, state: state,
             atc: UInt16(parts[2]).map(ApplicationTransactionCounter.init(rawValue:)), command: command,
             isBeforeFinal: parts[4] == "71", newPIN: newPIN,
-            newReference: UInt64(parts[9], radix: 16).map(EncipheredPINBlock.init(rawValue:)))
+            newReference: UInt64(parts[9], radix: 16).map(EncipheredPINBlock.init(rawValue:)),
+            newVerificationValue: StoredPIN.verificationValue(ArraySlice(parts[9].utf8)))
     }
 
     private static func command(kind: String, object: String, data: String) -> ScriptCommand? {
@@ -52,7 +53,8 @@ enum StoredScripts {
         return [
             script.command.kind.rawValue, script.isBeforeFinal ? "71" : "72",
             script.command.object?.description ?? "", Hex.encode(script.command.data),
-            hex(script.newPIN?.block), script.newPIN?.zonePINKey.rawValue ?? "", hex(script.newReference),
+            hex(script.newPIN?.block), script.newPIN?.zonePINKey.rawValue ?? "",
+            StoredPIN.text(script.newReference, script.newVerificationValue),
         ].joined(separator: ",")
     }
 }

@@ -80,9 +80,12 @@ enum JobError: Error {
     case noSuchKey(String)
     /// What this product does not do inside a token, and therefore not at all.
     case refused(String)
+    /// What no standard says how to do.
+    case notDefined(String)
 
     var words: String {
         switch self {
+        case .notDefined(let what): "\(what) is not defined"
         case .token(let error): error.description
         case .noSuchKey(let name): "key \(name) is not configured for this host"
         case .refused(let words): words

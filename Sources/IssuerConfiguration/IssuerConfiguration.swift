@@ -70,7 +70,7 @@ public struct IssuerConfiguration: Sendable {
         public var prefix: String
         /// The master keys, by version; one without a name where the file gives them for the whole range.
         public var keyVersions: [KeyVersion]
-        /// `A` or `B`.
+        /// `A`, `B` or, for AES cards, `C`.
         public var masterKeyOption: String
         /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
         public var scriptPINForm: String?
@@ -86,6 +86,10 @@ public struct IssuerConfiguration: Sendable {
         public var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
+        /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
+        public var sessionKeyTree: String?
+        /// How online PINs are verified.
+        public var pins: IssuerPINs
     }
 
     /// Bounds on what is spent, amounts in minor units; nil is without bound.
@@ -132,12 +136,14 @@ public struct IssuerConfiguration: Sendable {
         public var framing: String
         /// Bytes between length and message that are no part of it.
         public var tpduBytes: Int
-        /// Label of the ZPK; nil: no PINs on this link.
+        /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
         /// Number of the data element that carries CVV2; nil: none does.
         public var cvv2Element: Int?
         /// Characters of it before the three digits.
         public var cvv2Offset: Int
+        /// Their format.
+        public var pins: LinkPINs
         /// Requests of one connection that may be under way.
         public var inFlightMax: Int
         /// How long an answer may take.
@@ -154,6 +160,8 @@ public struct IssuerConfiguration: Sendable {
     public var panHashKey: String
     /// Label of the PVK; nil: no PINs on this host.
     public var pinVerificationKey: String?
+    /// Label of the key of Visa's PIN verification values; nil: the host has none.
+    public var pinVerificationValueKey: String?
     /// The state store.
     public var redis: Redis
     /// What decisions go by.
@@ -203,6 +211,7 @@ public struct IssuerConfiguration: Sendable {
             masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
         panHashKey = try reader.requiredString(forKey: "keys.panHash")
         pinVerificationKey = reader.string(forKey: "keys.pinVerification")
+        pinVerificationValueKey = reader.string(forKey: "keys.pinVerificationValue")
         redis = Redis(
             unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
             host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
@@ -246,7 +255,9 @@ public struct IssuerConfiguration: Sendable {
             declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
             nonChip: NonChip(reader),
-            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
+            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
+            sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
+            pins: IssuerPINs(reader.scoped(to: "pin")))
     }
 
     private static func limits(_ reader: ConfigReader, _ issuer: String, _ path: String) throws -> Limits {
@@ -278,6 +289,7 @@ public struct IssuerConfiguration: Sendable {
             zonePINKey: reader.string(forKey: "zonePINKey"),
             cvv2Element: reader.int(forKey: "cvv2Element"),
             cvv2Offset: reader.int(forKey: "cvv2Offset", default: 0),
+            pins: LinkPINs(reader.scoped(to: "pin")),
             inFlightMax: try positive(reader, "inFlightMax", 256, path),
             answerTimeoutMilliseconds: try positive(reader, "answerTimeoutMilliseconds", 5_000, path))
     }

@@ -22,6 +22,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case securityViolation = "63"
     case frequencyLimitExceeded = "65"
     case pinTriesExceeded = "75"
+    case pinBlockFault = "81"
     case cardValueFailure = "82"
     case cryptogramFailure = "88"
     case issuerUnavailable = "91"
@@ -45,7 +46,8 @@ public enum ResponseCode: String, CaseIterable, Sendable {
                 .cryptogramFailure
             case .amountDiffers: .invalidAmount
             case .atcReplayed, .atcOutOfRange, .offlineResultsBad: .securityViolation
-            case .pinWrong, .pinBlockUnreadable: .wrongPIN
+            case .pinWrong: .wrongPIN
+            case .pinBlockUnreadable: .pinBlockFault
             case .pinTriesExceeded: .pinTriesExceeded
             case .pinNotOnRecord: .notPermittedToCardholder
             case .insufficientFunds: .insufficientFunds
@@ -111,6 +113,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .securityViolation: "security violation"
         case .frequencyLimitExceeded: "frequency limit exceeded"
         case .pinTriesExceeded: "PIN tries exceeded"
+        case .pinBlockFault: "PIN block fault"
         case .cryptogramFailure: "cryptogram failure"
         case .issuerUnavailable: "issuer unavailable"
         case .duplicateTransmission: "duplicate transmission"

@@ -88,16 +88,31 @@ extension Cards {
                 throw ValidationError("\(command ?? ""): none of \(known)")
             }
             let script = try scriptCommand(kind)
-            try await refuseImpossible(kind, desk, identity, token)
+            let record = try await servable(kind, desk, identity, token)
             guard kind == .pinChange else {
                 return .queue(QueuedScript(identifier: 0, command: script, isBeforeFinal: before))
             }
             let newPIN = try newPIN(desk)
-            let reference = try await desk.reference(of: newPIN, card: identity)
-            return .queue(
-                QueuedScript(
-                    identifier: 0, command: script, isBeforeFinal: before, newPIN: newPIN,
-                    newReference: reference))
+            let verification = record.pinVerificationValue.map {
+                PINVerification.verificationValue(keyIndex: $0.keyIndex)
+            }
+            switch try await desk.pinAnswer(
+                to: newPIN, verifiedBy: verification ?? .reference, card: identity)
+            {
+            case .translated(let reference):
+                return .queue(
+                    QueuedScript(
+                        identifier: 0, command: script, isBeforeFinal: before, newPIN: newPIN,
+                        newReference: reference))
+            case .verificationValue(let value):
+                return .queue(
+                    QueuedScript(
+                        identifier: 0, command: script, isBeforeFinal: before, newPIN: newPIN,
+                        newVerificationValue: value))
+            case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
+            case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
+            case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
+            }
         }
 
         private func scriptCommand(_ kind: ScriptCommand.Kind) throws -> ScriptCommand {
@@ -118,9 +133,9 @@ extension Cards {
         }
 
         /// What no token does for this card is refused now, not when the card is there.
-        private func refuseImpossible(
+        private func servable(
             _ kind: ScriptCommand.Kind, _ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken
-        ) async throws {
+        ) async throws -> CardRecord {
             let state = desk.state
             guard
                 let record = try await onLoop(
@@ -134,10 +149,11 @@ extension Cards {
                 throw CardScriptError(
                     "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
             }
-            guard let profile = CryptogramProfile.named(record.profile) else { return }
+            guard let profile = CryptogramProfile.named(record.profile) else { return record }
             if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
                 throw CardScriptError("\(identity.pan): \(obstacle)")
             }
+            return record
         }
 
         private func newPIN(_ desk: CardDesk) throws -> NewPIN {

@@ -16,7 +16,8 @@ enum KeyVectors {
     // MARK: - Session keys
 
     static let sessionKeyMethods: [String: Comparator] = [
-        "csk-ac": common, "csk-sm": common, "mastercard-skd": mastercard, "none": masterItself,
+        "csk-ac": common, "csk-sm": common, "emv2000-tree": SessionKeyTreeVectors.key,
+        "mastercard-skd": mastercard, "none": masterItself, "visa-sm": visaSecureMessaging,
     ]
 
     private static func masterItself(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
@@ -28,6 +29,16 @@ enum KeyVectors {
         let master = try token.key(vector.bytes("icc_mk"), [.derive])
         let diversifier = SessionKeyDerivation.diversifier(from: try vector.word("r"))
         try expectSessionKey(token.derive(from: master, diversifier).enciphering, vector, &token)
+    }
+
+    private static func visaSecureMessaging(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
+        let master = try token.key(vector.bytes("icc_mk"), [.derive])
+        let mask = SessionKeyDerivation.visaSecureMessagingMask(
+            atc: ApplicationTransactionCounter(rawValue: UInt16(try vector.word("atc"))))
+        let key = try mask.withUnsafeBytes {
+            try token.session.xorKey(master, with: $0, SessionTemplates.encipheringKey)
+        }
+        try expectSessionKey(key, vector, &token)
     }
 
     private static func mastercard(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
@@ -66,7 +77,7 @@ enum KeyVectors {
 
     /// TDES enciphers zeros (ANSI X9.24-1:2009), AES is the CMAC of zeros (X9.24-1:2017) or, of old, their
     /// encipherment too.
-    private static func checkBlock(
+    static func checkBlock(
         _ key: [UInt8], _ algorithm: String, _ method: String, _ token: inout TokenCalculator
     ) throws -> [UInt8] {
         switch (algorithm, method) {
