@@ -13,10 +13,12 @@ enum JPOSPackager {
     }
 
     static func imported(_ xml: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect {
-        // Nobody's packager needs them, and their expansion has no bound that could be trusted.
-        guard !String(decoding: xml, as: UTF8.self).contains("<!ENTITY") else {
-            throw DialectImportError("entities are not allowed")
+        // Foundation's parser ends the process at bytes that are not UTF-8.
+        guard let text = String(validating: xml, as: UTF8.self) else {
+            throw DialectImportError("the file is not UTF-8")
         }
+        // Nobody's packager needs them, and their expansion has no bound that could be trusted.
+        guard !text.contains("<!ENTITY") else { throw DialectImportError("entities are not allowed") }
         let reader = FieldReader()
         let parser = XMLParser(data: Data(xml))
         parser.shouldResolveExternalEntities = false

@@ -1,5 +1,6 @@
 import Foundation
 import ISO8583
+import SocketSupport
 import TerminalSimulator
 import Testing
 import VirtualCard

@@ -100,40 +100,4 @@ import Testing
             #expect(try TLSTests.echoes(new, stan: 4))
         }
     }
-
-    @Test("A host connects to a host over TLS; a certificate of another name is not taken for the switch's")
-    func clientLink() async throws {
-        let certificates = try Certificates()
-        defer { certificates.remove() }
-        var listening = try link(certificates)
-        listening.echoAfterNanoseconds = 100_000_000
-        try await withHost([listening]) { server in
-            func client(_ serverName: String?) throws -> LinkConfiguration {
-                var link = try TestMessages.link("out")
-                (link.role, link.port, link.connectionsMax) = (.client, Int(server.port()), 1)
-                (link.echoAfterNanoseconds, link.signsOn) = (100_000_000, true)
-                link.tls = LinkTLS(
-                    certificateFile: certificates.path("acquirer.pem"),
-                    privateKeyFile: certificates.path("acquirer.key"),
-                    trustedFile: certificates.path("ca.pem"), serverName: serverName)
-                return link
-            }
-            // By its address, which the certificate bears, then by a name that it bears.
-            for name in [nil, "host.example"] {
-                let link = try client(name)
-                try waiting {
-                    try await withHost([link]) { host in
-                        while try !host.admin("/links").contains("\"hostSignedOn\":true") {}
-                    }
-                }
-            }
-            let wrong = try client("elsewhere.example")
-            try waiting {
-                try await withHost([wrong]) { host in
-                    while try host.metric("issuer_tls_refused_total") < 1 {}
-                    #expect(try !host.admin("/links").contains("\"hostSignedOn\":true"))
-                }
-            }
-        }
-    }
 }
