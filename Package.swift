@@ -216,9 +216,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "SocketSupport", "Authorisation", "ISO8583", "TerminalSimulator", "VirtualCard",
-                "issuer-host", "issuer-keys",
-                "terminal-simulator",
+                "SocketSupport", "Authorisation", "ISO8583", "EMV", "LibCrypto", "TerminalSimulator",
+                "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator",
             ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
@@ -226,6 +225,7 @@ let package = Package(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [
                 .embedInCode("cardstate.lua"), .embedInCode("reversals.lua"), .embedInCode("operators.lua"),
+                .embedInCode("scripts.lua"),
             ]),
     ]
 )

@@ -15,7 +15,7 @@ internal import WorkerPool
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cards in the state store: import, look, change.",
-        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self])
+        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self])
 }
 
 /// A token and a store for a command that looks at cards.
@@ -53,6 +53,20 @@ struct CardDesk: Sendable {
         CryptographyQuestion(
             card: card, cryptogram: nil, pin: nil,
             deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+    }
+
+    /// What a new PIN is verified by later, made inside the token: its block under the PIN verification key, or its
+    /// verification value.
+    func pinAnswer(
+        to newPIN: NewPIN, verifiedBy verification: PINVerification, card: CardIdentity
+    ) async throws -> PINAnswer {
+        var question = PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block)
+        question.verification = verification
+        return try await port.begin(
+            CryptographyQuestion(
+                card: card, cryptogram: nil, pin: question,
+                deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+        ).value.pin
     }
 
     func close() async {
