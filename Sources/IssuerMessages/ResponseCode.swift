@@ -28,6 +28,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case issuerUnavailable = "91"
     case duplicateTransmission = "94"
     case systemMalfunction = "96"
+    case messageAuthenticationFailed = "98"
     case additionalAuthenticationNeeded = "1A"
     case printedValueFailure = "N7"
 
@@ -118,6 +119,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .issuerUnavailable: "issuer unavailable"
         case .duplicateTransmission: "duplicate transmission"
         case .systemMalfunction: "system malfunction"
+        case .messageAuthenticationFailed: "MAC wrong or missing"
         case .additionalAuthenticationNeeded: "additional authentication needed"
         }
     }

@@ -176,7 +176,8 @@ extension Cards {
                 status        \(record.status.rawValue)
                 expiry        \(record.expiry) (YYMM)
                 profile       \(record.profile)
-                available     \(record.availableMinorUnits) minor units of currency \(record.currency)
+                available     \(ISO4217.text(minorUnits: record.availableMinorUnits, numericCode: record.currency.rawValue))
+                limits        \(record.limits.map(\.words) ?? "those of its range")
                 ATC           \(record.highestATC.map { "\($0.rawValue) highest seen" } ?? "none seen")
                 PIN           \(pinForm(record)), \
                 \(record.pinTriesMax - record.pinTriesUsed) of \(record.pinTriesMax) tries left

@@ -60,6 +60,7 @@ struct Explain: AsyncParsableCommand {
         }
         let words =
             record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
+        lines.append("chip result: \(ChipResult(entry.trace, atc: record.atc).words)")
         lines.append("DE39 \(code.rawValue) \(code.words): \(words)")
         var times = ["evidence after \(entry.microsecondsUntilEvidence) µs"]
         for stage in Stage.allCases {

@@ -44,6 +44,7 @@ extension IssuerConfiguration {
             issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
         }
         configuration.refusesTestKeys = profile == .production
+        configuration.zoneAuthenticationKeys = try zoneAuthenticationKeys()
         return configuration
     }
 
@@ -100,31 +101,6 @@ extension IssuerConfiguration {
                 range.countsMalformedPINBlocks = issuer.pins.countsMalformed
                 return range
             })
-    }
-
-    func linkConfigurations() throws -> [LinkConfiguration] {
-        try links.map { link in
-            let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
-            var profile = try linkProfile(link, dialect)
-            profile.printedValue = try printedValue(link)
-            return LinkConfiguration(
-                profile: profile,
-                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
-                framing: try framing(link), inFlightMax: link.inFlightMax,
-                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
-        }
-    }
-
-    private func framing(_ link: Link) throws -> Framing {
-        switch link.framing {
-        case "2be": Framing(.twoByteBigEndian, tpduLength: link.tpduBytes)
-        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true, tpduLength: link.tpduBytes)
-        case "4ascii": Framing(.fourASCII, tpduLength: link.tpduBytes)
-        case "4ascii-incl": Framing(.fourASCII, includesItself: true, tpduLength: link.tpduBytes)
-        default:
-            throw WiringError(
-                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
-        }
     }
 
     /// One of the four ways; a configuration that names two of them is refused.

@@ -25,6 +25,8 @@ enum VectorRunner {
         "pin-verification.json": byField("op", PINVectors.verifications),
         "published-emv.json": byField("op", PublishedEMVVectors.operations),
         "published-pin-card.json": byField("op", PINVectors.publishedOperations),
+        "published-tr31.json": byField("op", KeyBlockVectors.publishedOperations),
+        "tr31.json": byField("op", KeyBlockVectors.operations),
     ]
 
     /// - Parameter location: the token that does the keyed work.
