@@ -168,7 +168,7 @@ struct NonChipCheck {
 
 extension NonChipPolicy {
     fileprivate func printedDate(_ expiry: ExpiryDate) -> UInt16 {
-        func bcd(_ value: Int) -> UInt16 { UInt16(value / 10 << 4 | value % 10) }
+        func bcd(_ value: Int) -> UInt16 { UInt16((value / 10) << 4 | value % 10) }
         let (year, month) = (bcd(expiry.months / 12 % 100), bcd(expiry.months % 12 + 1))
         return printedValueTakesMonthFirst ? month << 8 | year : year << 8 | month
     }

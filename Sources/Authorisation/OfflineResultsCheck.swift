@@ -16,10 +16,10 @@ public struct OfflineResultsPolicy: Sendable {
     public static let verificationNames = ["failed", "pin-not-seen-by-card"]
 
     /// What a prudent issuer declines even with a right cryptogram: a card on the terminal's exception file, a service
-    /// that the card does not allow, and a PIN that only the terminal believes in.
+    /// that the card does not allow, and a PIN that only the terminal believes in. No bit of the CVR: what a card
+    /// remembers of earlier transactions is for each issuer to weigh.
     public static let usual = OfflineResultsPolicy(
-        terminal: mask(["card-on-exception-file", "service-not-allowed"], ResultBits.terminal),
-        card: [.mChip: mask(["terminal-wrongly-believes-pin-right"], ResultBits.card(.mChip))],
+        terminal: mask(["card-on-exception-file", "service-not-allowed"], ResultBits.terminal), card: [:],
         declinesFailedVerification: false, declinesUnseenPIN: true)
 
     /// Takes the parts; see each property.

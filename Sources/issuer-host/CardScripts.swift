@@ -92,27 +92,29 @@ extension Cards {
             guard kind == .pinChange else {
                 return .queue(QueuedScript(identifier: 0, command: script, isBeforeFinal: before))
             }
-            let newPIN = try newPIN(desk)
-            let verification = record.pinVerificationValue.map {
-                PINVerification.verificationValue(keyIndex: $0.keyIndex)
+            return .queue(try await pinChange(script, desk, identity, record))
+        }
+
+        private func pinChange(
+            _ command: ScriptCommand, _ desk: CardDesk, _ identity: CardIdentity, _ record: CardRecord
+        ) async throws -> QueuedScript {
+            let given = try givenPIN(desk)
+            var verification = PINVerification.reference
+            if let value = record.pinVerificationValue {
+                verification = .verificationValue(keyIndex: value.keyIndex)
             }
-            switch try await desk.pinAnswer(
-                to: newPIN, verifiedBy: verification ?? .reference, card: identity)
-            {
-            case .translated(let reference):
-                return .queue(
-                    QueuedScript(
-                        identifier: 0, command: script, isBeforeFinal: before, newPIN: newPIN,
-                        newReference: reference))
-            case .verificationValue(let value):
-                return .queue(
-                    QueuedScript(
-                        identifier: 0, command: script, isBeforeFinal: before, newPIN: newPIN,
-                        newVerificationValue: value))
+            let answer = try await desk.pinAnswer(to: given, verifiedBy: verification, card: identity)
+            var (reference, value): (EncipheredPINBlock?, PINVerificationValue?)
+            switch answer {
+            case .translated(let block): reference = block
+            case .verificationValue(let digits): value = digits
             case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
             case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
             case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
             }
+            return QueuedScript(
+                identifier: 0, command: command, isBeforeFinal: before, newPIN: given,
+                newReference: reference, newVerificationValue: value)
         }
 
         private func scriptCommand(_ kind: ScriptCommand.Kind) throws -> ScriptCommand {
@@ -156,7 +158,7 @@ extension Cards {
             return record
         }
 
-        private func newPIN(_ desk: CardDesk) throws -> NewPIN {
+        private func givenPIN(_ desk: CardDesk) throws -> NewPIN {
             guard let text = pinBlock, text.utf8.count == 16, let block = UInt64(text, radix: 16) else {
                 throw ValidationError("--pin-block: 16 hex digits are needed")
             }

@@ -32,9 +32,10 @@ struct CardDesk: Sendable {
         var hsmConfiguration = try configuration.hsmConfiguration()
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
-        port = hsm.port { work in work() }
-        store = StateStore(
-            to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        // A port is bound to one loop: whoever asks it, and what it answers, meet there and nowhere else.
+        port = hsm.port { work in loop.execute(work) }
+        store = StateStore(to: try configuration.storeLocation(), on: loop)
         try await store.waitUntilReady(timeout: .seconds(5))
     }
 
@@ -43,10 +44,13 @@ struct CardDesk: Sendable {
     func token(of card: CardIdentity) async throws -> CardToken { try await tokens(of: [card])[0] }
 
     func tokens(of cards: [CardIdentity]) async throws -> [CardToken] {
-        let pending = cards.map { port.begin(question($0)) }
-        var tokens: [CardToken] = []
-        for answer in pending { tokens.append(try await answer.value.token) }
-        return tokens
+        let (port, questions) = (port, cards.map { question($0) })
+        return try await onLoop(store.eventLoop) {
+            let pending = questions.map { port.begin($0) }
+            var tokens: [CardToken] = []
+            for answer in pending { tokens.append(try await answer.value.token) }
+            return tokens
+        }
     }
 
     private func question(_ card: CardIdentity) -> CryptographyQuestion {
@@ -62,11 +66,11 @@ struct CardDesk: Sendable {
     ) async throws -> PINAnswer {
         var question = PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block)
         question.verification = verification
-        return try await port.begin(
-            CryptographyQuestion(
-                card: card, cryptogram: nil, pin: question,
-                deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
-        ).value.pin
+        let whole = CryptographyQuestion(
+            card: card, cryptogram: nil, pin: question,
+            deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+        let port = port
+        return try await onLoop(store.eventLoop) { try await port.begin(whole).value.pin }
     }
 
     func close() async {

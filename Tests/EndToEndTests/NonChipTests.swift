@@ -2,6 +2,7 @@ import EMV
 import Foundation
 import ISO8583
 import LibCrypto
+import SocketSupport
 import Testing
 import VirtualCard
 
