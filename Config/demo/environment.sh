@@ -155,8 +155,8 @@ issuers:
   visa-476173:
     prefix: "476173"
     issuerMasterKey: imk-ac-476173
-    secureMessagingIntegrityKey: imk-smi-476173
-    secureMessagingConfidentialityKey: imk-smc-476173
+$(with_pins "    secureMessagingIntegrityKey: imk-smi-476173")
+$(with_pins "    secureMessagingConfidentialityKey: imk-smc-476173")
 $(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
@@ -166,7 +166,7 @@ $(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 200
     prefix: "541333"
     issuerMasterKey: imk-ac-541333
     secureMessagingIntegrityKey: imk-smi-541333
-    secureMessagingConfidentialityKey: imk-smc-541333
+$(with_pins "    secureMessagingConfidentialityKey: imk-smc-541333")
 $(with_pins "    nonChip: {cardVerificationKey: cvk-541333}")
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
@@ -175,7 +175,7 @@ $(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmoun
     prefix: "639999"
     issuerMasterKey: imk-ac-639999
     secureMessagingIntegrityKey: imk-smi-639999
-    secureMessagingConfidentialityKey: imk-smc-639999
+$(with_pins "    secureMessagingConfidentialityKey: imk-smc-639999")
     masterKeyOption: A
     profiles: [ccd]
 links:
