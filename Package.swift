@@ -134,7 +134,7 @@ let package = Package(
             name: "LoadGenerator",
             dependencies: [
                 "ByteCoding", "EMV", "ISO8583", "IssuerMessages", "LibCrypto", "VirtualCard", nioCore,
-                nioPosix, yams,
+                nioPosix, nioSSL, yams,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], path: "LoadTests/LoadGenerator", swiftSettings: rules),
         .executableTarget(
