@@ -74,7 +74,7 @@ struct KeyVersionTests {
             .write(to: URL(fileURLWithPath: place("new-issuer.json")))
         let text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
             .replacing(
-                /    issuerMasterKey: imk-ac-476173\n(    secureMessaging[^\n]*\n|\n)*/,
+                try Regex(#"    issuerMasterKey: imk-ac-476173\n(    secureMessaging[^\n]*\n|\n)*"#),
                 with: """
                         keyVersions:
                           "2021": {derivationKeyIndices: ["01"], issuerMasterKey: imk-ac-476173}
