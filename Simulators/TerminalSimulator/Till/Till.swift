@@ -49,13 +49,14 @@ public struct Till {
             amount: order.amount, pin: order.pin.map { .typed($0) } ?? .none,
             distortion: order.deed.distortion(card: card, amount: order.amount))
         purchase.kind = order.kind
-        purchase.pinFormat = link.pinFormat
+        purchase.setPINFormat(of: link)
         let money = MoneyText.text(order.amount, currency: card.definition.currencyCode)
         let kind = order.kind == .purchase ? "" : "\(order.kind.words) "
         let title = "\(kind)\(money) with \(order.card)"
         guard order.deed == .nothing else {
             let request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect)
+                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect)
             cards[chip.card] = card
             progress(TillStage(.card, "signs with ATC \(request.cardAnswer.atc)"))
             progress(TillStage(.terminal, order.deed.words))
@@ -77,9 +78,10 @@ public struct Till {
         let request: PurchaseRequest
         do {
             request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect
+                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect
             ) { card, transaction in
-                switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card.definition)) {
+                switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card)) {
                 case .online(let answer): return answer
                 case .approvedOffline: throw OfflineDecision(approved: true)
                 case .declinedOffline: throw OfflineDecision(approved: false)
