@@ -28,6 +28,10 @@ struct RunCommand: ParsableCommand {
             "Only scenarios whose name, label or covered rule contains this.", valueName: "text"))
     var only: String?
 
+    @Option(
+        help: ArgumentHelp("Not those whose name, label or covered rule contains this.", valueName: "text"))
+    var except: String?
+
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run everything so often.", valueName: "times"))
     var repeats = 1
 
@@ -58,6 +62,13 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("With --issuer: folder of the dialects.", valueName: "folder"))
     var dialects = "Config/iso8583"
 
+    @Option(
+        name: .customLong("issuer-program"),
+        help: ArgumentHelp(
+            "What changes cards for steps `issuer`: takes the arguments of issuer-host. By default the issuer-host beside this program.",
+            valueName: "path"))
+    var issuerProgram: String?
+
     @OptionGroup(title: "Link options")
     var linkOptions: LinkOptions
 
@@ -79,10 +90,13 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try reportingFailures {
             var scenarios = try ScenarioFile.scenarios(at: paths)
-            if let only {
-                scenarios = scenarios.filter { scenario in
-                    scenario.name.contains(only)
-                        || (scenario.labels + scenario.covers).contains { $0.contains(only) }
+            if let only { scenarios = scenarios.filter { $0.isNamed(only) } }
+            if let except { scenarios = scenarios.filter { !$0.isNamed(except) } }
+            if desk() == nil {
+                let needing = scenarios.count(where: \.needsIssuer)
+                scenarios = scenarios.filter { !$0.needsIssuer }
+                if needing > 0 {
+                    print("\(needing) scenarios left out: they change cards, see --issuer-program")
                 }
             }
             guard !scenarios.isEmpty else { throw ValidationError("no scenario is left to run") }
@@ -108,12 +122,22 @@ struct RunCommand: ParsableCommand {
             options.link = try linkOptions.link(of: bench)
         }
         options.refine = linkOptions.refined
+        options.issuer = desk()
         guard terminals > 1 else {
             var runner = ScenarioRunner(bench, options: options)
             return runner.run(scenarios, report: show)
         }
         var fleet = ScenarioFleet(bench, options: options, terminals: terminals)
         return try fleet.run(scenarios, report: show)
+    }
+
+    /// Another host's cards are nobody's business but its own program's.
+    private func desk() -> IssuerDesk? {
+        if let issuerProgram {
+            return IssuerDesk(
+                program: issuerProgram, configuration: linkOptions.target == nil ? environment.config : nil)
+        }
+        return linkOptions.target == nil ? IssuerDesk(besideThisProgramWith: environment.config) : nil
     }
 
     private func show(_ result: ScenarioResult) {
@@ -124,7 +148,7 @@ struct RunCommand: ParsableCommand {
 
     private func bench() throws -> Bench {
         guard let issuer else { return try environment.bench() }
-        return try Bench(
+        return try environment.bench(
             SimulatorConfiguration(issuerPath: issuer, dialectsPath: dialects, cardStatePath: ".cards"))
     }
 

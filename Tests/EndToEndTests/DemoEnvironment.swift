@@ -37,7 +37,8 @@ final class DemoEnvironment {
         process.environment = ProcessInfo.processInfo.environment.merging(
             [
                 "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
-                "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),
+                "ISSUER_PORT_S": "\(try freePort())", "ISSUER_ADMIN_PORT": "\(adminPort)",
+                "ISSUER_BIN": DemoEnvironment.binaries(),
             ].merging(variables) { $1 }
         ) { $1 }
         process.standardOutput = output

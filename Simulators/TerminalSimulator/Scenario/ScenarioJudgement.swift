@@ -10,7 +10,7 @@ extension ScenarioRunner {
         _ record: inout StepRecord, keeping: Bool = true
     ) throws {
         let patience = expectation.coming == .nothing ? options.silence : options.timeout
-        let answer: Answer
+        var answer: Answer
         do throws(ExchangeError) {
             answer = try session.wait { (exchange) throws(ExchangeError) in
                 try exchange.answer(to: sent.message, since: sent.start, timeout: patience)
@@ -20,6 +20,7 @@ extension ScenarioRunner {
             try record.judge(error, expectation)
             return
         }
+        if !sent.answerFlips.isEmpty { answer = answer.flipping(sent.answerFlips) }
         record.exchanges.append(
             decoded(sent.message, text(answer.message, "Response", session), session))
         record.elapsed = answer.elapsed
@@ -66,6 +67,19 @@ extension ScenarioRunner {
     func decoded(_ request: Message, _ response: String, _ session: ScenarioSession) -> DecodedExchange {
         DecodedExchange(
             request: text(request, "Request to \(session.link.name)", session), response: response)
+    }
+}
+
+extension Answer {
+    /// The same with bits of DE55 turned on the way from the terminal to the card.
+    fileprivate func flipping(_ flips: [(tag: Tag, bit: Int)]) -> Answer {
+        guard let bytes = message.bytes(.iccData) else { return self }
+        var tampering = Tampering.none
+        tampering.flipped = flips
+        var message = message
+        message.set(.iccData, bytes: tampering.apply(to: Array(bytes)))
+        return Answer(
+            message: message, elapsed: elapsed, discrepancies: discrepancies, strayMessages: strayMessages)
     }
 }
 
@@ -135,6 +149,7 @@ extension StepRecord {
         case (.connection(.timedOut), .nothing): summary = "no answer"
         case (.connection(.closed), .closed), (.connection(.closed), .nothing):
             summary = "the host closed the connection"
+        case (.connection(.tls(let reason)), .closed): summary = "TLS refused: \(reason)"
         default: throw error
         }
     }
