@@ -56,7 +56,10 @@ struct PurchaseCommand: ParsableCommand {
                 request.message, bytesCut: request.bytesCut, timeout: environment.wait)
             let outcome = try PurchaseOutcome(answer, to: request, card: card)
             print(Printing.purchase(request, outcome, link: link))
-            if !outcome.isApproved { throw ExitCode(1) }
+            guard !outcome.isApproved else { return }
+            let desk = linkOptions.target == nil ? environment.desk() : nil
+            for line in Printing.why(request, outcome, bench: bench, desk: desk) { print(line) }
+            throw ExitCode(1)
         }
     }
 }

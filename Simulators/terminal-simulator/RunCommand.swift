@@ -137,7 +137,7 @@ struct RunCommand: ParsableCommand {
             return IssuerDesk(
                 program: issuerProgram, configuration: linkOptions.target == nil ? environment.config : nil)
         }
-        return linkOptions.target == nil ? IssuerDesk(besideThisProgramWith: environment.config) : nil
+        return linkOptions.target == nil ? environment.desk() : nil
     }
 
     private func show(_ result: ScenarioResult) {

@@ -53,6 +53,9 @@ struct Environment: ParsableArguments {
 
     var wait: Duration { .seconds(timeout) }
 
+    /// Knows why the issuer of this environment declines.
+    func desk() -> IssuerDesk? { IssuerDesk(besideThisProgramWith: config) }
+
     func bench() throws -> Bench { try bench(SimulatorConfiguration(contentsOf: config)) }
 
     func bench(_ configuration: SimulatorConfiguration) throws -> Bench {

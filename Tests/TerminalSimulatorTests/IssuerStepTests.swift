@@ -119,3 +119,31 @@ import VirtualCard
         #expect(found[0].isNamed("x") && found[1].isNamed("pinW") && !found[0].isNamed("b"))
     }
 }
+
+/// Why something was declined, without asking a developer.
+@Suite struct DeclineExplanationTests {
+    @Test func theDecidingLineComesFirst() {
+        let checks = [
+            "The issuer's checks:", "  card status                   APPROVED  active",
+            "  PIN                           DECLINED  wrong", "  ATC                           SKIPPED   -",
+        ]
+        #expect(DeclineExplanation.headline(checks) == "PIN DECLINED wrong")
+        let found = ["The cryptogram is not the expected one. It comes out with:", "  - padding 2"]
+        #expect(DeclineExplanation.headline(found + checks) == "- padding 2")
+        #expect(DeclineExplanation.headline(["The cryptogram is right (visa-cvn18)."]) == nil)
+    }
+
+    @Test func aFailedCryptogramIsExplainedByTheKeysAtHand() throws {
+        let bench = try Bench(TestData.configuration(portA: 1, portB: 2, state: TestData.temporaryFolder()))
+        var card = try VirtualCard(bench.issuer, card: "visa-cvn18")
+        var terminal = Terminal(surroundings: TestData.stillSurroundings())
+        var purchase = Purchase(amount: 100, pin: .none)
+        purchase.distortion.chip = .flippedCryptogramBit(3)
+        let request = try terminal.request(
+            purchase, card: &card, zonePINKey: nil, dialect: TestData.codec("ascii87-binbitmap").dialect)
+        let explanation = DeclineExplanation(bench: bench, desk: nil)
+        let lines = explanation.lines(request.message, code: "88")
+        #expect(DeclineExplanation.headline(lines)?.contains("in bit 4 of byte 8") == true, "\(lines)")
+        #expect(explanation.lines(request.message, code: "51").isEmpty)
+    }
+}

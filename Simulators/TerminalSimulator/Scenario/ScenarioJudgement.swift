@@ -24,6 +24,7 @@ extension ScenarioRunner {
         record.exchanges.append(
             decoded(sent.message, text(answer.message, "Response", session), session))
         record.elapsed = answer.elapsed
+        record.asked = (sent.message, answer.message.text(.responseCode))
         var verdict: IssuerAuthenticationVerdict?
         if let name = sent.card, let cardAnswer = sent.cardAnswer {
             verdict = try? card(name).verify(

@@ -90,6 +90,9 @@ public struct ScenarioRunner {
             record.complaints.append("\(error)")
             record.summary = "not done"
         }
+        if !record.complaints.isEmpty, let (request, code) = record.asked {
+            record.why = DeclineExplanation(bench: bench, desk: options.issuer).lines(request, code: code)
+        }
         return record.result
     }
 
@@ -166,6 +169,9 @@ struct StepRecord {
     var elapsed: Duration?
     var exchanges: [DecodedExchange] = []
     var cardTrace: [String] = []
+    /// What was asked last, and answered.
+    var asked: (request: Message, code: String?)?
+    var why: [String] = []
 
     init(_ step: ScenarioStep) {
         name = step.name
@@ -175,6 +181,6 @@ struct StepRecord {
     var result: StepResult {
         StepResult(
             name: name, place: place, summary: summary, complaints: complaints, elapsed: elapsed,
-            exchanges: exchanges, cardTrace: cardTrace)
+            exchanges: exchanges, cardTrace: cardTrace, why: why)
     }
 }
