@@ -18,8 +18,10 @@ public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     public let zonePINKeyName: String?
     /// Of format 4 on a link that has another key for the others.
     let aesPINKey: [UInt8]?
-    /// How PIN blocks are made.
+    /// How PIN blocks are made where nothing else is said.
     public let pinFormat: PINBlockFormat
+    /// Another format that is wanted all the same.
+    let wantedPINFormat: PINBlockFormat?
     /// By format, two digits of DE53; nothing is said of `pinFormat`.
     let pinFormatCodes: [PINBlockFormat: String]
     /// Where CVV2 is; nil for a link without.
@@ -104,6 +106,7 @@ public struct Bench: Sendable {
             zonePINKey: try description.zonePINKey.map { try key($0) },
             zonePINKeyName: description.zonePINKey,
             aesPINKey: try description.aesPINKey.map { try key($0) }, pinFormat: description.pinFormat,
+            wantedPINFormat: description.wantedPINFormat,
             pinFormatCodes: description.pinFormatCodes,
             printedValue: description.printedValue, tls: description.tls)
     }

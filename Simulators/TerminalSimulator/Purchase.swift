@@ -143,7 +143,7 @@ public struct Purchase: Sendable {
 extension Purchase {
     /// PIN blocks as a link has them, or in another format that it can be told of.
     public mutating func setPINFormat(_ format: PINBlockFormat? = nil, of link: Link) {
-        pinFormat = format ?? link.pinFormat
+        pinFormat = format ?? link.wantedPINFormat ?? link.pinFormat
         pinFormatCode = pinFormat == link.pinFormat ? nil : link.pinFormatCodes[pinFormat]
     }
 }

@@ -72,8 +72,10 @@ public struct LinkDescription: Hashable, Sendable {
     public var tpduBytes: Int
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
     public var zonePINKey: String?
-    /// How PIN blocks are made.
+    /// How PIN blocks are made where nothing else is said.
     public var pinFormat = PINBlockFormat.iso0
+    /// Another format that is wanted all the same; DE53 says so where the link has digits for it.
+    public var wantedPINFormat: PINBlockFormat?
     /// Digits 5 and 6 of DE53 for a format that is not the link's usual one; empty where it is not said there.
     public var pinFormatCodes: [PINBlockFormat: String] = [:]
     /// Name of the AES key of format 4; nil where `zonePINKey` is one, or none is needed.

@@ -139,7 +139,7 @@ struct LinkOptions: ParsableArguments {
     /// Every link with what the options say of it.
     func refined(_ description: LinkDescription) -> LinkDescription {
         var link = description
-        if let pinFormat { link.pinFormat = PINBlockFormat(rawValue: pinFormat) ?? .iso0 }
+        link.wantedPINFormat = pinFormat.flatMap(PINBlockFormat.init(rawValue:))
         if let element = cvv2Element.flatMap(DataElement.init(rawValue:)) {
             link.printedValue = PrintedValuePosition(element: element)
         }

@@ -85,6 +85,46 @@ struct ScenarioRunTests {
         #expect(other.status == 2 && other.output.contains("does not verify"), "\(other.output)")
     }
 
+    @Test("The command line names a PIN format, certificates and a MAC key, and the host holds it to them")
+    func commandLine() throws {
+        let environment = try DemoEnvironment(command: ["run"], variables: ["ISSUER_SECURE": "1"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        func purchase(_ pin: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
+            try DemoEnvironment.run(
+                "terminal-simulator",
+                ["purchase", "--card", "visa-cvn18", "--amount", "1.00", "--pin", pin]
+                    + ["--config", environment.configuration] + arguments)
+        }
+        for format in ["1", "3", "4"] {
+            let wrong = try purchase("1111", ["--pin-format", format])
+            #expect(wrong.status == 1 && wrong.output.contains("55 wrong PIN"), "\(wrong.output)")
+            #expect(wrong.output.contains("The issuer's checks:"))
+            #expect(try purchase("4321", ["--pin-format", format]).status == 0)
+        }
+        func file(_ name: String) -> String {
+            environment.directory.appendingPathComponent("tls/\(name)").path
+        }
+        func secured(_ name: String, _ more: [String]) throws -> (status: Int32, output: String) {
+            try purchase(
+                "4321",
+                [
+                    "--target", "127.0.0.1:\(environment.portS)", "--zpk", "zpk-aes", "--pin-format", "4",
+                    "--tls",
+                    "--tls-ca", file("ca.pem"), "--tls-certificate", file("\(name).pem"), "--tls-key",
+                    file("\(name).key"),
+                ] + more)
+        }
+        let good = try secured("terminal", ["--zak", "zak-acquirer-b"])
+        #expect(good.status == 0 && good.output.contains("00 approved"), "\(good.output)")
+        let unsealed = try secured("terminal", [])
+        #expect(unsealed.status == 1 && unsealed.output.contains("98 MAC wrong or missing"))
+        let otherMAC = try secured("terminal", ["--zak", "zak-acquirer-b", "--mac-padding", "2"])
+        #expect(otherMAC.output.contains("98 MAC wrong or missing"), "\(otherMAC.output)")
+        let stranger = try secured("stranger", ["--zak", "zak-acquirer-b"])
+        #expect(stranger.status == 2 && stranger.output.contains("unknown ca"), "\(stranger.output)")
+    }
+
     @Test("Every reason to decline is named by a scenario")
     func everyReasonIsNamed() throws {
         var named: Set<String> = []
