@@ -50,6 +50,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Show every step, not only what went wrong.")
     var verbose = false
 
+    @Flag(help: "Show every message, and what card and terminal say to each other, object by object.")
+    var trace = false
+
     @Flag(help: "Read the files and list the scenarios, without a host.")
     var list = false
 
@@ -141,8 +144,8 @@ struct RunCommand: ParsableCommand {
     }
 
     private func show(_ result: ScenarioResult) {
-        for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }
-        if !result.passed { for line in ScenarioText.messages(result) { print(line) } }
+        for line in ScenarioText.lines(result, allSteps: verbose || trace) { print(line) }
+        for line in ScenarioText.messages(result, allSteps: trace) { print(line) }
         fflush(nil)
     }
 

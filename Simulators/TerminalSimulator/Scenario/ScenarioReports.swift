@@ -15,9 +15,9 @@ public enum ScenarioText {
         return lines
     }
 
-    /// The messages of the steps that went wrong.
-    public static func messages(_ result: ScenarioResult) -> [String] {
-        result.steps.filter { !$0.complaints.isEmpty }.flatMap { step in
+    /// The messages, and the card's conversation, of the steps that went wrong, or of all.
+    public static func messages(_ result: ScenarioResult, allSteps: Bool = false) -> [String] {
+        result.steps.filter { allSteps || !$0.complaints.isEmpty }.flatMap { step in
             step.why + step.exchanges.flatMap { [$0.request, $0.response] } + step.cardTrace
         }
     }
