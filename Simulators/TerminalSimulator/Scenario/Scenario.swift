@@ -204,6 +204,10 @@ struct ScenarioExpectation: Sendable {
     var sameAnswer: Bool?
     /// With a request sent twice: how many answers come.
     var answers: Int?
+    /// `none`, `application` or `card`: what issuer scripts have blocked.
+    var blocked: String?
+    /// Tries that the card has left for a PIN that it checks itself.
+    var offlineTries: Int?
     /// To be found in what the issuer's program says, or in the card's conversation.
     var words: [String] = []
     var place: ScenarioPlace?

@@ -51,12 +51,17 @@ enum ScenarioExpectationReader {
     private static func card(
         _ node: ScenarioNode, _ result: inout ScenarioExpectation
     ) throws(ScenarioError) {
-        for entry in try node.entries(["atc-moved", "final", "trace"]) {
+        for entry in try node.entries(["atc-moved", "final", "trace", "blocked", "offline-pin-tries"]) {
             switch entry.key {
             case "final":
                 result.finalCryptogram = try entry.value.choice([
                     "TC": "TC", "AAC": "AAC", "other-interface": "other-interface",
                 ])
+            case "blocked":
+                result.blocked = try entry.value.choice([
+                    "none": "none", "application": "application", "card": "card",
+                ])
+            case "offline-pin-tries": result.offlineTries = try entry.value.integer(0...15)
             case "trace": result.words += try words(entry.value)
             default: result.counterMoved = try entry.value.integer(0...65_535)
             }

@@ -137,6 +137,18 @@ extension StepRecord {
         }
     }
 
+    /// The state that a step leaves a card in.
+    mutating func judge(_ card: VirtualCard, _ expectation: ScenarioExpectation) {
+        let memory = card.scriptMemory
+        let blocked = memory.isCardBlocked ? "card" : memory.isApplicationBlocked ? "application" : "none"
+        if let expected = expectation.blocked, expected != blocked {
+            complaints.append("blocked by scripts: \(blocked), expected \(expected)")
+        }
+        if let expected = expectation.offlineTries, expected != card.memory.pinTriesLeft {
+            complaints.append("the card has \(card.memory.pinTriesLeft) PIN tries left, expected \(expected)")
+        }
+    }
+
     mutating func judge(_ elapsed: Duration, _ expectation: ScenarioExpectation) {
         guard let within = expectation.within, elapsed > within else { return }
         complaints.append(

@@ -90,6 +90,7 @@ public struct ScenarioRunner {
             record.complaints.append("\(error)")
             record.summary = "not done"
         }
+        if let card = cardName.flatMap({ cards[$0] }) { record.judge(card, step.expectation) }
         if !record.complaints.isEmpty, let (request, code) = record.asked {
             record.why = DeclineExplanation(bench: bench, desk: options.issuer).lines(request, code: code)
         }
