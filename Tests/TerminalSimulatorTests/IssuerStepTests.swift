@@ -1,5 +1,6 @@
 import EMV
 import Foundation
+import ISO8583
 import Testing
 import VirtualCard
 
