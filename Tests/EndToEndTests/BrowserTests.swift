@@ -56,7 +56,7 @@ struct BrowserTests {
 
         #expect(try pay(browser, "4250", pin: "1111") == "declined")
         #expect(try browser.text("outcome").contains("55 wrong PIN"))
-        #expect(try browser.text("why").contains("PIN DECLINED"))
+        #expect(try browser.text("why").contains("PIN: wrong"))
         let checks = try browser.text("explanation")
         #expect(checks.contains("issuer range") && checks.contains("DE39 55 wrong PIN"), "\(checks)")
         try keep(browser, "declined")

@@ -128,7 +128,7 @@ import VirtualCard
             "The issuer's checks:", "  card status                   APPROVED  active",
             "  PIN                           DECLINED  wrong", "  ATC                           SKIPPED   -",
         ]
-        #expect(DeclineExplanation.headline(checks) == "PIN DECLINED wrong")
+        #expect(DeclineExplanation.headline(checks) == "PIN: wrong")
         let found = ["The cryptogram is not the expected one. It comes out with:", "  - padding 2"]
         #expect(DeclineExplanation.headline(found + checks) == "- padding 2")
         #expect(DeclineExplanation.headline(["The cryptogram is right (visa-cvn18)."]) == nil)

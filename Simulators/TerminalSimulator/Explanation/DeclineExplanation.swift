@@ -27,7 +27,8 @@ struct DeclineExplanation {
         let line = lines.first {
             $0.hasPrefix("  - ") || $0.hasPrefix("The cryptogram differs") || $0.contains(" DECLINED ")
         }
-        return line.map { $0.split(separator: " ").joined(separator: " ") }
+        return line?.replacing(" DECLINED ", with: ": ").split(separator: " ").joined(separator: " ")
+            .replacing(" : ", with: ": ")
     }
 
     private func cryptogram(_ request: Message) -> [String] {

@@ -107,6 +107,8 @@ final class SecureConnection: Sendable {
 
     func send(_ bytes: [UInt8]) throws(ConnectionError) {
         do { try channel.writeAndFlush(ByteBuffer(bytes: bytes)).wait() } catch {
+            // A host that refuses a certificate says so first and closes then.
+            if let failure = inbox.state.withLock({ $0.failure }) { throw .tls(failure) }
             throw .closed(afterBytes: 0)
         }
     }
