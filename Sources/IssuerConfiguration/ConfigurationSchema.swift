@@ -108,6 +108,10 @@ enum ConfigurationSchema {
         // For the simulators, which read the same file.
         ("demo.issuer", .text),
         ("demo.cardState", .text),
+        ("demo.tls.trustedFile", .text),
+        ("demo.tls.certificateFile", .text),
+        ("demo.tls.privateKeyFile", .text),
+        ("demo.tls.serverName", .text),
     ]
 
     /// The kind of a key, nil where the key is unknown.
