@@ -69,7 +69,8 @@ let package = Package(
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
-        target("KeyManagement", ["HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("AuditTrail", ["HSM", "PKCS11", "ByteCoding"]),
+        target("KeyManagement", ["AuditTrail", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -78,15 +79,17 @@ let package = Package(
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
-                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser,
+                "AuditTrail", "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer",
+                "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool",
+                argumentParser,
                 lifecycle,
                 logging, nioCore, nioPosix, signals,
             ], swiftSettings: rules),
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11", argumentParser,
+                "AuditTrail", "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                argumentParser,
             ],
             swiftSettings: rules),
         .target(
@@ -174,7 +177,11 @@ let package = Package(
             ]),
         tests(
             "KeyManagementTests",
-            ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "KeyManagement", "AuditTrail", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
+                "VectorSupport",
+            ]),
+        tests("AuditTrailTests", ["AuditTrail", "HSM", "PKCS11", "ByteCoding", "TokenSupport"]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),

@@ -40,7 +40,9 @@ public enum KeyLoading {
             return LoadedKey(label: label, purpose: purpose, created: false, checkValue: found)
         }
         let key = try session.createKey(
-            purpose.tokenTemplate(label: label, statesLength: false), value: value)
+            purpose.tokenTemplate(
+                label: label, provenance: KeyProvenance(.test, checkValue: computed), statesLength: false),
+            value: value)
         let found = try TokenCheckValue.of(key, &session)
         return LoadedKey(label: label, purpose: purpose, created: true, checkValue: found ?? computed)
     }
@@ -53,7 +55,7 @@ public enum KeyLoading {
         }
         _ = try session.generateAESKey(
             KeyPurpose.panHashKey.tokenTemplate(
-                label: label, identifier: KeyProvenance(.generated).identifier, statesLength: true))
+                label: label, provenance: KeyProvenance(.generated), statesLength: true))
         return LoadedKey(label: label, purpose: .panHashKey, created: true, checkValue: nil)
     }
 

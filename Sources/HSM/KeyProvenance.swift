@@ -1,7 +1,8 @@
 internal import Glibc
 
 /// Where a key came from and when, written into `CKA_ID` when the key is made. No key of this product is modifiable,
-/// so the token itself keeps anyone from writing it anew: `ceremony/20261124T190733Z/08D7B4`.
+/// so the token itself keeps anyone from writing it anew: `ceremony/20261124T190733Z/08D7B4/imk-ac-476173.v2`. The label
+/// belongs to it because NSS takes a second secret key with the same `CKA_ID` for the first one, and writes over it.
 public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     /// How a key got into the token.
     public enum Origin: String, Sendable, CaseIterable {
@@ -33,11 +34,11 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     public init?(identifier: [UInt8]) {
         let parts = String(decoding: identifier, as: UTF8.self).split(
             separator: "/", omittingEmptySubsequences: false)
-        guard (2...3).contains(parts.count), let origin = Origin(rawValue: String(parts[0])) else {
+        guard parts.count == 4, let origin = Origin(rawValue: String(parts[0])) else {
             return nil
         }
         guard let created = KeyProvenance.seconds(from: String(parts[1])) else { return nil }
-        self.init(origin, created: created, checkValue: parts.count == 3 ? String(parts[2]) : nil)
+        self.init(origin, created: created, checkValue: parts[2].isEmpty ? nil : String(parts[2]))
     }
 
     private static func seconds(from text: String) -> Int? {
@@ -71,11 +72,9 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: text.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// `CKA_ID`.
-    public var identifier: [UInt8] { Array(description.utf8) }
+    /// `CKA_ID` of the key with this label.
+    public func identifier(of label: String) -> [UInt8] { Array("\(self)/\(label)".utf8) }
 
-    /// As it stands in `CKA_ID`.
-    public var description: String {
-        "\(origin.rawValue)/\(createdText)" + (checkValue.map { "/\($0)" } ?? "")
-    }
+    /// As it stands in `CKA_ID`, before the label.
+    public var description: String { "\(origin.rawValue)/\(createdText)/\(checkValue ?? "")" }
 }

@@ -58,15 +58,15 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     ///
     /// - Parameters:
     ///   - algorithm: nil takes the first one of the purpose.
-    ///   - identifier: `CKA_ID`; like every attribute it cannot be changed later.
+    ///   - provenance: for `CKA_ID`; like every attribute it cannot be changed later.
     ///   - statesLength: true where the token has to be told the length: it makes the value itself.
     public func tokenTemplate(
-        label: String, algorithm: KeyAlgorithm? = nil, identifier: [UInt8]? = nil, statesLength: Bool
+        label: String, algorithm: KeyAlgorithm? = nil, provenance: KeyProvenance? = nil, statesLength: Bool
     ) -> Template {
         let rules = rules
         let algorithm = algorithm ?? rules.algorithms[0]
         return Template(
-            keyType: algorithm.keyType, label: label, identifier: identifier,
+            keyType: algorithm.keyType, label: label, identifier: provenance?.identifier(of: label),
             valueCount: statesLength && algorithm.hasVariableLength ? algorithm.byteCount : nil,
             on: [.token, .isPrivate, .sensitive] + rules.usage + (rules.isExtractable ? [.extractable] : []),
             off: [.modifiable] + (rules.isExtractable ? [] : [.extractable])

@@ -148,6 +148,8 @@ public struct IssuerConfiguration: Sendable {
     public var issuers: [Issuer]
     /// At least one.
     public var links: [Link]
+    /// Evidence of what happens to keys.
+    public var audit: Audit
     /// Where the admin port listens.
     public var adminHost: String
     /// Nil: no admin port.
@@ -210,6 +212,7 @@ public struct IssuerConfiguration: Sendable {
                 hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
         }
         links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
+        audit = try IssuerConfiguration.audit(file, profile, path)
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
         adminPort = reader.int(forKey: "admin.port")
         eventLoops = try IssuerConfiguration.positive(reader, "server.eventLoops", 1, path)

@@ -48,15 +48,15 @@ extension KeyStore {
             throw KeyManagementError(
                 name.label, "has KCV \(found ?? "unknown"), not \(expected.uppercased())")
         }
-        let identifier = KeyProvenance(.imported, checkValue: found).identifier
+        let provenance = KeyProvenance(.imported, checkValue: found)
         if exportable {
             let template = KeyPurpose.transferKey.tokenTemplate(
-                label: try name.transfer.label, algorithm: algorithm, identifier: identifier,
+                label: try name.transfer.label, algorithm: algorithm, provenance: provenance,
                 statesLength: true)
             _ = try data.key(template, &session)
         }
         let template = purpose.tokenTemplate(
-            label: name.label, algorithm: algorithm, identifier: identifier, statesLength: true)
+            label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true)
         return try data.key(template, &session)
     }
 
@@ -89,7 +89,7 @@ extension KeyStore {
             }
             let template = purpose.tokenTemplate(
                 label: name.label, algorithm: algorithm,
-                identifier: KeyProvenance(.imported, checkValue: found).identifier, statesLength: false)
+                provenance: KeyProvenance(.imported, checkValue: found), statesLength: false)
             return try session.unwrapKey(.tripleDESECB, under: wrapping, cryptogram, template)
         }
         return try record(of: key)
@@ -111,16 +111,14 @@ extension KeyStore {
         defer { try? session.destroy(made) }
         let data = try KeyData(of: made, algorithm, fill: [], &session)
         defer { try? session.destroy(data.object) }
-        let identifier = KeyProvenance(
-            .generated, checkValue: try TokenCheckValue.of(made, &session)
-        ).identifier
+        let provenance = KeyProvenance(.generated, checkValue: try TokenCheckValue.of(made, &session))
         _ = try data.key(
             KeyPurpose.transferKey.tokenTemplate(
-                label: try name.transfer.label, algorithm: algorithm, identifier: identifier,
+                label: try name.transfer.label, algorithm: algorithm, provenance: provenance,
                 statesLength: true), &session)
         let key = try data.key(
             purpose.tokenTemplate(
-                label: name.label, algorithm: algorithm, identifier: identifier, statesLength: true), &session
+                label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true), &session
         )
         return try record(of: key)
     }

@@ -85,7 +85,7 @@ public struct KeyStore: ~Copyable {
         let (purpose, algorithm) = try plan(name, algorithm)
         try requireFree(name)
         let template = purpose.tokenTemplate(
-            label: name.label, algorithm: algorithm, identifier: KeyProvenance(.generated).identifier,
+            label: name.label, algorithm: algorithm, provenance: KeyProvenance(.generated),
             statesLength: true)
         return try record(of: try session.generateKey(algorithm.keyType, template))
     }

@@ -65,12 +65,12 @@ public final class Template: @unchecked Sendable {
     // Sendable because nothing is changed after `init`; Cryptoki reads templates only.
     let attributes: UnsafeMutableBufferPointer<CK_ATTRIBUTE>
     private let values: UnsafeMutableRawPointer
-    private static let slotBytes = 64
+    private static let slotBytes = 128
 
     /// - Parameters:
     ///   - keyType: `CKA_KEY_TYPE`.
     ///   - label: `CKA_LABEL`, at most 64 bytes.
-    ///   - identifier: `CKA_ID`, at most 64 bytes.
+    ///   - identifier: `CKA_ID`, at most 128 bytes.
     ///   - valueCount: `CKA_VALUE_LEN`, for key types of variable length.
     ///   - on: attributes set to true.
     ///   - off: attributes set to false.

@@ -29,9 +29,11 @@ struct Serve: AsyncParsableCommand {
         let logger = try makeLogger(configuration)
         let location = try configuration.tokenLocation()
         let hsmConfiguration = configuration.hsmConfiguration()
+        let trail = StartUpTrail(configuration, hsmConfiguration, at: location, logger: logger)
         let failures = HSMCheck.run(hsmConfiguration, at: location).filter { !$0.passed }
         guard failures.isEmpty else {
             for line in failures { logger.critical("\(line.subject): \(line.detail)") }
+            trail.refused(failures.map { "\($0.subject): \($0.detail)" })
             throw ExitCode.failure
         }
         let hsm = try HSM(hsmConfiguration, at: location)
@@ -53,11 +55,13 @@ struct Serve: AsyncParsableCommand {
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds,
             moreMetrics: { metrics(hsm, stores) }, ready: printReady)
+        try trail.started()
         let services = ServiceGroup(
             services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         for store in stores { await store.close() }
-        if !hsm.stop() { logger.warning("a worker is left in a call of the token") }
+        // A token that answers no more cannot seal a line either.
+        if hsm.stop() { trail.stopped() } else { logger.warning("a worker is left in a call of the token") }
         try await group.shutdownGracefully()
     }
 

@@ -11,7 +11,7 @@ struct IssuerKeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
-        subcommands: [LoadTestKeys.self])
+        subcommands: [LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self])
 }
 
 struct LoadTestKeys: AsyncParsableCommand {
