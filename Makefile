@@ -4,7 +4,7 @@
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
-.PHONY: demo run test check lint build deps bench load faults core-search clean
+.PHONY: demo run test check lint build deps test-deps bench load faults core-search clean
 
 environment := Config/demo/environment.sh
 
@@ -20,7 +20,10 @@ deps:
 build: deps
 	@swift build -c release
 
-test: deps
+test-deps:
+	@$(environment) install tests
+
+test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build
 

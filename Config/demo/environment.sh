@@ -2,6 +2,7 @@
 # The demo environment: a token store, a Redis server, the demo cards, the host, the terminal.
 #
 #   environment.sh install            install the Debian packages that are missing
+#   environment.sh install tests      and those that only the tests need
 #   environment.sh prepare            make or refresh the environment, start nothing that stays
 #   environment.sh run                serve in the foreground until SIGINT or SIGTERM
 #   environment.sh demo               serve, run the terminal simulator's demo, stop
@@ -32,7 +33,11 @@ fail() { say "error: $*"; exit 1; }
 
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
+# A terminal emulator and a browser, which the simulator's screens and pages are tested in.
+test_packages=(tmux chromium)
+
 install_packages() {
+  [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")
   local missing=() package
   for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
@@ -277,7 +282,7 @@ start_host() {
 command=${1:-demo}
 shift || true
 case $command in
-  install) install_packages; exit ;;
+  install) install_packages "$@"; exit ;;
   prepare | run | demo | load | with) ;;
   *) fail "unknown command $command" ;;
 esac

@@ -1,3 +1,4 @@
+internal import EMV
 internal import FoundationEssentials
 internal import ISO8583
 public import VirtualCard
@@ -40,6 +41,13 @@ public struct Bench: Sendable {
         return try VirtualCard(issuer, card: name, stateDirectory: configuration.cardStatePath)
     }
 
+    /// The card that nobody issued: a right cryptogram, an unknown number.
+    func stranger() throws -> VirtualCard {
+        let model = try issuer.card(DemoTable.strangerModel)
+        let definition = model.renumbered(try PAN(DemoTable.strangerPAN), name: DemoTable.stranger)
+        return try VirtualCard(issuer, definition: definition)
+    }
+
     /// Loads dialect and key of a link.
     public func link(_ description: LinkDescription) throws -> Link {
         let dialects = try dialectNames()
@@ -68,5 +76,12 @@ public struct Bench: Sendable {
             throw ConfigurationError.unreadable(path: folder)
         }
         return names.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }
+}
+
+extension Exchange {
+    /// Connects over a link.
+    init(to link: Link, timeout: Duration) throws(ConnectionError) {
+        try self.init(to: link.endpoint, form: link.form, timeout: timeout)
     }
 }

@@ -29,8 +29,8 @@ public enum ChipDataListing {
         0x9F1F: .countOnly, 0x9F20: .countOnly, 0x9F6B: .countOnly, 0x99: .countOnly,
     ]
 
-    /// Templates within templates: nobody needs more, and a fault must not nest without end.
-    private static let depthMax = 3
+    /// A directory entry lies four deep (EMV Book 1 12.2.3); a fault must not nest without end.
+    private static let depthMax = 5
 
     /// The objects in the order in which they came.
     /// - Throws: `TLVError` where the data is no BER-TLV.

@@ -102,10 +102,7 @@ public struct Demo {
     }
 
     private func makeCard(_ name: String) throws -> VirtualCard {
-        guard name == DemoTable.stranger else { return try bench.card(name) }
-        let model = try bench.issuer.card("visa-cvn18")
-        let definition = model.renumbered(try PAN(DemoTable.strangerPAN), name: name)
-        return try VirtualCard(bench.issuer, definition: definition)
+        try name == DemoTable.stranger ? bench.stranger() : bench.card(name)
     }
 }
 

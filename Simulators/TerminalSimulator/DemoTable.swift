@@ -95,6 +95,8 @@ public enum DemoTable {
     /// A card with a right cryptogram that the issuer never issued.
     public static let stranger = "never-issued"
     static let strangerPAN = "4761739001019094"
+    /// The issued card that it otherwise equals.
+    static let strangerModel = "visa-cvn18"
     /// The card whose holder forgets the PIN. It has no funds, so that nobody misses its approvals afterwards.
     static let forgetful = "no-funds"
 

@@ -24,7 +24,7 @@ public enum PINEntry: Hashable, Sendable {
 }
 
 /// What the terminal does with the money.
-public enum TransactionKind: UInt8, Hashable, Sendable {
+public enum TransactionKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Goods and services.
     case purchase = 0x00
     /// Cash.

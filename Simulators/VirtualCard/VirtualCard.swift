@@ -5,6 +5,8 @@ public import LibCrypto
 public struct VirtualCard: Sendable {
     /// As the demo file defines it.
     public let definition: CardDefinition
+    /// What the chip remembers beside its counter.
+    public var memory = ChipMemory()
     private var chip: ChipCard
     private let counter: CounterFile?
 

@@ -12,13 +12,13 @@ struct TerminalSimulatorCommand: ParsableCommand {
             cryptogram (ARQC) of their own and check the issuer's answer (ARPC) as a chip would. The terminal \
             asks for a PIN, builds the ISO 8583 message and sends it over one of the host's links.
 
-            Start a host with `make run`, then try:
+            Start a host with `make run`, then try it without a command, on the whole screen, or:
               terminal-simulator purchase --card visa-cvn10 --amount 42.50 --pin 1234
             """,
         subcommands: [
-            RunCommand.self, PurchaseCommand.self, DemoCommand.self, EchoCommand.self, CardsCommand.self,
-            ExplainCommand.self, WebCommand.self,
-        ])
+            TillCommand.self, RunCommand.self, PurchaseCommand.self, DemoCommand.self, EchoCommand.self,
+            CardsCommand.self, ExplainCommand.self, WebCommand.self,
+        ], defaultSubcommand: TillCommand.self)
 }
 
 /// What all commands need.

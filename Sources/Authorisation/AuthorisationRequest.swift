@@ -61,6 +61,10 @@ public struct AuthorisationRequest: Sendable {
     public let pin: PINQuestion?
     /// How and where.
     public let circumstances: Circumstances
+    /// What the sender wants: a decision, most often.
+    public let purpose: RequestPurpose
+    /// The transaction that it undoes, settles or completes; nil where it speaks of none.
+    public let original: OriginalTransaction?
     /// When it came in, on the monotonic clock in nanoseconds.
     public let receivedAt: UInt64
     /// After this nobody waits for the answer.
@@ -70,8 +74,8 @@ public struct AuthorisationRequest: Sendable {
     public init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         retransmission: RetransmissionKey, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
-        chip: ICCData?, pin: PINQuestion?, circumstances: Circumstances, receivedAt: UInt64,
-        deadline: Deadline
+        chip: ICCData?, pin: PINQuestion?, circumstances: Circumstances, purpose: RequestPurpose = .decision,
+        original: OriginalTransaction? = nil, receivedAt: UInt64, deadline: Deadline
     ) {
         self.link = link
         self.card = card
@@ -83,6 +87,8 @@ public struct AuthorisationRequest: Sendable {
         self.chip = chip
         self.pin = pin
         self.circumstances = circumstances
+        self.purpose = purpose
+        self.original = original
         self.receivedAt = receivedAt
         self.deadline = deadline
     }

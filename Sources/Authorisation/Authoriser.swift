@@ -4,11 +4,11 @@ internal import EMV
 ///
 /// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it.
 public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Sendable {
-    private let ranges: IssuerRangeTable
-    private let codes: AuthorisationResponseCodes
-    private let cryptography: Cryptography
-    private let state: State
-    private let surroundings: Surroundings
+    let ranges: IssuerRangeTable
+    let codes: AuthorisationResponseCodes
+    let cryptography: Cryptography
+    let state: State
+    let surroundings: Surroundings
 
     /// Takes its ports and tables.
     public init(
@@ -22,10 +22,14 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         self.surroundings = surroundings
     }
 
-    /// - Returns: approval or decline, each a decision.
+    /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
     /// - Throws: `CouldNotDecide` where token or state gave no answer; nothing is approved then.
     public func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
+        // What has happened elsewhere is booked, not judged.
+        guard case .decision = request.purpose else { return try await book(request) }
+        let kind = request.circumstances.kind
         var trace = DecisionTrace()
+        if kind != .purchase { trace.add(.transaction, .approved, kind.words) }
         let range = ranges.range(for: request.card.pan)
         let chip = chipFinding(request, range)
 
@@ -48,7 +52,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
         declined = declined ?? cryptogramDecline
         if let data = request.chip, declined == nil {
-            declined = AmountAgreementCheck.evaluate(request.amount, data, &trace)
+            declined = AmountAgreementCheck.evaluate(request, data, &trace)
         }
 
         // The PIN only for a card that is here and a cryptogram that is its own.
@@ -61,7 +65,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
         // What may be spent at all, before the store counts.
         let limits = reading.card?.limits ?? range?.limits
-        if let limits, declined == nil {
+        if let limits, kind.takes, declined == nil {
             declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
         }
 
@@ -72,34 +76,39 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 token: answer.token, retransmission: differs ? nil : request.retransmission,
                 declined: declined,
                 verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
-                amount: request.amount, limits: counted(limits, request), approvalCode: approvalCode(),
+                kind: kind, mode: request.commitMode, original: request.original, amount: request.amount,
+                cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
+                limits: counted(limits, request), approvalCode: approvalCode(),
                 entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
             at: evidence.at)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
-        let outcome = Outcome.final(result.declined, approvalCode: result.approvalCode, cryptogram: verified)
+        let outcome = Outcome.final(
+            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified))
         trace.add(result)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        return await decision(outcome, verified, repeated: result.repeated, request, trace, times)
+        var decision = await decision(outcome, verified, repeated: result.repeated, request, trace, times)
+        decision.add(result.effect, available: result.availableMinorUnits, reading.card, kind)
+        return decision
     }
 
     // MARK: - Steps
 
-    private func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
+    func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
         guard let range else { return .decline(.unknownCard, "no issuer range") }
-        return CryptogramCheck(range: range, codes: codes).prepare(request.chip, expiry: request.expiry)
+        return CryptogramCheck(range: range, codes: codes).prepare(request)
     }
 
     /// What token and store said, and when.
-    private struct Evidence {
+    struct Evidence {
         let answer: CryptographyAnswer
         let reading: CardReading
         let at: UInt64
         let times: StageTimes
     }
 
-    private func gather(
+    func gather(
         _ request: AuthorisationRequest, _ chip: ChipFinding
     ) async throws(CouldNotDecide) -> Evidence {
         var cryptogram: CryptogramQuestion?
@@ -131,7 +140,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return Evidence(answer: answer, reading: reading, at: at, times: times)
     }
 
-    private func answer(
+    func answer(
         _ pending: Pending<CryptographyAnswer, CryptographyUnavailable>
     ) async throws(CouldNotDecide) -> CryptographyAnswer {
         do { return try await pending.value } catch { throw .cryptography(error) }
@@ -165,7 +174,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
     }
 
-    private func commit(
+    func commit(
         _ commit: AuthorisationCommit, at now: UInt64
     ) async throws(CouldNotDecide) -> CommitResult {
         // Whoever asked will not listen any more: nothing may be approved behind his back.
@@ -175,10 +184,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
-    private func counted(_ limits: SpendingLimits?, _ request: AuthorisationRequest) -> CountedLimits? {
-        guard let limits, limits.isCounted else { return nil }
+    func counted(_ limits: SpendingLimits?, _ request: AuthorisationRequest) -> CountedLimits? {
+        guard let limits, limits.isCounted, request.circumstances.kind.takes else { return nil }
+        // What is booked is counted and not held up.
         return CountedLimits(
-            day: surroundings.unixSeconds() / 86_400, kind: request.circumstances.kind, limits: limits)
+            day: surroundings.unixSeconds() / 86_400, kind: request.circumstances.kind,
+            limits: request.purpose == .decision ? limits : SpendingLimits(currency: limits.currency))
     }
 
     private func approvalCode() -> [UInt8] {
@@ -191,7 +202,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return digits
     }
 
-    private func journalEntry(
+    func journalEntry(
         _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
         _ evidence: Evidence
     ) -> JournalEntry {
@@ -220,8 +231,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
         let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
         let outcome = Outcome.final(
-            answered.declined, approvalCode: answered.approvalCode, cryptogram: verified)
-        return await decision(outcome, verified, repeated: true, request, trace, evidence.times)
+            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified))
+        var decision = await decision(outcome, verified, repeated: true, request, trace, evidence.times)
+        decision.add(
+            answered.partialMinorUnits.map { .partial(minorUnits: $0) },
+            available: answered.balanceMinorUnits ?? 0, evidence.reading.card, request.circumstances.kind)
+        return decision
     }
 
     private func decision(

@@ -41,8 +41,13 @@ struct ExpiryCheck {
 /// cryptogram over a small amount would open a large one.
 struct AmountAgreementCheck {
     static func evaluate(
-        _ amount: Amount, _ chip: ICCData, _ trace: inout DecisionTrace
+        _ request: AuthorisationRequest, _ chip: ICCData, _ trace: inout DecisionTrace
     ) -> DeclineReason? {
+        let (amount, circumstances) = (request.amount, request.circumstances)
+        if circumstances.kind == .completion {
+            trace.add(.amountAgreement, .skipped, "signed for the approval that it completes")
+            return nil
+        }
         guard let signed = chip.amountAuthorised, let currency = chip.transactionCurrencyCode else {
             trace.add(.amountAgreement, .declined, "9F02 or 5F2A missing or malformed")
             return .chipDataMalformed
@@ -50,6 +55,16 @@ struct AmountAgreementCheck {
         guard signed == UInt64(amount.minorUnits), currency == amount.currency.rawValue else {
             trace.add(.amountAgreement, .declined, "DE4 or DE49 differs from 9F02 or 5F2A")
             return .amountDiffers
+        }
+        if circumstances.kind == .purchaseWithCashBack {
+            let cash = chip.amountOther
+            guard let cash, cash > 0, cash <= signed,
+                circumstances.cashBackMinorUnits.map({ UInt64(clamping: $0) == cash }) ?? true
+            else {
+                trace.add(
+                    .amountAgreement, .declined, "9F03 is not cash back within DE4, or not that of DE54")
+                return .amountDiffers
+            }
         }
         trace.add(.amountAgreement, .approved, "as signed")
         return nil

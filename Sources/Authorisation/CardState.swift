@@ -58,9 +58,18 @@ public struct RecordedAnswer: Hashable, Sendable {
     public let declined: DeclineReason?
     /// DE38 of an approval, six ASCII characters; empty for a decline.
     public let approvalCode: [UInt8]
+    /// What was approved where it was less than asked for, in minor units.
+    public let partialMinorUnits: Int64?
+    /// What a balance enquiry was told, in minor units.
+    public let balanceMinorUnits: Int64?
 
     /// Takes the parts.
-    public init(fingerprint: UInt64, declined: DeclineReason?, approvalCode: [UInt8]) {
+    public init(
+        fingerprint: UInt64, declined: DeclineReason?, approvalCode: [UInt8], partialMinorUnits: Int64? = nil,
+        balanceMinorUnits: Int64? = nil
+    ) {
+        self.partialMinorUnits = partialMinorUnits
+        self.balanceMinorUnits = balanceMinorUnits
         self.fingerprint = fingerprint
         self.declined = declined
         self.approvalCode = approvalCode
@@ -88,6 +97,20 @@ public enum PINEvidence: UInt8, Sendable {
     case wrong = 2
 }
 
+/// How a commit treats what it is given.
+public enum CommitMode: Sendable {
+    /// The store decides, all or nothing.
+    case decide
+    /// The store decides, and may approve what is left instead.
+    case decidePartially
+    /// Decided elsewhere: booked even if the card has not so much.
+    case book
+    /// Declined elsewhere: nothing is taken, the ATC is claimed all the same.
+    case note
+    /// Approved only where it completes an approval that the store knows.
+    case complete
+}
+
 /// Everything that one authorisation wants moved, in one step or not at all.
 public struct AuthorisationCommit: Sendable {
     /// The card.
@@ -101,8 +124,16 @@ public struct AuthorisationCommit: Sendable {
     public let verifiedATC: ApplicationTransactionCounter?
     /// Counted only after the ATC was claimed.
     public let pin: PINEvidence
+    /// What is done with the amount.
+    public let kind: TransactionKind
+    /// Who decides.
+    public let mode: CommitMode
+    /// The transaction that this one settles or completes: what it took is given back first.
+    public let original: OriginalTransaction?
     /// Taken from the available amount if everything else approves.
     public let amount: Amount
+    /// The part of it that is cash.
+    public let cashMinorUnits: Int64
     /// Counted with the amount, and declined if one is passed; nil: nothing is counted.
     public let limits: CountedLimits?
     /// DE38 of the approval, six ASCII characters.
@@ -115,19 +146,83 @@ public struct AuthorisationCommit: Sendable {
     /// Takes the parts; see each property.
     public init(
         token: CardToken, retransmission: RetransmissionKey?, declined: DeclineReason?,
-        verifiedATC: ApplicationTransactionCounter?, pin: PINEvidence, amount: Amount,
-        limits: CountedLimits? = nil, approvalCode: [UInt8], entry: JournalEntry, deadline: Deadline
+        verifiedATC: ApplicationTransactionCounter?, pin: PINEvidence,
+        kind: TransactionKind = .purchase, mode: CommitMode = .decide, original: OriginalTransaction? = nil,
+        amount: Amount, cashMinorUnits: Int64 = 0, limits: CountedLimits? = nil, approvalCode: [UInt8],
+        entry: JournalEntry, deadline: Deadline
     ) {
         self.token = token
         self.retransmission = retransmission
         self.declined = declined
         self.verifiedATC = verifiedATC
         self.pin = pin
+        self.kind = kind
+        self.mode = mode
+        self.original = original
+        self.cashMinorUnits = cashMinorUnits
         self.amount = amount
         self.limits = limits
         self.approvalCode = approvalCode
         self.entry = entry
         self.deadline = deadline
+    }
+}
+
+/// A reversal as the store gets it.
+public struct ReversalCommit: Sendable {
+    /// The card.
+    public let token: CardToken
+    /// The reversal's own key, for its repeats.
+    public let retransmission: RetransmissionKey
+    /// What is to be undone.
+    public let original: OriginalTransaction
+    /// What stays taken, in minor units and currency; zero: nothing.
+    public let remaining: Amount
+    /// The journal entry, without the outcome.
+    public let entry: JournalEntry
+    /// After this the command is not sent any more.
+    public let deadline: Deadline
+
+    /// Takes the parts; see each property.
+    public init(
+        token: CardToken, retransmission: RetransmissionKey, original: OriginalTransaction, remaining: Amount,
+        entry: JournalEntry, deadline: Deadline
+    ) {
+        self.token = token
+        self.retransmission = retransmission
+        self.original = original
+        self.remaining = remaining
+        self.entry = entry
+        self.deadline = deadline
+    }
+}
+
+/// What a commit did beside the usual.
+public enum CommitEffect: Hashable, Sendable {
+    /// Less than asked for was approved: so many minor units.
+    case partial(minorUnits: Int64)
+    /// A reversal had come first; so many minor units were left to it.
+    case reversedBefore(remainingMinorUnits: Int64)
+    /// It replaced an earlier transaction, which had taken so much.
+    case settled(minorUnits: Int64)
+    /// So much was given back; found by the original's numbers, otherwise by its reference.
+    case givenBack(minorUnits: Int64, byNumbers: Bool)
+    /// The original is not known (yet): remembered, should it come late.
+    case originalUnknown
+    /// The original had been declined: there was nothing to give back.
+    case originalDeclined
+
+    /// In words, for the trace.
+    public var words: String {
+        switch self {
+        case .partial(let amount): "in part, \(amount)"
+        case .reversedBefore(let amount): "reversed before it came, \(amount) left"
+        case .settled(let amount): "replaces an earlier approval of \(amount)"
+        case .givenBack(let amount, let byNumbers):
+            "\(amount) given back, original found by \(byNumbers ? "its numbers" : "its reference")"
+        case .originalUnknown: "original not known, remembered in case it comes late"
+        case .originalDeclined: "original had been declined, nothing to give back"
+        }
     }
 }
 
@@ -171,12 +266,15 @@ public struct CommitResult: Sendable {
     public let pinTriesLeft: Int
     /// What may still be spent, in minor units.
     public let availableMinorUnits: Int64
+    /// What else was done; nil for most.
+    public let effect: CommitEffect?
 
     /// Takes the parts; see each property.
     public init(
         declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
-        availableMinorUnits: Int64
+        availableMinorUnits: Int64, effect: CommitEffect? = nil
     ) {
+        self.effect = effect
         self.declined = declined
         self.approvalCode = approvalCode
         self.repeated = repeated
@@ -208,4 +306,8 @@ public protocol CardState: Sendable {
     /// ATC, PIN tries, available amount, recorded answer and journal entry, all or nothing. What it answers
     /// is the decision.
     func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult
+
+    /// Gives back what the original took, or remembers that it shall take nothing when it comes. Whether once or
+    /// many times: what is taken after it is what the reversal says.
+    func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult
 }

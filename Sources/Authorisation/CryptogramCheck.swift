@@ -17,6 +17,8 @@ public struct VerifiedCryptogram: Sendable {
 enum ChipFinding: Sendable {
     case ask(CryptogramQuestion)
     case decline(DeclineReason, String)
+    /// Not looked at, and nothing can be approved by it.
+    case skip(String)
 }
 
 /// The ARQC: what is to be verified (before the token works) and what its answer means (after).
@@ -25,14 +27,19 @@ struct CryptogramCheck {
     let codes: AuthorisationResponseCodes
 
     /// Finds profile and input. Whatever is unknown, missing or of another kind fails closed with its reason.
-    ///
-    /// - Parameter expiry: the card's as the request has it, for ranges whose key versions go by it.
-    func prepare(_ chip: ICCData?, expiry: ExpiryDate?) -> ChipFinding {
-        guard let chip else { return .decline(.chipDataMissing, "no DE55") }
+    func prepare(_ request: AuthorisationRequest) -> ChipFinding {
+        if request.circumstances.kind == .completion, request.purpose == .decision {
+            return .skip("completes an earlier approval")
+        }
+        guard let chip = request.chip else { return .decline(.chipDataMissing, "no DE55") }
         guard let kind = chip.cryptogramKind else {
             return .decline(.chipDataMalformed, "9F27 missing or malformed")
         }
-        guard kind == .arqc else { return .decline(.notAnARQC, "9F27 says \(kind)") }
+        // The card says no to a refund, since it takes nothing; an advice tells what the card said in the end.
+        guard
+            kind == .arqc || request.purpose != .decision
+                || (kind == .aac && request.circumstances.kind == .refund)
+        else { return .decline(.notAnARQC, "9F27 says \(kind)") }
         guard let cryptogram = chip.cryptogram, let atc = chip.atc,
             let unpredictableNumber = chip.unpredictableNumber, let bytes = chip[.issuerApplicationData]
         else { return .decline(.chipDataMalformed, "9F26, 9F36, 9F37 or 9F10 missing or malformed") }
@@ -41,7 +48,7 @@ struct CryptogramCheck {
             let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
             let input = try profile.cryptogramInput(from: chip, iad: iad)
             let version = try range.keys.version(
-                derivationKeyIndex: iad.derivationKeyIndex(in: profile.format), expiry: expiry)
+                derivationKeyIndex: iad.derivationKeyIndex(in: profile.format), expiry: request.expiry)
             return .ask(
                 CryptogramQuestion(
                     issuerMasterKey: version.issuerMasterKey, keyVersion: version.name,
@@ -65,6 +72,9 @@ struct CryptogramCheck {
         case (.decline(let reason, let why), _):
             trace.add(.cryptogram, .declined, why)
             return (nil, reason)
+        case (.skip(let why), _):
+            trace.add(.cryptogram, .skipped, why)
+            return (nil, nil)
         case (.ask(let question), .matches(let prepared)):
             trace.add(.cryptogram, .approved, words(question))
             return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)

@@ -47,6 +47,8 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case cashCountExceeded = 32
     /// The range has no master key for the derivation key index of the IAD.
     case keyVersionUnknown = 33
+    /// A reversal of it had come before it.
+    case reversedBefore = 40
 
     /// The reason in words, for people and the trace.
     public var words: String {
@@ -84,20 +86,29 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .cashAmountExceeded: "daily cash exceeded"
         case .cashCountExceeded: "daily number of cash withdrawals exceeded"
         case .keyVersionUnknown: "key version unknown"
+        case .reversedBefore: "reversed before it came"
         }
     }
 }
 
-/// An approval. It can be made in one place only, and only from a cryptogram that verified.
+/// What an approval rests on.
+public enum ApprovalBasis: Sendable {
+    /// The card's own cryptogram.
+    case cryptogram(VerifiedCryptogram)
+    /// An earlier approval of this card that the store knows and that this completes.
+    case completion
+}
+
+/// An approval. It can be made in one place only, from a cryptogram that verified or an explicit rule.
 public struct Approval: Sendable {
     /// DE38, six ASCII characters.
     public let code: [UInt8]
     /// What it rests on.
-    public let cryptogram: VerifiedCryptogram
+    public let basis: ApprovalBasis
 
-    fileprivate init(code: [UInt8], cryptogram: VerifiedCryptogram) {
+    fileprivate init(code: [UInt8], basis: ApprovalBasis) {
         self.code = code
-        self.cryptogram = cryptogram
+        self.basis = basis
     }
 }
 
@@ -105,15 +116,17 @@ public struct Approval: Sendable {
 public enum Outcome: Sendable {
     case approved(Approval)
     case declined(DeclineReason)
+    /// An advice or a reversal was booked. Nobody asked for an approval, and none is given.
+    case accepted
 
     /// The only way to an approval: the store has agreed, and a verified cryptogram is at hand. Without one
     /// the store's approval (a repeat of another message, say) stands for nothing.
     static func final(
-        _ stored: DeclineReason?, approvalCode: [UInt8], cryptogram: VerifiedCryptogram?
+        _ stored: DeclineReason?, approvalCode: [UInt8], basis: ApprovalBasis?
     ) -> Outcome {
         if let stored { return .declined(stored) }
-        guard let cryptogram else { return .declined(.cryptogramWrong) }
-        return .approved(Approval(code: approvalCode, cryptogram: cryptogram))
+        guard let basis else { return .declined(.cryptogramWrong) }
+        return .approved(Approval(code: approvalCode, basis: basis))
     }
 
     /// Nil for an approval.
@@ -131,6 +144,12 @@ public struct Decision: Sendable {
     /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
     /// what counts, and the code is for the terminal.
     public let authorisationResponseCode: AuthorisationResponseCode?
+    /// What was approved where it is less than was asked for, in minor units.
+    public var partialMinorUnits: Int64?
+    /// What is available, in minor units of `balanceCurrency`, where the answer says so.
+    public var balanceMinorUnits: Int64?
+    /// The account's.
+    public var balanceCurrency: CurrencyCode?
     /// True where an earlier transmission was answered the same.
     public let repeated: Bool
     /// Every check and what it said.

@@ -12,6 +12,10 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case pinTries = 10
     case availableAmount = 11
     case limits = 12
+    /// What kind of transaction it is, where it is no plain purchase.
+    case transaction = 40
+    /// What the store did with an earlier or a later message about the same transaction.
+    case original = 41
 
     /// The rule in words, as `explain` prints it.
     public var words: String {
@@ -28,6 +32,8 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .pinTries: "PIN tries"
         case .availableAmount: "available amount"
         case .limits: "spending limits"
+        case .transaction: "transaction"
+        case .original: "original transaction"
         }
     }
 }
@@ -111,6 +117,7 @@ public struct DecisionTrace: Sendable {
 extension DecisionTrace {
     /// Adds what the store decided; the same for the answer and for a reader of the journal.
     public mutating func add(_ result: CommitResult) {
+        if let effect = result.effect { add(.original, .approved, effect.words) }
         let badATC = result.atc == .replayed || result.atc == .outOfRange
         let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
         add(.applicationTransactionCounter, atc, result.atc.words)

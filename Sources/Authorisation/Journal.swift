@@ -134,12 +134,15 @@ public struct JournalRecord: Sendable {
     public let pinTriesLeft: Int
     /// What could still be spent after it, in minor units.
     public let availableMinorUnits: Int64
+    /// What else the store did.
+    public let effect: CommitEffect?
 
     /// Takes the parts; see each property.
     public init(
         identifier: String, entry: JournalEntry, declined: DeclineReason?, approvalCode: [UInt8],
-        atc: ATCFinding, pinTriesLeft: Int, availableMinorUnits: Int64
+        atc: ATCFinding, pinTriesLeft: Int, availableMinorUnits: Int64, effect: CommitEffect? = nil
     ) {
+        self.effect = effect
         self.identifier = identifier
         self.entry = entry
         self.declined = declined

@@ -1,11 +1,3 @@
-/// What is being asked for, as far as limits tell it apart.
-public enum TransactionKind: Sendable {
-    /// Goods or services, or anything else that DE3 says but cash.
-    case purchase
-    /// Cash at a machine or a counter: processing code 01 or 17.
-    case cash
-}
-
 /// How and where a transaction takes place.
 public struct Circumstances: Sendable {
     /// From DE3.
@@ -18,6 +10,11 @@ public struct Circumstances: Sendable {
     public var isContactless = false
     /// The cardholder was verified: an online PIN, or a method that tag 9F34 names and says was not in vain.
     public var isCardholderVerified = false
+
+    /// The part of the amount that is cash, in minor units, for a purchase with cash back.
+    public var cashBackMinorUnits: Int64?
+    /// The terminal can go on with less than it asked for.
+    public var allowsPartialApproval = false
 
     /// A purchase about which nothing more is known.
     public init() {}

@@ -3,9 +3,14 @@ internal import Redis
 /// The library of Redis Functions that this version of the host speaks to.
 enum FunctionLibrary {
     /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 4
+    static let version: Int64 = 5
 
-    static var source: String { String(decoding: PackageResources.cardstate_lua, as: UTF8.self) }
+    /// One library in three files: the head with what a decision moves, reversals, and what operators do.
+    static var source: String {
+        [
+            PackageResources.cardstate_lua, PackageResources.reversals_lua, PackageResources.operators_lua,
+        ].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+    }
 
     /// Loads the library where it is missing or older, and refuses a newer one: another version of the host
     /// is at work, and its answers would not be understood.

@@ -44,7 +44,9 @@ public struct RedisCardState: CardState {
         var entry: [UInt8] = []
         entry.reserveCapacity(384)
         commit.entry.appendEncoded(into: &entry)
-        var command = RedisCommand(argumentCount: 19, reserving: 1_024)
+        // The usual request needs no word on how it is to be treated.
+        let special = commit.mode != .decide || commit.original != nil
+        var command = RedisCommand(argumentCount: special ? 22 : 20, reserving: 1_024)
         command.append("FCALL")
         command.append("cardstate_commit")
         command.append("3")
@@ -71,10 +73,42 @@ public struct RedisCardState: CardState {
         command.append(settings.lateATCAccepted ? "1" : "0")
         command.append(entry)
         command.append(keys.token)
-        command.append(commit.limits.map(StoredLimits.counted) ?? "")
+        let cash = commit.countedCash
+        command.append(commit.limits.map { StoredLimits.counted($0, cash: cash) } ?? "")
+        command.append(StoredTaking(commit, cash: cash ?? 0))
+        if special {
+            command.append(commit.mode.stored)
+            if let original = commit.original { command.append(original) } else { command.append("") }
+        }
         guard case .string(let bytes) = try await send(command, keys, "commit"),
             let result = StoredResult(bytes[...])
         else { throw StateUnavailable("commit: unexpected reply") }
+        if settings.replicasMin > 0 { try await waitForReplicas(keys) }
+        return result.commitResult
+    }
+
+    /// One `FCALL`: what was taken is given back, or the reversal is kept for its original.
+    public func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+        let keys = CardKeys(reversal.token, bucketCount: settings.bucketCount)
+        var entry: [UInt8] = []
+        reversal.entry.appendEncoded(into: &entry)
+        var command = RedisCommand(argumentCount: 13, reserving: 768)
+        command.append("FCALL")
+        command.append("cardstate_reverse")
+        command.append("2")
+        keys.appendCard(to: &command)
+        keys.appendJournal(to: &command)
+        command.append(reversal.retransmission)
+        command.append(bigEndian: reversal.retransmission.fingerprint)
+        command.append(reversal.original)
+        command.append(decimal: reversal.remaining.minorUnits)
+        command.append(decimal: Int64(reversal.remaining.currency.rawValue))
+        command.append(entry)
+        command.append(keys.token)
+        command.append(StoredTaking.reversalHead(day: reversal.entry.unixSeconds / 86_400))
+        guard case .string(let bytes) = try await send(command, keys, "reverse"),
+            let result = StoredResult(bytes[...])
+        else { throw StateUnavailable("reverse: unexpected reply") }
         if settings.replicasMin > 0 { try await waitForReplicas(keys) }
         return result.commitResult
     }

@@ -82,6 +82,6 @@ public struct RedisJournal: Journal {
         return JournalRecord(
             identifier: identifier, entry: entry, declined: result.declined,
             approvalCode: result.approvalCode, atc: result.atc, pinTriesLeft: result.pinTriesLeft,
-            availableMinorUnits: result.availableMinorUnits)
+            availableMinorUnits: result.availableMinorUnits, effect: result.effect)
     }
 }

@@ -2,15 +2,14 @@ internal import Authorisation
 
 /// Limits as the store keeps them with a card, and as a commit hands them to it.
 enum StoredLimits {
-    /// `day kind dailyAmount dailyCount rollingAmount rollingCount rollingDays cashAmount cashCount`.
-    static func counted(_ counted: CountedLimits) -> String {
+    /// `day cash dailyAmount dailyCount rollingAmount rollingCount rollingDays cashAmount cashCount`.
+    static func counted(_ counted: CountedLimits, cash: Int64?) -> String {
         let limits = counted.limits
         let numbers = [
             limits.daily.minorUnits, limits.daily.count, limits.rolling.minorUnits, limits.rolling.count,
             limits.rollingDays, limits.dailyCash.minorUnits, limits.dailyCash.count,
         ]
-        let kind = counted.kind == .cash ? "c" : "p"
-        return "\(counted.day) \(kind) \(numbers.map(text).joined(separator: " "))"
+        return "\(counted.day) \(text(cash)) \(numbers.map(text).joined(separator: " "))"
     }
 
     /// Thirteen parts divided by spaces: currency, the bounds, blocked categories, blocked countries.

@@ -38,15 +38,25 @@ enum StoredCard {
 
     private static var damaged: StateUnavailable { StateUnavailable("read: the card's record is damaged") }
 
-    /// Fingerprint (8 bytes, big endian), declined (1), approval code (6).
+    /// Fingerprint (8 bytes, big endian), declined (1), approval code (6), then as in `StoredTaking`, with the flags
+    /// that the store adds: 16 for a part (of a balance: below zero), 32 for reversed.
     private static func answer(_ bytes: ArraySlice<UInt8>) throws(StateUnavailable) -> RecordedAnswer? {
         if bytes.isEmpty { return nil }
-        guard bytes.count == 15, let outcome = StoredResult.declined(bytes[bytes.startIndex + 8]) else {
+        let start = bytes.startIndex
+        guard bytes.count == 31, let outcome = StoredResult.declined(bytes[start + 8]) else {
             throw StateUnavailable("read: the recorded answer is damaged")
         }
+        let flags = bytes[start + 15]
+        let taken = bytes[(start + 18)..<(start + 23)].reduce(0) { $0 << 8 | Int64($1) }
+        let isPart = flags & 16 != 0
+        let isBalance = flags & 15 == TransactionKind.balanceEnquiry.rawValue
+        // What was reversed meanwhile is not approved again.
+        let declined = outcome.reason ?? (flags & 32 != 0 ? .reversedBefore : nil)
         return RecordedAnswer(
-            fingerprint: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }, declined: outcome.reason,
-            approvalCode: outcome.reason == nil ? Array(bytes.suffix(6)) : [])
+            fingerprint: bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }, declined: declined,
+            approvalCode: declined == nil ? Array(bytes[(start + 9)..<(start + 15)]) : [],
+            partialMinorUnits: isPart && !isBalance ? taken : nil,
+            balanceMinorUnits: isBalance ? (isPart ? -taken : taken) : nil)
     }
 }
 
@@ -54,7 +64,8 @@ enum StoredCard {
 struct StoredResult {
     let commitResult: CommitResult
 
-    /// - Parameter bytes: repeated, declined, code, ATC finding, tries left, available, divided by `;`.
+    /// - Parameter bytes: repeated, declined, code, ATC finding, tries left, available, divided by `;`, and an effect
+    ///   where there is one.
     init?(_ bytes: ArraySlice<UInt8>) {
         var parts = Parts(bytes)
         let repeated = parts.next().first == UInt8(ascii: "1")
@@ -75,12 +86,17 @@ struct StoredResult {
         guard
             let finding = parts.next().decimal.flatMap({ UInt8(exactly: $0) }).flatMap(
                 ATCFinding.init(rawValue:)),
-            let tries = parts.next().decimal, let available = parts.next().decimal, parts.rest == nil
+            let tries = parts.next().decimal, let available = parts.next().decimal
         else { return nil }
+        var effect: CommitEffect?
+        if parts.rest != nil {
+            effect = CommitEffect(stored: parts.next())
+            guard effect != nil, parts.rest == nil else { return nil }
+        }
         commitResult = CommitResult(
             declined: outcome.reason, approvalCode: outcome.reason == nil ? Array(code) : [],
             repeated: repeated,
-            atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available)
+            atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available, effect: effect)
     }
 
     /// 0 for an approval, otherwise a reason; nil for a number that is none.

@@ -1,21 +1,39 @@
 #!lua name=cardstate
--- Card state of the issuer host. One call moves everything that one authorisation moves, or nothing.
+-- Card state of the issuer host. One call moves everything that one message moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
-local VERSION = 4
+-- The library is this file, reversals.lua and operators.lua one behind the other.
+local VERSION = 5
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
+local UNKNOWN_CARD, NO_CHIP_DATA, OTHER_CONTENT, REVERSED_BEFORE = 1, 7, 21, 40
 local ATC_REPLAYED, ATC_OUT_OF_RANGE, PIN_WRONG, PIN_EXCEEDED = 13, 14, 15, 16
 local NO_FUNDS, WRONG_CURRENCY = 19, 20
 local DAILY_AMOUNT, DAILY_COUNT, ROLLING_AMOUNT, ROLLING_COUNT, CASH_AMOUNT, CASH_COUNT = 27, 28, 29, 30, 31, 32
 local FIRST, AHEAD, LATE, REPLAYED, OUT_OF_RANGE = 1, 2, 3, 4, 5
+-- Kinds of transactions, see TransactionKind; the last one is a reversal's own record.
+local REFUND, ENQUIRY, REVERSAL = 4, 7, 8
 -- How far back single ATCs are remembered.
 local WINDOW = 2048
--- A kept answer, newest first: transmission (16 bytes), fingerprint (8), declined (1), code (6). Eight of them:
--- they are copied with every authorisation, so they are small and of one size.
-local KEY, ANSWER, ANSWERS = 16, 31, 8
 
--- The answer given to this transmission before: fingerprint, declined and code, or nil.
+-- A kept answer, newest first: transmission (16 bytes: STAN and time 8, acquirer 4, reference 4), fingerprint (8),
+-- declined (1), code (6), kind with flags (1), day (2), minor units taken (5), of them cash (5), nothing (3).
+-- They are copied with every authorisation, so they are small and of one size; from eight to fifteen of them are kept.
+-- What is older and took something goes to the card's takings, the last 64, which only reversals and advices read.
+local KEY, ANSWER, ANSWERS_LEFT, ANSWERS_MAX, TAKINGS_MAX = 16, 47, 8, 16, 64
+-- Flags beside the kind. Partial: less than asked for was approved. Settled: a later message replaced this one.
+local PARTIAL, REVERSED, COUNTED, SETTLED = 16, 32, 64, 128
+local NOTHING = '\0\0\0\0\0\0\0\0\0\0\0\0\0'
+-- A reversal that came before its original: the original's transmission (16), remaining minor units (5).
+local EARLY, EARLY_MAX = 21, 8
+
+local function has(flags, flag) return flags % (flag + flag) >= flag end
+
+-- Amounts have twelve digits: five bytes hold them.
+local function packed(number) return struct.pack('>I5', number) end
+local function unpacked(text, from) return (struct.unpack('>I5', text, from)) end
+
+-- The answer given to this transmission before, from its fingerprint on, or nil.
 local function answered(kept, transmission)
   if not kept or transmission == '' then return nil end
   local from = string.find(kept, transmission, 1, true)
@@ -26,14 +44,30 @@ local function answered(kept, transmission)
   return nil
 end
 
-local function keep(kept, transmission, fingerprint, declined, code)
-  return transmission .. fingerprint .. string.char(declined) .. (declined == 0 and code or '------')
-    .. string.sub(kept or '', 1, ANSWER * (ANSWERS - 1))
+-- Moves what took something to the card's takings.
+local function file_away(card_key, records)
+  local takings = {}
+  for from = 1, #records, ANSWER do
+    local kind = string.byte(records, from + 31) % PARTIAL
+    if string.byte(records, from + 24) == 0 and kind ~= ENQUIRY and kind ~= REVERSAL then
+      takings[#takings + 1] = string.sub(records, from, from + ANSWER - 1)
+    end
+  end
+  if #takings == 0 then return end
+  takings[#takings + 1] = redis.call('HGET', card_key, 'tk') or ''
+  redis.call('HSET', card_key, 'tk', string.sub(table.concat(takings), 1, ANSWER * TAKINGS_MAX))
+end
+
+local function keep(card_key, kept, record)
+  kept = record .. (kept or '')
+  if #kept < ANSWER * ANSWERS_MAX then return kept end
+  file_away(card_key, string.sub(kept, ANSWER * ANSWERS_LEFT + 1))
+  return string.sub(kept, 1, ANSWER * ANSWERS_LEFT)
 end
 
 -- KEYS: card. ARGV: transmission.
 local function read(keys, args)
-  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'rx', 'li')
+  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'an', 'li')
   if not c[1] then return false end
   return c[1] .. ';' .. (c[2] or '') .. ';' .. (c[3] or '') .. ';' .. (c[4] or '') .. ';' .. (c[5] or '') .. ';'
     .. (c[6] or '') .. ';' .. (c[7] or '') .. ';' .. (c[8] or '') .. ';' .. (c[9] or '') .. ';'
@@ -66,18 +100,17 @@ end
 local function over(value, bound) return bound ~= '-' and value > tonumber(bound) end
 
 -- What a card spent on the days that still count, newest first, one part each: "day amount count cash cashes;".
--- LIMITS: "day kind dailyAmount dailyCount rollingAmount rollingCount rollingDays cashAmount cashCount", `-` for none.
--- Returns a reason to decline, or nil and the days with this amount among them.
+-- LIMITS: "day cash dailyAmount dailyCount rollingAmount rollingCount rollingDays cashAmount cashCount", `-` for none.
+-- Returns a reason to decline, or nil, the days with this amount among them, and the day that it was counted on.
 local function spend(days, limits, amount)
-  local day, kind, most, often, rolling_most, rolling_often, span, cash_most, cash_often = string.match(
-    limits, '^(%d+) (%a) (%S+) (%S+) (%S+) (%S+) (%d+) (%S+) (%S+)$')
-  day, span = tonumber(day), tonumber(span)
+  local day, cash, most, often, rolling_most, rolling_often, span, cash_most, cash_often = string.match(
+    limits, '^(%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%d+) (%S+) (%S+)$')
+  day, span, cash = tonumber(day), tonumber(span), tonumber(cash)
   -- Hosts do not agree on midnight to the second, and a clock may go back: the newest day that is known is today,
   -- so that no day is ever begun twice.
   local newest = tonumber(string.match(days or '', '^(%d+) '))
   if newest and newest > day then day = newest end
-  local cash = kind == 'c' and amount or 0
-  local today = { amount, 1, cash, kind == 'c' and 1 or 0 }
+  local today = { amount, 1, cash or 0, cash and 1 or 0 }
   local rolling, times, earlier = amount, 1, ''
   for d, a, n, c, m in string.gmatch(days or '', '(%d+) (%d+) (%d+) (%d+) (%d+);') do
     d = tonumber(d)
@@ -89,43 +122,197 @@ local function spend(days, limits, amount)
       if d > day - span then rolling, times = rolling + a, times + n end
     end
   end
-  if kind == 'c' and over(today[3], cash_most) then return CASH_AMOUNT end
-  if kind == 'c' and over(today[4], cash_often) then return CASH_COUNT end
+  if cash and over(today[3], cash_most) then return CASH_AMOUNT end
+  if cash and over(today[4], cash_often) then return CASH_COUNT end
   if over(today[1], most) then return DAILY_AMOUNT end
   if over(today[2], often) then return DAILY_COUNT end
   if over(rolling, rolling_most) then return ROLLING_AMOUNT end
   if over(times, rolling_often) then return ROLLING_COUNT end
-  return nil, string.format('%.0f %.0f %d %.0f %d;', day, today[1], today[2], today[3], today[4]) .. earlier
+  return nil, string.format('%.0f %.0f %d %.0f %d;', day, today[1], today[2], today[3], today[4]) .. earlier, day
 end
 
+-- Finds the transaction that another message speaks of: by STAN, time and acquirer, otherwise by acquirer and
+-- reference. What was settled has gone on under the same reference. Zeros stand for what that message did not name.
+-- Returns its place, what is still taken, its parts, and whether anything can be given back; nil where there is none.
+local UNKNOWN8, UNKNOWN4 = '\0\0\0\0\0\0\0\0', '\0\0\0\0'
+local function locate(kept, takings, original)
+  local all = (kept or '') .. (takings or '')
+  local moment, reference = string.sub(original, 1, 12), string.sub(original, 9, 16)
+  if string.sub(original, 1, 8) == UNKNOWN8 then moment = nil end
+  if string.sub(original, 13, 16) == UNKNOWN4 then reference = nil end
+  local best, rank = nil, 0
+  for from = 1, #all, ANSWER do
+    local flags = string.byte(all, from + 31)
+    local kind = flags % PARTIAL
+    if kind ~= ENQUIRY and kind ~= REVERSAL then
+      local active = string.byte(all, from + 24) == 0 and not has(flags, REVERSED) and not has(flags, SETTLED)
+      local this = 0
+      if moment and string.sub(all, from, from + 11) == moment then
+        this = has(flags, SETTLED) and 2 or 4
+      elseif reference and string.sub(all, from + 8, from + 15) == reference then
+        this = active and 3 or 1
+      end
+      if this > rank then
+        rank, best = this, { from = from, flags = flags, kind = kind, active = active, by = this == 4 and 'd' or 'r',
+          declined = string.byte(all, from + 24), day = (struct.unpack('>I2', all, from + 32)),
+          taken = unpacked(all, from + 34), cash = unpacked(all, from + 39) }
+      end
+    end
+  end
+  return best
+end
+
+-- Writes what is taken now, and a flag, into a record. Returns the kept answers.
+local function mark(card_key, kept, takings, record, taken, flag)
+  kept = kept or ''
+  local flags = has(record.flags, flag) and record.flags or record.flags + flag
+  local middle = string.char(flags) .. struct.pack('>I2', record.day) .. packed(taken)
+    .. packed(math.min(record.cash, taken))
+  local text, from = kept, record.from
+  if from > #kept then text, from = takings, from - #kept end
+  text = string.sub(text, 1, from + 30) .. middle .. string.sub(text, from + 44)
+  if record.from <= #kept then return text end
+  redis.call('HSET', card_key, 'tk', text)
+  return kept
+end
+
+-- Takes an amount out of the day that it was counted on; the transaction too, if nothing of it is left.
+local function give_back(days, record, amount, whole)
+  if not days or not has(record.flags, COUNTED) then return days end
+  local cash = math.max(0, record.cash - (record.taken - amount))
+  local cashes = (whole and record.cash > 0) and 1 or 0
+  return (string.gsub(days, '(%d+) (%d+) (%d+) (%d+) (%d+);', function(d, a, n, c, m)
+    if tonumber(d) ~= record.day then return nil end
+    return string.format('%s %.0f %d %.0f %d;', d, math.max(0, a - amount), math.max(0, n - (whole and 1 or 0)),
+      math.max(0, c - cash), math.max(0, m - cashes))
+  end))
+end
+
+-- What a reversal that came first leaves of this transmission, and forgets that reversal; nil where none came.
+local function reversed_early(card_key, early, transmission)
+  for from = 1, #early, EARLY do
+    local by_reference = string.sub(early, from, from + 7) == UNKNOWN8
+    local same = by_reference and string.sub(early, from + 8, from + 15) == string.sub(transmission, 9, 16)
+      or string.sub(early, from, from + 11) == string.sub(transmission, 1, 12)
+    if same then
+      local rest = string.sub(early, 1, from - 1) .. string.sub(early, from + EARLY)
+      if rest == '' then redis.call('HDEL', card_key, 'er') else redis.call('HSET', card_key, 'er', rest) end
+      return unpacked(early, from + 16)
+    end
+  end
+  return nil
+end
+
+-- The outcome of an answer that was kept, once more. What was reversed meanwhile is not approved again.
+local function answer_again(earlier, tries_left, available)
+  local declined, flags, taken = string.byte(earlier, 9), string.byte(earlier, 16), unpacked(earlier, 19)
+  local kind = flags % PARTIAL
+  if declined == 0 and has(flags, REVERSED) then declined = REVERSED_BEFORE end
+  if kind == ENQUIRY and declined == 0 then available = has(flags, PARTIAL) and -taken or taken end
+  local result = declined .. ';' .. (declined == 0 and string.sub(earlier, 10, 15) or '-') .. ';0;' .. tries_left .. ';'
+    .. string.format('%.0f', available)
+  return has(flags, PARTIAL) and kind ~= ENQUIRY and result .. ';' .. string.format('p%.0f', taken) or result
+end
+
+-- Takes an amount, or gives it back for a refund, as far as funds, limits, the message that it settles and a reversal
+-- that came before it allow.
+-- Returns declined, available, the record to keep, the kept answers, and the effect.
+local function take(card_key, args, card, kept, available)
+  local amount, limits, how, original, record = tonumber(args[6]), args[13], args[15] or '', args[16] or '', args[14]
+  local flags = string.byte(record, 1)
+  local kind, effect, freed, settled = flags % PARTIAL, nil, 0, nil
+  if kind == ENQUIRY then
+    local sign = available < 0 and PARTIAL or 0
+    record = string.char(flags + sign) .. string.sub(record, 2, 3) .. packed(math.abs(available)) .. string.sub(NOTHING, 6)
+    return 0, available, record, kept
+  end
+  if args[7] ~= card[6] then return WRONG_CURRENCY, available, record, kept end
+  if card[8] then
+    local remaining = reversed_early(card_key, card[8], args[1])
+    if remaining and remaining < amount then
+      if remaining == 0 and how ~= 'b' then return REVERSED_BEFORE, available, record, kept, 'e0' end
+      amount, effect = remaining, string.format('e%.0f', remaining)
+      if remaining == 0 then flags = flags + REVERSED end
+    end
+  end
+  if original ~= '' then
+    settled = locate(kept, card[10], original)
+    if settled and settled.active then freed = settled.taken end
+    if how == 'c' and freed == 0 then return NO_CHIP_DATA, available, record, kept end
+  end
+  if kind == REFUND then
+    available = available + amount
+  else
+    local funds = available + freed
+    if amount > funds and how ~= 'b' then
+      if how ~= 'p' or funds <= 0 then return NO_FUNDS, available, record, kept end
+      amount, flags, effect = funds, flags + PARTIAL, string.format('p%.0f', funds)
+    end
+    local days = card[9]
+    if settled and freed > 0 then days = give_back(days, settled, settled.taken, true) end
+    if limits ~= '' then
+      local passed, after, day = spend(days, limits, amount)
+      if passed then return passed, available, record, kept end
+      days = after
+      record = string.sub(record, 1, 1) .. struct.pack('>I2', day) .. string.sub(record, 4)
+    end
+    if days and days ~= card[9] then redis.call('HSET', card_key, 'sp', days) end
+    available = funds - amount
+  end
+  if settled and freed > 0 then
+    kept = mark(card_key, kept, card[10], settled, 0, SETTLED)
+    effect = string.format('s%.0f', freed)
+  end
+  -- As the host packed it, unless less was taken.
+  if effect then record = string.char(flags) .. string.sub(record, 2, 3) .. packed(amount) .. string.sub(record, 9) end
+  return 0, available, record, kept, effect
+end
+
+-- A decision, or the booking of what was decided elsewhere.
 -- KEYS: card, ATC window, journal.
 -- ARGV: transmission, fingerprint, declined, ATC or '', PIN evidence, amount, currency, approval code,
---       jump limit, accept late ATCs, journal entry, token, limits to count or ''.
--- Returns "repeated;declined;code;ATC finding;tries left;available".
+--       jump limit, accept late ATCs, journal entry, token, limits to count or '', kind with day, amount and cash;
+--       and where it is more than a request that asks for all or nothing: how, and the transmission it speaks of or ''.
+-- How: 'p' a part will do, 'b' booked whatever the card has, 'n' noted only, 'c' completes an approval.
+-- Returns "repeated;declined;code;ATC finding;tries left;available" and, if there is one, ";effect".
 local function commit(keys, args)
-  local card = args[13] == '' and redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx')
-    or redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'rx', 'sp')
-  local known = card[1]
+  local limits, how, original = args[13], args[15] or '', args[16] or ''
+  local card
+  if original ~= '' then
+    card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp', 'tk')
+  elseif limits ~= '' then
+    card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp')
+  else
+    card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er')
+  end
+  local known, kept, transmission, record, effect = card[1], card[7], args[1], args[14], nil
   local declined, code = tonumber(args[3]), args[8]
   local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
   local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
+  local booked = how == 'b' or how == 'n'
 
-  local earlier = known and answered(card[7], args[1])
-  if earlier then
-    local reason = string.byte(earlier, 9)
-    return '1;' .. reason .. ';' .. (reason == 0 and string.sub(earlier, 10) or '-') .. ';0;'
-      .. (tries_max - tries_used) .. ';' .. string.format('%.0f', available)
+  local earlier = known and answered(kept, transmission)
+  if earlier and string.sub(earlier, 1, 8) == args[2] then
+    return '1;' .. answer_again(earlier, tries_max - tries_used, available)
+  elseif earlier then
+    declined, transmission, how = OTHER_CONTENT, '', 'n'
   end
 
-  -- Between read and commit the card may have been blocked or removed.
-  if declined == 0 then declined = known and (STATUS_DECLINE[known] or 0) or 1 end
+  -- Between read and commit the card may have been blocked or removed. What has happened is booked all the same.
+  if not known then
+    declined = (declined == 0 or booked) and UNKNOWN_CARD or declined
+  elseif declined == 0 and not booked then
+    declined = STATUS_DECLINE[known] or 0
+  end
 
   local finding = 0
-  if known and args[4] ~= '' then
+  if known and args[4] ~= '' and not earlier then
     finding, highest = claim_atc(
       keys[2], highest, tonumber(args[4]), tonumber(args[9]), args[10] == '1')
-    if declined == 0 and finding == REPLAYED then declined = ATC_REPLAYED end
-    if declined == 0 and finding == OUT_OF_RANGE then declined = ATC_OUT_OF_RANGE end
+    if declined == 0 and not booked then
+      if finding == REPLAYED then declined = ATC_REPLAYED end
+      if finding == OUT_OF_RANGE then declined = ATC_OUT_OF_RANGE end
+    end
   end
 
   if declined == 0 and args[5] ~= '0' then
@@ -139,78 +326,27 @@ local function commit(keys, args)
     end
   end
 
-  if declined == 0 then
-    local amount = tonumber(args[6])
-    if args[7] ~= card[6] then
-      declined = WRONG_CURRENCY
-    elseif amount > available then
-      declined = NO_FUNDS
-    else
-      local passed, days
-      if args[13] ~= '' then passed, days = spend(card[8], args[13], amount) end
-      if passed then
-        declined = passed
-      else
-        available = available - amount
-        if days then redis.call('HSET', keys[1], 'sp', days) end
-      end
-    end
+  if declined == 0 and how ~= 'n' then
+    declined, available, record, kept, effect = take(keys[1], args, card, kept, available)
   end
 
   if declined ~= 0 then code = '-' end
   -- Whole numbers below 2^53 are exact in Lua; %.0f prints them without an exponent.
   local left = string.format('%.0f', available)
   if known then
-    local kept = card[7]
-    if args[1] ~= '' then kept = keep(kept, args[1], args[2], declined, code) end
+    if transmission ~= '' then
+      if declined ~= 0 or how == 'n' then record = string.sub(record, 1, 3) .. NOTHING end
+      kept = keep(keys[1], kept,
+        transmission .. args[2] .. string.char(declined) .. (declined == 0 and code or '------') .. record)
+    end
     if highest then
-      redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'rx', kept or '')
+      redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'an', kept or '')
     elseif kept then
-      redis.call('HSET', keys[1], 'rx', kept)
+      redis.call('HSET', keys[1], 'av', left, 'an', kept)
     end
   end
   local result = declined .. ';' .. code .. ';' .. finding .. ';' .. (tries_max - tries_used) .. ';' .. left
+  if effect then result = result .. ';' .. effect end
   redis.call('XADD', keys[3], '*', 'e', args[11], 'r', result, 'c', args[12])
   return '0;' .. result
 end
-
--- KEYS: card, ATC window.
--- ARGV: status, expiry, PIN reference, PIN tries, available, currency, profile, forget ATCs ('1') or not, limits.
--- A card that is there keeps its ATCs and answers unless told otherwise; limits and PIN tries begin anew.
-local function import(keys, args)
-  if args[8] == '1' then redis.call('DEL', keys[1], keys[2]) else redis.call('HDEL', keys[1], 'sp') end
-  redis.call('HSET', keys[1], 'st', args[1], 'ex', args[2], 'pr', args[3], 'pm', args[4], 'pu', 0,
-    'av', args[5], 'cu', args[6], 'pf', args[7], 'li', args[9])
-  return 1
-end
-
--- What an operator changes, with a journal entry of its own.
--- KEYS: card, ATC window, journal. ARGV: operation, value, note (who, when, why), token.
--- Returns what stood there before, false for a card that is unknown.
-local function change(keys, args)
-  local card = redis.call('HMGET', keys[1], 'st', 'pu', 'ah')
-  if not card[1] then return false end
-  local before
-  if args[1] == 'reset-atc' then
-    before = card[3] or ''
-    redis.call('HDEL', keys[1], 'ah')
-    redis.call('DEL', keys[2])
-  elseif args[1] == 'unblock-pin' then
-    before = card[2]
-    redis.call('HSET', keys[1], 'pu', 0)
-  elseif args[1] == 'status' then
-    before = card[1]
-    redis.call('HSET', keys[1], 'st', args[2])
-  else
-    return redis.error_reply('ERR unknown operation')
-  end
-  redis.call('XADD', keys[3], '*', 'o', args[1] .. ';' .. args[2] .. ';' .. before .. ';' .. args[3], 'c', args[4])
-  return before
-end
-
-redis.register_function{ function_name = 'cardstate_change', callback = change }
-redis.register_function{ function_name = 'cardstate_read', callback = read, flags = { 'no-writes' } }
-redis.register_function{ function_name = 'cardstate_commit', callback = commit }
-redis.register_function{ function_name = 'cardstate_import', callback = import }
-redis.register_function{
-  function_name = 'cardstate_version', callback = function() return VERSION end, flags = { 'no-writes' } }

@@ -34,9 +34,14 @@ public struct LinkProfile: Sendable {
     public let name: String
     /// The zone PIN key; nil for a link that sends no PINs.
     public let zonePINKey: KeyName?
+    /// Where its requests say that a part will do.
+    public let partialApproval: PartialApprovalIndicator
 
     /// Takes the parts.
-    public init(name: String, zonePINKey: KeyName?) {
+    public init(
+        name: String, zonePINKey: KeyName?, partialApproval: PartialApprovalIndicator = .de48SubElement61
+    ) {
+        self.partialApproval = partialApproval
         self.name = name
         self.zonePINKey = zonePINKey
     }
@@ -56,9 +61,14 @@ public struct RequestMapping: Sendable {
     public func interpret(
         _ message: Message, receivedAt: UInt64, deadline: Deadline
     ) throws(MappingError) -> IncomingMessage {
+        if let purpose = try message.purpose() {
+            guard let kind = message.transactionKind() ?? purpose.kindInAnyCase else {
+                return responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
+                    ?? .ignore("\(message.mti) is no request")
+            }
+            return .authorise(try request(message, purpose, kind, receivedAt, deadline))
+        }
         switch message.mti {
-        case .authorisationRequest, .authorisationRepeat, .financialRequest, .financialRepeat:
-            return .authorise(try request(message, receivedAt, deadline))
         case .networkManagementRequest:
             return .answer(responses.networkManagement(message))
         default:
@@ -71,31 +81,39 @@ public struct RequestMapping: Sendable {
     }
 
     private func request(
-        _ message: Message, _ receivedAt: UInt64, _ deadline: Deadline
+        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind, _ receivedAt: UInt64,
+        _ deadline: Deadline
     ) throws(MappingError) -> AuthorisationRequest {
         let track2 = try Track2(message)
-        let chip = try chipData(message)
+        let chip = try chipData(message, purpose)
         let pan = try pan(message, track2)
         let sequenceNumber = try sequenceNumber(message, chip)
-        let amount = try amount(message)
+        let amount = try amount(message, purpose, kind)
         guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
-        let pin = try pin(message)
+        // Nobody waits at a keyboard for what has happened already.
+        let pin = purpose == .decision ? try pin(message) : nil
+        let original = try original(message, purpose, kind)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
-            amount: amount, retransmission: message.retransmissionKey,
+            amount: amount, retransmission: message.retransmissionKey(purpose),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
-            pin: pin, circumstances: circumstances(message, chip, verifiesOnline: pin != nil),
-            receivedAt: receivedAt, deadline: deadline)
+            pin: pin, circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
+            purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
     }
 
     /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.
     private func circumstances(
-        _ message: Message, _ chip: ICCData?, verifiesOnline: Bool
-    ) -> Circumstances {
+        _ message: Message, _ kind: TransactionKind, _ chip: ICCData?, verifiesOnline: Bool
+    ) throws(MappingError) -> Circumstances {
         var found = Circumstances()
-        if let code = message.number(.processingCode), [1, 17].contains(code / 10_000) { found.kind = .cash }
+        found.kind = kind
+        if kind == .purchaseWithCashBack {
+            found.cashBackMinorUnits =
+                try AdditionalAmount.cash(in: message) ?? chip?.amountOther.map { Int64(clamping: $0) }
+        }
+        found.allowsPartialApproval = link.partialApproval.allows(message)
         found.merchantCategory = message.number(.merchantType).flatMap { UInt16(exactly: $0) }
         found.country =
             chip?.terminalCountryCode ?? message.number(.acquirerCountry).flatMap { UInt16(exactly: $0) }
@@ -107,8 +125,25 @@ public struct RequestMapping: Sendable {
         return found
     }
 
-    private func chipData(_ message: Message) throws(MappingError) -> ICCData? {
+    /// The transaction that an advice settles, a completion completes or a reversal undoes.
+    private func original(
+        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+    ) throws(MappingError) -> OriginalTransaction? {
+        if purpose == .decision, kind != .completion { return nil }
+        let original = try message.original()
+        if original == nil, case .reversal = purpose {
+            throw MappingError(.originalDataElements, "missing, and no DE37")
+        }
+        // A completion has to say of what; what it cannot name, the store will not find.
+        return original ?? OriginalTransaction(moment: 0, acquirer: 0, reference: 0)
+    }
+
+    private func chipData(
+        _ message: Message, _ purpose: RequestPurpose
+    ) throws(MappingError) -> ICCData? {
         guard let bytes = message.bytes(.iccData) else { return nil }
+        // A reversal does not rest on it.
+        if case .reversal = purpose { return try? ICCData(parsing: Array(bytes)) }
         do { return try ICCData(parsing: Array(bytes)) } catch {
             throw MappingError(.iccData, error.description)
         }
@@ -147,11 +182,21 @@ public struct RequestMapping: Sendable {
         return sequenceNumber
     }
 
-    private func amount(_ message: Message) throws(MappingError) -> Amount {
+    private func amount(
+        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+    ) throws(MappingError) -> Amount {
+        if case .reversal(remainingMinorUnits: 0) = purpose, !message.has(.currency),
+            let none = CurrencyCode(rawValue: 0),
+            let amount = Amount(
+                minorUnits: Int64(clamping: message.number(.transactionAmount) ?? 0), currency: none)
+        {
+            return amount
+        }
         guard let number = message.number(.currency).flatMap({ UInt16(exactly: $0) }),
             let currency = CurrencyCode(rawValue: number)
         else { throw MappingError(.currency, "missing or no numeric currency code") }
-        guard let minorUnits = message.number(.transactionAmount),
+        let absent: UInt64? = kind == .balanceEnquiry && !message.has(.transactionAmount) ? 0 : nil
+        guard let minorUnits = message.number(.transactionAmount) ?? absent,
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
         return amount
@@ -209,33 +254,12 @@ extension Message {
         }
         return text
     }
+}
 
-    /// DE11 and DE7 as digits, DE32 and DE37 as hashes, with a fingerprint of what is asked for. The PIN block is
-    /// left out of that: a terminal may encipher it anew for a repeat.
-    var retransmissionKey: RetransmissionKey {
-        var moment: UInt64 = 0
-        for element in [DataElement.stan, .transmissionTime] {
-            _ = withBytes(element) { digits in
-                for digit in digits { moment = moment << 4 | UInt64(digit & 0x0F) }
-            }
-        }
-        let asked = [DataElement.pan, .processingCode, .transactionAmount, .currency, .iccData]
-        return RetransmissionKey(
-            moment: moment, acquirer: UInt32(truncatingIfNeeded: hash([.acquirerIdentifier]) >> 32),
-            reference: UInt32(truncatingIfNeeded: hash([.retrievalReferenceNumber]) >> 32),
-            fingerprint: hash(asked))
-    }
-
-    /// FNV-1a over the elements' numbers and contents.
-    private func hash(_ elements: [DataElement]) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for element in elements {
-            hash = (hash ^ UInt64(element.rawValue)) &* 0x0000_0100_0000_01B3
-            _ = withBytes(element) { content in
-                for byte in content { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-            }
-        }
-        return hash
+extension RequestPurpose {
+    /// What a reversal's processing code says does not matter.
+    fileprivate var kindInAnyCase: TransactionKind? {
+        if case .reversal = self { .purchase } else { nil }
     }
 }
 

@@ -4,9 +4,11 @@ internal import EMV
 /// DE39 of this issuer (ISO 8583:1987, with the codes of the field for chip). The only file that knows them.
 public enum ResponseCode: String, CaseIterable, Sendable {
     case approved = "00"
+    case partiallyApproved = "10"
     case unsupportedTransaction = "12"
     case invalidAmount = "13"
     case unknownCard = "14"
+    case noActionTaken = "21"
     case formatError = "30"
     case lostCard = "41"
     case stolenCard = "43"
@@ -46,6 +48,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .insufficientFunds: .insufficientFunds
             case .currencyNotServed: .unsupportedTransaction
             case .retransmissionDiffers: .duplicateTransmission
+            case .reversedBefore: .noActionTaken
             case .transactionAmountTooHigh, .contactlessAmountTooHigh, .dailyAmountExceeded,
                 .rollingAmountExceeded, .cashAmountExceeded:
                 .amountLimitExceeded
@@ -63,14 +66,25 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     }
 
     /// The code of a decision.
-    public init(_ outcome: Outcome) {
-        self = outcome.declineReason.map(ResponseCode.init) ?? .approved
+    public init(_ decision: Decision) {
+        if let reason = decision.outcome.declineReason {
+            self.init(reason)
+        } else {
+            self = decision.partialMinorUnits == nil ? .approved : .partiallyApproved
+        }
+    }
+
+    /// DE39 of an advice says that it was approved where the message comes from: 00, or approved in part.
+    static func saysApproved(_ code: String) -> Bool {
+        code == approved.rawValue || code == partiallyApproved.rawValue
     }
 
     /// In words, for people.
     public var words: String {
         switch self {
         case .approved: "approved"
+        case .partiallyApproved: "approved in part"
+        case .noActionTaken: "no action taken"
         case .unsupportedTransaction: "unsupported transaction"
         case .invalidAmount: "invalid amount"
         case .unknownCard: "unknown card"

@@ -8,6 +8,7 @@ public struct ResponseMapping: Sendable {
     static let echoed: [DataElement] = [
         .pan, .processingCode, .transactionAmount, .transmissionTime, .stan, .localTime, .localDate,
         .acquirerIdentifier, .retrievalReferenceNumber, .terminalIdentifier, .merchantIdentifier, .currency,
+        .originalDataElements,
     ]
 
     /// Holds nothing.
@@ -19,7 +20,8 @@ public struct ResponseMapping: Sendable {
         if case .approved(let approval) = decision.outcome {
             response.set(.authorisationCode, bytes: approval.code)
         }
-        response.set(.responseCode, text: ResponseCode(decision.outcome).rawValue)
+        response.set(.responseCode, text: ResponseCode(decision).rawValue)
+        setAmounts(&response, decision, request)
         if let data = decision.issuerAuthenticationData {
             var chip: [UInt8] = [0x91, UInt8(data.count)]
             chip.reserveCapacity(24)
@@ -30,6 +32,21 @@ public struct ResponseMapping: Sendable {
             response.set(.iccData, bytes: chip)
         }
         return response
+    }
+
+    /// DE4 of what was approved in part, and DE54 of that and of a balance enquiry.
+    private func setAmounts(_ response: inout Message, _ decision: Decision, _ request: Message) {
+        guard let balance = decision.balanceMinorUnits, let currency = decision.balanceCurrency else {
+            return
+        }
+        let account = request.processingCodeDigits.map { String($0 / 100 % 100) } ?? ""
+        var amounts = [AdditionalAmount(account: account, type: .available, currency, balance)]
+        if let partial = decision.partialMinorUnits, let asked = request.number(.transactionAmount) {
+            response.set(.transactionAmount, text: AdditionalAmount.digits(partial, count: 12))
+            amounts.append(
+                AdditionalAmount(account: account, type: .original, currency, Int64(clamping: asked)))
+        }
+        response.set(.additionalAmounts, text: amounts.map(\.description).joined())
     }
 
     /// The answer where no decision could be made.

@@ -47,7 +47,8 @@ struct Explain: AsyncParsableCommand {
             CommitResult(
                 declined: record.declined, approvalCode: record.approvalCode, repeated: false,
                 atc: record.atc,
-                pinTriesLeft: record.pinTriesLeft, availableMinorUnits: record.availableMinorUnits))
+                pinTriesLeft: record.pinTriesLeft, availableMinorUnits: record.availableMinorUnits,
+                effect: record.effect))
         for line in trace.lines {
             let rule = line.rule.words.padding(toLength: 30, withPad: " ", startingAt: 0)
             let verdict = line.verdict.words.padding(toLength: 10, withPad: " ", startingAt: 0)

@@ -47,6 +47,10 @@ struct AuthoriserTests {
         var tokenKnown = true
         var circumstances = Circumstances()
         var limits: SpendingLimits?
+        var purpose = RequestPurpose.decision
+        var original: OriginalTransaction?
+        /// What the store says that it did beside the usual.
+        var effect: CommitEffect?
     }
 
     private func run(_ scene: Scene) async throws -> (decision: Decision, commits: [AuthorisationCommit]) {
@@ -87,7 +91,8 @@ struct AuthoriserTests {
             pin: scene.pinBlock.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, circumstances: scene.circumstances, receivedAt: 4_000_000,
+            }, circumstances: scene.circumstances, purpose: scene.purpose, original: scene.original,
+            receivedAt: 4_000_000,
             deadline: Deadline(nanoseconds: .max))
         let decision = try await authoriser.authorise(request)
         return (decision, state.commits)
@@ -357,6 +362,17 @@ struct AuthoriserTests {
 
     /// A store that remembers what it was asked to commit.
     private final class FakeState: CardState {
+        func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+            if scene.commitFails { throw StateUnavailable("reverse: gone") }
+            reversed.withLock { $0.append(reversal) }
+            return CommitResult(
+                declined: scene.stored, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 3,
+                availableMinorUnits: 1, effect: scene.effect)
+        }
+
+        var reversals: [ReversalCommit] { reversed.withLock { $0 } }
+        private let reversed = Mutex<[ReversalCommit]>([])
+
         private let scene: Scene
         private let kept = Mutex<[AuthorisationCommit]>([])
 
@@ -376,7 +392,8 @@ struct AuthoriserTests {
             kept.withLock { $0.append(commit) }
             return CommitResult(
                 declined: commit.declined ?? scene.stored, approvalCode: commit.approvalCode, repeated: false,
-                atc: commit.verifiedATC == nil ? .notAsked : .ahead, pinTriesLeft: 3, availableMinorUnits: 1)
+                atc: commit.verifiedATC == nil ? .notAsked : .ahead, pinTriesLeft: 3, availableMinorUnits: 1,
+                effect: scene.effect)
         }
     }
 }

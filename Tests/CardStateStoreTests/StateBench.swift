@@ -89,7 +89,9 @@ final class StateBench: Sendable {
         transmission: String? = nil, fingerprint: UInt64 = 1, key: RetransmissionKey? = nil,
         limits: CountedLimits? = nil,
         rrn: String = "000000000001",
-        code: String = "123456"
+        code: String = "123456",
+        kind: TransactionKind = .purchase, mode: CommitMode = .decide, original: OriginalTransaction? = nil,
+        cash: Int64 = 0
     ) async throws -> CommitResult {
         let amount = Amount(minorUnits: minorUnits, currency: currency)!
         var trace = DecisionTrace()
@@ -98,7 +100,8 @@ final class StateBench: Sendable {
             token: token,
             retransmission: key ?? transmission.map { StateBench.key($0, fingerprint: fingerprint) },
             declined: declined, verifiedATC: atc.map(ApplicationTransactionCounter.init(rawValue:)), pin: pin,
-            amount: amount, limits: limits, approvalCode: Array(code.utf8),
+            kind: kind, mode: mode, original: original, amount: amount, cashMinorUnits: cash, limits: limits,
+            approvalCode: Array(code.utf8),
             entry: JournalEntry(
                 retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: 7,
                 unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,
@@ -106,6 +109,22 @@ final class StateBench: Sendable {
                 trace: trace),
             deadline: Deadline(nanoseconds: .max))
         return try await onLoop { try await $0.commit(commit) }
+    }
+
+    func reverse(
+        _ token: CardToken, _ key: RetransmissionKey, of original: OriginalTransaction, remaining: Int64 = 0
+    ) async throws -> CommitResult {
+        var trace = DecisionTrace()
+        trace.add(.transaction, .approved, "reversal")
+        let amount = Amount(minorUnits: remaining, currency: Self.currency)!
+        let reversal = ReversalCommit(
+            token: token, retransmission: key, original: original, remaining: amount,
+            entry: JournalEntry(
+                retrievalReferenceNumber: Array("000000000009".utf8), systemsTraceAuditNumber: 9,
+                unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,
+                profile: "-", derivationKeyIndex: nil, atc: nil, microsecondsUntilEvidence: 1, trace: trace),
+            deadline: Deadline(nanoseconds: .max))
+        return try await onLoop { try await $0.reverse(reversal) }
     }
 }
 

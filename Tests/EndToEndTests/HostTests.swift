@@ -56,11 +56,11 @@ struct HostTests {
         #expect(trailing.text(.responseCode) == "30")
 
         // A class that is not served is answered, too.
-        var reversal = Message(mti: .reversalRequest)
-        reversal.set(.stan, text: "000007")
-        socket.sendFrame(try codec.encode(reversal))
+        var administrative = Message(mti: MTI(rawValue: 0x0600))
+        administrative.set(.stan, text: "000007")
+        socket.sendFrame(try codec.encode(administrative))
         let unsupported = try codec.decode(try #require(socket.receiveFrame()))
-        #expect(unsupported.mti == .reversalResponse)
+        #expect(unsupported.mti == MTI(rawValue: 0x0610))
         #expect(unsupported.text(.responseCode) == "12")
 
         // A frame over the limit cannot be skipped: the connection ends, others live on.

@@ -145,10 +145,12 @@ import Testing
 
     @Test func whatIsNotServedIsAnsweredAndWhatIsNoRequestIsNot() throws {
         guard case .answer(let echo) = try interpret({ $0.mti = .networkManagementRequest }),
-            case .answer(let reversal) = try interpret({ $0.mti = .reversalRequest }),
+            case .answer(let reconciliation) = try interpret({ $0.mti = MTI(rawValue: 0x0500) }),
             case .ignore = try interpret({ $0.mti = .authorisationResponse })
         else { throw Unexpected() }
         #expect(echo.mti == .networkManagementResponse && echo.text(.responseCode) == "00")
-        #expect(reversal.mti == .reversalResponse && reversal.text(.responseCode) == "12")
+        #expect(
+            reconciliation.mti == MTI(rawValue: 0x0510)
+                && reconciliation.text(.responseCode) == "12")
     }
 }

@@ -17,7 +17,8 @@ import Testing
             .transactionAmountTooHigh: "61", .contactlessAmountTooHigh: "61", .verificationNeeded: "1A",
             .merchantCategoryBlocked: "57", .countryBlocked: "57", .dailyAmountExceeded: "61",
             .dailyCountExceeded: "65", .rollingAmountExceeded: "61", .rollingCountExceeded: "65",
-            .cashAmountExceeded: "61", .cashCountExceeded: "65", .keyVersionUnknown: "88",
+            .cashAmountExceeded: "61", .cashCountExceeded: "65",
+            .reversedBefore: "21", .keyVersionUnknown: "88",
         ]
         for reason in DeclineReason.allCases {
             #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")

@@ -10,6 +10,11 @@ struct ModelStore {
         var seen: Set<UInt16> = []
         /// Newest first, eight at most.
         var answers: [(key: RetransmissionKey, answer: RecordedAnswer)] = []
+        /// What each approved transaction has taken, by its moment.
+        var taken: [UInt64: Int64] = [:]
+        /// Reversals that wait for their original, and those of what was there.
+        var early: Set<UInt64> = []
+        var reversed: Set<UInt64> = []
     }
 
     struct Entry {
@@ -27,6 +32,8 @@ struct ModelStore {
     static let jumpMax = 1_000
     var cards: [CardToken: Card] = [:]
     private(set) var journal: [Entry] = []
+    /// What reversals gave back, a card and an amount each.
+    private(set) var givenBack: [(card: CardToken, minorUnits: Int64)] = []
 
     func read(_ token: CardToken, _ key: RetransmissionKey) -> CardReading {
         guard let card = cards[token] else { return CardReading(card: nil, answered: nil) }
@@ -45,6 +52,9 @@ struct ModelStore {
             return result(commit, .unknownCard, .notAsked, Card(available: 0))
         }
         if let key = commit.retransmission, let earlier = answer(card, key) {
+            if earlier.fingerprint != key.fingerprint {
+                return result(commit, .retransmissionDiffers, .notAsked, card)
+            }
             return CommitResult(
                 declined: earlier.declined, approvalCode: earlier.approvalCode, repeated: true,
                 atc: .notAsked,
@@ -58,11 +68,17 @@ struct ModelStore {
             if declined == nil, finding == .outOfRange { declined = .atcOutOfRange }
         }
         if declined == nil, commit.pin != .notChecked { declined = count(commit.pin, &card) }
+        if declined == nil, let moment = commit.retransmission?.moment,
+            card.early.remove(moment) != nil
+        {
+            declined = .reversedBefore
+        }
         if declined == nil {
             if commit.amount.minorUnits > card.available {
                 declined = .insufficientFunds
             } else {
                 card.available -= commit.amount.minorUnits
+                if let key = commit.retransmission { card.taken[key.moment] = commit.amount.minorUnits }
             }
         }
         let code = declined == nil ? commit.approvalCode : []
@@ -74,6 +90,33 @@ struct ModelStore {
         }
         cards[commit.token] = card
         return result(commit, declined, finding, card)
+    }
+
+    mutating func reverse(_ reversal: ReversalCommit) -> CommitResult {
+        let moment = reversal.original.moment
+        guard var card = cards[reversal.token] else { return reversed(.unknownCard, nil, Card(available: 0)) }
+        let effect: CommitEffect
+        if let amount = card.taken[moment] {
+            card.available += amount
+            card.taken[moment] = 0
+            card.reversed.insert(moment)
+            givenBack.append((reversal.token, amount))
+            effect = .givenBack(minorUnits: amount, byNumbers: true)
+        } else if card.answers.contains(where: { $0.key.moment == moment }) {
+            effect = .originalDeclined
+        } else {
+            card.early.insert(moment)
+            effect = .originalUnknown
+        }
+        cards[reversal.token] = card
+        return reversed(nil, effect, card)
+    }
+
+    private func reversed(_ declined: DeclineReason?, _ effect: CommitEffect?, _ card: Card) -> CommitResult {
+        CommitResult(
+            declined: declined, approvalCode: [], repeated: false, atc: .notAsked,
+            pinTriesLeft: Self.triesMax - card.pinTriesUsed, availableMinorUnits: card.available,
+            effect: effect)
     }
 
     private mutating func result(
@@ -91,9 +134,11 @@ struct ModelStore {
 
     /// Without the fingerprint: that is for the host to compare.
     private func answer(_ card: Card, _ key: RetransmissionKey) -> RecordedAnswer? {
-        card.answers.first {
+        let answer = card.answers.first {
             ($0.key.moment, $0.key.acquirer, $0.key.reference) == (key.moment, key.acquirer, key.reference)
         }?.answer
+        guard let answer, answer.declined == nil, card.reversed.contains(key.moment) else { return answer }
+        return RecordedAnswer(fingerprint: answer.fingerprint, declined: .reversedBefore, approvalCode: [])
     }
 
     private func claim(_ atc: UInt16, _ card: inout Card) -> ATCFinding {

@@ -21,6 +21,7 @@ final class Simulation: @unchecked Sendable {
         case read(
             CardToken, RetransmissionKey, UnsafeContinuation<Result<CardReading, StateUnavailable>, Never>)
         case commit(AuthorisationCommit, UnsafeContinuation<Result<CommitResult, StateUnavailable>, Never>)
+        case reverse(ReversalCommit, UnsafeContinuation<Result<CommitResult, StateUnavailable>, Never>)
     }
 
     private struct Waiting {
@@ -49,6 +50,7 @@ final class Simulation: @unchecked Sendable {
     private var told: [UInt64: Told] = [:]
     private var underWay = 0
     private var checkedEntries = 0
+    private var checkedReversals = 0
     private var approvedATCs: Set<[UInt64]> = []
     private var approvals: [UInt64: [UInt8]] = [:]
     private var spent = [Int64](repeating: 0, count: Simulation.cardCount)
@@ -89,6 +91,12 @@ final class Simulation: @unchecked Sendable {
             again.isChanged = numbers.chance(10)
             note(again.isChanged ? "changed repeat" : "repeat")
             return try send(again)
+        }
+        if let earlier = sent.suffix(6).randomElement(using: &numbers), numbers.chance(10) {
+            var reversal = earlier
+            reversal.isReversal = true
+            note("reversal")
+            return try send(reversal)
         }
         let card = Int.random(in: 0..<Self.cardCount, using: &numbers)
         var atc = nextATC[card]
@@ -136,7 +144,9 @@ final class Simulation: @unchecked Sendable {
         if case .approved(let approval) = decision.outcome { code = approval.code }
         let declined = decision.outcome.declineReason
         note(declined.map { "declined \($0.words)" } ?? (decision.repeated ? "approved again" : "approved"))
-        if request.isChanged { return }
+        if request.isChanged || request.isReversal { return }
+        // Told to whoever repeats what was reversed meanwhile, or comes after its reversal.
+        if declined == .reversedBefore { return }
         // Not a decision about this content: other content had come first, and may be forgotten before the last
         // repeat arrives.
         if declined == .retransmissionDiffers { return }
@@ -169,6 +179,12 @@ final class Simulation: @unchecked Sendable {
             } else {
                 continuation.resume(returning: .success(store.read(token, key)))
             }
+        case .reverse(let reversal, let continuation):
+            if fate < 3 { return continuation.resume(returning: .failure(StateUnavailable("simulated"))) }
+            let result = store.reverse(reversal)
+            note("reversal: \(result.effect?.words.filter { !$0.isNumber } ?? "none")")
+            continuation.resume(
+                returning: fate < 6 ? .failure(StateUnavailable("simulated")) : .success(result))
         case .commit(let commit, let continuation):
             if fate < 3 {
                 note("commit lost before the store")
@@ -206,6 +222,9 @@ final class Simulation: @unchecked Sendable {
             case .token(let pending, _): pending.fulfil(.failure(.stopped))
             case .read(_, _, let continuation):
                 continuation.resume(returning: .failure(StateUnavailable("dead")))
+            case .reverse(let reversal, let continuation):
+                if numbers.chance(50) { _ = store.reverse(reversal) }
+                continuation.resume(returning: .failure(StateUnavailable("dead")))
             case .commit(let commit, let continuation):
                 if numbers.chance(50) { _ = store.commit(commit) }
                 continuation.resume(returning: .failure(StateUnavailable("dead")))
@@ -238,6 +257,10 @@ final class Simulation: @unchecked Sendable {
             spent[Int(entry.card.high)] += entry.minorUnits
         }
         checkedEntries = store.journal.count
+        for (card, minorUnits) in store.givenBack[checkedReversals...] {
+            spent[Int(card.high)] -= minorUnits
+        }
+        checkedReversals = store.givenBack.count
         for (number, answer) in told where answer.declined == nil {
             guard approvals[number] == answer.code else {
                 throw violation("approval \(number) is not in the journal")
@@ -317,6 +340,14 @@ final class Simulation: @unchecked Sendable {
             guard life == simulation.life else { throw StateUnavailable("dead") }
             let result = await withUnsafeContinuation { continuation in
                 simulation.waiting.append(Waiting(life: life, call: .commit(commit, continuation)))
+            }
+            return try result.get()
+        }
+
+        func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+            guard life == simulation.life else { throw StateUnavailable("dead") }
+            let result = await withUnsafeContinuation { continuation in
+                simulation.waiting.append(Waiting(life: life, call: .reverse(reversal, continuation)))
             }
             return try result.get()
         }

@@ -14,6 +14,8 @@ enum Terminal {
         let number: UInt64
         /// Other content under the same number.
         var isChanged = false
+        /// Not the request but the reversal of it.
+        var isReversal = false
     }
 
     static func token(of card: Int) -> CardToken { CardToken(high: UInt64(card), low: 1) }
@@ -50,14 +52,19 @@ enum Terminal {
             card: CardIdentity(pan: try PAN(pan(of: request.card)), panSequenceNumber: nil), expiry: nil,
             amount: Amount(minorUnits: amount, currency: ModelStore.currency)!,
             retransmission: RetransmissionKey(
-                moment: request.number, acquirer: 1, reference: 1,
+                moment: request.isReversal ? request.number | 1 << 40 : request.number, acquirer: 1,
+                reference: 1,
                 fingerprint: request.number &* 2 &+ (request.isChanged ? 1 : 0)),
             retrievalReferenceNumber: Array("R\(request.number)".utf8), systemsTraceAuditNumber: 1,
             chip: try ICCData(parsing: writer.bytes),
             pin: request.pin.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, circumstances: Circumstances(), receivedAt: now, deadline: Deadline(nanoseconds: .max))
+            }, circumstances: Circumstances(),
+            purpose: request.isReversal ? .reversal(remainingMinorUnits: 0) : .decision,
+            original: request.isReversal
+                ? OriginalTransaction(moment: request.number, acquirer: 1, reference: 1) : nil,
+            receivedAt: now, deadline: Deadline(nanoseconds: .max))
     }
 
     private static func bcd(_ number: UInt64, bytes: Int) -> [UInt8] {

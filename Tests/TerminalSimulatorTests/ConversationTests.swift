@@ -21,11 +21,15 @@ import Testing
         var risk = TerminalRisk()
         change(&application, &risk)
         var conversation = CardConversation(card, application: application, risk: risk)
-        let transaction = TerminalTransaction(
+        let proposal = try conversation.begin(
+            transaction(amount), pin: pinEntered ? card.definition.pin : nil)
+        return (conversation, proposal)
+    }
+
+    private func transaction(_ amount: UInt64) throws -> TerminalTransaction {
+        TerminalTransaction(
             amount: amount, date: try #require(TransactionDate(year: 26, month: 11, day: 24)),
             unpredictableNumber: UnpredictableNumber(rawValue: 0x0102_0304))
-        let proposal = try conversation.begin(transaction, pinEntered: pinEntered)
-        return (conversation, proposal)
     }
 
     private func chipData(_ answer: CardAnswer, _ name: String, approves: Bool) throws -> [UInt8] {
@@ -117,6 +121,132 @@ import Testing
         }
     }
 
+    @Test(arguments: [(UInt64(0x8000), "AAC", "Z3"), (0, "TC", "Y3")])
+    func withoutAnAnswerTheDefaultCodesDecide(action: UInt64, kind: String, code: String) throws {
+        var (conversation, proposal) = try begin("visa-cvn10") { application, risk in
+            application.actionDefault = 0
+            risk.actionDefault = action
+        }
+        guard case .online = proposal else {
+            Issue.record("not online")
+            return
+        }
+        #expect("\(try conversation.finishOffline())" == kind)
+        #expect(conversation.notes.contains { $0.hasSuffix("code \(code)") })
+        let second = try #require(conversation.commands.last)
+        #expect(second.name == "GENERATE AC (second, \(kind))")
+        let sent = second.sent.first { $0.tag == Tag(rawValue: 0x8A) }?.value
+        #expect(sent == Array(code.utf8))
+    }
+
+    @Test func aTerminalWithoutALineDecidesByTheDefaultCodes() throws {
+        for (action, approves) in [(UInt64(0), true), (0x8000, false)] {
+            let (_, proposal) = try begin("visa-cvn10") { application, risk in
+                application.actionDefault = 0
+                risk.actionDefault = action
+                risk.isOfflineOnly = true
+            }
+            switch proposal {
+            case .approvedOffline: #expect(approves)
+            case .declinedOffline: #expect(!approves)
+            case .online: Issue.record("went online")
+            }
+        }
+    }
+
+    @Test func theShareOfRandomSelectionsRisesToTheFloorLimit() {
+        let selection = TerminalRisk.RandomSelection(
+            threshold: 1_000, targetPercentage: 20, maximumPercentage: 60)
+        let shares = [0, 999, 1_000, 3_000, 4_999].map {
+            selection.percentage(amount: $0, floorLimit: 5_000)
+        }
+        #expect(shares == [20, 20, 20, 40, 59])
+        #expect(selection.percentage(amount: .max, floorLimit: .max) == 60)
+    }
+
+    @Test func theVelocityLimitsCountFromTheLastOnlineTransaction() throws {
+        let card = try VirtualCard(issuer, card: "visa-cvn10")
+        func bits(used: UInt16, lastOnline: UInt16) throws -> UInt64 {
+            var application = ChipApplication(for: card.definition.product)
+            application.consecutiveOffline = (lower: 2, upper: 4)
+            var used = (card: card, atc: used)
+            try used.card.setATC(.init(rawValue: used.atc))
+            used.card.memory.lastOnlineCounter = .init(rawValue: lastOnline)
+            var conversation = CardConversation(used.card, application: application, risk: TerminalRisk())
+            _ = try conversation.begin(transaction(6_000), pin: nil)
+            return conversation.verificationResults & 0x00_0800_6000
+        }
+        #expect(try bits(used: 11, lastOnline: 10) == 0)
+        #expect(try bits(used: 12, lastOnline: 10) == 0x4000)
+        #expect(try bits(used: 14, lastOnline: 10) == 0x6000)
+        #expect(try bits(used: 0, lastOnline: 0) == 0x00_0800_0000)
+    }
+
+    /// Rules of annex C3: method, condition, transaction type, terminal type, and 9F34 that comes of it.
+    @Test(arguments: [
+        ("0201", UInt8(0x01), UInt8(0x14), "020100"), ("4204 1F00", 0x01, 0x22, "420400"),
+        ("4202 1F00", 0x01, 0x22, "1F0002"), ("4202 1F00", 0x00, 0x22, "420200"),
+        ("4205 1E03", 0x09, 0x22, "420500"), ("1E06", 0x00, 0x22, "3F0000"),
+        ("0103", 0x00, 0x22, "010302"), ("0003", 0x00, 0x22, "000301"), ("4A03 1F03", 0x00, 0x22, "1F0302"),
+    ])
+    func theFirstMethodThatAppliesCounts(
+        rules: String, type: UInt8, terminal: UInt8, results: String
+    ) throws {
+        let card = try VirtualCard(issuer, card: "mchip-11h")
+        var application = ChipApplication(for: card.definition.product)
+        let list = "0000000000000000" + rules.filter { $0 != " " }
+        application.verificationMethods = try Hex.decode(list)
+        var conversation = CardConversation(card, application: application, risk: TerminalRisk())
+        var transaction = try transaction(6_000)
+        transaction.type = type
+        transaction.terminalType = terminal
+        _ = try conversation.begin(transaction, pin: card.definition.pin)
+        let expected = try #require(UInt32(results, radix: 16))
+        #expect(conversation.verificationMethodResults == expected)
+        let failed = conversation.verificationResults & 0x00_0080_0000 != 0
+        #expect(failed == ["3F0000", "000301"].contains(results))
+    }
+
+    @Test func theCardCountsWrongPINsAndBlocksItself() throws {
+        var card = try VirtualCard(issuer, card: "mchip-11h")
+        var application = ChipApplication(for: card.definition.product)
+        application.verificationMethods = try Hex.decode("00000000000000000103")
+        let wrong = PIN(card.definition.pin == PIN("1111") ? "2222" : "1111")
+        for triesLeft in [2, 1, 0, 0] {
+            var conversation = CardConversation(card, application: application, risk: TerminalRisk())
+            _ = try conversation.begin(transaction(6_000), pin: wrong)
+            card = conversation.card
+            #expect(card.memory.pinTriesLeft == triesLeft)
+            #expect((conversation.verificationResults & 0x00_0020_0000 != 0) == (triesLeft == 0))
+        }
+        card.memory.pinTriesLeft = 1
+        var conversation = CardConversation(card, application: application, risk: TerminalRisk())
+        _ = try conversation.begin(transaction(6_000), pin: card.definition.pin)
+        #expect(conversation.card.memory.pinTriesLeft == ChipMemory.pinTriesMax)
+    }
+
+    @Test func withoutContactTheReadersLimitsCount() throws {
+        func conversation(_ amount: UInt64, pin: Bool) throws -> CardConversation {
+            let card = try VirtualCard(issuer, card: "visa-cvn22")
+            var risk = TerminalRisk()
+            risk.interface = .contactless
+            risk.verificationLimit = 5_000
+            risk.contactlessLimit = 40_000
+            var conversation = CardConversation(
+                card, application: ChipApplication(for: card.definition.product), risk: risk)
+            _ = try conversation.begin(transaction(amount), pin: pin ? card.definition.pin : nil)
+            return conversation
+        }
+        #expect(try conversation(5_000, pin: false).verificationMethodResults == 0x1F0002)
+        #expect(try conversation(5_001, pin: true).verificationMethodResults == 0x420300)
+        #expect(try conversation(5_001, pin: true).commands.first?.name == "SELECT PPSE")
+        #expect(throws: OtherInterfaceNeeded.self) { try conversation(40_001, pin: true) }
+        var last = try conversation(6_000, pin: true)
+        let code = try #require(AuthorisationResponseCode("00"))
+        #expect("\(try last.finish(approved: true, code: code, chipData: nil))" == "TC")
+        #expect(last.commands.last?.name == "GENERATE AC (first, ARQC)", "the card has left the field")
+    }
+
     @Test func theTraceNamesEveryObjectAndShowsNoAccount() throws {
         let (conversation, _) = try begin("visa-cvn18")
         let text = ConversationText.lines(conversation).joined(separator: "\n")
@@ -139,50 +269,5 @@ import Testing
         #expect(throws: ScenarioError.self) {
             try ChipFile(yaml: "card: visa-cvn10\ncolour: red\n", file: "x", issuer: issuer)
         }
-    }
-
-    // MARK: - The page's requests
-
-    private func web(_ port: UInt16) throws -> WebTerminal {
-        let bench = try Bench(
-            TestData.configuration(portA: port, portB: port, state: TestData.temporaryFolder()))
-        return WebTerminal(Till(bench, timeout: .seconds(2)))
-    }
-
-    @Test func thePageGetsItsChoicesMasked() throws {
-        let reply = try web(LoopbackServer.closedPort()).reply(method: "GET", path: "/choices", body: [])
-        #expect(reply.status == 200)
-        #expect(reply.body.contains("visa-cvn18") && reply.body.contains("acquirer-b"))
-        for secret in try TestData.secrets(issuer) {
-            let shown = reply.body.contains(secret)
-            #expect(!shown)
-        }
-    }
-
-    @Test(arguments: [
-        "", "{", "{}", "{\"card\":\"nobody\"}", "{\"card\":\"visa-cvn18\",\"amount\":\"ten\"}",
-        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"pin\":\"12\"}",
-        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"deed\":\"x\"}",
-        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"link\":\"x\"}",
-    ])
-    func anImpossibleOrderIsRefused(body: String) throws {
-        let reply = try web(LoopbackServer.closedPort())
-            .reply(method: "POST", path: "/pay", body: Array(body.utf8))
-        #expect(reply.status == 400 && reply.body.contains("error"))
-    }
-
-    @Test func aHostThatIsAwayIsSaidSo() throws {
-        let order = "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\"}"
-        let reply = try web(LoopbackServer.closedPort())
-            .reply(method: "POST", path: "/pay", body: Array(order.utf8))
-        #expect(reply.status == 200 && reply.body.contains("no answer"))
-        #expect(reply.body.contains("\"approved\":false"))
-    }
-
-    @Test func otherPathsAreNotFound() throws {
-        let terminal = try web(LoopbackServer.closedPort())
-        #expect(terminal.reply(method: "GET", path: "/pay", body: []).status == 404)
-        #expect(terminal.reply(method: "GET", path: "/../etc/passwd", body: []).status == 404)
-        #expect(terminal.reply(method: "POST", path: "/repeat", body: []).status == 400)
     }
 }

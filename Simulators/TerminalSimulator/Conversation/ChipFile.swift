@@ -10,18 +10,36 @@ public struct ChipFile: Sendable {
     public let application: ChipApplication
     /// The terminal that goes with it.
     public let risk: TerminalRisk
+    /// In a few words, for people.
+    public private(set) var about = ""
 
     private static let keys = [
         "about", "card", "label", "aid", "aip", "cvm-list", "cdol1", "cdol2", "iac-default", "iac-denial",
         "iac-online", "tac-default", "tac-denial", "tac-online", "floor-limit", "offline-authentication",
-        "attitude",
+        "attitude", "interface", "contactless-limit", "cvm-limit", "random-selection", "consecutive-offline",
+        "offline-only",
     ]
+
+    init(card: String, application: ChipApplication, risk: TerminalRisk) {
+        self.card = card
+        self.application = application
+        self.risk = risk
+    }
+
+    private static func folder(_ bench: Bench) -> String {
+        let issuer = bench.configuration.issuerPath
+        return (issuer.lastIndex(of: "/").map { String(issuer[..<$0]) } ?? ".") + "/cards"
+    }
+
+    /// The chips beside the issuer's file, by name.
+    public static func names(_ bench: Bench) -> [String] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder(bench))) ?? []
+        return files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+    }
 
     /// Reads `NAME.yaml` in the folder `cards` beside the issuer's file.
     public init(_ name: String, bench: Bench) throws {
-        let issuer = bench.configuration.issuerPath
-        let folder = issuer.lastIndex(of: "/").map { String(issuer[..<$0]) } ?? "."
-        let path = "\(folder)/cards/\(name).yaml"
+        let path = "\(ChipFile.folder(bench))/\(name).yaml"
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
             throw ConfigurationError.unreadable(path: path)
         }
@@ -38,13 +56,17 @@ public struct ChipFile: Sendable {
         card = try name.value.text()
         var application = ChipApplication(for: try issuer.card(card).product)
         var risk = TerminalRisk()
-        for entry in entries { try ChipFile.read(entry, &application, &risk) }
+        for entry in entries {
+            if entry.key == "about" { about = try entry.value.text() }
+            if try ChipFile.read(entry, &risk) { continue }
+            try ChipFile.read(entry, &application)
+        }
         self.application = application
         self.risk = risk
     }
 
     private static func read(
-        _ entry: ScenarioNode.Entry, _ application: inout ChipApplication, _ risk: inout TerminalRisk
+        _ entry: ScenarioNode.Entry, _ application: inout ChipApplication
     ) throws(ScenarioError) {
         let value = entry.value
         switch entry.key {
@@ -57,10 +79,7 @@ public struct ChipFile: Sendable {
         case "iac-default": application.actionDefault = try number(value, 5)
         case "iac-denial": application.actionDenial = try number(value, 5)
         case "iac-online": application.actionOnline = try number(value, 5)
-        case "tac-default": risk.actionDefault = try number(value, 5)
-        case "tac-denial": risk.actionDenial = try number(value, 5)
-        case "tac-online": risk.actionOnline = try number(value, 5)
-        case "floor-limit": risk.floorLimit = try ScenarioStepReader.amount(value).lowerBound
+        case "consecutive-offline": application.consecutiveOffline = try consecutive(value)
         case "offline-authentication":
             application.offlineAuthentication = try value.choice([
                 "passed": .passed, "failed": .failed, "none": .none,
@@ -71,6 +90,53 @@ public struct ChipFile: Sendable {
             ])
         default: break
         }
+    }
+
+    /// - Returns: false for a key that is not the terminal's.
+    private static func read(
+        _ entry: ScenarioNode.Entry, _ risk: inout TerminalRisk
+    ) throws(ScenarioError) -> Bool {
+        let value = entry.value
+        switch entry.key {
+        case "tac-default": risk.actionDefault = try number(value, 5)
+        case "tac-denial": risk.actionDenial = try number(value, 5)
+        case "tac-online": risk.actionOnline = try number(value, 5)
+        case "floor-limit": risk.floorLimit = try ScenarioStepReader.amount(value).lowerBound
+        case "interface":
+            risk.interface = try value.choice(["contact": .contact, "contactless": .contactless])
+        case "contactless-limit": risk.contactlessLimit = try ScenarioStepReader.amount(value).lowerBound
+        case "cvm-limit": risk.verificationLimit = try ScenarioStepReader.amount(value).lowerBound
+        case "random-selection": risk.randomSelection = try selection(value)
+        case "offline-only": risk.isOfflineOnly = try value.flag()
+        default: return false
+        }
+        return true
+    }
+
+    /// `{target: 20, maximum: 60, threshold: 10.00}`.
+    private static func selection(
+        _ node: ScenarioNode
+    ) throws(ScenarioError) -> TerminalRisk.RandomSelection {
+        var selection = TerminalRisk.RandomSelection(
+            threshold: 0, targetPercentage: 0, maximumPercentage: 0)
+        for entry in try node.entries(["target", "maximum", "threshold"]) {
+            switch entry.key {
+            case "target": selection.targetPercentage = UInt64(try entry.value.integer(0...99))
+            case "maximum": selection.maximumPercentage = UInt64(try entry.value.integer(0...99))
+            default: selection.threshold = try ScenarioStepReader.amount(entry.value).lowerBound
+            }
+        }
+        return selection
+    }
+
+    /// `{lower: 2, upper: 3}`.
+    private static func consecutive(_ node: ScenarioNode) throws(ScenarioError) -> (lower: Int, upper: Int) {
+        var limits = (lower: 0, upper: 0)
+        for entry in try node.entries(["lower", "upper"]) {
+            let number = try entry.value.integer(0...255)
+            if entry.key == "lower" { limits.lower = number } else { limits.upper = number }
+        }
+        return limits
     }
 
     private static func number(_ node: ScenarioNode, _ count: Int) throws(ScenarioError) -> UInt64 {

@@ -40,7 +40,9 @@ public enum ConversationText {
         0x8D: "CDOL2", 0x8E: "CVM List", 0x94: "Application File Locator",
         0xA5: "FCI Proprietary Template", 0xBF0C: "FCI Issuer Discretionary Data",
         0x9F0D: "Issuer Action Code, Default", 0x9F0E: "Issuer Action Code, Denial",
-        0x9F0F: "Issuer Action Code, Online",
+        0x9F0F: "Issuer Action Code, Online", 0x9F13: "Last Online ATC Register",
+        0x9F14: "Lower Consecutive Offline Limit", 0x9F17: "PIN Try Counter",
+        0x9F23: "Upper Consecutive Offline Limit",
     ]
 
     private static func hex(_ number: UInt64, _ count: Int) -> String {

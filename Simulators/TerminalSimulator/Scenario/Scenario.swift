@@ -88,6 +88,8 @@ struct StepFault: Sendable {
     var flips: [(tag: Tag, bit: Int)] = []
     var bytesCut = 0
     var sentTwice = false
+    /// With a conversation: the terminal has no line, the request never leaves.
+    var lineDown = false
     /// The connection is cut after sending.
     var connectionCut = false
     /// So long nobody reads the answer.
@@ -152,7 +154,7 @@ struct ScenarioExpectation: Sendable {
     var within: Duration?
     /// By how much the card's counter has moved.
     var counterMoved: Int?
-    /// TC or AAC at the end of the conversation.
+    /// TC or AAC at the end of the conversation, or `other-interface`.
     var finalCryptogram: String?
     /// DE38 and DE39 as in the answer before.
     var sameAnswer: Bool?

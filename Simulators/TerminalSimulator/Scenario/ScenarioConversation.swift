@@ -14,14 +14,15 @@ extension ScenarioRunner {
         let session = try session(step.link)
         var risk = file.risk
         risk.month = terminal.month
+        risk.draw = chance.draw(1...99)
         var conversation = CardConversation(card, application: file.application, risk: risk)
         let given = purchase(step, card: card)
         let request: PurchaseRequest
         do {
             request = try terminal.request(
                 given, card: &card, zonePINKey: session.link.zonePINKey, dialect: session.dialect
-            ) { _, transaction in
-                switch try conversation.begin(transaction, pinEntered: given.pin != .none) {
+            ) { card, transaction in
+                switch try conversation.begin(transaction, pin: given.pin.pin(of: card.definition)) {
                 case .online(let answer): return answer
                 case .approvedOffline: throw OfflineDecision(approved: true)
                 case .declinedOffline: throw OfflineDecision(approved: false)
@@ -31,33 +32,53 @@ extension ScenarioRunner {
             cards[file.card] = conversation.card
             record.cardTrace = ConversationText.lines(conversation)
             record.summary = decision.approved ? "approved offline" : "declined offline"
-            record.judgeFinal(decision.approved ? .tc : .aac, expectation)
+            record.judgeFinal(decision.approved ? "TC" : "AAC", expectation)
             if expectation.coming == .answer { record.complaints.append("the issuer was not asked") }
+            return
+        } catch let refusal as OtherInterfaceNeeded {
+            record.summary = "\(refusal)"
+            record.judgeFinal("other-interface", expectation)
             return
         }
         cards[file.card] = conversation.card
+        record.cardTrace = ConversationText.lines(conversation)
         let sent = SentRequest(
             message: request.message, cardAnswer: request.cardAnswer, card: file.card, start: .now)
-        try send(sent, step, session)
         session.last = sent
-        try takeAnswer(sent, session, expectation, &record)
-        let answer = session.last?.answer
-        let responseCode = answer?.text(.responseCode)
-        // Z3 (EMV Book 4 A6): unable to go online, declined by the terminal.
-        let code =
-            AuthorisationResponseCode(responseCode ?? "Z3") ?? AuthorisationResponseCode(rawValue: 0x5A33)
-        let final = try conversation.finish(
-            approved: responseCode == ResponseCode.approved.rawValue, code: code,
-            chipData: answer?.bytes(.iccData).map(Array.init))
+        if !step.fault.lineDown {
+            try send(sent, step, session)
+            if step.waits { try takeAnswer(sent, session, expectation, &record) }
+        }
+        try end(&conversation, session.last?.answer, expectation, &record)
+        cards[file.card] = conversation.card
+    }
+
+    /// With the issuer's answer, or without one by TAC and IAC default.
+    private func end(
+        _ conversation: inout CardConversation, _ answer: Message?, _ expectation: ScenarioExpectation,
+        _ record: inout StepRecord
+    ) throws {
+        let final: CryptogramKind
+        if let answer {
+            let responseCode = answer.text(.responseCode)
+            let code = responseCode.flatMap { AuthorisationResponseCode($0) }
+            final = try conversation.finish(
+                approved: responseCode == ResponseCode.approved.rawValue,
+                code: code ?? .unableToGoOnlineDeclined,
+                chipData: answer.bytes(.iccData).map(Array.init))
+        } else {
+            record.summary += record.summary.isEmpty ? "the issuer was not reached" : ""
+            final = try conversation.finishOffline()
+        }
         record.cardTrace = ConversationText.lines(conversation)
         record.summary += ", final \(final)"
-        record.judgeFinal(final, expectation)
+        record.judgeFinal("\(final)", expectation)
     }
 }
 
 extension StepRecord {
-    mutating func judgeFinal(_ kind: CryptogramKind, _ expectation: ScenarioExpectation) {
-        guard let expected = expectation.finalCryptogram, expected != "\(kind)" else { return }
+    mutating func judgeFinal(_ kind: String, _ expectation: ScenarioExpectation) {
+        guard let expected = expectation.finalCryptogram, expected != kind else { return }
         complaints.append("the card's final cryptogram is \(kind), expected \(expected)")
     }
 }

@@ -51,7 +51,9 @@ enum ScenarioExpectationReader {
     ) throws(ScenarioError) {
         for entry in try node.entries(["atc-moved", "final"]) {
             if entry.key == "final" {
-                result.finalCryptogram = try entry.value.choice(["TC": "TC", "AAC": "AAC"])
+                result.finalCryptogram = try entry.value.choice([
+                    "TC": "TC", "AAC": "AAC", "other-interface": "other-interface",
+                ])
             } else {
                 result.counterMoved = try entry.value.integer(0...65_535)
             }

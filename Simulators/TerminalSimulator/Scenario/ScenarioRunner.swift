@@ -124,15 +124,9 @@ public struct ScenarioRunner {
         guard let name = name ?? cardName else { throw StepError("no card is named here or before") }
         cardName = name
         if let card = cards[name] { return card }
-        let card = try name == DemoTable.stranger ? stranger() : bench.card(name)
+        let card = try name == DemoTable.stranger ? bench.stranger() : bench.card(name)
         cards[name] = card
         return card
-    }
-
-    private func stranger() throws -> VirtualCard {
-        let model = try bench.issuer.card("visa-cvn18")
-        let definition = model.renumbered(try PAN(DemoTable.strangerPAN), name: DemoTable.stranger)
-        return try VirtualCard(bench.issuer, definition: definition)
     }
 
     /// The link with this name, the one used last, or the first.

@@ -33,7 +33,7 @@ final class ScenarioSession {
         if let kept = exchange.take() {
             current = kept
         } else {
-            do { current = try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
+            do { current = try Exchange(to: link, timeout: timeout) } catch {
                 throw .connection(error)
             }
         }

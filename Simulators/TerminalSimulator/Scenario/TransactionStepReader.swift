@@ -75,7 +75,7 @@ enum TransactionStepReader {
     private static func fault(_ node: ScenarioNode, _ step: inout TransactionStep) throws(ScenarioError) {
         let keys = [
             "flip", "atc", "tags", "remove-tags", "chip-data", "cut-bytes", "twice", "cut-connection", "hold",
-            "wrong-pin-key",
+            "line-down", "wrong-pin-key",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -98,6 +98,7 @@ enum TransactionStepReader {
             case "cut-bytes": step.fault.bytesCut = try value.integer(1...1_000)
             case "twice": step.fault.sentTwice = try value.flag()
             case "cut-connection": step.fault.connectionCut = try value.flag()
+            case "line-down": step.fault.lineDown = try value.flag()
             case "hold": step.fault.held = try value.duration()
             default: step.fault.wrongPINKey = try value.flag()
             }

@@ -18,6 +18,7 @@ final class WebTerminal: Sendable {
         let amount: String?
         let pin: String?
         let deed: String?
+        let kind: String?
     }
 
     private struct Choice: Encodable {
@@ -51,10 +52,8 @@ final class WebTerminal: Sendable {
 
     private func choices() -> Choices {
         till.withLock { till in
-            let cards = till.cardNames.map { name -> Choice in
-                let card = till.bench.issuer.cards.first { $0.name == name }
-                let words = card.map { "\($0.identity.pan), \($0.product.profile.name)" } ?? "unknown"
-                return Choice(value: name, words: "\(name)  \(words)")
+            let cards = till.cardNames.map { name in
+                Choice(value: name, words: "\(name)  \(till.words(ofCard: name))")
             }
             return Choices(
                 cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
@@ -80,7 +79,12 @@ final class WebTerminal: Sendable {
         guard let deed = Deed(rawValue: order.deed ?? Deed.nothing.rawValue) else {
             throw StepError("no such tampering")
         }
-        return try till.pay(card: card, link: link, amount: amount, pin: pin, deed: deed)
+        guard let kind = TransactionKind.allCases.first(where: { $0.words == order.kind ?? "purchase" })
+        else {
+            throw StepError("no such kind of transaction")
+        }
+        return try till.pay(
+            TillOrder(card: card, link: link, amount: amount, kind: kind, pin: pin, deed: deed))
     }
 
     private func answer(_ body: (inout Till) throws -> TillReceipt) -> Reply {

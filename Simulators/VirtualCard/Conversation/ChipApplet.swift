@@ -9,6 +9,10 @@ struct ChipApplet: Sendable {
         static let conditionsNotSatisfied: UInt16 = 0x6985
         static let fileNotFound: UInt16 = 0x6A82
         static let recordNotFound: UInt16 = 0x6A83
+        static let pinBlocked: UInt16 = 0x6983
+        static let dataNotFound: UInt16 = 0x6A88
+        /// 63Cx: wrong, x tries left (EMV Book 3 6.5.12.4).
+        static func pinWrong(triesLeft: Int) -> UInt16 { 0x63C0 | UInt16(triesLeft & 0x0F) }
     }
 
     private(set) var card: VirtualCard
@@ -26,7 +30,7 @@ struct ChipApplet: Sendable {
     /// SELECT by name: the payment environment's directory or the application.
     mutating func select(_ name: [UInt8]) -> (data: [UInt8], status: UInt16) {
         var inner = TLVWriter()
-        if name == CardConversation.environmentName {
+        if name == CardConversation.environmentName || name == CardConversation.proximityEnvironmentName {
             var entry = TLVWriter()
             entry.append(.applicationIdentifier, application.identifier)
             entry.append(.applicationLabel, Array(application.label.utf8))
@@ -85,11 +89,41 @@ struct ChipApplet: Sendable {
             content.append(.actionCodeDefault, number: application.actionDefault, count: 5)
             content.append(.actionCodeDenial, number: application.actionDenial, count: 5)
             content.append(.actionCodeOnline, number: application.actionOnline, count: 5)
+            if let limits = application.consecutiveOffline {
+                content.append(.lowerConsecutiveLimit, [UInt8(clamping: limits.lower)])
+                content.append(.upperConsecutiveLimit, [UInt8(clamping: limits.upper)])
+            }
         default: return ([], Status.recordNotFound)
         }
         var whole = TLVWriter()
         whole.append(.recordTemplate, content.bytes)
         return (whole.bytes, Status.success)
+    }
+
+    /// GET DATA (EMV Book 3 6.5.7). The counter is this transaction's.
+    func data(_ tag: Tag) -> (data: [UInt8], status: UInt16) {
+        var whole = TLVWriter()
+        switch tag {
+        case .applicationTransactionCounter:
+            let counter = UInt64(card.atc.rawValue) + (first == nil ? 1 : 0)
+            whole.append(tag, number: min(counter, 0xFFFF), count: 2)
+        case .lastOnlineCounter:
+            whole.append(tag, number: UInt64(card.memory.lastOnlineCounter.rawValue), count: 2)
+        case .pinTryCounter: whole.append(tag, [UInt8(card.memory.pinTriesLeft)])
+        default: return ([], Status.dataNotFound)
+        }
+        return (whole.bytes, Status.success)
+    }
+
+    /// VERIFY: the PIN block is opened before it comes here.
+    mutating func verify(_ pin: PIN) -> (data: [UInt8], status: UInt16) {
+        guard card.memory.pinTriesLeft > 0 else { return ([], Status.pinBlocked) }
+        guard pin == card.definition.pin else {
+            card.memory.pinTriesLeft -= 1
+            return ([], Status.pinWrong(triesLeft: card.memory.pinTriesLeft))
+        }
+        card.memory.pinTriesLeft = ChipMemory.pinTriesMax
+        return ([], Status.success)
     }
 
     /// 5F24: the 28th, a day that every month has.
@@ -131,16 +165,19 @@ struct ChipApplet: Sendable {
         var writer = TLVWriter()
         writer.append(.issuerAuthenticationData, data)
         verdict = try card.verify(chipData: writer.bytes, for: first)
+        if verdict.isAuthentic { card.memory.lastOnlineCounter = first.atc }
         return ([], verdict.isAuthentic ? Status.success : Status.issuerAuthenticationFailed)
     }
 
-    /// Second GENERATE AC: a TC only where the issuer is authentic and approves.
+    /// Second GENERATE AC: a TC only where the issuer is authentic and approves, or where it could not be
+    /// asked and the card does not insist on it.
     mutating func generateSecond(
-        _ asked: CryptogramKind, _ transaction: TerminalTransaction
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction, _ code: AuthorisationResponseCode
     ) throws -> (data: [UInt8], status: UInt16) {
         guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
         isFinished = true
-        let kind: CryptogramKind = asked == .tc && verdict.approves ? .tc : .aac
+        let mayAlone = code == .unableToGoOnlineApproved && application.attitude == .agrees
+        let kind: CryptogramKind = asked == .tc && (verdict.approves || mayAlone) ? .tc : .aac
         let answer = try card.generate(
             transaction, product: product(first: .arqc, second: kind), atc: first.atc)
         return (ChipApplet.response(kind, answer), Status.success)

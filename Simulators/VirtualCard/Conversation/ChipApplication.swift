@@ -36,6 +36,8 @@ public struct ChipApplication: Sendable {
     public var actionDenial: UInt64
     /// 9F0F.
     public var actionOnline: UInt64
+    /// 9F14 and 9F23: transactions in a row without the issuer; nil where the terminal does not look.
+    public var consecutiveOffline: (lower: Int, upper: Int)?
     /// As configured.
     public var offlineAuthentication: OfflineAuthentication
     /// As configured.
@@ -85,6 +87,10 @@ extension Tag {
     static let actionCodeDefault = Tag(rawValue: 0x9F0D)
     static let actionCodeDenial = Tag(rawValue: 0x9F0E)
     static let actionCodeOnline = Tag(rawValue: 0x9F0F)
+    static let lowerConsecutiveLimit = Tag(rawValue: 0x9F14)
+    static let upperConsecutiveLimit = Tag(rawValue: 0x9F23)
+    static let lastOnlineCounter = Tag(rawValue: 0x9F13)
+    static let pinTryCounter = Tag(rawValue: 0x9F17)
 }
 
 /// One command and its answer, as the terminal saw them.

@@ -1,0 +1,186 @@
+internal import EMV
+internal import ISO8583
+public import VirtualCard
+
+/// What a person orders at the till.
+public struct TillOrder: Hashable, Sendable {
+    /// A demo card, a personalised chip, or `DemoTable.stranger`.
+    public var card: String
+    /// Name of a link.
+    public var link: String
+    /// Minor units.
+    public var amount: UInt64
+    /// Purchase, cash or refund.
+    public var kind: TransactionKind
+    /// Nil pays without.
+    public var pin: PIN?
+    /// What is done to the request behind the terminal's back.
+    public var deed: Deed
+
+    /// Takes the parts.
+    public init(
+        card: String, link: String, amount: UInt64, kind: TransactionKind = .purchase, pin: PIN? = nil,
+        deed: Deed = .nothing
+    ) {
+        self.card = card
+        self.link = link
+        self.amount = amount
+        self.kind = kind
+        self.pin = pin
+        self.deed = deed
+    }
+}
+
+/// Where a transaction is on its way.
+public struct TillStage: Hashable, Sendable {
+    /// Who does something.
+    public enum Actor: String, Hashable, Sendable {
+        case card, terminal, issuer
+    }
+
+    /// Who.
+    public let actor: Actor
+    /// What, for people.
+    public let words: String
+
+    /// Takes the two.
+    public init(_ actor: Actor, _ words: String) {
+        self.actor = actor
+        self.words = words
+    }
+}
+
+/// One data element, or one object of DE55, as it stands in the request and in the answer; masked.
+public struct TillRow: Hashable, Sendable, Encodable {
+    /// `DE39`, `9F26`.
+    public let identifier: String
+    /// In the words of the standard.
+    public let name: String
+    /// 0 for data elements, more for objects of DE55.
+    public let depth: Int
+    /// Nil where it is not there.
+    public let request: String?
+    /// Nil where it is not there.
+    public let response: String?
+}
+
+/// One transaction as a till shows it, everything decoded and masked.
+public struct TillReceipt: Sendable, Encodable {
+    /// What was done.
+    public var title: String
+    /// Issuer and card agree to it.
+    public var approved: Bool
+    /// `00 approved`, or why there is no answer.
+    public var response: String
+    /// What the card makes of the issuer's cryptogram; empty where it was not asked.
+    public var verdict = ""
+    /// Of the answer.
+    public var milliseconds = "-"
+    /// The request, element by element.
+    public var requestText = ""
+    /// The answer, element by element.
+    public var responseText = ""
+    /// Request and answer side by side.
+    public var rows: [TillRow] = []
+    /// Issuer scripts of the answer, a command a line.
+    public var scripts: [String] = []
+    /// The card's conversation, and what terminal and card say besides.
+    public var trace: [String] = []
+    /// What to do in order to learn more; empty after an approval.
+    public var hint = ""
+
+    /// Takes what has no default.
+    public init(title: String, approved: Bool, response: String) {
+        self.title = title
+        self.approved = approved
+        self.response = response
+    }
+}
+
+extension TillRow {
+    /// The rows of a request and its answer, data elements in order, DE55 opened.
+    static func rows(request: Message, response: Message?, dialect: Dialect) -> [TillRow] {
+        let asked = elements(request, dialect)
+        let answered = response.map { elements($0, dialect) } ?? [:]
+        var rows = [
+            TillRow(
+                identifier: "MTI", name: "message type", depth: 0, request: "\(request.mti)",
+                response: response.map { "\($0.mti)" })
+        ]
+        for number in Set(asked.keys).union(answered.keys).sorted() {
+            let (left, right) = (asked[number], answered[number])
+            rows.append(
+                TillRow(
+                    identifier: "DE\(number)", name: left?.name ?? right?.name ?? "", depth: 0,
+                    request: left?.value, response: right?.value))
+            if number == DataElement.iccData.rawValue {
+                rows += chipRows(request.bytes(.iccData), response?.bytes(.iccData))
+            }
+        }
+        return rows
+    }
+
+    private static func elements(
+        _ message: Message, _ dialect: Dialect
+    ) -> [UInt8: (name: String, value: String)] {
+        var found: [UInt8: (name: String, value: String)] = [:]
+        for (element, name, value) in message.describe(dialect: dialect) {
+            let shown =
+                switch element {
+                case .iccData: "\(message.bytes(element)?.count ?? 0) bytes"
+                case .responseCode: PurchaseOutcome.words(value)
+                default: value
+                }
+            found[element.rawValue] = (name, shown)
+        }
+        return found
+    }
+
+    /// The request's objects in its order, then those that only the answer has.
+    private static func chipRows(_ request: ArraySlice<UInt8>?, _ response: ArraySlice<UInt8>?) -> [TillRow] {
+        let asked = request.flatMap { try? ChipDataListing.lines($0) } ?? []
+        var answered = response.flatMap { try? ChipDataListing.lines($0) } ?? []
+        var rows: [TillRow] = []
+        for line in asked {
+            let index = answered.firstIndex { $0.tag == line.tag && $0.depth == line.depth }
+            let other = index.map { answered.remove(at: $0) }
+            rows.append(
+                TillRow(
+                    identifier: "\(line.tag)", name: line.name, depth: line.depth + 1, request: line.value,
+                    response: other?.value))
+        }
+        rows += answered.map { line in
+            TillRow(
+                identifier: "\(line.tag)", name: line.name, depth: line.depth + 1, request: nil,
+                response: line.value)
+        }
+        return rows
+    }
+}
+
+extension Deed {
+    /// For people.
+    public var words: String {
+        switch self {
+        case .nothing: "nothing"
+        case .cryptogramBitFlipped: "one bit of the ARQC flipped"
+        case .verificationResultsChanged: "TVR changed after signing"
+        case .amountRaised: "amount raised after signing"
+        case .counterReplayed: "used ATC again"
+        case .counterFarAhead: "ATC 2,000 ahead"
+        case .chipDataMalformed: "DE55 malformed"
+        case .messageCutShort: "message cut short"
+        }
+    }
+}
+
+extension TransactionKind {
+    /// For people.
+    public var words: String {
+        switch self {
+        case .purchase: "purchase"
+        case .cash: "cash"
+        case .refund: "refund"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+public import EMV
+
+/// After the issuer's answer, or without one.
+extension CardConversation {
+    /// Authentication, scripts before, second GENERATE AC, scripts after. A card that is held to a reader has
+    /// left by then: the issuer's word stands.
+    /// - Parameters:
+    ///   - code: 8A: the issuer's.
+    ///   - approved: what DE39 says.
+    ///   - chipData: DE55 of the answer.
+    /// - Returns: the final cryptogram's kind.
+    public mutating func finish(
+        approved: Bool, code: AuthorisationResponseCode, chipData: [UInt8]?
+    ) throws -> CryptogramKind {
+        guard let transaction else { return .aac }
+        guard risk.interface == .contact else {
+            notes.append("contactless: the card has left, the issuer's decision stands")
+            return approved ? .tc : .aac
+        }
+        if let chipData {
+            let objects = try TLVReader.objects(in: chipData[...])
+            if let value = objects.first(where: { $0.0 == .issuerAuthenticationData })?.1 {
+                try authenticate(Array(value))
+            }
+        }
+        let scripts = try IssuerScripts.commands(in: chipData ?? [])
+        run(scripts.filter { $0.template == .issuerScript1 })
+        let kind = try generateSecond(approved ? .tc : .aac, transaction, code)
+        run(scripts.filter { $0.template == .issuerScript2 })
+        return kind
+    }
+
+    /// No answer came: TAC and IAC default decide, and the terminal says so with Y3 or Z3 (EMV Book 3 10.7,
+    /// Book 4 A6).
+    public mutating func finishOffline() throws -> CryptogramKind {
+        guard let transaction else { return .aac }
+        let asked = defaultAction()
+        guard risk.interface == .contact else { return asked }
+        let code: AuthorisationResponseCode =
+            asked == .tc ? .unableToGoOnlineApproved : .unableToGoOnlineDeclined
+        notes.append("unable to go online: authorisation response code \(code)")
+        return try generateSecond(asked, transaction, code)
+    }
+
+    private mutating func generateSecond(
+        _ asked: CryptogramKind, _ given: TerminalTransaction, _ code: AuthorisationResponseCode
+    ) throws -> CryptogramKind {
+        var final = given
+        final.terminalVerificationResults = verificationResults
+        let transaction = final
+        let received = try exchange(
+            "GENERATE AC (second, \(asked))", [0x80, 0xAE, CardConversation.reference(asked), 0],
+            transaction.values(of: application.secondObjects, code: code)
+        ) { try $0.generateSecond(asked, transaction, code) }
+        let kind = CardConversation.kind(received) ?? .aac
+        notes.append("final: \(kind)")
+        return kind
+    }
+
+    /// Y1 and Z1: decided without the issuer; Y3 and Z3 where the terminal has no line to it.
+    func offlineCode(_ kind: CryptogramKind) -> AuthorisationResponseCode {
+        switch (kind, risk.isOfflineOnly) {
+        case (.tc, false): .offlineApproved
+        case (.tc, true): .unableToGoOnlineApproved
+        case (_, false): .offlineDeclined
+        case (_, true): .unableToGoOnlineDeclined
+        }
+    }
+
+    private mutating func authenticate(_ data: [UInt8]) throws {
+        do {
+            try exchange(
+                "EXTERNAL AUTHENTICATE", [0x00, 0x82, 0, 0], [(.issuerAuthenticationData, data)]
+            ) { try $0.authenticate(data) }
+        } catch let error as CardConversationError
+            where error.status == ChipApplet.Status.issuerAuthenticationFailed
+        {
+            verificationResults |= VerificationBit.issuerAuthenticationFailed
+        }
+        notes.append("issuer authentication: \(verdict)")
+    }
+
+    /// Script commands are shown and counted; the card does not carry them out.
+    private mutating func run(_ scripts: [IssuerScriptCommand]) {
+        notes += scripts.map { "script \($0)" }
+    }
+}
+
+extension AuthorisationResponseCode {
+    /// Y1 (EMV Book 4 A6).
+    public static let offlineApproved = AuthorisationResponseCode(rawValue: 0x5931)
+    /// Z1.
+    public static let offlineDeclined = AuthorisationResponseCode(rawValue: 0x5A31)
+    /// Y3: unable to go online, approved.
+    public static let unableToGoOnlineApproved = AuthorisationResponseCode(rawValue: 0x5933)
+    /// Z3: unable to go online, declined.
+    public static let unableToGoOnlineDeclined = AuthorisationResponseCode(rawValue: 0x5A33)
+}

@@ -1,0 +1,61 @@
+/// What is being asked for (ISO 8583:1987 DE3, positions 1 and 2). The raw value stands in the card's record and never
+/// changes its meaning; 8 is the store's own, for a reversal.
+public enum TransactionKind: UInt8, CaseIterable, Sendable {
+    /// Goods or services.
+    case purchase = 1
+    /// Cash at a machine or a counter.
+    case cash = 2
+    /// Goods with cash on top: DE4 is both together, tag 9F03 the cash.
+    case purchaseWithCashBack = 3
+    /// Money back to the card: gives, and takes nothing.
+    case refund = 4
+    /// Takes an amount until a completion says what it came to.
+    case preAuthorisation = 5
+    /// Says what an earlier approval came to: replaces what that took.
+    case completion = 6
+    /// Asks what is available; takes nothing.
+    case balanceEnquiry = 7
+
+    /// In words, for people and the trace.
+    public var words: String {
+        switch self {
+        case .purchase: "purchase"
+        case .cash: "cash"
+        case .purchaseWithCashBack: "purchase with cash back"
+        case .refund: "refund"
+        case .preAuthorisation: "pre-authorisation"
+        case .completion: "completion"
+        case .balanceEnquiry: "balance enquiry"
+        }
+    }
+
+    /// Takes money out of the account, so that limits and bounds apply.
+    public var takes: Bool { self != .refund && self != .balanceEnquiry }
+}
+
+/// The transaction that another message speaks of, as far as it names it (DE90; DE32 and DE37).
+public struct OriginalTransaction: Hashable, Sendable {
+    /// STAN and transmission time as in `RetransmissionKey.moment`; 0: not named.
+    public let moment: UInt64
+    /// As in `RetransmissionKey.acquirer`.
+    public let acquirer: UInt32
+    /// As in `RetransmissionKey.reference`; 0: not named.
+    public let reference: UInt32
+
+    /// Takes the parts; see each property.
+    public init(moment: UInt64, acquirer: UInt32, reference: UInt32) {
+        self.moment = moment
+        self.acquirer = acquirer
+        self.reference = reference
+    }
+}
+
+/// What the sender wants of the issuer.
+public enum RequestPurpose: Hashable, Sendable {
+    /// A decision (0100, 0200).
+    case decision
+    /// That what was decided elsewhere is booked (0120, 0220); false: it was declined there.
+    case advice(approved: Bool)
+    /// That an earlier transaction is undone (0400, 0420) but for so many minor units (DE95); 0: wholly.
+    case reversal(remainingMinorUnits: Int64)
+}

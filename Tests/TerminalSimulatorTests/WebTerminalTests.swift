@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+@testable import TerminalSimulator
+@testable import VirtualCard
+
+/// What the page asks for, without a browser.
+@Suite struct WebTerminalTests {
+    private let issuer: DemoIssuer
+
+    init() throws { issuer = try DemoIssuer(contentsOf: TestData.issuerPath) }
+
+    private func web(_ port: UInt16) throws -> WebTerminal {
+        let bench = try Bench(
+            TestData.configuration(portA: port, portB: port, state: TestData.temporaryFolder()))
+        return WebTerminal(Till(bench, timeout: .seconds(2)))
+    }
+
+    @Test func thePageGetsItsChoicesMasked() throws {
+        let reply = try web(LoopbackServer.closedPort()).reply(method: "GET", path: "/choices", body: [])
+        #expect(reply.status == 200)
+        #expect(reply.body.contains("visa-cvn18") && reply.body.contains("acquirer-b"))
+        for secret in try TestData.secrets(issuer) {
+            let shown = reply.body.contains(secret)
+            #expect(!shown)
+        }
+    }
+
+    @Test(arguments: [
+        "", "{", "{}", "{\"card\":\"nobody\"}", "{\"card\":\"visa-cvn18\",\"amount\":\"ten\"}",
+        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"pin\":\"12\"}",
+        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"deed\":\"x\"}",
+        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"link\":\"x\"}",
+    ])
+    func anImpossibleOrderIsRefused(body: String) throws {
+        let reply = try web(LoopbackServer.closedPort())
+            .reply(method: "POST", path: "/pay", body: Array(body.utf8))
+        #expect(reply.status == 400 && reply.body.contains("error"))
+    }
+
+    @Test func aHostThatIsAwayIsSaidSo() throws {
+        let order = "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\"}"
+        let reply = try web(LoopbackServer.closedPort())
+            .reply(method: "POST", path: "/pay", body: Array(order.utf8))
+        #expect(reply.status == 200 && reply.body.contains("no answer"))
+        #expect(reply.body.contains("\"approved\":false"))
+    }
+
+    @Test func otherPathsAreNotFound() throws {
+        let terminal = try web(LoopbackServer.closedPort())
+        #expect(terminal.reply(method: "GET", path: "/pay", body: []).status == 404)
+        #expect(terminal.reply(method: "GET", path: "/../etc/passwd", body: []).status == 404)
+        #expect(terminal.reply(method: "POST", path: "/repeat", body: []).status == 400)
+    }
+}
