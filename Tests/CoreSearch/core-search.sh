@@ -25,7 +25,7 @@ connections: 4
 precompute: true
 mix: { purchase: 95, wrongPIN: 3, wrongCryptogram: 2 }
 stages:
-  - { name: ten thousand and more, role: saturation, seconds: 12, rate: 1000 }
+  - { name: ten thousand and more, role: saturation, seconds: 40, rate: 300 }
 YAML
 # Every key of the demo issuer but 0123456789ABCDEFFEDCBA9876543210: the host's own known-answer tests have that one in
 # their code, and half of it is the digits that any program has.

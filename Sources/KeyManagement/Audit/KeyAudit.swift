@@ -38,17 +38,13 @@ public enum KeyAudit {
         var walk = AuditWalk(history: history, token: token, counter: configuration.trail)
         var labelled: [(label: String, key: ObjectHandle)] = []
         for key in try session.tokenKeys() {
-            do { labelled.append((try session.label(of: key), key)) } catch  where error.isObjectGone {}
+            if let label = try label(of: key, &session) { labelled.append((label, key)) }
         }
         for (label, key) in labelled.sorted(by: { $0.label < $1.label }) {
-            let before = walk
             let count = labelled.count { $0.label == label }
-            do { try walk.add(label, key, isAmbiguous: count > 1, &session) } catch let error as PKCS11Error
-                where error.isObjectGone
-            {
-                // Retired while the audit was running.
-                walk = before
-            }
+            // One that was retired meanwhile is no part of the report.
+            guard try self.label(of: key, &session) != nil else { continue }
+            try walk.add(label, key, isAmbiguous: count > 1, &session)
         }
         walk.add(verification, of: configuration.trail)
         let findings = walk.findings.map { finding in
@@ -67,6 +63,14 @@ public enum KeyAudit {
                     path: configuration.trail?.path ?? "", counted: $0.counted,
                     faults: $0.faults.map(\.description))
             }, keys: walk.keys, findings: findings, acceptedInVain: inVain.map(\.description))
+    }
+
+    /// Nil for a key that has ended meanwhile.
+    private static func label(of key: ObjectHandle, _ session: inout Session) throws -> String? {
+        do throws(PKCS11Error) { return try session.label(of: key) } catch {
+            if error.isObjectGone { return nil }
+            throw error
+        }
     }
 }
 
@@ -108,7 +112,8 @@ private struct AuditWalk {
             // Holds no secret that anybody needs: that it can do nothing is all that matters.
             checkUsage(audited, [], label)
         } else if let purpose {
-            audited.checkValue = try TokenCheckValue.of(key, &session)
+            // What the token does not tell was written down when the key was made, where nobody can change it.
+            audited.checkValue = try TokenCheckValue.of(key, &session) ?? provenance?.checkValue
             checkAttributes(audited, purpose)
             if let type { audited.probes = probe(key, type, purpose, label, &session) }
             if let value = audited.checkValue, TestKeys.contains(checkValue: value) {
