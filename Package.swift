@@ -16,6 +16,7 @@ let rules: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -49,6 +50,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -88,7 +90,9 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "AuditTrail", "ByteCoding", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                "AuditTrail", "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration",
+                "KeyManagement",
+                "PKCS11",
                 argumentParser,
             ],
             swiftSettings: rules),
@@ -107,7 +111,8 @@ let package = Package(
             name: "TerminalSimulator",
             dependencies: [
                 "VirtualCard", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams, nioCore, nioPosix,
-                nioHTTP1,
+                nioHTTP1, nioSSL, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"), "LibCrypto",
             ],
             path: "Simulators/TerminalSimulator", swiftSettings: rules),
         .executableTarget(
@@ -173,7 +178,7 @@ let package = Package(
             "VectorTests",
             [
                 "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
-                "VectorSupport",
+                "VectorSupport", "VirtualCard", "LibCrypto",
             ]),
         tests(
             "KeyManagementTests",
@@ -188,7 +193,8 @@ let package = Package(
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         tests("HostServerTests", ["HostServer"]),
-        tests("EndToEndTests", ["ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
+        tests(
+            "EndToEndTests", ["Authorisation", "ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(

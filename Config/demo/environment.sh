@@ -19,6 +19,7 @@
 #   ISSUER_TOKEN_LINES      calls that may be under way at once with ISSUER_TOKEN_DELAY
 #   ISSUER_EVENT_LOOPS      threads for connections
 #   ISSUER_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
+#   ISSUER_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -122,6 +123,13 @@ token_findings() {
   esac
 }
 
+# The limits of a range, where the environment has any.
+with_limits() {
+  [ -n "${ISSUER_LIMITS:-}" ] || return 0
+  local IFS=,
+  echo "    limits: {currency: \"752\", $*}"
+}
+
 # Unix socket paths end at 107 bytes.
 redis_socket() {
   if [ "${#directory}" -lt 90 ]; then echo "$directory/redis.sock"; return; fi
@@ -140,7 +148,8 @@ ${ISSUER_TOKEN_WORKERS:+  workers: $ISSUER_TOKEN_WORKERS
 }${ISSUER_MASTER_KEYS:+  masterKeysKept: $ISSUER_MASTER_KEYS
 }keys:
   panHash: pan-hash
-$(with_pins "  pinVerification: pvk")
+$(with_pins "  pinVerification: pvk
+  pinVerificationValue: pvk-visa")
 redis:
   unixSocket: $(redis_socket)
   buckets: 64
@@ -159,6 +168,8 @@ issuers:
     secureMessagingConfidentialityKey: imk-smc-476173
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
+$(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 20000, dailyAmount: 600000, dailyCount: 6" \
+  'blockedMerchantCategories: ["7995"], blockedCountries: ["408"]')
   mastercard-541333:
     prefix: "541333"
     issuerMasterKey: imk-ac-541333
@@ -166,6 +177,7 @@ issuers:
     secureMessagingConfidentialityKey: imk-smc-541333
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
+$(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmount: 100000, cashCount: 2")
   ccd-639999:
     prefix: "639999"
     issuerMasterKey: imk-ac-639999
@@ -179,13 +191,15 @@ links:
     port: $port_a
     dialect: ascii87-binbitmap
     framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-a")
+$(with_pins "    zonePINKey: zpk-acquirer-a
+    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
   acquirer-b:
     host: 127.0.0.1
     port: $port_b
     dialect: bcd87-rightF
     framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-b")
+$(with_pins "    zonePINKey: zpk-acquirer-b
+    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
 audit:
   log: audit.log
   # Everybody knows the demo's keys: they were loaded in clear. The rest are limits of the token.

@@ -1,6 +1,7 @@
-internal import EMV
+public import EMV
 internal import FoundationEssentials
 internal import ISO8583
+internal import LibCrypto
 public import VirtualCard
 
 /// A link with everything loaded that belongs to it. It describes itself without its key.
@@ -11,8 +12,12 @@ public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     public let endpoint: Endpoint
     /// Dialect and framing.
     public let form: LinkForm
-    /// TDES test key; nil for a link without PINs.
+    /// Test key, TDES or for format 4 AES; nil for a link without PINs.
     public let zonePINKey: [UInt8]?
+    /// How PIN blocks are made.
+    public let pinFormat: PINBlockFormat
+    /// Nil for a link without TLS.
+    public let tls: TLSIdentity?
 
     /// Name and address.
     public var description: String { "\(name) (\(endpoint))" }
@@ -60,13 +65,23 @@ public struct Bench: Sendable {
             name: description.name, endpoint: description.endpoint,
             form: LinkForm(
                 codec: MessageCodec(dialect: dialect),
-                framing: try FramingName.framing(description.framing, tpduBytes: description.tpduBytes)),
-            zonePINKey: try description.zonePINKey.map { try key($0) })
+                framing: try FramingName.framing(description.framing, tpduBytes: description.tpduBytes),
+                mac: try description.mac.map { try mac($0) }),
+            zonePINKey: try description.zonePINKey.map { try key($0) }, pinFormat: description.pinFormat,
+            tls: description.tls)
+    }
+
+    private func mac(_ description: MACDescription) throws -> LinkMAC {
+        guard let padding = MACPadding(rawValue: description.padding) else {
+            throw ConfigurationError.noPadding(description.padding)
+        }
+        return LinkMAC(
+            algorithm: description.algorithm, padding: padding, key: try key(description.key))
     }
 
     private func key(_ name: String) throws -> [UInt8] {
         do throws(DemoIssuerError) { return try issuer.key(name) } catch {
-            throw ConfigurationError.noKey(name, valid: configuration.links.compactMap(\.zonePINKey))
+            throw ConfigurationError.noKey(name, valid: issuer.namedKeys.map(\.name))
         }
     }
 
@@ -81,7 +96,7 @@ public struct Bench: Sendable {
 
 extension Exchange {
     /// Connects over a link.
-    init(to link: Link, timeout: Duration) throws(ConnectionError) {
-        try self.init(to: link.endpoint, form: link.form, timeout: timeout)
+    public init(to link: Link, timeout: Duration) throws(ConnectionError) {
+        try self.init(to: link.endpoint, form: link.form, identity: link.tls, timeout: timeout)
     }
 }

@@ -153,7 +153,7 @@ private final class LinkSession {
 
     init(_ link: Link, timeout: Duration) throws(ConnectionError) {
         self.link = link
-        exchange = try Exchange(to: link.endpoint, form: link.form, timeout: timeout)
+        exchange = try Exchange(to: link, timeout: timeout)
     }
 
     func perform(_ request: PurchaseRequest, timeout: Duration) -> Result<Answer, ExchangeError> {
@@ -170,7 +170,7 @@ private final class LinkSession {
 
     private func takeExchange(_ timeout: Duration) throws(ExchangeError) -> Exchange {
         if let kept = exchange.take() { return kept }
-        do { return try Exchange(to: link.endpoint, form: link.form, timeout: timeout) } catch {
+        do { return try Exchange(to: link, timeout: timeout) } catch {
             throw .connection(error)
         }
     }

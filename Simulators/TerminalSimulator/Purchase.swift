@@ -1,3 +1,4 @@
+public import EMV
 public import ISO8583
 public import VirtualCard
 
@@ -116,6 +117,8 @@ public struct Purchase: Sendable {
     public var kind = TransactionKind.purchase
     /// What the terminal says of itself.
     public var settings = TerminalSettings()
+    /// How the PIN block is made.
+    public var pinFormat = PINBlockFormat.iso0
 
     /// Takes the parts.
     public init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {

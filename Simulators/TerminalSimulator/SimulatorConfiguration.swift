@@ -1,3 +1,4 @@
+public import EMV
 internal import FoundationEssentials
 public import ISO8583
 internal import Yams
@@ -16,7 +17,9 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case noFraming(String, valid: [String])
     /// No card of this name.
     case noCard(String, valid: [String])
-    /// No zone PIN key of this name.
+    /// A padding of MACs that does not exist.
+    case noPadding(Int)
+    /// No key of this name.
     case noKey(String, valid: [String])
 
     /// One line for people.
@@ -28,12 +31,30 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
         case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid)
         case .noFraming(let name, let valid): ConfigurationError.words("framing", name, valid)
         case .noCard(let name, let valid): ConfigurationError.words("card", name, valid)
-        case .noKey(let name, let valid): ConfigurationError.words("zone PIN key", name, valid)
+        case .noKey(let name, let valid): ConfigurationError.words("key", name, valid)
+        case .noPadding(let number): "there is no padding \(number) of MACs; choose 1, 2 or 3"
         }
     }
 
     private static func words(_ kind: String, _ name: String, _ valid: [String]) -> String {
         "there is no \(kind) \(name); choose one of: \(valid.joined(separator: ", "))"
+    }
+}
+
+/// The MACs of a link as the configuration describes them.
+public struct MACDescription: Hashable, Sendable {
+    /// Name of a zone authentication key in the demo issuer's file.
+    public var key: String
+    /// One of `LinkMAC.Algorithm`.
+    public var algorithm: LinkMAC.Algorithm
+    /// 1…3, of the two ISO algorithms.
+    public var padding: Int
+
+    /// Takes the parts.
+    public init(key: String, algorithm: LinkMAC.Algorithm, padding: Int) {
+        self.key = key
+        self.algorithm = algorithm
+        self.padding = padding
     }
 }
 
@@ -51,6 +72,12 @@ public struct LinkDescription: Hashable, Sendable {
     public var tpduBytes: Int
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
     public var zonePINKey: String?
+    /// How PIN blocks are made.
+    public var pinFormat = PINBlockFormat.iso0
+    /// Nil for a link without MACs.
+    public var mac: MACDescription?
+    /// Nil for a link without TLS.
+    public var tls: TLSIdentity?
 
     /// Takes the parts.
     public init(
@@ -151,14 +178,26 @@ private struct ConfigurationFile: Decodable {
         let framing: String?
         let tpduBytes: Int?
         let zonePINKey: String?
+        let mac: MAC?
+
+        struct MAC: Decodable {
+            let key: String
+            let algorithm: LinkMAC.Algorithm?
+            let padding: Int?
+        }
 
         func description(name: String) -> LinkDescription {
             // Addresses that mean "every interface" to a listener mean nothing to a caller.
             let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"]
             let host = host ?? "127.0.0.1"
-            return LinkDescription(
+            var link = LinkDescription(
                 name: name, endpoint: Endpoint(host: reachable[host] ?? host, port: port), dialect: dialect,
                 framing: framing ?? "2be", tpduBytes: tpduBytes ?? 0, zonePINKey: zonePINKey)
+            link.mac = mac.map {
+                MACDescription(
+                    key: $0.key, algorithm: $0.algorithm ?? .algorithm3, padding: $0.padding ?? 1)
+            }
+            return link
         }
     }
 

@@ -26,6 +26,14 @@ public struct Terminal: Sendable {
     private let surroundings: TerminalSurroundings
     private var traceNumber: UInt64
 
+    /// One of several terminals that work at once: a name and trace numbers of its own.
+    init(number: Int, of count: Int, surroundings: TerminalSurroundings = .real) {
+        var identity = Identity()
+        identity.terminal = "TERM" + MoneyText.digits(UInt64(number + 1), count: 4)
+        self.init(identity: identity, surroundings: surroundings)
+        traceNumber = (traceNumber + UInt64(999_999 / count * number)) % 999_999
+    }
+
     /// The trace numbers begin anywhere, so that a second run does not look like a repeat of the first.
     public init(identity: Identity = Identity(), surroundings: TerminalSurroundings = .real) {
         self.identity = identity
@@ -77,8 +85,7 @@ public struct Terminal: Sendable {
         if let pin, var zonePINKey {
             // Parity is of no account to the cipher, the other bits are.
             if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
-            let block = try card.pinBlock(pin, format: .iso0, zonePINKey: zonePINKey)
-            message.set(.pinData, bytes: withUnsafeBytes(of: block.rawValue.bigEndian) { Array($0) })
+            message.set(.pinData, bytes: try card.pinBlockBytes(pin, purchase.pinFormat, zonePINKey))
         }
         for (element, text) in purchase.distortion.fields { message.set(element, text: text) }
         for element in purchase.distortion.removed { message.remove(element) }
@@ -183,5 +190,14 @@ public struct Terminal: Sendable {
         message.set(.acquirerIdentifier, text: settings.acquirer ?? identity.acquirer)
         message.set(.terminalIdentifier, text: settings.terminal ?? identity.terminal)
         message.set(.merchantIdentifier, text: settings.merchant ?? identity.merchant)
+    }
+}
+
+extension VirtualCard {
+    /// A PIN block as DE52 carries it: eight bytes, or sixteen in format 4.
+    func pinBlockBytes(_ pin: PIN, _ format: PINBlockFormat, _ key: [UInt8]) throws -> [UInt8] {
+        guard format != .iso4 else { return try pinBlock16(pin, zonePINKey: key).bytes }
+        let block = try pinBlock(pin, format: format, zonePINKey: key)
+        return withUnsafeBytes(of: block.rawValue.bigEndian) { Array($0) }
     }
 }

@@ -68,6 +68,7 @@ extension CardDefinition {
 /// client share.
 public struct DemoIssuer: Sendable {
     private let keys: [String: [UInt8]]
+    private let aesKeys: [String: [UInt8]]
     /// The cards in the file's order.
     public let cards: [CardDefinition]
 
@@ -93,6 +94,9 @@ public struct DemoIssuer: Sendable {
         var keys: [String: [UInt8]] = [:]
         for (name, key) in file.keys { keys[name] = try key.bytes(name) }
         self.keys = keys
+        var aesKeys: [String: [UInt8]] = [:]
+        for (name, key) in file.aesKeys ?? [:] { aesKeys[name] = try key.aesBytes(name) }
+        self.aesKeys = aesKeys
         var cards: [CardDefinition] = []
         for card in file.cards { cards.append(try card.definition()) }
         self.cards = cards
@@ -105,7 +109,7 @@ public struct DemoIssuer: Sendable {
 
     /// The test key with this name.
     public func key(_ name: String) throws(DemoIssuerError) -> [UInt8] {
-        guard let key = keys[name] else { throw .noKey(name) }
+        guard let key = keys[name] ?? aesKeys[name] else { throw .noKey(name) }
         return key
     }
 
@@ -150,6 +154,16 @@ private struct DemoIssuerFile: Decodable {
             do { bytes = try Hex.decode(value) } catch { throw .badField(owner: name, field: "value") }
             let checkValue: [UInt8]
             do { checkValue = try KeyCheckValue.tdes(bytes) } catch { throw .cryptography(error) }
+            guard Hex.encode(checkValue.prefix(3)) == kcv.uppercased() else {
+                throw .wrongCheckValue(key: name)
+            }
+            return bytes
+        }
+
+        func aesBytes(_ name: String) throws(DemoIssuerError) -> [UInt8] {
+            guard let bytes = try? Hex.decode(value) else { throw .badField(owner: name, field: "value") }
+            let checkValue: [UInt8]
+            do { checkValue = try KeyCheckValue.aes(bytes) } catch { throw .cryptography(error) }
             guard Hex.encode(checkValue.prefix(3)) == kcv.uppercased() else {
                 throw .wrongCheckValue(key: name)
             }
@@ -203,5 +217,6 @@ private struct DemoIssuerFile: Decodable {
     }
 
     let keys: [String: Key]
+    let aesKeys: [String: Key]?
     let cards: [Card]
 }

@@ -57,7 +57,7 @@ struct EchoCommand: ParsableCommand {
     func run() throws {
         try reportingFailures {
             let link = try linkOptions.link(of: environment.bench())
-            var exchange = try Exchange(to: link.endpoint, form: link.form, timeout: environment.wait)
+            var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
             let dialect = link.form.codec.dialect
             let request = terminal.echoRequest(dialect: dialect)

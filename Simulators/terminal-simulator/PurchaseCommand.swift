@@ -46,7 +46,7 @@ struct PurchaseCommand: ParsableCommand {
             let link = try linkOptions.link(of: bench)
             let entry = pin.flatMap { PIN($0) }.map { PINEntry.typed($0) } ?? .none
             let purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
-            var exchange = try Exchange(to: link.endpoint, form: link.form, timeout: environment.wait)
+            var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
             let request = try terminal.request(
                 purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect)

@@ -23,7 +23,9 @@ struct RunCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Files and folders of scenarios.", valueName: "path"))
     var paths: [String]
 
-    @Option(help: ArgumentHelp("Only scenarios whose name or label contains this.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp(
+            "Only scenarios whose name, label or covered rule contains this.", valueName: "text"))
     var only: String?
 
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run everything so often.", valueName: "times"))
@@ -37,6 +39,9 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Write the result as a page with all messages, decoded.", valueName: "file"))
     var report: String?
+
+    @Option(help: ArgumentHelp("So many terminals work at once.", valueName: "number"))
+    var terminals = 1
 
     @Flag(help: "Show every step, not only what went wrong.")
     var verbose = false
@@ -63,6 +68,9 @@ struct RunCommand: ParsableCommand {
         guard (1...100_000).contains(repeats) else {
             throw ValidationError("--repeat has to be 1 to 100000")
         }
+        guard (1...ScenarioFleet.terminalsMax).contains(terminals) else {
+            throw ValidationError("--terminals has to be 1 to \(ScenarioFleet.terminalsMax)")
+        }
         guard issuer == nil || linkOptions.target != nil else {
             throw ValidationError("--issuer needs --target: without it there are no links")
         }
@@ -73,7 +81,8 @@ struct RunCommand: ParsableCommand {
             var scenarios = try ScenarioFile.scenarios(at: paths)
             if let only {
                 scenarios = scenarios.filter { scenario in
-                    scenario.name.contains(only) || scenario.labels.contains { $0.contains(only) }
+                    scenario.name.contains(only)
+                        || (scenario.labels + scenario.covers).contains { $0.contains(only) }
                 }
             }
             guard !scenarios.isEmpty else { throw ValidationError("no scenario is left to run") }
@@ -98,12 +107,19 @@ struct RunCommand: ParsableCommand {
         if linkOptions.target != nil || linkOptions.link != nil {
             options.link = try linkOptions.link(of: bench)
         }
-        var runner = ScenarioRunner(bench, options: options)
-        return runner.run(scenarios) { result in
-            for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }
-            if !result.passed { for line in ScenarioText.messages(result) { print(line) } }
-            fflush(nil)
+        options.refine = linkOptions.refined
+        guard terminals > 1 else {
+            var runner = ScenarioRunner(bench, options: options)
+            return runner.run(scenarios, report: show)
         }
+        var fleet = ScenarioFleet(bench, options: options, terminals: terminals)
+        return try fleet.run(scenarios, report: show)
+    }
+
+    private func show(_ result: ScenarioResult) {
+        for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }
+        if !result.passed { for line in ScenarioText.messages(result) { print(line) } }
+        fflush(nil)
     }
 
     private func bench() throws -> Bench {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import EMV
 internal import TerminalSimulator
 
 /// The command line. What each command does is in the library; here are its words.
@@ -70,7 +71,75 @@ struct LinkOptions: ParsableArguments {
             "With --target: the zone PIN key, a key of the demo issuer's file.", valueName: "name"))
     var zpk: String?
 
+    @Option(name: .customLong("pin-format"), help: "PIN blocks in ISO 9564 format 0, 1, 3 or 4 (AES).")
+    var pinFormat: UInt8?
+
+    @Option(help: ArgumentHelp("MACs under this zone authentication key of the file.", valueName: "name"))
+    var zak: String?
+
+    @Option(
+        name: .customLong("mac-algorithm"),
+        help: ArgumentHelp(
+            "With --zak: one of \(LinkMAC.Algorithm.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "name"))
+    var macAlgorithm = LinkMAC.Algorithm.algorithm3.rawValue
+
+    @Option(name: .customLong("mac-padding"), help: "With --zak and an ISO algorithm: method 1, 2 or 3.")
+    var macPadding = 1
+
+    @Flag(help: "TLS. The host's certificate is verified.")
+    var tls = false
+
+    @Option(
+        name: .customLong("tls-ca"),
+        help: ArgumentHelp("With --tls: authorities of the host's certificate, PEM.", valueName: "file"))
+    var tlsAuthorities: String?
+
+    @Option(
+        name: .customLong("tls-certificate"),
+        help: ArgumentHelp("With --tls: the terminal's certificate, PEM.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(
+        name: .customLong("tls-key"),
+        help: ArgumentHelp("With --tls: its private key, PEM.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        name: .customLong("tls-name"),
+        help: ArgumentHelp("With --tls: the name that the host's certificate bears.", valueName: "name"))
+    var tlsName: String?
+
+    /// Every link with what the options say of it.
+    func refined(_ description: LinkDescription) -> LinkDescription {
+        var link = description
+        if let pinFormat { link.pinFormat = PINBlockFormat(rawValue: pinFormat) ?? .iso0 }
+        if let zak, let algorithm = LinkMAC.Algorithm(rawValue: macAlgorithm) {
+            link.mac = MACDescription(key: zak, algorithm: algorithm, padding: macPadding)
+        }
+        guard tls else { return link }
+        var identity = TLSIdentity()
+        identity.trustedFile = tlsAuthorities
+        identity.certificateFile = tlsCertificate
+        identity.privateKeyFile = tlsKey
+        identity.serverName = tlsName
+        link.tls = identity
+        return link
+    }
+
     func validate() throws {
+        guard LinkMAC.Algorithm(rawValue: macAlgorithm) != nil else {
+            throw ValidationError("--mac-algorithm \(macAlgorithm) is unknown")
+        }
+        guard pinFormat.map({ PINBlockFormat(rawValue: $0) != nil }) ?? true else {
+            throw ValidationError("--pin-format has to be 0, 1, 3 or 4")
+        }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together")
+        }
+        guard tls || tlsAuthorities == nil && tlsCertificate == nil && tlsName == nil else {
+            throw ValidationError("--tls-ca, --tls-certificate and --tls-name need --tls")
+        }
         guard link == nil || target == nil else {
             throw ValidationError("--link and --target exclude each other")
         }
@@ -81,13 +150,15 @@ struct LinkOptions: ParsableArguments {
     func link(of bench: Bench) throws -> Link {
         if let target, let endpoint = Endpoint(target) {
             return try bench.link(
-                LinkDescription(
-                    name: target, endpoint: endpoint, dialect: dialect, framing: framing, zonePINKey: zpk))
+                refined(
+                    LinkDescription(
+                        name: target, endpoint: endpoint, dialect: dialect, framing: framing,
+                        zonePINKey: zpk)))
         }
-        if let link { return try bench.link(bench.configuration.link(link)) }
+        if let link { return try bench.link(refined(bench.configuration.link(link))) }
         guard let first = bench.configuration.links.first else {
             throw ValidationError("the configuration has no links")
         }
-        return try bench.link(first)
+        return try bench.link(refined(first))
     }
 }

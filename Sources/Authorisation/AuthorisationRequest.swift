@@ -28,14 +28,62 @@ public struct PINQuestion: Sendable {
     public let zonePINKey: KeyName
     /// How the clear block is laid out (ISO 9564-1).
     public let format: PINBlockFormat
-    /// The enciphered block.
+    /// The enciphered block; of format 4 its first half.
     public let block: EncipheredPINBlock
+    /// The second half of a format 4 block, 0 for the others.
+    public let secondHalf: UInt64
+    /// How the card's issuer verifies.
+    public var verification = PINVerification.reference
 
     /// Takes the parts as they came.
     public init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
         self.zonePINKey = zonePINKey
         self.format = format
         self.block = block
+        secondHalf = 0
+    }
+
+    /// A block of format 4.
+    /// - Parameters: the halves of the sixteen bytes, each big endian.
+    public init(zonePINKey: KeyName, firstHalf: UInt64, secondHalf: UInt64) {
+        self.zonePINKey = zonePINKey
+        format = .iso4
+        block = EncipheredPINBlock(rawValue: firstHalf)
+        self.secondHalf = secondHalf
+    }
+
+    /// The same for an issuer who verifies in the given way.
+    func verified(by verification: PINVerification) -> PINQuestion {
+        var question = self
+        question.verification = verification
+        return question
+    }
+}
+
+/// How an issuer verifies online PINs.
+public enum PINVerification: Hashable, Sendable {
+    /// By the card's format 0 block under the PIN verification key.
+    case reference
+    /// By Visa's PIN verification value under the key with this index, 0…9.
+    case verificationValue(keyIndex: UInt8)
+}
+
+/// What is wrong with a PIN block, as far as a token tells without showing it.
+public enum PINBlockFault: Hashable, Sendable {
+    /// The control field is not that of the format.
+    case control(PINBlockFormat)
+    /// The length is not 4 to 12.
+    case length
+    /// The digits after the PIN are not the format's: another PAN, or a damaged block.
+    case fill
+
+    /// For the trace; no part of the block.
+    public var words: String {
+        switch self {
+        case .control(let format): "not a PIN block of format \(format.rawValue)"
+        case .length: "PIN length not 4 to 12"
+        case .fill: "fill digits wrong: another PAN than the card's, or damaged"
+        }
     }
 }
 

@@ -34,7 +34,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let chip = chipFinding(request, range)
 
         // The token works while Redis reads: neither needs the other.
-        let evidence = try await gather(request, chip)
+        let evidence = try await gather(request, chip, range)
         let (answer, reading) = (evidence.answer, evidence.reading)
 
         // A retransmission is answered as before: no counter moves twice for one transaction.
@@ -58,7 +58,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         // The PIN only for a card that is here and a cryptogram that is its own.
         var pin = PINEvidence.notChecked
         if let card = reading.card, declined == nil {
-            (pin, declined) = PINCheck.evaluate(answer.pin, card: card, &trace)
+            (pin, declined) = try await checkPIN(answer.pin, card, range, request, &trace)
         } else {
             trace.add(.pin, .skipped, "already declined")
         }
@@ -109,7 +109,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     }
 
     func gather(
-        _ request: AuthorisationRequest, _ chip: ChipFinding
+        _ request: AuthorisationRequest, _ chip: ChipFinding, _ range: IssuerRange?
     ) async throws(CouldNotDecide) -> Evidence {
         var cryptogram: CryptogramQuestion?
         if case .ask(let question) = chip { cryptogram = question }
@@ -117,7 +117,9 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let begunAt = surroundings.monotonicNanoseconds()
         let pending = cryptography.begin(
             CryptographyQuestion(
-                card: request.card, cryptogram: cryptogram, pin: cryptogram == nil ? nil : request.pin,
+                card: request.card, cryptogram: cryptogram,
+                pin: cryptogram == nil
+                    ? nil : request.pin?.verified(by: range?.pinVerification ?? .reference),
                 deadline: request.deadline))
         var times = StageTimes()
         var readFrom = begunAt

@@ -20,7 +20,7 @@ extension Authoriser {
             .transaction, .approved, "\(words), \(approvedElsewhere ? "approved" : "declined") elsewhere")
         let range = ranges.range(for: request.card.pan)
         let chip = chipFinding(request, range)
-        let evidence = try await gather(request, chip)
+        let evidence = try await gather(request, chip, range)
         let (card, answered) = (evidence.reading.card, evidence.reading.answered)
         let differs = answered.map { $0.fingerprint != request.retransmission.fingerprint } ?? false
         trace.add(

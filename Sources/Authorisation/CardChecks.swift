@@ -70,29 +70,3 @@ struct AmountAgreementCheck {
         return nil
     }
 }
-
-/// The card's PIN against its reference, both in format 0 under the PIN verification key: no clear PIN here.
-struct PINCheck {
-    static func evaluate(
-        _ answer: PINAnswer, card: CardRecord, _ trace: inout DecisionTrace
-    ) -> (evidence: PINEvidence, declined: DeclineReason?) {
-        switch answer {
-        case .notAsked:
-            trace.add(.pin, .skipped, "none sent")
-            return (.notChecked, nil)
-        case .unreadable(let why):
-            trace.add(.pin, .declined, why)
-            return (.notChecked, .pinBlockUnreadable)
-        case .translated(let block):
-            guard let reference = card.pinReference else {
-                trace.add(.pin, .declined, "no reference on record")
-                return (.notChecked, .pinNotOnRecord)
-            }
-            // Constant time: both sides are one machine word each.
-            let right = (block.rawValue ^ reference.rawValue) == 0
-            trace.add(.pin, right ? .approved : .declined, right ? "right" : "wrong")
-            // Whether a wrong PIN means 55 or 75 is for the counter to say, in the commit.
-            return (right ? .right : .wrong, nil)
-        }
-    }
-}

@@ -114,8 +114,13 @@ public enum PINAnswer: Sendable {
     case notAsked
     /// The block in format 0 under the PIN verification key, to be compared with the card's reference.
     case translated(EncipheredPINBlock)
-    /// The token could read no PIN block of the given format in it; the reason holds no part of it.
-    case unreadable(String)
+    /// The verification value of the PIN, to be compared with the card's.
+    case verificationValue(PINVerificationValue)
+    /// The block is not one of its format; found without looking further than needed, so that a block of format 0
+    /// whose comparison failed may still turn out to be one (`fault`).
+    case unreadable(PINBlockFault)
+    /// The host has no key for this way of verifying.
+    case notServed(String)
 }
 
 /// The answer of one job.
@@ -181,4 +186,15 @@ public protocol CardCryptography: Sendable {
     func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData
+
+    /// Verifies a PIN block in another way than the first job did. A job of its own: rare.
+    func pinAnswer(
+        for question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINAnswer
+
+    /// What is wrong with a PIN block whose comparison failed, nil where it is well formed and the PIN is simply
+    /// wrong. A job of its own: wrong PINs only.
+    func fault(
+        in question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINBlockFault?
 }

@@ -16,6 +16,8 @@ public struct CardRecord: Sendable {
     public let expiry: ExpiryDate
     /// The reference PIN block: format 0 under the PIN verification key. Nil: the card has no online PIN.
     public let pinReference: EncipheredPINBlock?
+    /// Visa's PIN verification value, for a card whose PIN is verified so; then there is no reference block.
+    public let pinVerificationValue: PINVerificationValue?
     /// Wrong PINs in a row that block the PIN.
     public let pinTriesMax: Int
     /// Wrong PINs since the last right one.
@@ -35,11 +37,13 @@ public struct CardRecord: Sendable {
     public init(
         status: CardStatus, expiry: ExpiryDate, pinReference: EncipheredPINBlock?, pinTriesMax: Int,
         pinTriesUsed: Int, highestATC: ApplicationTransactionCounter?, availableMinorUnits: Int64,
-        currency: CurrencyCode, profile: String, limits: SpendingLimits? = nil
+        currency: CurrencyCode, profile: String, limits: SpendingLimits? = nil,
+        pinVerificationValue: PINVerificationValue? = nil
     ) {
         self.status = status
         self.expiry = expiry
         self.pinReference = pinReference
+        self.pinVerificationValue = pinVerificationValue
         self.pinTriesMax = pinTriesMax
         self.pinTriesUsed = pinTriesUsed
         self.highestATC = highestATC

@@ -26,6 +26,10 @@ public struct IssuerRange: Sendable {
     public let profiles: [CryptogramProfile]
     /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
     public let limits: SpendingLimits?
+    /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
+    public var pinVerification = PINVerification.reference
+    /// True where the scheme counts a malformed PIN block as a wrong PIN.
+    public var countsMalformedPINBlocks = false
 
     /// A range with one IMK-AC for all its cards.
     public init(

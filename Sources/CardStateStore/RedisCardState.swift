@@ -128,7 +128,7 @@ public struct RedisCardState: CardState {
         keys.appendWindow(to: &command)
         command.append(card.status.rawValue)
         command.append(card.expiry.description)
-        command.append(card.pinReference.map { String($0.rawValue, radix: 16) } ?? "")
+        command.append(StoredPIN.text(of: card))
         command.append(decimal: Int64(card.pinTriesMax))
         command.append(decimal: card.availableMinorUnits)
         command.append(decimal: Int64(card.currency.rawValue))

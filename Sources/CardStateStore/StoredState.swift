@@ -32,7 +32,8 @@ enum StoredCard {
             pinTriesMax: Int(triesMax), pinTriesUsed: Int(triesUsed),
             highestATC: highest.decimal.flatMap { UInt16(exactly: $0) }
                 .map(ApplicationTransactionCounter.init(rawValue:)),
-            availableMinorUnits: available, currency: currency, profile: profile, limits: limits)
+            availableMinorUnits: available, currency: currency, profile: profile, limits: limits,
+            pinVerificationValue: StoredPIN.verificationValue(reference))
         return CardReading(card: card, answered: try answer(rest))
     }
 
@@ -57,6 +58,25 @@ enum StoredCard {
             approvalCode: declined == nil ? Array(bytes[(start + 9)..<(start + 15)]) : [],
             partialMinorUnits: isPart && !isBalance ? taken : nil,
             balanceMinorUnits: isBalance ? (isPart ? -taken : taken) : nil)
+    }
+}
+
+/// The PIN of a card as its record keeps it: a reference block in hexadecimal, or `v`, the key's index and the four
+/// digits of a verification value; empty for a card without online PIN.
+enum StoredPIN {
+    static func text(of card: CardRecord) -> String {
+        if let value = card.pinVerificationValue {
+            let digits = String(value.digits, radix: 16)
+            return "v\(value.keyIndex)" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return card.pinReference.map { String($0.rawValue, radix: 16) } ?? ""
+    }
+
+    static func verificationValue(_ bytes: ArraySlice<UInt8>) -> PINVerificationValue? {
+        guard bytes.count == 6, bytes.first == UInt8(ascii: "v") else { return nil }
+        let digits = bytes.dropFirst().reduce(UInt32(0)) { $0 << 4 | UInt32($1 & 0x0F) }
+        return PINVerificationValue(
+            keyIndex: UInt8(truncatingIfNeeded: digits >> 16), digits: UInt16(truncatingIfNeeded: digits))
     }
 }
 

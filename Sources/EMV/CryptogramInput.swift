@@ -23,7 +23,7 @@ public struct CryptogramInput: Sendable {
     public static let countMax = 80
 
     private var storage: InlineArray<80, UInt8> = .init(repeating: 0)
-    /// A multiple of eight.
+    /// A multiple of eight, unless the MAC pads.
     public private(set) var count = 0
 
     fileprivate init() {}
@@ -31,7 +31,7 @@ public struct CryptogramInput: Sendable {
     /// For issuer authentication, vectors and tools: any data, padded.
     /// - Returns: nil where there is no data or more than 80 bytes after padding.
     public init?(_ data: some Collection<UInt8>, padding: Padding) {
-        let most = padding == .method1 ? CryptogramInput.countMax : CryptogramInput.countMax - 1
+        let most = padding != .method2 ? CryptogramInput.countMax : CryptogramInput.countMax - 1
         guard (1...most).contains(data.count) else { return nil }
         append(data)
         pad(padding)
@@ -72,7 +72,7 @@ public struct CryptogramInput: Sendable {
             storage[count] = 0x80
             count += 1
         }
-        count = (count + 7) / 8 * 8
+        if padding != .none { count = (count + 7) / 8 * 8 }
     }
 }
 

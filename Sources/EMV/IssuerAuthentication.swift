@@ -21,6 +21,21 @@ public enum IssuerAuthentication {
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: some Collection<UInt8>
     ) -> CryptogramInput? {
+        input(cryptogram, statusUpdate, proprietary, padding: .method2)
+    }
+
+    /// The same for an AES card, whose MAC pads itself: 12 to 20 bytes.
+    public static func aesInput(
+        _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
+        proprietary: some Collection<UInt8>
+    ) -> CryptogramInput? {
+        input(cryptogram, statusUpdate, proprietary, padding: .none)
+    }
+
+    private static func input(
+        _ cryptogram: ApplicationCryptogram, _ statusUpdate: CardStatusUpdate,
+        _ proprietary: some Collection<UInt8>, padding: Padding
+    ) -> CryptogramInput? {
         guard proprietary.count <= 8 else { return nil }
         var data: [UInt8] = []
         data.reserveCapacity(20)
@@ -31,7 +46,7 @@ public enum IssuerAuthentication {
             data.append(UInt8(truncatingIfNeeded: statusUpdate.rawValue >> UInt32(index)))
         }
         data.append(contentsOf: proprietary)
-        return CryptogramInput(data, padding: .method2)
+        return CryptogramInput(data, padding: padding)
     }
 }
 

@@ -4,6 +4,8 @@ public enum MasterKeyOption: String, Sendable, CaseIterable {
     case a = "A"
     /// A1.4.2: for PANs over 16 digits, digits taken from their SHA-1.
     case b = "B"
+    /// A1.4.3: AES, the whole PAN and sequence number.
+    case c = "C"
 }
 
 /// Two blocks that, enciphered under a key, give the two halves of the next key.
@@ -100,6 +102,11 @@ public enum SessionKeyDerivation {
     public static func diversifier(from r: UInt64) -> Diversifier {
         let kept = r & 0xFFFF_00FF_FFFF_FFFF
         return Diversifier(left: kept | 0xF0 << 40, right: kept | 0x0F << 40)
+    }
+
+    /// PBOC 2.0: the ATC, and its complement, behind six zero bytes. No profile of this host uses it.
+    public static func pbocDiversifier(atc: ApplicationTransactionCounter) -> Diversifier {
+        Diversifier(left: UInt64(atc.rawValue), right: UInt64(~atc.rawValue))
     }
 
     /// Visa secure messaging: what the halves of the ICC master key are XORed with (VIS 1.5 D.7). Not

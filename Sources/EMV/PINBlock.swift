@@ -16,6 +16,9 @@ public enum PINBlockFormat: UInt8, Sendable, CaseIterable {
     public var isBoundToPAN: Bool { self != .iso1 }
 }
 
+/// PIN lengths that ISO 9564-1 knows (8.1).
+public let pinDigits = 4...12
+
 /// An enciphered PIN block of eight bytes. Has no description and is never logged.
 public struct EncipheredPINBlock: Hashable, Sendable {
     /// The eight bytes, big endian.
@@ -39,5 +42,11 @@ public enum PINBlock {
     public static func format4PANField(for pan: PAN) -> UInt128 {
         let digits = max(pan.digitCount, 12)
         return UInt128(digits - 12) << 124 | pan.packed << UInt128(4 * (31 - digits))
+    }
+
+    /// What turns a clear format 4 PIN field of so many digits (ISO 9564-1 9.4.2.2), its first eight bytes, into the
+    /// one of format 0 (9.3.2.2): the control field 4 becomes 0, each fill digit A an F.
+    public static func format4Difference(digitCount: Int) -> UInt64 {
+        0x4000_0000_0000_0000 | 0x0055_5555_5555_5555 & (1 << UInt64(4 * (14 - digitCount)) - 1)
     }
 }

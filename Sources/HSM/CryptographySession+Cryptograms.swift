@@ -9,6 +9,7 @@ extension CryptographySession {
     mutating func verify(
         _ question: CryptogramQuestion, card: CardIdentity
     ) throws(JobError) -> CryptogramAnswer {
+        if question.profile.cipher == .aes { return try verifyAES(question, card: card) }
         let pair = try keyPair(question.profile.sessionKey, question, card)
         defer { discard(pair) }
         if question.profile.responseKey == question.profile.sessionKey {
@@ -30,6 +31,9 @@ extension CryptographySession {
     mutating func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict
     ) throws(JobError) -> IssuerAuthenticationData {
+        if question.profile.cipher == .aes {
+            return try aesAuthenticationData(for: question, card: card, verdict: verdict)
+        }
         defer { destroyEvictedKeys() }
         let pair = try keyPair(question.profile.responseKey, question, card)
         defer { discard(pair) }

@@ -24,6 +24,9 @@ struct CryptographySession: ~Copyable {
     let keys: KeyRing
     let panHashKey: KeyName
     let pinVerificationKey: KeyName?
+    let pinVerificationValueKey: KeyName?
+    /// Made when the first block needs them.
+    var knownPINMarks: PINMarks?
     var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
     /// Left halves of keys, doubled, made when first needed: as many as keys are configured.
     var doubledLeftHalves: [KeyName: ObjectHandle] = [:]
@@ -48,6 +51,7 @@ struct CryptographySession: ~Copyable {
         self.chaining = chaining
         panHashKey = configuration.panHashKey
         pinVerificationKey = configuration.pinVerificationKey
+        pinVerificationValueKey = configuration.pinVerificationValueKey
         masterKeys = LeastRecentlyUsed(capacity: configuration.masterKeysKeptMax)
     }
 
@@ -63,7 +67,10 @@ struct CryptographySession: ~Copyable {
         if let asked = question.cryptogram { cryptogram = try verify(asked, card: question.card) }
         var pin = PINAnswer.notAsked
         // A forged cryptogram must not make the token touch a PIN.
-        if case .differs = cryptogram {} else if let asked = question.pin { pin = try translate(asked) }
+        if case .differs = cryptogram {
+        } else if let asked = question.pin {
+            pin = try answer(asked, pan: question.card.pan)
+        }
         var cardValue = CardValueAnswer.notAsked
         if let asked = question.cardValue { cardValue = try verify(asked, pan: question.card.pan) }
         return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)

@@ -42,7 +42,7 @@ public enum HSMCheck {
             if !configuration.zonePINKeys.isEmpty || configuration.pinVerificationKey != nil {
                 lines.append(line("PIN translation ZPK to PVK") { try checkTranslation(&session) })
             }
-            return lines
+            return lines + OperationChecks.run(configuration, at: location)
         } catch {
             return [CheckLine("token", passed: false, String(describing: error))]
         }

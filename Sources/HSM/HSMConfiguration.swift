@@ -1,5 +1,6 @@
 public import Authorisation
 public import ByteCoding
+public import EMV
 public import PKCS11
 
 /// What the host needs of the token. Names of keys, never keys.
@@ -8,6 +9,16 @@ public struct HSMConfiguration: Sendable {
     public var panHashKey: KeyName
     /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.
     public var pinVerificationKey: KeyName?
+    /// Key of Visa's PIN verification values: wrap only. Nil for a host without any.
+    public var pinVerificationValueKey: KeyName?
+    /// Formats in which PIN blocks come, each proven at start-up.
+    public var pinFormats: Set<PINBlockFormat> = [.iso0]
+    /// True where ranges have AES cards: their derivations are proven then.
+    public var hasAESCards = false
+    /// Card verification keys of the issuer ranges.
+    public var cardVerificationKeys: Set<KeyName> = []
+    /// Keys of message authentication, each with the algorithm that its link uses.
+    public var zoneAuthenticationKeys: [KeyName: MACAlgorithm] = [:]
     /// Zone PIN keys of the links: unwrap only.
     public var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
@@ -49,10 +60,13 @@ public struct HSMConfiguration: Sendable {
         let sets: [(Set<KeyName>, KeyPurpose)] = [
             (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),
             (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
+            (Set([pinVerificationKey, pinVerificationValueKey].compactMap { $0 }), .pinVerificationKey),
+            (cardVerificationKeys, .cardVerificationKey),
+            (Set(zoneAuthenticationKeys.keys), .zoneAuthenticationKey), ([panHashKey], .panHashKey),
         ]
         return sets.flatMap { names, purpose in
             names.sorted { $0.rawValue < $1.rawValue }.map { ($0, purpose) }
-        } + (pinVerificationKey.map { [($0, .pinVerificationKey)] } ?? []) + [(panHashKey, .panHashKey)]
+        }
     }
 }
 

@@ -167,4 +167,40 @@ enum SessionTemplates {
     static let pinBlock = Template(
         keyType: .genericSecret, on: [.sensitive, .isPrivate, .extractable],
         off: [.token] + KeyPurpose.usages)
+
+    /// A clear PIN field, or what is put together for one: as `pinBlock`, and pieces may be taken out.
+    static let pinField = Template(
+        keyType: .genericSecret, on: [.sensitive, .isPrivate, .extractable, .derive],
+        off: [.token] + KeyPurpose.usages.filter { $0 != .derive })
+    private static let pinPieces = (1...8).map { count in
+        Template(
+            keyType: .genericSecret, valueCount: count, on: [.sensitive, .isPrivate, .extractable, .derive],
+            off: [.token] + KeyPurpose.usages.filter { $0 != .derive })
+    }
+    /// A piece of 1…8 bytes of one.
+    static func pinPiece(_ count: Int) -> Template { pinPieces[count - 1] }
+    /// A value that is enciphered still, so that it may be read.
+    static let onceEnciphered = Template(
+        keyType: .genericSecret, on: [.extractable],
+        off: [.token, .sensitive, .isPrivate] + KeyPurpose.usages)
+
+    private static let aesKeys: [Int: [Attribute: Template]] = Dictionary(
+        uniqueKeysWithValues: [16, 24, 32].map { count in
+            (
+                count,
+                Dictionary(
+                    uniqueKeysWithValues: [Attribute.derive, .sign].map { usage in
+                        (
+                            usage,
+                            Template(
+                                keyType: .aes, valueCount: count, on: [.sensitive, .isPrivate, usage],
+                                off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != usage })
+                        )
+                    })
+            )
+        })
+    /// Keys of AES cards, with one usage each. Any length but an AES key's makes what the token refuses.
+    static func aesKey(_ usage: Attribute, byteCount: Int) -> Template {
+        aesKeys[byteCount]?[usage] ?? derivingKey
+    }
 }

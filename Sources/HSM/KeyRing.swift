@@ -78,9 +78,12 @@ struct KeyRing {
 enum JobError: Error {
     case token(PKCS11Error)
     case noSuchKey(String)
+    /// What no standard says how to do.
+    case notDefined(String)
 
     var words: String {
         switch self {
+        case .notDefined(let what): "\(what) is not defined"
         case .token(let error): error.description
         case .noSuchKey(let name): "key \(name) is not configured for this host"
         }

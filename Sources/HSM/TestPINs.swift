@@ -3,32 +3,70 @@ public import ByteCoding
 public import EMV
 internal import PKCS11
 
-/// A PIN that cannot be one.
+/// A PIN that cannot be one, or no key for it.
 public struct TestPINError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
     public let description: String
 }
 
-/// Reference blocks of TEST cards, whose PINs are public. Production PINs arrive enciphered.
+/// Reference blocks and verification values of TEST cards, whose PINs are public. Production PINs arrive enciphered:
+/// `PINIssuance`.
 public struct TestPINs: ~Copyable {
     private var session: Session
-    private let wrapping: ObjectHandle
+    private let references: ObjectHandle?
+    private let verificationValues: ObjectHandle?
 
-    /// - Parameter key: a wrap-only key: a block becomes an object in the token and leaves it enciphered.
-    public init(under key: KeyName, at location: TokenLocation) throws {
+    /// - Parameters: wrap-only keys: a block becomes an object in the token and leaves it enciphered.
+    public init(
+        under references: KeyName?, verificationValues: KeyName? = nil, at location: TokenLocation
+    ) throws {
         var session = try location.openSession()
-        wrapping = try KeyRing.workingKey(KeyRing.tokenKey(key.rawValue, &session), &session)
+        let references = try TestPINs.key(references, &session)
+        let values = try TestPINs.key(verificationValues, &session)
+        self.references = references
+        self.verificationValues = values
         self.session = session
+    }
+
+    private static func key(_ name: KeyName?, _ session: inout Session) throws -> ObjectHandle? {
+        guard let name else { return nil }
+        return try KeyRing.workingKey(KeyRing.tokenKey(name.rawValue, &session), &session)
     }
 
     /// The card's format 0 PIN block (ISO 9564-1 9.3.2) under the PIN verification key.
     ///
     /// - Parameter pin: 4 to 12 ASCII digits.
     public mutating func reference(pin: borrowing SecretBytes, pan: PAN) throws -> EncipheredPINBlock {
-        guard (4...12).contains(pin.count) else {
+        guard let references else { throw TestPINError(description: "no PIN verification key") }
+        let field = try TestPINs.field(pin)
+        return EncipheredPINBlock(rawValue: try wrap(field ^ PINBlock.panField(for: pan), references))
+    }
+
+    /// Visa's PIN verification value.
+    ///
+    /// - Parameters:
+    ///   - pin: 4 to 12 ASCII digits, of which the first four count.
+    ///   - keyIndex: 0…9.
+    public mutating func verificationValue(
+        pin: borrowing SecretBytes, pan: PAN, keyIndex: UInt8
+    ) throws -> PINVerificationValue {
+        guard let verificationValues else {
+            throw TestPINError(description: "no key of PIN verification values")
+        }
+        let digits = try TestPINs.field(pin) >> 40 & 0xFFFF
+        let known = PINVerificationValue.publicPart(for: pan, keyIndex: keyIndex)
+        let enciphered = try wrap(known << 16 | digits, verificationValues)
+        guard let value = PINVerificationValue(keyIndex: keyIndex, enciphered: enciphered) else {
+            throw TestPINError(description: "key index 0 to 9")
+        }
+        return value
+    }
+
+    /// Length, digits, fill F (ISO 9564-1 9.3.2.2).
+    private static func field(_ pin: borrowing SecretBytes) throws -> UInt64 {
+        guard pinDigits.contains(pin.count) else {
             throw TestPINError(description: "4 to 12 digits are needed")
         }
-        let account = PINBlock.panField(for: pan)
         let field: UInt64? = pin.withUnsafeBytes { digits in
             var field = UInt64(digits.count)
             for index in 0..<14 {
@@ -43,11 +81,13 @@ public struct TestPINs: ~Copyable {
             return field
         }
         guard let field else { throw TestPINError(description: "a PIN has decimal digits only") }
-        let value = SecretBytes(count: 8) { bytes in
-            bytes.storeBytes(of: (field ^ account).bigEndian, as: UInt64.self)
-        }
+        return field
+    }
+
+    private mutating func wrap(_ clear: UInt64, _ key: ObjectHandle) throws -> UInt64 {
+        let value = SecretBytes(count: 8) { $0.storeBytes(of: clear.bigEndian, as: UInt64.self) }
         let block = try session.createKey(SessionTemplates.pinBlock, value: value)
         defer { try? session.destroy(block) }
-        return EncipheredPINBlock(rawValue: try session.wrapBlock(block, key: wrapping))
+        return try session.wrapBlock(block, key: key)
     }
 }

@@ -32,6 +32,11 @@ public struct Dialect: Sendable {
         elements[Int(element.rawValue)]
     }
 
+    /// The element that holds something of its own; nil where the dialect has no place for it.
+    public func element(holding content: ElementDefinition.Holding) -> DataElement? {
+        elements.firstIndex { $0?.holds == content }.flatMap { DataElement(rawValue: UInt8($0)) }
+    }
+
     /// The dialect of what is inside of an element that has a bitmap and elements of its own; nil for others.
     /// A `MessageCodec` of it decodes the content of the element.
     public func inside(_ element: DataElement) -> Dialect? {

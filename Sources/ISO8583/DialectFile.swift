@@ -46,6 +46,7 @@ struct DialectFile: Decodable {
         var pad: ElementDefinition.PadNibble?
         var separator: String?
         var inside: String?
+        var holds: ElementDefinition.Holding?
         /// Takes an element of the extended dialect out.
         var absent: Bool?
     }
@@ -57,6 +58,7 @@ extension ElementDefinition.LengthKind: Decodable {}
 extension ElementDefinition.LengthEncoding: Decodable {}
 extension ElementDefinition.LengthUnit: Decodable {}
 extension ElementDefinition.PadNibble: Decodable {}
+extension ElementDefinition.Holding: Decodable {}
 extension Dialect.MessageType.Encoding: Decodable {}
 extension Dialect.Bitmap.Encoding: Decodable {}
 extension Dialect.Bitmap.Secondary: Decodable {}
@@ -94,7 +96,7 @@ extension DialectFile.ElementPart {
             max: max ?? base.max, encoding: encoding ?? base.encoding,
             lengthEncoding: lengthEncoding ?? base.lengthEncoding, unit: unit ?? base.unit,
             pad: pad ?? base.pad, separator: separator ?? base.separator, inside: inside ?? base.inside,
-            absent: absent)
+            holds: holds ?? base.holds, absent: absent)
     }
 }
 
@@ -126,7 +128,7 @@ extension DialectFile {
             lengthEncoding: part.lengthEncoding ?? encodings?.length ?? .ascii,
             lengthUnit: part.unit ?? .digits,
             pad: part.pad ?? (length == .fixed ? encodings?.padOfFixed : encodings?.padOfVariable) ?? .left0,
-            separator: separator == "=" ? 0x3D : 0x44)
+            separator: separator == "=" ? 0x3D : 0x44, holds: part.holds)
         if let reason = definition.contradiction { throw fail(reason) }
         return definition
     }

@@ -152,7 +152,7 @@ private struct KeyTree: Decodable {
         ]
         let element = [
             "name", "type", "length", "max", "encoding", "lengthEncoding", "unit", "pad", "separator",
-            "inside", "absent",
+            "inside", "holds", "absent",
         ]
         try check(against: parts.keys.sorted(), path: "", dialect: dialect)
         for (part, known) in parts where part != "elements" {

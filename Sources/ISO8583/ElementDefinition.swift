@@ -18,6 +18,14 @@ public struct ElementDefinition: Equatable, Sendable {
     public var pad: PadNibble
     /// What the separator nibble D of a packed track 2 reads as: `=` or `D`.
     public var separator: UInt8
+    /// What stands here beside the usual meaning of the element's number; nil: nothing.
+    public var holds: Holding?
+
+    /// Contents that dialects carry in places of their own.
+    public enum Holding: String, Sendable, CaseIterable {
+        /// The PIN block of ISO 9564 format 4, sixteen bytes or 32 hexadecimal characters.
+        case format4PINBlock
+    }
 
     /// Attributes of ISO 8583-1 4.2.
     public enum ContentType: String, Sendable, CaseIterable {

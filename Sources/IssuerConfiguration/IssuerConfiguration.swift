@@ -70,12 +70,16 @@ public struct IssuerConfiguration: Sendable {
         public var prefix: String
         /// The master keys, by version; one without a name where the file gives them for the whole range.
         public var keyVersions: [KeyVersion]
-        /// `A` or `B`.
+        /// `A`, `B` or, for AES cards, `C`.
         public var masterKeyOption: String
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
+        /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
+        public var sessionKeyTree: String?
+        /// How online PINs are verified.
+        public var pins: IssuerPINs
     }
 
     /// Bounds on what is spent, amounts in minor units; nil is without bound.
@@ -122,8 +126,10 @@ public struct IssuerConfiguration: Sendable {
         public var framing: String
         /// Bytes between length and message that are no part of it.
         public var tpduBytes: Int
-        /// Label of the ZPK; nil: no PINs on this link.
+        /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
+        /// Their format.
+        public var pins: LinkPINs
         /// Requests of one connection that may be under way.
         public var inFlightMax: Int
         /// How long an answer may take.
@@ -140,6 +146,8 @@ public struct IssuerConfiguration: Sendable {
     public var panHashKey: String
     /// Label of the PVK; nil: no PINs on this host.
     public var pinVerificationKey: String?
+    /// Label of the key of Visa's PIN verification values; nil: the host has none.
+    public var pinVerificationValueKey: String?
     /// The state store.
     public var redis: Redis
     /// What decisions go by.
@@ -191,6 +199,7 @@ public struct IssuerConfiguration: Sendable {
             masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
         panHashKey = try reader.requiredString(forKey: "keys.panHash")
         pinVerificationKey = reader.string(forKey: "keys.pinVerification")
+        pinVerificationValueKey = reader.string(forKey: "keys.pinVerificationValue")
         redis = Redis(
             unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
             host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
@@ -230,7 +239,9 @@ public struct IssuerConfiguration: Sendable {
             name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
-            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil)
+            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
+            sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
+            pins: IssuerPINs(reader.scoped(to: "pin")))
     }
 
     private static func limits(_ reader: ConfigReader, _ issuer: String, _ path: String) throws -> Limits {
@@ -259,7 +270,7 @@ public struct IssuerConfiguration: Sendable {
             dialect: try reader.requiredString(forKey: "dialect"),
             framing: reader.string(forKey: "framing", default: "2be"),
             tpduBytes: reader.int(forKey: "tpduBytes", default: 0),
-            zonePINKey: reader.string(forKey: "zonePINKey"),
+            zonePINKey: reader.string(forKey: "zonePINKey"), pins: LinkPINs(reader.scoped(to: "pin")),
             inFlightMax: try positive(reader, "inFlightMax", 256, path),
             answerTimeoutMilliseconds: try positive(reader, "answerTimeoutMilliseconds", 5_000, path))
     }

@@ -28,25 +28,6 @@ public enum IncomingMessage: Sendable {
     case ignore(String)
 }
 
-/// What a link adds to its messages.
-public struct LinkProfile: Sendable {
-    /// The name in logs, metrics and the journal.
-    public let name: String
-    /// The zone PIN key; nil for a link that sends no PINs.
-    public let zonePINKey: KeyName?
-    /// Where its requests say that a part will do.
-    public let partialApproval: PartialApprovalIndicator
-
-    /// Takes the parts.
-    public init(
-        name: String, zonePINKey: KeyName?, partialApproval: PartialApprovalIndicator = .de48SubElement61
-    ) {
-        self.partialApproval = partialApproval
-        self.name = name
-        self.zonePINKey = zonePINKey
-    }
-}
-
 /// From messages to requests, for one link.
 public struct RequestMapping: Sendable {
     private let link: LinkProfile
@@ -92,7 +73,7 @@ public struct RequestMapping: Sendable {
         guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
         // Nobody waits at a keyboard for what has happened already.
-        let pin = purpose == .decision ? try pin(message) : nil
+        let pin = purpose == .decision ? try link.pinQuestion(message) : nil
         let original = try original(message, purpose, kind)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
@@ -200,16 +181,6 @@ public struct RequestMapping: Sendable {
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
         return amount
-    }
-
-    private func pin(_ message: Message) throws(MappingError) -> PINQuestion? {
-        guard message.has(.pinData) else { return nil }
-        guard let key = link.zonePINKey else { throw MappingError(.pinData, "this link carries no PINs") }
-        let block = message.withBytes(.pinData) { bytes in
-            bytes.count == 8 ? UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) : nil
-        }
-        guard let block = block.flatMap({ $0 }) else { throw MappingError(.pinData, "not eight bytes") }
-        return PINQuestion(zonePINKey: key, format: .iso0, block: EncipheredPINBlock(rawValue: block))
     }
 }
 

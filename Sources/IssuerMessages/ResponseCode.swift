@@ -21,6 +21,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case securityViolation = "63"
     case frequencyLimitExceeded = "65"
     case pinTriesExceeded = "75"
+    case pinBlockFault = "81"
     case cryptogramFailure = "88"
     case issuerUnavailable = "91"
     case duplicateTransmission = "94"
@@ -42,7 +43,8 @@ public enum ResponseCode: String, CaseIterable, Sendable {
                 .cryptogramFailure
             case .amountDiffers: .invalidAmount
             case .atcReplayed, .atcOutOfRange: .securityViolation
-            case .pinWrong, .pinBlockUnreadable: .wrongPIN
+            case .pinWrong: .wrongPIN
+            case .pinBlockUnreadable: .pinBlockFault
             case .pinTriesExceeded: .pinTriesExceeded
             case .pinNotOnRecord: .notPermittedToCardholder
             case .insufficientFunds: .insufficientFunds
@@ -100,6 +102,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .securityViolation: "security violation"
         case .frequencyLimitExceeded: "frequency limit exceeded"
         case .pinTriesExceeded: "PIN tries exceeded"
+        case .pinBlockFault: "PIN block fault"
         case .cryptogramFailure: "cryptogram failure"
         case .issuerUnavailable: "issuer unavailable"
         case .duplicateTransmission: "duplicate transmission"

@@ -26,6 +26,18 @@ extension Session {
         return ObjectHandle(rawValue: derived.key)
     }
 
+    /// `CKA_VALUE_LEN`, in bytes: no secret.
+    public mutating func valueLength(of key: ObjectHandle) throws(PKCS11Error) -> Int {
+        var length = CK_ULONG(0)
+        let code = withUnsafeMutableBytes(of: &length) { bytes in
+            var template = CK_ATTRIBUTE(
+                type: CKA_VALUE_LEN, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
+            return functions.pointee.C_GetAttributeValue!(handle, key.rawValue, &template, 1)
+        }
+        try check("C_GetAttributeValue", code)
+        return Int(length)
+    }
+
     private func derivedKey(
         _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, _ parameter: UnsafeMutableRawBufferPointer,
         _ template: Template

@@ -44,6 +44,8 @@ struct CardFile: Decodable {
         let currency: String
         let pin: String?
         let pinReference: String?
+        let pinVerificationValue: String?
+        let pinVerification: String?
 
         private var place: String { "card \(name ?? "without a name")" }
 
@@ -71,32 +73,77 @@ struct CardFile: Decodable {
             guard availableMinorUnits >= 0, availableMinorUnits <= Amount.minorUnitsMax else {
                 throw WiringError("\(place): availableMinorUnits has to be of up to twelve digits")
             }
+            let pin = withPIN ? try storedPIN(desk, &pins) : (nil, nil)
             return CardRecord(
-                status: status, expiry: expiry, pinReference: withPIN ? try reference(desk, &pins) : nil,
+                status: status, expiry: expiry, pinReference: pin.0,
                 pinTriesMax: desk.configuration.policy.pinTriesMax, pinTriesUsed: 0, highestATC: nil,
-                availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile)
+                availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile,
+                pinVerificationValue: pin.1)
         }
 
-        private func reference(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> EncipheredPINBlock? {
+        /// The PIN as the record keeps it; both nil for a card without online PIN.
+        private func storedPIN(
+            _ desk: CardDesk, _ pins: inout TestPINs?
+        ) throws -> (reference: EncipheredPINBlock?, value: PINVerificationValue?) {
+            guard [pinReference, pinVerificationValue, pin].count(where: { $0 != nil }) <= 1 else {
+                throw WiringError("\(place): pinReference, pinVerificationValue and pin exclude each other")
+            }
             if let pinReference {
                 guard pinReference.utf8.count == 16, let block = UInt64(pinReference, radix: 16) else {
                     throw WiringError("\(place): pinReference has to be 16 hex digits")
                 }
-                return EncipheredPINBlock(rawValue: block)
+                return (EncipheredPINBlock(rawValue: block), nil)
             }
-            guard let pin else { return nil }
+            if let pinVerificationValue { return (nil, try value(pinVerificationValue)) }
+            guard let pin else { return (nil, nil) }
+            return try testPIN(pin, desk, &pins)
+        }
+
+        private func value(_ text: String) throws -> PINVerificationValue {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts[0].utf8.count == 1, parts[1].utf8.count == 4,
+                let index = UInt8(parts[0]), let digits = UInt16(parts[1], radix: 16),
+                let value = PINVerificationValue(keyIndex: index, digits: digits)
+            else {
+                throw WiringError("\(place): pinVerificationValue has to be key index and value, as 1:1234")
+            }
+            return value
+        }
+
+        private func testPIN(
+            _ pin: String, _ desk: CardDesk, _ pins: inout TestPINs?
+        ) throws -> (reference: EncipheredPINBlock?, value: PINVerificationValue?) {
             guard desk.configuration.profile == .demo else {
                 throw WiringError("\(place): a clear pin is for test cards in the demo profile only")
             }
-            guard let key = desk.configuration.pinVerificationKey else {
-                throw WiringError("\(place): pin without keys.pinVerification")
-            }
+            let pan = try identity().pan
+            let verification = try verification(of: pan, desk)
             do {
-                if pins == nil { pins = try TestPINs(under: KeyName(key), at: desk.location) }
-                return try pins!.reference(
-                    pin: SecretBytes(copying: Array(pin.utf8)), pan: try identity().pan)
+                if pins == nil {
+                    pins = try TestPINs(
+                        under: desk.configuration.pinVerificationKey.map { KeyName($0) },
+                        verificationValues: desk.configuration.pinVerificationValueKey.map { KeyName($0) },
+                        at: desk.location)
+                }
+                let secret = SecretBytes(copying: Array(pin.utf8))
+                switch verification {
+                case .reference: return (try pins!.reference(pin: secret, pan: pan), nil)
+                case .verificationValue(let keyIndex):
+                    return (nil, try pins!.verificationValue(pin: secret, pan: pan, keyIndex: keyIndex))
+                }
             } catch {
                 throw WiringError("\(place): pin: \(error)")
+            }
+        }
+
+        /// As the card says, or else as its range does.
+        private func verification(of pan: PAN, _ desk: CardDesk) throws -> PINVerification {
+            switch pinVerification {
+            case "reference": return .reference
+            case "pvv": return .verificationValue(keyIndex: 1)
+            case nil:
+                return try desk.configuration.rangeTable().range(for: pan)?.pinVerification ?? .reference
+            case let other?: throw WiringError("\(place): pinVerification: reference or pvv, not \(other)")
             }
         }
     }

@@ -29,7 +29,7 @@ struct CardDesk: Sendable {
     init(_ path: String) async throws {
         configuration = try IssuerConfiguration(path: path)
         location = try configuration.tokenLocation()
-        var hsmConfiguration = configuration.hsmConfiguration()
+        var hsmConfiguration = try configuration.hsmConfiguration()
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
         port = hsm.port { work in work() }
@@ -68,8 +68,9 @@ extension Cards {
             discussion: """
                 The file is JSON with a list `cards`: pan, panSequenceNumber, expiry (YYMM), status (active, \
                 lost, stolen, restricted), availableMinorUnits, currency (numeric), cryptogramProfile, and \
-                either pinReference (a format 0 PIN block under the PIN verification key, hex) or, for test \
-                cards in the demo profile only, pin. A card that is there already keeps its ATCs; its PIN \
+                one of pinReference (a format 0 PIN block under the PIN verification key, hex), \
+                pinVerificationValue (Visa's, key index and value as 1:1234) or, for test cards in the demo \
+                profile only, pin (kept as its range verifies, or as pinVerification says: reference or pvv). A card that is there already keeps its ATCs; its PIN \
                 tries and available amount begin anew.
                 """)
 
@@ -145,6 +146,11 @@ extension Cards {
             }
         }
 
+        private func pinForm(_ record: CardRecord) -> String {
+            if let value = record.pinVerificationValue { return "PVV under key \(value.keyIndex)" }
+            return record.pinReference == nil ? "none on record" : "reference block on record"
+        }
+
         private func show(_ card: CardIdentity, _ record: CardRecord) {
             print(
                 """
@@ -154,7 +160,7 @@ extension Cards {
                 profile       \(record.profile)
                 available     \(record.availableMinorUnits) minor units of currency \(record.currency)
                 ATC           \(record.highestATC.map { "\($0.rawValue) highest seen" } ?? "none seen")
-                PIN           \(record.pinReference == nil ? "none on record" : "on record"), \
+                PIN           \(pinForm(record)), \
                 \(record.pinTriesMax - record.pinTriesUsed) of \(record.pinTriesMax) tries left
                 """)
         }

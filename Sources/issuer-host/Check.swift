@@ -19,7 +19,7 @@ struct Check: AsyncParsableCommand {
         lines.append(attempt("dialects") { "\(try configuration.linkConfigurations().count) links" })
         lines.append(attempt("issuer ranges") { "\(try configuration.rangeTable().ranges.count) ranges" })
         do {
-            lines += HSMCheck.run(configuration.hsmConfiguration(), at: try configuration.tokenLocation())
+            lines += HSMCheck.run(try configuration.hsmConfiguration(), at: try configuration.tokenLocation())
         } catch {
             lines.append(CheckLine("token", passed: false, "\(error)"))
         }

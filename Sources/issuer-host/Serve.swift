@@ -28,7 +28,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = try IssuerConfiguration(path: options.config)
         let logger = try makeLogger(configuration)
         let location = try configuration.tokenLocation()
-        let hsmConfiguration = configuration.hsmConfiguration()
+        let hsmConfiguration = try configuration.hsmConfiguration()
         let trail = StartUpTrail(configuration, hsmConfiguration, at: location, logger: logger)
         let failures = HSMCheck.run(hsmConfiguration, at: location).filter { !$0.passed }
         guard failures.isEmpty else {

@@ -29,7 +29,7 @@ extension IssuerConfiguration {
         ) { try token.pin() }
     }
 
-    func hsmConfiguration() -> HSMConfiguration {
+    func hsmConfiguration() throws -> HSMConfiguration {
         var configuration = HSMConfiguration(
             panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
             zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
@@ -37,6 +37,10 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        try addPINs(to: &configuration)
+        configuration.hasAESCards = issuers.contains { issuer in
+            issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
+        }
         configuration.refusesTestKeys = profile == .production
         return configuration
     }
@@ -57,20 +61,34 @@ extension IssuerConfiguration {
                     throw WiringError("\(place).prefix: \(issuer.prefix) belongs to another range already")
                 }
                 guard let option = MasterKeyOption(rawValue: issuer.masterKeyOption) else {
-                    throw WiringError("\(place).masterKeyOption: A or B, not \(issuer.masterKeyOption)")
+                    throw WiringError("\(place).masterKeyOption: A, B or C, not \(issuer.masterKeyOption)")
                 }
                 let profiles = try issuer.profiles.map { name in
                     guard let profile = CryptogramProfile.named(name) else {
                         let known = CryptogramProfile.all.map(\.name).joined(separator: ", ")
                         throw WiringError("\(place).profiles: \(name) is none of \(known)")
                     }
+                    guard (profile.cipher == .aes) == (option == .c) else {
+                        throw WiringError(
+                            "\(place): profile \(name) and masterKeyOption \(option.rawValue) do not go together: "
+                                + "option C is for AES cards, and for them alone")
+                    }
                     return profile
                 }
-                return IssuerRange(
+                guard issuer.sessionKeyTree == nil else {
+                    throw WiringError(
+                        "\(place).sessionKeyTree is refused: no PKCS#11 mechanism enciphers one key under another "
+                            + "and keeps the result inside the token, so that every key of an EMV2000 tree below "
+                            + "the first would be a clear value outside")
+                }
+                var range = IssuerRange(
                     name: issuer.name, prefix: prefix,
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.pinVerification = try pinVerification(issuer)
+                range.countsMalformedPINBlocks = issuer.pins.countsMalformed
+                return range
             })
     }
 
@@ -78,7 +96,7 @@ extension IssuerConfiguration {
         try links.map { link in
             let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
             return LinkConfiguration(
-                profile: LinkProfile(name: link.name, zonePINKey: link.zonePINKey.map { KeyName($0) }),
+                profile: try linkProfile(link, dialect),
                 host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
                 framing: try framing(link), inFlightMax: link.inFlightMax,
                 answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)

@@ -11,14 +11,14 @@ struct IssuerKeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
-        subcommands: [LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self])
+        subcommands: [LoadTestKeys.self, PINReference.self, AuditCommand.self, AuditLogCommand.self])
 }
 
 struct LoadTestKeys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Load public TEST keys into the token, each with its least usage.",
         discussion: """
-            The file is JSON with `keys`: name to {value, kcv}, double-length TDES in hex. The name says the \
+            The file is JSON with `keys`: name to {value, kcv}, double-length TDES in hex, and `aesKeys`. The name says the \
             purpose: imk-ac-*, imk-smi-*, imk-smc-*, zpk-*, zmk-*, zak-*, cvk-*, pvk. A key whose value does \
             not have the given check value is refused. Keys that are there already stay. The AES key that \
             names cards in the state store is made in the token. Never for production keys: the demo profile \
@@ -27,7 +27,7 @@ struct LoadTestKeys: AsyncParsableCommand {
 
     @Option(name: .long, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
     var config: String
-    @Argument(help: "The file of test keys.") var file: String
+    @Argument(help: ArgumentHelp("The file of test keys.", valueName: "file")) var path: String
 
     private struct KeyFile: Decodable {
         struct Key: Decodable {
@@ -35,6 +35,7 @@ struct LoadTestKeys: AsyncParsableCommand {
             let kcv: String
         }
         let keys: [String: Key]
+        let aesKeys: [String: Key]?
     }
 
     func run() async throws {
@@ -42,14 +43,14 @@ struct LoadTestKeys: AsyncParsableCommand {
         guard configuration.profile == .demo else {
             throw ValidationError("test keys are for the demo profile only")
         }
-        guard let data = FileManager.default.contents(atPath: file),
-            let keys = try? JSONDecoder().decode(KeyFile.self, from: data).keys
-        else { throw ValidationError("\(file): not a file of test keys") }
+        guard let data = FileManager.default.contents(atPath: path),
+            let file = try? JSONDecoder().decode(KeyFile.self, from: data)
+        else { throw ValidationError("\(path): not a file of test keys") }
         let location = TokenLocation(
             module: try Module(
                 path: configuration.token.module, initArguments: configuration.token.initArguments),
             uri: configuration.token.uri, pin: { try configuration.token.pin() })
-        for (name, key) in keys.sorted(by: { $0.key < $1.key }) {
+        for (name, key) in file.keys.sorted(by: { $0.key < $1.key }) {
             guard let purpose = KeyPurpose.named(name) else {
                 throw ValidationError("key \(name): the name says no purpose")
             }
@@ -58,6 +59,17 @@ struct LoadTestKeys: AsyncParsableCommand {
             }
             report(
                 try KeyLoading.loadTestKey(
+                    label: name, purpose: purpose, value: SecretBytes(copying: value),
+                    expectedCheckValue: key.kcv, at: location))
+        }
+        for (name, key) in (file.aesKeys ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let purpose = KeyPurpose.named(name), let value = try? Hex.decode(key.value),
+                [16, 24, 32].contains(value.count)
+            else {
+                throw ValidationError("key \(name): a purpose in its name and an AES key in hex are needed")
+            }
+            report(
+                try KeyLoading.loadAESTestKey(
                     label: name, purpose: purpose, value: SecretBytes(copying: value),
                     expectedCheckValue: key.kcv, at: location))
         }

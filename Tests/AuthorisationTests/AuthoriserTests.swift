@@ -329,6 +329,14 @@ struct AuthoriserTests {
     private struct FakeToken: CardCryptography {
         let scene: Scene
 
+        func pinAnswer(
+            for question: PINQuestion, card: CardIdentity, deadline: Deadline
+        ) async throws(CryptographyUnavailable) -> PINAnswer { .notAsked }
+
+        func fault(
+            in question: PINQuestion, card: CardIdentity, deadline: Deadline
+        ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
+
         func knownToken(of card: CardIdentity) -> CardToken? {
             scene.tokenKnown ? CardToken(high: 1, low: 1) : nil
         }

@@ -140,26 +140,6 @@ struct HostTests {
         #expect(help.status == 0 && help.output.contains("serve"))
     }
 
-    @Test("The shipped scenarios pass, and say so to CI")
-    func scenarios() throws {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("issuer-scenarios-\(UInt32.random(in: .min ... .max))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let junit = folder.appendingPathComponent("result.xml").path
-        let scenarios = DemoEnvironment.root.appendingPathComponent("Config/scenarios").path
-        let environment = try DemoEnvironment(command: [
-            "with", "bash", "-c", "\"$0\" run \"$1\" --config \"$ISSUER_CONFIG\" --junit \"$2\"",
-            DemoEnvironment.executable("terminal-simulator"), scenarios, junit,
-        ])
-        let (status, output) = environment.finish()
-        environment.stop()
-        #expect(status == 0, "\(output.suffix(2_000))")
-        let xml = try String(contentsOfFile: junit, encoding: .utf8)
-        #expect(xml.contains("failures=\"0\""))
-        #expect(xml.components(separatedBy: "<testcase ").count > 60)
-    }
-
     @Test("A token that is removed, fails or stalls costs answers while it does, and nothing after that")
     func tokenGoneAndBack() throws {
         let control = FileManager.default.temporaryDirectory

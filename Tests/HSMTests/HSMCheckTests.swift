@@ -21,7 +21,8 @@ struct HSMCheckTests {
             #expect(line.passed, "\(line.subject): \(line.detail)")
         }
         let refused = HSMCheck.run(DemoKeys.configuration(pins: true), at: location).filter { !$0.passed }
-        #expect(refused.map(\.subject) == ["PIN translation ZPK to PVK"], "\(refused)")
+        #expect(
+            refused.map(\.subject) == ["PIN translation ZPK to PVK", "PIN block faults"], "\(refused)")
         #expect(refused.first?.detail.contains("links with PINs need another token") == true)
     }
 

@@ -12,7 +12,7 @@ import Testing
             .cardExpired: "54", .expiryDiffers: "54", .chipDataMissing: "12", .chipDataMalformed: "30",
             .cryptogramProfileUnknown: "88", .notAnARQC: "88", .cryptogramWrong: "88", .amountDiffers: "13",
             .atcReplayed: "63", .atcOutOfRange: "63", .pinWrong: "55", .pinTriesExceeded: "75",
-            .pinNotOnRecord: "57", .pinBlockUnreadable: "55", .insufficientFunds: "51",
+            .pinNotOnRecord: "57", .pinBlockUnreadable: "81", .insufficientFunds: "51",
             .currencyNotServed: "12", .retransmissionDiffers: "94",
             .transactionAmountTooHigh: "61", .contactlessAmountTooHigh: "61", .verificationNeeded: "1A",
             .merchantCategoryBlocked: "57", .countryBlocked: "57", .dailyAmountExceeded: "61",

@@ -303,6 +303,14 @@ final class Simulation: @unchecked Sendable {
         let simulation: Simulation
         let life: Int
 
+        func pinAnswer(
+            for question: PINQuestion, card: CardIdentity, deadline: Deadline
+        ) async throws(CryptographyUnavailable) -> PINAnswer { .notAsked }
+
+        func fault(
+            in question: PINQuestion, card: CardIdentity, deadline: Deadline
+        ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
+
         func knownToken(of card: CardIdentity) -> CardToken? {
             simulation.numbers.chance(80) ? simulation.token(of: card) : nil
         }

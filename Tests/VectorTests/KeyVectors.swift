@@ -16,7 +16,8 @@ enum KeyVectors {
     // MARK: - Session keys
 
     static let sessionKeyMethods: [String: Comparator] = [
-        "csk-ac": common, "csk-sm": common, "mastercard-skd": mastercard, "none": masterItself,
+        "csk-ac": common, "csk-sm": common, "emv2000-tree": SessionKeyTreeVectors.key,
+        "mastercard-skd": mastercard, "none": masterItself,
     ]
 
     private static func masterItself(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
@@ -66,7 +67,7 @@ enum KeyVectors {
 
     /// TDES enciphers zeros (ANSI X9.24-1:2009), AES is the CMAC of zeros (X9.24-1:2017) or, of old, their
     /// encipherment too.
-    private static func checkBlock(
+    static func checkBlock(
         _ key: [UInt8], _ algorithm: String, _ method: String, _ token: inout TokenCalculator
     ) throws -> [UInt8] {
         switch (algorithm, method) {

@@ -11,6 +11,7 @@ enum PublishedEMVVectors {
         "arpc": { try response($0.inner("in"), $0.inner("out"), &$1) },
         "arqc": { try cryptogram($0.inner("in"), $0.inner("out"), &$1) },
         "arqc+arpc": { try cryptogram($0.inner("in"), $0.inner("out"), &$1) },
+        "emv2000-sk": SessionKeyTreeVectors.published,
         "mk": { try masterKey($0.inner("in"), $0.inner("out"), &$1) },
         "mk+csk": { try masterAndSessionKey($0.inner("in"), $0.inner("out"), &$1) },
     ]
@@ -35,16 +36,21 @@ enum PublishedEMVVectors {
     private static func cryptogram(
         _ input: VectorCase, _ output: VectorCase, _ token: inout TokenCalculator
     ) throws {
-        let method = try input.sessionKeyMethod("sk_method")
+        let isPBOC = try input.text("sk_method") == "pboc"
+        let method = isPBOC ? .common : try input.sessionKeyMethod("sk_method")
         let master = try token.masterKey(input.bytes("imk_ac"), input.masterKeyOption(), input.card())
         var (full, chain) = (master.enciphering, master.chaining)
         if method != .none {
             let number = input.optionalText("un") == nil ? 0 : UInt32(try input.word("un"))
-            if let diversifier = SessionKeyDerivation.diversifier(
-                method, atc: ApplicationTransactionCounter(rawValue: UInt16(try input.word("atc"))),
-                unpredictableNumber: UnpredictableNumber(rawValue: number))
-            {
+            let atc = ApplicationTransactionCounter(rawValue: UInt16(try input.word("atc")))
+            let diversifier =
+                isPBOC
+                ? SessionKeyDerivation.pbocDiversifier(atc: atc)
+                : SessionKeyDerivation.diversifier(
+                    method, atc: atc, unpredictableNumber: UnpredictableNumber(rawValue: number))
+            if let diversifier {
                 let session = try token.derive(from: master.deriving, diversifier)
+                if isPBOC { try token.expectKey("session key", session.enciphering, input.bytes("sk_ac")) }
                 (full, chain) = (session.enciphering, session.chaining)
             }
         }

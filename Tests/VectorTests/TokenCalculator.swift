@@ -139,10 +139,13 @@ struct TokenCalculator: ~Copyable {
         return output
     }
 
-    private mutating func aesKey(_ key: [UInt8]) throws -> ObjectHandle {
+    mutating func aesKey(
+        _ key: [UInt8], _ usage: [Attribute] = [.sign, .encrypt]
+    ) throws -> ObjectHandle {
         try session.createKey(
             Template(
-                keyType: .aes, on: [.sign, .encrypt, .sensitive, .isPrivate], off: [.token, .extractable]),
+                keyType: .aes, on: [.sensitive, .isPrivate] + usage,
+                off: [.token, .extractable] + KeyPurpose.usages.filter { !usage.contains($0) }),
             value: SecretBytes(copying: key))
     }
 
@@ -157,6 +160,22 @@ struct TokenCalculator: ~Copyable {
         return try serving.answer(question, knownToken: CardToken(high: 0, low: 0))
     }
 
+    /// A PIN block by the code that serves requests.
+    func pinAnswer(
+        _ question: PINQuestion, pan: PAN, keys: [KeyName: ObjectHandle]
+    ) throws -> PINAnswer {
+        var serving = try serving(keys)
+        return try serving.answer(question, pan: pan)
+    }
+
+    /// What the code that serves requests finds wrong with a PIN block.
+    func fault(
+        in question: PINQuestion, pan: PAN, keys: [KeyName: ObjectHandle]
+    ) throws -> PINBlockFault? {
+        var serving = try serving(keys)
+        return try serving.fault(in: question, pan: pan)
+    }
+
     /// Tag 91 by the code that serves requests.
     func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict,
@@ -167,9 +186,10 @@ struct TokenCalculator: ~Copyable {
     }
 
     private func serving(_ keys: [KeyName: ObjectHandle]) throws -> CryptographySession {
-        let configuration = HSMConfiguration(
+        var configuration = HSMConfiguration(
             panHashKey: KeyName("pan-hash"), pinVerificationKey: KeyName("pvk"), zonePINKeys: [],
             issuerMasterKeys: [])
+        configuration.pinVerificationValueKey = KeyName("pvk")
         return CryptographySession(
             session: try location.openSession(), keys: KeyRing(keys), configuration: configuration,
             chaining: chaining)

@@ -15,21 +15,11 @@ import VectorSupport
 struct VectorsTests {
     /// Operations of the repository's own vectors that later work has to serve.
     static let notYet: [String: String] = [
-        "emv-session-keys.json emv2000-tree": "EMV2000 session key tree",
         "emv-session-keys.json visa-sm": "secure messaging session keys",
-        "pin-blocks.json":
-            "PIN block formats 1, 2, 3 and 4, and building blocks: the host translates format 0",
         "published-emv.json script-mac": "issuer scripts",
         "published-emv.json script-pin-change": "issuer scripts",
         "published-emv.json cvn-all": "issuer scripts",
-        "published-emv.json emv2000-sk": "EMV2000 session key tree",
-        "published-emv.json session key method pboc": "PBOC session keys",
-        "published-pin-card.json ibm3624": "IBM 3624 PINs: refused by design, no token keeps them inside",
-        "published-pin-card.json pinblock": "PIN block formats 1, 2, 3 and 4, and building blocks",
-        "published-pin-card.json pvv": "PIN verification values",
-        "pin-verification.json": "PIN verification values",
         "issuer-scripts.json": "issuer scripts",
-        "emv-aes-unconfirmed.json": "AES cards",
     ]
 
     private static let given = ProcessInfo.processInfo.environment["VECTORS_DIR"] != nil

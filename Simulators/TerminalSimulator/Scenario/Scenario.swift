@@ -8,6 +8,8 @@ public struct Scenario: Sendable {
     public let name: String
     /// Words to choose by, with `--only`.
     public let labels: [String]
+    /// Names of the host's rules and reasons that it proves.
+    public let covers: [String]
     /// Of its definition.
     public let place: ScenarioPlace
     let steps: [ScenarioStep]
@@ -71,6 +73,8 @@ struct TransactionStep: Sendable {
     var amount: ClosedRange<UInt64> = 1_000...1_000
     /// Nil for the last `pin` step's.
     var pin: PINEntry?
+    /// Nil for the link's.
+    var pinFormat: PINBlockFormat?
     var mti = MTI.authorisationRequest
     var terminal = TerminalSettings()
     /// Other contents for data elements, nil to leave them out.
@@ -96,6 +100,8 @@ struct StepFault: Sendable {
     var held: Duration?
     /// The PIN block is enciphered under a key that the link does not have.
     var wrongPINKey = false
+    /// On a link with MACs.
+    var mac = LinkMAC.Deed.right
 }
 
 /// The same message again.

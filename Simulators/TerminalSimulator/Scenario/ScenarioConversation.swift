@@ -16,7 +16,7 @@ extension ScenarioRunner {
         risk.month = terminal.month
         risk.draw = chance.draw(1...99)
         var conversation = CardConversation(card, application: file.application, risk: risk)
-        let given = purchase(step, card: card)
+        let given = purchase(step, session, card: card)
         let request: PurchaseRequest
         do {
             request = try terminal.request(

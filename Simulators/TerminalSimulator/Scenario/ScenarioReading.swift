@@ -64,7 +64,7 @@ public enum ScenarioFile {
     private static func unrolled(
         _ node: ScenarioNode, _ variables: [String: ScenarioNode]
     ) throws(ScenarioError) -> [Scenario] {
-        let entries = try node.entries(["name", "about", "labels", "for", "vars", "steps"])
+        let entries = try node.entries(["name", "about", "labels", "covers", "for", "vars", "steps"])
         var axes: [(String, [ScenarioNode])] = []
         var own: [(String, ScenarioNode)] = []
         for entry in entries {
@@ -111,6 +111,7 @@ public enum ScenarioFile {
     ) throws(ScenarioError) -> Scenario {
         var name: String?
         var labels: [String] = []
+        var covers: [String] = []
         var steps: [ScenarioStep] = []
         for entry in entries {
             switch entry.key {
@@ -119,12 +120,16 @@ public enum ScenarioFile {
                 for label in try entry.value.substituting(variables).items() {
                     labels.append(try label.text())
                 }
+            case "covers":
+                for name in try entry.value.substituting(variables).items() {
+                    covers.append(try name.text())
+                }
             case "steps": steps = try ScenarioStepReader.steps(entry.value, variables)
             default: break
             }
         }
         guard let name, !name.isEmpty else { throw node.fault("key name is missing") }
         guard !steps.isEmpty else { throw node.fault("scenario \"\(name)\" has no steps") }
-        return Scenario(name: name, labels: labels, place: node.place, steps: steps)
+        return Scenario(name: name, labels: labels, covers: covers, place: node.place, steps: steps)
     }
 }

@@ -8,6 +8,8 @@ public struct ScenarioRunner {
     public struct Options: Sendable {
         /// Instead of the links that scenarios name.
         public var link: Link?
+        /// What is said of all links besides their configuration, such as TLS.
+        public var refine: @Sendable (LinkDescription) -> LinkDescription = { $0 }
         /// For a connection or an answer.
         public var timeout = Duration.seconds(5)
         /// For a step that expects no answer.
@@ -60,7 +62,7 @@ public struct ScenarioRunner {
     }
 
     /// A failed step ends its scenario: what follows would be judged against a state that nobody meant.
-    private mutating func run(_ scenario: Scenario, name: String) -> ScenarioResult {
+    mutating func run(_ scenario: Scenario, name: String) -> ScenarioResult {
         cardName = nil
         linkName = nil
         pin = .none
@@ -137,7 +139,7 @@ public struct ScenarioRunner {
         }
         linkName = name
         if let session = sessions[name] { return session }
-        return sessionOf(try bench.link(bench.configuration.link(name)))
+        return sessionOf(try bench.link(options.refine(bench.configuration.link(name))))
     }
 
     private mutating func sessionOf(_ link: Link) -> ScenarioSession {

@@ -22,7 +22,7 @@ extension ScenarioRunner {
         let session = try session(step.link)
         let before = card.atc.rawValue
         let request = try terminal.request(
-            purchase(step, card: card), card: &card, zonePINKey: session.link.zonePINKey,
+            purchase(step, session, card: card), card: &card, zonePINKey: session.link.zonePINKey,
             dialect: session.dialect)
         cards[card.definition.name] = card
         let moved = Int(card.atc.rawValue) - Int(before)
@@ -47,15 +47,18 @@ extension ScenarioRunner {
     func send(_ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession) throws {
         let timeout = options.timeout
         try session.use(timeout: timeout) { (exchange) throws(ExchangeError) in
-            try exchange.send(sent.message, bytesCut: step.fault.bytesCut, timeout: timeout)
+            let (cut, mac) = (step.fault.bytesCut, step.fault.mac)
+            try exchange.send(sent.message, bytesCut: cut, mac: mac, timeout: timeout)
             if step.fault.sentTwice {
-                try exchange.send(sent.message, bytesCut: step.fault.bytesCut, timeout: timeout)
+                try exchange.send(sent.message, bytesCut: cut, mac: mac, timeout: timeout)
             }
         }
         if step.fault.connectionCut { session.disconnect() }
     }
 
-    mutating func purchase(_ step: TransactionStep, card: VirtualCard) -> Purchase {
+    mutating func purchase(
+        _ step: TransactionStep, _ session: ScenarioSession, card: VirtualCard
+    ) -> Purchase {
         var distortion = Distortion()
         distortion.chip = step.fault.chip
         distortion.chip.flipped = step.fault.flips
@@ -75,6 +78,7 @@ extension ScenarioRunner {
         purchase.mti = step.mti
         purchase.kind = step.kind
         purchase.settings = step.terminal
+        purchase.pinFormat = step.pinFormat ?? session.link.pinFormat
         return purchase
     }
 

@@ -10,7 +10,8 @@ enum TransactionStepReader {
         var step = TransactionStep()
         step.kind = kind
         let keys = [
-            "card", "chip", "link", "amount", "pin", "mti", "terminal", "fields", "fault", "wait",
+            "card", "chip", "link", "amount", "pin", "pin-format", "mti", "terminal", "fields", "fault",
+            "wait",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -20,6 +21,8 @@ enum TransactionStepReader {
             case "link": step.link = try value.text()
             case "amount": step.amount = try ScenarioStepReader.amount(value)
             case "pin": step.pin = try ScenarioStepReader.pin(value)
+            case "pin-format":
+                step.pinFormat = try value.choice(["0": .iso0, "1": .iso1, "3": .iso3, "4": .iso4])
             case "mti": step.mti = try mti(value)
             case "terminal": try terminal(value, &step.terminal)
             case "fields": step.fields = try ScenarioStepReader.fields(value)
@@ -75,7 +78,7 @@ enum TransactionStepReader {
     private static func fault(_ node: ScenarioNode, _ step: inout TransactionStep) throws(ScenarioError) {
         let keys = [
             "flip", "atc", "tags", "remove-tags", "chip-data", "cut-bytes", "twice", "cut-connection", "hold",
-            "line-down", "wrong-pin-key",
+            "line-down", "wrong-pin-key", "mac",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -98,6 +101,8 @@ enum TransactionStepReader {
             case "cut-bytes": step.fault.bytesCut = try value.integer(1...1_000)
             case "twice": step.fault.sentTwice = try value.flag()
             case "cut-connection": step.fault.connectionCut = try value.flag()
+            case "mac":
+                step.fault.mac = try value.choice(["wrong": .wrong, "missing": .missing])
             case "line-down": step.fault.lineDown = try value.flag()
             case "hold": step.fault.held = try value.duration()
             default: step.fault.wrongPINKey = try value.flag()

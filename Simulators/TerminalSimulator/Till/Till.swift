@@ -49,6 +49,7 @@ public struct Till {
             amount: order.amount, pin: order.pin.map { .typed($0) } ?? .none,
             distortion: order.deed.distortion(card: card, amount: order.amount))
         purchase.kind = order.kind
+        purchase.pinFormat = link.pinFormat
         let money = MoneyText.text(order.amount, currency: card.definition.currencyCode)
         let kind = order.kind == .purchase ? "" : "\(order.kind.words) "
         let title = "\(kind)\(money) with \(order.card)"

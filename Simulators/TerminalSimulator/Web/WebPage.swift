@@ -19,16 +19,21 @@ enum WebPage {
         </section>
         <section class="side">
           <form id="choices">
+            <label>Do <select id="kind"></select></label>
             <label>Card <select id="card"></select></label>
             <label>Link <select id="link"></select></label>
             <label>Tamper <select id="deed"></select></label>
             <button type="button" id="again">Repeat</button>
             <button type="button" id="reverse">Reverse</button>
           </form>
-          <p id="outcome" data-state="idle">No transaction yet.</p>
+          <p id="outcome" data-state="idle" role="status">No transaction yet.</p>
+          <p id="why"></p>
           <div class="pair"><pre id="request" tabindex="0">Request</pre>
           <pre id="response" tabindex="0">Response</pre></div>
-          <details><summary>Card and terminal</summary><pre id="trace" tabindex="0"></pre></details>
+          <details><summary>Issuer scripts <span id="count"></span></summary>
+          <pre id="scripts" tabindex="0"></pre></details>
+          <details><summary>Card and terminal, command by command</summary>
+          <pre id="trace" tabindex="0"></pre></details>
           <table><caption>History</caption>
           <thead><tr><th>Time</th><th>What</th><th>Answer</th><th>Card</th><th>ms</th></tr></thead>
           <tbody id="history"></tbody></table>
@@ -71,7 +76,8 @@ enum WebPage {
         pre{font:12px/1.45 ui-monospace,"DejaVu Sans Mono",monospace;background:var(--card);margin:0;
         border:1px solid var(--line);border-radius:.35rem;padding:.6rem;overflow:auto;max-height:26rem}
         details{margin:.8rem 0}table{border-collapse:collapse;width:100%;margin-top:.8rem}
-        caption{text-align:left;font-weight:600}
+        caption{text-align:left;font-weight:600}#why{color:var(--soft);margin:-.8rem 0 .8rem}
+        td button{font:inherit;color:inherit;background:none;border:0;padding:0;text-decoration:underline}
         th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}
         :focus-visible{outline:2px solid var(--good);outline-offset:2px}
         @media(max-width:60rem){main,.pair{grid-template-columns:1fr}.device{position:static}}
@@ -120,24 +126,34 @@ enum WebPage {
           finish(receipt);
         }
         function pay() {
-          const order = { card: at('card').value, link: at('link').value, amount: money(digits), pin: pin, deed: at('deed').value };
+          const order = { kind: at('kind').value, card: at('card').value, link: at('link').value, amount: money(digits), pin: pin, deed: at('deed').value };
           pin = '';
           ask('/pay', order);
         }
-        function finish(receipt) {
-          stage = 'done';
+        function showReceipt(receipt) {
           const words = receipt.error || receipt.response;
-          show(receipt.approved ? 'APPROVED' : 'DECLINED', receipt.approved ? '✓' : '✗', words);
           at('outcome').dataset.state = receipt.approved ? 'approved' : 'declined';
           at('outcome').textContent = words + (receipt.verdict ? '. Card: ' + receipt.verdict : '');
+          at('why').textContent = receipt.hint ? 'Why: ' + receipt.hint : '';
           if (receipt.error) return;
           at('request').textContent = receipt.requestText;
           at('response').textContent = receipt.responseText;
+          at('scripts').textContent = receipt.scripts.join('\\n');
+          at('count').textContent = '(' + receipt.scripts.length + ')';
           at('trace').textContent = receipt.trace.join('\\n');
+        }
+        function finish(receipt) {
+          stage = 'done';
+          show(receipt.approved ? 'APPROVED' : 'DECLINED', receipt.approved ? '✓' : '✗', receipt.error || receipt.response);
+          showReceipt(receipt);
+          if (receipt.error) return;
           const row = document.createElement('tr');
-          for (const text of [new Date().toLocaleTimeString(), receipt.title, receipt.response, receipt.verdict, receipt.milliseconds]) {
+          const again = document.createElement('button');
+          again.textContent = receipt.title;
+          again.addEventListener('click', () => showReceipt(receipt));
+          for (const content of [new Date().toLocaleTimeString(), again, receipt.response, receipt.verdict, receipt.milliseconds]) {
             const cell = document.createElement('td');
-            cell.textContent = text; row.append(cell);
+            cell.append(content); row.append(cell);
           }
           at('history').prepend(row);
         }
@@ -156,14 +172,14 @@ enum WebPage {
         document.addEventListener('keydown', event => {
           if (event.ctrlKey || event.altKey || event.metaKey) return;
           // A focused control keeps its own keys.
-          if (event.target.closest('select, #choices button, summary, .keys button') && !/^[0-9]$/.test(event.key)) return;
+          if (event.target.closest('select, #choices button, summary, td button, .keys button') && !/^[0-9]$/.test(event.key)) return;
           if (event.target.closest('select')) return;
           if (/^([0-9]|Enter|Escape|Backspace)$/.test(event.key)) { event.preventDefault(); press(event.key); }
         });
         at('again').addEventListener('click', () => ask('/repeat', {}));
         at('reverse').addEventListener('click', () => ask('/reverse', {}));
         fetch('/choices').then(reply => reply.json()).then(choices => {
-          fill('card', choices.cards); fill('link', choices.links); fill('deed', choices.deeds);
+          fill('kind', choices.kinds); fill('card', choices.cards); fill('link', choices.links); fill('deed', choices.deeds);
           document.body.dataset.ready = 'yes';
         });
         reset();

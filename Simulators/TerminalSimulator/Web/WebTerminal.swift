@@ -30,6 +30,7 @@ final class WebTerminal: Sendable {
         let cards: [Choice]
         let links: [Choice]
         let deeds: [Choice]
+        let kinds: [Choice]
     }
 
     private let till: Mutex<Till>
@@ -57,7 +58,8 @@ final class WebTerminal: Sendable {
             }
             return Choices(
                 cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
-                deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) })
+                deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
+                kinds: TransactionKind.allCases.map { Choice(value: $0.words, words: $0.words) })
         }
     }
 

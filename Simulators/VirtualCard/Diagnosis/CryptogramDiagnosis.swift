@@ -79,7 +79,7 @@ public struct CryptogramDiagnosis: Sendable {
         let number = evidence.chip.unpredictableNumber?.rawValue ?? 0
         var carried: [CryptogramProfile] = []
         if let parsed = try? IssuerApplicationData(parsing: iad) {
-            carried = CryptogramProfile.all.filter {
+            carried = CryptogramRecipe.profiles.filter {
                 (try? CryptogramProfile.select(for: parsed, among: [$0])) != nil
             }
         }
@@ -87,7 +87,7 @@ public struct CryptogramDiagnosis: Sendable {
             CryptogramRecipe.Object(
                 tag: tag, value: evidence.chip[tag].map(Array.init) ?? [UInt8](repeating: 0, count: count))
         }
-        return (carried.isEmpty ? CryptogramProfile.all : carried).map { profile in
+        return (carried.isEmpty ? CryptogramRecipe.profiles : carried).map { profile in
             let recipe = CryptogramRecipe(
                 keyName: key, derivation: .option(option), pan: evidence.identity.pan,
                 sequenceNumber: evidence.identity.panSequenceNumber?.rawValue ?? 0,

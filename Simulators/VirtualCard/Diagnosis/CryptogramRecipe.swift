@@ -115,3 +115,8 @@ struct CryptogramRecipe: Hashable {
         }
     }
 }
+
+extension CryptogramRecipe {
+    /// The profiles whose cryptograms a recipe makes: those of triple DES.
+    static let profiles = CryptogramProfile.all.filter { $0.cipher == .tripleDES }
+}

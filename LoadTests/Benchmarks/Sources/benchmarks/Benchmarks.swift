@@ -22,6 +22,7 @@ struct Benchmarks {
         print(Harness.header)
         do {
             try await pureBenchmarks(&harness, parts, &cards)
+            try await operationBenchmarks(&harness, parts)
             try await storeBenchmarks(&harness, parts)
             try await wholeBenchmarks(&harness, parts, &cards)
         } catch {

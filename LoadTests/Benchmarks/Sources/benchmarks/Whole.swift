@@ -14,6 +14,14 @@ private struct InstantPorts: CardCryptography, CardState {
     let card: CardRecord
     let data: IssuerAuthenticationData
 
+    func pinAnswer(
+        for question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINAnswer { .notAsked }
+
+    func fault(
+        in question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
+
     func knownToken(of card: CardIdentity) -> CardToken? { CardToken(high: 1, low: 1) }
 
     func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {

@@ -27,6 +27,8 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     case refused(Endpoint)
     /// Not reached, or no answer, within the time.
     case timedOut(waitingFor: String, Duration)
+    /// No TLS connection came about; the words say why.
+    case tls(String)
     /// The other side has closed the connection.
     case closed(afterBytes: Int)
     /// Any other failure of a system call.
@@ -39,6 +41,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
         case .refused(let endpoint):
             "connection to \(endpoint) refused: is the issuer host running there? (`make run` starts one)"
         case .timedOut(let what, let duration): "no \(what) within \(duration)"
+        case .tls(let reason): "TLS: \(reason)"
         case .closed(let count):
             count == 0
                 ? "the host closed the connection without an answer"

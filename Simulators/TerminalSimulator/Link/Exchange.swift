@@ -1,4 +1,5 @@
 public import ISO8583
+public import LibCrypto
 
 /// What a terminal has to know of the link that it sends over.
 public struct LinkForm: Sendable {
@@ -7,10 +8,14 @@ public struct LinkForm: Sendable {
     /// How they are told apart.
     public let framing: Framing
 
-    /// Takes the two.
-    public init(codec: MessageCodec, framing: Framing) {
+    /// MACs on the link's messages; nil for none.
+    public let mac: LinkMAC?
+
+    /// Takes the parts.
+    public init(codec: MessageCodec, framing: Framing, mac: LinkMAC? = nil) {
         self.codec = codec
         self.framing = framing
+        self.mac = mac
     }
 }
 
@@ -18,6 +23,8 @@ public struct LinkForm: Sendable {
 public enum ExchangeError: Error, Sendable, CustomStringConvertible {
     /// The request cannot be written in the link's dialect.
     case unencodable(MessageEncodingError)
+    /// The link's MAC cannot be computed.
+    case unsealable(LibCryptoError)
     /// The request is too long for the link's framing.
     case unframeable(FrameError)
     /// The connection gave nothing.
@@ -31,6 +38,7 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unencodable(let error): "the request cannot be written in this dialect: \(error)"
+        case .unsealable(let error): "the request's MAC cannot be computed: \(error)"
         case .unframeable(let error): "the request cannot be framed: \(error)"
         case .connection(let error): error.description
         case .garbled(let error):
@@ -56,15 +64,18 @@ public struct Answer: Sendable {
 public struct Exchange: ~Copyable {
     /// Dialect and framing.
     public let form: LinkForm
-    private let connection: Connection
+    private let connection: Transport
     private var frames: FrameDecoder
     private var received: [UInt8] = []
 
     /// Connects.
-    public init(to endpoint: Endpoint, form: LinkForm, timeout: Duration) throws(ConnectionError) {
+    /// - Parameter identity: for TLS; nil for a link without it.
+    public init(
+        to endpoint: Endpoint, form: LinkForm, identity: TLSIdentity? = nil, timeout: Duration
+    ) throws(ConnectionError) {
         self.form = form
         frames = FrameDecoder(framing: form.framing)
-        connection = try Connection(to: endpoint, timeout: timeout)
+        connection = try Transport(to: endpoint, identity: identity, timeout: timeout)
     }
 
     /// Sends a request and waits for its own answer; answers to others are left aside. After a time-out or a
@@ -82,8 +93,10 @@ public struct Exchange: ~Copyable {
     }
 
     /// Sends a request and does not wait.
-    public func send(_ request: Message, bytesCut: Int = 0, timeout: Duration) throws(ExchangeError) {
-        try send(request, bytesCut: bytesCut, TimeLimit(timeout), timeout)
+    public func send(
+        _ request: Message, bytesCut: Int = 0, mac: LinkMAC.Deed = .right, timeout: Duration
+    ) throws(ExchangeError) {
+        try send(request, bytesCut: bytesCut, mac: mac, TimeLimit(timeout), timeout)
     }
 
     /// Sends bytes as they are, or as a frame of their own.
@@ -106,10 +119,10 @@ public struct Exchange: ~Copyable {
     }
 
     private func send(
-        _ request: Message, bytesCut: Int, _ limit: TimeLimit, _ timeout: Duration
+        _ request: Message, bytesCut: Int, mac: LinkMAC.Deed = .right, _ limit: TimeLimit,
+        _ timeout: Duration
     ) throws(ExchangeError) {
-        var payload: [UInt8]
-        do { payload = try form.codec.encode(request) } catch { throw .unencodable(error) }
+        var payload = try form.encoded(request, mac: mac)
         payload.removeLast(min(bytesCut, payload.count - 1))
         try transmit(frame(payload), limit, timeout)
     }
@@ -141,7 +154,8 @@ public struct Exchange: ~Copyable {
             if Exchange.answers(message, request) {
                 return Answer(
                     message: message, elapsed: start.duration(to: .now),
-                    discrepancies: Exchange.discrepancies(message, request), strayMessages: stray)
+                    discrepancies: Exchange.discrepancies(message, request)
+                        + (form.macFault(of: message, bytes).map { [$0] } ?? []), strayMessages: stray)
             }
             stray += 1
         }

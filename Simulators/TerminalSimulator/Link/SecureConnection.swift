@@ -1,0 +1,173 @@
+internal import NIOConcurrencyHelpers
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+internal import NIOTLS
+internal import Synchronization
+
+/// How a terminal shows itself on a TLS link, and whom it trusts. Files are PEM.
+public struct TLSIdentity: Hashable, Sendable {
+    /// Authorities of the host's certificate; nil for the machine's own.
+    public var trustedFile: String?
+    /// The terminal's certificate chain; nil shows none.
+    public var certificateFile: String?
+    /// Its private key.
+    public var privateKeyFile: String?
+    /// The name that the host's certificate has to bear, if it does not bear the address connected to; nil: that
+    /// of the address.
+    public var serverName: String?
+
+    /// No certificate, the machine's authorities.
+    public init() {}
+
+    /// - Throws: `.tls` with the file at fault.
+    func context() throws(ConnectionError) -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        do {
+            if let trustedFile { configuration.trustRoots = .file(trustedFile) }
+            if let certificateFile {
+                configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificateFile)
+                    .map { .certificate($0) }
+            }
+            if let privateKeyFile {
+                let key = try NIOSSLPrivateKey(file: privateKeyFile, format: .pem)
+                configuration.privateKey = .privateKey(key)
+            }
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            let files = [trustedFile, certificateFile, privateKeyFile].compactMap(\.self)
+            throw .tls("one of \(files.joined(separator: ", ")) cannot be used: \(error)")
+        }
+    }
+}
+
+/// A TLS connection for threads that block: the bytes come and go on an event loop, whoever waits is woken.
+final class SecureConnection: Sendable {
+    private let channel: any Channel
+    private let inbox: Inbox
+
+    /// Connects and shakes hands; the host's certificate is verified, its name too.
+    init(
+        to endpoint: Endpoint, identity: TLSIdentity, timeout: Duration
+    ) throws(ConnectionError) {
+        let context = try identity.context()
+        let inbox = Inbox()
+        self.inbox = inbox
+        let limit = TimeLimit(timeout)
+        // A certificate's name is checked against the host's; an address is none (RFC 6066 3).
+        let isAddress = (try? SocketAddress(ipAddress: endpoint.host, port: 0)) != nil
+        let name = identity.serverName ?? (isAddress ? nil : endpoint.host)
+        do {
+            channel = try ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.socketOption(.tcp_nodelay), value: 1)
+                .connectTimeout(.milliseconds(Int64(limit.millisecondsLeft)))
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let client = try NIOSSLClientHandler(context: context, serverHostname: name)
+                        try channel.pipeline.syncOperations.addHandlers([client, InboxHandler(inbox)])
+                    }
+                }
+                .connect(host: endpoint.host, port: Int(endpoint.port)).wait()
+        } catch {
+            throw SecureConnection.failure(error, endpoint, timeout)
+        }
+        guard inbox.wait(limit, until: { $0.isSecure || $0.isClosed }) else {
+            throw .timedOut(waitingFor: "TLS handshake with \(endpoint)", timeout)
+        }
+        if let failure = inbox.state.withLock({ $0.isSecure ? nil : $0.failure ?? "the host closed" }) {
+            throw .tls(failure)
+        }
+    }
+
+    private static func failure(
+        _ error: any Error, _ endpoint: Endpoint, _ timeout: Duration
+    ) -> ConnectionError {
+        switch error {
+        case let error as NIOConnectionError
+        where error.connectionErrors.contains(where: { ($0.error as? IOError)?.errnoCode == 111 }):
+            .refused(endpoint)
+        case is ChannelError: .timedOut(waitingFor: "connection to \(endpoint)", timeout)
+        default: .tls("\(error)")
+        }
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    func send(_ bytes: [UInt8]) throws(ConnectionError) {
+        do { try channel.writeAndFlush(ByteBuffer(bytes: bytes)).wait() } catch {
+            throw .closed(afterBytes: 0)
+        }
+    }
+
+    /// Appends what has come, at least one byte.
+    /// - Returns: false if nothing came within the limit.
+    func receive(into bytes: inout [UInt8], limit: TimeLimit) throws(ConnectionError) -> Bool {
+        guard inbox.wait(limit, until: { !$0.bytes.isEmpty || $0.isClosed }) else { return false }
+        let (taken, failure) = inbox.state.withLock { state in
+            defer { state.bytes = [] }
+            return (state.bytes, state.failure)
+        }
+        guard !taken.isEmpty else {
+            if let failure { throw .tls(failure) }
+            throw .closed(afterBytes: bytes.count)
+        }
+        bytes += taken
+        return true
+    }
+}
+
+/// What has come, and a bell for whoever waits for it.
+private final class Inbox: Sendable {
+    struct State {
+        var bytes: [UInt8] = []
+        var isSecure = false
+        var isClosed = false
+        var failure: String?
+    }
+
+    let state = Mutex(State())
+    private let bell = ConditionLock(value: 0)
+
+    func change(_ body: (inout State) -> Void) {
+        state.withLock { body(&$0) }
+        bell.lock()
+        bell.unlock(withValue: 1)
+    }
+
+    /// - Returns: false if the limit passed first.
+    func wait(_ limit: TimeLimit, until holds: (State) -> Bool) -> Bool {
+        while true {
+            if state.withLock({ holds($0) }) { return true }
+            guard bell.lock(whenValue: 1, timeoutSeconds: Double(limit.millisecondsLeft) / 1_000) else {
+                return state.withLock { holds($0) }
+            }
+            bell.unlock(withValue: 0)
+        }
+    }
+}
+
+private final class InboxHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let inbox: Inbox
+
+    init(_ inbox: Inbox) { self.inbox = inbox }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        inbox.change { $0.bytes += buffer.readableBytesView }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { inbox.change { $0.isSecure = true } }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        inbox.change { $0.failure = $0.failure ?? "\(error)" }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { inbox.change { $0.isClosed = true } }
+}

@@ -1,0 +1,133 @@
+public import Authorisation
+public import EMV
+public import ISO8583
+
+/// What a link adds to its messages.
+public struct LinkProfile: Sendable {
+    /// The name in logs, metrics and the journal.
+    public let name: String
+    /// How its PIN blocks come.
+    public let pins: PINArrangement
+    /// Where its requests say that a part will do.
+    public let partialApproval: PartialApprovalIndicator
+
+    /// A link whose PIN blocks are of format 0.
+    /// - Parameter zonePINKey: nil for a link that sends no PINs.
+    public init(
+        name: String, zonePINKey: KeyName?, partialApproval: PartialApprovalIndicator = .de48SubElement61
+    ) {
+        self.init(
+            name: name, pins: PINArrangement(zonePINKey: zonePINKey), partialApproval: partialApproval)
+    }
+
+    /// Takes the parts.
+    public init(
+        name: String, pins: PINArrangement, partialApproval: PartialApprovalIndicator = .de48SubElement61
+    ) {
+        self.name = name
+        self.pins = pins
+        self.partialApproval = partialApproval
+    }
+}
+
+/// How the PIN blocks of a link come: under which keys, in which format, in which element.
+public struct PINArrangement: Sendable {
+    /// The zone PIN key of TDES; nil: the link sends no blocks of eight bytes.
+    public var zonePINKey: KeyName?
+    /// The zone PIN key of AES; nil: no blocks of format 4.
+    public var aesZonePINKey: KeyName?
+    /// The format where DE53 does not say it or is absent.
+    public var format = PINBlockFormat.iso0
+    /// Digits 5 and 6 of DE53 in BCD, and the format that they stand for; empty: DE53 is not looked at.
+    public var formatCodes: [UInt8: PINBlockFormat] = [:]
+    /// Where the dialect carries a format 4 block, unless DE52 is of sixteen bytes.
+    public var format4Element: DataElement?
+
+    /// - Parameter zonePINKey: of TDES.
+    public init(zonePINKey: KeyName?) { self.zonePINKey = zonePINKey }
+
+    /// Every format that may come.
+    public var formats: Set<PINBlockFormat> {
+        Set(formatCodes.values).union([format])
+    }
+}
+
+extension LinkProfile {
+    /// The PIN block of a message with its key and format, nil where there is none.
+    func pinQuestion(_ message: Message) throws(MappingError) -> PINQuestion? {
+        let elsewhere = pins.format4Element.flatMap { message.has($0) ? $0 : nil }
+        guard message.has(.pinData) || elsewhere != nil else { return nil }
+        let format = try pinFormat(message)
+        guard format == .iso4 else {
+            // What stands in the other element then is none of ours.
+            guard message.has(.pinData) else { return nil }
+            guard let key = pins.zonePINKey else {
+                throw MappingError(
+                    .pinData,
+                    pins.aesZonePINKey == nil ? "this link carries no PINs" : "no key for this format")
+            }
+            guard let block = message.halves(.pinData), block.second == nil else {
+                throw MappingError(.pinData, "not eight bytes")
+            }
+            return PINQuestion(
+                zonePINKey: key, format: format, block: EncipheredPINBlock(rawValue: block.first))
+        }
+        guard let key = pins.aesZonePINKey else { throw MappingError(.pinData, "no key for format 4") }
+        let element = elsewhere ?? .pinData
+        guard let block = message.halves(element), let second = block.second else {
+            throw MappingError(element, "not a PIN block of sixteen bytes")
+        }
+        return PINQuestion(zonePINKey: key, firstHalf: block.first, secondHalf: second)
+    }
+
+    /// DE53 (ISO 8583:1987): security format, PIN encipherment algorithm, PIN block format, key index, two digits each.
+    private func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
+        guard !pins.formatCodes.isEmpty, message.has(.securityControl) else { return pins.format }
+        let code = message.withBytes(.securityControl) { digits -> UInt8? in
+            guard digits.count == 16 else { return nil }
+            let (tens, ones) = (digits[4] &- 0x30, digits[5] &- 0x30)
+            return tens <= 9 && ones <= 9 ? tens << 4 | ones : nil
+        }
+        guard let code, let code else {
+            throw MappingError(.securityControl, "not sixteen digits")
+        }
+        guard let format = pins.formatCodes[code] else {
+            throw MappingError(.securityControl, "its PIN block format is none of this link")
+        }
+        return format
+    }
+}
+
+extension Message {
+    /// Eight or sixteen bytes, or 32 hexadecimal characters, as words; nil for anything else.
+    fileprivate func halves(_ element: DataElement) -> (first: UInt64, second: UInt64?)? {
+        let found = withBytes(element) { bytes -> (first: UInt64, second: UInt64?)? in
+            switch bytes.count {
+            case 8: (UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)), nil)
+            case 16:
+                (
+                    UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
+            case 32: hexadecimal(bytes)
+            default: nil
+            }
+        }
+        return found.flatMap { $0 }
+    }
+
+    private func hexadecimal(_ characters: UnsafeRawBufferPointer) -> (first: UInt64, second: UInt64?)? {
+        var value: UInt128 = 0
+        for character in characters {
+            let digit: UInt8
+            switch character {
+            case 0x30...0x39: digit = character - 0x30
+            case 0x41...0x46: digit = character - 0x37
+            case 0x61...0x66: digit = character - 0x57
+            default: return nil
+            }
+            value = value << 4 | UInt128(digit)
+        }
+        return (UInt64(truncatingIfNeeded: value >> 64), UInt64(truncatingIfNeeded: value))
+    }
+}
