@@ -16,6 +16,7 @@ let rules: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -65,6 +66,7 @@ let package = Package(
         target("ByteCoding"),
         target("ISO8583", ["ByteCoding"]),
         target("EMV", ["ByteCoding"]),
+        target("DialectTools", ["ISO8583", "EMV", "ByteCoding"]),
         target("Authorisation", ["EMV", "ByteCoding"]),
         target("IssuerMessages", ["ISO8583", "EMV", "Authorisation", "ByteCoding"]),
         target("LibCrypto", ["CLibcrypto"]),
@@ -72,17 +74,22 @@ let package = Package(
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
         target("AuditTrail", ["HSM", "PKCS11", "ByteCoding"]),
-        target("KeyManagement", ["AuditTrail", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("KeyManagement", ["AuditTrail", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
-            ["IssuerMessages", "ISO8583", "Authorisation", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
+            [
+                "IssuerMessages", "ISO8583", "Authorisation", "ByteCoding", nioCore, nioPosix, nioHTTP1,
+                nioSSL, nioTLS,
+                logging, lifecycle,
+            ]),
         target("IssuerConfiguration", ["ByteCoding", configuration, yams]),
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "AuditTrail", "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer",
-                "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool",
+                "AuditTrail", "Authorisation", "ByteCoding", "CardStateStore", "DialectTools", "EMV", "HSM",
+                "HostServer", "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis",
+                "WorkerPool",
                 argumentParser,
                 lifecycle,
                 logging, nioCore, nioPosix, signals,
@@ -183,24 +190,47 @@ let package = Package(
         tests(
             "KeyManagementTests",
             [
-                "KeyManagement", "AuditTrail", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
-                "VectorSupport",
+                "KeyManagement", "AuditTrail", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding",
+                "TokenSupport", "VirtualCard",
             ]),
         tests("AuditTrailTests", ["AuditTrail", "HSM", "PKCS11", "ByteCoding", "TokenSupport"]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
-        tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),
+        tests(
+            "SimulationTests",
+            [
+                "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer", "Redis",
+                "RedisSupport",
+                nioPosix,
+            ]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
-        tests("HostServerTests", ["HostServer"]),
+        .target(name: "SocketSupport", path: "Tests/SocketSupport", swiftSettings: rules),
         tests(
-            "EndToEndTests", ["Authorisation", "ISO8583", "issuer-host", "issuer-keys", "terminal-simulator"]),
+            "HostServerTests",
+            [
+                "HostServer", "Authorisation", "ISO8583", "IssuerMessages", "SocketSupport", nioCore,
+                nioPosix,
+                logging, lifecycle,
+            ]),
+        .target(
+            name: "FuzzTargets", dependencies: ["DialectTools", "EMV", "ISO8583"],
+            path: "Tests/Fuzz/FuzzTargets", swiftSettings: rules),
+        tests("FuzzReplayTests", ["FuzzTargets"]),
+        tests("DialectToolsTests", ["DialectTools", "ISO8583", "EMV", "ByteCoding"]),
+        tests(
+            "EndToEndTests",
+            [
+                "SocketSupport", "Authorisation", "ISO8583", "EMV", "LibCrypto", "TerminalSimulator",
+                "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator",
+            ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [
                 .embedInCode("cardstate.lua"), .embedInCode("reversals.lua"), .embedInCode("operators.lua"),
+                .embedInCode("scripts.lua"),
             ]),
     ]
 )

@@ -12,6 +12,7 @@ public final class HSM: Sendable {
     private let pool: WorkerPool<CryptographySession, CryptographyJob>
     private let tokens: CardTokenStore
     private let counters: HSMCounters
+    private let workers: Int
 
     /// Starts the workers. Each opens a session and makes working copies of the keys; until one has, jobs
     /// fail with the reason. Run `HSMCheck` before: this checks nothing.
@@ -31,10 +32,20 @@ public final class HSM: Sendable {
     ) {
         let counters = HSMCounters()
         self.counters = counters
+        workers = configuration.workers
         tokens = CardTokenStore(capacity: configuration.cardTokensKeptMax)
         pool = WorkerPool(
             workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
-            makeResource: { _ in try makeSession() },
+            makeResource: { _ in
+                do {
+                    let session = try makeSession()
+                    counters.opened(failure: nil)
+                    return session
+                } catch {
+                    counters.opened(failure: "\(error)")
+                    throw error
+                }
+            },
             run: { job, session in
                 let before = session.session.callCount
                 let fate = job.run(on: &session)
@@ -68,6 +79,12 @@ public final class HSM: Sendable {
             lateAnswers: counters.lateAnswers.load(ordering: .relaxed), queuedJobs: pool.queuedJobs)
     }
 
+    /// Whether the workers can do anything now.
+    public var health: HSMHealth {
+        HSMHealth(
+            workers: workers, workersReady: counters.openSessions, lastFailure: counters.lastFailure)
+    }
+
     /// Runs what is queued, then closes the sessions.
     /// - Returns: false if a worker is still in a call of the token after `seconds`; it is left there.
     @discardableResult
@@ -88,11 +105,34 @@ public struct HSMStatistics: Sendable {
     public let queuedJobs: Int
 }
 
+/// What there is to say about the way to the token.
+public struct HSMHealth: Sendable {
+    /// Threads.
+    public let workers: Int
+    /// Those that have a session.
+    public let workersReady: Int
+    /// Why the last attempt to open one failed; nil after one that did not.
+    public let lastFailure: String?
+}
+
 final class HSMCounters: Sendable {
     let jobs = Atomic<UInt64>(0)
     let calls = Atomic<UInt64>(0)
     let evictions = Atomic<UInt64>(0)
     let lateAnswers = Atomic<UInt64>(0)
+    private let sessions = Atomic<UInt64>(0)
+    private let failure = Mutex<String?>(nil)
+
+    func opened(failure words: String?) {
+        if words == nil { sessions.wrappingAdd(1, ordering: .relaxed) }
+        failure.withLock { $0 = words }
+    }
+
+    var openSessions: Int {
+        Int(clamping: sessions.load(ordering: .relaxed) &- evictions.load(ordering: .relaxed))
+    }
+
+    var lastFailure: String? { failure.withLock { $0 } }
 
     func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
 
@@ -141,5 +181,14 @@ public struct HSMPort: CardCryptography {
     func submit(_ job: CryptographyJob) {
         watch?.watch(job)
         pool.submit(job)
+    }
+}
+
+extension HSMPort: IssuerScriptCryptography {
+    /// One job for the next free worker.
+    public func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] {
+        try await perform(IssuerScriptTask(question: question), deadline: deadline)
     }
 }

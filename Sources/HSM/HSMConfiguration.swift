@@ -4,7 +4,7 @@ public import EMV
 public import PKCS11
 
 /// What the host needs of the token. Names of keys, never keys.
-public struct HSMConfiguration: Sendable {
+public struct HSMConfiguration: Sendable, Equatable {
     /// Key of the keyed hash that names cards in the state store: AES, sign only.
     public var panHashKey: KeyName
     /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.
@@ -91,5 +91,12 @@ public struct TokenLocation: Sendable {
         let slot = try module.slot(matching: uri)
         let secret = try pin()
         return try slot.openSession(readWrite: readWrite, pin: secret)
+    }
+
+    /// Session objects of this process in the token, for watching that none is left behind. Opens a session of its
+    /// own; no worker is held up.
+    public func sessionObjectCount() throws -> Int {
+        var session = try openSession()
+        return try session.sessionObjectCount()
     }
 }

@@ -1,11 +1,12 @@
-internal import Authorisation
 internal import ISO8583
 internal import IssuerMessages
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
 
-/// One connection of an acquirer switch: bytes to frames to messages to requests, and decisions back again.
-/// What to do when is `ConnectionState`'s matter.
+/// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do when is
+/// `ConnectionState`'s matter.
 ///
 /// All frames of one read are taken before anything is written, and all answers of one turn of the loop leave
 /// in one write: a write a frame would cost twenty times as much.
@@ -16,35 +17,40 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let link: LinkConfiguration
-    private let mapping: RequestMapping
-    private let responses = ResponseMapping()
-    private let loop: LoopContext
-    private let logger: Logger
-    private let clock: @Sendable () -> UInt64
+    private(set) var link: LinkConfiguration
+    let served: ServedLink
+    let responses = ResponseMapping()
+    let loop: LoopContext
+    private(set) var logger: Logger
+    private(set) var mapping: RequestMapping
 
-    private var state: ConnectionState
-    private var context: ChannelHandlerContext?
+    var state: ConnectionState
+    var network = NetworkManagement()
+    /// Requests under way, oldest first.
+    var requests = CircularBuffer<RequestInFlight>()
+    var writing = AnswerBuffer()
+    private(set) var context: ChannelHandlerContext?
+    private let tls: TLSContext?
     private var decoder: FrameDecoder
     private var unread: ByteBuffer?
     private var readHeld = false
-    private var outbound = ByteBuffer()
-    private var encoded: [UInt8] = []
-    private var prefix: [UInt8] = []
-    private var flushScheduled = false
+    private var takingFrames = false
+    private var drainsWhenRead = false
+    private var isEstablished = false
+    private var isRefused = false
 
-    init(
-        _ link: LinkConfiguration, _ loop: LoopContext, _ logger: Logger,
-        clock: @escaping @Sendable () -> UInt64
-    ) {
+    /// - Parameter tls: the link's, for the names that the peer's certificate may bear; nil for plain TCP.
+    init(_ link: LinkConfiguration, _ served: ServedLink, _ loop: LoopContext, tls: TLSContext?) {
         self.link = link
+        self.served = served
         self.loop = loop
-        self.logger = logger
-        self.clock = clock
+        self.tls = tls
+        logger = loop.logger
+        logger[metadataKey: "link"] = "\(link.profile.name)"
+        logger[metadataKey: "connection"] = "\(loop.nextConnectionName())"
         mapping = RequestMapping(link: link.profile)
-        state = ConnectionState(inFlightMax: link.inFlightMax)
+        state = ConnectionState(limits: link.limits, now: loop.clock())
         decoder = FrameDecoder(framing: link.framing)
-        encoded.reserveCapacity(1_024)
     }
 
     // MARK: - Channel events
@@ -53,6 +59,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func channelActive(context: ChannelHandlerContext) {
         loop.opened(self)
+        if tls != nil { state.handshakeBegan(now: loop.clock()) } else { established() }
         context.fireChannelActive()
     }
 
@@ -67,40 +74,146 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         if state.readingStopped { readHeld = true } else { context.read() }
     }
 
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        perform(state.writable(context.channel.isWritable, now: loop.clock()))
+        context.fireChannelWritabilityChanged()
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
         // The peer has closed its side only: it still waits for its answers.
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent { perform(state.drain()) }
+        case ChannelEvent.inputClosed as ChannelEvent: inputEnded()
+        case TLSUserEvent.handshakeCompleted as TLSUserEvent: handshakeEnded(context)
+        default: break
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.info("connection failed", metadata: ["error": "\(error)"])
+        refusedHandshake(error is NIOSSLError || error is BoringSSLError)
+        loop.refusals.log(logger, .notice, "connection failed", ["reason": "\(error)"])
         context.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
+        state.heard(now: loop.clock())
         if var earlier = unread {
             earlier.writeBuffer(&bytes)
             bytes = earlier
             unread = nil
         }
-        takeFrames(&bytes)
-        if bytes.readableBytes > 0, state.acceptsRequests { unread = bytes }
+        take(&bytes)
     }
 
-    func drain() { perform(state.drain()) }
+    /// What was read and waits for its turn is still taken.
+    private func inputEnded() {
+        if unread != nil, state.readingStopped { drainsWhenRead = true } else { perform(state.drain()) }
+    }
+
+    private func handshakeEnded(_ context: ChannelHandlerContext) {
+        state.handshakeEnded()
+        let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
+            .peerCertificate
+        guard let tls, tls.accepts(certificate) else {
+            refusedHandshake(true)
+            loop.refusals.log(logger, .warning, "certificate bears none of the names of this link", [:])
+            context.close(promise: nil)
+            return
+        }
+        established()
+    }
+
+    /// Counted once a connection, and only before it served anything.
+    private func refusedHandshake(_ refused: Bool) {
+        guard refused, !isEstablished, !isRefused else { return }
+        isRefused = true
+        loop.metrics.handshakesRefused += 1
+    }
+
+    private func established() {
+        isEstablished = true
+        logger.info(
+            "connected", metadata: ["peer": "\(context?.remoteAddress.map { "\($0)" } ?? "?")"])
+        if link.signsOn { sendNetworkRequest(.signOn) }
+    }
+
+    // MARK: - Orders
+
+    /// Settings of a reload. How messages look stays as it was when the connection began.
+    func adopt(_ new: LinkConfiguration) {
+        let (codec, framing) = (link.codec, link.framing)
+        link = new
+        (link.codec, link.framing) = (codec, framing)
+        mapping = RequestMapping(link: new.profile)
+        state.limits = new.limits
+    }
+
+    func drain() {
+        if link.signsOn, state.acceptsRequests { sendNetworkRequest(.signOff) }
+        perform(state.drain())
+    }
 
     func close() { context?.close(promise: nil) }
 
+    func tick(now: UInt64) {
+        expireRequests(now: now)
+        perform(state.tick(now: now))
+    }
+
+    func perform(_ action: ConnectionAction) {
+        switch action {
+        case .nothing, .stopReading: break
+        case .resumeReading: resumeReading()
+        case .sendEcho: sendNetworkRequest(.echo)
+        case .abandon(let reason):
+            loop.metrics.abandoned[reason, default: 0] += 1
+            logger.warning("connection closed", metadata: ["reason": "\(reason.rawValue)"])
+            context?.close(promise: nil)
+        case .close:
+            // Answers of this turn of the loop go out first.
+            loop.services.eventLoop.execute { [self] in
+                flush()
+                context?.close(promise: nil)
+            }
+        }
+    }
+
     // MARK: - Frames
 
+    /// What was read before the peer was made to wait comes first.
+    private func resumeReading() {
+        // Called from within `take`: that goes on by itself.
+        guard !takingFrames else { return }
+        if var bytes = unread {
+            unread = nil
+            take(&bytes)
+        }
+        if readHeld, !state.readingStopped {
+            readHeld = false
+            context?.read()
+        }
+    }
+
+    private func take(_ bytes: inout ByteBuffer) {
+        takingFrames = true
+        let start = bytes.readerIndex
+        takeFrames(&bytes)
+        takingFrames = false
+        // After whole frames the time of the next one begins anew: a busy connection's reads all end in one.
+        if bytes.readerIndex != start { state.frameIncomplete(false, now: loop.clock()) }
+        let left = bytes.readableBytes > 0 && state.acceptsRequests
+        if left { unread = bytes }
+        state.frameIncomplete(left && !state.readingStopped, now: loop.clock())
+        if drainsWhenRead, !state.readingStopped { perform(state.drain()) }
+    }
+
     private func takeFrames(_ bytes: inout ByteBuffer) {
-        while state.acceptsRequests, bytes.readableBytes > 0 {
+        while state.acceptsRequests, !state.readingStopped, bytes.readableBytes > 0 {
             let outcome = bytes.withUnsafeReadableBytes { raw -> FrameDecoder.Outcome in
                 let outcome = decoder.nextFrame(in: raw)
                 if case .frame(let payload, _) = outcome {
-                    take(UnsafeRawBufferPointer(rebasing: raw[payload]))
+                    receive(UnsafeRawBufferPointer(rebasing: raw[payload]))
                 }
                 return outcome
             }
@@ -114,123 +227,10 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             case .invalid(let error):
                 // Where the next frame begins is unknown now; there is nothing left to read.
                 loop.metrics.invalidFrames += 1
-                logger.warning("frame refused, connection closed", metadata: ["reason": "\(error)"])
+                loop.refusals.log(
+                    logger, .warning, "frame refused, connection closed", ["reason": "\(error)"])
                 bytes.clear()
                 perform(state.drain())
-            }
-        }
-    }
-
-    private func take(_ frame: UnsafeRawBufferPointer) {
-        let receivedAt = clock()
-        let message: Message
-        do throws(MessageDecodingError) {
-            message = try link.codec.decode(frame)
-        } catch {
-            loop.metrics.undecodable += 1
-            logger.notice("message refused", metadata: ["fault": "\(error)"])
-            if let partial = error.partial { answer(partial, responses.formatError(partial), receivedAt) }
-            return
-        }
-        do throws(MappingError) {
-            let deadline = Deadline(nanoseconds: receivedAt &+ link.answerTimeoutNanoseconds)
-            switch try mapping.interpret(message, receivedAt: receivedAt, deadline: deadline) {
-            case .authorise(let request): authorise(request, message)
-            case .answer(let response): answer(message, response, receivedAt)
-            case .ignore(let why):
-                loop.metrics.ignored += 1
-                logger.notice("message ignored", metadata: ["reason": "\(why)"])
-            }
-        } catch {
-            loop.metrics.undecodable += 1
-            logger.notice("message refused", metadata: ["fault": "\(error)"])
-            answer(message, responses.formatError(message), receivedAt)
-        }
-    }
-
-    // MARK: - Requests
-
-    private func authorise(_ request: AuthorisationRequest, _ message: Message) {
-        perform(state.accepted())
-        Task.immediate(executorPreference: loop.executor) { [self] in
-            let result = await loop.services.decide(request)
-            finish(message, result, request.receivedAt)
-        }
-    }
-
-    private func finish(
-        _ message: Message, _ result: Result<Decision, CouldNotDecide>, _ receivedAt: UInt64
-    ) {
-        switch result {
-        case .success(let decision):
-            loop.metrics.passed(decision.times)
-            answer(message, responses.response(to: message, decision), receivedAt)
-        case .failure(let failure):
-            logger.error("request not decided", metadata: ["reason": "\(failure)"])
-            answer(message, responses.response(to: message, failure), receivedAt)
-        }
-        perform(state.answered())
-    }
-
-    private func answer(_ request: Message, _ response: Message?, _ receivedAt: UInt64) {
-        guard var response else { return }
-        guard context != nil else {
-            loop.metrics.lateAnswers += 1
-            return
-        }
-        response.header = link.codec.responseHeader(for: request)
-        if !write(response), let bare = responses.answer(request, .systemMalfunction) { _ = write(bare) }
-        count(response, receivedAt)
-    }
-
-    private func count(_ response: Message, _ receivedAt: UInt64) {
-        let code = response.text(.responseCode).flatMap(ResponseCode.init(rawValue:)) ?? .systemMalfunction
-        let index = ResponseCode.allCases.firstIndex(of: code) ?? 0
-        loop.metrics.answered(index, link: link.profile.name, microseconds: (clock() &- receivedAt) / 1_000)
-    }
-
-    // MARK: - Writing
-
-    /// - Returns: false if the dialect cannot carry the message.
-    private func write(_ message: Message) -> Bool {
-        encoded.removeAll(keepingCapacity: true)
-        prefix.removeAll(keepingCapacity: true)
-        do {
-            try link.codec.encode(message, into: &encoded)
-            try link.framing.appendPrefix(forPayloadCount: encoded.count, into: &prefix)
-        } catch {
-            logger.error("answer cannot be encoded", metadata: ["reason": "\(error)"])
-            return false
-        }
-        outbound.writeBytes(prefix)
-        outbound.writeBytes(encoded)
-        if !flushScheduled {
-            flushScheduled = true
-            loop.services.eventLoop.execute { [self] in flush() }
-        }
-        return true
-    }
-
-    private func flush() {
-        flushScheduled = false
-        guard outbound.readableBytes > 0, let context else { return }
-        context.writeAndFlush(wrapOutboundOut(outbound), promise: nil)
-        outbound = context.channel.allocator.buffer(capacity: 4_096)
-    }
-
-    private func perform(_ action: ConnectionAction) {
-        switch action {
-        case .nothing, .stopReading: break
-        case .resumeReading:
-            if readHeld {
-                readHeld = false
-                context?.read()
-            }
-        case .close:
-            // Answers of this turn of the loop go out first.
-            loop.services.eventLoop.execute { [self] in
-                flush()
-                context?.close(promise: nil)
             }
         }
     }

@@ -2,18 +2,61 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-/// The admin port: `/live`, `/ready`, `/metrics` over HTTP/1.1. Not for acquirers.
+/// One thing that `/ready` depends on.
+public struct HealthLine: Sendable {
+    /// What was looked at.
+    public let subject: String
+    /// Whether requests can be served with it.
+    public let passed: Bool
+    /// What was found.
+    public let detail: String
+
+    /// Takes the parts.
+    public init(_ subject: String, passed: Bool, _ detail: String) {
+        self.subject = subject
+        self.passed = passed
+        self.detail = detail
+    }
+}
+
+/// What the admin port says to one request.
+struct AdminAnswer: Sendable {
+    let status: HTTPResponseStatus
+    let contentType: String
+    let body: String
+
+    static func text(_ body: String) -> AdminAnswer {
+        AdminAnswer(status: .ok, contentType: "text/plain; version=0.0.4; charset=utf-8", body: body)
+    }
+
+    static func json(_ body: String) -> AdminAnswer {
+        AdminAnswer(status: .ok, contentType: "application/json", body: body)
+    }
+
+    static func unavailable(_ body: String) -> AdminAnswer {
+        AdminAnswer(status: .serviceUnavailable, contentType: "text/plain; charset=utf-8", body: body)
+    }
+
+    static let methodNotAllowed = AdminAnswer(
+        status: .methodNotAllowed, contentType: "text/plain; charset=utf-8", body: "GET only\n")
+
+    static let notFound = AdminAnswer(
+        status: .notFound, contentType: "text/plain; charset=utf-8",
+        body: "one of /live, /ready, /links, /metrics\n")
+}
+
+/// The admin port, HTTP/1.1. Not for acquirers.
 enum AdminServer {
     static func listen(
         _ address: HostServer.AdminAddress, group: any EventLoopGroup,
-        metrics: @escaping @Sendable () async -> String
+        answer: @escaping @Sendable (String) async -> AdminAnswer
     ) async throws -> any Channel {
         try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(AdminHandler(metrics))
+                    try channel.pipeline.syncOperations.addHandler(AdminHandler(answer))
                 }
             }
             .bind(host: address.host, port: address.port).get()
@@ -24,35 +67,38 @@ private final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let metrics: @Sendable () async -> String
+    private let answer: @Sendable (String) async -> AdminAnswer
     private var path = ""
+    private var isRead = true
+    private var isLast = false
 
-    init(_ metrics: @escaping @Sendable () async -> String) { self.metrics = metrics }
+    init(_ answer: @escaping @Sendable (String) async -> AdminAnswer) { self.answer = answer }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): path = head.uri
+        case .head(let head):
+            path = String(head.uri.prefix { $0 != "?" })
+            isRead = head.method == .GET
+            isLast = !head.isKeepAlive
         case .body: break
-        case .end: answer(context)
-        }
-    }
-
-    private func answer(_ context: ChannelHandlerContext) {
-        switch path {
-        case "/live", "/ready": AdminHandler.send(.ok, "ok\n", context.channel)
-        case "/metrics":
+        case .end:
             let channel = context.channel
-            Task { [metrics] in AdminHandler.send(.ok, await metrics(), channel) }
-        default: AdminHandler.send(.notFound, "not here\n", context.channel)
+            guard isRead else { return AdminHandler.send(.methodNotAllowed, channel, isLast: true) }
+            // On the loop: who asks how the host is must not wait for whoever holds up the shared threads.
+            Task(executorPreference: EventLoopExecutor(channel.eventLoop)) { [answer, path, isLast] in
+                AdminHandler.send(await answer(path), channel, isLast: isLast)
+            }
         }
     }
 
-    private static func send(_ status: HTTPResponseStatus, _ text: String, _ channel: any Channel) {
-        var head = HTTPResponseHead(version: .http1_1, status: status)
-        head.headers.add(name: "content-type", value: "text/plain; version=0.0.4; charset=utf-8")
-        head.headers.add(name: "content-length", value: "\(text.utf8.count)")
+    private static func send(_ answer: AdminAnswer, _ channel: any Channel, isLast: Bool) {
+        var head = HTTPResponseHead(version: .http1_1, status: answer.status)
+        head.headers.add(name: "content-type", value: answer.contentType)
+        head.headers.add(name: "content-length", value: "\(answer.body.utf8.count)")
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
-        channel.write(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: text))), promise: nil)
-        channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+        channel.write(
+            HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: answer.body))), promise: nil)
+        let written = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+        if isLast { written.whenComplete { _ in channel.close(promise: nil) } }
     }
 }

@@ -1,21 +1,22 @@
+internal import ISO8583
 public import Logging
 public import NIOCore
 internal import NIOPosix
-internal import ISO8583
-internal import IssuerMessages
 public import ServiceLifecycle
+internal import Synchronization
 
-/// The listeners of all links, as one service that drains before it ends.
+/// All links, as one service that drains before it ends.
 public final class HostServer: Service {
-    private let links: [LinkConfiguration]
-    private let contexts: [LoopContext]
-    private let group: MultiThreadedEventLoopGroupBox
+    private let loops: LoopTable
+    private let links: LinkTable
+    private let group: any EventLoopGroup
     private let admin: AdminAddress?
     private let drainTimeout: Duration
     private let logger: Logger
-    private let clock: @Sendable () -> UInt64
     private let moreMetrics: @Sendable () async -> String
+    private let health: @Sendable () async -> [HealthLine]
     private let ready: @Sendable ([BoundLink]) -> Void
+    private let serving = Atomic<Bool>(false)
 
     /// A link with the port that it really listens on.
     public struct BoundLink: Sendable {
@@ -42,116 +43,151 @@ public final class HostServer: Service {
     }
 
     /// - Parameters:
-    ///   - links: to listen for.
+    ///   - links: to serve.
     ///   - group: the loops; `loops` has one entry for each of them.
     ///   - loops: how each loop decides.
     ///   - admin: the admin port, nil for none.
     ///   - drainTimeout: how long what is under way may take to finish at the end.
     ///   - clock: monotonic nanoseconds.
+    ///   - unixSeconds: for DE7 of the host's own requests.
     ///   - moreMetrics: what others have to say on `/metrics`, in the same format.
+    ///   - health: what `/ready` depends on.
     ///   - ready: called once every link accepts connections.
+    /// - Throws: where the files of a TLS link cannot be used.
     public init(
         links: [LinkConfiguration], group: any EventLoopGroup, loops: [LoopServices], admin: AdminAddress?,
         drainTimeout: Duration = .seconds(10), logger: Logger, clock: @escaping @Sendable () -> UInt64,
+        unixSeconds: @escaping @Sendable () -> Int64,
         moreMetrics: @escaping @Sendable () async -> String = { "" },
+        health: @escaping @Sendable () async -> [HealthLine] = { [] },
         ready: @escaping @Sendable ([BoundLink]) -> Void
-    ) {
-        self.links = links
-        self.group = MultiThreadedEventLoopGroupBox(group)
-        contexts = loops.map(LoopContext.init)
+    ) throws {
+        let table = LoopTable(
+            contexts: loops.enumerated().map {
+                LoopContext(
+                    $0.element, number: $0.offset, logger: logger, clock: clock, unixSeconds: unixSeconds)
+            })
+        self.loops = table
+        self.group = group
         self.admin = admin
         self.drainTimeout = drainTimeout
         self.logger = logger
-        self.clock = clock
         self.moreMetrics = moreMetrics
+        self.health = health
         self.ready = ready
+        self.links = try LinkTable(links, loops: table, group: group, logger: logger, clock: clock)
     }
 
-    /// Listens until a graceful shutdown is asked for, then drains.
+    /// Serves until a graceful shutdown is asked for, then drains.
     public func run() async throws {
-        var listeners: [any Channel] = []
-        var bound: [BoundLink] = []
-        for link in links {
-            let channel = try await listen(link)
-            listeners.append(channel)
-            bound.append(
-                BoundLink(
-                    name: link.profile.name, address: "\(channel.localAddress.map(address) ?? "?")",
-                    dialect: link.codec.dialect.name))
+        for loop in loops.contexts { loop.services.eventLoop.execute { loop.start() } }
+        try await links.open()
+        var bound = links.all.map { link in
+            BoundLink(
+                name: link.name, address: link.endpoint?.address ?? "?",
+                dialect: link.settings.configuration.codec.dialect.name)
         }
+        var adminListener: (any Channel)?
         if let admin {
-            let channel = try await AdminServer.listen(admin, group: group.group, metrics: metricsText)
-            listeners.append(channel)
+            let channel = try await AdminServer.listen(admin, group: group, answer: adminAnswer)
+            adminListener = channel
+            let address = channel.localAddress
             bound.append(
                 BoundLink(
-                    name: "admin", address: "\(channel.localAddress.map(address) ?? "?")", dialect: "http"))
+                    name: "admin", address: "\(address?.ipAddress ?? "?"):\(address?.port ?? 0)",
+                    dialect: "http"))
         }
+        serving.store(true, ordering: .relaxed)
         ready(bound)
         try? await gracefulShutdown()
-        logger.info("draining")
-        for listener in listeners { try? await listener.close() }
+        serving.store(false, ordering: .relaxed)
+        logger.notice("draining")
+        await links.close()
         await drain()
+        try? await adminListener?.close()
+        for loop in loops.contexts { loop.services.eventLoop.execute { loop.stop() } }
     }
 
-    private func address(_ address: SocketAddress) -> String {
-        "\(address.ipAddress ?? "?"):\(address.port ?? 0)"
-    }
-
-    private func listen(_ link: LinkConfiguration) async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: group.group)
-            .serverChannelOption(.backlog, value: 1_024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.maxMessagesPerRead, value: 8)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 65_536)
-            )
-            .childChannelInitializer { [contexts, logger, clock] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let loop = contexts.first(where: { $0.services.eventLoop === channel.eventLoop })
-                    else {
-                        throw ChannelError.inappropriateOperationForState
-                    }
-                    var logger = logger
-                    logger[metadataKey: "link"] = "\(link.profile.name)"
-                    try channel.pipeline.syncOperations.addHandler(
-                        AcquirerConnection(link, loop, logger, clock: clock))
-                }
-            }
-        return try await bootstrap.bind(host: link.host, port: link.port).get()
+    /// Goes over to another configuration while connections stay open. Links that are gone drain, new ones open, the
+    /// others take what is new at once, but for how messages look and TLS: that is for new connections.
+    ///
+    /// - Parameter loops: as for `init`, for requests from now on.
+    /// - Throws: where a link cannot be opened or a certificate not be used; nothing has changed then.
+    public func reload(links configurations: [LinkConfiguration], loops services: [LoopServices]) async throws
+    {
+        try await links.reload(configurations)
+        for (loop, new) in zip(loops.contexts, services) {
+            loop.services.eventLoop.execute { loop.replace(new) }
+        }
     }
 
     /// Waits for what is under way, but not for ever.
     private func drain() async {
-        for context in contexts { context.services.eventLoop.execute { context.drain() } }
+        for loop in loops.contexts {
+            loop.services.eventLoop.execute { for each in loop.connections() { each.drain() } }
+        }
         let end = ContinuousClock.now + drainTimeout
         while ContinuousClock.now < end {
-            var open = 0
-            for context in contexts {
-                open += (try? await context.services.eventLoop.submit { context.connectionCount }.get()) ?? 0
-            }
-            if open == 0 { return }
+            if await open() == 0 { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
-        logger.warning("drain took too long, closing what is left")
-        for context in contexts { context.services.eventLoop.execute { context.closeAll() } }
+        let left = await open()
+        logger.warning("drain took too long, closing what is left", metadata: ["connections": "\(left)"])
+        for loop in loops.contexts {
+            loop.services.eventLoop.execute { for each in loop.connections() { each.close() } }
+        }
+    }
+
+    private func open() async -> Int { await onEachLoop { $0.connectionCount }.reduce(0, +) }
+
+    private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopContext) -> Value) async
+        -> [Value]
+    {
+        var values: [Value] = []
+        for loop in loops.contexts {
+            if let value = try? await loop.services.eventLoop.submit({ body(loop) }).get() {
+                values.append(value)
+            }
+        }
+        return values
+    }
+
+    // MARK: - Admin port
+
+    private func adminAnswer(_ path: String) async -> AdminAnswer {
+        switch path {
+        case "/live": return .text("ok\n")
+        case "/ready": return await readiness()
+        case "/links": return .json(await linksText())
+        case "/metrics": return .text(await metricsText())
+        default: return .notFound
+        }
+    }
+
+    private func readiness() async -> AdminAnswer {
+        var lines = await health()
+        if !serving.load(ordering: .relaxed) { lines.append(HealthLine("host", passed: false, "draining")) }
+        let text = lines.map { "\($0.passed ? "ok" : "FAILED") \($0.subject): \($0.detail)\n" }.joined()
+        return lines.allSatisfy(\.passed) ? .text("ready\n" + text) : .unavailable("not ready\n" + text)
     }
 
     private func metricsText() async -> String {
         var sum = LoopMetrics()
-        for context in contexts {
-            if let metrics = try? await context.services.eventLoop.submit({ context.metrics }).get() {
-                sum.add(metrics)
-            }
-        }
-        return sum.text + (await moreMetrics())
+        for metrics in await onEachLoop({ loop in
+            var metrics = loop.metrics
+            metrics.inFlight = loop.load.inFlight
+            return metrics
+        }) { sum.add(metrics) }
+        return sum.text(links: links.namesBySlot) + links.gauges + (await moreMetrics())
     }
-}
 
-/// Holds the group; loops are shared by nature.
-struct MultiThreadedEventLoopGroupBox: Sendable {
-    let group: any EventLoopGroup
-    init(_ group: any EventLoopGroup) { self.group = group }
+    private func linksText() async -> String {
+        let connections = await onEachLoop { loop in
+            loop.connections().map { ($0.served.slot, $0.status) }
+        }.joined()
+        let links = links.all.map { link in
+            LinkStatus(link, connections: connections.filter { $0.0 == link.slot }.map { $0.1 }).json
+        }
+        return "[" + links.joined(separator: ",\n ") + "]\n"
+    }
 }

@@ -1,4 +1,5 @@
 public import Authorisation
+internal import Logging
 public import NIOCore
 
 /// How one event loop decides requests.
@@ -8,27 +9,74 @@ public struct LoopServices: Sendable {
     /// Decides one request; called on the loop.
     public let decide: @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
 
-    /// Takes both.
+    /// Computes a MAC over a message; called on the loop.
+    public let mac:
+        @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<[UInt8], CryptographyUnavailable>
+
+    /// Takes the parts. Without `mac` no link may have MACs.
     public init(
         eventLoop: any EventLoop,
-        decide: @escaping @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
+        decide: @escaping @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>,
+        mac:
+            @escaping @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<
+                [UInt8], CryptographyUnavailable
+            > = { _, _, _ in .failure(.tokenFailed("no token for MACs")) }
     ) {
         self.eventLoop = eventLoop
         self.decide = decide
+        self.mac = mac
     }
 }
 
 /// Everything that the connections of one event loop share.
 final class LoopContext: @unchecked Sendable {
     // Sendable because only its event loop touches the mutable parts.
-    let services: LoopServices
-    let executor: EventLoopExecutor
-    var metrics = LoopMetrics()
-    private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
 
-    init(_ services: LoopServices) {
+    /// How often connections are asked what time it is for them.
+    private static let tickInterval = TimeAmount.milliseconds(100)
+
+    private(set) var services: LoopServices
+    let executor: EventLoopExecutor
+    let logger: Logger
+    let clock: @Sendable () -> UInt64
+    var metrics = LoopMetrics()
+    var load = LoadShedding()
+    var refusals = RefusalLog()
+    private let number: Int
+    private let unixSeconds: @Sendable () -> Int64
+    private var connectionsMade = 0
+    private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
+    private var ticking: RepeatedTask?
+
+    /// - Parameter number: of the loop, for the names of its connections.
+    init(
+        _ services: LoopServices, number: Int, logger: Logger, clock: @escaping @Sendable () -> UInt64,
+        unixSeconds: @escaping @Sendable () -> Int64
+    ) {
         self.services = services
+        self.number = number
+        self.logger = logger
+        self.clock = clock
+        self.unixSeconds = unixSeconds
         executor = EventLoopExecutor(services.eventLoop)
+    }
+
+    // MARK: - On the loop
+
+    func start() {
+        ticking = services.eventLoop.scheduleRepeatedTask(
+            initialDelay: LoopContext.tickInterval, delay: LoopContext.tickInterval
+        ) { [self] _ in tick() }
+    }
+
+    func stop() { ticking?.cancel() }
+
+    /// Decisions of a new configuration, from the next request on.
+    func replace(_ new: LoopServices) { services = new }
+
+    func nextConnectionName() -> String {
+        connectionsMade += 1
+        return "\(number)-\(connectionsMade)"
     }
 
     func opened(_ connection: AcquirerConnection) {
@@ -37,15 +85,25 @@ final class LoopContext: @unchecked Sendable {
     }
 
     func closed(_ connection: AcquirerConnection) {
-        connections[ObjectIdentifier(connection)] = nil
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         metrics.connections -= 1
     }
 
-    /// Asks every connection to finish. On the loop.
-    func drain() { for connection in connections.values { connection.drain() } }
-
-    /// Closes what is left. On the loop.
-    func closeAll() { for connection in connections.values { connection.close() } }
+    /// Those of one link, or all.
+    func connections(of link: ServedLink? = nil) -> [AcquirerConnection] {
+        connections.values.filter { link == nil || $0.served === link }
+    }
 
     var connectionCount: Int { connections.count }
+
+    /// DE7, MMDDhhmmss in UTC.
+    func transmissionTime() -> String { CalendarTime(unixSeconds: unixSeconds()).transmissionTime }
+
+    private func tick() {
+        let now = clock()
+        load.tick(now: now)
+        refusals.tick(logger)
+        // A copy: closing a connection takes it out.
+        for connection in Array(connections.values) { connection.tick(now: now) }
+    }
 }

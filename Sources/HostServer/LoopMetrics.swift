@@ -1,22 +1,68 @@
 internal import Authorisation
+internal import ISO8583
 internal import IssuerMessages
+
+/// Counts of one link on one event loop, in arrays that are laid out once.
+struct LinkCounts: Sendable {
+    /// Message classes 0 to 8, the second digit of the MTI.
+    static let classes = 9
+    static let codes = ResponseCode.allCases.map { code in
+        code.rawValue.utf8.reduce(UInt16(0)) { $0 << 8 | UInt16($1) }
+    }
+
+    var received = [UInt64](repeating: 0, count: LinkCounts.classes)
+    /// By class, then by response code; the last place is for any other code.
+    var answers = [UInt64](repeating: 0, count: LinkCounts.classes * (LinkCounts.codes.count + 1))
+    var answerTimes = [TimeHistogram](repeating: TimeHistogram(), count: LinkCounts.classes)
+
+    static func place(_ messageClass: Int, _ code: UInt16) -> Int {
+        messageClass * (codes.count + 1) + (codes.firstIndex(of: code) ?? codes.count)
+    }
+
+    mutating func add(_ other: LinkCounts) {
+        for index in received.indices { received[index] += other.received[index] }
+        for index in answers.indices { answers[index] += other.answers[index] }
+        for index in answerTimes.indices { answerTimes[index].add(other.answerTimes[index]) }
+    }
+}
 
 /// Counts of one event loop. Only the loop touches them, so counting costs an addition.
 struct LoopMetrics: Sendable {
-    /// Answers by link and DE39.
-    var answers: [String: [UInt64]] = [:]
+    /// By the links' slots.
+    var links: [LinkCounts] = []
     var undecodable: UInt64 = 0
     var ignored: UInt64 = 0
     var lateAnswers: UInt64 = 0
+    var expired: UInt64 = 0
+    var shed: UInt64 = 0
     var invalidFrames: UInt64 = 0
+    var peersRefused: UInt64 = 0
+    var handshakesRefused: UInt64 = 0
+    var macFailures: UInt64 = 0
+    var networkRequests: UInt64 = 0
+    var abandoned: [AbandonReason: UInt64] = [:]
     var connections: Int = 0
+    var inFlight: Int = 0
     var answerTimes = TimeHistogram()
     var stageTimes = [TimeHistogram](repeating: TimeHistogram(), count: Stage.allCases.count)
 
-    mutating func answered(_ code: Int, link: String, microseconds: UInt64) {
-        answers[link, default: [UInt64](repeating: 0, count: ResponseCode.allCases.count)][code] += 1
+    mutating func received(_ slot: Int, _ mti: MTI) {
+        reserve(slot)
+        links[slot].received[Int(mti.messageClass?.rawValue ?? 0)] += 1
+    }
+
+    mutating func answered(_ slot: Int, _ response: Message, microseconds: UInt64) {
+        reserve(slot)
+        let messageClass = Int(response.mti.messageClass?.rawValue ?? 0)
+        let code = response.withBytes(.responseCode) { bytes in
+            bytes.count == 2 ? UInt16(bytes[0]) << 8 | UInt16(bytes[1]) : 0
+        }
+        links[slot].answers[LinkCounts.place(messageClass, code ?? 0)] += 1
+        links[slot].answerTimes[messageClass].add(microseconds: microseconds)
         answerTimes.add(microseconds: microseconds)
     }
+
+    private mutating func reserve(_ slot: Int) { while links.count <= slot { links.append(LinkCounts()) } }
 
     /// Counts the stages that an authorisation has passed.
     mutating func passed(_ times: StageTimes) {
@@ -26,42 +72,22 @@ struct LoopMetrics: Sendable {
     }
 
     mutating func add(_ other: LoopMetrics) {
-        for (link, counts) in other.answers {
-            let mine = answers[link] ?? [UInt64](repeating: 0, count: counts.count)
-            answers[link] = zip(mine, counts).map { $0 + $1 }
-        }
+        if let last = other.links.indices.last { reserve(last) }
+        for index in other.links.indices { links[index].add(other.links[index]) }
         undecodable += other.undecodable
         ignored += other.ignored
         lateAnswers += other.lateAnswers
+        expired += other.expired
+        shed += other.shed
         invalidFrames += other.invalidFrames
+        peersRefused += other.peersRefused
+        handshakesRefused += other.handshakesRefused
+        macFailures += other.macFailures
+        networkRequests += other.networkRequests
+        abandoned.merge(other.abandoned) { $0 + $1 }
         connections += other.connections
+        inFlight += other.inFlight
         answerTimes.add(other.answerTimes)
         for index in stageTimes.indices { stageTimes[index].add(other.stageTimes[index]) }
-    }
-
-    /// Prometheus text format 0.0.4.
-    var text: String {
-        var lines = ["# TYPE issuer_answers_total counter"]
-        for (link, counts) in answers.sorted(by: { $0.key < $1.key }) {
-            for (code, count) in zip(ResponseCode.allCases, counts) where count > 0 {
-                lines.append("issuer_answers_total{link=\"\(link)\",de39=\"\(code.rawValue)\"} \(count)")
-            }
-        }
-        lines += [
-            "# TYPE issuer_undecodable_messages_total counter",
-            "issuer_undecodable_messages_total \(undecodable)",
-            "# TYPE issuer_ignored_messages_total counter", "issuer_ignored_messages_total \(ignored)",
-            "# TYPE issuer_late_answers_total counter", "issuer_late_answers_total \(lateAnswers)",
-            "# TYPE issuer_invalid_frames_total counter", "issuer_invalid_frames_total \(invalidFrames)",
-            "# TYPE issuer_connections gauge", "issuer_connections \(connections)",
-            "# TYPE issuer_answer_microseconds histogram",
-        ]
-        lines += answerTimes.lines(name: "issuer_answer_microseconds", label: nil)
-        lines.append("# TYPE issuer_stage_microseconds histogram")
-        for stage in Stage.allCases {
-            lines += stageTimes[stage.rawValue].lines(
-                name: "issuer_stage_microseconds", label: "stage=\"\(stage.name)\"")
-        }
-        return lines.joined(separator: "\n") + "\n"
     }
 }

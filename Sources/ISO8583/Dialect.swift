@@ -43,6 +43,14 @@ public struct Dialect: Sendable {
         inner[element]
     }
 
+    /// The same messages behind a header of so many bytes; five make a TPDU.
+    public func withHeader(bytes: Int) -> Dialect {
+        Dialect(
+            name: name, description: description,
+            header: Header(bytes: bytes, isTPDU: bytes == TPDU.byteCount), messageType: messageType,
+            bitmap: bitmap, elements: elements, inner: inner)
+    }
+
     /// All elements of the dialect in ascending order.
     public var definedElements: [DataElement] {
         (1...128).compactMap { elements[$0] == nil ? nil : DataElement(unchecked: $0) }

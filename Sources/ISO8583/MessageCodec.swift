@@ -96,6 +96,13 @@ public struct MessageCodec: Sendable {
         return fault
     }
 
+    /// The header of a message that answers none: zeros, behind the identifier of a TPDU.
+    public var ownHeader: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: header.bytes)
+        if header.isTPDU, !bytes.isEmpty { bytes[0] = 0x60 }
+        return bytes
+    }
+
     /// The header of the response to a message: a TPDU with its addresses exchanged, any other as it is.
     public func responseHeader(for request: Message) -> [UInt8] {
         guard header.isTPDU else { return request.header }

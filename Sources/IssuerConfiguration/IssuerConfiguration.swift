@@ -31,7 +31,7 @@ public struct IssuerConfiguration: Sendable {
     }
 
     /// How to reach the state store: nodes of a cluster, or sentinels, or a Unix socket, or host and port.
-    public struct Redis: Sendable {
+    public struct Redis: Sendable, Equatable {
         /// Path of the socket; nil: host and port are used.
         public var unixSocket: String?
         /// Address or name.
@@ -72,8 +72,18 @@ public struct IssuerConfiguration: Sendable {
         public var keyVersions: [KeyVersion]
         /// `A`, `B` or, for AES cards, `C`.
         public var masterKeyOption: String
+        /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
+        public var scriptPINForm: String?
+        /// Names of bits of the TVR on which its transactions are declined; nil: the usual ones.
+        public var declineOnTVR: [String]?
+        /// The same of the CVR.
+        public var declineOnCVR: [String]?
+        /// `failed`, `pin-not-seen-by-card`; nil: the latter.
+        public var declineOnCVM: [String]?
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
+        /// What it lets pass without a chip; nil: nothing.
+        public var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
         /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
@@ -112,30 +122,6 @@ public struct IssuerConfiguration: Sendable {
         public var blockedCountries: [String]
     }
 
-    /// One link.
-    public struct Link: Sendable {
-        /// The name that the operator chose.
-        public var name: String
-        /// Address or name.
-        public var host: String
-        /// TCP port.
-        public var port: Int
-        /// Name of the dialect file, without its ending.
-        public var dialect: String
-        /// `2be`, `2be-incl`, `4ascii` or `4ascii-incl`.
-        public var framing: String
-        /// Bytes between length and message that are no part of it.
-        public var tpduBytes: Int
-        /// Label of the ZPK; nil: no TDES PIN blocks on this link.
-        public var zonePINKey: String?
-        /// Their format.
-        public var pins: LinkPINs
-        /// Requests of one connection that may be under way.
-        public var inFlightMax: Int
-        /// How long an answer may take.
-        public var answerTimeoutMilliseconds: Int
-    }
-
     /// What test material is allowed.
     public var profile: Profile
     /// Folder of the dialect files.
@@ -168,6 +154,8 @@ public struct IssuerConfiguration: Sendable {
     public var drainTimeoutSeconds: Int
     /// A level of swift-log.
     public var logLevel: String
+    /// `text` or `json`.
+    public var logFormat: String
 
     /// Reads a file.
     /// - Throws: `ConfigurationError` naming file, line and key.
@@ -220,13 +208,18 @@ public struct IssuerConfiguration: Sendable {
                 reader, name, keyVersions: try IssuerConfiguration.keyVersions(file, issuer: name, path),
                 hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
         }
-        links = try file.names(in: "links").map { try IssuerConfiguration.link(reader, $0, path) }
+        links = try file.names(in: "links").map { name in
+            try Link(
+                reader, name, hasTLS: !file.names(in: "links.\(name).tls").isEmpty,
+                hasMAC: !file.names(in: "links.\(name).mac").isEmpty, path, absolute: file.absolute)
+        }
         audit = try IssuerConfiguration.audit(file, profile, path)
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
         adminPort = reader.int(forKey: "admin.port")
         eventLoops = try IssuerConfiguration.positive(reader, "server.eventLoops", 1, path)
         drainTimeoutSeconds = try IssuerConfiguration.positive(reader, "server.drainTimeoutSeconds", 10, path)
         logLevel = reader.string(forKey: "log.level", default: "notice")
+        logFormat = reader.string(forKey: "log.format", default: "text")
         guard !issuers.isEmpty else { throw ConfigurationError("\(path): issuers: at least one is needed") }
         guard !links.isEmpty else { throw ConfigurationError("\(path): links: at least one is needed") }
     }
@@ -238,7 +231,12 @@ public struct IssuerConfiguration: Sendable {
         return Issuer(
             name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
+            scriptPINForm: reader.string(forKey: "scriptPINForm"),
+            declineOnTVR: reader.stringArray(forKey: "declineOnTVR"),
+            declineOnCVR: reader.stringArray(forKey: "declineOnCVR"),
+            declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
+            nonChip: NonChip(reader),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
             sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
             pins: IssuerPINs(reader.scoped(to: "pin")))
@@ -262,21 +260,8 @@ public struct IssuerConfiguration: Sendable {
             blockedCountries: reader.stringArray(forKey: "blockedCountries", default: []))
     }
 
-    private static func link(_ reader: ConfigReader, _ name: String, _ path: String) throws -> Link {
-        let reader = reader.scoped(to: ConfigKey(["links", name]))
-        return Link(
-            name: name, host: reader.string(forKey: "host", default: "127.0.0.1"),
-            port: try reader.requiredInt(forKey: "port"),
-            dialect: try reader.requiredString(forKey: "dialect"),
-            framing: reader.string(forKey: "framing", default: "2be"),
-            tpduBytes: reader.int(forKey: "tpduBytes", default: 0),
-            zonePINKey: reader.string(forKey: "zonePINKey"), pins: LinkPINs(reader.scoped(to: "pin")),
-            inFlightMax: try positive(reader, "inFlightMax", 256, path),
-            answerTimeoutMilliseconds: try positive(reader, "answerTimeoutMilliseconds", 5_000, path))
-    }
-
     /// Zero never means without bound.
-    private static func positive(
+    static func positive(
         _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int, _ path: String
     ) throws -> Int {
         let value = reader.int(forKey: key, default: standard)

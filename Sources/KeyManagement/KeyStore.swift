@@ -52,7 +52,9 @@ public struct KeyStore: ~Copyable {
     /// Every secret key of the token, by label.
     public mutating func list() throws -> [KeyRecord] {
         var records: [KeyRecord] = []
-        for key in try session.tokenKeys() { records.append(try record(of: key)) }
+        for key in try session.tokenKeys() {
+            if let record = try KeyStore.unlessGone({ try record(of: key) }) { records.append(record) }
+        }
         return records.sorted { one, other in
             guard let first = one.name, let second = other.name else { return one.label < other.label }
             return first < second
@@ -72,6 +74,18 @@ public struct KeyStore: ~Copyable {
             provenance: KeyProvenance(identifier: try session.identifier(of: key)),
             checkValue: try TokenCheckValue.of(key, &session), uri: KeyURI(token: tokenLabel, object: label))
     }
+
+    /// Nil where the key was ended by somebody else since it was found.
+    private static func unlessGone<Result>(_ body: () throws -> Result) throws -> Result? {
+        do { return try body() } catch let error as PKCS11Error
+            where error.code == KeyStore.objectHandleInvalid
+        {
+            return nil
+        }
+    }
+
+    /// `CKR_OBJECT_HANDLE_INVALID`.
+    private static let objectHandleInvalid: UInt = 0x82
 
     // MARK: - Making
 
@@ -119,7 +133,7 @@ public struct KeyStore: ~Copyable {
     public mutating func nextVersion(of name: String) throws -> VersionedKeyName {
         var highest: UInt8 = 0
         for key in try session.tokenKeys() {
-            let label = try session.label(of: key)
+            guard let label = try KeyStore.unlessGone({ try session.label(of: key) }) else { continue }
             if let found = try? VersionedKeyName(label: label), found.name == name {
                 highest = max(highest, found.version)
             }

@@ -18,8 +18,9 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serve the links of the configuration.",
         discussion: """
             Refuses to start while the token or the state store is not as it has to be, and says why. Prints \
-            one line starting with `ready` once requests are accepted. SIGINT and SIGTERM finish what is under \
-            way, then end the process.
+            one line starting with `ready` once requests are accepted. SIGHUP reads the configuration and the \
+            certificates again without dropping a connection; what is wrong with them is logged, and nothing \
+            changes then. SIGINT and SIGTERM finish what is under way, then end the process.
             """)
 
     @OptionGroup var options: ConfigurationOption
@@ -36,7 +37,6 @@ struct Serve: AsyncParsableCommand {
             trail.refused(failures.map { "\($0.subject): \($0.detail)" })
             throw ExitCode.failure
         }
-        let hsm = try HSM(hsmConfiguration, at: location)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
         let storeLocation = try configuration.storeLocation()
         let stores = group.makeIterator().map {
@@ -48,45 +48,28 @@ struct Serve: AsyncParsableCommand {
                 throw ExitCode.failure
             }
         }
-        let server = HostServer(
-            links: try configuration.linkConfigurations(), group: group,
-            loops: try loops(configuration, hsm, stores),
+        let assembly = try HostAssembly(
+            path: options.config, configuration, at: location, stores: stores, logger: logger)
+        let server = try HostServer(
+            links: try configuration.linkConfigurations(), group: group, loops: try assembly.loops(),
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
-            clock: Surroundings.system.monotonicNanoseconds,
-            moreMetrics: { metrics(hsm, stores) }, ready: printReady)
+            clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
+            moreMetrics: { await machineryMetrics(assembly.hsm, stores, at: location) },
+            health: { await health(assembly.hsm, stores) }, ready: printReady)
         try trail.started()
         let services = ServiceGroup(
-            services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [server, ReloadOnSignal(assembly: assembly, server: server)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         for store in stores { await store.close() }
         // A token that answers no more cannot seal a line either.
-        if hsm.stop() { trail.stopped() } else { logger.warning("a worker is left in a call of the token") }
-        try await group.shutdownGracefully()
-    }
-
-    private func loops(
-        _ configuration: IssuerConfiguration, _ hsm: HSM, _ stores: [StateStore]
-    ) throws -> [LoopServices] {
-        let ranges = try configuration.rangeTable()
-        return stores.map { store in
-            let loop = store.eventLoop
-            let authoriser = Authoriser(
-                ranges: ranges, codes: ResponseCode.authorisationResponseCodes,
-                cryptography: hsm.port(
-                    after: { milliseconds, work in
-                        loop.scheduleTask(in: .milliseconds(milliseconds), work)
-                    }, wake: { work in loop.execute(work) }),
-                state: RedisCardState(store, settings: configuration.cardStateSettings),
-                surroundings: .system)
-            return LoopServices(eventLoop: loop) { request in
-                do throws(CouldNotDecide) {
-                    return .success(try await authoriser.authorise(request))
-                } catch {
-                    return .failure(error)
-                }
-            }
+        if assembly.hsm.stop() {
+            trail.stopped()
+        } else {
+            logger.warning("a worker is left in a call of the token")
         }
+        try await group.shutdownGracefully()
     }
 
     private func makeLogger(_ configuration: IssuerConfiguration) throws -> Logger {
@@ -94,7 +77,11 @@ struct Serve: AsyncParsableCommand {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             throw WiringError("log.level: \(configuration.logLevel) is none of \(levels)")
         }
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        switch configuration.logFormat {
+        case "text": LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        case "json": LoggingSystem.bootstrap { JSONLogHandler(label: $0) }
+        default: throw WiringError("log.format: text or json, not \(configuration.logFormat)")
+        }
         var logger = Logger(label: "issuer-host")
         logger.logLevel = level
         return logger
@@ -105,25 +92,4 @@ struct Serve: AsyncParsableCommand {
         print("ready: \(places)")
         fflush(nil)
     }
-}
-
-/// Counters of token and state store, beside those of the links.
-private func metrics(_ hsm: HSM, _ stores: [StateStore]) -> String {
-    let statistics = hsm.statistics
-    let commands = stores.reduce(0) { $0 + $1.commandsSent }
-    return """
-        # TYPE issuer_hsm_jobs_total counter
-        issuer_hsm_jobs_total \(statistics.jobs)
-        # TYPE issuer_hsm_calls_total counter
-        issuer_hsm_calls_total \(statistics.calls)
-        # TYPE issuer_hsm_sessions_dropped_total counter
-        issuer_hsm_sessions_dropped_total \(statistics.evictions)
-        # TYPE issuer_hsm_late_answers_total counter
-        issuer_hsm_late_answers_total \(statistics.lateAnswers)
-        # TYPE issuer_hsm_queued_jobs gauge
-        issuer_hsm_queued_jobs \(statistics.queuedJobs)
-        # TYPE issuer_redis_commands_total counter
-        issuer_redis_commands_total \(commands)
-
-        """
 }

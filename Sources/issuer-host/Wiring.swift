@@ -37,11 +37,14 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        configuration.cardVerificationKeys = Set(
+            issuers.compactMap { $0.nonChip.map { KeyName($0.cardVerificationKey) } })
         try addPINs(to: &configuration)
         configuration.hasAESCards = issuers.contains { issuer in
             issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
         }
         configuration.refusesTestKeys = profile == .production
+        configuration.zoneAuthenticationKeys = try zoneAuthenticationKeys()
         return configuration
     }
 
@@ -86,33 +89,18 @@ extension IssuerConfiguration {
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.nonChip = try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") }
+                range.offlineResults = try OfflineResultsPolicy(issuer, place: place)
+                range.scriptPINForm = try issuer.scriptPINForm.map { text in
+                    guard let form = SecureMessaging.PINForm(rawValue: text) else {
+                        throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
+                    }
+                    return form
+                }
                 range.pinVerification = try pinVerification(issuer)
                 range.countsMalformedPINBlocks = issuer.pins.countsMalformed
                 return range
             })
-    }
-
-    func linkConfigurations() throws -> [LinkConfiguration] {
-        try links.map { link in
-            let dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
-            return LinkConfiguration(
-                profile: try linkProfile(link, dialect),
-                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
-                framing: try framing(link), inFlightMax: link.inFlightMax,
-                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
-        }
-    }
-
-    private func framing(_ link: Link) throws -> Framing {
-        switch link.framing {
-        case "2be": Framing(.twoByteBigEndian, tpduLength: link.tpduBytes)
-        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true, tpduLength: link.tpduBytes)
-        case "4ascii": Framing(.fourASCII, tpduLength: link.tpduBytes)
-        case "4ascii-incl": Framing(.fourASCII, includesItself: true, tpduLength: link.tpduBytes)
-        default:
-            throw WiringError(
-                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
-        }
     }
 
     /// One of the four ways; a configuration that names two of them is refused.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SocketSupport
 
 /// A whole environment of real parts (token, Redis, host), started by the project's own script with the
 /// executables of this build, on free loopback ports.

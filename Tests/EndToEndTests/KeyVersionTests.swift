@@ -1,4 +1,5 @@
 import Foundation
+import SocketSupport
 import Testing
 
 /// Old and new cards of one range side by side, each verified with the key version that its IAD names.

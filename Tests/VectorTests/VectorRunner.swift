@@ -18,6 +18,7 @@ enum VectorRunner {
         "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
         "emv-master-keys.json": KeyVectors.masterKey,
         "emv-session-keys.json": byField("method", KeyVectors.sessionKeyMethods),
+        "issuer-scripts.json": byField("op", ScriptVectors.operations),
         "kcv.json": KeyVectors.checkValue,
         "mac.json": MACVectors.mac,
         "pin-blocks.json": byField("op", PINVectors.operations),

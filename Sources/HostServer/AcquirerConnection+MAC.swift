@@ -1,0 +1,70 @@
+internal import Authorisation
+internal import ByteCoding
+internal import ISO8583
+internal import IssuerMessages
+internal import Logging
+
+/// MACs: checked before anything is decided, made on what is answered. One trip to the token each.
+extension AcquirerConnection {
+    /// What has to be checked of a message on this link.
+    enum MACDuty {
+        /// Nothing: no MACs on this link, or none on this class.
+        case none
+        /// It lacks a MAC, or its place.
+        case missing
+        case check(MessageMAC, expected: [UInt8], over: [UInt8])
+    }
+
+    func macDuty(_ message: Message, _ frame: UnsafeRawBufferPointer) -> MACDuty {
+        guard let mac = link.mac else { return .none }
+        guard let place = MACPlace(in: message, link.codec), let sent = message.bytes(place.element) else {
+            return message.mti.messageClass == .networkManagement ? .none : .missing
+        }
+        return .check(mac, expected: Array(sent), over: place.covered(of: frame))
+    }
+
+    /// - Returns: why the message is not to be acted upon, nil if its MAC is right.
+    func macFault(_ duty: MACDuty, _ deadline: Deadline) async -> MACFault? {
+        switch duty {
+        case .none: return nil
+        case .missing: return .wrong("missing")
+        case .check(let mac, let expected, let bytes):
+            switch await loop.services.mac(mac, bytes, deadline) {
+            case .success(let computed):
+                let right = constantTimeEqual(Array(computed.prefix(MACPlace.byteCount)), expected)
+                return right ? nil : .wrong("wrong")
+            case .failure(let failure): return .unavailable("\(failure)")
+            }
+        }
+    }
+
+    /// Why a message with a MAC is not acted upon.
+    enum MACFault {
+        case wrong(String)
+        case unavailable(String)
+    }
+
+    /// The answer with its MAC. Where the token makes none, 91 goes without: an answer that decides must not.
+    func sealed(_ request: Message, _ response: Message, _ mac: MessageMAC, _ deadline: Deadline) async
+        -> Message?
+    {
+        var response = response
+        guard let place = MACPlace(for: response, link.codec) else { return nil }
+        response.header = link.codec.responseHeader(for: request)
+        response.set(place.element, bytes: [UInt8](repeating: 0, count: MACPlace.byteCount))
+        var encoded: [UInt8] = []
+        do { try link.codec.encode(response, into: &encoded) } catch {
+            logger.error("answer cannot be encoded", metadata: ["reason": "\(error)"])
+            return nil
+        }
+        switch await loop.services.mac(mac, encoded.withUnsafeBytes { place.covered(of: $0) }, deadline) {
+        case .success(let computed):
+            response.set(place.element, bytes: computed.prefix(MACPlace.byteCount))
+            return response
+        case .failure(let failure):
+            let fields = Optional(request).fields("reason", "no MAC: \(failure)")
+            loop.refusals.log(logger, .error, "answer not authenticated", fields)
+            return responses.answer(request, .issuerUnavailable)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+internal import Authorisation
+internal import ISO8583
+internal import IssuerMessages
+internal import Logging
+
+/// Sign-on, sign-off and echo, in both directions. None of it waits for token or store.
+extension AcquirerConnection {
+    /// A message of class 08, authenticated where it has a MAC.
+    func networkManagement(_ message: Message, _ receivedAt: UInt64) {
+        answer(message, networkResponse(message, receivedAt), receivedAt)
+    }
+
+    /// What is answered to a message of class 08; nil for an answer to one of the host's own requests.
+    func networkResponse(_ message: Message, _ receivedAt: UInt64) -> Message? {
+        guard message.mti.isRequest else {
+            networkAnswer(message)
+            return nil
+        }
+        network.received(message.text(.networkManagementCode))
+        guard
+            case .answer(let response)? = try? mapping.interpret(
+                message, receivedAt: receivedAt, deadline: deadline(receivedAt))
+        else { return nil }
+        return response
+    }
+
+    private func networkAnswer(_ message: Message) {
+        let stan = message.text(.stan).flatMap { UInt32($0) }
+        let approved = message.text(.responseCode) == ResponseCode.approved.rawValue
+        guard network.answered(stan: stan, approved: approved) else {
+            return ignore(message, "answers nothing that was asked")
+        }
+        if !approved {
+            logger.warning(
+                "network management request refused",
+                metadata: Optional(message).fields(
+                    "code", "\(message.text(.networkManagementCode) ?? "")", withResponseCode: true))
+        }
+    }
+
+    /// One request of the host itself.
+    func sendNetworkRequest(_ code: NetworkManagement.Code) {
+        var message = Message(mti: .networkManagementRequest)
+        let stan = String(network.next(code))
+        message.set(.stan, text: String(repeating: "0", count: 6 - stan.utf8.count) + stan)
+        message.set(.transmissionTime, text: loop.transmissionTime())
+        message.set(.networkManagementCode, text: code.rawValue)
+        message.header = link.codec.ownHeader
+        if write(message) { loop.metrics.networkRequests += 1 }
+    }
+}

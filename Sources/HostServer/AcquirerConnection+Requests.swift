@@ -1,0 +1,268 @@
+internal import Authorisation
+internal import ISO8583
+internal import IssuerMessages
+internal import Logging
+
+/// One request on its way. Answered once: with the decision, or when its time is over.
+final class RequestInFlight {
+    let message: Message
+    let receivedAt: UInt64
+    let deadline: Deadline
+    fileprivate(set) var isAnswered = false
+
+    init(_ message: Message, receivedAt: UInt64, deadline: Deadline) {
+        self.message = message
+        self.receivedAt = receivedAt
+        self.deadline = deadline
+    }
+}
+
+/// Messages to decisions to answers.
+extension AcquirerConnection {
+    /// Takes one frame; a message that cannot be read costs nothing but itself.
+    func receive(_ frame: UnsafeRawBufferPointer) {
+        let receivedAt = loop.clock()
+        let message: Message
+        do throws(MessageDecodingError) {
+            message = try link.codec.decode(frame)
+        } catch {
+            loop.metrics.undecodable += 1
+            let partial = error.partial
+            loop.refusals.log(logger, .notice, "message refused", partial.fields("fault", "\(error)"))
+            if let partial { answer(partial, responses.formatError(partial), receivedAt) }
+            return
+        }
+        loop.metrics.received(served.slot, message.mti)
+        if link.mac != nil {
+            authenticate(message, macDuty(message, frame), receivedAt)
+        } else {
+            interpret(message, receivedAt)
+        }
+    }
+
+    private func interpret(_ message: Message, _ receivedAt: UInt64) {
+        if message.mti.messageClass == .networkManagement { return networkManagement(message, receivedAt) }
+        if link.signOnRequired, !network.peerSignedOn { return refuse(message, receivedAt, "not signed on") }
+        do throws(MappingError) {
+            switch try mapping.interpret(message, receivedAt: receivedAt, deadline: deadline(receivedAt)) {
+            case .authorise(let request): authorise(request, message)
+            case .answer(let response): answer(message, response, receivedAt)
+            case .ignore(let why): ignore(message, why)
+            }
+        } catch {
+            answer(message, formatError(message, error), receivedAt)
+        }
+    }
+
+    func deadline(_ receivedAt: UInt64) -> Deadline {
+        Deadline(nanoseconds: receivedAt &+ link.answerTimeoutNanoseconds)
+    }
+
+    private func formatError(_ message: Message, _ error: MappingError) -> Message? {
+        loop.metrics.undecodable += 1
+        let fields = Optional(message).fields("fault", "\(error)")
+        loop.refusals.log(logger, .notice, "message refused", fields)
+        return responses.formatError(message)
+    }
+
+    func ignore(_ message: Message, _ why: String) {
+        loop.metrics.ignored += 1
+        loop.refusals.log(logger, .notice, "message ignored", Optional(message).fields("reason", why))
+    }
+
+    /// Answered at once with 91: a refusal now is worth more than an answer too late.
+    private func refuse(_ message: Message, _ receivedAt: UInt64, _ reason: String) {
+        loop.metrics.shed += 1
+        loop.refusals.log(logger, .notice, "request refused", Optional(message).fields("reason", reason))
+        answer(message, responses.answer(message, .issuerUnavailable), receivedAt)
+    }
+
+    // MARK: - Decisions
+
+    /// - Returns: nil where the request was refused instead.
+    private func admit(_ message: Message, _ receivedAt: UInt64) -> RequestInFlight? {
+        guard state.admitsRequest, loop.load.admits(within: link.answerTimeoutNanoseconds) else {
+            refuse(message, receivedAt, "overload")
+            return nil
+        }
+        let inFlight = RequestInFlight(message, receivedAt: receivedAt, deadline: deadline(receivedAt))
+        requests.append(inFlight)
+        loop.load.begun()
+        perform(state.accepted(now: receivedAt))
+        return inFlight
+    }
+
+    private func authorise(_ request: AuthorisationRequest, _ message: Message) {
+        guard let inFlight = admit(message, request.receivedAt) else { return }
+        Task.immediate(executorPreference: loop.executor) { [self] in
+            let result = await loop.services.decide(request)
+            loop.load.ended()
+            finish(inFlight, result)
+        }
+    }
+
+    /// On a link with MACs: nothing is decided, and no echo answered, before the MAC is known to be right.
+    private func authenticate(_ message: Message, _ duty: MACDuty, _ receivedAt: UInt64) {
+        if message.mti.messageClass == .networkManagement, case .none = duty {
+            return networkManagement(message, receivedAt)
+        }
+        if link.signOnRequired, !network.peerSignedOn, message.mti.messageClass != .networkManagement {
+            return refuse(message, receivedAt, "not signed on")
+        }
+        guard let inFlight = admit(message, receivedAt) else { return }
+        Task.immediate(executorPreference: loop.executor) { [self] in
+            let fault = await macFault(duty, inFlight.deadline)
+            await decide(inFlight, fault)
+            loop.load.ended()
+        }
+    }
+
+    private func decide(_ inFlight: RequestInFlight, _ fault: MACFault?) async {
+        let message = inFlight.message
+        switch fault {
+        case .wrong(let why):
+            loop.metrics.macFailures += 1
+            loop.refusals.log(logger, .warning, "MAC \(why)", Optional(message).fields("mac", why))
+            return conclude(inFlight, responses.answer(message, .messageAuthenticationFailed))
+        case .unavailable(let why):
+            loop.refusals.log(logger, .error, "request not decided", Optional(message).fields("reason", why))
+            return conclude(inFlight, responses.answer(message, .issuerUnavailable))
+        case nil: break
+        }
+        if message.mti.messageClass == .networkManagement {
+            return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
+        }
+        do throws(MappingError) {
+            switch try mapping.interpret(
+                message, receivedAt: inFlight.receivedAt, deadline: inFlight.deadline)
+            {
+            case .authorise(let request): finish(inFlight, await loop.services.decide(request))
+            case .answer(let response): conclude(inFlight, response)
+            case .ignore(let why):
+                ignore(message, why)
+                conclude(inFlight, nil)
+            }
+        } catch {
+            conclude(inFlight, formatError(message, error))
+        }
+    }
+
+    private func finish(_ request: RequestInFlight, _ result: Result<Decision, CouldNotDecide>) {
+        guard !request.isAnswered, context != nil else { return late(request, result) }
+        switch result {
+        case .success(let decision):
+            loop.metrics.passed(decision.times)
+            conclude(request, responses.response(to: request.message, decision))
+        case .failure(let failure):
+            let fields = Optional(request.message).fields("reason", "\(failure)")
+            loop.refusals.log(logger, .error, "request not decided", fields)
+            conclude(request, responses.response(to: request.message, failure))
+        }
+    }
+
+    /// The one end of every request that was accepted.
+    private func conclude(_ request: RequestInFlight, _ response: Message?) {
+        guard !request.isAnswered else { return }
+        request.isAnswered = true
+        while requests.first?.isAnswered == true { requests.removeFirst() }
+        let message = request.message
+        if let response, let mac = sealingMAC(message) {
+            seal(response, for: message, request.receivedAt, mac) { [self] in ended() }
+        } else {
+            if let response { send(response, for: message, request.receivedAt) }
+            ended()
+        }
+    }
+
+    private func ended() { perform(state.answered(now: loop.clock())) }
+
+    /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more, least of
+    /// all on another connection. The journal has the decision.
+    private func late(_ request: RequestInFlight, _ result: Result<Decision, CouldNotDecide>) {
+        loop.metrics.lateAnswers += 1
+        let reason = request.isAnswered ? "after the deadline" : "connection gone"
+        var fields = Optional(request.message).fields("reason", reason)
+        if case .success(let decision) = result {
+            fields["de39"] = "\(ResponseCode(decision).rawValue)"
+        }
+        logger.warning("late answer not sent", metadata: fields)
+    }
+
+    /// Requests whose time is over are answered with 91, oldest first.
+    func expireRequests(now: UInt64) {
+        while let request = requests.first, request.isAnswered || now >= request.deadline.nanoseconds {
+            guard !request.isAnswered else {
+                requests.removeFirst()
+                continue
+            }
+            loop.metrics.expired += 1
+            let fields = Optional(request.message).fields("reason", "deadline passed")
+            loop.refusals.log(logger, .error, "request not decided", fields)
+            conclude(request, responses.answer(request.message, .issuerUnavailable))
+        }
+    }
+
+    // MARK: - Answers
+
+    /// For what was not accepted as a request: answered as it comes.
+    func answer(_ request: Message, _ response: Message?, _ receivedAt: UInt64) {
+        guard let response else { return }
+        if let mac = sealingMAC(request) {
+            seal(response, for: request, receivedAt, mac) {}
+        } else {
+            send(response, for: request, receivedAt)
+        }
+    }
+
+    /// The MAC that the answer to this message needs; nil for none.
+    private func sealingMAC(_ request: Message) -> MessageMAC? {
+        guard let mac = link.mac else { return nil }
+        let isNetwork = request.mti.messageClass == .networkManagement
+        return isNetwork && MACPlace(in: request, link.codec) == nil ? nil : mac
+    }
+
+    /// Sends the answer once the token has made its MAC. A token that stands still must not hold it for ever.
+    private func seal(
+        _ response: Message, for request: Message, _ receivedAt: UInt64, _ mac: MessageMAC,
+        _ sent: @escaping @Sendable () -> Void
+    ) {
+        let latest = deadline(loop.clock())
+        Task.immediate(executorPreference: loop.executor) { [self] in
+            if let sealed = await sealed(request, response, mac, latest) {
+                send(sealed, for: request, receivedAt)
+            }
+            sent()
+        }
+    }
+
+    private func send(_ answer: Message, for request: Message, _ receivedAt: UInt64) {
+        guard context != nil else {
+            loop.metrics.lateAnswers += 1
+            return
+        }
+        var response = answer
+        response.header = link.codec.responseHeader(for: request)
+        if !write(response), let bare = responses.answer(request, .systemMalfunction) { _ = write(bare) }
+        let microseconds = (loop.clock() &- receivedAt) / 1_000
+        loop.metrics.answered(served.slot, response, microseconds: microseconds)
+        logger.debug(
+            "answered",
+            metadata: Optional(response).fields("microseconds", "\(microseconds)", withResponseCode: true))
+    }
+}
+
+extension Message? {
+    /// What a log line says of a message: its type, STAN and retrieval reference number. Both together are the
+    /// correlation of all lines about one request; the journal and the acquirer know it by them as well.
+    func fields(_ key: String, _ value: String, withResponseCode: Bool = false) -> Logger.Metadata {
+        var fields: Logger.Metadata = [key: "\(value)"]
+        guard let message = self else { return fields }
+        fields["mti"] = "\(message.mti)"
+        let (stan, rrn) = (message.text(.stan), message.text(.retrievalReferenceNumber))
+        if let stan { fields["stan"] = "\(stan)" }
+        if let rrn { fields["rrn"] = "\(rrn)" }
+        if stan != nil || rrn != nil { fields["correlation"] = "\(rrn ?? "")-\(stan ?? "")" }
+        if withResponseCode, let code = message.text(.responseCode) { fields["de39"] = "\(code)" }
+        return fields
+    }
+}

@@ -1,0 +1,43 @@
+internal import ISO8583
+internal import Logging
+internal import NIOCore
+
+/// Answers of one turn of the loop, on their way out.
+struct AnswerBuffer {
+    fileprivate var outbound = ByteBuffer()
+    fileprivate var encoded: [UInt8] = []
+    fileprivate var prefix: [UInt8] = []
+    fileprivate var flushScheduled = false
+
+    init() { encoded.reserveCapacity(1_024) }
+}
+
+extension AcquirerConnection {
+    /// - Returns: false if the dialect cannot carry the message.
+    func write(_ message: Message) -> Bool {
+        writing.encoded.removeAll(keepingCapacity: true)
+        writing.prefix.removeAll(keepingCapacity: true)
+        do {
+            try link.codec.encode(message, into: &writing.encoded)
+            try link.framing.appendPrefix(
+                forPayloadCount: writing.encoded.count, into: &writing.prefix)
+        } catch {
+            logger.error("answer cannot be encoded", metadata: ["reason": "\(error)"])
+            return false
+        }
+        writing.outbound.writeBytes(writing.prefix)
+        writing.outbound.writeBytes(writing.encoded)
+        if !writing.flushScheduled {
+            writing.flushScheduled = true
+            loop.services.eventLoop.execute { [self] in flush() }
+        }
+        return true
+    }
+
+    func flush() {
+        writing.flushScheduled = false
+        guard writing.outbound.readableBytes > 0, let context else { return }
+        context.writeAndFlush(wrapOutboundOut(writing.outbound), promise: nil)
+        writing.outbound = context.channel.allocator.buffer(capacity: 4_096)
+    }
+}

@@ -1,0 +1,84 @@
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+
+/// The listener of a server link.
+struct LinkListener: LinkEndpoint {
+    private let channel: any Channel
+
+    /// Listens from now on.
+    init(_ served: ServedLink, _ loops: LoopTable, group: any EventLoopGroup) async throws {
+        let configuration = served.settings.configuration
+        channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOptions()
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try AcquirerConnection.add(to: channel, served, loops)
+                }
+            }
+            .bind(host: configuration.host, port: configuration.port).get()
+    }
+
+    var address: String {
+        let address = channel.localAddress
+        return "\(address?.ipAddress ?? "?"):\(address?.port ?? 0)"
+    }
+
+    var trouble: String? { channel.isActive ? nil : "not listening" }
+
+    func stop() async { try? await channel.close() }
+}
+
+extension ServerBootstrap {
+    fileprivate func childChannelOptions() -> ServerBootstrap {
+        childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 8)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 65_536, high: 262_144))
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 65_536))
+    }
+}
+
+/// The loops of the host, by event loop.
+struct LoopTable: Sendable {
+    let contexts: [LoopContext]
+
+    func context(of eventLoop: any EventLoop) throws -> LoopContext {
+        guard let context = contexts.first(where: { $0.services.eventLoop === eventLoop }) else {
+            throw ChannelError.inappropriateOperationForState
+        }
+        return context
+    }
+}
+
+extension AcquirerConnection {
+    /// Makes a channel a connection of the link. On the channel's loop.
+    static func add(to channel: any Channel, _ served: ServedLink, _ loops: LoopTable) throws {
+        let loop = try loops.context(of: channel.eventLoop)
+        let settings: ServedLink.Settings
+        do {
+            settings = try served.admit(channel)
+        } catch {
+            loop.metrics.peersRefused += 1
+            let peer = channel.remoteAddress.map { "\($0)" } ?? "?"
+            loop.refusals.log(
+                loop.logger, .warning, "connection refused",
+                ["link": "\(served.name)", "peer": "\(peer)", "reason": "\(error)"])
+            throw error
+        }
+        let pipeline = channel.pipeline.syncOperations
+        let configuration = settings.configuration
+        if let tls = settings.tls {
+            switch configuration.role {
+            case .server: try pipeline.addHandler(tls.serverHandler())
+            case .client: try pipeline.addHandler(tls.clientHandler(host: configuration.host))
+            }
+        }
+        try pipeline.addHandler(AcquirerConnection(configuration, served, loop, tls: settings.tls))
+    }
+}

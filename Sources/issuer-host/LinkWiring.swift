@@ -1,0 +1,123 @@
+internal import Authorisation
+internal import HSM
+internal import HostServer
+internal import ISO8583
+internal import IssuerConfiguration
+internal import IssuerMessages
+
+/// From the links of a configuration to those of the server.
+extension IssuerConfiguration {
+    func linkConfigurations() throws -> [LinkConfiguration] {
+        try links.map { link in
+            var dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
+            if link.tpduBytes > 0 {
+                guard dialect.header.bytes == 0 else {
+                    throw WiringError("links.\(link.name).tpduBytes: \(link.dialect) has a header already")
+                }
+                dialect = dialect.withHeader(bytes: link.tpduBytes)
+            }
+            var profile = try linkProfile(link, dialect)
+            profile.printedValue = try printedValue(link)
+            var configuration = LinkConfiguration(
+                profile: profile,
+                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
+                framing: try framing(link), inFlightMax: link.inFlightMax,
+                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
+            try complete(&configuration, link)
+            return configuration
+        }
+    }
+
+    private func complete(_ configuration: inout LinkConfiguration, _ link: Link) throws {
+        configuration.role = link.role == "client" ? .client : .server
+        configuration.connectionsMax = link.connectionsMax
+        configuration.frameTimeoutNanoseconds = UInt64(link.frameTimeoutMilliseconds) * 1_000_000
+        configuration.echoAfterNanoseconds = link.echoAfterSeconds.map { UInt64($0) * 1_000_000_000 }
+        configuration.echoAnswerNanoseconds = UInt64(link.echoAnswerMilliseconds) * 1_000_000
+        configuration.signsOn = link.signOn
+        configuration.signOnRequired = link.signOnRequired
+        configuration.allowedPeers = try link.allowedPeers.map { text in
+            guard let network = PeerNetwork(text) else {
+                throw WiringError("links.\(link.name).allowedPeers: \(text) is no address or network")
+            }
+            return network
+        }
+        configuration.mac = try link.mac.map {
+            try messageMAC($0, "links.\(link.name).mac", configuration.codec)
+        }
+        configuration.tls = link.tls.map { tls in
+            LinkTLS(
+                certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,
+                trustedFile: tls.trustedFile, peerNames: tls.peerNames,
+                minimumVersion: tls.minimumVersion == "1.3" ? .tls13 : .tls12, serverName: tls.serverName)
+        }
+    }
+
+    private func macAlgorithm(_ mac: Link.MAC, _ place: String) throws -> MACAlgorithm {
+        guard let algorithm = MACAlgorithm(rawValue: mac.algorithm) else {
+            let known = MACAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+            throw WiringError("\(place).algorithm: \(mac.algorithm) is none of \(known)")
+        }
+        return algorithm
+    }
+
+    private func messageMAC(_ mac: Link.MAC, _ place: String, _ codec: MessageCodec) throws -> MessageMAC {
+        let algorithm = try macAlgorithm(mac, place)
+        guard MACPadding(rawValue: mac.padding) != nil else {
+            throw WiringError("\(place).padding: 1, 2 or 3, not \(mac.padding)")
+        }
+        guard MessageMAC.hasPlace(in: codec) else {
+            throw WiringError(
+                "\(place): the dialect \(codec.dialect.name) has no eight bytes for DE64 and DE128")
+        }
+        return MessageMAC(key: KeyName(mac.key), algorithm: algorithm.onLinks, padding: mac.padding)
+    }
+
+    private func framing(_ link: Link) throws -> Framing {
+        switch link.framing {
+        case "2be": Framing(.twoByteBigEndian)
+        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true)
+        case "4ascii": Framing(.fourASCII)
+        case "4ascii-incl": Framing(.fourASCII, includesItself: true)
+        default:
+            throw WiringError(
+                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
+        }
+    }
+
+    /// The keys of all links with MACs, each with its one algorithm.
+    func zoneAuthenticationKeys() throws -> [KeyName: MACAlgorithm] {
+        var keys: [KeyName: MACAlgorithm] = [:]
+        for link in links {
+            guard let mac = link.mac else { continue }
+            let algorithm = try macAlgorithm(mac, "links.\(link.name).mac")
+            let known = keys.updateValue(algorithm, forKey: KeyName(mac.key))
+            // One purpose and one way of use for a key: another algorithm under it is a help to a forger.
+            guard known == nil || known == algorithm else {
+                throw WiringError("links.\(link.name).mac.algorithm: another link uses \(mac.key) otherwise")
+            }
+        }
+        return keys
+    }
+}
+
+extension MACAlgorithm {
+    fileprivate var onLinks: MessageMAC.Algorithm {
+        switch self {
+        case .iso9797Algorithm1: .iso9797Algorithm1
+        case .iso9797Algorithm3: .iso9797Algorithm3
+        case .tripleDESCMAC: .tripleDESCMAC
+        case .aesCMAC: .aesCMAC
+        }
+    }
+
+    init(_ algorithm: MessageMAC.Algorithm) {
+        self =
+            switch algorithm {
+            case .iso9797Algorithm1: .iso9797Algorithm1
+            case .iso9797Algorithm3: .iso9797Algorithm3
+            case .tripleDESCMAC: .tripleDESCMAC
+            case .aesCMAC: .aesCMAC
+            }
+    }
+}

@@ -1,0 +1,152 @@
+import Authorisation
+import ISO8583
+import SocketSupport
+import Synchronization
+import Testing
+
+@testable import HostServer
+
+/// More than can be answered, and machinery that stands still.
+@Suite struct OverloadTests {
+    @Test("While decisions stand still echoes are answered, requests over the cap get 91, none is forgotten")
+    func stalled() async throws {
+        var link = try TestMessages.link()
+        link.inFlightMax = 8
+        let gate = Gate()
+        try await withHost(
+            [link],
+            decide: { request in
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            let socket = try host.connect()
+            for stan in 1...20 { socket.sendFrame(try TestMessages.request(stan: stan)) }
+            socket.sendFrame(try TestMessages.network(stan: 99))
+            var answers: [String: String] = [:]
+            // Twelve over the cap, and the echo behind them; the eight accepted ones wait.
+            for _ in 0..<13 {
+                let answer = try #require(try socket.receiveMessage())
+                answers[answer.text(.stan) ?? ""] = answer.text(.responseCode)
+            }
+            #expect(answers["000099"] == "00")
+            #expect(answers.filter { $0.value == "91" }.count == 12)
+            // The newest are refused; the oldest are still under way.
+            #expect((1...8).allSatisfy { answers[TestMessages.digits($0)] == nil })
+            gate.open()
+            for _ in 0..<8 {
+                let answer = try #require(try socket.receiveMessage())
+                answers[answer.text(.stan) ?? ""] = answer.text(.responseCode)
+            }
+            #expect((1...20).allSatisfy { answers[TestMessages.digits($0)] == "91" })
+        }
+    }
+
+    @Test("At its deadline a request is answered with 91; what is decided after that is sent to nobody")
+    func deadline() async throws {
+        var link = try TestMessages.link()
+        link.answerTimeoutNanoseconds = 200_000_000
+        let gate = Gate()
+        try await withHost(
+            [link],
+            decide: { request in
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            #expect(try host.metric("issuer_expired_requests_total") == 1)
+            gate.open()
+            // The late decision is not the answer to the echo, nor does it come before it.
+            #expect(try socket.echoes(stan: 2))
+            while try host.metric("issuer_late_answers_total") < 1 {}
+            #expect(try socket.echoes(stan: 3))
+        }
+    }
+
+    @Test("The answer of a connection that is gone goes to no other")
+    func connectionGone() async throws {
+        let gate = Gate()
+        let begun = Gate()
+        try await withHost(
+            [TestMessages.link()],
+            decide: { request in
+                begun.open()
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            var first: Socket? = try host.connect()
+            first?.sendFrame(try TestMessages.request(stan: 1))
+            try waiting { await begun.pass() }
+            first = nil
+            let second = try host.connect()
+            #expect(try second.echoes(stan: 2))
+            while try host.metric("issuer_connections") > 1 {}
+            gate.open()
+            while try host.metric("issuer_late_answers_total") < 1 {}
+            #expect(try second.echoes(stan: 3))
+        }
+    }
+
+    @Test("Load that cannot be served in time is refused at once, what was accepted is served")
+    func shedding() {
+        var load = LoadShedding()
+        let second: UInt64 = 1_000_000_000
+        // A thousand a second, two thousand waiting: two seconds.
+        load.tick(now: 0)
+        for _ in 0..<2_000 { load.begun() }
+        #expect(load.admits(within: second))
+        load.tick(now: second / 10)
+        for _ in 0..<100 { load.ended(); load.begun() }
+        load.tick(now: second / 5)
+        #expect(!load.admits(within: second))
+        #expect(load.admits(within: 5 * second))
+        // Nothing is known of a loop that has little to do: it takes all.
+        for _ in 0..<1_990 { load.ended() }
+        load.tick(now: second)
+        #expect(load.admits(within: second / 100))
+    }
+
+    @Test("A stop answers what is under way, within its bound")
+    func drain() async throws {
+        let gate = Gate()
+        let begun = Gate()
+        let received = Mutex<String?>(nil)
+        let host = try await TestHost(
+            [TestMessages.link()],
+            decide: { request in
+                begun.open()
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            })
+        let socket = try host.connect()
+        socket.sendFrame(try TestMessages.request(stan: 1))
+        await begun.pass()
+        async let stopped: Void = host.stop()
+        gate.open()
+        received.withLock { $0 = (try? socket.receiveMessage())?.text(.responseCode) }
+        try await stopped
+        #expect(received.withLock { $0 } == "91")
+        #expect(socket.receiveFrame() == nil)
+    }
+
+    @Test("A stop does not wait for ever")
+    func drainBound() async throws {
+        let gate = Gate()
+        let host = try await TestHost(
+            [TestMessages.link()], drainTimeout: .milliseconds(100),
+            decide: { request in
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            })
+        let socket = try host.connect()
+        socket.sendFrame(try TestMessages.request(stan: 1))
+        #expect(try socket.echoes(stan: 2))
+        try await host.stop()
+        #expect(socket.receiveFrame() == nil)
+        gate.open()
+    }
+}
