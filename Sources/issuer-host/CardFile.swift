@@ -44,6 +44,7 @@ struct CardFile: Decodable {
         let currency: String
         let pin: String?
         let pinReference: String?
+        let issuerApplicationData: String?
         let pinVerificationValue: String?
         let pinVerification: String?
 
