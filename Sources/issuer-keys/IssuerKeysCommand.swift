@@ -12,8 +12,8 @@ struct IssuerKeysCommand: AsyncParsableCommand {
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
         subcommands: [
-            Generate.self, Import.self, Export.self, List.self, CeremonyCommand.self, Personalise.self,
-            PINReference.self, LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
+            Generate.self, Import.self, Export.self, List.self, Retire.self, CeremonyCommand.self,
+            Personalise.self, PINReference.self, LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
         ])
 }
 
