@@ -16,8 +16,10 @@ public struct AuditEvent: Hashable, Sendable {
         public static let hostRefused = Kind(rawValue: "host-refused")
         /// `issuer-host` has drained and ended.
         public static let hostStopped = Kind(rawValue: "host-stopped")
-        /// A command of `issuer-keys` began.
+        /// A command of `issuer-keys` began that takes people and time.
         public static let commandStarted = Kind(rawValue: "command-started")
+        /// A command of `issuer-keys` ended without what it was for.
+        public static let commandFailed = Kind(rawValue: "command-failed")
         /// The token made a key.
         public static let keyGenerated = Kind(rawValue: "key-generated")
         /// A key came out of a ceremony.
@@ -36,6 +38,8 @@ public struct AuditEvent: Hashable, Sendable {
         public static let zoneKeyChanged = Kind(rawValue: "zone-key-changed")
         /// A zone key that came over a link was not taken.
         public static let zoneKeyRefused = Kind(rawValue: "zone-key-refused")
+        /// The ATCs seen of a card were forgotten: cryptograms seen before would verify again.
+        public static let atcReset = Kind(rawValue: "atc-reset")
         /// An audit was run.
         public static let audited = Kind(rawValue: "audited")
     }

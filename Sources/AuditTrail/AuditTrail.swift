@@ -40,7 +40,11 @@ public struct AuditTrail: Sendable {
     /// the gap stays for `verify` to find.
     /// - Returns: a warning for people where the log was found damaged at its end; else nil.
     @discardableResult
-    public func append(_ event: AuditEvent) throws -> String? {
+    public func append(_ event: AuditEvent) throws -> String? { try append([event]) }
+
+    /// Appends events that belong together.
+    @discardableResult
+    public func append(_ events: [AuditEvent]) throws -> String? {
         let file = try LockedFile(path)
         guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: true, at: location) else {
             throw AuditTrailError("audit trail: no key \(keyLabel)")
@@ -57,9 +61,12 @@ public struct AuditTrail: Sendable {
                 + "run issuer-keys audit-log verify"
         }
         if seal.isNew { try write(AuditEvent(.trailBegun, key: keyLabel), &head, file, &seal) }
-        try write(event, &head, file, &seal)
+        for event in events { try write(event, &head, file, &seal) }
         return warning
     }
+
+    /// Throws where no event could be appended: for those who must not act without leaving evidence.
+    public func requireWritable() throws { try append([]) }
 
     private func write(
         _ event: AuditEvent, _ head: inout AuditSeal.Head, _ file: borrowing LockedFile,

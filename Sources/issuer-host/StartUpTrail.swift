@@ -14,9 +14,7 @@ struct StartUpTrail {
         _ configuration: IssuerConfiguration, _ hsm: HSMConfiguration, at location: TokenLocation,
         logger: Logger
     ) {
-        trail = configuration.audit.log.map {
-            AuditTrail(path: $0, keyLabel: configuration.audit.key, at: location, process: "issuer-host")
-        }
+        trail = configuration.auditTrail(at: location)
         details = [
             "profile": configuration.profile.rawValue,
             "keys": hsm.keys.map(\.name.rawValue).joined(separator: " "),
@@ -45,5 +43,12 @@ struct StartUpTrail {
 
     private func append(_ event: AuditEvent) throws {
         if let warning = try trail?.append(event) { logger.warning("audit trail: \(warning)") }
+    }
+}
+
+extension IssuerConfiguration {
+    /// The trail that this program appends to, nil where none is configured.
+    func auditTrail(at location: TokenLocation) -> AuditTrail? {
+        audit.log.map { AuditTrail(path: $0, keyLabel: audit.key, at: location, process: "issuer-host") }
     }
 }

@@ -4,7 +4,6 @@ internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
-internal import PKCS11
 
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,8 +17,7 @@ struct AuditCommand: ParsableCommand {
             check values and otherwise left as they are; a host may serve meanwhile.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
-    var config: String
+    @OptionGroup var token: TokenOption
     @Option(name: .long, help: ArgumentHelp("Write the report as JSON.", valueName: "file"))
     var json: String?
     @Option(name: .long, help: ArgumentHelp("Write the report as a page to print.", valueName: "file"))
@@ -32,15 +30,14 @@ struct AuditCommand: ParsableCommand {
     var journal: String?
 
     func run() throws {
-        let configuration = try IssuerConfiguration(path: config)
+        let desk = try token.desk()
+        let configuration = desk.configuration
         let accepted = try configuration.audit.acceptedFindings.map(AcceptedFinding.init(parsing:))
-        let location = try configuration.keysTokenLocation()
-        let trail = configuration.auditTrail(at: location)
         let audit = KeyAuditConfiguration(
             profile: configuration.profile.rawValue, module: configuration.token.module, accepted: accepted,
-            trail: trail)
+            trail: desk.trail)
         let uses = try journal.map { try JournalUses.read($0, configuration) } ?? [:]
-        let report = try KeyAudit.run(audit, uses: uses, at: location)
+        let report = try KeyAudit.run(audit, uses: uses, at: desk.location)
         print(report.text, terminator: "")
         if let json {
             let encoder = JSONEncoder()
@@ -48,14 +45,15 @@ struct AuditCommand: ParsableCommand {
             try write(encoder.encode(report), json)
         }
         if let html { try write(Data(report.html.utf8), html) }
-        try trail?.note(
+        try desk.note([
             AuditEvent(
                 .audited,
                 details: [
                     "passed": "\(report.passed)", "keys": "\(report.keys.count)",
                     "findings": "\(report.findings.count)",
                     "open": "\(report.findings.count { !$0.accepted })",
-                ]))
+                ])
+        ])
         guard report.passed else { throw ExitCode.failure }
     }
 

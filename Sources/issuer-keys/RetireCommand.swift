@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
@@ -26,7 +27,7 @@ struct Retire: ParsableCommand {
         if let place = desk.configuration.place(ofKey: name.label) {
             throw ValidationError("key \(name): \(place) still names it")
         }
-        var store = try KeyStore(at: desk.location)
+        var store = try desk.changingStore()
         let record = try store.record(labelled: name.label)
         if record.purpose?.isIssuerMasterKey == true, !withoutCards {
             guard let cards else {
@@ -40,6 +41,7 @@ struct Retire: ParsableCommand {
             }
         }
         try store.destroy(name)
+        try desk.note(.keyRetired, record, ["cards": withoutCards ? "none were made" : "none need it"])
         print("key \(name) retired, KCV \(record.checkValue ?? "------")")
     }
 }
@@ -47,17 +49,28 @@ struct Retire: ParsableCommand {
 extension IssuerConfiguration {
     /// Where this configuration names a key, nil where it does not.
     func place(ofKey label: String) -> String? {
-        if panHashKey == label { return "keys.panHash" }
-        if pinVerificationKey == label { return "keys.pinVerification" }
+        var places: [(String?, String)] = [
+            (panHashKey, "keys.panHash"), (pinVerificationKey, "keys.pinVerification"),
+            (pinVerificationValueKey, "keys.pinVerificationValue"), (audit.key, "audit.key"),
+            (AuditTrail.counterLabel(of: audit.key), "audit.key"),
+        ]
         for issuer in issuers {
             for version in issuer.keyVersions {
                 let labels = [
                     version.issuerMasterKey, version.secureMessagingIntegrityKey,
                     version.secureMessagingConfidentialityKey,
                 ]
-                if labels.contains(label) { return "issuers.\(issuer.name)" }
+                places += labels.map { ($0, "issuers.\(issuer.name)") }
             }
+            places.append((issuer.nonChip?.cardVerificationKey, "issuers.\(issuer.name).nonChip"))
         }
-        return links.first { $0.zonePINKey == label }.map { "links.\($0.name).zonePINKey" }
+        for link in links {
+            places += [
+                (link.zonePINKey, "links.\(link.name).zonePINKey"),
+                (link.pins.aesKey, "links.\(link.name).pin.aesKey"),
+                (link.mac?.key, "links.\(link.name).mac.key"),
+            ]
+        }
+        return places.first { $0.0 == label }?.1
     }
 }

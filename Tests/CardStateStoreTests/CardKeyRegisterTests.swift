@@ -21,12 +21,8 @@ import Testing
             try await register.note(issuerMasterKey: new, expiry: months[0], of: CardToken(high: 0, low: 0))
             return try await register.groups()
         }
-        let expected = [
-            CardKeyRegister.Group(issuerMasterKey: "imk-ac-1", expiry: months[1], cards: 100),
-            .init(issuerMasterKey: "imk-ac-1", expiry: months[0], cards: 99),
-            .init(issuerMasterKey: "imk-ac-1.v2", expiry: months[1], cards: 50),
-            .init(issuerMasterKey: "imk-ac-1.v2", expiry: months[0], cards: 51),
-        ]
-        #expect(groups == expected)
+        let found = groups.map { "\($0.issuerMasterKey) \($0.expiry) \($0.cards)" }
+        #expect(
+            found == ["imk-ac-1 2601 100", "imk-ac-1 2912 99", "imk-ac-1.v2 2601 50", "imk-ac-1.v2 2912 51"])
     }
 }
