@@ -29,6 +29,8 @@ final class Pseudoterminal {
         process.standardOutput = handle
         process.standardError = handle
         try DemoEnvironment.start(process)
+        // The program alone has the terminal then, and its end is the end of what can be read.
+        try handle.close()
     }
 
     deinit {
