@@ -31,10 +31,9 @@ public enum HSMCheck {
             let label = try location.module.slot(matching: location.uri).tokenLabel
             var lines = [CheckLine("token", passed: true, "\(label), session open, logged in")]
             KeyRing.lookingUp.withLock { _ in
-                for (name, purpose) in configuration.keys {
+                for (label, purpose) in configuration.labels {
                     lines.append(
-                        checkKey(
-                            name.rawValue, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
+                        checkKey(label, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
                 }
             }
             lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
@@ -45,6 +44,22 @@ public enum HSMCheck {
             return lines + OperationChecks.run(configuration, at: location)
         } catch {
             return [CheckLine("token", passed: false, String(describing: error))]
+        }
+    }
+
+    /// The check of keys alone, of those zone keys that change while the host serves.
+    public static func zoneKeys(
+        _ configuration: HSMConfiguration, at location: TokenLocation
+    ) throws -> [CheckLine] {
+        let changing = configuration.zoneKeyLabels.values.flatMap {
+            [$0.current, $0.previous].compactMap { $0 }
+        }
+        return try KeyRing.lookingUp.withLock { _ in
+            var session = try openSession(at: location)
+            return configuration.labels.filter { changing.contains($0.label) }.map {
+                checkKey(
+                    $0.label, $0.purpose, refusesTestKeys: configuration.refusesTestKeys, &session)
+            }
         }
     }
 

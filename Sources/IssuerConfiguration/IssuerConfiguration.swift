@@ -211,7 +211,9 @@ public struct IssuerConfiguration: Sendable {
         links = try file.names(in: "links").map { name in
             try Link(
                 reader, name, hasTLS: !file.names(in: "links.\(name).tls").isEmpty,
-                hasMAC: !file.names(in: "links.\(name).mac").isEmpty, path, absolute: file.absolute)
+                hasMAC: !file.names(in: "links.\(name).mac").isEmpty,
+                hasKeyChange: !file.names(in: "links.\(name).keyChange").isEmpty, path,
+                absolute: file.absolute)
         }
         audit = try IssuerConfiguration.audit(file, profile, path)
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")

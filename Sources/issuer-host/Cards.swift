@@ -29,7 +29,7 @@ struct CardDesk: Sendable {
     init(_ path: String) async throws {
         configuration = try IssuerConfiguration(path: path)
         location = try configuration.tokenLocation()
-        var hsmConfiguration = try configuration.hsmConfiguration()
+        var hsmConfiguration = try configuration.hsmConfiguration(at: location)
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
         let loop = MultiThreadedEventLoopGroup.singleton.any()

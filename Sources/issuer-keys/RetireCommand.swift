@@ -69,6 +69,7 @@ extension IssuerConfiguration {
                 (link.zonePINKey, "links.\(link.name).zonePINKey"),
                 (link.pins.aesKey, "links.\(link.name).pin.aesKey"),
                 (link.mac?.key, "links.\(link.name).mac.key"),
+                (link.keyChange?.zoneMasterKey, "links.\(link.name).keyChange.zoneMasterKey"),
             ]
         }
         return places.first { $0.0 == label }?.1
