@@ -1,6 +1,7 @@
 public import Authorisation
 internal import ByteCoding
 internal import PKCS11
+internal import Synchronization
 
 /// A new zone key as it came over a link.
 public struct ZoneKeyOrder: Sendable {

@@ -175,7 +175,10 @@ extension IssuerConfiguration.Link.KeyChange {
         form = reader.string(forKey: "form", default: "plain")
         overlapSeconds = reader.int(forKey: "overlapSeconds", default: 300)
         let place = "\(path): links.\(link).keyChange"
-        guard codes.allSatisfy({ $0.utf8.count == 3 && $0.utf8.allSatisfy((0x30...0x39).contains) }) else {
+        let areDigits = codes.allSatisfy { code in
+            code.utf8.count == 3 && code.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        guard areDigits else {
             throw ConfigurationError("\(place).codes: three digits each are needed")
         }
         guard (2...128).contains(element) else {
