@@ -64,7 +64,8 @@ public struct KeyChangeRequest: Hashable, Sendable {
         switch arrangement.form {
         case .plain:
             kind = try KeyChangeRequest.kind(message)
-            let isText = bytes.allSatisfy { KeyChangeRequest.isHexDigit($0) || $0 == 0x20 }
+            // No nineteen bytes of an enciphered key and its check value are all printable.
+            let isText = bytes.allSatisfy { (0x20...0x7E).contains($0) }
             digits = isText ? String(decoding: bytes, as: UTF8.self)[...] : Hex.encode(bytes)[...]
         case .subelement11:
             digits = String(decoding: bytes, as: UTF8.self)[...]
