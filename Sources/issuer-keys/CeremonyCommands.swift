@@ -111,7 +111,8 @@ struct CeremonyCommand: ParsableCommand {
     ) throws {
         let desk = try token.desk()
         let ceremony = Ceremony(
-            console: try TerminalConsole(), at: desk.location, auditKey: desk.configuration.audit.key)
+            console: try TerminalConsole(), at: desk.location, auditKey: desk.configuration.audit.key,
+            refusesTestKeys: desk.refusesTestKeys)
         let record = try desk.noting("ceremony \(what)") { try body(ceremony) }
         try desk.note(.keyFromCeremony, record, ["ceremony": what, "folder": folder])
         printKeys([record])

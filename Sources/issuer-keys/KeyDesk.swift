@@ -35,10 +35,13 @@ struct KeyDesk {
         }
     }
 
+    /// Production has no use for keys that everybody has.
+    var refusesTestKeys: Bool { configuration.profile == .production }
+
     /// The keys, for a command that changes something: not without a trail that takes what it did.
     func changingStore() throws -> KeyStore {
         try trail?.requireWritable()
-        return try KeyStore(at: location)
+        return try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
     }
 
     /// Appends events; what is wrong with the log goes to standard error.
