@@ -171,6 +171,9 @@ struct ZoneKeyTests {
         #expect(try code(pin, old) == "00", "what was refused changed nothing")
         #expect(try code(pin, new) != "00")
 
+        let fixed = try Switch(port: environment.portA, dialect: "ascii87-binbitmap")
+        #expect(try fixed.network("161", data: wrapped(new)) == "12", "a link without keyChange")
+
         #expect(try peer.network("161", data: wrapped(new), control: "0100000000000000") == "00")
         #expect(try code(pin, new) == "00")
         #expect(try code(pin, old) == "00", "both pass during the overlap")
