@@ -123,6 +123,13 @@ public struct ZoneKeys: Sendable {
         }
     }
 
+    /// Takes a version back that was born just now and that no session could be given: who is told that it was refused
+    /// goes on with the one before, which must not end.
+    public func takeBack(_ change: ZoneKeyChange) throws {
+        guard change.isNew else { return }
+        try inSession(readWrite: true) { try $0.destroy(try KeyRing.tokenKey(change.label, &$0)) }
+    }
+
     private func inSession<Result>(
         readWrite: Bool, _ body: (inout Session) throws -> Result
     ) throws -> Result {

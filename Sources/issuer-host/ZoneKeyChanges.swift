@@ -24,11 +24,12 @@ extension HostAssembly {
             return .unsupportedTransaction
         }
         do {
-            let change = try await onTokenThread { () throws -> ZoneKeyChange? in
-                try configuration.zoneKeys(at: self.location)?.change(order)
+            guard let keys = try configuration.zoneKeys(at: location) else { return .unsupportedTransaction }
+            let change = try await onTokenThread { try keys.change(order) }
+            do { try await followZoneKeys() } catch {
+                try? await onTokenThread { try keys.takeBack(change) }
+                throw error
             }
-            guard let change else { return .unsupportedTransaction }
-            try await followZoneKeys()
             let details = ["link": link, "kcv": change.checkValue, "under": order.zoneMasterKey.rawValue]
             logger.notice(
                 change.isNew ? "zone key changed" : "zone key is in use already",
