@@ -127,7 +127,10 @@ public struct ZoneKeys: Sendable {
     /// goes on with the one before, which must not end.
     public func takeBack(_ change: ZoneKeyChange) throws {
         guard change.isNew else { return }
-        try inSession(readWrite: true) { try $0.destroy(try KeyRing.tokenKey(change.label, &$0)) }
+        try inSession(readWrite: true) { session in
+            let key = try KeyRing.tokenKey(change.label, &session)
+            try session.destroy(key)
+        }
     }
 
     private func inSession<Result>(
