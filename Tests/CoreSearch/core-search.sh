@@ -19,8 +19,10 @@ for tool in gdb gcc python3 openssl; do
   command -v "$tool" >/dev/null || { echo "error: $tool is not installed" >&2; exit 1; }
 done
 gcc -shared -fPIC -O2 -fno-builtin-malloc -o "$work/alloc-origin.so" "$here/alloc-origin.c"
-export ISSUER_DEMO_DIR=$work/demo ISSUER_PORT_A=${ISSUER_PORT_A:-17583} ISSUER_PORT_B=${ISSUER_PORT_B:-17584} \
-  ISSUER_ADMIN_PORT=${ISSUER_ADMIN_PORT:-17585} ISSUER_REDIS_FSYNC=everysec ISSUER_BIN=${ISSUER_BIN:-$root/.build/release}
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+export ISSUER_DEMO_DIR=$work/demo ISSUER_PORT_A=$(free_port) ISSUER_PORT_B=$(free_port) ISSUER_ADMIN_PORT=$(free_port) \
+  SEARCH_PORT_A=$(free_port) SEARCH_PORT_B=$(free_port) SEARCH_ADMIN_PORT=$(free_port) \
+  ISSUER_REDIS_FSYNC=everysec ISSUER_BIN=${ISSUER_BIN:-$root/.build/release}
 demo=$root/Config/demo/demo-issuer.json
 
 cat >"$work/profile.yaml" <<'YAML'
@@ -61,10 +63,13 @@ PY
 cat >"$work/inside.sh" <<'SH'
 set -euo pipefail
 work=$1 here=$2 bin=$ISSUER_BIN
+admin_port=$ISSUER_ADMIN_PORT
+# It would come before what the second host's file says.
+unset ISSUER_ADMIN_PORT
 # A second host, whose master keys of two ranges are the versions that come in now.
 export configuration=$ISSUER_DEMO_DIR/core-search.yaml
-sed -e 's/imk-ac-541333/imk-ac-541333.v2/; s/imk-ac-639999/imk-ac-639999.v2/' -e "s/port: $ISSUER_PORT_A\$/port: $((ISSUER_PORT_A + 10))/" \
-  -e "s/port: $ISSUER_PORT_B\$/port: $((ISSUER_PORT_B + 10))/" -e "s/port: $ISSUER_ADMIN_PORT\$/port: $((ISSUER_ADMIN_PORT + 10))/" \
+sed -e 's/imk-ac-541333/imk-ac-541333.v2/; s/imk-ac-639999/imk-ac-639999.v2/' -e "s/port: $ISSUER_PORT_A\$/port: $SEARCH_PORT_A/" \
+  -e "s/port: $ISSUER_PORT_B\$/port: $SEARCH_PORT_B/" -e "s/port: $admin_port\$/port: $SEARCH_ADMIN_PORT/" \
   "$ISSUER_CONFIG" >"$configuration"
 
 # dump NAME ARGUMENTS...: runs issuer-keys and dumps it at its very end
@@ -90,7 +95,7 @@ host=$!
 trap 'kill -TERM "$host"; wait "$host" || true' EXIT
 until grep -q '^ready' "$work/host.out"; do kill -0 "$host" || { cat "$work/host.log" >&2; exit 1; }; sleep 0.1; done
 "$bin/load-generator" run --profile "$work/profile.yaml" --config "$configuration" --results "$work/results" >&2
-curl -s "http://127.0.0.1:$((ISSUER_ADMIN_PORT + 10))/metrics" | grep '^issuer_hsm_jobs_total' || true
+curl -s "http://127.0.0.1:$SEARCH_ADMIN_PORT/metrics" | grep '^issuer_hsm_jobs_total' || true
 gcore -a -o "$work/issuer-host" "$host" >"$work/gcore.log" 2>&1
 SH
 "$root/Config/demo/environment.sh" with bash "$work/inside.sh" "$work" "$here" ||
