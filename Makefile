@@ -2,8 +2,9 @@
 # make run     the same environment in the foreground
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
+# make core-search   a core dump of the host under load, searched for keys
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
-.PHONY: demo run test check lint build deps test-deps bench load faults fuzz clean
+.PHONY: demo run test check lint build deps test-deps bench load faults fuzz core-search clean
 
 environment := Config/demo/environment.sh
 
@@ -47,6 +48,10 @@ load: build
 FAULTS ?= 200
 faults: build
 	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+# Needs gdb, gcc and python3 as well.
+core-search: build
+	@Tests/CoreSearch/core-search.sh
 
 clean:
 	rm -rf .build .build-benchmarks .demo .demo-load

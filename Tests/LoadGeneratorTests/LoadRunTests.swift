@@ -55,7 +55,7 @@ struct LoadRunTests {
         // A quarter of the requests was meant for the stalled second: they waited from 0 to 1 s, evenly.
         #expect(latency.p99 > 800)
         #expect(latency.max > 950)
-        #expect(latency.p50 < 300)
+        #expect(latency.p50 < latency.p99 / 2)
         let curve = result.stages[0].curve
         #expect(curve.first { $0.percentile == 90 }.map { $0.milliseconds > 300 } == true)
         #expect(result.stages[0].sent >= 1_998)
@@ -82,7 +82,7 @@ struct LoadRunTests {
         try await server.stop()
         try await group.shutdownGracefully()
         let latency = result.stages[0].latencyMilliseconds
-        #expect(latency.p99 > 800 && latency.max > 900 && latency.p50 < 300)
+        #expect(latency.p99 > 800 && latency.max > 900 && latency.p50 < latency.p99 / 2)
         #expect(result.answersLost == 0 && result.answersMismatched == 0)
     }
 
