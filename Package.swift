@@ -193,7 +193,8 @@ let package = Package(
         tests(
             "HostServerTests",
             [
-                "HostServer", "Authorisation", "ISO8583", "IssuerMessages", "SocketSupport", nioCore,
+                "HostServer", "Authorisation", "ByteCoding", "HSM", "LibCrypto", "TokenSupport", "ISO8583",
+                "IssuerMessages", "SocketSupport", nioCore,
                 nioPosix,
                 logging, lifecycle,
             ]),

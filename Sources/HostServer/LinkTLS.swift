@@ -82,8 +82,8 @@ struct TLSContext: Sendable {
         context = try reading("certificateFile and privateKeyFile", tls.certificateFile) {
             try NIOSSLContext(configuration: configuration)
         }
-        serverName = tls.serverName
-        peerNames = Set(tls.peerNames)
+        serverName = role == .client ? tls.serverName : nil
+        peerNames = Set(tls.peerNames.map { $0.lowercased() })
     }
 
     func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context) }
@@ -95,12 +95,15 @@ struct TLSContext: Sendable {
             context: context, serverHostname: serverName ?? (isAddress ? nil : host))
     }
 
-    /// Whether the certificate bears one of the names that this link asks for.
+    /// Whether the certificate bears one of the names that this link asks for, and that of the server where it is
+    /// given: TLS itself would take a certificate of the server's address instead of its name.
     func accepts(_ certificate: NIOSSLCertificate?) -> Bool {
-        guard !peerNames.isEmpty else { return true }
+        guard !peerNames.isEmpty || serverName != nil else { return true }
         guard let certificate else { return false }
-        return certificate._subjectAlternativeNames().contains { name in
-            name.nameType == .dnsName && peerNames.contains(String(decoding: name.contents, as: UTF8.self))
-        }
+        let names = Set(
+            certificate._subjectAlternativeNames().lazy.filter { $0.nameType == .dnsName }
+                .map { String(decoding: $0.contents, as: UTF8.self).lowercased() })
+        return (peerNames.isEmpty || !peerNames.isDisjoint(with: names))
+            && serverName.map { names.contains($0.lowercased()) } ?? true
     }
 }
