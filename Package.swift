@@ -66,13 +66,14 @@ let package = Package(
         target("ByteCoding"),
         target("ISO8583", ["ByteCoding"]),
         target("EMV", ["ByteCoding"]),
+        target("DialectTools", ["ISO8583", "EMV", "ByteCoding"]),
         target("Authorisation", ["EMV", "ByteCoding"]),
         target("IssuerMessages", ["ISO8583", "EMV", "Authorisation", "ByteCoding"]),
         target("LibCrypto", ["CLibcrypto"]),
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
-        target("KeyManagement", ["HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("KeyManagement", ["EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -85,8 +86,9 @@ let package = Package(
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "Authorisation", "ByteCoding", "CardStateStore", "EMV", "HSM", "HostServer", "ISO8583",
-                "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool", argumentParser,
+                "Authorisation", "ByteCoding", "CardStateStore", "DialectTools", "EMV", "HSM", "HostServer",
+                "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool",
+                argumentParser,
                 lifecycle,
                 logging, nioCore, nioPosix, signals,
             ], swiftSettings: rules),
@@ -178,15 +180,24 @@ let package = Package(
         tests(
             "VectorTests",
             [
-                "HSM", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport", "VectorSupport",
-                "VirtualCard", "LibCrypto",
+                "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
+                "VectorSupport", "VirtualCard", "LibCrypto",
             ]),
         tests(
             "KeyManagementTests",
-            ["KeyManagement", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport", "VectorSupport"]),
+            [
+                "KeyManagement", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
+                "VirtualCard",
+            ]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
-        tests("SimulationTests", ["Authorisation", "EMV", "VectorSupport"]),
+        tests(
+            "SimulationTests",
+            [
+                "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer", "Redis",
+                "RedisSupport",
+                nioPosix,
+            ]),
         tests("IssuerMessagesTests", ["IssuerMessages", "ISO8583", "EMV", "Authorisation"]),
         tests("IssuerConfigurationTests", ["IssuerConfiguration"]),
         .target(name: "SocketSupport", path: "Tests/SocketSupport", swiftSettings: rules),
@@ -198,11 +209,16 @@ let package = Package(
                 nioPosix,
                 logging, lifecycle,
             ]),
+        .target(
+            name: "FuzzTargets", dependencies: ["DialectTools", "EMV", "ISO8583"],
+            path: "Tests/Fuzz/FuzzTargets", swiftSettings: rules),
+        tests("FuzzReplayTests", ["FuzzTargets"]),
+        tests("DialectToolsTests", ["DialectTools", "ISO8583", "EMV", "ByteCoding"]),
         tests(
             "EndToEndTests",
             [
-                "SocketSupport", "Authorisation", "ISO8583", "issuer-host", "issuer-keys",
-                "terminal-simulator",
+                "SocketSupport", "Authorisation", "ISO8583", "EMV", "LibCrypto", "TerminalSimulator",
+                "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator",
             ]),
         tests("LibCryptoTests", ["LibCrypto", "ByteCoding", "VectorSupport"]),
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
@@ -210,6 +226,7 @@ let package = Package(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
             resources: [
                 .embedInCode("cardstate.lua"), .embedInCode("reversals.lua"), .embedInCode("operators.lua"),
+                .embedInCode("scripts.lua"),
             ]),
     ]
 )

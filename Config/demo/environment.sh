@@ -157,6 +157,7 @@ issuers:
     issuerMasterKey: imk-ac-476173
     secureMessagingIntegrityKey: imk-smi-476173
     secureMessagingConfidentialityKey: imk-smc-476173
+$(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
 $(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 20000, dailyAmount: 600000, dailyCount: 6" \
@@ -166,6 +167,7 @@ $(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 200
     issuerMasterKey: imk-ac-541333
     secureMessagingIntegrityKey: imk-smi-541333
     secureMessagingConfidentialityKey: imk-smc-541333
+$(with_pins "    nonChip: {cardVerificationKey: cvk-541333}")
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
 $(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmount: 100000, cashCount: 2")
@@ -184,6 +186,7 @@ links:
     framing: 2be
 $(with_pins "    zonePINKey: zpk-acquirer-a
     pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
+    cvv2Element: 126
   acquirer-b:
     host: 127.0.0.1
     port: $port_b

@@ -92,6 +92,13 @@ final class CampaignStore: @unchecked Sendable {
 
     func signal(_ index: Int, _ number: Int32) { servers[index].process.signal(number) }
 
+    /// The sentinel has no doubt of its master, and the replica follows it.
+    func isSettled() throws -> Bool {
+        let flags = try cli(sentinelPort, ["sentinel", "master", Self.masterName]).split(separator: "\n")
+        guard let place = flags.firstIndex(of: "flags"), flags[place + 1] == "master" else { return false }
+        return try cli(servers[primary()].port, ["info", "replication"]).contains("state=online")
+    }
+
     /// Waits until the sentinel names another master.
     func waitForFailover(from index: Int) throws {
         try wait("a failover", seconds: 60) { try primary() != index }

@@ -54,11 +54,11 @@ enum AnswerCheck {
     }
 
     private static func approvalFault(_ answer: Message, _ prediction: Prediction) -> String? {
-        let approved = prediction.code == .approved
+        let approved = prediction.code == .approved && prediction.approves
         guard let given = answer.bytes(.authorisationCode) else {
             return approved ? "DE38 missing in an approval" : nil
         }
-        guard approved else { return "DE38 in a decline" }
+        guard approved else { return "DE38 in an answer that approves nothing" }
         guard given.count == 6, given.allSatisfy({ (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) })
         else { return "DE38 is no approval code" }
         if let earlier = prediction.approvalCode, !earlier.elementsEqual(given) {

@@ -21,6 +21,14 @@ struct HostMetrics: Sendable {
         values.reduce(0) { $1.key == name || $1.key.hasPrefix("\(name){") ? $0 + $1.value : $0 }
     }
 
+    /// Nil for a host that does not say.
+    var holdings: LoadResult.Holdings? {
+        guard let descriptors = values["process_open_fds"],
+            let objects = values["issuer_token_session_objects"]
+        else { return nil }
+        return LoadResult.Holdings(descriptors: Int(descriptors), tokenObjects: Int(objects))
+    }
+
     /// The histogram of answer times: upper bounds in microseconds (nil for infinity) and counts below them.
     var answerBuckets: [(bound: Double?, count: Double)] { buckets("issuer_answer_microseconds") }
 

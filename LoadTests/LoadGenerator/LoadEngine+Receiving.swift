@@ -39,7 +39,9 @@ extension LoadEngine {
         let fault: String?
         do { fault = try AnswerCheck.fault(answer, request, &source) } catch { fault = "\(error)" }
         guard let fault else {
-            if keepsEarlier, request.prediction.code == .approved, request.kind != .repeat {
+            if keepsEarlier, request.prediction.code == .approved, request.kind != .repeat,
+                request.kind != .reversal
+            {
                 earlier[connection.link.name] = Earlier(
                     request: request, approvalCode: Array(answer.bytes(.authorisationCode) ?? []),
                     requests: source.population.cards[request.card].requests)

@@ -49,9 +49,10 @@ extension LoadEngine {
     private func send(on connection: LoadConnection, intended: UInt64) -> Bool {
         do {
             let kind = source.kind()
-            if kind == .repeat, try sendAgain(on: connection, intended: intended) { return true }
+            let again = kind == .repeat || kind == .reversal
+            if again, try sendEarlier(kind, on: connection, intended: intended) { return true }
             var drawn = kind == .replay ? nil : source.nextPrepared()
-            if drawn == nil { drawn = try source.next(kind == .repeat ? .purchase : kind) }
+            if drawn == nil { drawn = try source.next(again ? .purchase : kind) }
             guard let transaction = drawn else {
                 recorder.counts.waitedForCard += 1
                 return false
@@ -95,24 +96,41 @@ extension LoadEngine {
                 sentAt: NIODeadline.now().uptimeNanoseconds))
     }
 
-    private func sendAgain(on connection: LoadConnection, intended: UInt64) throws -> Bool {
-        guard let found = earlier[connection.link.name], !source.population.cards[found.request.card].busy,
-            source.population.cards[found.request.card].requests - found.requests < Self.repeatableRequests,
-            let text = found.request.message.text(.stan), let stan = UInt32(text),
-            connection.pending[stan] == nil
+    /// Sends the link's last approved request again, or its reversal.
+    /// - Returns: false if there is none whose answer can be foretold.
+    private func sendEarlier(
+        _ kind: TransactionKind, on connection: LoadConnection, intended: UInt64
+    ) throws -> Bool {
+        let link = connection.link.name
+        guard let found = earlier[link], !source.population.cards[found.request.card].busy,
+            source.population.cards[found.request.card].requests - found.requests < Self.repeatableRequests
         else { return false }
         var message = found.request.message
-        message.mti = .authorisationRepeat
+        var prediction = Prediction(code: .approved, authenticated: true, approvalCode: found.approvalCode)
+        if kind == .reversal {
+            sequence += 1
+            if sequence % 1_000_000 == 0 { sequence += 1 }
+            message.becomeReversal(stan: sequence % 1_000_000)
+            prediction = Prediction(code: .approved, authenticated: false, approves: false)
+        } else {
+            message.mti = .authorisationRepeat
+        }
+        guard let stan = message.text(.stan).flatMap(UInt32.init), connection.pending[stan] == nil else {
+            return false
+        }
         try connection.write(message)
+        if kind == .reversal {
+            // What is undone is neither repeated nor undone again.
+            earlier[link] = nil
+            source.population.cards[found.request.card].undo(found.request.message)
+        }
         source.population.cards[found.request.card].busy = true
         wait(
             on: connection, stan: stan,
             PendingRequest(
-                message: message, kind: .repeat, card: found.request.card, product: found.request.product,
-                signed: found.request.signed,
-                prediction: Prediction(
-                    code: .approved, authenticated: true, approvalCode: found.approvalCode),
-                intendedAt: intended, sentAt: NIODeadline.now().uptimeNanoseconds))
+                message: message, kind: kind, card: found.request.card, product: found.request.product,
+                signed: found.request.signed, prediction: prediction, intendedAt: intended,
+                sentAt: NIODeadline.now().uptimeNanoseconds))
         return true
     }
 
@@ -129,5 +147,29 @@ extension LoadEngine {
     func flush() {
         for connection in dirty { connection.flush() }
         dirty.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Message {
+    /// A request becomes its own reversal: DE90 names it, the rest stays (ISO 8583:1987, 0400).
+    fileprivate mutating func becomeReversal(stan: UInt64) {
+        let acquirer = text(.acquirerIdentifier) ?? ""
+        let original =
+            "\(mti)\(text(.stan) ?? "")\(text(.transmissionTime) ?? "")"
+            + String(repeating: "0", count: 11 - acquirer.count) + acquirer
+            + String(repeating: "0", count: 11)
+        mti = .reversalRequest
+        remove(.iccData)
+        remove(.pinData)
+        set(.stan, text: digits(Int(stan), count: 6))
+        set(.originalDataElements, text: original)
+    }
+}
+
+extension LoadCard {
+    /// The amount of this request is there again.
+    fileprivate mutating func undo(_ request: Message) {
+        requests += 1
+        availableMinorUnits += request.text(.transactionAmount).flatMap(Int64.init) ?? 0
     }
 }

@@ -68,7 +68,7 @@ final class LoadEngine: @unchecked Sendable {
         source = try TransactionSource(profile, issuer: issuer, date: date)
         // Begins with the time, so that a second run does not look like a repeat of the first.
         sequence = UInt64(now % 10_000) * 100_000_000
-        keepsEarlier = (profile.mix[.repeat] ?? 0) > 0
+        keepsEarlier = (profile.mix[.repeat] ?? 0) > 0 || (profile.mix[.reversal] ?? 0) > 0
         recorder = StageRecorder(startedAt: 0)
         builders = try links.map { try RequestBuilder($0, products: source.population.products) }
         guard !builders.isEmpty else { throw LoadSetupError("there is no link") }

@@ -28,6 +28,8 @@ public enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresentab
     case badFrame
     /// An earlier request once more, as 0101: the host has to answer as before.
     case `repeat`
+    /// An approved request is undone by a 0400.
+    case reversal
 }
 
 /// What a load consists of: cards, connections, mix and stages.

@@ -30,6 +30,14 @@ public struct LoadResult: Codable, Sendable {
         public var answers: Double
     }
 
+    /// What the host holds: whatever grows here while load is steady leaks.
+    public struct Holdings: Codable, Sendable {
+        /// Open file descriptors.
+        public var descriptors: Int
+        /// Session objects in the token.
+        public var tokenObjects: Int
+    }
+
     /// One stage.
     public struct Stage: Codable, Sendable {
         var name: String
@@ -57,6 +65,8 @@ public struct LoadResult: Codable, Sendable {
         var pkcs11CallsPerAuthorisation: Double?
         var hsmJobsPerAuthorisation: Double?
         var redisRoundTripsPerAuthorisation: Double?
+        var holdingsBefore: Holdings?
+        var holdingsAfter: Holdings?
         var hostHistogram: [Bucket]
         var hostStages: [StageTime]
         var series: [SecondOfLoad]

@@ -13,6 +13,11 @@ extension LoadResult {
             "Redis round trips      \(redisRoundTripsPerAuthorisation.text(2)) per authorisation",
             "answers                \(answersChecked) checked, \(answersMismatched) wrong, \(answersLost) missing",
         ]
+        if let before = stages.first?.holdingsBefore, let after = stages.last?.holdingsAfter {
+            lines.append(
+                "host holds             \(before.descriptors) → \(after.descriptors) descriptors, "
+                    + "\(before.tokenObjects) → \(after.tokenObjects) session objects in the token")
+        }
         if let kneePerSecond { lines.append("knee                   \(rounded(kneePerSecond, 0)) a second") }
         let faults = stages.flatMap(\.faults)
         if !faults.isEmpty { lines.append("first faults:") }

@@ -6,6 +6,8 @@ struct Prediction: Sendable {
     var code: ResponseCode
     /// Whether tag 91 has to be there.
     var authenticated: Bool
+    /// False where DE39 00 says only that a message was taken, without a code of approval.
+    var approves = true
     /// The approval code of an earlier answer that has to come again; nil for any.
     var approvalCode: [UInt8]?
 }
@@ -21,7 +23,7 @@ extension LoadCard {
         case .wrongCryptogram: return Prediction(code: .cryptogramFailure, authenticated: false)
         case .badFrame: return Prediction(code: .formatError, authenticated: false)
         case .replay: return Prediction(code: .securityViolation, authenticated: true)
-        case .purchase, .purchaseWithoutPIN, .wrongPIN, .repeat: break
+        case .purchase, .purchaseWithoutPIN, .wrongPIN, .repeat, .reversal: break
         }
         verifiedATC = atc
         if let code = checkPIN(kind, pinTriesMax) { return Prediction(code: code, authenticated: true) }

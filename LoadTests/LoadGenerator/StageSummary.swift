@@ -31,6 +31,7 @@ struct StageSummary {
             pkcs11CallsPerAuthorisation: perAnswer("issuer_hsm_calls_total"),
             hsmJobsPerAuthorisation: perAnswer("issuer_hsm_jobs_total"),
             redisRoundTripsPerAuthorisation: perAnswer("issuer_redis_commands_total"),
+            holdingsBefore: metricsBefore?.holdings, holdingsAfter: metricsAfter?.holdings,
             hostHistogram: hostHistogram, hostStages: hostStages, series: recorder.series,
             faults: recorder.faults)
     }

@@ -76,7 +76,9 @@ struct TransactionSource: ~Copyable {
         prepared.reserveCapacity(count)
         while prepared.count < count {
             let kind = kind()
-            guard kind != .replay, kind != .repeat, let transaction = try next(kind) else { continue }
+            guard kind != .replay, kind != .repeat, kind != .reversal, let transaction = try next(kind) else {
+                continue
+            }
             prepared.append(transaction)
         }
     }

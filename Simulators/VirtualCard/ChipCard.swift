@@ -101,6 +101,8 @@ public struct ChipCard: Sendable {
 public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The counter is at 65,535: a real card blocks itself (EMV Book 3 6.5.5).
     case counterExhausted
+    /// An issuer script has blocked the card.
+    case blocked
     /// The data of card or terminal make no chip data; the words name the tag.
     case impossibleData(String)
     /// The computation failed.
@@ -109,6 +111,7 @@ public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
     public var description: String {
         switch self {
+        case .blocked: "an issuer script has blocked the card"
         case .counterExhausted: "the card's transaction counter is exhausted"
         case .impossibleData(let words): "card data: \(words)"
         case .cryptography(let error): "card cryptography: \(error)"
@@ -128,10 +131,12 @@ public struct CardAnswer: Sendable {
 
 extension ChipCard {
     /// One transaction: counts, puts the data together and signs them.
-    /// - Parameter tampering: what is done to the data behind the card's back; nothing by default.
+    /// - Parameters:
+    ///   - tampering: what is done to the data behind the card's back; nothing by default.
+    ///   - kind: what 9F27 says; a blocked application gives an AAC.
     public mutating func answer(
         _ transaction: TerminalTransaction, product: CardProduct, with chip: inout ChipCryptography,
-        tampering: Tampering = .none
+        tampering: Tampering = .none, kind: CryptogramKind = .arqc
     ) throws(ChipCardError) -> CardAnswer {
         let used: ApplicationTransactionCounter
         if let given = tampering.atc {
@@ -141,7 +146,8 @@ extension ChipCard {
             atc = ApplicationTransactionCounter(rawValue: atc.rawValue + 1)
             used = atc
         }
-        let draft = ChipDataDraft(transaction, product: product, identity: identity, atc: used)
+        let draft = ChipDataDraft(
+            transaction, product: product, identity: identity, atc: used, kind: kind)
         let input = try draft.cryptogramInput(product.profile)
         let signed: SignedCryptogram
         do throws(LibCryptoError) {
@@ -163,7 +169,7 @@ struct ChipDataDraft {
 
     init(
         _ transaction: TerminalTransaction, product: CardProduct, identity: CardIdentity,
-        atc: ApplicationTransactionCounter
+        atc: ApplicationTransactionCounter, kind: CryptogramKind = .arqc
     ) {
         writer.append(.amountAuthorised, number: packed(transaction.amount), count: 6)
         writer.append(.amountOther, number: packed(transaction.amountOther), count: 6)
@@ -179,8 +185,8 @@ struct ChipDataDraft {
         writer.append(.applicationTransactionCounter, number: UInt64(atc.rawValue), count: 2)
         writer.append(.applicationCryptogram, number: 0, count: 8)
         cryptogramOffset = writer.bytes.count - 8
-        // Bits 8 and 7 are 10: an ARQC.
-        writer.append(.cryptogramInformationData, number: 0x80, count: 1)
+        writer.append(
+            .cryptogramInformationData, number: kind == .aac ? 0x00 : kind == .tc ? 0x40 : 0x80, count: 1)
         writer.append(.issuerApplicationData, product.issuerApplicationData)
         writer.append(.terminalCapabilities, number: UInt64(transaction.terminalCapabilities), count: 3)
         writer.append(

@@ -129,6 +129,24 @@ public struct DemoIssuer: Sendable {
         return key
     }
 
+    /// The card's master keys for issuer scripts (Option A); nil where the file has no such keys for its range.
+    public func scriptKeys(
+        of identity: CardIdentity, with chip: inout ChipCryptography
+    ) throws(DemoIssuerError) -> CardScriptKeys? {
+        let prefix = (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
+        guard let integrity = keys["imk-smi-\(prefix)"].flatMap({ DoubleLengthKey(bytes: $0) }),
+            let confidentiality = keys["imk-smc-\(prefix)"].flatMap({ DoubleLengthKey(bytes: $0) })
+        else { return nil }
+        do throws(LibCryptoError) {
+            return CardScriptKeys(
+                integrity: try chip.iccMasterKey(issuerMasterKey: integrity, option: .a, card: identity),
+                confidentiality: try chip.iccMasterKey(
+                    issuerMasterKey: confidentiality, option: .a, card: identity))
+        } catch {
+            throw .cryptography(error)
+        }
+    }
+
     /// Personalises a card: derives its master key (Option A, as the file says).
     public func personalise(
         _ identity: CardIdentity, with chip: inout ChipCryptography

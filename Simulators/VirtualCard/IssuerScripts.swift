@@ -7,6 +7,8 @@ public struct IssuerScriptCommand: Hashable, Sendable, CustomStringConvertible {
     public let template: Tag
     /// CLA, INS, P1, P2, Lc and data.
     public let bytes: [UInt8]
+    /// Tag 9F18 of the script that it belongs to, 0 where there is none.
+    public let script: UInt32
 
     /// The command's name and length; never its data, which may hold a PIN block.
     public var description: String {
@@ -30,8 +32,13 @@ public enum IssuerScripts {
         var found: [IssuerScriptCommand] = []
         for (tag, value) in try TLVReader.objects(in: chipData[...])
         where tag == .issuerScript1 || tag == .issuerScript2 {
-            for (inner, command) in try TLVReader.objects(in: value) where inner == .issuerScriptCommand {
-                found.append(IssuerScriptCommand(template: tag, bytes: Array(command)))
+            var script: UInt32 = 0
+            for (inner, content) in try TLVReader.objects(in: value) {
+                if inner == .issuerScriptIdentifier {
+                    script = content.suffix(4).reduce(0) { $0 << 8 | UInt32($1) }
+                } else if inner == .issuerScriptCommand {
+                    found.append(IssuerScriptCommand(template: tag, bytes: Array(content), script: script))
+                }
             }
         }
         return found

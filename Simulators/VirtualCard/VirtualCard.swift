@@ -9,6 +9,9 @@ public struct VirtualCard: Sendable {
     public var memory = ChipMemory()
     private var chip: ChipCard
     private let counter: CounterFile?
+    private let scriptKeys: CardScriptKeys?
+    /// What issuer scripts have changed.
+    public private(set) var scriptMemory: CardMemory
 
     /// - Parameters:
     ///   - issuer: has the keys.
@@ -33,6 +36,9 @@ public struct VirtualCard: Sendable {
         } else {
             counter = nil
         }
+        scriptKeys = try issuer.scriptKeys(of: definition.identity, with: &cryptography)
+        scriptMemory = CardMemory(
+            pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
         self.definition = definition
         self.chip = chip
     }
@@ -59,12 +65,23 @@ public struct VirtualCard: Sendable {
     public mutating func answer(
         _ transaction: TerminalTransaction, tampering: Tampering = .none
     ) throws -> CardAnswer {
+        guard !scriptMemory.isCardBlocked else { throw ChipCardError.blocked }
         var cryptography = try VirtualCard.cryptography()
         var next = chip
         let answer = try next.answer(
-            transaction, product: definition.product, with: &cryptography, tampering: tampering)
+            transaction, product: scriptMemory.product(definition.product), with: &cryptography,
+            tampering: tampering, kind: scriptMemory.isApplicationBlocked ? .aac : .arqc)
         if next.atc != chip.atc { try setATC(next.atc) }
-        return answer
+        return reporting(answer)
+    }
+
+    /// The same chip data with what is to be told of scripts.
+    private mutating func reporting(_ answer: CardAnswer) -> CardAnswer {
+        let results = takeScriptResults()
+        guard !results.isEmpty else { return answer }
+        var writer = TLVWriter()
+        writer.append(.issuerScriptResults, results)
+        return CardAnswer(chipData: answer.chipData + writer.bytes, signed: answer.signed, atc: answer.atc)
     }
 
     /// A cryptogram within a conversation.
@@ -81,7 +98,7 @@ public struct VirtualCard: Sendable {
         let answer = try next.answer(
             transaction, product: product, with: &cryptography, tampering: tampering)
         if next.atc != chip.atc { try setATC(next.atc) }
-        return answer
+        return atc == nil ? reporting(answer) : answer
     }
 
     /// What the card makes of the issuer's answer.
@@ -109,7 +126,7 @@ public struct VirtualCard: Sendable {
     ) throws(LibCryptoError) -> EncipheredPINBlock {
         var pad = try PINPad(zonePINKey: zonePINKey)
         return try pad.block(
-            pin ?? definition.pin, pan: definition.identity.pan, format: format, fill: VirtualCard.fill())
+            pin ?? scriptMemory.pin, pan: definition.identity.pan, format: format, fill: VirtualCard.fill())
     }
 
     /// The same in format 4, under an AES test key.
@@ -118,10 +135,64 @@ public struct VirtualCard: Sendable {
     ) throws(LibCryptoError) -> EncipheredPINBlock16 {
         var pad = try AESPINPad(zonePINKey: zonePINKey)
         return try pad.block(
-            pin ?? definition.pin, pan: definition.identity.pan, fill: VirtualCard.fill())
+            pin ?? scriptMemory.pin, pan: definition.identity.pan, fill: VirtualCard.fill())
     }
 
     private static func fill() throws(LibCryptoError) -> UInt64 {
         try Random.bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+extension VirtualCard {
+    /// Verifies one script command and carries it out.
+    /// - Parameter answer: the transaction's first cryptogram, which the session keys come from.
+    /// - Returns: SW1 SW2; 6988 for a wrong MAC, 6984 for data that decipher to nothing, 6985 for a card that takes
+    ///   no scripts or no more.
+    public mutating func perform(
+        _ command: IssuerScriptCommand, for answer: CardAnswer
+    ) throws(LibCryptoError) -> UInt16 {
+        guard let scriptKeys else { return CardMemory.conditionsNotSatisfied }
+        var chip = try ChipCryptography()
+        let verification = ScriptVerification(
+            messaging: definition.product.profile.secureMessaging, keys: scriptKeys,
+            keyHalf: self.chip.iccMasterKey.left, atc: answer.atc, cryptogram: answer.signed.cryptogram)
+        scriptMemory.pinTriesLeft = memory.pinTriesLeft
+        let status = try scriptMemory.perform(command.bytes, verification, &chip)
+        memory.pinTriesLeft = scriptMemory.pinTriesLeft
+        return status
+    }
+
+    /// Forms of a new PIN that this card takes, where it is not the profile's.
+    public mutating func setPINForm(_ form: SecureMessaging.PINForm) { scriptMemory.pinForm = form }
+
+    /// Reports of scripts for the next message (tag 9F5B), which then are no more.
+    public mutating func takeScriptResults() -> [UInt8] {
+        defer { scriptMemory.scriptResults = [] }
+        return scriptMemory.scriptResults.flatMap(\.bytes)
+    }
+
+    /// Carries out the commands of an answer, each script until its first failure (EMV Book 4 6.3.9), and notes the
+    /// results for the next message.
+    /// - Returns: every command that was given to the card, with its SW1 SW2.
+    public mutating func perform(
+        _ commands: [IssuerScriptCommand], for answer: CardAnswer
+    ) throws(LibCryptoError) -> [(command: IssuerScriptCommand, status: UInt16)] {
+        var done: [(command: IssuerScriptCommand, status: UInt16)] = []
+        var results: [IssuerScriptResult] = []
+        var number: UInt8 = 0
+        for command in commands {
+            let isNew = results.last?.identifier != command.script
+            number = isNew ? 1 : number + 1
+            if !isNew, results.last?.outcome == .failed { continue }
+            let status = try perform(command, for: answer)
+            done.append((command, status))
+            let succeeded = status == CardMemory.success
+            let result = IssuerScriptResult(
+                outcome: succeeded ? .successful : .failed, failedCommand: succeeded ? 0 : min(number, 15),
+                identifier: command.script)
+            if isNew { results.append(result) } else { results[results.count - 1] = result }
+        }
+        scriptMemory.scriptResults += results
+        return done
     }
 }

@@ -41,6 +41,9 @@ struct ExplainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How the issuer derives card keys, A or B.", valueName: "A|B"))
     var option = "A"
 
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+
     func validate() throws {
         guard MasterKeyOption(rawValue: option) != nil else {
             throw ValidationError("--option has to be A or B")
@@ -57,7 +60,8 @@ struct ExplainCommand: ParsableCommand {
             let option = MasterKeyOption(rawValue: option) ?? .a
             let diagnosis = try CryptogramDiagnosis(
                 of: evidence, keys: issuer.namedKeys, expected: expected, option: option)
-            for line in DiagnosisText.lines(diagnosis, evidence, key: expected, option: option) {
+            if json { print(try DiagnosisReport(diagnosis).json()) }
+            for line in json ? [] : DiagnosisText.lines(diagnosis, evidence, key: expected, option: option) {
                 print(line)
             }
             guard case .right = diagnosis.verdict else { throw ExitCode(1) }

@@ -1,3 +1,5 @@
+internal import EMV
+
 /// A numeric ISO 4217 currency code, 0…999 (DE49, tag 5F2A).
 public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
     /// The three digits as a number.
@@ -14,6 +16,11 @@ public struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         let digits = String(rawValue)
         return String(repeating: "0", count: 3 - digits.count) + digits
     }
+}
+
+extension CurrencyCode {
+    /// `SEK`; the three digits where ISO 4217 has no such currency.
+    public var name: String { ISO4217.currency(rawValue)?.alphabeticCode ?? description }
 }
 
 /// An amount in the minor unit of its currency. Never a floating point number.
@@ -33,6 +40,6 @@ public struct Amount: Hashable, Sendable, CustomStringConvertible {
         self.currency = currency
     }
 
-    /// Minor units and currency, for journals and logs: `4250 752`.
-    public var description: String { "\(minorUnits) \(currency)" }
+    /// As people write it, by the currency's exponent: `42.50 SEK`.
+    public var description: String { ISO4217.text(minorUnits: minorUnits, numericCode: currency.rawValue) }
 }

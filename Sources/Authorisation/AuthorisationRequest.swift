@@ -107,6 +107,8 @@ public struct AuthorisationRequest: Sendable {
     public let chip: ICCData?
     /// The PIN block, nil where none was entered.
     public let pin: PINQuestion?
+    /// How the card came, and what there is in place of a chip.
+    public var nonChip: NonChipEvidence?
     /// How and where.
     public let circumstances: Circumstances
     /// What the sender wants: a decision, most often.

@@ -51,13 +51,24 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         // The cryptogram before any counter: a forgery must not burn ATCs or PIN tries.
         let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
         declined = declined ?? cryptogramDecline
+        // Without a chip, the value on stripe or card; what a range lets pass so is its own decision.
+        let (value, valueDecline) = NonChipCheck.evaluate(chip, answer.cardValue, request, &trace)
+        declined = declined ?? valueDecline
         if let data = request.chip, declined == nil {
             declined = AmountAgreementCheck.evaluate(request, data, &trace)
         }
+        // What card and terminal found out before they asked.
+        if let data = request.chip, let verified, let range, declined == nil, request.purpose == .decision {
+            declined = OfflineResultsCheck(policy: range.offlineResults)
+                .evaluate(data, verified.question.profile, kind, &trace)
+        }
+
+        // An issuer script's fate, for the few cards that have one: a PIN that the card has taken over counts at once.
+        let scripts = await scripts(reading, verified, range, request, &trace)
 
         // The PIN only for a card that is here and a cryptogram that is its own.
         var pin = PINEvidence.notChecked
-        if let card = reading.card, declined == nil {
+        if let card = scripts?.card ?? reading.card, declined == nil {
             (pin, declined) = try await checkPIN(answer.pin, card, range, request, &trace)
         } else {
             trace.add(.pin, .skipped, "already declined")
@@ -80,24 +91,26 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
                 cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
                 limits: counted(limits, request), approvalCode: approvalCode(),
                 entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
-            at: evidence.at)
+            scripts?.commit, at: evidence.at)
         var times = evidence.times
         times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
         let outcome = Outcome.final(
-            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified))
+            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified, value))
         trace.add(result)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         var decision = await decision(outcome, verified, repeated: result.repeated, request, trace, times)
         decision.add(result.effect, available: result.availableMinorUnits, reading.card, kind)
-        return decision
+        return decision.carrying(result.scriptIsClaimed ? scripts?.template : nil)
     }
 
     // MARK: - Steps
 
     func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
         guard let range else { return .decline(.unknownCard, "no issuer range") }
-        return CryptogramCheck(range: range, codes: codes).prepare(request)
+        let finding = CryptogramCheck(range: range, codes: codes).prepare(request)
+        guard let policy = range.nonChip, request.purpose == .decision else { return finding }
+        return NonChipCheck(policy: policy).finding(finding, request)
     }
 
     /// What token and store said, and when.
@@ -112,14 +125,20 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         _ request: AuthorisationRequest, _ chip: ChipFinding, _ range: IssuerRange?
     ) async throws(CouldNotDecide) -> Evidence {
         var cryptogram: CryptogramQuestion?
-        if case .ask(let question) = chip { cryptogram = question }
+        var cardValue: CardValueQuestion?
+        switch chip {
+        case .ask(let question): cryptogram = question
+        case .askValue(let question, _): cardValue = question
+        default: break
+        }
+        let isHere = cryptogram != nil || cardValue != nil
         let known = cryptography.knownToken(of: request.card)
         let begunAt = surroundings.monotonicNanoseconds()
         let pending = cryptography.begin(
             CryptographyQuestion(
                 card: request.card, cryptogram: cryptogram,
-                pin: cryptogram == nil
-                    ? nil : request.pin?.verified(by: range?.pinVerification ?? .reference),
+                pin: isHere ? request.pin?.verified(by: range?.pinVerification ?? .reference) : nil,
+                cardValue: cardValue,
                 deadline: request.deadline))
         var times = StageTimes()
         var readFrom = begunAt
@@ -177,12 +196,14 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     }
 
     func commit(
-        _ commit: AuthorisationCommit, at now: UInt64
+        _ commit: AuthorisationCommit, _ scripts: ScriptCommit? = nil, at now: UInt64
     ) async throws(CouldNotDecide) -> CommitResult {
         // Whoever asked will not listen any more: nothing may be approved behind his back.
         guard now < commit.deadline.nanoseconds else {
             throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
         }
+        var commit = commit
+        commit.scripts = scripts
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
@@ -232,13 +253,14 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         var trace = DecisionTrace()
         trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
         let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
+        let (value, _) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
         let outcome = Outcome.final(
-            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified))
+            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified, value))
         var decision = await decision(outcome, verified, repeated: true, request, trace, evidence.times)
         decision.add(
             answered.partialMinorUnits.map { .partial(minorUnits: $0) },
             available: answered.balanceMinorUnits ?? 0, evidence.reading.card, request.circumstances.kind)
-        return decision
+        return decision.carrying(await scriptAgain(evidence.reading, verified, request))
     }
 
     private func decision(

@@ -32,6 +32,8 @@ extension Authoriser {
 
         // The cryptogram marks the entry and moves the ATC; what was sold is sold, whatever it says.
         let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
+        // A completion may bring what the card reports of its scripts.
+        let scripts = await scripts(evidence.reading, verified, range, request, &trace)
         let limits = card?.limits ?? range?.limits
         let result = try await commit(
             AuthorisationCommit(
@@ -43,7 +45,7 @@ extension Authoriser {
                 cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
                 limits: approvedElsewhere ? counted(limits, request) : nil, approvalCode: Self.noCode,
                 entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
-            at: evidence.at)
+            scripts?.commit, at: evidence.at)
         trace.add(result)
         return acknowledged(result.declined, repeated: result.repeated, trace, evidence.times)
     }
@@ -119,10 +121,10 @@ extension AuthorisationRequest {
     }
 
     /// What an approval of this request rests on; nil: nothing, so that there is none.
-    func basis(_ verified: VerifiedCryptogram?) -> ApprovalBasis? {
+    func basis(_ verified: VerifiedCryptogram?, _ value: VerifiedCardValue?) -> ApprovalBasis? {
         // The store approves a completion only where it completes an approval of this card.
         if circumstances.kind == .completion { return .completion }
-        return verified.map(ApprovalBasis.cryptogram)
+        return verified.map(ApprovalBasis.cryptogram) ?? value.map(ApprovalBasis.cardValue)
     }
 }
 

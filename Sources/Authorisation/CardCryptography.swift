@@ -174,7 +174,7 @@ public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConv
 
 /// The port to the token. An implementation is bound to the thread or event loop that calls it: answers
 /// arrive there, in batches.
-public protocol CardCryptography: Sendable {
+public protocol CardCryptography: IssuerScriptCryptography {
     /// The card's token if this process has seen the card lately, so that the state can be read while the
     /// token works; nil means that the answer brings it.
     func knownToken(of card: CardIdentity) -> CardToken?

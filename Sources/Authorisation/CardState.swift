@@ -54,6 +54,16 @@ public struct CardRecord: Sendable {
     }
 }
 
+extension CardRecord {
+    /// The same card with another PIN and all its tries.
+    func withPIN(_ reference: EncipheredPINBlock?, _ value: PINVerificationValue?) -> CardRecord {
+        CardRecord(
+            status: status, expiry: expiry, pinReference: reference, pinTriesMax: pinTriesMax,
+            pinTriesUsed: 0, highestATC: highestATC, availableMinorUnits: availableMinorUnits,
+            currency: currency, profile: profile, limits: limits, pinVerificationValue: value)
+    }
+}
+
 /// The answer that was given to an earlier transmission of the same request.
 public struct RecordedAnswer: Hashable, Sendable {
     /// The fingerprint of the request that was answered.
@@ -86,11 +96,14 @@ public struct CardReading: Sendable {
     public let card: CardRecord?
     /// The answer of an earlier transmission of this request, nil where there was none.
     public let answered: RecordedAnswer?
+    /// Issuer scripts ordered for the card, oldest first, done ones too; empty for nearly every card.
+    public let scripts: [QueuedScript]
 
     /// Takes the parts.
-    public init(card: CardRecord?, answered: RecordedAnswer?) {
+    public init(card: CardRecord?, answered: RecordedAnswer?, scripts: [QueuedScript] = []) {
         self.card = card
         self.answered = answered
+        self.scripts = scripts
     }
 }
 
@@ -146,6 +159,8 @@ public struct AuthorisationCommit: Sendable {
     public let entry: JournalEntry
     /// After this the command is not sent any more.
     public let deadline: Deadline
+    /// What moves in the card's issuer scripts; nil for nearly every card.
+    public var scripts: ScriptCommit?
 
     /// Takes the parts; see each property.
     public init(
@@ -272,6 +287,8 @@ public struct CommitResult: Sendable {
     public let availableMinorUnits: Int64
     /// What else was done; nil for most.
     public let effect: CommitEffect?
+    /// The issuer script that the commit was to claim goes out with this answer and with no other.
+    public var scriptIsClaimed = false
 
     /// Takes the parts; see each property.
     public init(

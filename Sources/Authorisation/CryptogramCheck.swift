@@ -16,6 +16,8 @@ public struct VerifiedCryptogram: Sendable {
 /// What the chip data of a request comes to before any key is used.
 enum ChipFinding: Sendable {
     case ask(CryptogramQuestion)
+    /// No chip: a card verification value instead, under a range's policy.
+    case askValue(CardValueQuestion, NonChipPolicy)
     case decline(DeclineReason, String)
     /// Not looked at, and nothing can be approved by it.
     case skip(String)
@@ -33,16 +35,16 @@ struct CryptogramCheck {
         }
         guard let chip = request.chip else { return .decline(.chipDataMissing, "no DE55") }
         guard let kind = chip.cryptogramKind else {
-            return .decline(.chipDataMalformed, "9F27 missing or malformed")
+            return .decline(.chipDataMalformed, "format: 9F27 missing or malformed")
         }
-        // The card says no to a refund, since it takes nothing; an advice tells what the card said in the end.
-        guard
-            kind == .arqc || request.purpose != .decision
-                || (kind == .aac && request.circumstances.kind == .refund)
-        else { return .decline(.notAnARQC, "9F27 says \(kind)") }
+        // An advice tells what the card said in the end. A card that declines is verified too, for what it may be told:
+        // it is approved for a refund only, since that takes nothing.
+        guard kind != .tc || request.purpose != .decision else {
+            return .decline(.notAnARQC, "not an ARQC: 9F27 says \(kind)")
+        }
         guard let cryptogram = chip.cryptogram, let atc = chip.atc,
             let unpredictableNumber = chip.unpredictableNumber, let bytes = chip[.issuerApplicationData]
-        else { return .decline(.chipDataMalformed, "9F26, 9F36, 9F37 or 9F10 missing or malformed") }
+        else { return .decline(.chipDataMalformed, "format: 9F26, 9F36, 9F37 or 9F10 missing or malformed") }
         do {
             let iad = try IssuerApplicationData(parsing: bytes)
             let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
@@ -58,9 +60,9 @@ struct CryptogramCheck {
         } catch let error as KeyVersionUnknown {
             return .decline(.keyVersionUnknown, error.description)
         } catch let error as CryptogramInputError {
-            return .decline(.chipDataMalformed, String(describing: error))
+            return .decline(.chipDataMalformed, "format: \(error)")
         } catch {
-            return .decline(.cryptogramProfileUnknown, String(describing: error))
+            return .decline(.cryptogramProfileUnknown, "format: \(error)")
         }
     }
 
@@ -69,6 +71,9 @@ struct CryptogramCheck {
         _ finding: ChipFinding, _ answer: CryptogramAnswer, _ trace: inout DecisionTrace
     ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
         switch (finding, answer) {
+        case (.askValue, _):
+            trace.add(.cryptogram, .skipped, "no chip data")
+            return (nil, nil)
         case (.decline(let reason, let why), _):
             trace.add(.cryptogram, .declined, why)
             return (nil, reason)

@@ -45,6 +45,20 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case rollingCountExceeded = 30
     case cashAmountExceeded = 31
     case cashCountExceeded = 32
+    /// A bit of TVR, CVR or CVM results on which the range declines.
+    case offlineResultsBad = 60
+    /// CVV of a stripe.
+    case cardValueWrong = 61
+    case cardValueMissing = 62
+    /// CVV2.
+    case printedValueWrong = 63
+    /// The chip's iCVV on a magnetic stripe.
+    case clonedChip = 64
+    /// The stripe of a card with a chip.
+    case fallbackNotAllowed = 65
+    case cardNotPresentNotAllowed = 66
+    /// DE22 and DE55 contradict each other.
+    case entryModeDiffers = 67
     /// The range has no master key for the derivation key index of the IAD.
     case keyVersionUnknown = 33
     /// A reversal of it had come before it.
@@ -85,6 +99,14 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .rollingCountExceeded: "rolling number of transactions exceeded"
         case .cashAmountExceeded: "daily cash exceeded"
         case .cashCountExceeded: "daily number of cash withdrawals exceeded"
+        case .cardValueWrong: "CVV wrong"
+        case .cardValueMissing: "CVV missing"
+        case .printedValueWrong: "CVV2 wrong or missing"
+        case .clonedChip: "iCVV in a magnetic stripe"
+        case .fallbackNotAllowed: "magnetic stripe not allowed"
+        case .cardNotPresentNotAllowed: "card not present not allowed"
+        case .entryModeDiffers: "entry mode contradicts the chip data"
+        case .offlineResultsBad: "TVR, CVR or CVM results bad"
         case .keyVersionUnknown: "key version unknown"
         case .reversedBefore: "reversed before it came"
         }
@@ -95,6 +117,8 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
 public enum ApprovalBasis: Sendable {
     /// The card's own cryptogram.
     case cryptogram(VerifiedCryptogram)
+    /// A card verification value, where the range lets traffic without a chip pass.
+    case cardValue(VerifiedCardValue)
     /// An earlier approval of this card that the store knows and that this completes.
     case completion
 }
@@ -144,6 +168,8 @@ public struct Decision: Sendable {
     /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
     /// what counts, and the code is for the terminal.
     public let authorisationResponseCode: AuthorisationResponseCode?
+    /// Template 71 or 72 for the card; empty for nearly every answer.
+    public var issuerScript: [UInt8] = []
     /// What was approved where it is less than was asked for, in minor units.
     public var partialMinorUnits: Int64?
     /// What is available, in minor units of `balanceCurrency`, where the answer says so.

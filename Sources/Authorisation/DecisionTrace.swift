@@ -12,6 +12,14 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case pinTries = 10
     case availableAmount = 11
     case limits = 12
+    /// Sent to the card, or reported by it.
+    case issuerScript = 30
+    /// TVR, CVR and CVM results.
+    case offlineResults = 31
+    /// CVV, iCVV or CVV2.
+    case cardValue = 32
+    /// Chip, stripe or neither.
+    case entryMode = 33
     /// What kind of transaction it is, where it is no plain purchase.
     case transaction = 40
     /// What the store did with an earlier or a later message about the same transaction.
@@ -32,6 +40,10 @@ public enum Rule: UInt8, CaseIterable, Sendable {
         case .pinTries: "PIN tries"
         case .availableAmount: "available amount"
         case .limits: "spending limits"
+        case .issuerScript: "issuer script"
+        case .offlineResults: "offline results"
+        case .cardValue: "card verification value"
+        case .entryMode: "entry mode"
         case .transaction: "transaction"
         case .original: "original transaction"
         }

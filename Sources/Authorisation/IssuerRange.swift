@@ -26,6 +26,12 @@ public struct IssuerRange: Sendable {
     public let profiles: [CryptogramProfile]
     /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
     public let limits: SpendingLimits?
+    /// What it lets pass without a chip; nil: nothing.
+    public var nonChip: NonChipPolicy?
+    /// On which results of terminal and card it declines.
+    public var offlineResults = OfflineResultsPolicy.usual
+    /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
+    public var scriptPINForm: SecureMessaging.PINForm?
     /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
     public var pinVerification = PINVerification.reference
     /// True where the scheme counts a malformed PIN block as a wrong PIN.

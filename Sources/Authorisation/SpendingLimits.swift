@@ -1,3 +1,5 @@
+internal import EMV
+
 /// How and where a transaction takes place.
 public struct Circumstances: Sendable {
     /// From DE3.
@@ -93,18 +95,22 @@ struct LimitCheck {
             return (.countryBlocked, "country \(country)")
         }
         if amount.currency != limits.currency {
-            return (.currencyNotServed, "limits are in currency \(limits.currency)")
+            return (.currencyNotServed, "limits are in \(limits.currency.name)")
         }
         if let most = limits.transactionMax, amount.minorUnits > most {
-            return (.transactionAmountTooHigh, "\(amount) over \(most)")
+            return (.transactionAmountTooHigh, "\(amount) over \(text(most))")
         }
         if circumstances.isContactless, let most = limits.contactlessMax, amount.minorUnits > most {
-            return (.contactlessAmountTooHigh, "\(amount) contactless over \(most)")
+            return (.contactlessAmountTooHigh, "\(amount) contactless over \(text(most))")
         }
         if !circumstances.isCardholderVerified, let most = limits.unverifiedMax, amount.minorUnits > most {
-            return (.verificationNeeded, "\(amount) without cardholder verification over \(most)")
+            return (.verificationNeeded, "\(amount) without cardholder verification over \(text(most))")
         }
         return nil
+    }
+
+    private func text(_ minorUnits: Int64) -> String {
+        ISO4217.text(minorUnits: minorUnits, numericCode: limits.currency.rawValue)
     }
 }
 

@@ -5,10 +5,11 @@ enum FunctionLibrary {
     /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
     static let version: Int64 = 5
 
-    /// One library in three files: the head with what a decision moves, reversals, and what operators do.
+    /// One library in four files: the head with what a decision moves, reversals, what operators do, issuer scripts.
     static var source: String {
         [
             PackageResources.cardstate_lua, PackageResources.reversals_lua, PackageResources.operators_lua,
+            PackageResources.scripts_lua,
         ].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
     }
 

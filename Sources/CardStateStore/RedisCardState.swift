@@ -5,7 +5,7 @@ internal import Redis
 /// The `CardState` port on Redis, for the event loop that the store's connections live on.
 public struct RedisCardState: CardState {
     private let store: StateStore
-    private let settings: CardStateSettings
+    let settings: CardStateSettings
 
     /// - Parameters:
     ///   - store: the way to the servers.
@@ -44,15 +44,21 @@ public struct RedisCardState: CardState {
         var entry: [UInt8] = []
         entry.reserveCapacity(384)
         commit.entry.appendEncoded(into: &entry)
-        // The usual request needs no word on how it is to be treated.
+        // The usual request needs no word on how it is to be treated, and none on scripts.
         let special = commit.mode != .decide || commit.original != nil
-        var command = RedisCommand(argumentCount: special ? 22 : 20, reserving: 1_024)
+        let count = (special ? 22 : 20) + (commit.scripts == nil ? 0 : 2)
+        var command = RedisCommand(argumentCount: count, reserving: 1_024)
         command.append("FCALL")
-        command.append("cardstate_commit")
+        command.append(commit.scripts == nil ? "cardstate_commit" : "cardstate_commit_scripts")
         command.append("3")
         keys.appendCard(to: &command)
         keys.appendWindow(to: &command)
         keys.appendJournal(to: &command)
+        if let scripts = commit.scripts {
+            command.append(
+                scripts.results.map { "\($0.state.rawValue)\($0.identifier)" }.joined(separator: " "))
+            command.append(scripts.sent.map { "\($0)" } ?? "")
+        }
         if let retransmission = commit.retransmission {
             command.append(retransmission)
         } else {
@@ -81,10 +87,12 @@ public struct RedisCardState: CardState {
             if let original = commit.original { command.append(original) } else { command.append("") }
         }
         guard case .string(let bytes) = try await send(command, keys, "commit"),
-            let result = StoredResult(bytes[...])
+            let result = StoredResult(commit.scripts == nil ? bytes[...] : bytes.dropFirst())
         else { throw StateUnavailable("commit: unexpected reply") }
         if settings.replicasMin > 0 { try await waitForReplicas(keys) }
-        return result.commitResult
+        var commitResult = result.commitResult
+        commitResult.scriptIsClaimed = commit.scripts != nil && bytes.first == UInt8(ascii: "1")
+        return commitResult
     }
 
     /// One `FCALL`: what was taken is given back, or the reversal is kept for its original.
@@ -189,7 +197,7 @@ public struct RedisCardState: CardState {
         }
     }
 
-    private func send(
+    func send(
         _ command: RedisCommand, _ keys: CardKeys, _ name: String
     ) async throws(StateUnavailable) -> RedisReply {
         do { return try await store.send(command, bucket: keys.bucketNumber) } catch {

@@ -19,12 +19,18 @@ public enum StoreCheck {
     public static func lines(on connection: RedisConnection) async throws(RedisError) -> [StoreCheckLine] {
         let info = try await text(connection, RedisCommand("INFO", "server"))
         let replication = try await text(connection, RedisCommand("INFO", "replication"))
-        let version = value("redis_version", info) ?? "?"
+        return lines(
+            version: value("redis_version", info) ?? "?", role: value("role", replication) ?? "?",
+            appendOnly: try await setting(connection, "appendonly"),
+            fsync: try await setting(connection, "appendfsync"),
+            policy: try await setting(connection, "maxmemory-policy"))
+    }
+
+    /// What the server's own words mean.
+    static func lines(
+        version: String, role: String, appendOnly: String, fsync: String, policy: String
+    ) -> [StoreCheckLine] {
         let major = Int(version.prefix { $0 != "." }) ?? 0
-        let role = value("role", replication) ?? "?"
-        let appendOnly = try await setting(connection, "appendonly")
-        let fsync = try await setting(connection, "appendfsync")
-        let policy = try await setting(connection, "maxmemory-policy")
         return [
             line("Redis version", major >= 7, required: true, "\(version), 7 or later has functions"),
             line("Redis role", role == "master", required: true, role),

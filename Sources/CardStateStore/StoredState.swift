@@ -11,7 +11,7 @@ extension RedisCommand {
 
 /// The card as `cardstate_read` joins it.
 enum StoredCard {
-    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;limits;`, then the answer in its kept form.
+    /// `status;expiry;PIN reference;tries;used;ATC;available;currency;profile;limits;scripts;`, then the answer in its kept form.
     static func reading(_ bytes: [UInt8]) throws(StateUnavailable) -> CardReading {
         var parts = Parts(bytes[...])
         guard let status = CardStatus(stored: parts.next()), let expiry = ExpiryDate(ascii: parts.next())
@@ -25,6 +25,7 @@ enum StoredCard {
         else { throw damaged }
         let profile = String(decoding: parts.next(), as: UTF8.self)
         let limits = try StoredLimits.limits(parts.next())
+        let scripts = try StoredScripts.scripts(parts.next())
         guard let rest = parts.rest else { throw damaged }
         let card = CardRecord(
             status: status, expiry: expiry,
@@ -34,7 +35,7 @@ enum StoredCard {
                 .map(ApplicationTransactionCounter.init(rawValue:)),
             availableMinorUnits: available, currency: currency, profile: profile, limits: limits,
             pinVerificationValue: StoredPIN.verificationValue(reference))
-        return CardReading(card: card, answered: try answer(rest))
+        return CardReading(card: card, answered: try answer(rest), scripts: scripts)
     }
 
     private static var damaged: StateUnavailable { StateUnavailable("read: the card's record is damaged") }
@@ -65,11 +66,15 @@ enum StoredCard {
 /// digits of a verification value; empty for a card without online PIN.
 enum StoredPIN {
     static func text(of card: CardRecord) -> String {
-        if let value = card.pinVerificationValue {
+        text(card.pinReference, card.pinVerificationValue)
+    }
+
+    static func text(_ reference: EncipheredPINBlock?, _ value: PINVerificationValue?) -> String {
+        if let value {
             let digits = String(value.digits, radix: 16)
             return "v\(value.keyIndex)" + String(repeating: "0", count: 4 - digits.count) + digits
         }
-        return card.pinReference.map { String($0.rawValue, radix: 16) } ?? ""
+        return reference.map { String($0.rawValue, radix: 16) } ?? ""
     }
 
     static func verificationValue(_ bytes: ArraySlice<UInt8>) -> PINVerificationValue? {

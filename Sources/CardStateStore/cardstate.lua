@@ -1,7 +1,7 @@
 #!lua name=cardstate
 -- Card state of the issuer host. One call moves everything that one message moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
--- The library is this file, reversals.lua and operators.lua one behind the other.
+-- The library is this file, reversals.lua, operators.lua and scripts.lua one behind the other.
 local VERSION = 5
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
@@ -67,11 +67,11 @@ end
 
 -- KEYS: card. ARGV: transmission.
 local function read(keys, args)
-  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'an', 'li')
+  local c = redis.call('HMGET', keys[1], 'st', 'ex', 'pr', 'pm', 'pu', 'ah', 'av', 'cu', 'pf', 'an', 'li', 'sc')
   if not c[1] then return false end
   return c[1] .. ';' .. (c[2] or '') .. ';' .. (c[3] or '') .. ';' .. (c[4] or '') .. ';' .. (c[5] or '') .. ';'
     .. (c[6] or '') .. ';' .. (c[7] or '') .. ';' .. (c[8] or '') .. ';' .. (c[9] or '') .. ';'
-    .. (c[11] or '') .. ';' .. (answered(c[10], args[1]) or '')
+    .. (c[11] or '') .. ';' .. (c[12] or '') .. ';' .. (answered(c[10], args[1]) or '')
 end
 
 -- What the window says of an ATC whose cryptogram verified. Marks it as seen if it may pass.

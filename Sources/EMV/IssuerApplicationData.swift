@@ -47,7 +47,7 @@ public enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
     ]
 
     /// Where the card verification results stand.
-    var verificationResults: Range<Int> {
+    public var verificationResults: Range<Int> {
         switch self {
         case .visa: 4..<7
         case .visaFormat2, .commonCore: 3..<8

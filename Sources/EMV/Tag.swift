@@ -61,6 +61,8 @@ public struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible
     public static let applicationVersionNumber = Tag(rawValue: 0x9F09)
     /// 9F10: Issuer Application Data.
     public static let issuerApplicationData = Tag(rawValue: 0x9F10)
+    /// 9F18: Issuer Script Identifier.
+    public static let issuerScriptIdentifier = Tag(rawValue: 0x9F18)
     /// 9F1A: Terminal Country Code, ISO 3166.
     public static let terminalCountryCode = Tag(rawValue: 0x9F1A)
     /// 9F1E: Interface Device Serial Number.
@@ -99,7 +101,8 @@ public struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible
         0x5F2A: "Transaction Currency Code", 0x5F30: "Service Code", 0x5F34: "PAN Sequence Number",
         0x9F02: "Amount, Authorised", 0x9F03: "Amount, Other", 0x9F06: "Application Identifier (terminal)",
         0x9F07: "Application Usage Control", 0x9F09: "Application Version Number",
-        0x9F10: "Issuer Application Data", 0x9F1A: "Terminal Country Code",
+        0x9F10: "Issuer Application Data", 0x9F18: "Issuer Script Identifier",
+        0x9F1A: "Terminal Country Code",
         0x9F1E: "Interface Device Serial Number", 0x9F26: "Application Cryptogram",
         0x9F27: "Cryptogram Information Data", 0x9F33: "Terminal Capabilities", 0x9F34: "CVM Results",
         0x9F35: "Terminal Type", 0x9F36: "Application Transaction Counter", 0x9F37: "Unpredictable Number",

@@ -183,3 +183,12 @@ public struct HSMPort: CardCryptography {
         pool.submit(job)
     }
 }
+
+extension HSMPort: IssuerScriptCryptography {
+    /// One job for the next free worker.
+    public func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] {
+        try await perform(IssuerScriptTask(question: question), deadline: deadline)
+    }
+}

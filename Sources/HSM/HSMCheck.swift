@@ -65,7 +65,7 @@ public enum HSMCheck {
             let key = try KeyRing.tokenKey(label, &session)
             try checkAttributes(key, label, purpose, &session)
             try probe(key, label, purpose, &session)
-            let found = try KeyCheckValue.of(key, purpose, &session)
+            let found = try TokenCheckValue.of(key, &session)
             if refusesTestKeys, let found, KnownAnswers.testKeyCheckValues.contains(found) {
                 throw KeyError.testKey(label, checkValue: found)
             }
@@ -186,38 +186,5 @@ public enum HSMCheck {
             throw CapabilityMissing("PIN translation gives a wrong answer")
         }
         return "known answer right, clear block inside the token only"
-    }
-}
-
-/// Key check values without using a key for what it is not for.
-enum KeyCheckValue {
-    /// The first three bytes of the encipherment of zeros, or nil where the key's usage gives no way to it.
-    static func of(
-        _ key: ObjectHandle, _ purpose: KeyPurpose, _ session: inout Session
-    ) throws -> String? {
-        switch purpose {
-        case .issuerMasterKeyAC, .issuerMasterKeySMI, .issuerMasterKeySMC:
-            // Eight zero bytes derived into a readable secret are exactly the encipherment of zeros.
-            let readable = Template(
-                keyType: .genericSecret, valueCount: 8, on: [.extractable],
-                off: [.token, .sensitive, .isPrivate])
-            let derived = try session.deriveKey(
-                from: key, .tripleDESECB, data: [UInt8](repeating: 0, count: 8), readable)
-            defer { try? session.destroy(derived) }
-            return Hex.encode(try session.readableValue(of: derived, count: 8).prefix(3))
-        case .cardVerificationKey:
-            let block = try session.encryptBlock(0, key: key)
-            return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
-        case .pinVerificationKey:
-            let template = Template(
-                keyType: .genericSecret, on: [.extractable, .isPrivate, .sensitive], off: [.token])
-            let zeros = try session.createKey(
-                template, value: SecretBytes(copying: [UInt8](repeating: 0, count: 8)))
-            defer { try? session.destroy(zeros) }
-            guard let block = try? session.wrapBlock(zeros, key: key) else { return nil }
-            return Hex.encode((0..<3).map { UInt8(truncatingIfNeeded: block >> UInt64(56 - 8 * $0)) })
-        case .zonePINKey, .zoneMasterKey, .zoneAuthenticationKey, .panHashKey:
-            return nil
-        }
     }
 }

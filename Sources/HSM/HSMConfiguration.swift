@@ -92,4 +92,11 @@ public struct TokenLocation: Sendable {
         let secret = try pin()
         return try slot.openSession(readWrite: readWrite, pin: secret)
     }
+
+    /// Session objects of this process in the token, for watching that none is left behind. Opens a session of its
+    /// own; no worker is held up.
+    public func sessionObjectCount() throws -> Int {
+        var session = try openSession()
+        return try session.sessionObjectCount()
+    }
 }

@@ -33,14 +33,17 @@ public enum KeyLoading {
                 label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
         }
         if let present = try session.findKeys(label: label).first {
-            let found = try KeyCheckValue.of(present, purpose, &session)
+            let found = try TokenCheckValue.of(present, &session)
             guard found == nil || found == computed else {
                 throw KeyLoadingError(label: label, reason: "another key with this label is in the token")
             }
             return LoadedKey(label: label, purpose: purpose, created: false, checkValue: found)
         }
-        let key = try session.createKey(purpose.tokenTemplate(label: label, generated: false), value: value)
-        let found = try KeyCheckValue.of(key, purpose, &session)
+        let key = try session.createKey(
+            purpose.tokenTemplate(
+                label: label, provenance: KeyProvenance(.test, checkValue: computed), statesLength: false),
+            value: value)
+        let found = try TokenCheckValue.of(key, &session)
         return LoadedKey(label: label, purpose: purpose, created: true, checkValue: found ?? computed)
     }
 
@@ -50,7 +53,9 @@ public enum KeyLoading {
         if try !session.findKeys(label: label).isEmpty {
             return LoadedKey(label: label, purpose: .panHashKey, created: false, checkValue: nil)
         }
-        _ = try session.generateAESKey(KeyPurpose.panHashKey.tokenTemplate(label: label, generated: true))
+        _ = try session.generateAESKey(
+            KeyPurpose.panHashKey.tokenTemplate(
+                label: label, provenance: KeyProvenance(.generated), statesLength: true))
         return LoadedKey(label: label, purpose: .panHashKey, created: true, checkValue: nil)
     }
 

@@ -1,52 +1,148 @@
 public import PKCS11
 
-/// What a key is for. One purpose, one least usage: the table of this product.
+/// What a key is for. One purpose, one least usage: the rules below are the table of this product.
 public enum KeyPurpose: String, CaseIterable, Sendable {
     case issuerMasterKeyAC = "IMK-AC"
     case issuerMasterKeySMI = "IMK-SMI"
     case issuerMasterKeySMC = "IMK-SMC"
+    case issuerMasterKeyDAC = "IMK-DAC"
+    case issuerMasterKeyIDN = "IMK-IDN"
     case zonePINKey = "ZPK"
     case pinVerificationKey = "PVK"
     case zoneMasterKey = "ZMK"
+    case keyBlockProtectionKey = "KBPK"
     case zoneAuthenticationKey = "ZAK"
     case cardVerificationKey = "CVK"
     case panHashKey = "PAN-HASH"
+    case auditKey = "AUDIT"
+    case transferKey = "TRANSFER"
 
-    /// The only things that a key of this purpose may do.
-    public var usage: [Attribute] {
+    /// The rules of this purpose.
+    public var rules: KeyRules {
         switch self {
-        case .issuerMasterKeyAC, .issuerMasterKeySMI, .issuerMasterKeySMC: [.derive]
-        case .zonePINKey, .zoneMasterKey: [.unwrap]
-        case .pinVerificationKey: [.wrap]
-        case .zoneAuthenticationKey, .panHashKey: [.sign]
-        case .cardVerificationKey: [.encrypt]
+        case .issuerMasterKeyAC:
+            KeyRules("imk-ac", [.derive], KeyAlgorithm.ciphers, block: ["E0"], modes: "X")
+        case .issuerMasterKeySMC:
+            KeyRules("imk-smc", [.derive], KeyAlgorithm.ciphers, block: ["E1"], modes: "X")
+        case .issuerMasterKeySMI:
+            KeyRules("imk-smi", [.derive], KeyAlgorithm.ciphers, block: ["E2"], modes: "X")
+        case .issuerMasterKeyDAC:
+            KeyRules("imk-dac", [.derive], KeyAlgorithm.ciphers, block: ["E3"], modes: "X")
+        case .issuerMasterKeyIDN:
+            KeyRules("imk-idn", [.derive], KeyAlgorithm.ciphers, block: ["E4"], modes: "X")
+        case .zonePINKey: KeyRules("zpk", [.unwrap], KeyAlgorithm.ciphers, block: ["P0"], modes: "BD")
+        case .pinVerificationKey: KeyRules("pvk", [.wrap], [.tdes128], block: ["V0", "V2"], modes: "CGVN")
+        case .zoneMasterKey: KeyRules("zmk", [.unwrap], KeyAlgorithm.ciphers, block: ["K0"], modes: "BDN")
+        case .keyBlockProtectionKey:
+            KeyRules("kbpk", [.derive], KeyAlgorithm.ciphers, block: ["K0", "K1"], modes: "BN")
+        case .zoneAuthenticationKey:
+            KeyRules("zak", [.sign], KeyAlgorithm.ciphers, block: ["M0", "M1", "M3", "M6"], modes: "CGV")
+        case .cardVerificationKey: KeyRules("cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
+        case .panHashKey: KeyRules("pan-hash", [.sign], [.aes256], block: ["M6"], modes: "CG")
+        case .auditKey: KeyRules("audit", [.sign], [.hmac256], block: ["M7"], modes: "CG")
+        // The copy of a key that may leave under a key block protection key: of any type, usable for that alone.
+        case .transferKey:
+            KeyRules(
+                "transfer", [.derive], KeyAlgorithm.allCases, block: [], modes: "", isExtractable: true)
         }
     }
 
+    /// The only things that a key of this purpose may do.
+    public var usage: [Attribute] { rules.usage }
+
     /// Every usage that a key can have.
-    static let usages: [Attribute] = [.derive, .encrypt, .decrypt, .sign, .verify, .wrap, .unwrap]
+    public static let usages: [Attribute] = [.derive, .encrypt, .decrypt, .sign, .verify, .wrap, .unwrap]
 
-    /// The key's type and length.
-    var keyType: KeyType { self == .panHashKey ? .aes : .des2 }
-
-    /// Token object, private, sensitive, not extractable, not modifiable, with this purpose's usage alone.
-    func tokenTemplate(label: String, generated: Bool) -> Template {
-        Template(
-            keyType: keyType, label: label, valueCount: generated ? 32 : nil,
-            on: [.token, .isPrivate, .sensitive] + usage,
-            off: [.extractable, .modifiable] + KeyPurpose.usages.filter { !usage.contains($0) })
+    /// Token object, private, sensitive, not modifiable, with this purpose's usage alone, and not extractable
+    /// unless the purpose is to leave.
+    ///
+    /// - Parameters:
+    ///   - algorithm: nil takes the first one of the purpose.
+    ///   - provenance: for `CKA_ID`; like every attribute it cannot be changed later.
+    ///   - statesLength: true where the token has to be told the length: it makes the value itself.
+    public func tokenTemplate(
+        label: String, algorithm: KeyAlgorithm? = nil, provenance: KeyProvenance? = nil, statesLength: Bool
+    ) -> Template {
+        let rules = rules
+        let algorithm = algorithm ?? rules.algorithms[0]
+        return Template(
+            keyType: algorithm.keyType, label: label, identifier: provenance?.identifier(of: label),
+            valueCount: statesLength && algorithm.hasVariableLength ? algorithm.byteCount : nil,
+            on: [.token, .isPrivate, .sensitive] + rules.usage + (rules.isExtractable ? [.extractable] : []),
+            off: [.modifiable] + (rules.isExtractable ? [] : [.extractable])
+                + KeyPurpose.usages.filter { !rules.usage.contains($0) })
     }
 
     /// The purpose that a label of the demo issuer and of this product's key names stands for.
     public static func named(_ label: String) -> KeyPurpose? {
-        let prefixes: [(String, KeyPurpose)] = [
-            ("imk-ac", .issuerMasterKeyAC), ("imk-smi", .issuerMasterKeySMI),
-            ("imk-smc", .issuerMasterKeySMC), ("zpk", .zonePINKey), ("pvk", .pinVerificationKey),
-            ("zmk", .zoneMasterKey), ("zak", .zoneAuthenticationKey), ("cvk", .cardVerificationKey),
-            ("pan-hash", .panHashKey),
-        ]
-        return prefixes.first { label == $0.0 || label.hasPrefix($0.0 + "-") }?.1
+        allCases.first { purpose in
+            let prefix = purpose.rules.prefix
+            return label == prefix || label.hasPrefix(prefix + "-") || label.hasPrefix(prefix + ".")
+        }
     }
+}
+
+/// One row of the table of purposes.
+public struct KeyRules: Sendable {
+    /// How names of such keys begin, alone or before a hyphen: `imk-ac-476173`.
+    public let prefix: String
+    /// The only things that such a key may do in the token.
+    public let usage: [Attribute]
+    /// What such a key can be, the usual one first.
+    public let algorithms: [KeyAlgorithm]
+    /// Key usages of a key block (ANSI X9.143, 6.3.1) that it may come with, the one it leaves with first.
+    public let blockUsages: [String]
+    /// Modes of use of a key block (ANSI X9.143, 6.3.3) that it may come with.
+    public let blockModes: String
+    /// True for the one purpose of leaving the token, under another key.
+    public let isExtractable: Bool
+
+    init(
+        _ prefix: String, _ usage: [Attribute], _ algorithms: [KeyAlgorithm], block: [String], modes: String,
+        isExtractable: Bool = false
+    ) {
+        self.prefix = prefix
+        self.usage = usage
+        self.algorithms = algorithms
+        blockUsages = block
+        blockModes = modes
+        self.isExtractable = isExtractable
+    }
+}
+
+/// Algorithm and length of a key.
+public enum KeyAlgorithm: String, CaseIterable, Sendable {
+    case tdes128 = "tdes-128"
+    case tdes192 = "tdes-192"
+    case aes128 = "aes-128"
+    case aes192 = "aes-192"
+    case aes256 = "aes-256"
+    case hmac256 = "hmac-256"
+
+    /// The block ciphers.
+    static let ciphers: [KeyAlgorithm] = [.tdes128, .tdes192, .aes128, .aes192, .aes256]
+
+    /// `CKA_KEY_TYPE`.
+    public var keyType: KeyType {
+        switch self {
+        case .tdes128: .des2
+        case .tdes192: .des3
+        case .aes128, .aes192, .aes256: .aes
+        case .hmac256: .genericSecret
+        }
+    }
+
+    /// Bytes of a value.
+    public var byteCount: Int {
+        switch self {
+        case .tdes128, .aes128: 16
+        case .tdes192, .aes192: 24
+        case .aes256, .hmac256: 32
+        }
+    }
+
+    /// True where `CKA_VALUE_LEN` says the length, false where the key type does.
+    var hasVariableLength: Bool { keyType == .aes || keyType == .genericSecret }
 }
 
 /// Templates of the session objects of the hot path, laid out once.

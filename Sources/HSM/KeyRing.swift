@@ -78,6 +78,8 @@ struct KeyRing {
 enum JobError: Error {
     case token(PKCS11Error)
     case noSuchKey(String)
+    /// What this product does not do inside a token, and therefore not at all.
+    case refused(String)
     /// What no standard says how to do.
     case notDefined(String)
 
@@ -86,6 +88,7 @@ enum JobError: Error {
         case .notDefined(let what): "\(what) is not defined"
         case .token(let error): error.description
         case .noSuchKey(let name): "key \(name) is not configured for this host"
+        case .refused(let words): words
         }
     }
 }

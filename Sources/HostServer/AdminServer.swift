@@ -84,7 +84,8 @@ private final class AdminHandler: ChannelInboundHandler {
         case .end:
             let channel = context.channel
             guard isRead else { return AdminHandler.send(.methodNotAllowed, channel, isLast: true) }
-            Task { [answer, path, isLast] in
+            // On the loop: who asks how the host is must not wait for whoever holds up the shared threads.
+            Task(executorPreference: EventLoopExecutor(channel.eventLoop)) { [answer, path, isLast] in
                 AdminHandler.send(await answer(path), channel, isLast: isLast)
             }
         }

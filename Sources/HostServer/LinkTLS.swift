@@ -20,7 +20,8 @@ public struct LinkTLS: Hashable, Sendable {
     public var peerNames: [String]
     /// The lowest version that is spoken.
     public var minimumVersion: Version
-    /// The name that a server's certificate has to bear (client links); nil: the address that is connected to.
+    /// The name that a server's certificate has to bear (client links), a DNS name without wildcards; nil: that of the
+    /// address that is connected to.
     public var serverName: String?
 
     /// Takes the parts; nothing is read yet.
@@ -95,15 +96,17 @@ struct TLSContext: Sendable {
             context: context, serverHostname: serverName ?? (isAddress ? nil : host))
     }
 
-    /// Whether the certificate bears one of the names that this link asks for, and that of the server where it is
-    /// given: TLS itself would take a certificate of the server's address instead of its name.
+    /// Whether the certificate bears the switch's name (client links) and one of the names that this link asks for.
+    ///
+    /// The library is content with the address that was connected to, whatever name it was given, so the name is looked
+    /// for here (RFC 6125, 6.4.1; no wildcards).
     func accepts(_ certificate: NIOSSLCertificate?) -> Bool {
-        guard !peerNames.isEmpty || serverName != nil else { return true }
+        guard serverName != nil || !peerNames.isEmpty else { return true }
         guard let certificate else { return false }
         let names = Set(
-            certificate._subjectAlternativeNames().lazy.filter { $0.nameType == .dnsName }
+            certificate._subjectAlternativeNames().filter { $0.nameType == .dnsName }
                 .map { String(decoding: $0.contents, as: UTF8.self).lowercased() })
-        return (peerNames.isEmpty || !peerNames.isDisjoint(with: names))
-            && serverName.map { names.contains($0.lowercased()) } ?? true
+        if let serverName, !names.contains(serverName.lowercased()) { return false }
+        return peerNames.isEmpty || !names.isDisjoint(with: peerNames)
     }
 }

@@ -72,8 +72,18 @@ public struct IssuerConfiguration: Sendable {
         public var keyVersions: [KeyVersion]
         /// `A`, `B` or, for AES cards, `C`.
         public var masterKeyOption: String
+        /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
+        public var scriptPINForm: String?
+        /// Names of bits of the TVR on which its transactions are declined; nil: the usual ones.
+        public var declineOnTVR: [String]?
+        /// The same of the CVR.
+        public var declineOnCVR: [String]?
+        /// `failed`, `pin-not-seen-by-card`; nil: the latter.
+        public var declineOnCVM: [String]?
         /// Names of the cryptogram profiles that are allowed.
         public var profiles: [String]
+        /// What it lets pass without a chip; nil: nothing.
+        public var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
         /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
@@ -218,7 +228,12 @@ public struct IssuerConfiguration: Sendable {
         return Issuer(
             name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
             masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
+            scriptPINForm: reader.string(forKey: "scriptPINForm"),
+            declineOnTVR: reader.stringArray(forKey: "declineOnTVR"),
+            declineOnCVR: reader.stringArray(forKey: "declineOnCVR"),
+            declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
             profiles: try reader.requiredStringArray(forKey: "profiles"),
+            nonChip: NonChip(reader),
             limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
             sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
             pins: IssuerPINs(reader.scoped(to: "pin")))

@@ -53,6 +53,10 @@ extension IssuerConfiguration {
         public var connectionsMax: Int
         /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
+        /// Number of the data element that carries CVV2; nil: none does.
+        public var cvv2Element: Int?
+        /// Characters of it before the three digits.
+        public var cvv2Offset: Int
         /// Their format.
         public var pins: IssuerConfiguration.LinkPINs
         /// Requests of one connection that may be under way.
@@ -104,6 +108,8 @@ extension IssuerConfiguration.Link {
         allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
         connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
         zonePINKey = reader.string(forKey: "zonePINKey")
+        cvv2Element = reader.int(forKey: "cvv2Element")
+        cvv2Offset = reader.int(forKey: "cvv2Offset", default: 0)
         pins = IssuerConfiguration.LinkPINs(reader.scoped(to: "pin"))
         inFlightMax = try positive("inFlightMax", 256)
         answerTimeoutMilliseconds = try positive("answerTimeoutMilliseconds", 5_000)

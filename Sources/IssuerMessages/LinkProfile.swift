@@ -10,6 +10,8 @@ public struct LinkProfile: Sendable {
     public let pins: PINArrangement
     /// Where its requests say that a part will do.
     public let partialApproval: PartialApprovalIndicator
+    /// Where its requests carry CVV2; nil: nowhere.
+    public var printedValue: PrintedValuePlace?
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.

@@ -75,13 +75,26 @@ public struct RequestMapping: Sendable {
         // Nobody waits at a keyboard for what has happened already.
         let pin = purpose == .decision ? try link.pinQuestion(message) : nil
         let original = try original(message, purpose, kind)
-        return AuthorisationRequest(
+        var request = AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, retransmission: message.retransmissionKey(purpose),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
             pin: pin, circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
             purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
+        request.nonChip = nonChip(message, track2, hasChip: chip != nil)
+        return request
+    }
+
+    /// A request with chip data needs the entry mode alone.
+    private func nonChip(_ message: Message, _ track2: Track2?, hasChip: Bool) -> NonChipEvidence? {
+        let entry = CardEntry(entryMode: message.number(.pointOfServiceEntryMode))
+        if hasChip { return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry) }
+        return NonChipEvidence(
+            entry: entry, stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
+            discretionary: track2?.discretionary.digits ?? 0,
+            discretionaryCount: track2?.discretionary.count ?? 0,
+            printedValue: link.printedValue.flatMap { $0.value(in: message) })
     }
 
     /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.
@@ -181,22 +194,6 @@ public struct RequestMapping: Sendable {
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
         return amount
-    }
-}
-
-/// The start of track 2 (ISO/IEC 7813): PAN, separator, expiry date. The rest is not looked at and not kept.
-struct Track2 {
-    let pan: PAN
-    let expiry: ExpiryDate?
-
-    init?(_ message: Message) throws(MappingError) {
-        guard let bytes = message.bytes(.track2) else { return nil }
-        guard let separator = bytes.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "D") })
-        else { throw MappingError(.track2, "no separator") }
-        do { pan = try PAN(ascii: bytes[..<separator]) } catch {
-            throw MappingError(.track2, error.description)
-        }
-        expiry = ExpiryDate(ascii: bytes[(separator + 1)...].prefix(4))
     }
 }
 

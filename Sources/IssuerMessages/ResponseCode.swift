@@ -16,18 +16,21 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case expiredCard = "54"
     case wrongPIN = "55"
     case notPermittedToCardholder = "57"
+    case suspectedFraud = "59"
     case amountLimitExceeded = "61"
     case restrictedCard = "62"
     case securityViolation = "63"
     case frequencyLimitExceeded = "65"
     case pinTriesExceeded = "75"
     case pinBlockFault = "81"
+    case cardValueFailure = "82"
     case cryptogramFailure = "88"
     case issuerUnavailable = "91"
     case duplicateTransmission = "94"
     case systemMalfunction = "96"
     case messageAuthenticationFailed = "98"
     case additionalAuthenticationNeeded = "1A"
+    case printedValueFailure = "N7"
 
     /// The code for each reason to decline.
     public init(_ reason: DeclineReason) {
@@ -43,7 +46,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .cryptogramProfileUnknown, .keyVersionUnknown, .notAnARQC, .cryptogramWrong:
                 .cryptogramFailure
             case .amountDiffers: .invalidAmount
-            case .atcReplayed, .atcOutOfRange: .securityViolation
+            case .atcReplayed, .atcOutOfRange, .offlineResultsBad: .securityViolation
             case .pinWrong: .wrongPIN
             case .pinBlockUnreadable: .pinBlockFault
             case .pinTriesExceeded: .pinTriesExceeded
@@ -57,7 +60,12 @@ public enum ResponseCode: String, CaseIterable, Sendable {
                 .amountLimitExceeded
             case .dailyCountExceeded, .rollingCountExceeded, .cashCountExceeded: .frequencyLimitExceeded
             case .verificationNeeded: .additionalAuthenticationNeeded
-            case .merchantCategoryBlocked, .countryBlocked: .notPermittedToCardholder
+            case .merchantCategoryBlocked, .countryBlocked, .fallbackNotAllowed, .cardNotPresentNotAllowed:
+                .notPermittedToCardholder
+            case .cardValueWrong, .cardValueMissing: .cardValueFailure
+            case .printedValueWrong: .printedValueFailure
+            case .clonedChip: .suspectedFraud
+            case .entryModeDiffers: .formatError
             }
     }
 
@@ -98,6 +106,9 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .expiredCard: "expired card"
         case .wrongPIN: "wrong PIN"
         case .notPermittedToCardholder: "not permitted to cardholder"
+        case .suspectedFraud: "suspected fraud"
+        case .cardValueFailure: "card verification value failure"
+        case .printedValueFailure: "CVV2 failure"
         case .amountLimitExceeded: "amount limit exceeded"
         case .restrictedCard: "restricted card"
         case .securityViolation: "security violation"

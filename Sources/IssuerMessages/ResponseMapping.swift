@@ -29,6 +29,7 @@ public struct ResponseMapping: Sendable {
             if let code = decision.authorisationResponseCode {
                 chip += [0x8A, 2, UInt8(code.rawValue >> 8), UInt8(truncatingIfNeeded: code.rawValue)]
             }
+            chip += decision.issuerScript
             response.set(.iccData, bytes: chip)
         }
         return response

@@ -81,7 +81,7 @@ extension Session {
         return ObjectHandle(rawValue: result.key)
     }
 
-    private func derive(
+    func derive(
         _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, _ parameter: UnsafeMutableRawBufferPointer,
         _ template: Template
     ) -> (code: CK_RV, key: CK_OBJECT_HANDLE) {

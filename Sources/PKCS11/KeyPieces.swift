@@ -8,7 +8,7 @@ extension Session {
     ) throws(PKCS11Error) -> ObjectHandle {
         var offset = CK_ULONG(bitOffset)
         let derived = withUnsafeMutableBytes(of: &offset) { parameter in
-            derivedKey(base, CKM_EXTRACT_KEY_FROM_KEY, parameter, template)
+            derive(base, CKM_EXTRACT_KEY_FROM_KEY, parameter, template)
         }
         try check("C_DeriveKey", derived.code)
         return ObjectHandle(rawValue: derived.key)
@@ -20,7 +20,7 @@ extension Session {
     ) throws(PKCS11Error) -> ObjectHandle {
         var second = other.rawValue
         let derived = withUnsafeMutableBytes(of: &second) { parameter in
-            derivedKey(base, CKM_CONCATENATE_BASE_AND_KEY, parameter, template)
+            derive(base, CKM_CONCATENATE_BASE_AND_KEY, parameter, template)
         }
         try check("C_DeriveKey", derived.code)
         return ObjectHandle(rawValue: derived.key)
@@ -36,19 +36,6 @@ extension Session {
         }
         try check("C_GetAttributeValue", code)
         return Int(length)
-    }
-
-    private func derivedKey(
-        _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, _ parameter: UnsafeMutableRawBufferPointer,
-        _ template: Template
-    ) -> (code: CK_RV, key: CK_OBJECT_HANDLE) {
-        var mechanism = CK_MECHANISM(
-            mechanism: type, pParameter: parameter.baseAddress, ulParameterLen: CK_ULONG(parameter.count))
-        var key: CK_OBJECT_HANDLE = 0
-        let code = functions.pointee.C_DeriveKey!(
-            handle, &mechanism, base.rawValue, template.attributes.baseAddress,
-            CK_ULONG(template.attributes.count), &key)
-        return (code, key)
     }
 
     /// Deciphers one block of eight bytes into an object and XORs it with `mask` on the way: in CBC mode the mask is

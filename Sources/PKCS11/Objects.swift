@@ -127,6 +127,23 @@ extension Session {
     /// The number of objects that this session can see.
     public mutating func objectCount() throws(PKCS11Error) -> Int {
         try check("C_FindObjectsInit", functions.pointee.C_FindObjectsInit!(handle, nil, 0))
+        return try countFound()
+    }
+
+    /// The number of session objects that this session can see; on a token in the process, those of all its sessions.
+    /// Does not touch the token's store.
+    public mutating func sessionObjectCount() throws(PKCS11Error) -> Int {
+        var onToken = CK_BBOOL(CK_FALSE)
+        let code = withUnsafeMutableBytes(of: &onToken) { bytes in
+            var template = CK_ATTRIBUTE(
+                type: CKA_TOKEN, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
+            return functions.pointee.C_FindObjectsInit!(handle, &template, 1)
+        }
+        try check("C_FindObjectsInit", code)
+        return try countFound()
+    }
+
+    private mutating func countFound() throws(PKCS11Error) -> Int {
         var total = 0
         var found = [CK_OBJECT_HANDLE](repeating: 0, count: 256)
         var count: CK_ULONG = 0

@@ -46,7 +46,7 @@ public enum Attribute: Hashable, Sendable, CaseIterable {
 }
 
 /// Key types in use.
-public enum KeyType: Sendable {
+public enum KeyType: Sendable, CaseIterable {
     case des2, des3, aes, genericSecret
 
     var type: CK_KEY_TYPE {
@@ -65,18 +65,21 @@ public final class Template: @unchecked Sendable {
     // Sendable because nothing is changed after `init`; Cryptoki reads templates only.
     let attributes: UnsafeMutableBufferPointer<CK_ATTRIBUTE>
     private let values: UnsafeMutableRawPointer
-    private static let slotBytes = 64
+    private static let slotBytes = 128
 
     /// - Parameters:
     ///   - keyType: `CKA_KEY_TYPE`.
     ///   - label: `CKA_LABEL`, at most 64 bytes.
+    ///   - identifier: `CKA_ID`, at most 128 bytes.
     ///   - valueCount: `CKA_VALUE_LEN`, for key types of variable length.
     ///   - on: attributes set to true.
     ///   - off: attributes set to false.
     public init(
-        keyType: KeyType, label: String? = nil, valueCount: Int? = nil, on: [Attribute], off: [Attribute]
+        keyType: KeyType, label: String? = nil, identifier: [UInt8]? = nil, valueCount: Int? = nil,
+        on: [Attribute], off: [Attribute]
     ) {
-        let count = 2 + (label == nil ? 0 : 1) + (valueCount == nil ? 0 : 1) + on.count + off.count
+        let optional = [label == nil, identifier == nil, valueCount == nil].count { !$0 }
+        let count = 2 + optional + on.count + off.count
         attributes = .allocate(capacity: count)
         values = .allocate(byteCount: count * Template.slotBytes, alignment: 16)
         var filled = 0
@@ -94,6 +97,7 @@ public final class Template: @unchecked Sendable {
             var label = label
             label.withUTF8 { add(CKA_LABEL, UnsafeRawBufferPointer($0)) }
         }
+        identifier?.withUnsafeBytes { add(CKA_ID, $0) }
         if let valueCount { withUnsafeBytes(of: CK_ULONG(valueCount)) { add(CKA_VALUE_LEN, $0) } }
         for attribute in on { withUnsafeBytes(of: CK_BBOOL(CK_TRUE)) { add(attribute.type, $0) } }
         for attribute in off { withUnsafeBytes(of: CK_BBOOL(CK_FALSE)) { add(attribute.type, $0) } }

@@ -154,8 +154,10 @@ final class RedisLink {
             while let reply = try reader.next() {
                 guard let first = inFlight.popFirst() else { return channel.close(promise: nil) }
                 first.waiter?.resume(returning: .success(reply))
-                // It was the master once. The next connection asks who is now.
-                if case .error(let error) = reply, error.code == "READONLY" { channel.close(promise: nil) }
+                // While it is being prepared, the preparation itself decides.
+                if case .error(let error) = reply, error.needsNewConnection, case .ready = phase {
+                    channel.close(promise: nil)
+                }
             }
         } catch {
             channel.close(promise: nil)

@@ -25,6 +25,8 @@ struct CardFile: Decodable {
             "\(place(context.codingPath)): \(key.stringValue) is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
             "\(place(context.codingPath)): of the wrong type"
+        case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+            "\(place(context.codingPath)) \(context.debugDescription)"
         default: "not JSON of the expected form"
         }
     }
@@ -44,6 +46,8 @@ struct CardFile: Decodable {
         let currency: String
         let pin: String?
         let pinReference: String?
+        /// Of its own, in place of those of its range.
+        let limits: IssuerConfiguration.Limits?
         let pinVerificationValue: String?
         let pinVerification: String?
 
@@ -78,6 +82,7 @@ struct CardFile: Decodable {
                 status: status, expiry: expiry, pinReference: pin.0,
                 pinTriesMax: desk.configuration.policy.pinTriesMax, pinTriesUsed: 0, highestATC: nil,
                 availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile,
+                limits: try limits.map { try SpendingLimits($0, place: "\(place): limits") },
                 pinVerificationValue: pin.1)
         }
 

@@ -15,7 +15,7 @@ internal import WorkerPool
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cards in the state store: import, look, change.",
-        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self])
+        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self])
 }
 
 /// A token and a store for a command that looks at cards.
@@ -32,9 +32,10 @@ struct CardDesk: Sendable {
         var hsmConfiguration = try configuration.hsmConfiguration()
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
-        port = hsm.port { work in work() }
-        store = StateStore(
-            to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        // A port is bound to one loop: whoever asks it, and what it answers, meet there and nowhere else.
+        port = hsm.port { work in loop.execute(work) }
+        store = StateStore(to: try configuration.storeLocation(), on: loop)
         try await store.waitUntilReady(timeout: .seconds(5))
     }
 
@@ -43,16 +44,33 @@ struct CardDesk: Sendable {
     func token(of card: CardIdentity) async throws -> CardToken { try await tokens(of: [card])[0] }
 
     func tokens(of cards: [CardIdentity]) async throws -> [CardToken] {
-        let pending = cards.map { port.begin(question($0)) }
-        var tokens: [CardToken] = []
-        for answer in pending { tokens.append(try await answer.value.token) }
-        return tokens
+        let (port, questions) = (port, cards.map { question($0) })
+        return try await onLoop(store.eventLoop) {
+            let pending = questions.map { port.begin($0) }
+            var tokens: [CardToken] = []
+            for answer in pending { tokens.append(try await answer.value.token) }
+            return tokens
+        }
     }
 
     private func question(_ card: CardIdentity) -> CryptographyQuestion {
         CryptographyQuestion(
             card: card, cryptogram: nil, pin: nil,
             deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+    }
+
+    /// What a new PIN is verified by later, made inside the token: its block under the PIN verification key, or its
+    /// verification value.
+    func pinAnswer(
+        to newPIN: NewPIN, verifiedBy verification: PINVerification, card: CardIdentity
+    ) async throws -> PINAnswer {
+        var question = PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block)
+        question.verification = verification
+        let whole = CryptographyQuestion(
+            card: card, cryptogram: nil, pin: question,
+            deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
+        let port = port
+        return try await onLoop(store.eventLoop) { try await port.begin(whole).value.pin }
     }
 
     func close() async {
@@ -158,7 +176,8 @@ extension Cards {
                 status        \(record.status.rawValue)
                 expiry        \(record.expiry) (YYMM)
                 profile       \(record.profile)
-                available     \(record.availableMinorUnits) minor units of currency \(record.currency)
+                available     \(ISO4217.text(minorUnits: record.availableMinorUnits, numericCode: record.currency.rawValue))
+                limits        \(record.limits.map(\.words) ?? "those of its range")
                 ATC           \(record.highestATC.map { "\($0.rawValue) highest seen" } ?? "none seen")
                 PIN           \(pinForm(record)), \
                 \(record.pinTriesMax - record.pinTriesUsed) of \(record.pinTriesMax) tries left

@@ -53,9 +53,14 @@ struct Explain: AsyncParsableCommand {
             let rule = line.rule.words.padding(toLength: 30, withPad: " ", startingAt: 0)
             let verdict = line.verdict.words.padding(toLength: 10, withPad: " ", startingAt: 0)
             lines.append("  \(rule)\(verdict)\(line.reason)")
+            guard line.rule == .offlineResults else { continue }
+            lines += OfflineResultsText.lines(line.reason, profile: entry.profile).map {
+                String(repeating: " ", count: 42) + $0
+            }
         }
         let words =
             record.declined?.words ?? "approval code " + String(decoding: record.approvalCode, as: UTF8.self)
+        lines.append("chip result: \(ChipResult(entry.trace, atc: record.atc).words)")
         lines.append("DE39 \(code.rawValue) \(code.words): \(words)")
         var times = ["evidence after \(entry.microsecondsUntilEvidence) µs"]
         for stage in Stage.allCases {

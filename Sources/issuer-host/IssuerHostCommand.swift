@@ -12,7 +12,10 @@ struct IssuerHostCommand: AsyncParsableCommand {
 
             Begin with `issuer-host check --config FILE`, which says what is missing, then `serve`.
             """,
-        subcommands: [Serve.self, Check.self, Cards.self, Explain.self, JournalCommand.self])
+        subcommands: [
+            Serve.self, Check.self, Cards.self, Explain.self, JournalCommand.self, DialectCommand.self,
+            DecodeCommand.self,
+        ])
 }
 
 /// What every command needs.

@@ -125,6 +125,7 @@ private struct JournalLine: Encodable {
     var keyVersion: String?
     var atc: UInt16?
     var atcFinding: String?
+    var chipResult: String?
     var de39: String?
     var outcome: String?
     var approvalCode: String?
@@ -159,6 +160,7 @@ private struct JournalLine: Encodable {
         (profile, derivationKeyIndex, atc) = (entry.profile, entry.derivationKeyIndex, entry.atc)
         keyVersion = entry.keyVersion.isEmpty ? nil : entry.keyVersion
         atcFinding = record.atc.words
+        chipResult = ChipResult(entry.trace, atc: record.atc).words
         de39 = (record.declined.map(ResponseCode.init) ?? .approved).rawValue
         outcome = record.declined?.words ?? "approved"
         approvalCode = record.declined == nil ? String(decoding: record.approvalCode, as: UTF8.self) : nil

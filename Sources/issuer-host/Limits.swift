@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import EMV
 internal import IssuerConfiguration
 
 extension SpendingLimits {
@@ -7,6 +8,9 @@ extension SpendingLimits {
         guard let number = UInt16(limits.currency), limits.currency.utf8.count == 3,
             let currency = CurrencyCode(rawValue: number)
         else { throw WiringError("\(place).currency: three digits are needed, not \(limits.currency)") }
+        guard ISO4217.currency(number) != nil else {
+            throw WiringError("\(place).currency: \(limits.currency) is no currency of ISO 4217")
+        }
         self.init(currency: currency)
         transactionMax = limits.transactionMax.map(Int64.init)
         contactlessMax = limits.contactlessMax.map(Int64.init)
@@ -35,5 +39,26 @@ extension SpendingLimits {
 extension Allowance {
     fileprivate init(_ minorUnits: Int?, _ count: Int?) {
         self.init(minorUnits: minorUnits.map(Int64.init), count: count.map(Int64.init))
+    }
+}
+
+extension SpendingLimits {
+    /// In words, for people.
+    var words: String {
+        func amount(_ name: String, _ value: Int64?) -> String? {
+            value.map { "\(name) \(ISO4217.text(minorUnits: $0, numericCode: currency.rawValue))" }
+        }
+        func count(_ name: String, _ value: Int64?) -> String? { value.map { "\(name) \($0) transactions" } }
+        let parts = [
+            amount("transaction", transactionMax), amount("contactless", contactlessMax),
+            amount("unverified", unverifiedMax), amount("daily", daily.minorUnits),
+            count("daily", daily.count),
+            amount("\(rollingDays) days", rolling.minorUnits), count("\(rollingDays) days", rolling.count),
+            amount("daily cash", dailyCash.minorUnits), count("daily cash", dailyCash.count),
+            blockedMerchantCategories.isEmpty
+                ? nil : "no merchant categories \(blockedMerchantCategories.sorted())",
+            blockedCountries.isEmpty ? nil : "no countries \(blockedCountries.sorted())",
+        ]
+        return parts.compactMap { $0 }.joined(separator: ", ")
     }
 }

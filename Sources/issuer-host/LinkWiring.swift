@@ -16,8 +16,10 @@ extension IssuerConfiguration {
                 }
                 dialect = dialect.withHeader(bytes: link.tpduBytes)
             }
+            var profile = try linkProfile(link, dialect)
+            profile.printedValue = try printedValue(link)
             var configuration = LinkConfiguration(
-                profile: try linkProfile(link, dialect),
+                profile: profile,
                 host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
                 framing: try framing(link), inFlightMax: link.inFlightMax,
                 answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)

@@ -1,4 +1,5 @@
 internal import CardStateStore
+internal import Foundation
 internal import HSM
 internal import HostServer
 
@@ -19,12 +20,12 @@ func health(_ hsm: HSM, _ stores: [StateStore]) async -> [HealthLine] {
 }
 
 /// Counters of token and state store, beside those of the links.
-func machineryMetrics(_ hsm: HSM, _ stores: [StateStore]) async -> String {
+func machineryMetrics(_ hsm: HSM, _ stores: [StateStore], at location: TokenLocation) async -> String {
     let statistics = hsm.statistics
     let commands = stores.reduce(0) { $0 + $1.commandsSent }
     var storesReady = 0
     for store in stores where await store.unavailability() == nil { storesReady += 1 }
-    let lines: [(name: String, type: String, help: String, value: UInt64)] = [
+    var lines: [(name: String, type: String, help: String, value: UInt64)] = [
         ("issuer_hsm_jobs_total", "counter", "Jobs that the token's workers have run.", statistics.jobs),
         ("issuer_hsm_calls_total", "counter", "PKCS#11 functions called by them.", statistics.calls),
         (
@@ -48,6 +49,15 @@ func machineryMetrics(_ hsm: HSM, _ stores: [StateStore]) async -> String {
             UInt64(storesReady)
         ),
     ]
+    // What cannot be counted now is left out rather than given as zero.
+    // A call of the token takes its time: not on the loop that asks.
+    if let objects = await Task.detached(operation: { try? location.sessionObjectCount() }).value {
+        lines.append(
+            ("issuer_token_session_objects", "gauge", "Session objects in the token.", UInt64(objects)))
+    }
+    if let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+        lines.append(("process_open_fds", "gauge", "Open file descriptors.", UInt64(descriptors.count)))
+    }
     return lines.map {
         "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n\($0.name) \($0.value)\n"
     }

@@ -53,7 +53,7 @@ struct Serve: AsyncParsableCommand {
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
-            moreMetrics: { await machineryMetrics(assembly.hsm, stores) },
+            moreMetrics: { await machineryMetrics(assembly.hsm, stores, at: location) },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         let services = ServiceGroup(
             services: [server, ReloadOnSignal(assembly: assembly, server: server)],

@@ -37,6 +37,8 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        configuration.cardVerificationKeys = Set(
+            issuers.compactMap { $0.nonChip.map { KeyName($0.cardVerificationKey) } })
         try addPINs(to: &configuration)
         configuration.hasAESCards = issuers.contains { issuer in
             issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
@@ -87,6 +89,14 @@ extension IssuerConfiguration {
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
+                range.nonChip = try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") }
+                range.offlineResults = try OfflineResultsPolicy(issuer, place: place)
+                range.scriptPINForm = try issuer.scriptPINForm.map { text in
+                    guard let form = SecureMessaging.PINForm(rawValue: text) else {
+                        throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
+                    }
+                    return form
+                }
                 range.pinVerification = try pinVerification(issuer)
                 range.countsMalformedPINBlocks = issuer.pins.countsMalformed
                 return range

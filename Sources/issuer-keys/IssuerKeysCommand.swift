@@ -11,7 +11,10 @@ struct IssuerKeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
-        subcommands: [LoadTestKeys.self, PINReference.self])
+        subcommands: [
+            Generate.self, Import.self, Export.self, List.self, CeremonyCommand.self, Personalise.self,
+            PINReference.self, LoadTestKeys.self,
+        ])
 }
 
 struct LoadTestKeys: AsyncParsableCommand {

@@ -109,7 +109,7 @@ struct AuthoriserTests {
         #expect(
             commit.entry.trace.lines.map(\.rule) == [
                 .retransmission, .issuerRange, .cardKnown, .cardStatus, .expiry, .cryptogram,
-                .amountAgreement, .pin,
+                .amountAgreement, .offlineResults, .pin,
             ])
         #expect(
             decision.trace.lines.suffix(3).map(\.rule) == [
@@ -146,7 +146,7 @@ struct AuthoriserTests {
         (Scene(chip: without(.unpredictableNumber)), .chipDataMalformed, false),
         (Scene(chip: without(.transactionDate)), .chipDataMalformed, false),
         (Scene(chip: with(.cryptogramInformationData, [0x40])), .notAnARQC, false),
-        (Scene(chip: with(.cryptogramInformationData, [0x00])), .notAnARQC, false),
+        (Scene(chip: with(.cryptogramInformationData, [0x00])), .notAnARQC, true),
         (
             Scene(chip: with(.issuerApplicationData, [0x06, 0x01, 0x0A, 0x03, 0xA0, 0xB8, 0x00])),
             .cryptogramProfileUnknown, false

@@ -53,6 +53,15 @@ struct CardStateTests {
         #expect(try await bench.commit(token, atc: 1).atc == .outOfRange)
     }
 
+    @Test func aTransactionOfZeroMovesTheATCAndNothingElse() async throws {
+        let (_, bench, token) = try await bench()
+        let update = try await bench.commit(token, atc: 700, minorUnits: 0)
+        #expect(update.declined == nil && update.atc == .first && update.availableMinorUnits == 100_000)
+        #expect(try await bench.commit(token, atc: 700, minorUnits: 0).declined == .atcReplayed)
+        #expect(try await bench.commit(token, atc: 1_701, minorUnits: 0).declined == .atcOutOfRange)
+        #expect(try await bench.commit(token, atc: 701).atc == .ahead)
+    }
+
     @Test func aPolicyAgainstLateATCsRefusesThem() async throws {
         let (_, bench, token) = try await bench(late: false)
         _ = try await bench.commit(token, atc: 10)

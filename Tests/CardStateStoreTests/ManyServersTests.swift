@@ -109,6 +109,10 @@ import Testing
         let servers = try TestServers()
         let master = try servers.start()
         let other = try servers.start()
+        // Both have the functions: what the new master lacks would be gone from its replica as well.
+        let elsewhere = try await StateBench(
+            servers, at: .server(.fixed(address(other))), first: address(other))
+        await elsewhere.store.close()
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(other))
         let token = CardToken(high: 1, low: 2)

@@ -186,6 +186,45 @@ struct HostTests {
         }
     }
 
+    @Test("A card's own limits come with its file, decline, and are shown")
+    func cardLimits() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let config = ["--config", environment.configuration]
+        func importCard(limits: String) throws -> (status: Int32, output: String) {
+            let path = environment.directory.appendingPathComponent("limited.json").path
+            try """
+            {"cards": [{"name": "limited", "pan": "4761739001010010", "panSequenceNumber": "01", "expiry": "2912",
+            "cryptogramProfile": "visa-cvn10", "status": "active", "availableMinorUnits": 100000,
+            "currency": "752", "limits": \(limits)}]}
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+            return try DemoEnvironment.run("issuer-host", ["cards", "import", path] + config)
+        }
+        for (limits, named) in [
+            (#"{"currency": "752", "transactionMaximum": 5}"#, "transactionMax"),
+            (#"{"currency": "007", "transactionMax": 5}"#, "no currency of ISO 4217"),
+            (#"{"transactionMax": 5}"#, "currency is missing"),
+            (#"{"currency": "752", "dailyAmount": -5}"#, "dailyAmount"),
+            (#"{"currency": "752", "blockedCountries": ["75"]}"#, "3 digits"),
+        ] {
+            let refused = try importCard(limits: limits)
+            #expect(refused.status != 0 && refused.output.contains(named), "\(limits): \(refused.output)")
+        }
+        let imported = try importCard(
+            limits: #"{"currency": "752", "transactionMax": 150, "dailyCount": 1}"#)
+        #expect(imported.status == 0, "\(imported.output)")
+        let shown = try DemoEnvironment.run("issuer-host", ["cards", "show", "4761739001010010"] + config)
+        #expect(shown.output.contains("transaction 1.50 SEK, daily 1 transactions"), "\(shown.output)")
+        #expect(shown.output.contains("1000.00 SEK"), "\(shown.output)")
+        for (amount, code) in [("1.51", "61"), ("1.50", "00 approved"), ("0.10", "65")] {
+            let answer = try DemoEnvironment.run(
+                "terminal-simulator",
+                ["purchase", "--card", "visa-cvn10", "--amount", amount] + config)
+            #expect(answer.output.contains(code), "\(amount): \(answer.output)")
+        }
+    }
+
     @Test("A configuration at fault is refused with file, line and key")
     func badConfiguration() throws {
         let environment = try DemoEnvironment(command: ["prepare"])

@@ -10,8 +10,6 @@ struct ScenarioRunTests {
         "cardStolen": "no card of the demo is reported stolen; an operator's command does that",
         "cardRestricted": "no card of the demo is restricted; an operator's command does that",
         "pinNotOnRecord": "every card of the demo has a PIN",
-        "pinBlockUnreadable":
-            "the token compares PIN blocks without opening them: a corrupt one is a wrong PIN",
         "keyVersionUnknown": "the ranges of the demo have one key version each",
         "reversedBefore": "a reversal before its original is a matter of the state tests",
         "entryModeDiffers": "traffic without a chip has scenarios of its own with the rules for it",

@@ -46,7 +46,10 @@ struct HSMCheckTests {
         var configuration = DemoKeys.configuration()
         configuration.refusesTestKeys = true
         let refused = HSMCheck.run(configuration, at: try DemoKeys.nss.get()).filter { !$0.passed }
-        let named = ["key imk-ac-476173", "key imk-ac-541333", "key imk-ac-639999", "key pvk"]
+        let named = [
+            "key imk-ac-476173", "key imk-ac-541333", "key imk-ac-639999", "key zpk-acquirer-a",
+            "key zpk-acquirer-b", "key pvk",
+        ]
         #expect(refused.map(\.subject) == named)
         #expect(refused.allSatisfy { $0.detail.contains("public test key") })
     }

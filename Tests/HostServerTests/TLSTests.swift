@@ -105,13 +105,11 @@ import Testing
     func clientLink() async throws {
         let certificates = try Certificates()
         defer { certificates.remove() }
-        var listening = try link(certificates)
-        listening.echoAfterNanoseconds = 100_000_000
-        try await withHost([listening]) { server in
+        try await withHost([link(certificates)]) { server in
             func client(_ serverName: String?) throws -> LinkConfiguration {
                 var link = try TestMessages.link("out")
                 (link.role, link.port, link.connectionsMax) = (.client, Int(server.port()), 1)
-                (link.echoAfterNanoseconds, link.signsOn) = (100_000_000, true)
+                link.signsOn = true
                 link.tls = LinkTLS(
                     certificateFile: certificates.path("acquirer.pem"),
                     privateKeyFile: certificates.path("acquirer.key"),
@@ -130,7 +128,7 @@ import Testing
             let wrong = try client("elsewhere.example")
             try waiting {
                 try await withHost([wrong]) { host in
-                    try eventually { try host.metric("issuer_tls_refused_total") >= 1 }
+                    try eventually { try host.metric("issuer_tls_refused_total") > 0 }
                     #expect(try !host.admin("/links").contains("\"hostSignedOn\":true"))
                 }
             }

@@ -43,7 +43,7 @@ import Testing
         #expect(request.card.pan.description == "476173******0010")
         #expect(request.card.panSequenceNumber?.rawValue == 1)
         #expect(request.expiry?.description == "2912")
-        #expect(request.amount.description == "4250 752")
+        #expect(request.amount.description == "42.50 SEK")
         #expect(request.systemsTraceAuditNumber == 123)
         #expect(request.retrievalReferenceNumber == Array("000000000123".utf8))
         #expect(request.retransmission.moment == 0x0001_2311_2312_0000)

@@ -17,7 +17,9 @@ import Testing
             .transactionAmountTooHigh: "61", .contactlessAmountTooHigh: "61", .verificationNeeded: "1A",
             .merchantCategoryBlocked: "57", .countryBlocked: "57", .dailyAmountExceeded: "61",
             .dailyCountExceeded: "65", .rollingAmountExceeded: "61", .rollingCountExceeded: "65",
-            .cashAmountExceeded: "61", .cashCountExceeded: "65",
+            .cashAmountExceeded: "61", .cashCountExceeded: "65", .offlineResultsBad: "63",
+            .cardValueWrong: "82", .cardValueMissing: "82", .printedValueWrong: "N7", .clonedChip: "59",
+            .fallbackNotAllowed: "57", .cardNotPresentNotAllowed: "57", .entryModeDiffers: "30",
             .reversedBefore: "21", .keyVersionUnknown: "88",
         ]
         for reason in DeclineReason.allCases {

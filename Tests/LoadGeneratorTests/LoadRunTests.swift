@@ -144,6 +144,19 @@ struct LoadRunTests {
         #expect(right)
     }
 
+    @Test("an answer to a reversal has to approve nothing")
+    func reversals() async throws {
+        var profile = profile(.closed(outstanding: 2), seconds: 0.3)
+        profile.mix = [.purchase: 4, .reversal: 1]
+        // The stand-in approves whatever comes: wrong for a reversal.
+        let result = try await perform(profile, against: .none)
+        #expect(result.answersMismatched > 0)
+        let right = result.stages[0].faults.allSatisfy {
+            $0.contains("reversal") && $0.hasSuffix("DE38 in an answer that approves nothing")
+        }
+        #expect(right)
+    }
+
     @Test("the second stage runs at its part of the first one's throughput")
     func fraction() async throws {
         var profile = profile(.closed(outstanding: 1), seconds: 0.5)

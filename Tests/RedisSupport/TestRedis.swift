@@ -35,7 +35,10 @@ public final class TestRedis: @unchecked Sendable {
     }
 
     /// Starts it, again after `kill`; what is on disk is loaded.
-    public func start() throws {
+    /// - Parameters:
+    ///   - more: settings of this start only.
+    ///   - untilLoaded: false returns as soon as it runs.
+    public func start(adding more: [String] = [], untilLoaded: Bool = true) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
             .path
         process = Process()
@@ -45,10 +48,11 @@ public final class TestRedis: @unchecked Sendable {
                 "redis-server", "\(root)/Config/redis.conf", "--port", "0", "--unixsocket",
                 folder + "/redis.sock",
             ]
-            + ["--dir", folder] + options
+            + ["--dir", folder] + options + more
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
+        guard untilLoaded else { return }
         let end = Date().addingTimeInterval(20)
         while Date() < end {
             if answersPing() { return }

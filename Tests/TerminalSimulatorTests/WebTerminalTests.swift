@@ -1,3 +1,4 @@
+import EMV
 import Foundation
 import Testing
 
@@ -44,6 +45,22 @@ import Testing
             .reply(method: "POST", path: "/pay", body: Array(order.utf8))
         #expect(reply.status == 200 && reply.body.contains("no answer"))
         #expect(reply.body.contains("\"approved\":false"))
+    }
+
+    @Test func aDiagnosisIsOneJSONObject() throws {
+        var card = try VirtualCard(issuer, card: "visa-cvn18")
+        let date = try #require(TransactionDate(year: 26, month: 11, day: 24))
+        let answer = try card.answer(
+            TerminalTransaction(
+                amount: 100, date: date, unpredictableNumber: UnpredictableNumber(rawValue: 7)),
+            tampering: .flippedCryptogramBit(0))
+        let evidence = CryptogramEvidence(
+            chip: try ICCData(parsing: answer.chipData), identity: card.definition.identity)
+        let diagnosis = try CryptogramDiagnosis(
+            of: evidence, keys: issuer.namedKeys, expected: "imk-ac-476173", option: .a)
+        let json = try DiagnosisReport(diagnosis).json()
+        #expect(json.contains("\"verdict\":\"changed on the way\""))
+        #expect(json.contains("bit 1 of byte 8 of 9F26") && json.contains("\"profile\":\"visa-cvn18\""))
     }
 
     @Test func otherPathsAreNotFound() throws {

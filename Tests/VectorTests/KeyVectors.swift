@@ -17,7 +17,7 @@ enum KeyVectors {
 
     static let sessionKeyMethods: [String: Comparator] = [
         "csk-ac": common, "csk-sm": common, "emv2000-tree": SessionKeyTreeVectors.key,
-        "mastercard-skd": mastercard, "none": masterItself,
+        "mastercard-skd": mastercard, "none": masterItself, "visa-sm": visaSecureMessaging,
     ]
 
     private static func masterItself(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
@@ -29,6 +29,16 @@ enum KeyVectors {
         let master = try token.key(vector.bytes("icc_mk"), [.derive])
         let diversifier = SessionKeyDerivation.diversifier(from: try vector.word("r"))
         try expectSessionKey(token.derive(from: master, diversifier).enciphering, vector, &token)
+    }
+
+    private static func visaSecureMessaging(_ vector: VectorCase, _ token: inout TokenCalculator) throws {
+        let master = try token.key(vector.bytes("icc_mk"), [.derive])
+        let mask = SessionKeyDerivation.visaSecureMessagingMask(
+            atc: ApplicationTransactionCounter(rawValue: UInt16(try vector.word("atc"))))
+        let key = try mask.withUnsafeBytes {
+            try token.session.xorKey(master, with: $0, SessionTemplates.encipheringKey)
+        }
+        try expectSessionKey(key, vector, &token)
     }
 
     private static func mastercard(_ vector: VectorCase, _ token: inout TokenCalculator) throws {

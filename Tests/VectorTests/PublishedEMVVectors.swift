@@ -11,6 +11,9 @@ enum PublishedEMVVectors {
         "arpc": { try response($0.inner("in"), $0.inner("out"), &$1) },
         "arqc": { try cryptogram($0.inner("in"), $0.inner("out"), &$1) },
         "arqc+arpc": { try cryptogram($0.inner("in"), $0.inner("out"), &$1) },
+        "cvn-all": { try ScriptVectors.publishedProfile($0.inner("in"), $0.inner("out"), &$1) },
+        "script-mac": { try ScriptVectors.publishedMAC($0.inner("in"), $0.inner("out"), &$1) },
+        "script-pin-change": { try ScriptVectors.publishedPINChange($0.inner("in"), $0.inner("out"), &$1) },
         "emv2000-sk": SessionKeyTreeVectors.published,
         "mk": { try masterKey($0.inner("in"), $0.inner("out"), &$1) },
         "mk+csk": { try masterAndSessionKey($0.inner("in"), $0.inner("out"), &$1) },
@@ -33,7 +36,7 @@ enum PublishedEMVVectors {
         try token.expectCheckValue("session key", session.enciphering, output.text("sk_kcv2"))
     }
 
-    private static func cryptogram(
+    static func cryptogram(
         _ input: VectorCase, _ output: VectorCase, _ token: inout TokenCalculator
     ) throws {
         let isPBOC = try input.text("sk_method") == "pboc"

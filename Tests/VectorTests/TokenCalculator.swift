@@ -185,7 +185,8 @@ struct TokenCalculator: ~Copyable {
         return try serving.issuerAuthenticationData(for: question, card: card, verdict: verdict)
     }
 
-    private func serving(_ keys: [KeyName: ObjectHandle]) throws -> CryptographySession {
+    /// A session as a worker has it, for operations beside the authorisation.
+    func serving(_ keys: [KeyName: ObjectHandle]) throws -> CryptographySession {
         var configuration = HSMConfiguration(
             panHashKey: KeyName("pan-hash"), pinVerificationKey: KeyName("pvk"), zonePINKeys: [],
             issuerMasterKeys: [])

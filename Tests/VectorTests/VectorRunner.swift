@@ -18,12 +18,15 @@ enum VectorRunner {
         "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
         "emv-master-keys.json": KeyVectors.masterKey,
         "emv-session-keys.json": byField("method", KeyVectors.sessionKeyMethods),
+        "issuer-scripts.json": byField("op", ScriptVectors.operations),
         "kcv.json": KeyVectors.checkValue,
         "mac.json": MACVectors.mac,
         "pin-blocks.json": byField("op", PINVectors.operations),
         "pin-verification.json": byField("op", PINVectors.verifications),
         "published-emv.json": byField("op", PublishedEMVVectors.operations),
         "published-pin-card.json": byField("op", PINVectors.publishedOperations),
+        "published-tr31.json": byField("op", KeyBlockVectors.publishedOperations),
+        "tr31.json": byField("op", KeyBlockVectors.operations),
     ]
 
     /// - Parameter location: the token that does the keyed work.

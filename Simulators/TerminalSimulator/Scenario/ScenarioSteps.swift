@@ -169,7 +169,14 @@ extension ScenarioRunner {
         guard let answer = session.last?.answer else { throw StepError("there is no answer with scripts") }
         let commands = try IssuerScripts.commands(in: answer.bytes(.iccData).map(Array.init) ?? [])
         record.summary = "\(commands.count) script commands"
-        record.cardTrace = commands.map(\.description)
+        if let name = session.last?.card, var card = cards[name], let first = session.last?.cardAnswer {
+            record.cardTrace = try card.perform(commands, for: first).map { command, status in
+                "\(command): \(String(status, radix: 16, uppercase: true))"
+            }
+            cards[name] = card
+        } else {
+            record.cardTrace = commands.map(\.description)
+        }
         if let count, count != commands.count {
             record.complaints.append("\(commands.count) script commands came, \(count) were expected")
         }

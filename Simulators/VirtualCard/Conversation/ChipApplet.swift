@@ -7,6 +7,7 @@ struct ChipApplet: Sendable {
         static let success: UInt16 = 0x9000
         static let issuerAuthenticationFailed: UInt16 = 0x6300
         static let conditionsNotSatisfied: UInt16 = 0x6985
+        static let functionNotSupported: UInt16 = 0x6A81
         static let fileNotFound: UInt16 = 0x6A82
         static let recordNotFound: UInt16 = 0x6A83
         static let pinBlocked: UInt16 = 0x6983
@@ -27,8 +28,17 @@ struct ChipApplet: Sendable {
         self.application = application
     }
 
+    /// One issuer script command.
+    mutating func perform(
+        _ commands: [IssuerScriptCommand]
+    ) throws -> [(command: IssuerScriptCommand, status: UInt16)] {
+        guard let first else { return [] }
+        return try card.perform(commands, for: first)
+    }
+
     /// SELECT by name: the payment environment's directory or the application.
     mutating func select(_ name: [UInt8]) -> (data: [UInt8], status: UInt16) {
+        guard !card.scriptMemory.isCardBlocked else { return ([], Status.functionNotSupported) }
         var inner = TLVWriter()
         if name == CardConversation.environmentName || name == CardConversation.proximityEnvironmentName {
             var entry = TLVWriter()
@@ -118,7 +128,7 @@ struct ChipApplet: Sendable {
     /// VERIFY: the PIN block is opened before it comes here.
     mutating func verify(_ pin: PIN) -> (data: [UInt8], status: UInt16) {
         guard card.memory.pinTriesLeft > 0 else { return ([], Status.pinBlocked) }
-        guard pin == card.definition.pin else {
+        guard pin == card.scriptMemory.pin else {
             card.memory.pinTriesLeft -= 1
             return ([], Status.pinWrong(triesLeft: card.memory.pinTriesLeft))
         }
@@ -148,6 +158,7 @@ struct ChipApplet: Sendable {
         guard isSelected, first == nil else { return ([], Status.conditionsNotSatisfied) }
         let kind: CryptogramKind =
             switch (application.attitude, asked) {
+            case _ where card.scriptMemory.isApplicationBlocked: .aac
             case (.declines, _), (_, .aac): .aac
             case (.online, .tc): .arqc
             default: asked
@@ -186,7 +197,7 @@ struct ChipApplet: Sendable {
     /// The product with the CVR's upper nibble of byte 1: AC given second and first (EMV Book 3 C7.3; the
     /// schemes have it alike).
     private func product(first: CryptogramKind, second: CryptogramKind?) -> CardProduct {
-        let product = card.definition.product
+        let product = card.scriptMemory.product(card.definition.product)
         func bits(_ kind: CryptogramKind) -> UInt8 {
             switch kind {
             case .aac: 0

@@ -24,9 +24,9 @@ extension CardConversation {
             }
         }
         let scripts = try IssuerScripts.commands(in: chipData ?? [])
-        run(scripts.filter { $0.template == .issuerScript1 })
+        try run(scripts.filter { $0.template == .issuerScript1 }, failure: 0x00_0000_0020)
         let kind = try generateSecond(approved ? .tc : .aac, transaction, code)
-        run(scripts.filter { $0.template == .issuerScript2 })
+        try run(scripts.filter { $0.template == .issuerScript2 }, failure: 0x00_0000_0010)
         return kind
     }
 
@@ -80,9 +80,15 @@ extension CardConversation {
         notes.append("issuer authentication: \(verdict)")
     }
 
-    /// Script commands are shown and counted; the card does not carry them out.
-    private mutating func run(_ scripts: [IssuerScriptCommand]) {
-        notes += scripts.map { "script \($0)" }
+    /// The card carries scripts out, and the terminal remembers a failure in the TVR.
+    /// - Parameter failure: byte 5, bit 6 before the final cryptogram, bit 5 after it (EMV Book 3 C5).
+    private mutating func run(_ scripts: [IssuerScriptCommand], failure: UInt64) throws {
+        for (command, status) in try applet.perform(scripts) {
+            let succeeded = status == ChipApplet.Status.success
+            notes.append(
+                "script \(command): \(succeeded ? "done" : String(status, radix: 16, uppercase: true))")
+            if !succeeded { verificationResults |= failure }
+        }
     }
 }
 

@@ -45,6 +45,11 @@ private struct InstantPorts: CardCryptography, CardState {
             declined: nil, approvalCode: commit.approvalCode, repeated: false, atc: .ahead, pinTriesLeft: 3,
             availableMinorUnits: 1)
     }
+
+    /// No benchmark reverses anything.
+    func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
+        throw StateUnavailable("no reversals here")
+    }
 }
 
 private let surroundings = Surroundings(

@@ -1,5 +1,4 @@
 internal import ByteCoding
-public import EMV
 
 /// DE55 opened object by object for people. What holds the PAN, a track or the cardholder's name is masked
 /// or left out; there is no form that shows more.

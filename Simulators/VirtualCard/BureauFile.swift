@@ -1,0 +1,122 @@
+internal import ByteCoding
+public import EMV
+internal import Foundation
+public import LibCrypto
+
+/// A bureau's input file that a virtual card is personalised from, as a real one would be: the key blocks in it are
+/// opened with the transport key, by libcrypto alone.
+public struct BureauFile: Sendable {
+    /// A file or key block that gave no card. Never holds a key or a PAN.
+    public struct Fault: Error, Sendable, CustomStringConvertible {
+        /// One line for people.
+        public let description: String
+    }
+
+    private struct Contents: Decodable {
+        struct Key: Decodable {
+            let use: String
+            let keyBlock: String
+            let checkValue: String
+        }
+        struct Card: Decodable {
+            let pan: String
+            let panSequenceNumber: String?
+            let keys: [Key]
+        }
+        let format: String
+        let cards: [Card]
+    }
+
+    /// The keys of one card, by use: `AC`, `SMI`, `SMC`.
+    public struct PersonalisedCard: Sendable {
+        /// The card.
+        public let identity: CardIdentity
+        /// Its master keys.
+        public let keys: [String: DoubleLengthKey]
+
+        /// A chip that has made no cryptogram yet.
+        public func chip() throws(Fault) -> ChipCard {
+            guard let key = keys["AC"] else { throw Fault(description: "the card has no AC key") }
+            return ChipCard(identity: identity, iccMasterKey: key, atc: .init(rawValue: 0))
+        }
+    }
+
+    /// All cards, in the order of the file.
+    public let cards: [PersonalisedCard]
+
+    /// - Parameters:
+    ///   - path: what `issuer-keys personalise` wrote.
+    ///   - transportKey: 16 or 24 bytes for TDES key blocks (version B), 16, 24 or 32 for AES (version D).
+    public init(path: String, transportKey: [UInt8]) throws {
+        guard let data = FileManager.default.contents(atPath: path),
+            let contents = try? JSONDecoder().decode(Contents.self, from: data),
+            contents.format == "issuer-keys personalisation 1"
+        else { throw Fault(description: "\(path) is no personalisation file") }
+        cards = try contents.cards.enumerated().map { number, card in
+            guard let pan = try? PAN(card.pan) else {
+                throw Fault(description: "\(path), card \(number + 1): no PAN")
+            }
+            let sequenceNumber = card.panSequenceNumber.flatMap { UInt8($0) }
+                .flatMap(PANSequenceNumber.init(rawValue:))
+            var keys: [String: DoubleLengthKey] = [:]
+            for key in card.keys {
+                let value = try KeyBlockReader.open(key.keyBlock, under: transportKey)
+                guard Hex.encode(try KeyCheckValue.tdes(value).prefix(3)) == key.checkValue,
+                    let double = DoubleLengthKey(bytes: value)
+                else {
+                    throw Fault(
+                        description: "\(path), card \(number + 1), key \(key.use): another check value")
+                }
+                keys[key.use] = double
+            }
+            return PersonalisedCard(
+                identity: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), keys: keys)
+        }
+    }
+}
+
+/// Key blocks of version B and D (TR-31:2018 5.3.2.2), opened with libcrypto.
+enum KeyBlockReader {
+    static func open(_ text: String, under protectionKey: [UInt8]) throws -> [UInt8] {
+        let characters = Array(text.utf8)
+        guard characters.count >= 16, let version = text.first, version == "B" || version == "D" else {
+            throw BureauFile.Fault(description: "a key block of version B or D is needed")
+        }
+        let algorithm: BlockAlgorithm = version == "D" ? .aes : .tdes
+        // The blocks of a bureau's file have no optional blocks.
+        let header = Array(characters[..<16])
+        guard let body = try? Hex.decode(String(decoding: characters[16...], as: UTF8.self)),
+            body.count > 2 * algorithm.blockCount
+        else { throw BureauFile.Fault(description: "a key block is cut off or not hexadecimal") }
+        let mac = Array(body.suffix(algorithm.blockCount))
+        let encipherment = try derive(protectionKey, algorithm, use: 0)
+        var cipher = try KeyedCipher(algorithm, .cbc, .decrypt, key: encipherment, initialVector: mac)
+        let clear = try cipher.process(Array(body.dropLast(algorithm.blockCount)))
+        let expected = try MAC.cmac(algorithm, key: derive(protectionKey, algorithm, use: 1), header + clear)
+        guard constantTimeEqual(expected, mac) else {
+            throw BureauFile.Fault(description: "a key block's MAC does not verify under this transport key")
+        }
+        let count = (Int(clear[0]) << 8 | Int(clear[1])) / 8
+        guard count == 16 else { throw BureauFile.Fault(description: "a card's key has 16 bytes") }
+        return Array(clear[2..<2 + count])
+    }
+
+    /// CMACs of a counter, the use and the length, one after another.
+    private static func derive(
+        _ key: [UInt8], _ algorithm: BlockAlgorithm, use: UInt8
+    ) throws -> [UInt8] {
+        let indicators: [[Int]: UInt8] = [[8, 16]: 0, [8, 24]: 1, [16, 16]: 2, [16, 24]: 3, [16, 32]: 4]
+        guard let indicator = indicators[[algorithm.blockCount, key.count]] else {
+            throw BureauFile.Fault(description: "a transport key of \(key.count) bytes is not of this kind")
+        }
+        let bits = key.count * 8
+        var derived: [UInt8] = []
+        var counter: UInt8 = 1
+        while derived.count < key.count {
+            derived += try MAC.cmac(
+                algorithm, key: key, [counter, 0, use, 0, 0, indicator, UInt8(bits >> 8), UInt8(bits & 0xFF)])
+            counter += 1
+        }
+        return Array(derived.prefix(key.count))
+    }
+}

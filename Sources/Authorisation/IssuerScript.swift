@@ -1,0 +1,263 @@
+public import EMV
+
+/// The keys and habits of issuer scripts for one range.
+public struct IssuerScriptPolicy: Sendable {
+    /// IMK-SMI: MACs of commands.
+    public let integrityKey: KeyName
+    /// IMK-SMC: encipherment of PINs; nil where the range changes no PINs by script.
+    public let confidentialityKey: KeyName?
+    /// The clear form of a new PIN; nil: the one of the card's profile.
+    public let pinForm: SecureMessaging.PINForm?
+
+    /// Takes the parts.
+    public init(
+        integrityKey: KeyName, confidentialityKey: KeyName?, pinForm: SecureMessaging.PINForm? = nil
+    ) {
+        self.integrityKey = integrityKey
+        self.confidentialityKey = confidentialityKey
+        self.pinForm = pinForm
+    }
+
+    /// What the token cannot do for such a script within its boundary, in words; nil where it can.
+    ///
+    /// A VIS PIN block XORs the PIN with a part of the card's key. PKCS#11 XORs a secret with public data only
+    /// (`CKM_XOR_BASE_AND_DATA`), so one of the two would have to be a value in the host.
+    public func obstacle(to kind: ScriptCommand.Kind, _ profile: CryptogramProfile) -> String? {
+        guard profile.cipher != .aes else {
+            return "\(profile.name): issuer scripts under AES keys are not served"
+        }
+        guard kind == .pinChange else { return nil }
+        guard confidentialityKey != nil else { return "no secureMessagingConfidentialityKey for this card" }
+        guard (pinForm ?? profile.secureMessaging.pinForm) == .vis else { return nil }
+        return
+            "\(profile.name): a token cannot XOR the PIN with the card's key (VIS PIN block); cards that take "
+            + "ISO 9564-1 format 2 are served with scriptPINForm: iso2"
+    }
+}
+
+extension IssuerRange {
+    /// The script keys of a card; nil where its key version sends none.
+    public func scriptPolicy(keyVersion name: String) -> IssuerScriptPolicy? {
+        guard let version = keys.version(named: name), let integrity = version.secureMessagingIntegrityKey
+        else { return nil }
+        return IssuerScriptPolicy(
+            integrityKey: integrity, confidentialityKey: version.secureMessagingConfidentialityKey,
+            pinForm: scriptPINForm)
+    }
+}
+
+/// A new PIN as it came: format 0, enciphered under a zone key. Never described, never logged.
+public struct NewPIN: Hashable, Sendable {
+    /// The key that it is enciphered under.
+    public let zonePINKey: KeyName
+    /// The block.
+    public let block: EncipheredPINBlock
+
+    /// Takes the parts.
+    public init(zonePINKey: KeyName, block: EncipheredPINBlock) {
+        self.zonePINKey = zonePINKey
+        self.block = block
+    }
+}
+
+/// A script that an operator has ordered for a card, as the state store keeps it.
+public struct QueuedScript: Sendable {
+    /// How far it has come. The raw value stands in the store.
+    public enum State: Character, Sendable, CaseIterable {
+        case queued = "q"
+        /// In an answer; the card has not reported.
+        case sent = "s"
+        case successful = "o"
+        case failed = "f"
+        /// The terminal did not get to it.
+        case notPerformed = "n"
+        case withdrawn = "x"
+
+        /// In words, for people.
+        public var words: String {
+            switch self {
+            case .queued: "queued"
+            case .sent: "sent, no result yet"
+            case .successful: "successful"
+            case .failed: "failed"
+            case .notPerformed: "not performed"
+            case .withdrawn: "withdrawn"
+            }
+        }
+    }
+
+    /// 1 for a card's first; tag 9F18.
+    public let identifier: UInt32
+    /// How far it has come.
+    public let state: State
+    /// The transaction that carried it, nil while it waits.
+    public let atc: ApplicationTransactionCounter?
+    /// What the card is told.
+    public let command: ScriptCommand
+    /// True for template 71: before the final cryptogram. False for 72: after it.
+    public let isBeforeFinal: Bool
+    /// For a PIN change.
+    public let newPIN: NewPIN?
+    /// For a PIN change: the reference of the new PIN, which takes the place of the old one when the card reports
+    /// success.
+    public let newReference: EncipheredPINBlock?
+    /// The same for a card whose PIN is verified by Visa's value.
+    public let newVerificationValue: PINVerificationValue?
+
+    /// Takes the parts; see each property.
+    public init(
+        identifier: UInt32, state: State = .queued, atc: ApplicationTransactionCounter? = nil,
+        command: ScriptCommand, isBeforeFinal: Bool = false, newPIN: NewPIN? = nil,
+        newReference: EncipheredPINBlock? = nil, newVerificationValue: PINVerificationValue? = nil
+    ) {
+        self.newVerificationValue = newVerificationValue
+        self.identifier = identifier
+        self.state = state
+        self.atc = atc
+        self.command = command
+        self.isBeforeFinal = isBeforeFinal
+        self.newPIN = newPIN
+        self.newReference = newReference
+    }
+}
+
+/// A script command to be protected: everything that the token needs and nothing that it has itself.
+public struct IssuerScriptQuestion: Sendable {
+    /// The range's keys.
+    public let policy: IssuerScriptPolicy
+    /// Option A or B.
+    public let masterKeyOption: MasterKeyOption
+    /// How the card's profile protects commands.
+    public let messaging: SecureMessaging
+    /// PAN and sequence number.
+    public let card: CardIdentity
+    /// Tag 9F36 of the transaction that carries it.
+    public let atc: ApplicationTransactionCounter
+    /// Tag 9F26 of the same.
+    public let cryptogram: ApplicationCryptogram
+    /// What the card is told.
+    public let command: ScriptCommand
+    /// For a PIN change.
+    public let newPIN: NewPIN?
+
+    /// Takes the parts; see each property.
+    public init(
+        policy: IssuerScriptPolicy, masterKeyOption: MasterKeyOption, messaging: SecureMessaging,
+        card: CardIdentity, atc: ApplicationTransactionCounter, cryptogram: ApplicationCryptogram,
+        command: ScriptCommand, newPIN: NewPIN?
+    ) {
+        self.policy = policy
+        self.masterKeyOption = masterKeyOption
+        self.messaging = messaging
+        self.card = card
+        self.atc = atc
+        self.cryptogram = cryptogram
+        self.command = command
+        self.newPIN = newPIN
+    }
+}
+
+/// The port to the token for issuer scripts. Only cards for which one waits come here.
+public protocol IssuerScriptCryptography: Sendable {
+    /// The whole command: header, data and MAC (EMV Book 2 9).
+    func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8]
+}
+
+extension IssuerScriptCryptography {
+    /// For a port without issuer scripts.
+    public func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] { throw .tokenFailed("no issuer scripts here") }
+}
+
+/// What moves in the issuer scripts of a card, in the same step as everything else.
+public struct ScriptCommit: Sendable {
+    /// What the card reported of scripts that were sent.
+    public let results: [(identifier: UInt32, state: QueuedScript.State)]
+    /// The script that the answer is to carry; claimed only with the first answer to an unseen cryptogram.
+    public let sent: UInt32?
+
+    /// Takes the parts.
+    public init(results: [(identifier: UInt32, state: QueuedScript.State)], sent: UInt32?) {
+        self.results = results
+        self.sent = sent
+    }
+}
+
+/// The scripts of one card in one transaction: what was reported, what goes out.
+struct ScriptDelivery {
+    let scripts: [QueuedScript]
+    let range: IssuerRange?
+
+    init(_ scripts: [QueuedScript], _ range: IssuerRange?) {
+        self.scripts = scripts
+        self.range = range
+    }
+
+    /// What tag 9F5B says of scripts that were sent. Only a verified cryptogram makes the card a witness.
+    func results(_ chip: ICCData?) -> [(identifier: UInt32, state: QueuedScript.State)] {
+        guard let value = chip?[.issuerScriptResults] else { return [] }
+        return IssuerScriptResult.results(in: value).compactMap { result in
+            guard scripts.contains(where: { $0.identifier == result.identifier && $0.state == .sent }) else {
+                return nil
+            }
+            let state: QueuedScript.State =
+                switch result.outcome {
+                case .successful: .successful
+                case .failed: .failed
+                case .notPerformed: .notPerformed
+                }
+            return (result.identifier, state)
+        }
+    }
+
+    /// The card's record with a PIN that it has taken over, and with its PIN tries given back; nil: as it was.
+    func card(
+        _ card: CardRecord?, after results: [(identifier: UInt32, state: QueuedScript.State)]
+    ) -> CardRecord? {
+        guard let card else { return nil }
+        var changed: CardRecord?
+        for result in results where result.state == .successful {
+            guard let script = scripts.first(where: { $0.identifier == result.identifier }) else { continue }
+            if script.command.kind == .pinChange {
+                changed = (changed ?? card).withPIN(script.newReference, script.newVerificationValue)
+            }
+        }
+        return changed
+    }
+
+    /// The oldest script that waits. One at a time: the next one is protected with the next cryptogram.
+    var next: QueuedScript? { scripts.first { $0.state == .queued } }
+
+    /// The script that went out in this transaction before, for its repeat.
+    func sent(in atc: ApplicationTransactionCounter) -> QueuedScript? {
+        scripts.first { $0.state != .queued && $0.atc == atc }
+    }
+
+    /// What the token needs to protect a script.
+    func question(
+        _ script: QueuedScript, _ verified: VerifiedCryptogram, _ card: CardIdentity
+    ) -> IssuerScriptQuestion? {
+        guard verified.question.profile.cipher != .aes, let range,
+            let policy = range.scriptPolicy(keyVersion: verified.question.keyVersion)
+        else {
+            return nil
+        }
+        return IssuerScriptQuestion(
+            policy: policy, masterKeyOption: range.masterKeyOption,
+            messaging: verified.question.profile.secureMessaging, card: card, atc: verified.question.atc,
+            cryptogram: verified.question.cryptogram, command: script.command, newPIN: script.newPIN)
+    }
+
+    /// Template 71 or 72 with identifier and command (EMV Book 3 10.10).
+    static func template(_ script: QueuedScript, _ command: [UInt8]) -> [UInt8] {
+        var inner = TLVWriter(reserving: command.count + 12)
+        inner.append(.issuerScriptIdentifier, number: UInt64(script.identifier), count: 4)
+        inner.append(.issuerScriptCommand, command)
+        var outer = TLVWriter(reserving: inner.bytes.count + 4)
+        outer.append(script.isBeforeFinal ? .issuerScript1 : .issuerScript2, inner.bytes)
+        return outer.bytes
+    }
+}

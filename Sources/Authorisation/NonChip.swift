@@ -1,0 +1,175 @@
+internal import EMV
+
+/// How a card came to the terminal, as far as DE22 says so.
+public enum CardEntry: Sendable {
+    /// Chip, with contacts or without.
+    case chip
+    /// The stripe, read whole.
+    case magneticStripe
+    /// The stripe of a card whose chip did not answer.
+    case fallback
+    /// The image of the stripe, without contact.
+    case contactlessStripe
+    /// Typed or remembered: no card is there.
+    case cardNotPresent
+    /// Nothing, or nothing that means something here.
+    case unknown
+}
+
+/// What a request without chip brings to show that the card is there, or in the holder's hand. Not described, not
+/// logged, not kept.
+public struct NonChipEvidence: Sendable, CustomReflectable {
+    /// DE22.
+    public let entry: CardEntry
+    /// YYMM of track 2 in BCD.
+    public let stripeExpiry: UInt16?
+    /// The service code of track 2, three digits in BCD (ISO/IEC 7813).
+    public let serviceCode: UInt16?
+    /// What follows it on the track, at most sixteen digits in BCD, left-aligned.
+    public let discretionary: UInt64
+    /// How many digits that are.
+    public let discretionaryCount: Int
+    /// CVV2, three digits in BCD, from where the link has it.
+    public let printedValue: UInt16?
+
+    /// Takes the parts.
+    public init(
+        entry: CardEntry, stripeExpiry: UInt16? = nil, serviceCode: UInt16? = nil, discretionary: UInt64 = 0,
+        discretionaryCount: Int = 0, printedValue: UInt16? = nil
+    ) {
+        self.entry = entry
+        self.stripeExpiry = stripeExpiry
+        self.serviceCode = serviceCode
+        self.discretionary = discretionary
+        self.discretionaryCount = discretionaryCount
+        self.printedValue = printedValue
+    }
+
+    /// Three digits of the discretionary data; nil where there are not so many.
+    func value(at offset: Int) -> UInt16? {
+        guard offset >= 0, offset + 3 <= min(discretionaryCount, 16) else { return nil }
+        return UInt16(truncatingIfNeeded: discretionary >> UInt64(4 * (13 - offset))) & 0xFFF
+    }
+
+    /// The first digit 2 or 6: the card has a chip.
+    var isChipCard: Bool { serviceCode.map { [2, 6].contains($0 >> 8) } ?? false }
+
+    /// Empty, so that a dump shows nothing.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// What a range lets pass without a chip.
+public struct NonChipPolicy: Sendable {
+    /// CVK of stripe, chip image and printed value.
+    public var cardVerificationKey: KeyName
+    /// Where the value stands in the discretionary data of track 2: behind a PIN key index and a PVV.
+    public var stripeValueOffset = 5
+    /// The stripe of a card without a chip.
+    public var acceptsMagneticStripe = true
+    /// The stripe of a card with a chip. A stripe is copied in a second: no, unless the issuer says so.
+    public var acceptsFallback = false
+    /// Without a card, with the printed value.
+    public var acceptsCardNotPresent = true
+    /// CVV2 is made over MMYY, not over YYMM.
+    public var printedValueTakesMonthFirst = false
+
+    /// Takes what has no default.
+    public init(cardVerificationKey: KeyName) { self.cardVerificationKey = cardVerificationKey }
+}
+
+/// A card verification value that the token has found right. Only `NonChipCheck` makes one.
+public struct VerifiedCardValue: Sendable {
+    /// How the card came.
+    public let entry: CardEntry
+
+    fileprivate init(entry: CardEntry) { self.entry = entry }
+}
+
+/// Requests without a chip: what is to be asked of the token before it works, and what its answer means after.
+struct NonChipCheck {
+    let policy: NonChipPolicy
+
+    /// DE22 against DE55, and what takes the place of a cryptogram.
+    func finding(_ finding: ChipFinding, _ request: AuthorisationRequest) -> ChipFinding {
+        if request.chip != nil {
+            switch request.nonChip?.entry {
+            case .magneticStripe, .fallback, .cardNotPresent:
+                return .decline(.entryModeDiffers, "DE55 is there, but DE22 says no chip")
+            default: return finding
+            }
+        }
+        guard case .decline(.chipDataMissing, _) = finding else { return finding }
+        return prepare(request)
+    }
+
+    /// Candidate 0 is what is right for the entry; candidate 1 of a stripe is the chip's value, which only a copy of a
+    /// chip's data has there.
+    func prepare(_ request: AuthorisationRequest) -> ChipFinding {
+        guard let evidence = request.nonChip else { return .decline(.chipDataMissing, "no DE55") }
+        switch evidence.entry {
+        case .chip: return .decline(.entryModeDiffers, "DE22 says chip, but there is no DE55")
+        case .unknown, .contactlessStripe: return .decline(.chipDataMissing, "no DE55")
+        case .magneticStripe, .fallback:
+            guard let expiry = evidence.stripeExpiry, let code = evidence.serviceCode,
+                let value = evidence.value(at: policy.stripeValueOffset),
+                let own = CardValueInput(expiry: expiry, serviceCode: code),
+                let chip = CardValueInput(expiry: expiry, serviceCode: CardValueInput.chipServiceCode)
+            else { return .decline(.cardValueMissing, "no service code or CVV in track 2") }
+            return .askValue(
+                CardValueQuestion(
+                    cardVerificationKey: policy.cardVerificationKey, candidates: [own, chip], value: value),
+                policy)
+        case .cardNotPresent:
+            guard policy.acceptsCardNotPresent else {
+                return .decline(.cardNotPresentNotAllowed, "card not present")
+            }
+            guard let value = evidence.printedValue, let expiry = request.expiry,
+                let printed = CardValueInput(
+                    expiry: policy.printedDate(expiry), serviceCode: CardValueInput.printedServiceCode)
+            else { return .decline(.printedValueWrong, "no CVV2 or expiry date sent") }
+            return .askValue(
+                CardValueQuestion(
+                    cardVerificationKey: policy.cardVerificationKey, candidates: [printed], value: value),
+                policy)
+        }
+    }
+
+    /// What the token's answer means, and whether the range lets such traffic pass at all.
+    static func evaluate(
+        _ finding: ChipFinding, _ answer: CardValueAnswer, _ request: AuthorisationRequest,
+        _ trace: inout DecisionTrace
+    ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
+        guard case .askValue(_, let policy) = finding, let evidence = request.nonChip else {
+            return (nil, nil)
+        }
+        let isPrinted = evidence.entry == .cardNotPresent
+        switch answer {
+        case .notAsked, .differs:
+            trace.add(.cardValue, .declined, isPrinted ? "CVV2 wrong" : "CVV wrong")
+            return (nil, isPrinted ? .printedValueWrong : .cardValueWrong)
+        case .matches(let index) where index > 0:
+            trace.add(.cardValue, .declined, "iCVV in a magnetic stripe: a cloned chip")
+            return (nil, .clonedChip)
+        case .matches:
+            trace.add(.cardValue, .approved, isPrinted ? "CVV2 right" : "CVV right")
+        }
+        if !isPrinted, evidence.isChipCard || evidence.entry == .fallback, !policy.acceptsFallback {
+            trace.add(.entryMode, .declined, "stripe of a card with a chip")
+            return (nil, .fallbackNotAllowed)
+        }
+        if !isPrinted, !policy.acceptsMagneticStripe {
+            trace.add(.entryMode, .declined, "magnetic stripe")
+            return (nil, .fallbackNotAllowed)
+        }
+        trace.add(.entryMode, .approved, isPrinted ? "card not present" : "magnetic stripe")
+        return (VerifiedCardValue(entry: evidence.entry), nil)
+    }
+}
+
+extension NonChipPolicy {
+    fileprivate func printedDate(_ expiry: ExpiryDate) -> UInt16 {
+        func bcd(_ value: Int) -> UInt16 { UInt16((value / 10) << 4 | value % 10) }
+        let (year, month) = (bcd(expiry.months / 12 % 100), bcd(expiry.months % 12 + 1))
+        return printedValueTakesMonthFirst ? month << 8 | year : year << 8 | month
+    }
+}

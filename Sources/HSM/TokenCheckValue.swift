@@ -1,0 +1,85 @@
+internal import ByteCoding
+public import PKCS11
+
+/// Key check values of keys in a token, without a key's value.
+public enum TokenCheckValue {
+    /// Bytes of a check value.
+    public static let byteCount = 3
+
+    /// Triple DES: the first three bytes of the encipherment of zeros. AES: of the CMAC of a block of zeros
+    /// (ANSI X9.24-1:2017 Annex A). A generic secret: of the HMAC-SHA-256 of sixteen zeros. In hex; nil where the
+    /// token gives no way to it.
+    ///
+    /// Zeros derived into a readable secret are exactly the encipherment of zeros. NSS derives so with any cipher
+    /// key, which its audit says; a token that minds the key's usage is asked in the way that the usage allows.
+    public static func of(_ key: ObjectHandle, _ session: inout Session) throws -> String? {
+        let block: [UInt8]?
+        switch try session.keyType(of: key) {
+        case .des2, .des3: block = tripleDES(key, &session)
+        case .aes: block = aes(key, &session)
+        case .genericSecret: block = try? session.hmacSHA256([UInt8](repeating: 0, count: 16), key: key)
+        case nil: block = nil
+        }
+        return block.map { Hex.encode($0.prefix(byteCount)) }
+    }
+
+    /// The encipherment of one block of given data under a key that derives (`CKM_*_ECB_ENCRYPT_DATA`).
+    public static func encipherment(
+        of block: [UInt8], under key: ObjectHandle, _ session: inout Session
+    ) throws(PKCS11Error) -> [UInt8] {
+        let readable = Template(
+            keyType: .genericSecret, valueCount: block.count, on: [.extractable],
+            off: [.token, .sensitive, .isPrivate])
+        let derived = try session.deriveKey(
+            from: key, block.count == 16 ? .aesECB : .tripleDESECB, data: block, readable)
+        defer { try? session.destroy(derived) }
+        return try session.readableValue(of: derived, count: block.count)
+    }
+
+    private static func tripleDES(_ key: ObjectHandle, _ session: inout Session) -> [UInt8]? {
+        let zeros = [UInt8](repeating: 0, count: 8)
+        if let block = try? encipherment(of: zeros, under: key, &session) { return block }
+        var block = try? session.encryptBlock(0, key: key)
+        if block == nil { block = wrappedZeros(key, &session) }
+        return block.map { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) } }
+    }
+
+    private static func wrappedZeros(_ key: ObjectHandle, _ session: inout Session) -> UInt64? {
+        let template = Template(
+            keyType: .genericSecret, on: [.extractable, .isPrivate, .sensitive], off: [.token])
+        let zeros = SecretBytes(copying: [UInt8](repeating: 0, count: 8))
+        guard let object = try? session.createKey(template, value: zeros) else { return nil }
+        defer { try? session.destroy(object) }
+        return try? session.wrapBlock(object, key: key)
+    }
+
+    private static func aes(_ key: ObjectHandle, _ session: inout Session) -> [UInt8]? {
+        let zeros = [UInt8](repeating: 0, count: 16)
+        if let block = try? encipherment(of: zeros, under: key, &session) {
+            // The CMAC of one whole block is the encipherment of that block xor the first subkey.
+            return try? encipherment(of: CMACSubkey.doubled(block), under: key, &session)
+        }
+        var mac = zeros
+        let signed: Void? = try? zeros.withUnsafeBytes { input in
+            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: key, input, into: $0) }
+        }
+        return signed == nil ? nil : mac
+    }
+}
+
+/// Subkeys of CMAC (NIST SP 800-38B, 6.1).
+public enum CMACSubkey {
+    /// A block doubled in GF(2^64) or GF(2^128): the first subkey of the encipherment of zeros, the second of the
+    /// first.
+    /// - Parameter block: 8 or 16 bytes.
+    public static func doubled(_ block: [UInt8]) -> [UInt8] {
+        var result = block
+        var carry: UInt8 = 0
+        for index in block.indices.reversed() {
+            result[index] = block[index] << 1 | carry
+            carry = block[index] >> 7
+        }
+        if carry == 1 { result[result.count - 1] ^= block.count == 16 ? 0x87 : 0x1B }
+        return result
+    }
+}

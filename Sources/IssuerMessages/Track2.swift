@@ -1,0 +1,89 @@
+internal import Authorisation
+internal import EMV
+public import ISO8583
+
+/// Track 2 (ISO/IEC 7813): PAN, separator, expiry date, service code, discretionary data. Never described, never logged
+/// and kept no longer than its request.
+struct Track2: CustomReflectable {
+    let pan: PAN
+    let expiry: ExpiryDate?
+    /// YYMM in BCD; nil where it is none.
+    let expiryDigits: UInt16?
+    /// Three digits in BCD; nil where it is cut short.
+    let serviceCode: UInt16?
+    /// At most sixteen digits in BCD, left-aligned, and how many they are.
+    let discretionary: (digits: UInt64, count: Int)
+
+    init?(_ message: Message) throws(MappingError) {
+        guard let bytes = message.bytes(.track2) else { return nil }
+        guard let separator = bytes.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "D") })
+        else { throw MappingError(.track2, "no separator") }
+        do { pan = try PAN(ascii: bytes[..<separator]) } catch {
+            throw MappingError(.track2, error.description)
+        }
+        let rest = bytes[(separator + 1)...]
+        expiry = ExpiryDate(ascii: rest.prefix(4))
+        expiryDigits = Track2.number(rest.prefix(4), count: 4)
+        serviceCode = Track2.number(rest.dropFirst(4).prefix(3), count: 3)
+        var (digits, count) = (UInt64(0), 0)
+        // A dialect of whole bytes fills the track up with an F.
+        for byte in rest.dropFirst(7).prefix(16) {
+            guard (0x30...0x39).contains(byte) else { break }
+            digits = digits << 4 | UInt64(byte - 0x30)
+            count += 1
+        }
+        discretionary = (count == 0 ? 0 : digits << UInt64(4 * (16 - count)), count)
+    }
+
+    private static func number(_ ascii: ArraySlice<UInt8>, count: Int) -> UInt16? {
+        guard ascii.count == count, ascii.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return ascii.reduce(0) { $0 << 4 | UInt16($1 - 0x30) }
+    }
+
+    /// Empty, so that a dump shows nothing.
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Where the requests of a link carry CVV2: switches agree on no place, DE126 and DE48 are the usual ones.
+public struct PrintedValuePlace: Sendable {
+    /// The element.
+    public let element: DataElement
+    /// Characters of it before the three digits.
+    public let offset: Int
+
+    /// Takes both.
+    public init(element: DataElement, offset: Int) {
+        self.element = element
+        self.offset = offset
+    }
+
+    /// Three digits in BCD; nil where there are none.
+    func value(in message: Message) -> UInt16? {
+        let found = message.withBytes(element) { bytes -> UInt16? in
+            guard bytes.count >= offset + 3 else { return nil }
+            var value: UInt16 = 0
+            for byte in bytes[offset..<offset + 3] {
+                guard (0x30...0x39).contains(byte) else { return nil }
+                value = value << 4 | UInt16(byte - 0x30)
+            }
+            return value
+        }
+        return found.flatMap { $0 }
+    }
+}
+
+extension CardEntry {
+    /// ISO 8583:1987 DE22, positions 1 and 2, with the values that the field has added: 80 fallback, 81 electronic
+    /// commerce, 10 credentials on file.
+    init(entryMode: UInt64?) {
+        self =
+            switch entryMode.map({ $0 / 10 }) {
+            case 5, 7, 95: .chip
+            case 2, 90: .magneticStripe
+            case 80: .fallback
+            case 91: .contactlessStripe
+            case 1, 10, 81: .cardNotPresent
+            default: .unknown
+            }
+    }
+}

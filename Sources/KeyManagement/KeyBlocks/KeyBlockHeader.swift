@@ -1,0 +1,204 @@
+internal import ByteCoding
+
+/// A key block that is not one, or that this product refuses. Never holds a key.
+public struct KeyBlockError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The field at fault, as ANSI X9.143 names it.
+    public let field: String
+    /// What is wrong with it.
+    public let reason: String
+
+    init(_ field: String, _ reason: String) {
+        self.field = field
+        self.reason = reason
+    }
+
+    /// One line for people.
+    public var description: String { "key block, \(field): \(reason)" }
+}
+
+/// How a key block protects its key (ANSI X9.143-2021, 5.3; TR-31:2018).
+public enum KeyBlockVersion: Character, Sendable, CaseIterable {
+    /// TDES, key variants; replaced, here for what still comes so.
+    case a = "A"
+    /// TDES, derived keys and CMAC.
+    case b = "B"
+    /// TDES, key variants: as A, with another header byte.
+    case c = "C"
+    /// AES, derived keys and CMAC.
+    case d = "D"
+    /// As D, but enciphered as a stream (ISO 20038).
+    case e = "E"
+
+    /// Bytes of a block of the protecting cipher.
+    public var blockCount: Int { self == .d || self == .e ? 16 : 8 }
+    /// True where key data are filled up to whole blocks.
+    public var fillsBlocks: Bool { self != .e }
+    /// Bytes of the MAC at the end.
+    public var macCount: Int {
+        switch self {
+        case .a, .c: 4
+        case .b: 8
+        case .d, .e: 16
+        }
+    }
+    /// True where the keys are the protecting key xor a constant.
+    public var usesVariants: Bool { self == .a || self == .c }
+}
+
+/// An optional block (ANSI X9.143, 6.3.6): `KS`, `LB`, `TS` …
+public struct OptionalBlock: Hashable, Sendable {
+    /// Two characters.
+    public let identifier: String
+    /// Printable ASCII.
+    public let data: String
+
+    /// Takes the parts.
+    public init(_ identifier: String, _ data: String) {
+        self.identifier = identifier
+        self.data = data
+    }
+}
+
+/// The header of a key block, everything that stands in clear and is authenticated (ANSI X9.143, 6.2).
+public struct KeyBlockHeader: Hashable, Sendable {
+    /// How the key is protected.
+    public var version: KeyBlockVersion
+    /// Key usage, two characters: `E0`.
+    public var usage: String
+    /// Algorithm: `T` triple DES, `A` AES, `H` HMAC.
+    public var algorithm: Character
+    /// Mode of use: `X` derives keys.
+    public var mode: Character
+    /// Key version number, two characters: `00` where versions are not used.
+    public var keyVersion: String
+    /// `E` exportable under a trusted key, `N` not, `S` sensitive.
+    public var exportability: Character
+    /// What else is said of the key, in order; without the padding block `PB`.
+    public var optionalBlocks: [OptionalBlock]
+
+    /// Takes the parts.
+    public init(
+        version: KeyBlockVersion, usage: String, algorithm: Character, mode: Character,
+        keyVersion: String = "00", exportability: Character, optionalBlocks: [OptionalBlock] = []
+    ) {
+        self.version = version
+        self.usage = usage
+        self.algorithm = algorithm
+        self.mode = mode
+        self.keyVersion = keyVersion
+        self.exportability = exportability
+        self.optionalBlocks = optionalBlocks
+    }
+
+    /// Characters of the fixed part.
+    static let fixedCount = 16
+
+    /// The header as it stands in a block whose whole length is given, padded with `PB` to whole blocks.
+    func encode(bodyCharacters: Int) throws(KeyBlockError) -> String {
+        var blocks = optionalBlocks
+        if !blocks.isEmpty {
+            let filled = blocks.reduce(0) { $0 + 4 + $1.data.count }
+            let excess = filled % version.blockCount
+            // Four characters are the least that a block has.
+            if excess != 0 {
+                var padding = version.blockCount - excess
+                if padding < 4 { padding += version.blockCount }
+                blocks.append(OptionalBlock("PB", String(repeating: "0", count: padding - 4)))
+            }
+        }
+        let encoded = try blocks.map { (block) throws(KeyBlockError) in
+            let count = block.data.count + 4
+            guard block.identifier.count == 2, count < 256 else {
+                throw KeyBlockError("optional block \(block.identifier)", "at most 251 characters")
+            }
+            return block.identifier + Hex.encode([UInt8(count)]) + block.data
+        }.joined()
+        let total = KeyBlockHeader.fixedCount + encoded.count + bodyCharacters
+        guard total <= 9_992, blocks.count < 100 else {
+            throw KeyBlockError("length", "more than 9992 characters")
+        }
+        return "\(version.rawValue)\(KeyBlockHeader.digits(total, 4))\(usage)\(algorithm)\(mode)\(keyVersion)"
+            + "\(exportability)\(KeyBlockHeader.digits(blocks.count, 2))00\(encoded)"
+    }
+
+    private static func digits(_ number: Int, _ count: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: count - text.count) + text
+    }
+}
+
+/// A key block in its parts: header, enciphered key data, MAC.
+public struct KeyBlock: Hashable, Sendable {
+    /// What stands in clear.
+    public let header: KeyBlockHeader
+    /// The header's characters as they came: they are authenticated as they stand.
+    let headerBytes: [UInt8]
+    /// Length, key and padding, enciphered.
+    let encipheredData: [UInt8]
+    let mac: [UInt8]
+
+    /// - Parameter text: printable ASCII.
+    /// - Throws: `KeyBlockError`, naming the field.
+    public init(parsing text: String) throws(KeyBlockError) {
+        let characters = Array(text.utf8)
+        guard characters.count >= KeyBlockHeader.fixedCount,
+            characters.allSatisfy({ (0x20...0x7E).contains($0) })
+        else { throw KeyBlockError("header", "sixteen printable characters are needed") }
+        func field(_ range: Range<Int>) -> String { String(decoding: characters[range], as: UTF8.self) }
+        guard let version = KeyBlockVersion(rawValue: Character(field(0..<1))) else {
+            throw KeyBlockError("version", "\(field(0..<1)) is none of A, B, C, D, E")
+        }
+        guard field(1..<5).allSatisfy(\.isWholeNumber), Int(field(1..<5)) == characters.count else {
+            throw KeyBlockError("length", "\(field(1..<5)) is not the block's \(characters.count) characters")
+        }
+        guard field(12..<14).allSatisfy(\.isWholeNumber), let count = Int(field(12..<14)) else {
+            throw KeyBlockError("number of optional blocks", "\(field(12..<14)) is no number")
+        }
+        let (blocks, end) = try KeyBlock.optionalBlocks(count, characters)
+        guard end.isMultiple(of: version.blockCount) else {
+            throw KeyBlockError("optional blocks", "the header is not of whole blocks")
+        }
+        header = KeyBlockHeader(
+            version: version, usage: field(5..<7), algorithm: Character(field(7..<8)),
+            mode: Character(field(8..<9)), keyVersion: field(9..<11),
+            exportability: Character(field(11..<12)),
+            optionalBlocks: blocks)
+        headerBytes = Array(characters[..<end])
+        guard let body = try? Hex.decode(field(end..<characters.count)) else {
+            throw KeyBlockError("key data", "not hexadecimal")
+        }
+        let dataCount = body.count - version.macCount
+        guard dataCount >= 2 + 8, !version.fillsBlocks || dataCount.isMultiple(of: version.blockCount) else {
+            throw KeyBlockError("key data", "too short or not of whole blocks")
+        }
+        encipheredData = Array(body[..<dataCount])
+        mac = Array(body[dataCount...])
+    }
+
+    private static func optionalBlocks(
+        _ count: Int, _ characters: [UInt8]
+    ) throws(KeyBlockError) -> (blocks: [OptionalBlock], end: Int) {
+        var blocks: [OptionalBlock] = []
+        var offset = KeyBlockHeader.fixedCount
+        for number in 0..<count {
+            guard offset + 4 <= characters.count else {
+                throw KeyBlockError("optional block \(number + 1)", "the key block ends before it")
+            }
+            let identifier = String(decoding: characters[offset..<offset + 2], as: UTF8.self)
+            let digits = String(decoding: characters[offset + 2..<offset + 4], as: UTF8.self)
+            // The extended form, for more than 255 characters, begins with a length of 00.
+            guard let length = UInt8(digits, radix: 16).map(Int.init), length >= 4,
+                offset + length <= characters.count
+            else { throw KeyBlockError("optional block \(identifier)", "length \(digits) is impossible") }
+            let data = String(decoding: characters[offset + 4..<offset + length], as: UTF8.self)
+            if identifier != "PB" {
+                guard !blocks.contains(where: { $0.identifier == identifier }) else {
+                    throw KeyBlockError("optional block \(identifier)", "comes twice")
+                }
+                blocks.append(OptionalBlock(identifier, data))
+            }
+            offset += length
+        }
+        return (blocks, offset)
+    }
+}

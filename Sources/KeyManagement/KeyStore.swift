@@ -1,0 +1,184 @@
+public import HSM
+public import PKCS11
+
+/// A key that could not be made, moved or ended. Names the key, never holds its value.
+public struct KeyManagementError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The label.
+    public let key: String
+    /// Why.
+    public let reason: String
+
+    /// Takes both.
+    public init(_ key: String, _ reason: String) {
+        self.key = key
+        self.reason = reason
+    }
+
+    /// One line for people.
+    public var description: String { "key \(key): \(reason)" }
+}
+
+/// What a token holds and says of one key.
+public struct KeyRecord: Sendable {
+    /// `CKA_LABEL`.
+    public let label: String
+    /// Nil for a label that names no purpose.
+    public let purpose: KeyPurpose?
+    /// Nil for a type or length that no purpose has.
+    public let algorithm: KeyAlgorithm?
+    /// From `CKA_ID`; nil for a key that this product did not make.
+    public let provenance: KeyProvenance?
+    /// In hex; nil where the token gives no way to it.
+    public let checkValue: String?
+    /// RFC 7512.
+    public let uri: KeyURI
+    /// Name and version; nil where the label is no name of this product.
+    public var name: VersionedKeyName? { try? VersionedKeyName(label: label) }
+}
+
+/// The keys of one token: what is there, and what becomes of them. Not on the way of an authorisation.
+public struct KeyStore: ~Copyable {
+    var session: Session
+    /// `CKA_LABEL` of the token.
+    public let tokenLabel: String
+
+    /// Opens a session of its own that can make token objects.
+    public init(at location: TokenLocation) throws {
+        let label = try location.module.slot(matching: location.uri).tokenLabel
+        session = try location.openSession(readWrite: true)
+        tokenLabel = label
+    }
+
+    /// Every secret key of the token, by label.
+    public mutating func list() throws -> [KeyRecord] {
+        var records: [KeyRecord] = []
+        for key in try session.tokenKeys() {
+            if let record = try KeyStore.unlessGone({ try record(of: key) }) { records.append(record) }
+        }
+        return records.sorted { one, other in
+            guard let first = one.name, let second = other.name else { return one.label < other.label }
+            return first < second
+        }
+    }
+
+    /// One key.
+    public mutating func record(labelled label: String) throws -> KeyRecord {
+        try record(of: try key(labelled: label))
+    }
+
+    mutating func record(of key: ObjectHandle) throws -> KeyRecord {
+        let label = try session.label(of: key)
+        let algorithm = try workingKey(key) { key, session in try KeyAlgorithm.of(key, &session) }
+        return KeyRecord(
+            label: label, purpose: KeyPurpose.named(label), algorithm: algorithm,
+            provenance: KeyProvenance(identifier: try session.identifier(of: key)),
+            checkValue: try TokenCheckValue.of(key, &session), uri: KeyURI(token: tokenLabel, object: label))
+    }
+
+    /// Nil where the key was ended by somebody else since it was found.
+    private static func unlessGone<Result>(_ body: () throws -> Result) throws -> Result? {
+        do { return try body() } catch let error as PKCS11Error
+            where error.code == KeyStore.objectHandleInvalid
+        {
+            return nil
+        }
+    }
+
+    /// `CKR_OBJECT_HANDLE_INVALID`.
+    private static let objectHandleInvalid: UInt = 0x82
+
+    // MARK: - Making
+
+    /// Has the token make a key, which nobody ever sees.
+    ///
+    /// - Parameter algorithm: nil takes the usual one of the purpose.
+    @discardableResult
+    public mutating func generate(
+        _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil
+    ) throws -> KeyRecord {
+        let (purpose, algorithm) = try plan(name, algorithm)
+        try requireFree(name)
+        let template = purpose.tokenTemplate(
+            label: name.label, algorithm: algorithm, provenance: KeyProvenance(.generated),
+            statesLength: true)
+        return try record(of: try session.generateKey(algorithm.keyType, template))
+    }
+
+    /// Purpose and algorithm that a name stands for.
+    func plan(
+        _ name: VersionedKeyName, _ algorithm: KeyAlgorithm?
+    ) throws -> (purpose: KeyPurpose, algorithm: KeyAlgorithm) {
+        guard let purpose = KeyPurpose.named(name.name) else {
+            let prefixes = KeyPurpose.allCases.map(\.rules.prefix).joined(separator: ", ")
+            throw KeyManagementError(
+                name.label, "the name says no purpose; it has to begin with one of \(prefixes)")
+        }
+        let algorithm = algorithm ?? purpose.rules.algorithms[0]
+        guard purpose.rules.algorithms.contains(algorithm) else {
+            let allowed = purpose.rules.algorithms.map(\.rawValue).joined(separator: ", ")
+            throw KeyManagementError(
+                name.label, "\(purpose.rawValue) cannot be \(algorithm.rawValue); it can be \(allowed)")
+        }
+        return (purpose, algorithm)
+    }
+
+    /// Throws where the label is taken. A new value is a new version: nothing is ever written over.
+    mutating func requireFree(_ name: VersionedKeyName) throws {
+        guard try session.findKeys(label: name.label).isEmpty else {
+            throw KeyManagementError(name.label, "is in the token already; a new value is a new version")
+        }
+    }
+
+    /// The next version of a name: one more than the highest that is there.
+    public mutating func nextVersion(of name: String) throws -> VersionedKeyName {
+        var highest: UInt8 = 0
+        for key in try session.tokenKeys() {
+            guard let label = try KeyStore.unlessGone({ try session.label(of: key) }) else { continue }
+            if let found = try? VersionedKeyName(label: label), found.name == name {
+                highest = max(highest, found.version)
+            }
+        }
+        guard highest < .max else { throw KeyManagementError(name, "has 255 versions already") }
+        return try VersionedKeyName(name: name, version: highest + 1)
+    }
+
+    // MARK: - Ending
+
+    /// Ends a key for good.
+    public mutating func destroy(_ name: VersionedKeyName) throws {
+        try session.destroy(try key(labelled: name.label))
+    }
+
+    // MARK: - Finding
+
+    mutating func key(labelled label: String) throws -> ObjectHandle {
+        let found = try session.findKeys(label: label)
+        guard let key = found.first else { throw KeyManagementError(label, "not in the token") }
+        guard found.count == 1 else {
+            throw KeyManagementError(label, "\(found.count) keys have this label")
+        }
+        return key
+    }
+
+    /// Lends a session copy of a token key: the token object itself is read and deciphered at every use.
+    mutating func workingKey<Result>(
+        _ key: ObjectHandle, _ body: (ObjectHandle, inout Session) throws -> Result
+    ) throws -> Result {
+        let copy: ObjectHandle
+        do { copy = try session.workingCopy(of: key) } catch  where error.refusesCopy {
+            return try body(key, &session)
+        }
+        defer { try? session.destroy(copy) }
+        return try body(copy, &session)
+    }
+}
+
+extension KeyAlgorithm {
+    /// What a key is, nil where the token does not say or no purpose has such.
+    static func of(_ key: ObjectHandle, _ session: inout Session) throws(PKCS11Error) -> KeyAlgorithm? {
+        let type = try session.keyType(of: key)
+        guard type == .aes || type == .genericSecret else { return allCases.first { $0.keyType == type } }
+        let count = try session.valueCount(of: key)
+        return allCases.first { $0.keyType == type && $0.byteCount == count }
+    }
+}

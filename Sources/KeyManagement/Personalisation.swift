@@ -1,0 +1,151 @@
+public import EMV
+internal import Foundation
+public import HSM
+internal import PKCS11
+
+/// Where a card's keys come from.
+public struct PersonalisationKeys: Sendable {
+    /// Label of IMK-AC, IMK-SMI and IMK-SMC; the last two only for cards that take issuer scripts.
+    public let labels: [KeyPurpose: String]
+    /// How ICC master keys are derived.
+    public let option: MasterKeyOption
+
+    /// Takes the parts.
+    public init(labels: [KeyPurpose: String], option: MasterKeyOption) {
+        self.labels = labels
+        self.option = option
+    }
+}
+
+/// The bureau's input file: for every card its keys, each in a key block under the transport key. Holds PANs, which
+/// a bureau needs, and no key in clear.
+public struct PersonalisationFile: Codable, Sendable {
+    /// One key of one card.
+    public struct CardKey: Codable, Sendable {
+        /// `AC`, `SMI` or `SMC`.
+        public let use: String
+        /// Label of the issuer master key that it was derived from.
+        public let issuerMasterKey: String
+        /// ANSI X9.143.
+        public let keyBlock: String
+        /// Of the card's key.
+        public let checkValue: String
+    }
+
+    /// One card.
+    public struct Card: Codable, Sendable {
+        /// Digits.
+        public let pan: String
+        /// Two digits; nil where the card carries none.
+        public let panSequenceNumber: String?
+        /// Its keys.
+        public let keys: [CardKey]
+    }
+
+    /// The key that everything is under.
+    public struct TransportKey: Codable, Sendable {
+        /// Label.
+        public let label: String
+        /// By which the bureau knows it.
+        public let checkValue: String
+    }
+
+    /// The form of this file.
+    public static let form = "issuer-keys personalisation 1"
+
+    /// `form`.
+    public let format: String
+    /// When it was made, `20261124T190733Z`.
+    public let created: String
+    /// Cards in it.
+    public let cardCount: Int
+    /// What the key blocks are under.
+    public let transportKey: TransportKey
+    /// One each.
+    public let cards: [Card]
+}
+
+/// Card keys for a bureau, derived inside the token and never outside it in clear (EMV Book 2 A1.4).
+extension KeyStore {
+    /// Cards of one batch, so that a file stays one that a person can handle.
+    public static let batchMax = 100_000
+
+    /// - Parameters:
+    ///   - cards: with what each is derived from.
+    ///   - transportKey: label of the KBPK that the bureau has too.
+    /// - Throws: `KeyManagementError` naming the key at fault; cards are named by their place in the batch.
+    public mutating func personalise(
+        _ cards: [(card: CardIdentity, keys: PersonalisationKeys)], under transportKey: String
+    ) throws -> PersonalisationFile {
+        guard !cards.isEmpty, cards.count <= KeyStore.batchMax else {
+            throw KeyManagementError(
+                transportKey, "a batch has 1 to \(KeyStore.batchMax) cards, not \(cards.count)")
+        }
+        let checkValue = try record(labelled: transportKey).checkValue ?? "unknown"
+        var masterKeys: [String: ObjectHandle] = [:]
+        for label in Set(cards.flatMap { $0.keys.labels.values }) {
+            masterKeys[label] = try issuerMasterKey(label)
+        }
+        let handles = masterKeys
+        let done = try withProtectionKey(transportKey) { protection, kind, session in
+            try cards.map { card, keys in
+                try KeyStore.card(card, keys, handles, protection, kind, &session)
+            }
+        }
+        for handle in handles.values { try? session.destroy(handle) }
+        return PersonalisationFile(
+            format: PersonalisationFile.form,
+            created: KeyProvenance.text(of: Int(Date().timeIntervalSince1970)), cardCount: done.count,
+            transportKey: .init(label: transportKey, checkValue: checkValue), cards: done)
+    }
+
+    /// A working copy of an issuer master key of the usual kind.
+    private mutating func issuerMasterKey(_ label: String) throws -> ObjectHandle {
+        let copy = try session.workingCopy(of: try key(labelled: label))
+        guard try session.keyType(of: copy) == .des2 else {
+            throw KeyManagementError(label, "card keys are personalised from double-length TDES keys only")
+        }
+        return copy
+    }
+
+    private static func card(
+        _ card: CardIdentity, _ keys: PersonalisationKeys, _ masterKeys: [String: ObjectHandle],
+        _ protection: ObjectHandle, _ kind: KeyAlgorithm, _ session: inout Session
+    ) throws -> PersonalisationFile.Card {
+        var diversifier = MasterKeyDerivation.diversifier(for: card)
+        if MasterKeyDerivation.needsHash(keys.option, for: card) {
+            diversifier = MasterKeyDerivation.diversifier(
+                fromSHA1: try session.sha1(MasterKeyDerivation.bytesToHash(for: card)))
+        }
+        let derived = try keys.labels.sorted { $0.key.rawValue < $1.key.rawValue }.map { purpose, label in
+            guard let masterKey = masterKeys[label], let usage = purpose.rules.blockUsages.first else {
+                throw KeyManagementError(label, "not in the token")
+            }
+            let key = try session.deriveKey(
+                from: masterKey, left: diversifier.left, right: diversifier.right,
+                KeyStore.leavingTemplate(.tdes128))
+            defer { try? session.destroy(key) }
+            // A card's key derives session keys as its issuer's derives card keys: the same usage and mode.
+            let header = KeyBlockHeader(
+                version: kind.keyType == .aes ? .d : .b, usage: usage, algorithm: "T", mode: "X",
+                exportability: "N")
+            return PersonalisationFile.CardKey(
+                use: String(purpose.rawValue.dropFirst(4)), issuerMasterKey: label,
+                keyBlock: try KeyBlockCipher.seal(
+                    key, .tdes128, header: header, under: protection, kind, &session),
+                checkValue: try TokenCheckValue.of(key, &session) ?? "unknown")
+        }
+        return PersonalisationFile.Card(
+            pan: (0..<card.pan.digitCount).map { String(card.pan.digit(at: $0)) }.joined(),
+            panSequenceNumber: card.panSequenceNumber.map(\.description), keys: derived)
+    }
+}
+
+extension PersonalisationFile {
+    /// Written for the owner's eyes only, whole or not at all.
+    public func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try writePrivately(try encoder.encode(self), to: path)
+    }
+}

@@ -1,0 +1,180 @@
+internal import ArgumentParser
+internal import Authorisation
+internal import ByteCoding
+internal import CardStateStore
+internal import EMV
+internal import Foundation
+internal import HostServer
+internal import IssuerConfiguration
+
+extension Cards {
+    struct Script: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "script", abstract: "Order an issuer script for a card, or see what became of one.",
+            discussion: """
+                The script goes out once, with the next answer to a cryptogram of the card that verifies, and is \
+                protected for that one transaction. What the card reports (tag 9F5B) is recorded. Commands: \
+                \(ScriptCommand.Kind.allCases.map(\.rawValue).joined(separator: ", ")).
+
+                pin-change takes the new PIN as a format 0 block under a zone PIN key of this host; the card's \
+                reference changes when the card reports success.
+
+                Every order is journalled with user, time and --reason.
+                """)
+
+        @OptionGroup var options: ConfigurationOption
+        @OptionGroup var card: CardArguments
+        @Argument(help: "What the card is to do.") var command: String?
+        @Flag(help: "Show the scripts of the card, done ones too.") var list = false
+        @Option(help: "Take back the waiting script with this number.") var withdraw: UInt32?
+        @Option(help: "Send the script with this number once more.") var resend: UInt32?
+        @Option(help: "pin-change: the new PIN, 16 hex digits.") var pinBlock: String?
+        @Option(help: "pin-change: the zone PIN key that it is enciphered under.") var zoneKey: String?
+        @Option(help: "put-data: the tag, two or four hex digits.") var tag: String?
+        @Option(help: "put-data: the value, hex.") var data: String?
+        @Flag(help: "Before the final cryptogram (template 71), not after it (72).") var before = false
+        @OptionGroup var reason: Reason
+
+        func run() async throws {
+            let chosen = [command != nil, list, withdraw != nil, resend != nil].count { $0 }
+            guard chosen == 1 else {
+                throw ValidationError("one of a command, --list, --withdraw or --resend is needed")
+            }
+            if list { return try await show() }
+            let note = try reason.note()
+            let (identity, desk) = (try card.identity(), try await CardDesk(options.config))
+            let token = try await desk.token(of: identity)
+            let order = try await order(desk, identity, token)
+            let state = desk.state
+            let answer = try await onLoop(desk.store.eventLoop) {
+                try await state.order(order, for: token, note: note)
+            }
+            await desk.close()
+            guard let answer else { throw CardScriptError("no card \(identity.pan) in the state store") }
+            guard !answer.isEmpty else {
+                throw CardScriptError("\(identity.pan): no such script in a state for that; see --list")
+            }
+            switch order {
+            case .queue(let script):
+                print("\(identity.pan): script \(answer) queued, \(script.command.kind.words)")
+            case .withdraw(let number): print("\(identity.pan): script \(number) withdrawn")
+            case .resend(let number): print("\(identity.pan): script \(number) queued once more")
+            }
+        }
+
+        private func show() async throws {
+            let (identity, desk) = (try card.identity(), try await CardDesk(options.config))
+            let token = try await desk.token(of: identity)
+            let state = desk.state
+            let scripts = try await onLoop(desk.store.eventLoop) { try await state.scripts(of: token) }
+            await desk.close()
+            guard let scripts else { throw CardScriptError("no card \(identity.pan) in the state store") }
+            if scripts.isEmpty { print("\(identity.pan): no scripts") }
+            for script in scripts {
+                let carrier = script.atc.map { ", with ATC \($0)" } ?? ""
+                print(
+                    "\(identity.pan): script \(script.identifier) \(script.command.kind.words): "
+                        + "\(script.state.words)\(carrier)")
+            }
+        }
+
+        private func order(
+            _ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken
+        ) async throws -> RedisCardState.ScriptOrder {
+            if let withdraw { return .withdraw(withdraw) }
+            if let resend { return .resend(resend) }
+            guard let kind = ScriptCommand.Kind(rawValue: command ?? "") else {
+                let known = ScriptCommand.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("\(command ?? ""): none of \(known)")
+            }
+            let script = try scriptCommand(kind)
+            let record = try await servable(kind, desk, identity, token)
+            guard kind == .pinChange else {
+                return .queue(QueuedScript(identifier: 0, command: script, isBeforeFinal: before))
+            }
+            return .queue(try await pinChange(script, desk, identity, record))
+        }
+
+        private func pinChange(
+            _ command: ScriptCommand, _ desk: CardDesk, _ identity: CardIdentity, _ record: CardRecord
+        ) async throws -> QueuedScript {
+            let given = try givenPIN(desk)
+            var verification = PINVerification.reference
+            if let value = record.pinVerificationValue {
+                verification = .verificationValue(keyIndex: value.keyIndex)
+            }
+            let answer = try await desk.pinAnswer(to: given, verifiedBy: verification, card: identity)
+            var (reference, value): (EncipheredPINBlock?, PINVerificationValue?)
+            switch answer {
+            case .translated(let block): reference = block
+            case .verificationValue(let digits): value = digits
+            case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
+            case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
+            case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
+            }
+            return QueuedScript(
+                identifier: 0, command: command, isBeforeFinal: before, newPIN: given,
+                newReference: reference, newVerificationValue: value)
+        }
+
+        private func scriptCommand(_ kind: ScriptCommand.Kind) throws -> ScriptCommand {
+            guard kind == .putData else {
+                guard tag == nil, data == nil else {
+                    throw ValidationError("--tag and --data are for put-data")
+                }
+                guard let command = ScriptCommand(kind) else { throw ValidationError("\(kind.rawValue)?") }
+                return command
+            }
+            guard let tag = tag.flatMap({ Tag(hex: $0) }), tag.byteCount <= 2 else {
+                throw ValidationError("--tag: two or four hex digits are needed")
+            }
+            guard let bytes = try? Hex.decode(data ?? ""),
+                let command = ScriptCommand(puttingData: bytes, in: tag)
+            else { throw ValidationError("--data: 1 to 64 bytes in hex are needed") }
+            return command
+        }
+
+        /// What no token does for this card is refused now, not when the card is there.
+        private func servable(
+            _ kind: ScriptCommand.Kind, _ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken
+        ) async throws -> CardRecord {
+            let state = desk.state
+            guard
+                let record = try await onLoop(
+                    desk.store.eventLoop, { try await state.record(token) })
+            else { throw CardScriptError("no card \(identity.pan) in the state store") }
+            guard let range = try desk.configuration.rangeTable().range(for: identity.pan) else {
+                throw CardScriptError("\(identity.pan): no issuer range")
+            }
+            let policies = range.keys.versions.compactMap { range.scriptPolicy(keyVersion: $0.name) }
+            guard !policies.isEmpty else {
+                throw CardScriptError(
+                    "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
+            }
+            guard let profile = CryptogramProfile.named(record.profile) else { return record }
+            if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
+                throw CardScriptError("\(identity.pan): \(obstacle)")
+            }
+            return record
+        }
+
+        private func givenPIN(_ desk: CardDesk) throws -> NewPIN {
+            guard let text = pinBlock, text.utf8.count == 16, let block = UInt64(text, radix: 16) else {
+                throw ValidationError("--pin-block: 16 hex digits are needed")
+            }
+            let known = desk.configuration.links.compactMap(\.zonePINKey)
+            guard let zoneKey, known.contains(zoneKey) else {
+                throw ValidationError(
+                    "--zone-key: one of the links' zone PIN keys is needed: "
+                        + Set(known).sorted().joined(separator: ", "))
+            }
+            return NewPIN(zonePINKey: KeyName(zoneKey), block: EncipheredPINBlock(rawValue: block))
+        }
+    }
+}
+
+/// An order that cannot be carried out.
+struct CardScriptError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
