@@ -13,6 +13,9 @@ public struct LoopServices: Sendable {
     public let mac:
         @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<[UInt8], CryptographyUnavailable>
 
+    /// Told of every accepted request that got no decision, or whose sender was not told it; called on the loop.
+    public let note: @Sendable (AuthorisationRequest, JournalNote.Event) -> Void
+
     /// Takes the parts. Without `mac` no link may have MACs.
     public init(
         eventLoop: any EventLoop,
@@ -20,11 +23,13 @@ public struct LoopServices: Sendable {
         mac:
             @escaping @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<
                 [UInt8], CryptographyUnavailable
-            > = { _, _, _ in .failure(.tokenFailed("no token for MACs")) }
+            > = { _, _, _ in .failure(.tokenFailed("no token for MACs")) },
+        note: @escaping @Sendable (AuthorisationRequest, JournalNote.Event) -> Void = { _, _ in }
     ) {
         self.eventLoop = eventLoop
         self.decide = decide
         self.mac = mac
+        self.note = note
     }
 }
 

@@ -22,6 +22,8 @@ final class HostAssembly: Sendable {
     private let location: TokenLocation
     private let stores: [StateStore]
     private let logger: Logger
+    /// What the journal has to know of requests beside their decisions.
+    let notes: NoteWriter
     private let parts: Mutex<Parts>
 
     init(
@@ -31,6 +33,7 @@ final class HostAssembly: Sendable {
         self.path = path
         self.location = location
         self.stores = stores
+        notes = NoteWriter(stores[0], settings: configuration.cardStateSettings)
         self.logger = logger
         let hsm = try HSM(try configuration.hsmConfiguration(), at: location)
         parts = Mutex(Parts(configuration: configuration, hsm: hsm))
@@ -46,6 +49,7 @@ final class HostAssembly: Sendable {
 
     private func loops(_ configuration: IssuerConfiguration, _ hsm: HSM) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
+        let notes = notes
         return stores.map { store in
             let loop = store.eventLoop
             let port = hsm.port(
@@ -73,6 +77,12 @@ final class HostAssembly: Sendable {
                     } catch {
                         return .failure(error)
                     }
+                },
+                note: { request, event in
+                    notes.add(
+                        JournalNote(
+                            request, event, card: port.knownToken(of: request.card),
+                            unixSeconds: Surroundings.system.unixSeconds()))
                 })
         }
     }

@@ -53,12 +53,16 @@ struct Serve: AsyncParsableCommand {
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
-            moreMetrics: { await machineryMetrics(assembly.hsm, stores, at: location) },
+            moreMetrics: { await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location) },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         let services = ServiceGroup(
             services: [server, ReloadOnSignal(assembly: assembly, server: server)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
+        let unwritten = await assembly.notes.finish(within: .seconds(2))
+        if unwritten > 0 {
+            logger.warning("notes that the journal has not got", metadata: ["count": "\(unwritten)"])
+        }
         for store in stores { await store.close() }
         if !assembly.hsm.stop() { logger.warning("a worker is left in a call of the token") }
         try await group.shutdownGracefully()

@@ -1,9 +1,9 @@
-import Authorisation
 import ISO8583
 import SocketSupport
 import Synchronization
 import Testing
 
+@testable import Authorisation
 @testable import HostServer
 
 /// More than can be answered, and machinery that stands still.
@@ -63,6 +63,47 @@ import Testing
             #expect(try socket.echoes(stan: 2))
             try eventually { try host.metric("issuer_late_answers_total") >= 1 }
             #expect(try socket.echoes(stan: 3))
+        }
+    }
+
+    @Test("The journal is told of what was not decided, and of decisions that nobody was told")
+    func notes() async throws {
+        var link = try TestMessages.link()
+        link.answerTimeoutNanoseconds = 200_000_000
+        let gate = Gate()
+        let declined = Decision(
+            outcome: .declined(.cardLost), issuerAuthenticationData: nil, authorisationResponseCode: nil,
+            repeated: false, trace: DecisionTrace(), times: StageTimes())
+        try await withHost(
+            [link],
+            decide: { request in
+                if request.systemsTraceAuditNumber == 1 { return await TestHost.unavailable(request) }
+                await gate.pass()
+                return .success(declined)
+            }
+        ) { host in
+            let socket = try host.connect()
+            var other: Socket? = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            socket.sendFrame(try TestMessages.request(stan: 2))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            other?.sendFrame(try TestMessages.request(stan: 3))
+            #expect(try other?.receiveMessage()?.text(.responseCode) == "91")
+            other?.sendFrame(try TestMessages.request(stan: 4))
+            other = nil
+            try eventually { try host.metric("issuer_connections") <= 1 }
+            gate.open()
+            try eventually { host.notes.count >= 4 }
+            let notes = Dictionary(host.notes.map { ($0.stan, $0.event) }, uniquingKeysWith: { $1 })
+            let away = StateUnavailable("away").description
+            #expect(notes[1] == .undecided(reason: away) && notes[2] == .lateForDeadline)
+            #expect(notes[3] == .lateForDeadline)
+            #expect(notes[4] == .lateForConnection || notes[4] == .lateForDeadline)
+            // Decided and told in time: nothing to say beside the decision.
+            socket.sendFrame(try TestMessages.request(stan: 5))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "41")
+            #expect(host.notes.count == 4)
         }
     }
 

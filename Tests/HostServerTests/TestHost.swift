@@ -29,6 +29,7 @@ final class TestHost: Sendable {
     private let services: ServiceGroup
     private let running: Task<Void, any Error>
     private let bound: Mutex<[HostServer.BoundLink]>
+    private let noted: Noted
 
     init(
         _ links: [LinkConfiguration], drainTimeout: Duration = .seconds(10),
@@ -36,11 +37,17 @@ final class TestHost: Sendable {
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let (ready, tell) = AsyncStream<[HostServer.BoundLink]>.makeStream()
+        let noted = Noted()
+        self.noted = noted
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .debug
         server = try HostServer(
             links: links, group: group,
-            loops: [LoopServices(eventLoop: group.any(), decide: decide, mac: mac)],
+            loops: [
+                LoopServices(eventLoop: group.any(), decide: decide, mac: mac) { request, event in
+                    noted.add(request, event)
+                }
+            ],
             admin: .init(host: "127.0.0.1", port: 0), drainTimeout: drainTimeout, logger: logger,
             clock: { DispatchTime.now().uptimeNanoseconds }, unixSeconds: { 1_795_000_000 },
             ready: { links in
@@ -65,6 +72,9 @@ final class TestHost: Sendable {
 
     /// The same for MACs.
     static let noToken: Authenticate = { _, _, _ in .failure(.tokenFailed("away")) }
+
+    /// What the journal was told of requests beside their decisions: number and event.
+    var notes: [(stan: UInt32, event: JournalNote.Event)] { noted.all }
 
     func port(_ link: String = "a") -> UInt16 {
         let address = bound.withLock { $0 }.first { $0.name == link }?.address ?? ""
@@ -98,6 +108,16 @@ final class TestHost: Sendable {
         await services.triggerGracefulShutdown()
         try await running.value
         try await group.shutdownGracefully()
+    }
+}
+
+private final class Noted: Sendable {
+    private let state = Mutex<[(stan: UInt32, event: JournalNote.Event)]>([])
+
+    var all: [(stan: UInt32, event: JournalNote.Event)] { state.withLock { $0 } }
+
+    func add(_ request: AuthorisationRequest, _ event: JournalNote.Event) {
+        state.withLock { $0.append((request.systemsTraceAuditNumber, event)) }
     }
 }
 
