@@ -6,6 +6,8 @@ public enum CommitEffect: Hashable, Sendable {
     case reversedBefore(remainingMinorUnits: Int64)
     /// It replaced an earlier transaction, which had taken so much.
     case settled(minorUnits: Int64)
+    /// The same, and less was taken than the message says.
+    case settledInPart(takenMinorUnits: Int64, minorUnits: Int64)
     /// So much was given back; found by the original's numbers, otherwise by its reference.
     case givenBack(minorUnits: Int64, byNumbers: Bool)
     /// The original is not known (yet): remembered, should it come late.
@@ -18,20 +20,26 @@ public enum CommitEffect: Hashable, Sendable {
         switch self {
         case .partial: "in part"
         case .reversedBefore: "reversed before"
-        case .settled: "replaced"
+        case .settled, .settledInPart: "replaced"
         case .givenBack: "given back"
         case .originalUnknown: "original unknown"
         case .originalDeclined: "original declined"
         }
     }
 
-    /// The amount that `words` speaks of.
-    public var minorUnits: Int64? {
+    /// What was taken, where that is less than the message says.
+    public var takenMinorUnits: Int64? {
         switch self {
-        case .partial(let amount), .reversedBefore(let amount), .settled(let amount),
-            .givenBack(let amount, _):
-            amount
-        case .originalUnknown, .originalDeclined: nil
+        case .partial(let amount), .reversedBefore(let amount), .settledInPart(let amount, _): amount
+        case .settled, .givenBack, .originalUnknown, .originalDeclined: nil
+        }
+    }
+
+    /// What an earlier transaction had taken and has no more.
+    public var givenBackMinorUnits: Int64? {
+        switch self {
+        case .settled(let amount), .settledInPart(_, let amount), .givenBack(let amount, _): amount
+        case .partial, .reversedBefore, .originalUnknown, .originalDeclined: nil
         }
     }
 
@@ -40,6 +48,8 @@ public enum CommitEffect: Hashable, Sendable {
         switch self {
         case .partial(let amount): "in part, \(amount)"
         case .reversedBefore(let amount): "reversed before it came, \(amount) left"
+        case .settledInPart(let taken, let amount):
+            "\(taken) taken, replaces an earlier approval of \(amount)"
         case .settled(let amount): "replaces an earlier approval of \(amount)"
         case .givenBack(let amount, let byNumbers):
             "\(amount) given back, original found by \(byNumbers ? "its numbers" : "its reference")"

@@ -1,3 +1,5 @@
+internal import EMV
+
 /// What the journal says of a request beside its decision: that there was none, or that nobody was told.
 public struct JournalNote: Hashable, Sendable {
     /// What happened.

@@ -2,7 +2,7 @@
 -- Card state of the issuer host. One call moves everything that one message moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
 -- The library is this file, reversals.lua, operators.lua and scripts.lua one behind the other.
-local VERSION = 5
+local VERSION = 6
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
@@ -261,7 +261,7 @@ local function take(card_key, args, card, kept, available)
   end
   if settled and freed > 0 then
     kept = mark(card_key, kept, card[10], settled, 0, SETTLED)
-    effect = string.format('s%.0f', freed)
+    effect = effect and string.format('t%.0f/%.0f', amount, freed) or string.format('s%.0f', freed)
   end
   -- As the host packed it, unless less was taken.
   if effect then record = string.char(flags) .. string.sub(record, 2, 3) .. packed(amount) .. string.sub(record, 9) end
@@ -277,8 +277,9 @@ end
 -- Returns "repeated;declined;code;ATC finding;tries left;available" and, if there is one, ";effect".
 local function commit(keys, args)
   local limits, how, original = args[13], args[15] or '', args[16] or ''
+  local booked = how == 'b' or how == 'n'
   local card
-  if original ~= '' then
+  if original ~= '' or booked then
     card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp', 'tk')
   elseif limits ~= '' then
     card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp')
@@ -289,9 +290,10 @@ local function commit(keys, args)
   local declined, code = tonumber(args[3]), args[8]
   local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
   local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
-  local booked = how == 'b' or how == 'n'
 
   local earlier = known and answered(kept, transmission)
+  -- No ATC and no balance keeps a booking from being made again: it is looked for as long as anything of it is known.
+  if known and booked and not earlier then earlier = answered(card[10], transmission) end
   if earlier and string.sub(earlier, 1, 8) == args[2] then
     return '1;' .. answer_again(earlier, tries_max - tries_used, available)
   elseif earlier then

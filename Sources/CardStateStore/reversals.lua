@@ -1,6 +1,18 @@
 -- Reversals: what a transaction took is given back, whether it came before, comes later or never.
 -- Takes no more notice of how often it is asked than the record does: it lowers what is taken to what remains of it, so
 -- that a second reversal, with the same or another number, finds nothing to give back.
+-- Of several that come before their original the one that leaves least counts.
+local function remember(early, original, remaining)
+  for from = 1, #early, EARLY do
+    local amount = from + KEY
+    if string.sub(early, from, amount - 1) == original then
+      return string.sub(early, 1, amount - 1) .. packed(math.min(remaining, unpacked(early, amount)))
+        .. string.sub(early, from + EARLY)
+    end
+  end
+  return string.sub(original .. packed(remaining) .. early, 1, EARLY * EARLY_MAX)
+end
+
 -- KEYS: card, journal.
 -- ARGV: transmission, fingerprint, transmission of the original (zeros where unknown), remaining minor units,
 --       currency, journal entry, token, kind with day.
@@ -19,10 +31,7 @@ local function reverse(keys, args)
     local found = locate(kept, card[6], args[3])
     if not found then
       effect = 'o'
-      local early = card[7] or ''
-      if not string.find(early, args[3], 1, true) then
-        redis.call('HSET', keys[1], 'er', string.sub(args[3] .. packed(remaining) .. early, 1, EARLY * EARLY_MAX))
-      end
+      redis.call('HSET', keys[1], 'er', remember(card[7] or '', args[3], remaining))
     elseif found.declined ~= 0 then
       effect = 'x'
     else

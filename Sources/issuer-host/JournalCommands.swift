@@ -133,9 +133,12 @@ private struct JournalLine: Encodable {
     var approvalCode: String?
     var pinTriesLeft: Int?
     var availableMinorUnits: Int64?
-    /// What the store did beside the usual: `given back`, `replaced`, `in part` …, and of how much it speaks.
+    /// What the store did beside the usual: `given back`, `replaced`, `in part` …
     var effect: String?
-    var effectMinorUnits: Int64?
+    /// Where less was taken than `minorUnits`.
+    var takenMinorUnits: Int64?
+    /// What an earlier transaction had taken and has no more.
+    var givenBackMinorUnits: Int64?
     var stageMicroseconds: [String: UInt64]?
     var trace: [Check]?
     var change: Change?
@@ -174,7 +177,9 @@ private struct JournalLine: Encodable {
         let entry = record.entry
         transaction =
             entry.trace.lines.first { $0.rule == .transaction }?.reason ?? TransactionKind.purchase.words
-        (effect, effectMinorUnits) = (record.effect?.kind, record.effect?.minorUnits)
+        effect = record.effect?.kind
+        takenMinorUnits = record.effect?.takenMinorUnits
+        givenBackMinorUnits = record.effect?.givenBackMinorUnits
         time = Date(timeIntervalSince1970: TimeInterval(entry.unixSeconds)).formatted(.iso8601)
         rrn = String(decoding: entry.retrievalReferenceNumber, as: UTF8.self)
         (stan, link, range) = (entry.systemsTraceAuditNumber, entry.link, entry.range)
