@@ -191,10 +191,17 @@ let package = Package(
             ]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
+        .target(
+            name: "Simulation", dependencies: ["Authorisation", "EMV", "VectorSupport"],
+            path: "Tests/Simulation", swiftSettings: rules),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation", argumentParser], path: "Tests/simulate",
+            swiftSettings: rules),
         tests(
             "SimulationTests",
             [
-                "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer", "Redis",
+                "Simulation", "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer",
+                "Redis",
                 "RedisSupport",
                 nioPosix,
             ]),

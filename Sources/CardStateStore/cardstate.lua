@@ -134,6 +134,7 @@ end
 -- Finds the transaction that another message speaks of: by STAN, time and acquirer, otherwise by acquirer and
 -- reference. What was settled has gone on under the same reference. Zeros stand for what that message did not name.
 -- Returns its place, what is still taken, its parts, and whether anything can be given back; nil where there is none.
+-- Doubtful: numbers were named, and all there is has other numbers and is done with. The one that was meant may come.
 local UNKNOWN8, UNKNOWN4 = '\0\0\0\0\0\0\0\0', '\0\0\0\0'
 local function locate(kept, takings, original)
   local all = (kept or '') .. (takings or '')
@@ -154,6 +155,7 @@ local function locate(kept, takings, original)
       end
       if this > rank then
         rank, best = this, { from = from, flags = flags, kind = kind, active = active, by = this == 4 and 'd' or 'r',
+          doubtful = this == 1 and moment ~= nil,
           declined = string.byte(all, from + 24), day = (struct.unpack('>I2', all, from + 32)),
           taken = unpacked(all, from + 34), cash = unpacked(all, from + 39) }
       end

@@ -30,6 +30,8 @@ struct ModelCard {
     struct Found {
         let place: Int
         let byNumbers: Bool
+        /// Numbers were named, and this has others and is done with.
+        let isDoubtful: Bool
     }
 
     static let answersLeft = 8
@@ -89,7 +91,10 @@ struct ModelCard {
             }
             if rank > best?.rank ?? 0 { best = (rank, place) }
         }
-        return best.map { Found(place: $0.place, byNumbers: $0.rank == 4) }
+        return best.map {
+            Found(
+                place: $0.place, byNumbers: $0.rank == 4, isDoubtful: $0.rank == 1 && original.moment != 0)
+        }
     }
 
     mutating func claim(_ atc: UInt16, jumpMax: Int) -> ATCFinding {

@@ -156,7 +156,9 @@ struct ModelStore {
             return result(reversal, .retransmissionDiffers, nil, card)
         }
         let effect: CommitEffect
-        if let found = card.locate(reversal.original) {
+        let found = card.locate(reversal.original)
+        if found?.isDoubtful ?? true { card.remember(reversal.original, remaining) }
+        if let found, !(found.isDoubtful && card[found.place].declined != nil) {
             let original = card[found.place]
             if original.declined != nil {
                 effect = .originalDeclined
@@ -170,7 +172,6 @@ struct ModelStore {
             }
         } else {
             effect = .originalUnknown
-            card.remember(reversal.original, remaining)
         }
         card.keep(ModelCard.Record(key: key, declined: nil, code: [], kind: nil, isCounted: false))
         cards[reversal.token] = card

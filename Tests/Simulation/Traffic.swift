@@ -26,7 +26,8 @@ struct Traffic {
         if let earlier = sent.suffix(4).randomElement(using: &numbers), numbers.chance(25) {
             var again = earlier
             again.isChanged = numbers.chance(10)
-            return Sending(request: again, isLost: isLost, name: again.isChanged ? "changed repeat" : "repeat")
+            return Sending(
+                request: again, isLost: isLost, name: again.isChanged ? "changed repeat" : "repeat")
         }
         if let earlier = sent.suffix(6).randomElement(using: &numbers), numbers.chance(14),
             let (request, name) = following(earlier, &numbers)
