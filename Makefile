@@ -3,7 +3,8 @@
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
-.PHONY: demo run test check lint build deps test-deps bench load faults fuzz clean
+# make simulate  the same promises under millions of random interleavings, by seed
+.PHONY: demo run test check lint build deps test-deps bench load faults simulate fuzz clean
 
 environment := Config/demo/environment.sh
 
@@ -46,6 +47,12 @@ load: build
 FAULTS ?= 200
 faults: build
 	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+# SEEDS=n of a hundred messages each, from seed FIRST on.
+SEEDS ?= 100000
+FIRST ?= 1
+simulate: deps
+	@swift run -c release simulate --seeds $(SEEDS) --first $(FIRST)
 
 clean:
 	rm -rf .build .build-benchmarks .demo .demo-load

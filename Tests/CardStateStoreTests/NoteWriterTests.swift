@@ -36,8 +36,10 @@ import Testing
         writer.add(try note(2))
         #expect(await writer.finish(within: .seconds(30)) == 0)
         let found = try await bench.journal.find(retrievalReferenceNumber: "N1")
-        #expect(found.records.count == 1 && found.notes == [try note(1)])
-        #expect(try await bench.journal.find(retrievalReferenceNumber: "N2").notes == [try note(2)])
+        let (first, second) = (try note(1), try note(2))
+        #expect(found.records.count == 1 && found.notes == [first])
+        let other = try await bench.journal.find(retrievalReferenceNumber: "N2")
+        #expect(other.notes == [second])
         var cards: [String] = []
         _ = try await bench.journal.export(since: 0) { bucket, items in
             for case .note(_, _, let card) in items { cards.append("\(bucket) \(card)") }
