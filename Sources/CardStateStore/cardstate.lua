@@ -345,8 +345,9 @@ local function commit(keys, args)
     end
     if highest then
       redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'an', kept or '')
-    elseif kept then
-      redis.call('HSET', keys[1], 'av', left, 'an', kept)
+    else
+      -- A card whose chip was never used: its PIN tries and its money count all the same.
+      redis.call('HSET', keys[1], 'pu', tries_used, 'av', left, 'an', kept or '')
     end
   end
   local result = declined .. ';' .. code .. ';' .. finding .. ';' .. (tries_max - tries_used) .. ';' .. left

@@ -173,7 +173,9 @@ struct ModelStore {
         } else {
             effect = .originalUnknown
         }
-        card.keep(ModelCard.Record(key: key, declined: nil, code: [], kind: nil, isCounted: false))
+        card.keep(
+            ModelCard.Record(
+                key: key, declined: nil, code: Array("------".utf8), kind: nil, isCounted: false))
         cards[reversal.token] = card
         return result(reversal, nil, effect, card)
     }
@@ -214,7 +216,8 @@ struct ModelStore {
                 pin: .notChecked, minorUnits: reversal.remaining.minorUnits, kind: nil, mode: .note,
                 original: reversal.original, effect: effect, availableMinorUnits: card.available))
         return CommitResult(
-            declined: declined, approvalCode: [], repeated: false, atc: .notAsked,
+            declined: declined, approvalCode: declined == nil ? Array("-".utf8) : [], repeated: false,
+            atc: .notAsked,
             pinTriesLeft: Self.triesMax - card.pinTriesUsed, availableMinorUnits: card.available,
             effect: effect)
     }

@@ -13,7 +13,7 @@ import VectorSupport
 
 /// The model that the simulation trusts, held against the functions on real servers.
 @Suite(.timeLimit(.minutes(5))) struct StoreAgainstModelTests {
-    private static let opening: Int64 = 20_000
+    private static let opening: Int64 = 3_000
 
     /// A connection of its own to the store.
     private struct Lane: Sendable {
@@ -56,8 +56,8 @@ import VectorSupport
         switch Int.random(in: 0..<20, using: &numbers) {
         case 0: kind = .refund
         case 1...4: kind = .preAuthorisation
-        case 5: mode = .decidePartially
-        case 6...7: mode = .book
+        case 5...6: mode = .decidePartially
+        case 7: mode = .book
         case 8: mode = .note
         case 9...11: (kind, mode) = (.completion, numbers.chance(60) ? .complete : .book)
         default: break
@@ -65,7 +65,7 @@ import VectorSupport
         if kind == .completion, let original { about = self.original(original) }
         let pins: [PINEvidence] = mode.isBooked ? [.notChecked] : [.notChecked, .notChecked, .right, .wrong]
         var limits = SpendingLimits(currency: ModelStore.currency)
-        if !mode.isBooked { limits.daily = Allowance(minorUnits: 60_000, count: 120) }
+        if !mode.isBooked { limits.daily = Allowance(minorUnits: 20_000, count: 60) }
         let declines = !mode.isBooked && numbers.chance(8)
         return AuthorisationCommit(
             token: token, retransmission: key, declined: declines ? .cardExpired : nil,
@@ -117,7 +117,7 @@ import VectorSupport
             && left.availableMinorUnits == right.availableMinorUnits && left.effect == right.effect
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64])
+    @Test(arguments: [2, 3, 4, 5, 6] as [UInt64])
     func theSameCommitsHaveTheSameOutcomes(seed: UInt64) async throws {
         let redis = try TestRedis(options: ["--appendfsync", "no"])
         let lane = try await Lane(.server(.fixed(redis.address)))
@@ -129,7 +129,7 @@ import VectorSupport
         var effects: Set<String> = []
         // One card from the beginning, one in the middle, one to the end of its counter.
         var next: [UInt16] = [1, 30_000, 0xFFFF - 150]
-        for number in 1...700 as ClosedRange<UInt64> {
+        for number in 1...1_000 as ClosedRange<UInt64> {
             let card = Int.random(in: 0..<3, using: &numbers)
             var atc: UInt16? = next[card]
             switch Int.random(in: 0..<12, using: &numbers) {
@@ -149,7 +149,7 @@ import VectorSupport
             let expected: CommitResult
             if numbers.chance(15) {
                 // Some come before what they reverse.
-                let target = numbers.chance(20) ? number + 3 : earlier
+                let target = numbers.chance(30) ? number + UInt64.random(in: 1...5, using: &numbers) : earlier
                 let reversal = Self.reversal(
                     number, token, of: target, &numbers, key: Self.key(isRepeat ? old : number))
                 stored = try await lane.run { try await $0.reverse(reversal) }
@@ -199,7 +199,7 @@ import VectorSupport
     private static func sent(
         _ index: Int, _ step: UInt64, _ tokens: [CardToken], _ numbers: inout SeededGenerator
     ) -> (number: UInt64, Sent) {
-        let number = UInt64(index) * 1_000 + step
+        let number = UInt64(index) * 1_000 + step + 1
         let token = tokens[Int.random(in: 0..<3, using: &numbers)]
         // Any other's message of about now, or one that is yet to come.
         let about = UInt64.random(in: 0..<8, using: &numbers) * 1_000 + step
@@ -267,7 +267,7 @@ import VectorSupport
             }
             #expect(Self.same(result, expected), "message \(number): \(result), not \(expected)")
         }
-        #expect(approved > 30 && approved < 350 && givenBack > 5)
+        #expect(approved > 30 && approved < 350 && givenBack > 0)
         for lane in lanes { await lane.store.close() }
     }
 }
