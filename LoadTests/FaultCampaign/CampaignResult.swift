@@ -104,9 +104,11 @@ public struct CampaignResult: Codable, Sendable {
     mutating func add(_ audit: Audit, _ ledger: Ledger) {
         let all = ledger.requests.values
         requests = all.count
-        transmissions = all.reduce(0) { $0 + $1.sentAt.count }
+        transmissions = all.reduce(0) { $0 + $1.sentAt.count + ($1.reversal?.sent ?? 0) }
         unanswered = ledger.unanswered
-        notDecided = all.reduce(0) { $0 + $1.told.filter { !$0.isDecision }.count }
+        notDecided = all.reduce(0) { sum, request in
+            sum + (request.told + (request.reversal?.told ?? [])).filter { !$0.isDecision }.count
+        }
         (decisionsTold, approvalsTold) = (audit.decisionsTold, audit.approvalsTold)
         (approvalsBooked, approvalsUntold) = (audit.approvalsBooked, audit.approvalsUntold)
         (wrongPINsTold, replaysSent) = (audit.wrongPINsTold, audit.replaysSent)

@@ -1,9 +1,11 @@
 import Foundation
+import Glibc
 
 /// A host beside the environment's own.
 final class HostProcess {
     private let process = Process()
     private let output = Pipe()
+    private(set) var text = ""
 
     init(configuration: String) throws {
         process.executableURL = URL(fileURLWithPath: DemoEnvironment.executable("issuer-host"))
@@ -11,15 +13,22 @@ final class HostProcess {
         process.standardOutput = output
         process.standardError = output
         try DemoEnvironment.start(process)
-        var text = ""
-        while !text.contains("ready:") {
+        try waitUntil(says: "ready:")
+    }
+
+    /// Everything that it has said so far, once that contains these words; throws when it ends before.
+    func waitUntil(says words: String) throws {
+        while !text.contains(words) {
             let data = output.fileHandleForReading.availableData
             guard !data.isEmpty else {
-                throw DemoEnvironment.Failure(description: "a host beside the environment's: \(text)")
+                throw DemoEnvironment.Failure(description: "never said \(words): \(text)")
             }
             text += String(decoding: data, as: UTF8.self)
         }
     }
+
+    /// Has it read its configuration again.
+    func reload() { kill(process.processIdentifier, SIGHUP) }
 
     func stop() {
         if process.isRunning { process.terminate() }

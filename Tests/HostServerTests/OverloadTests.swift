@@ -151,6 +151,39 @@ import Testing
         #expect(load.admits(within: second / 100))
     }
 
+    @Test(
+        "Once it shows how slow decisions are, new requests are refused on arrival, old ones keep their time")
+    func sheddingOverSockets() async throws {
+        var link = try TestMessages.link()
+        (link.inFlightMax, link.answerTimeoutNanoseconds) = (10_000, 60_000_000_000)
+        let (turn, hurry) = (Turn(), Gate())
+        try await withHost(
+            [link],
+            decide: { request in
+                // One at a time, as a token with one worker does it; two hundred a second at most.
+                await turn.take()
+                if !hurry.isOpen { try? await Task.sleep(for: .milliseconds(5)) }
+                await turn.give()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            // Fifteen thousand of those: more than a minute of work, on ten connections.
+            let sockets = try (0..<10).map { _ in try host.connect() }
+            for stan in 1...15_000 { sockets[stan % 10].sendFrame(try TestMessages.request(stan: stan)) }
+            var stan = 20_000
+            let probe = try host.connect()
+            try eventually {
+                stan += 1
+                probe.sendFrame(try TestMessages.request(stan: stan))
+                return try host.metric("issuer_shed_requests_total") > 0
+            }
+            // Those that were accepted are being answered all the while.
+            #expect(try sockets[1].receiveMessage()?.text(.stan) == "000001")
+            #expect(try host.metric("issuer_expired_requests_total") == 0)
+            hurry.open()
+        }
+    }
+
     @Test("A stop answers what is under way, within its bound")
     func drain() async throws {
         let gate = Gate()
@@ -189,5 +222,23 @@ import Testing
         try await host.stop()
         #expect(socket.receiveFrame() == nil)
         gate.open()
+    }
+}
+
+/// One at a time, in the order of asking.
+private actor Turn {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func take() async {
+        if isTaken {
+            await withCheckedContinuation { waiting.append($0) }
+        } else {
+            isTaken = true
+        }
+    }
+
+    func give() {
+        if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
     }
 }
