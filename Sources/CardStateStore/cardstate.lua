@@ -294,8 +294,8 @@ local function commit(keys, args)
   local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
 
   local earlier = known and answered(kept, transmission)
-  -- No ATC and no balance keeps a booking from being made again: it is looked for as long as anything of it is known.
-  if known and booked and not earlier then earlier = answered(card[10], transmission) end
+  -- No ATC keeps a booking or a completion from being made again: looked for as long as anything of it is known.
+  if known and not earlier then earlier = answered(card[10], transmission) end
   if earlier and string.sub(earlier, 1, 8) == args[2] then
     return '1;' .. answer_again(earlier, tries_max - tries_used, available)
   elseif earlier then
@@ -314,7 +314,14 @@ local function commit(keys, args)
     finding, highest = claim_atc(
       keys[2], highest, tonumber(args[4]), tonumber(args[9]), args[10] == '1')
     if declined == 0 and not booked then
-      if finding == REPLAYED then declined = ATC_REPLAYED end
+      if finding == REPLAYED then
+        -- Or a repeat that comes so late that its answer is among the takings.
+        local late = answered(redis.call('HGET', keys[1], 'tk'), transmission)
+        if late and string.sub(late, 1, 8) == args[2] then
+          return '1;' .. answer_again(late, tries_max - tries_used, available)
+        end
+        declined = ATC_REPLAYED
+      end
       if finding == OUT_OF_RANGE then declined = ATC_OUT_OF_RANGE end
     end
   end

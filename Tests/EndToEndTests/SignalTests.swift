@@ -21,6 +21,7 @@ import Testing
             message.set(.processingCode, text: "000000")
             message.set(.transactionAmount, text: "000000001000")
             message.set(.retrievalReferenceNumber, text: "000000" + stan)
+            message.set(.panSequenceNumber, text: "001")
             message.set(.currency, text: "752")
         }
         socket.sendFrame(try codec.encode(message))

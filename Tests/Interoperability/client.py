@@ -86,10 +86,11 @@ class Card:
 
 
 class Link:
-    def __init__(self, specification, name, framing, zpk, port):
+    def __init__(self, specification, name, framing, zpk, port, first):
         self.specification, self.name, self.framing, self.zpk = specification, name, framing, bytes.fromhex(zpk)
         self.socket = socket.create_connection(("127.0.0.1", int(port)), 20)
-        self.stan = 0
+        # All links are one acquirer: no number twice.
+        self.stan = first
 
     def ask(self, fields):
         """One exchange; the fields of the answer."""
@@ -125,7 +126,7 @@ class Link:
             _13=time.strftime("%m%d", local), _14=card.expiry, _18="5411", _22="051", _23="0" + card.psn, _25="00",
             _32="123456", _35=card.pan + separator + card.expiry + "20100000000", _41="TERM0001",
             _42="MERCHANT0000001", _49="752", _55=chip)
-        message["37"] = "%s%06d" % (self.name[:1].encode().hex().zfill(6), self.stan)
+        message["37"] = "%012d" % self.stan
         if pin:
             block = psec.pinblock.encode_pinblock_iso_0(pin, card.pan)
             message["52"] = psec.des.encrypt_tdes_ecb(self.zpk, block).hex().upper()
@@ -242,9 +243,9 @@ def main():
     specifications = json.load(open(sys.argv[2]))["specs"]
     cards = [Card(c, issuer["keys"]) for c in issuer["cards"] if c["name"] not in ("blocked", "expired", "no-funds")]
     failed = 0
-    for argument in sys.argv[3:]:
+    for number, argument in enumerate(sys.argv[3:]):
         name, framing, zpk, port = argument.split(":")
-        link = Link(specifications[name]["fields"], name, framing, issuer["keys"][zpk]["value"], port)
+        link = Link(specifications[name]["fields"], name, framing, issuer["keys"][zpk]["value"], port, number * 1000)
         run = Run(link, cards)
         run.network()
         run.profiles()

@@ -56,7 +56,7 @@ struct ModelStore {
             return result(commit, declined, .notAsked, ModelCard(available: 0))
         }
         var (declined, key, mode) = (commit.declined, commit.retransmission, commit.mode)
-        let earlier = key.flatMap { card.answered($0, takingsToo: isBooked) }
+        let earlier = key.flatMap { card.answered($0, takingsToo: isBooked || commit.original != nil) }
         if let earlier {
             if earlier.key.fingerprint == key?.fingerprint { return Self.again(earlier, card) }
             (declined, key, mode) = (.retransmissionDiffers, nil, .note)
@@ -64,7 +64,14 @@ struct ModelStore {
         var finding = ATCFinding.notAsked
         if let atc = commit.verifiedATC?.rawValue, earlier == nil {
             finding = card.claim(atc, jumpMax: Self.jumpMax)
-            if declined == nil, !isBooked, finding == .replayed { declined = .atcReplayed }
+            if declined == nil, !isBooked, finding == .replayed {
+                if let key, let late = card.answered(key, takingsToo: true),
+                    late.key.fingerprint == key.fingerprint
+                {
+                    return Self.again(late, card)
+                }
+                declined = .atcReplayed
+            }
             if declined == nil, !isBooked, finding == .outOfRange { declined = .atcOutOfRange }
         }
         if declined == nil, commit.pin != .notChecked {

@@ -136,6 +136,10 @@ public final class Simulation: @unchecked Sendable {
         // repeat arrives.
         if declined == .retransmissionDiffers { return }
         let now = Told(declined: declined, code: code)
+        // A decline is kept for so many messages only; what took something, much longer.
+        if declined == .atcReplayed, told[request.number]?.declined != nil {
+            return note("decline that was forgotten")
+        }
         if let before = told.updateValue(now, forKey: request.number), before != now {
             broken = "message \(request.number) was told \(before) and then \(now)"
         }
