@@ -23,10 +23,11 @@ build: deps
 test-deps:
 	@$(environment) install tests
 
-# HostServerTests in a process of their own: they block many threads in sockets, and others' would keep them waiting.
+# Two in processes of their own: they block many threads, in sockets and waiting for programs, and would keep others waiting.
 test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build --skip HostServerTests
+	swift test --skip-build --skip HostServerTests --skip EndToEndTests
+	swift test --skip-build --filter EndToEndTests
 	swift test --skip-build --filter HostServerTests
 
 lint:

@@ -4,8 +4,10 @@ internal import ByteCoding
 internal import CardStateStore
 internal import EMV
 internal import Foundation
+internal import HSM
 internal import HostServer
 internal import IssuerConfiguration
+internal import WorkerPool
 
 extension Cards {
     struct Script: AsyncParsableCommand {
@@ -44,7 +46,7 @@ extension Cards {
             let note = try reason.note()
             let (identity, desk) = (try card.identity(), try await CardDesk(options.config))
             let token = try await desk.token(of: identity)
-            let order = try await order(desk, identity, token)
+            let order = try await order(ScriptPreparation(desk, identity, token))
             let state = desk.state
             let answer = try await onLoop(desk.store.eventLoop) {
                 try await state.order(order, for: token, note: note)
@@ -78,9 +80,7 @@ extension Cards {
             }
         }
 
-        private func order(
-            _ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken
-        ) async throws -> RedisCardState.ScriptOrder {
+        private func order(_ preparation: ScriptPreparation) async throws -> RedisCardState.ScriptOrder {
             if let withdraw { return .withdraw(withdraw) }
             if let resend { return .resend(resend) }
             guard let kind = ScriptCommand.Kind(rawValue: command ?? "") else {
@@ -88,33 +88,12 @@ extension Cards {
                 throw ValidationError("\(command ?? ""): none of \(known)")
             }
             let script = try scriptCommand(kind)
-            let record = try await servable(kind, desk, identity, token)
-            guard kind == .pinChange else {
-                return .queue(QueuedScript(identifier: 0, command: script, isBeforeFinal: before))
-            }
-            return .queue(try await pinChange(script, desk, identity, record))
-        }
-
-        private func pinChange(
-            _ command: ScriptCommand, _ desk: CardDesk, _ identity: CardIdentity, _ record: CardRecord
-        ) async throws -> QueuedScript {
-            let given = try givenPIN(desk)
-            var verification = PINVerification.reference
-            if let value = record.pinVerificationValue {
-                verification = .verificationValue(keyIndex: value.keyIndex)
-            }
-            let answer = try await desk.pinAnswer(to: given, verifiedBy: verification, card: identity)
-            var (reference, value): (EncipheredPINBlock?, PINVerificationValue?)
-            switch answer {
-            case .translated(let block): reference = block
-            case .verificationValue(let digits): value = digits
-            case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
-            case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
-            case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
-            }
-            return QueuedScript(
-                identifier: 0, command: command, isBeforeFinal: before, newPIN: given,
-                newReference: reference, newVerificationValue: value)
+            let newPIN = kind == .pinChange ? try newPIN(preparation.desk) : nil
+            let before = before
+            return .queue(
+                try await onLoop(preparation.desk.store.eventLoop) {
+                    try await preparation.script(script, newPIN, before: before)
+                })
         }
 
         private func scriptCommand(_ kind: ScriptCommand.Kind) throws -> ScriptCommand {
@@ -134,31 +113,7 @@ extension Cards {
             return command
         }
 
-        /// What no token does for this card is refused now, not when the card is there.
-        private func servable(
-            _ kind: ScriptCommand.Kind, _ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken
-        ) async throws -> CardRecord {
-            let state = desk.state
-            guard
-                let record = try await onLoop(
-                    desk.store.eventLoop, { try await state.record(token) })
-            else { throw CardScriptError("no card \(identity.pan) in the state store") }
-            guard let range = try desk.configuration.rangeTable().range(for: identity.pan) else {
-                throw CardScriptError("\(identity.pan): no issuer range")
-            }
-            let policies = range.keys.versions.compactMap { range.scriptPolicy(keyVersion: $0.name) }
-            guard !policies.isEmpty else {
-                throw CardScriptError(
-                    "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
-            }
-            guard let profile = CryptogramProfile.named(record.profile) else { return record }
-            if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
-                throw CardScriptError("\(identity.pan): \(obstacle)")
-            }
-            return record
-        }
-
-        private func givenPIN(_ desk: CardDesk) throws -> NewPIN {
+        private func newPIN(_ desk: CardDesk) throws -> NewPIN {
             guard let text = pinBlock, text.utf8.count == 16, let block = UInt64(text, radix: 16) else {
                 throw ValidationError("--pin-block: 16 hex digits are needed")
             }
@@ -169,6 +124,64 @@ extension Cards {
                         + Set(known).sorted().joined(separator: ", "))
             }
             return NewPIN(zonePINKey: KeyName(zoneKey), block: EncipheredPINBlock(rawValue: block))
+        }
+    }
+}
+
+/// Makes the script of an order, on the loop of the store.
+private final class ScriptPreparation: Sendable {
+    let desk: CardDesk
+    private let identity: CardIdentity
+    private let token: CardToken
+
+    init(_ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken) {
+        (self.desk, self.identity, self.token) = (desk, identity, token)
+    }
+
+    func script(_ command: ScriptCommand, _ newPIN: NewPIN?, before: Bool) async throws -> QueuedScript {
+        guard let record = try await desk.state.record(token) else {
+            throw CardScriptError("no card \(identity.pan) in the state store")
+        }
+        try check(command.kind, record)
+        guard let newPIN else {
+            return QueuedScript(identifier: 0, command: command, isBeforeFinal: before)
+        }
+        let (reference, value) = try await verifier(of: newPIN, record.pinVerificationValue?.keyIndex)
+        return QueuedScript(
+            identifier: 0, command: command, isBeforeFinal: before, newPIN: newPIN, newReference: reference,
+            newVerificationValue: value)
+    }
+
+    /// What no token does for this card is refused now, not when the card is there.
+    private func check(_ kind: ScriptCommand.Kind, _ record: CardRecord) throws {
+        guard let range = try desk.configuration.rangeTable().range(for: identity.pan) else {
+            throw CardScriptError("\(identity.pan): no issuer range")
+        }
+        let policies = range.keys.versions.compactMap { range.scriptPolicy(keyVersion: $0.name) }
+        guard !policies.isEmpty else {
+            throw CardScriptError(
+                "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
+        }
+        guard let profile = CryptogramProfile.named(record.profile) else { return }
+        if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
+            throw CardScriptError("\(identity.pan): \(obstacle)")
+        }
+    }
+
+    /// What a new PIN is verified by later, made inside the token: its block under the PIN verification key, or with a
+    /// key index its verification value.
+    private func verifier(
+        of newPIN: NewPIN, _ keyIndex: UInt8?
+    ) async throws -> (EncipheredPINBlock?, PINVerificationValue?) {
+        var question = PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block)
+        if let keyIndex { question.verification = .verificationValue(keyIndex: keyIndex) }
+        let deadline = Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000)
+        switch try await desk.port.pinAnswer(for: question, card: identity, deadline: deadline) {
+        case .translated(let block): return (block, nil)
+        case .verificationValue(let digits): return (nil, digits)
+        case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
+        case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
+        case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
         }
     }
 }

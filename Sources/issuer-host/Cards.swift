@@ -19,12 +19,13 @@ struct Cards: AsyncParsableCommand {
 }
 
 /// A token and a store for a command that looks at cards.
-struct CardDesk: Sendable {
+final class CardDesk: Sendable {
     let configuration: IssuerConfiguration
     let location: TokenLocation
     let store: StateStore
     private let hsm: HSM
-    private let port: HSMPort
+    /// Asked on the loop of the store only.
+    let port: HSMPort
 
     init(_ path: String) async throws {
         configuration = try IssuerConfiguration(path: path)
@@ -57,20 +58,6 @@ struct CardDesk: Sendable {
         CryptographyQuestion(
             card: card, cryptogram: nil, pin: nil,
             deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
-    }
-
-    /// What a new PIN is verified by later, made inside the token: its block under the PIN verification key, or its
-    /// verification value.
-    func pinAnswer(
-        to newPIN: NewPIN, verifiedBy verification: PINVerification, card: CardIdentity
-    ) async throws -> PINAnswer {
-        var question = PINQuestion(zonePINKey: newPIN.zonePINKey, format: .iso0, block: newPIN.block)
-        question.verification = verification
-        let whole = CryptographyQuestion(
-            card: card, cryptogram: nil, pin: question,
-            deadline: Deadline(nanoseconds: monotonicNanoseconds() + 10_000_000_000))
-        let port = port
-        return try await onLoop(store.eventLoop) { try await port.begin(whole).value.pin }
     }
 
     func close() async {
