@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SocketSupport
 
 /// A host beside the environment's own.
 final class HostProcess {
@@ -34,5 +35,18 @@ final class HostProcess {
         if process.isRunning { process.terminate() }
         _ = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
+    }
+}
+
+extension DemoEnvironment {
+    /// The configuration for a host beside its own, on the same token and store.
+    /// - Returns: the file's text, and its ports: link a, link b, admin.
+    func configurationBeside() throws -> (text: String, ports: [UInt16]) {
+        let ports = [try freePort(), try freePort(), try freePort()]
+        var text = try String(contentsOfFile: configuration, encoding: .utf8)
+        for (old, new) in zip([portA, portB, adminPort], ports) {
+            text = text.replacingOccurrences(of: "port: \(old)", with: "port: \(new)")
+        }
+        return (text, ports)
     }
 }

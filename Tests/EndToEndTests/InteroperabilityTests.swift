@@ -1,5 +1,4 @@
 import Foundation
-import SocketSupport
 import Testing
 
 /// The host against a switch made of other people's libraries: pyiso8583 for the messages, pyemv and psec for what is
@@ -13,12 +12,8 @@ import Testing
         defer { environment.stop() }
         try environment.waitUntilReady()
         // The same issuer with two more dialects, one behind another framing.
-        let ports = [try freePort(), try freePort(), try freePort()]
-        var text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
-        for (old, new) in zip([environment.portA, environment.portB, environment.adminPort], ports) {
-            text = text.replacingOccurrences(of: "port: \(old)", with: "port: \(new)")
-        }
-        text = text.replacingOccurrences(
+        let (beside, ports) = try environment.configurationBeside()
+        var text = beside.replacingOccurrences(
             of: "dialect: ascii87-binbitmap\n    framing: 2be",
             with: "dialect: ascii87-hexbitmap\n    framing: 4ascii")
         text = text.replacingOccurrences(of: "dialect: bcd87-rightF", with: "dialect: ebcdic87")

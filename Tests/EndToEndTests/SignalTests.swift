@@ -35,11 +35,7 @@ import Testing
         let environment = try DemoEnvironment(command: ["run"])
         defer { environment.stop() }
         try environment.waitUntilReady()
-        let ports = [try freePort(), try freePort(), try freePort()]
-        var good = try String(contentsOfFile: environment.configuration, encoding: .utf8)
-        for (old, new) in zip([environment.portA, environment.portB, environment.adminPort], ports) {
-            good = good.replacingOccurrences(of: "port: \(old)", with: "port: \(new)")
-        }
+        let (good, ports) = try environment.configurationBeside()
         let file = environment.directory.appendingPathComponent("reloaded.yaml").path
         func write(_ text: String) throws { try text.write(toFile: file, atomically: true, encoding: .utf8) }
         try write(good)

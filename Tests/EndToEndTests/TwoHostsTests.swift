@@ -160,11 +160,7 @@ private final class Scene {
     init() throws {
         environment = try DemoEnvironment(command: ["run"])
         try environment.waitUntilReady()
-        let ports = [try freePort(), try freePort(), try freePort()]
-        var text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
-        for (old, new) in zip([environment.portA, environment.portB, environment.adminPort], ports) {
-            text = text.replacingOccurrences(of: "port: \(old)", with: "port: \(new)")
-        }
+        let (text, ports) = try environment.configurationBeside()
         let path = environment.directory.appendingPathComponent("second.yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         other = try HostProcess(configuration: path)

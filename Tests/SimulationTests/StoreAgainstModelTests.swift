@@ -120,7 +120,19 @@ import VectorSupport
     @Test(arguments: [2, 3, 4, 5, 6] as [UInt64])
     func theSameCommitsHaveTheSameOutcomes(seed: UInt64) async throws {
         let redis = try TestRedis(options: ["--appendfsync", "no"])
-        let lane = try await Lane(.server(.fixed(redis.address)))
+        try await equalTheModel(seed, .server(.fixed(redis.address)))
+    }
+
+    @Test(arguments: [2, 7] as [UInt64])
+    func onAClusterTheyHaveThemToo(seed: UInt64) async throws {
+        let servers = try TestServers()
+        let ports = try servers.startCluster()
+        try await equalTheModel(seed, .cluster(ports.map { .tcp(host: "127.0.0.1", port: $0) }))
+        withExtendedLifetime(servers) {}
+    }
+
+    private func equalTheModel(_ seed: UInt64, _ location: StoreLocation) async throws {
+        let lane = try await Lane(location)
         let tokens = (0..<3).map { CardToken(high: $0, low: 9) }
         try await Self.importCards(tokens, lane)
         var model = ModelStore()
