@@ -2,9 +2,10 @@
 # make run     the same environment in the foreground
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
+# make core-search   a core dump of the host under load, searched for keys
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
 # make simulate  the same promises under millions of random interleavings, by seed
-.PHONY: demo run test check lint build deps test-deps bench load faults simulate fuzz clean
+.PHONY: demo run test check lint build deps test-deps bench load faults simulate fuzz core-search clean
 
 environment := Config/demo/environment.sh
 
@@ -54,6 +55,10 @@ SEEDS ?= 100000
 FIRST ?= 1
 simulate: deps
 	@swift run -c release simulate --seeds $(SEEDS) --first $(FIRST)
+
+# Needs gdb, gcc and python3 as well.
+core-search: build
+	@Tests/CoreSearch/core-search.sh
 
 clean:
 	rm -rf .build .build-benchmarks .demo .demo-load

@@ -73,7 +73,8 @@ let package = Package(
         target("WorkerPool"),
         target("PKCS11", ["CPKCS11", "WorkerPool", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding", "WorkerPool"]),
-        target("KeyManagement", ["EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        target("AuditTrail", ["HSM", "PKCS11", "ByteCoding"]),
+        target("KeyManagement", ["AuditTrail", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -86,8 +87,9 @@ let package = Package(
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "Authorisation", "ByteCoding", "CardStateStore", "DialectTools", "EMV", "HSM", "HostServer",
-                "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis", "WorkerPool",
+                "AuditTrail", "Authorisation", "ByteCoding", "CardStateStore", "DialectTools", "EMV", "HSM",
+                "HostServer", "ISO8583", "IssuerConfiguration", "IssuerMessages", "PKCS11", "Redis",
+                "WorkerPool",
                 argumentParser,
                 lifecycle,
                 logging, nioCore, nioPosix, signals,
@@ -95,7 +97,9 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration", "KeyManagement", "PKCS11",
+                "AuditTrail", "Authorisation", "ByteCoding", "EMV", "HSM", "IssuerConfiguration",
+                "KeyManagement",
+                "PKCS11",
                 argumentParser,
             ],
             swiftSettings: rules),
@@ -186,9 +190,10 @@ let package = Package(
         tests(
             "KeyManagementTests",
             [
-                "KeyManagement", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding", "TokenSupport",
-                "VirtualCard",
+                "KeyManagement", "AuditTrail", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding",
+                "TokenSupport", "VirtualCard",
             ]),
+        tests("AuditTrailTests", ["AuditTrail", "HSM", "PKCS11", "ByteCoding", "TokenSupport"]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
         .target(

@@ -18,6 +18,7 @@
 #   ISSUER_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
 #   ISSUER_TOKEN_LINES      calls that may be under way at once with ISSUER_TOKEN_DELAY
 #   ISSUER_EVENT_LOOPS      threads for connections
+#   ISSUER_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
 #   ISSUER_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
 set -euo pipefail
 
@@ -115,6 +116,14 @@ import_cards() {
 # Lines of the configuration that only a token which serves PINs can have.
 with_pins() { [ "$token" = softhsm2 ] || echo "$1"; }
 
+# What issuer-keys audit finds on each token and nobody can change.
+token_findings() {
+  case $token in
+    nss) echo probe-copy-with-wider-usage, probe-copy-readable, probe-derive ;;
+    softhsm2) ;;
+  esac
+}
+
 # The limits of a range, where the environment has any.
 with_limits() {
   [ -n "${ISSUER_LIMITS:-}" ] || return 0
@@ -195,6 +204,10 @@ $(with_pins "    zonePINKey: zpk-acquirer-a
     framing: 2be
 $(with_pins "    zonePINKey: zpk-acquirer-b
     pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
+audit:
+  log: audit.log
+  # Everybody knows the demo's keys: they were loaded in clear. The rest are limits of the token.
+  acceptedFindings: [test-key, not-always-sensitive, not-never-extractable, $(token_findings)]
 admin:
   host: 127.0.0.1
   port: $admin_port
@@ -272,7 +285,7 @@ stop_host() {
 cleanup() { stop_host; stop_redis; }
 
 start_host() {
-  FAULTY_TOKEN_MICROSECONDS=${ISSUER_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
+  LD_PRELOAD=${ISSUER_HOST_PRELOAD:-} FAULTY_TOKEN_MICROSECONDS=${ISSUER_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
   host_pid=$!
   local try
   for try in $(seq 400); do

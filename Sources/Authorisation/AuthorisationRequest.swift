@@ -25,7 +25,7 @@ public struct RetransmissionKey: Hashable, Sendable {
 /// A PIN block as it came in, with the zone key that enciphers it. Never described, never logged.
 public struct PINQuestion: Sendable {
     /// The link's zone PIN key.
-    public let zonePINKey: KeyName
+    public var zonePINKey: KeyName
     /// How the clear block is laid out (ISO 9564-1).
     public let format: PINBlockFormat
     /// The enciphered block; of format 4 its first half.

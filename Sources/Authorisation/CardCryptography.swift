@@ -192,9 +192,18 @@ public protocol CardCryptography: IssuerScriptCryptography {
         for question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINAnswer
 
+    /// The zone PIN key that passes beside this one, for a while after the acquirer changed it; nil where none does.
+    /// From memory.
+    func zonePINKey(before name: KeyName) -> KeyName?
+
     /// What is wrong with a PIN block whose comparison failed, nil where it is well formed and the PIN is simply
     /// wrong. A job of its own: wrong PINs only.
     func fault(
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINBlockFault?
+}
+
+extension CardCryptography {
+    /// None: keys that never change.
+    public func zonePINKey(before name: KeyName) -> KeyName? { nil }
 }

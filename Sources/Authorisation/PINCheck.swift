@@ -11,6 +11,14 @@ enum PINFinding {
     case notServed(String)
     /// The card's record is of the other form than its range's: the token has to be asked again.
     case otherForm(PINVerification)
+
+    /// Under the wrong key a block is malformed, or by chance another PIN's.
+    var mayBeUnderAnotherKey: Bool {
+        switch self {
+        case .wrong, .malformed: true
+        case .notSent, .right, .notOnRecord, .notServed, .otherForm: false
+        }
+    }
 }
 
 /// The card's PIN against its record: a format 0 block under the PIN verification key, or a verification value. No
@@ -71,32 +79,58 @@ struct PINCheck {
 }
 
 extension Authoriser {
-    /// The PIN as the first job found it. Two rare cases take a second trip to the token: a record of the other form
-    /// than the range's, and a comparison that failed, which a malformed block does too.
+    /// The PIN as the first job found it. Rare cases take a second trip to the token: a record of the other form than
+    /// the range's, and a comparison that failed, which a malformed block does too, and one under the zone PIN key
+    /// before, while the acquirer goes over to a new one.
     func checkPIN(
         _ answer: PINAnswer, _ card: CardRecord, _ range: IssuerRange?, _ request: AuthorisationRequest,
         _ trace: inout DecisionTrace
     ) async throws(CouldNotDecide) -> (evidence: PINEvidence, declined: DeclineReason?) {
         var finding = PINCheck.compare(answer, card: card)
         if let question = request.pin {
-            if case .otherForm(let verification) = finding {
-                let second = try await secondTrip { () async throws(CryptographyUnavailable) in
-                    try await cryptography.pinAnswer(
-                        for: question.verified(by: verification), card: request.card,
-                        deadline: request.deadline)
-                }
-                finding = PINCheck.compare(second, card: card)
-            }
-            if case .wrong = finding {
-                let fault = try await secondTrip { () async throws(CryptographyUnavailable) in
-                    try await cryptography.fault(
-                        in: question, card: request.card, deadline: request.deadline)
-                }
-                if let fault { finding = .malformed(fault) }
+            finding = try await settle(finding, question, card, request)
+            if finding.mayBeUnderAnotherKey, let before = cryptography.zonePINKey(before: question.zonePINKey)
+            {
+                let older = try await findUnder(before, question, card, request)
+                // A well-formed block under either key is one, with a wrong PIN.
+                if case .malformed = older {} else { finding = older }
             }
         }
         return PINCheck.evaluate(
             finding, countsMalformedBlocks: range?.countsMalformedPINBlocks == true, &trace)
+    }
+
+    private func findUnder(
+        _ key: KeyName, _ question: PINQuestion, _ card: CardRecord, _ request: AuthorisationRequest
+    ) async throws(CouldNotDecide) -> PINFinding {
+        var question = question
+        question.zonePINKey = key
+        let answer = try await answer(question, request)
+        return try await settle(PINCheck.compare(answer, card: card), question, card, request)
+    }
+
+    /// What is left to be asked after a comparison.
+    private func settle(
+        _ first: PINFinding, _ question: PINQuestion, _ card: CardRecord, _ request: AuthorisationRequest
+    ) async throws(CouldNotDecide) -> PINFinding {
+        var finding = first
+        if case .otherForm(let verification) = finding {
+            finding = PINCheck.compare(
+                try await answer(question.verified(by: verification), request), card: card)
+        }
+        guard case .wrong = finding else { return finding }
+        let fault = try await secondTrip { () async throws(CryptographyUnavailable) in
+            try await cryptography.fault(in: question, card: request.card, deadline: request.deadline)
+        }
+        return fault.map(PINFinding.malformed) ?? finding
+    }
+
+    private func answer(
+        _ question: PINQuestion, _ request: AuthorisationRequest
+    ) async throws(CouldNotDecide) -> PINAnswer {
+        try await secondTrip { () async throws(CryptographyUnavailable) in
+            try await cryptography.pinAnswer(for: question, card: request.card, deadline: request.deadline)
+        }
     }
 
     private func secondTrip<Answer>(

@@ -1,5 +1,6 @@
 public import Authorisation
 public import EMV
+internal import Glibc
 internal import PKCS11
 internal import Synchronization
 internal import WorkerPool
@@ -13,12 +14,18 @@ public final class HSM: Sendable {
     private let tokens: CardTokenStore
     private let counters: HSMCounters
     private let workers: Int
+    /// Zone PIN keys, each with the version that passes beside it.
+    private let keysBefore: [KeyName: KeyName]
 
     /// Starts the workers. Each opens a session and makes working copies of the keys; until one has, jobs
     /// fail with the reason. Run `HSMCheck` before: this checks nothing.
-    public convenience init(_ configuration: HSMConfiguration, at location: TokenLocation) throws {
+    ///
+    /// - Parameter predecessor: one with the same PAN hash key, whose names of cards are known here, too.
+    public convenience init(
+        _ configuration: HSMConfiguration, at location: TokenLocation, after predecessor: HSM? = nil
+    ) throws {
         let chaining = try ChainingProbe.run(at: location)
-        self.init(configuration) {
+        self.init(configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens) {
             var session = try location.openSession()
             let keys = try KeyRing(configuration, &session)
             return CryptographySession(
@@ -28,12 +35,15 @@ public final class HSM: Sendable {
 
     /// - Parameter makeSession: opens a worker's session, again after each eviction.
     init(
-        _ configuration: HSMConfiguration, makeSession: @escaping @Sendable () throws -> CryptographySession
+        _ configuration: HSMConfiguration, zoneKeys: [KeyName: ZoneKeyLabels] = [:],
+        tokens: CardTokenStore? = nil,
+        makeSession: @escaping @Sendable () throws -> CryptographySession
     ) {
         let counters = HSMCounters()
         self.counters = counters
         workers = configuration.workers
-        tokens = CardTokenStore(capacity: configuration.cardTokensKeptMax)
+        self.tokens = tokens ?? CardTokenStore(capacity: configuration.cardTokensKeptMax)
+        keysBefore = zoneKeys.compactMapValues(\.previousKey)
         pool = WorkerPool(
             workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
             makeResource: { _ in
@@ -68,7 +78,9 @@ public final class HSM: Sendable {
                 mailbox.drain { if !$0.deliver(keepingTokensIn: tokens) { counters.addLate() } }
             }
         }
-        return HSMPort(pool: pool, tokens: tokens, mailbox: mailbox, watch: schedule.map(AnswerWatch.init))
+        return HSMPort(
+            pool: pool, tokens: tokens, mailbox: mailbox, watch: schedule.map(AnswerWatch.init),
+            keysBefore: keysBefore)
     }
 
     /// What the workers have done since the start.
@@ -83,6 +95,17 @@ public final class HSM: Sendable {
     public var health: HSMHealth {
         HSMHealth(
             workers: workers, workersReady: counters.openSessions, lastFailure: counters.lastFailure)
+    }
+
+    /// Waits until every worker has a session. Not on an event loop.
+    /// - Returns: false if one has none after `seconds`.
+    public func waitUntilReady(seconds: Int) -> Bool {
+        let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+        while counters.openSessions < workers {
+            guard monotonicNanoseconds() < end else { return false }
+            usleep(1_000)
+        }
+        return true
     }
 
     /// Runs what is queued, then closes the sessions.
@@ -149,6 +172,10 @@ public struct HSMPort: CardCryptography {
     let tokens: CardTokenStore
     let mailbox: CompletionMailbox<CryptographyJob>
     let watch: AnswerWatch?
+    let keysBefore: [KeyName: KeyName]
+
+    /// From memory; no use of the token.
+    public func zonePINKey(before name: KeyName) -> KeyName? { keysBefore[name] }
 
     /// From memory; no use of the token.
     public func knownToken(of card: CardIdentity) -> CardToken? { tokens.token(of: card) }

@@ -27,14 +27,13 @@ public enum HSMCheck {
     /// Runs all checks; one that fails does not stop the rest.
     public static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
         do {
-            var session = try location.openSession()
+            var session = try openSession(at: location)
             let label = try location.module.slot(matching: location.uri).tokenLabel
             var lines = [CheckLine("token", passed: true, "\(label), session open, logged in")]
             KeyRing.lookingUp.withLock { _ in
-                for (name, purpose) in configuration.keys {
+                for (label, purpose) in configuration.labels {
                     lines.append(
-                        checkKey(
-                            name.rawValue, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
+                        checkKey(label, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
                 }
             }
             lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
@@ -45,6 +44,29 @@ public enum HSMCheck {
             return lines + OperationChecks.run(configuration, at: location)
         } catch {
             return [CheckLine("token", passed: false, String(describing: error))]
+        }
+    }
+
+    /// The check of keys alone, of those zone keys that change while the host serves.
+    public static func zoneKeys(
+        _ configuration: HSMConfiguration, at location: TokenLocation
+    ) throws -> [CheckLine] {
+        let changing = configuration.zoneKeyLabels.values.flatMap {
+            [$0.current, $0.previous].compactMap { $0 }
+        }
+        return try KeyRing.lookingUp.withLock { _ in
+            var session = try openSession(at: location)
+            return configuration.labels.filter { changing.contains($0.label) }.map {
+                checkKey(
+                    $0.label, $0.purpose, refusesTestKeys: configuration.refusesTestKeys, &session)
+            }
+        }
+    }
+
+    /// One that may write where the token lets it: in others a probe that changes something proves nothing.
+    private static func openSession(at location: TokenLocation) throws -> Session {
+        do { return try location.openSession(readWrite: true) } catch  where error is PKCS11Error {
+            return try location.openSession()
         }
     }
 
@@ -66,7 +88,7 @@ public enum HSMCheck {
             try checkAttributes(key, label, purpose, &session)
             try probe(key, label, purpose, &session)
             let found = try TokenCheckValue.of(key, &session)
-            if refusesTestKeys, let found, KnownAnswers.testKeyCheckValues.contains(found) {
+            if refusesTestKeys, let found, TestKeys.contains(checkValue: found) {
                 throw KeyError.testKey(label, checkValue: found)
             }
             let checkValue = found.map { ", KCV \($0)" } ?? ""
@@ -95,17 +117,12 @@ public enum HSMCheck {
     private static func probe(
         _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ session: inout Session
     ) throws {
-        if !purpose.usage.contains(.encrypt) {
-            let mechanism: CipherMechanism = purpose == .panHashKey ? .aesECB : .tripleDESECB
-            if purpose != .panHashKey, (try? session.probeEncryptInit(mechanism, key: key)) != nil {
-                throw KeyError.probeAccepted(label, operation: "encrypt")
-            }
+        guard let type = try session.keyType(of: key) else {
+            throw KeyError.tooWeak(label, attribute: "a type")
         }
-        if (try? session.readableValue(of: key, count: 32)) != nil {
-            throw KeyError.probeAccepted(label, operation: "be read")
-        }
-        if (try? session.setAttribute(.decrypt, to: true, of: key)) != nil {
-            throw KeyError.probeAccepted(label, operation: "be given another usage")
+        for probe in KeyProbe.startUp(for: purpose)
+        where probe.run(on: key, type, purpose, &session).isAccepted {
+            throw KeyError.probeAccepted(label, operation: probe.words)
         }
     }
 

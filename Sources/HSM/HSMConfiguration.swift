@@ -19,6 +19,10 @@ public struct HSMConfiguration: Sendable, Equatable {
     public var cardVerificationKeys: Set<KeyName> = []
     /// Keys of message authentication, each with the algorithm that its link uses.
     public var zoneAuthenticationKeys: [KeyName: MACAlgorithm] = [:]
+    /// Of those zone keys that change over the wire, what is in force; for all others name and label are the same.
+    public var zoneKeyLabels: [KeyName: ZoneKeyLabels] = [:]
+    /// Keys that new zone keys come under: unwrap only. No worker has them.
+    public var zoneMasterKeys: Set<KeyName> = []
     /// Zone PIN keys of the links: unwrap only.
     public var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
@@ -55,7 +59,17 @@ public struct HSMConfiguration: Sendable, Equatable {
         self.cardTokensKeptMax = cardTokensKeptMax
     }
 
-    /// Every key with its purpose, in a fixed order.
+    /// Every key of the token that is used, by label.
+    var labels: [(label: String, purpose: KeyPurpose)] {
+        let used = keys.flatMap { name, purpose in
+            guard let labels = zoneKeyLabels[name] else { return [(name.rawValue, purpose)] }
+            return ([labels.current] + (labels.previous.map { [$0] } ?? [])).map { ($0, purpose) }
+        }
+        return used
+            + zoneMasterKeys.map(\.rawValue).sorted().map { ($0, .zoneMasterKey) }
+    }
+
+    /// Every key that workers have, with its purpose, in a fixed order.
     public var keys: [(name: KeyName, purpose: KeyPurpose)] {
         let sets: [(Set<KeyName>, KeyPurpose)] = [
             (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),

@@ -44,8 +44,20 @@ struct KeyRing {
     init(_ configuration: HSMConfiguration, _ session: inout Session) throws {
         handles = try KeyRing.lookingUp.withLock { _ in
             var handles: [KeyName: ObjectHandle] = [:]
+            func copy(_ label: String) throws -> ObjectHandle {
+                try KeyRing.workingKey(KeyRing.tokenKey(label, &session), &session)
+            }
             for (name, _) in configuration.keys {
-                handles[name] = try KeyRing.workingKey(KeyRing.tokenKey(name.rawValue, &session), &session)
+                guard let labels = configuration.zoneKeyLabels[name] else {
+                    handles[name] = try copy(name.rawValue)
+                    continue
+                }
+                // Under the name, as any key; under its own for answers that must not change keys meanwhile.
+                let current = try copy(labels.current)
+                (handles[name], handles[labels.currentKey]) = (current, current)
+                if let previous = labels.previous, let key = labels.previousKey {
+                    handles[key] = try copy(previous)
+                }
             }
             return handles
         }

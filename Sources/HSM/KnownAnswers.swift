@@ -15,12 +15,6 @@ enum KnownAnswers {
     /// TDES of zeros under `issuerMasterKey`; its first three bytes are the well-known check value 08D7B4.
     static let checkBlock: UInt64 = 0x08D7_B4FB_629D_0885
 
-    /// Check values of the demo issuer's keys, the well-known 0123456789ABCDEFFEDCBA9876543210 among them.
-    static let testKeyCheckValues: Set<String> = [
-        "08D7B4", "132DAC", "1744AF", "2C4522", "47D38C", "4A2B76", "76E0CA", "78062F",
-        "7BF74B", "7C2B9C", "7F4B05", "7F86C7", "AECDFC", "B59F81", "B5A441", "EAEE33", "416865", "D1B80D",
-    ]
-
     static func importKey(
         _ value: [UInt8], _ usage: [Attribute], _ session: inout Session
     ) throws -> ObjectHandle {

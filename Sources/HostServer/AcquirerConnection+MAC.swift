@@ -12,34 +12,51 @@ extension AcquirerConnection {
         case none
         /// It lacks a MAC, or its place.
         case missing
-        case check(MessageMAC, expected: [UInt8], over: [UInt8])
+        case check(MessageMAC, previous: KeyName?, expected: [UInt8], over: [UInt8])
     }
 
     func macDuty(_ message: Message, _ frame: UnsafeRawBufferPointer) -> MACDuty {
-        guard let mac = link.mac else { return .none }
+        guard var mac = link.mac else { return .none }
         guard let place = MACPlace(in: message, link.codec), let sent = message.bytes(place.element) else {
-            return message.mti.messageClass == .networkManagement ? .none : .missing
+            // A key that anybody could send would be anybody's key.
+            let mayLack = message.mti.messageClass == .networkManagement && !isKeyChange(message)
+            return mayLack ? .none : .missing
         }
-        return .check(mac, expected: Array(sent), over: place.covered(of: frame))
+        let (keys, name) = (loop.services.zoneKeys, mac.key)
+        mac.key = keys.current[name] ?? name
+        return .check(
+            mac, previous: keys.previous[name], expected: Array(sent), over: place.covered(of: frame))
     }
 
-    /// - Returns: why the message is not to be acted upon, nil if its MAC is right.
-    func macFault(_ duty: MACDuty, _ deadline: Deadline) async -> MACFault? {
+    /// - Returns: why the message is not to be acted upon; or the MAC, with the key that was right.
+    func macFinding(_ duty: MACDuty, _ deadline: Deadline) async -> MACFinding {
         switch duty {
-        case .none: return nil
+        case .none: return .notNeeded
         case .missing: return .wrong("missing")
-        case .check(let mac, let expected, let bytes):
-            switch await loop.services.mac(mac, bytes, deadline) {
-            case .success(let computed):
-                let right = constantTimeEqual(Array(computed.prefix(MACPlace.byteCount)), expected)
-                return right ? nil : .wrong("wrong")
-            case .failure(let failure): return .unavailable("\(failure)")
-            }
+        case .check(let mac, let previous, let expected, let bytes):
+            let finding = await compare(mac, expected, bytes, deadline)
+            guard case .wrong = finding, let previous else { return finding }
+            var older = mac
+            older.key = previous
+            return await compare(older, expected, bytes, deadline)
         }
     }
 
-    /// Why a message with a MAC is not acted upon.
-    enum MACFault {
+    private func compare(
+        _ mac: MessageMAC, _ expected: [UInt8], _ bytes: [UInt8], _ deadline: Deadline
+    ) async -> MACFinding {
+        switch await loop.services.mac(mac, bytes, deadline) {
+        case .success(let computed):
+            let right = constantTimeEqual(Array(computed.prefix(MACPlace.byteCount)), expected)
+            return right ? .right(mac) : .wrong("wrong")
+        case .failure(let failure): return .unavailable("\(failure)")
+        }
+    }
+
+    /// What a message's MAC came to.
+    enum MACFinding {
+        case notNeeded
+        case right(MessageMAC)
         case wrong(String)
         case unavailable(String)
     }

@@ -7,6 +7,7 @@ internal import Logging
 extension AcquirerConnection {
     /// A message of class 08, authenticated where it has a MAC.
     func networkManagement(_ message: Message, _ receivedAt: UInt64) {
+        if isKeyChange(message) { return changeKey(message, receivedAt) }
         answer(message, networkResponse(message, receivedAt), receivedAt)
     }
 

@@ -8,6 +8,8 @@ final class RequestInFlight {
     let message: Message
     let receivedAt: UInt64
     let deadline: Deadline
+    /// The MAC that it came with, for its answer; nil: that of the link.
+    fileprivate(set) var mac: MessageMAC?
     fileprivate(set) var isAnswered = false
 
     init(_ message: Message, receivedAt: UInt64, deadline: Deadline) {
@@ -80,7 +82,7 @@ extension AcquirerConnection {
     // MARK: - Decisions
 
     /// - Returns: nil where the request was refused instead.
-    private func admit(_ message: Message, _ receivedAt: UInt64) -> RequestInFlight? {
+    func admit(_ message: Message, _ receivedAt: UInt64) -> RequestInFlight? {
         guard state.admitsRequest, loop.load.admits(within: link.answerTimeoutNanoseconds) else {
             refuse(message, receivedAt, "overload")
             return nil
@@ -111,15 +113,15 @@ extension AcquirerConnection {
         }
         guard let inFlight = admit(message, receivedAt) else { return }
         Task.immediate(executorPreference: loop.executor) { [self] in
-            let fault = await macFault(duty, inFlight.deadline)
-            await decide(inFlight, fault)
+            let finding = await macFinding(duty, inFlight.deadline)
+            await decide(inFlight, finding)
             loop.load.ended()
         }
     }
 
-    private func decide(_ inFlight: RequestInFlight, _ fault: MACFault?) async {
+    private func decide(_ inFlight: RequestInFlight, _ finding: MACFinding) async {
         let message = inFlight.message
-        switch fault {
+        switch finding {
         case .wrong(let why):
             loop.metrics.macFailures += 1
             loop.refusals.log(logger, .warning, "MAC \(why)", Optional(message).fields("mac", why))
@@ -127,8 +129,10 @@ extension AcquirerConnection {
         case .unavailable(let why):
             loop.refusals.log(logger, .error, "request not decided", Optional(message).fields("reason", why))
             return conclude(inFlight, responses.answer(message, .issuerUnavailable))
-        case nil: break
+        case .right(let mac): inFlight.mac = mac
+        case .notNeeded: break
         }
+        if isKeyChange(message) { return conclude(inFlight, await keyChangeAnswer(message)) }
         if message.mti.messageClass == .networkManagement {
             return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
         }
@@ -167,13 +171,13 @@ extension AcquirerConnection {
     }
 
     /// The one end of every request that was accepted.
-    private func conclude(_ request: RequestInFlight, _ response: Message?) {
+    func conclude(_ request: RequestInFlight, _ response: Message?) {
         guard !request.isAnswered else { return }
         request.isAnswered = true
         while requests.first?.isAnswered == true { requests.removeFirst() }
         let message = request.message
         if let response, let mac = sealingMAC(message) {
-            seal(response, for: message, request.receivedAt, mac) { [self] in ended() }
+            seal(response, for: message, request.receivedAt, request.mac ?? mac) { [self] in ended() }
         } else {
             if let response { send(response, for: message, request.receivedAt) }
             ended()
@@ -226,8 +230,9 @@ extension AcquirerConnection {
 
     /// The MAC that the answer to this message needs; nil for none.
     private func sealingMAC(_ request: Message) -> MessageMAC? {
-        guard let mac = link.mac else { return nil }
+        guard var mac = link.mac else { return nil }
         let isNetwork = request.mti.messageClass == .networkManagement
+        mac.key = loop.services.zoneKeys.current[mac.key] ?? mac.key
         return isNetwork && MACPlace(in: request, link.codec) == nil ? nil : mac
     }
 

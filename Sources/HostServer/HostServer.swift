@@ -116,8 +116,16 @@ public final class HostServer: Service {
     public func reload(links configurations: [LinkConfiguration], loops services: [LoopServices]) async throws
     {
         try await links.reload(configurations)
+        await replace(loops: services)
+    }
+
+    /// Requests are decided so from when this returns; nothing else changes.
+    ///
+    /// - Parameter services: as for `init`, in the same order.
+    public func replace(loops services: [LoopServices]) async {
         for (loop, new) in zip(loops.contexts, services) {
-            loop.services.eventLoop.execute { loop.replace(new) }
+            // A loop that has ended has no requests any more.
+            try? await new.eventLoop.submit { loop.replace(new) }.get()
         }
     }
 

@@ -27,6 +27,8 @@ public struct LinkConfiguration: Sendable {
     public var tls: LinkTLS?
     /// MACs on messages; nil: none.
     public var mac: MessageMAC?
+    /// How the switch sends new zone keys; nil: not at all.
+    public var keyChange: KeyChangeArrangement?
     /// Peers that may connect; empty: any.
     public var allowedPeers: [PeerNetwork] = []
     /// Connections that may be open at once (server), or are held open (client).

@@ -1,6 +1,19 @@
 public import Authorisation
+public import IssuerMessages
 internal import Logging
 public import NIOCore
+
+/// Versions of zone keys by the name of the key. A message is answered with the version that it came with, whatever
+/// is in force by then.
+public struct ZoneKeysInForce: Sendable {
+    /// The version in use; a key without an entry is its only version.
+    public var current: [KeyName: KeyName] = [:]
+    /// The one before while it still passes.
+    public var previous: [KeyName: KeyName] = [:]
+
+    /// All keys are their only versions.
+    public init() {}
+}
 
 /// How one event loop decides requests.
 public struct LoopServices: Sendable {
@@ -15,6 +28,15 @@ public struct LoopServices: Sendable {
 
     /// Told of every accepted request that got no decision, or whose sender was not told it; called on the loop.
     public let note: @Sendable (AuthorisationRequest, JournalNote.Event) -> Void
+
+    /// Which versions of those keys are in force that change over the wire.
+    public var zoneKeys = ZoneKeysInForce()
+
+    /// Takes a new key of the link of this name; returns when the key is in force, or with why it is not. Called on
+    /// the loop.
+    public var changeKey: @Sendable (KeyChangeRequest, String) async -> ResponseCode = { _, _ in
+        .unsupportedTransaction
+    }
 
     /// Takes the parts. Without `mac` no link may have MACs.
     public init(

@@ -142,6 +142,8 @@ public struct IssuerConfiguration: Sendable {
     public var issuers: [Issuer]
     /// At least one.
     public var links: [Link]
+    /// Evidence of what happens to keys.
+    public var audit: Audit
     /// Where the admin port listens.
     public var adminHost: String
     /// Nil: no admin port.
@@ -209,8 +211,11 @@ public struct IssuerConfiguration: Sendable {
         links = try file.names(in: "links").map { name in
             try Link(
                 reader, name, hasTLS: !file.names(in: "links.\(name).tls").isEmpty,
-                hasMAC: !file.names(in: "links.\(name).mac").isEmpty, path, absolute: file.absolute)
+                hasMAC: !file.names(in: "links.\(name).mac").isEmpty,
+                hasKeyChange: !file.names(in: "links.\(name).keyChange").isEmpty, path,
+                absolute: file.absolute)
         }
+        audit = try IssuerConfiguration.audit(file, profile, path)
         adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
         adminPort = reader.int(forKey: "admin.port")
         eventLoops = try IssuerConfiguration.positive(reader, "server.eventLoops", 1, path)

@@ -29,6 +29,20 @@ extension IssuerConfiguration {
             public var padding: Int
         }
 
+        /// How the switch of a link sends new keys over the wire.
+        public struct KeyChange: Sendable {
+            /// Label of the ZMK that they come under.
+            public var zoneMasterKey: String
+            /// DE70 of such messages.
+            public var codes: [String]
+            /// Number of the data element that carries the key.
+            public var element: Int
+            /// `plain` or `subelement11`.
+            public var form: String
+            /// How long the key before still passes.
+            public var overlapSeconds: Int
+        }
+
         /// The name that the operator chose.
         public var name: String
         /// `server`: the switch connects; `client`: the host does.
@@ -47,6 +61,8 @@ extension IssuerConfiguration {
         public var tls: TLS?
         /// Nil: no MACs.
         public var mac: MAC?
+        /// Nil: keys do not change over the wire.
+        public var keyChange: KeyChange?
         /// Addresses and networks of the peers that may connect; empty: any.
         public var allowedPeers: [String]
         /// Connections that may be open (server), or are held open (client).
@@ -82,10 +98,11 @@ extension IssuerConfiguration.Link {
     /// - Parameters:
     ///   - hasTLS: whether the file has the section `tls` for this link.
     ///   - hasMAC: the same for `mac`.
+    ///   - hasKeyChange: the same for `keyChange`.
     ///   - absolute: a path that starts from the configuration's folder.
     init(
-        _ reader: ConfigReader, _ name: String, hasTLS: Bool, hasMAC: Bool, _ path: String,
-        absolute: (String) -> String
+        _ reader: ConfigReader, _ name: String, hasTLS: Bool, hasMAC: Bool, hasKeyChange: Bool,
+        _ path: String, absolute: (String) -> String
     ) throws {
         let reader = reader.scoped(to: ConfigKey(["links", name]))
         func positive(_ key: String, _ standard: Int) throws -> Int {
@@ -107,6 +124,7 @@ extension IssuerConfiguration.Link {
         tpduBytes = reader.int(forKey: "tpduBytes", default: 0)
         tls = hasTLS ? try TLS(reader.scoped(to: "tls"), name, path, absolute) : nil
         mac = hasMAC ? try MAC(reader.scoped(to: "mac"), name, path) : nil
+        keyChange = hasKeyChange ? try KeyChange(reader.scoped(to: "keyChange"), name, path) : nil
         allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
         connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
         zonePINKey = reader.string(forKey: "zonePINKey")
@@ -149,5 +167,28 @@ extension IssuerConfiguration.Link.MAC {
         key = try reader.requiredString(forKey: "key")
         algorithm = reader.string(forKey: "algorithm", default: "iso9797-3")
         padding = reader.int(forKey: "padding", default: 1)
+    }
+}
+
+extension IssuerConfiguration.Link.KeyChange {
+    init(_ reader: ConfigReader, _ link: String, _ path: String) throws {
+        zoneMasterKey = try reader.requiredString(forKey: "zoneMasterKey")
+        codes = reader.stringArray(forKey: "codes", default: ["101", "161"])
+        element = reader.int(forKey: "element", default: 48)
+        form = reader.string(forKey: "form", default: "plain")
+        overlapSeconds = reader.int(forKey: "overlapSeconds", default: 300)
+        let place = "\(path): links.\(link).keyChange"
+        let areDigits = codes.allSatisfy { code in
+            code.utf8.count == 3 && code.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        guard areDigits else {
+            throw ConfigurationError("\(place).codes: three digits each are needed")
+        }
+        guard (2...128).contains(element) else {
+            throw ConfigurationError("\(place).element has to be 2 to 128, not \(element)")
+        }
+        guard (1...86_400).contains(overlapSeconds) else {
+            throw ConfigurationError("\(place).overlapSeconds has to be 1 to 86400, not \(overlapSeconds)")
+        }
     }
 }

@@ -69,13 +69,13 @@ public struct ResponseMapping: Sendable {
         return response
     }
 
-    /// Sign-on, sign-off and echo are answered as they come.
-    func networkManagement(_ request: Message) -> Message {
+    /// Sign-on, sign-off and echo are answered as they come, key changes when they are done.
+    public func networkManagement(_ request: Message, _ code: ResponseCode = .approved) -> Message {
         var response = Message(mti: .networkManagementResponse)
         for element in [DataElement.transmissionTime, .stan, .acquirerIdentifier, .retrievalReferenceNumber] {
             response.copy(element, from: request)
         }
-        response.set(.responseCode, text: ResponseCode.approved.rawValue)
+        response.set(.responseCode, text: code.rawValue)
         response.copy(.networkManagementCode, from: request)
         return response
     }

@@ -41,9 +41,14 @@ public struct KeyStore: ~Copyable {
     var session: Session
     /// `CKA_LABEL` of the token.
     public let tokenLabel: String
+    /// True refuses to take in a key whose check value is that of a public test key.
+    let refusesTestKeys: Bool
 
     /// Opens a session of its own that can make token objects.
-    public init(at location: TokenLocation) throws {
+    ///
+    /// - Parameter refusesTestKeys: true refuses to take in a key whose check value is that of a public test key.
+    public init(at location: TokenLocation, refusesTestKeys: Bool = false) throws {
+        self.refusesTestKeys = refusesTestKeys
         let label = try location.module.slot(matching: location.uri).tokenLabel
         session = try location.openSession(readWrite: true)
         tokenLabel = label
@@ -140,6 +145,14 @@ public struct KeyStore: ~Copyable {
         }
         guard highest < .max else { throw KeyManagementError(name, "has 255 versions already") }
         return try VersionedKeyName(name: name, version: highest + 1)
+    }
+
+    /// Throws for a key that everybody has, where such are refused.
+    static func refuseTestKey(
+        _ name: VersionedKeyName, _ checkValue: String?, _ refusesTestKeys: Bool
+    ) throws {
+        guard refusesTestKeys, let checkValue, TestKeys.contains(checkValue: checkValue) else { return }
+        throw KeyError.testKey(name.label, checkValue: checkValue)
     }
 
     // MARK: - Ending

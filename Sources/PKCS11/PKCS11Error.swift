@@ -36,6 +36,12 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_ACTION_PROHIBITED
     }
 
+    /// True where the object ended before or during the call.
+    public var isObjectGone: Bool { code == CKR_OBJECT_HANDLE_INVALID }
+
+    /// `CKR_KEY_HANDLE_INVALID`, or the number in hex.
+    public var name: String { PKCS11Error.names[code] ?? "0x\(String(code, radix: 16))" }
+
     private static let names: [UInt: String] = [
         CKR_HOST_MEMORY: "CKR_HOST_MEMORY", CKR_SLOT_ID_INVALID: "CKR_SLOT_ID_INVALID",
         CKR_GENERAL_ERROR: "CKR_GENERAL_ERROR", CKR_FUNCTION_FAILED: "CKR_FUNCTION_FAILED",

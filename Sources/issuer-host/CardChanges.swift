@@ -1,9 +1,11 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import Authorisation
 internal import CardStateStore
 internal import EMV
 internal import Foundation
 internal import HostServer
+internal import IssuerConfiguration
 
 /// One card, named on the command line.
 struct CardArguments: ParsableArguments {
@@ -59,7 +61,7 @@ extension Cards {
                 }
             }
             let note = try reason.note()
-            try await onCard(options, card) { state, token in
+            try await onCard(options, card, noting: (.atcReset, note)) { state, token in
                 try await state.change(token, .resetATC, note: note).map { before in
                     "ATC reset, highest seen before: \(before.isEmpty ? "none" : before)"
                 }
@@ -110,15 +112,24 @@ extension Cards {
 }
 
 /// Does something with a card and prints what came of it.
-/// - Parameter body: returns nil for a card that the store does not know.
+/// - Parameters:
+///   - event: for the audit trail, before anything is done, with who, when and why.
+///   - body: returns nil for a card that the store does not know.
 private func onCard(
     _ options: ConfigurationOption, _ card: CardArguments,
+    noting event: (kind: AuditEvent.Kind, note: String)? = nil,
     _ body: @escaping @Sendable (RedisCardState, CardToken) async throws -> String?
 ) async throws {
     let identity = try card.identity()
     let desk = try await CardDesk(options.config)
     let token = try await desk.token(of: identity)
     let state = desk.state
+    if let event {
+        let name = String(token.high, radix: 16) + "-" + String(token.low, radix: 16)
+        let details = ["card": name, "note": event.note]
+        try desk.configuration.auditTrail(at: desk.location)?.append(
+            AuditEvent(event.kind, details: details))
+    }
     let text = try await onLoop(desk.store.eventLoop) { try await body(state, token) }
     await desk.close()
     guard let text else {

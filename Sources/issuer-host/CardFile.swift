@@ -48,6 +48,7 @@ struct CardFile: Decodable {
         let pinReference: String?
         /// Of its own, in place of those of its range.
         let limits: IssuerConfiguration.Limits?
+        let issuerApplicationData: String?
         let pinVerificationValue: String?
         let pinVerification: String?
 

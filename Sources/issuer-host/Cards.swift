@@ -15,7 +15,7 @@ internal import WorkerPool
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cards in the state store: import, look, change.",
-        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self])
+        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self, Keys.self])
 }
 
 /// A token and a store for a command that looks at cards.
@@ -30,7 +30,7 @@ final class CardDesk: Sendable {
     init(_ path: String) async throws {
         configuration = try IssuerConfiguration(path: path)
         location = try configuration.tokenLocation()
-        var hsmConfiguration = try configuration.hsmConfiguration()
+        var hsmConfiguration = try configuration.hsmConfiguration(at: location)
         hsmConfiguration.workers = 1
         hsm = try HSM(hsmConfiguration, at: location)
         let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -96,10 +96,14 @@ extension Cards {
             guard !forgetATCs || desk.configuration.profile == .demo else {
                 throw ValidationError("--forget-atcs makes old cryptograms good again: demo profile only")
             }
+            let ranges = try desk.configuration.rangeTable()
             var pins: TestPINs?
             for start in stride(from: 0, to: cards.count, by: 1_000) {
                 let part = try cards[start..<min(start + 1_000, cards.count)].map { card in
-                    (try card.identity(), try card.record(desk, &pins, withPIN: !withoutPINs))
+                    ImportedCard(
+                        identity: try card.identity(),
+                        record: try card.record(desk, &pins, withPIN: !withoutPINs),
+                        issuerMasterKey: try card.issuerMasterKey(ranges))
                 }
                 try await store(part, desk)
             }
@@ -108,14 +112,17 @@ extension Cards {
         }
 
         /// Many at a time: each waits for the token and for Redis.
-        private func store(_ cards: [(CardIdentity, CardRecord)], _ desk: CardDesk) async throws {
-            let (state, forgetATCs) = (desk.state, forgetATCs)
-            let tokens = try await desk.tokens(of: cards.map(\.0))
+        private func store(_ cards: [ImportedCard], _ desk: CardDesk) async throws {
+            let (state, forgetATCs, register) = (desk.state, forgetATCs, desk.keyRegister)
+            let tokens = try await desk.tokens(of: cards.map(\.identity))
             try await onLoop(desk.store.eventLoop) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    for ((_, record), token) in zip(cards, tokens) {
+                    for (card, token) in zip(cards, tokens) {
                         group.addTask(executorPreference: EventLoopExecutor(desk.store.eventLoop)) {
-                            try await state.importCard(record, token: token, forgettingATCs: forgetATCs)
+                            try await state.importCard(card.record, token: token, forgettingATCs: forgetATCs)
+                            guard let key = card.issuerMasterKey else { return }
+                            try await register.note(
+                                issuerMasterKey: key, expiry: card.record.expiry, of: token)
                         }
                     }
                     try await group.waitForAll()

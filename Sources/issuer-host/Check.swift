@@ -19,7 +19,8 @@ struct Check: AsyncParsableCommand {
         lines.append(attempt("dialects") { "\(try configuration.linkConfigurations().count) links" })
         lines.append(attempt("issuer ranges") { "\(try configuration.rangeTable().ranges.count) ranges" })
         do {
-            lines += HSMCheck.run(try configuration.hsmConfiguration(), at: try configuration.tokenLocation())
+            let location = try configuration.tokenLocation()
+            lines += HSMCheck.run(try configuration.hsmConfiguration(at: location), at: location)
         } catch {
             lines.append(CheckLine("token", passed: false, "\(error)"))
         }

@@ -45,6 +45,7 @@ extension IssuerConfiguration {
         configuration.mac = try link.mac.map {
             try messageMAC($0, "links.\(link.name).mac", configuration.codec)
         }
+        configuration.keyChange = try link.keyChange.map { try keyChange($0, link) }
         configuration.tls = link.tls.map { tls in
             LinkTLS(
                 certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,

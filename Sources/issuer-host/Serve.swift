@@ -29,10 +29,12 @@ struct Serve: AsyncParsableCommand {
         let configuration = try IssuerConfiguration(path: options.config)
         let logger = try makeLogger(configuration)
         let location = try configuration.tokenLocation()
-        let hsmConfiguration = try configuration.hsmConfiguration()
+        let hsmConfiguration = try configuration.hsmConfiguration(at: location)
+        let trail = StartUpTrail(configuration, hsmConfiguration, at: location, logger: logger)
         let failures = HSMCheck.run(hsmConfiguration, at: location).filter { !$0.passed }
         guard failures.isEmpty else {
             for line in failures { logger.critical("\(line.subject): \(line.detail)") }
+            trail.refused(failures.map { "\($0.subject): \($0.detail)" })
             throw ExitCode.failure
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
@@ -47,7 +49,8 @@ struct Serve: AsyncParsableCommand {
             }
         }
         let assembly = try HostAssembly(
-            path: options.config, configuration, at: location, stores: stores, logger: logger)
+            path: options.config, configuration, hsmConfiguration, at: location, stores: stores,
+            logger: logger)
         let server = try HostServer(
             links: try configuration.linkConfigurations(), group: group, loops: try assembly.loops(),
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
@@ -55,8 +58,10 @@ struct Serve: AsyncParsableCommand {
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
             moreMetrics: { await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location) },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
+        assembly.serve(with: server)
+        try trail.started()
         let services = ServiceGroup(
-            services: [server, ReloadOnSignal(assembly: assembly, server: server)],
+            services: [server, ReloadOnSignal(assembly: assembly), ZoneKeyWatch(assembly: assembly)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         let unwritten = await assembly.notes.finish(within: .seconds(2))
@@ -64,7 +69,12 @@ struct Serve: AsyncParsableCommand {
             logger.warning("notes that the journal has not got", metadata: ["count": "\(unwritten)"])
         }
         for store in stores { await store.close() }
-        if !assembly.hsm.stop() { logger.warning("a worker is left in a call of the token") }
+        // A token that answers no more cannot seal a line either.
+        if assembly.hsm.stop() {
+            trail.stopped()
+        } else {
+            logger.warning("a worker is left in a call of the token")
+        }
         try await group.shutdownGracefully()
     }
 

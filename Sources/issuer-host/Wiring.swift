@@ -29,6 +29,14 @@ extension IssuerConfiguration {
         ) { try token.pin() }
     }
 
+    /// With the versions of zone keys that are in force in the token now.
+    func hsmConfiguration(at location: TokenLocation) throws -> HSMConfiguration {
+        var configuration = try hsmConfiguration()
+        configuration.zoneKeyLabels = try zoneKeys(at: location)?.labels() ?? [:]
+        return configuration
+    }
+
+    /// What the file says, of the token nothing.
     func hsmConfiguration() throws -> HSMConfiguration {
         var configuration = HSMConfiguration(
             panHashKey: KeyName(panHashKey), pinVerificationKey: pinVerificationKey.map { KeyName($0) },
@@ -45,6 +53,8 @@ extension IssuerConfiguration {
         }
         configuration.refusesTestKeys = profile == .production
         configuration.zoneAuthenticationKeys = try zoneAuthenticationKeys()
+        configuration.zoneMasterKeys = Set(
+            links.compactMap { $0.keyChange.map { KeyName($0.zoneMasterKey) } })
         return configuration
     }
 

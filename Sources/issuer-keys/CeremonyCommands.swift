@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import HSM
+internal import IssuerConfiguration
 internal import KeyManagement
 
 struct CeremonyCommand: ParsableCommand {
@@ -49,11 +51,11 @@ struct CeremonyCommand: ParsableCommand {
             String
 
         func run() throws {
-            let ceremony = try CeremonyCommand.begin(token)
-            let record = try ceremony.generate(
-                try keyName(name), algorithm: try algorithm.map(CeremonyCommand.algorithm),
-                threshold: threshold, custodians: custodians, in: folder)
-            printKeys([record])
+            let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
+            try CeremonyCommand.hold(token, "generate \(name), \(threshold) of \(custodians)", folder) {
+                try $0.generate(
+                    name, algorithm: algorithm, threshold: threshold, custodians: custodians, in: folder)
+            }
         }
     }
 
@@ -66,9 +68,7 @@ struct CeremonyCommand: ParsableCommand {
         @Option(name: .long, help: "Where the minutes go.") var folder: String
 
         func run() throws {
-            let ceremony = try CeremonyCommand.begin(token)
-            let record = try ceremony.load(files, minutesIn: folder)
-            printKeys([record])
+            try CeremonyCommand.hold(token, "load", folder) { try $0.load(files, minutesIn: folder) }
         }
     }
 
@@ -83,11 +83,10 @@ struct CeremonyCommand: ParsableCommand {
         @Option(name: .long, help: "Where the minutes go.") var folder: String
 
         func run() throws {
-            let ceremony = try CeremonyCommand.begin(token)
-            let record = try ceremony.enter(
-                try keyName(name), algorithm: try algorithm.map(CeremonyCommand.algorithm),
-                components: components, minutesIn: folder)
-            printKeys([record])
+            let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
+            try CeremonyCommand.hold(token, "enter \(name), \(components) components", folder) {
+                try $0.enter(name, algorithm: algorithm, components: components, minutesIn: folder)
+            }
         }
     }
 
@@ -106,8 +105,17 @@ struct CeremonyCommand: ParsableCommand {
         }
     }
 
-    private static func begin(_ token: TokenOption) throws -> Ceremony {
-        Ceremony(console: try TerminalConsole(), at: try token.desk().location)
+    /// Holds a ceremony; its beginning, its key and a refusal are in the audit trail.
+    private static func hold(
+        _ token: TokenOption, _ what: String, _ folder: String, _ body: (Ceremony) throws -> KeyRecord
+    ) throws {
+        let desk = try token.desk()
+        let ceremony = Ceremony(
+            console: try TerminalConsole(), at: desk.location, auditKey: desk.configuration.audit.key,
+            refusesTestKeys: desk.refusesTestKeys)
+        let record = try desk.noting("ceremony \(what)") { try body(ceremony) }
+        try desk.note(.keyFromCeremony, record, ["ceremony": what, "folder": folder])
+        printKeys([record])
     }
 
     private static func algorithm(_ text: String) throws -> KeyAlgorithm {

@@ -1,9 +1,4 @@
 internal import ArgumentParser
-internal import ByteCoding
-internal import Foundation
-internal import HSM
-internal import IssuerConfiguration
-internal import PKCS11
 
 /// `issuer-keys`: keys into the token, and what is there.
 @main
@@ -12,78 +7,7 @@ struct IssuerKeysCommand: AsyncParsableCommand {
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
         subcommands: [
-            Generate.self, Import.self, Export.self, List.self, CeremonyCommand.self, Personalise.self,
-            PINReference.self, LoadTestKeys.self,
+            Generate.self, Import.self, Export.self, List.self, Retire.self, CeremonyCommand.self,
+            Personalise.self, PINReference.self, LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
         ])
-}
-
-struct LoadTestKeys: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Load public TEST keys into the token, each with its least usage.",
-        discussion: """
-            The file is JSON with `keys`: name to {value, kcv}, double-length TDES in hex, and `aesKeys`. The name says the \
-            purpose: imk-ac-*, imk-smi-*, imk-smc-*, zpk-*, zmk-*, zak-*, cvk-*, pvk. A key whose value does \
-            not have the given check value is refused. Keys that are there already stay. The AES key that \
-            names cards in the state store is made in the token. Never for production keys: the demo profile \
-            is needed.
-            """)
-
-    @Option(name: .long, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
-    var config: String
-    @Argument(help: ArgumentHelp("The file of test keys.", valueName: "file")) var path: String
-
-    private struct KeyFile: Decodable {
-        struct Key: Decodable {
-            let value: String
-            let kcv: String
-        }
-        let keys: [String: Key]
-        let aesKeys: [String: Key]?
-    }
-
-    func run() async throws {
-        let configuration = try IssuerConfiguration(path: config)
-        guard configuration.profile == .demo else {
-            throw ValidationError("test keys are for the demo profile only")
-        }
-        guard let data = FileManager.default.contents(atPath: path),
-            let file = try? JSONDecoder().decode(KeyFile.self, from: data)
-        else { throw ValidationError("\(path): not a file of test keys") }
-        let location = TokenLocation(
-            module: try Module(
-                path: configuration.token.module, initArguments: configuration.token.initArguments),
-            uri: configuration.token.uri, pin: { try configuration.token.pin() })
-        for (name, key) in file.keys.sorted(by: { $0.key < $1.key }) {
-            guard let purpose = KeyPurpose.named(name) else {
-                throw ValidationError("key \(name): the name says no purpose")
-            }
-            guard let value = try? Hex.decode(key.value), value.count == 16 else {
-                throw ValidationError("key \(name): 32 hex digits are needed")
-            }
-            report(
-                try KeyLoading.loadTestKey(
-                    label: name, purpose: purpose, value: SecretBytes(copying: value),
-                    expectedCheckValue: key.kcv, at: location))
-        }
-        for (name, key) in (file.aesKeys ?? [:]).sorted(by: { $0.key < $1.key }) {
-            guard let purpose = KeyPurpose.named(name), let value = try? Hex.decode(key.value),
-                [16, 24, 32].contains(value.count)
-            else {
-                throw ValidationError("key \(name): a purpose in its name and an AES key in hex are needed")
-            }
-            report(
-                try KeyLoading.loadAESTestKey(
-                    label: name, purpose: purpose, value: SecretBytes(copying: value),
-                    expectedCheckValue: key.kcv, at: location))
-        }
-        report(try KeyLoading.generatePANHashKey(label: configuration.panHashKey, at: location))
-    }
-
-    private func report(_ key: LoadedKey) {
-        let label = key.label.padding(toLength: 18, withPad: " ", startingAt: 0)
-        let purpose = key.purpose.rawValue.padding(toLength: 10, withPad: " ", startingAt: 0)
-        print(
-            "\(label)\(purpose)KCV \(key.checkValue ?? "------")  \(key.created ? "created" : "there already")"
-        )
-    }
 }

@@ -1,32 +1,11 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import ByteCoding
 internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
 internal import PKCS11
-
-/// Where a command finds its token.
-struct TokenOption: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
-    var config: String
-
-    /// The configuration, and the way to the token's keys.
-    func desk() throws -> KeyDesk {
-        let configuration = try IssuerConfiguration(path: config)
-        let token = configuration.token
-        let location = TokenLocation(
-            module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri,
-            pin: { try token.pin() })
-        return KeyDesk(configuration: configuration, location: location)
-    }
-}
-
-/// What the commands of this program share.
-struct KeyDesk {
-    let configuration: IssuerConfiguration
-    let location: TokenLocation
-}
 
 /// `imk-ac-476173`, `imk-ac-476173.v2` or an RFC 7512 URI with `object`.
 func keyName(_ text: String) throws -> VersionedKeyName {
@@ -76,7 +55,7 @@ struct Generate: ParsableCommand {
 
     func run() throws {
         let desk = try token.desk()
-        var store = try KeyStore(at: desk.location)
+        var store = try desk.changingStore()
         var name = try keyName(name)
         if newVersion { name = try store.nextVersion(of: name.name) }
         let algorithm = try algorithm.map { text in
@@ -89,6 +68,7 @@ struct Generate: ParsableCommand {
             exportable
             ? try store.generateExportable(name, algorithm: algorithm)
             : try store.generate(name, algorithm: algorithm)
+        try desk.note(.keyGenerated, record, ["exportable": "\(exportable)"])
         printKeys([record])
     }
 }
@@ -144,7 +124,7 @@ struct Import: ParsableCommand {
 
     func run() throws {
         let desk = try token.desk()
-        var store = try KeyStore(at: desk.location)
+        var store = try desk.changingStore()
         let name = try keyName(name)
         let record: KeyRecord
         switch (block, cryptogram) {
@@ -160,6 +140,12 @@ struct Import: ParsableCommand {
                 try Hex.decode(cryptogram), as: name, under: under, expectedCheckValue: kcv)
         default: throw ValidationError("either --block or --cryptogram")
         }
+        try desk.note(
+            .keyImported, record,
+            [
+                "under": under, "form": block == nil ? "cryptogram" : "key block",
+                "exportable": "\(exportable)",
+            ])
         printKeys([record])
     }
 
@@ -189,7 +175,7 @@ struct Export: ParsableCommand {
 
     func run() throws {
         let desk = try token.desk()
-        var store = try KeyStore(at: desk.location)
+        var store = try desk.changingStore()
         let name = try keyName(name)
         let version = try version.map { text in
             guard text.count == 1, let version = KeyBlockVersion(rawValue: Character(text)) else {
@@ -203,6 +189,10 @@ struct Export: ParsableCommand {
         let block = try store.exportBlock(
             name, under: under, mode: mode.map { Character($0) }, exportability: Character(exportability),
             version: version)
+        // Before it is out: what cannot be noted is not said.
+        try desk.note(
+            .keyExported, try store.record(labelled: name.label),
+            ["under": under, "header": String(block.prefix(16))])
         print(block)
     }
 }

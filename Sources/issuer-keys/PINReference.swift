@@ -4,7 +4,6 @@ internal import ByteCoding
 internal import EMV
 internal import HSM
 internal import IssuerConfiguration
-internal import PKCS11
 
 struct PINReference: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,8 +16,7 @@ struct PINReference: AsyncParsableCommand {
             another PAN is refused.
             """)
 
-    @Option(name: .long, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
-    var config: String
+    @OptionGroup var token: TokenOption
     @Option(name: .long, help: ArgumentHelp("The zone PIN key: AES for format 4.", valueName: "label"))
     var zoneKey: String
     @Option(name: .long, help: "The block's format: 0, 1, 3 or 4.") var format: UInt8 = 0
@@ -28,17 +26,14 @@ struct PINReference: AsyncParsableCommand {
     @Option(name: .long, help: "Key index (PVKI) of a verification value, 0 to 9.") var keyIndex: UInt8 = 1
 
     func run() async throws {
-        let configuration = try IssuerConfiguration(path: config)
+        let desk = try token.desk()
+        let configuration = desk.configuration
         var keys = HSMConfiguration(
             panHashKey: KeyName(configuration.panHashKey),
             pinVerificationKey: configuration.pinVerificationKey.map { KeyName($0) }, zonePINKeys: [],
             issuerMasterKeys: [])
         keys.pinVerificationValueKey = configuration.pinVerificationValueKey.map { KeyName($0) }
-        let location = TokenLocation(
-            module: try Module(
-                path: configuration.token.module, initArguments: configuration.token.initArguments),
-            uri: configuration.token.uri, pin: { try configuration.token.pin() })
-        switch try PINIssuance.record(of: question(), pan: PAN(pan), keys, at: location) {
+        switch try PINIssuance.record(of: question(), pan: PAN(pan), keys, at: desk.location) {
         case .translated(let block):
             print("\"pinReference\": \"\(hexadecimal(block.rawValue, 16))\"")
         case .verificationValue(let value):

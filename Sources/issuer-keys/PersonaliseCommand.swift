@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import EMV
 internal import Foundation
 internal import HSM
@@ -52,8 +53,18 @@ struct Personalise: ParsableCommand {
                 keys: try keys(card.pan, desk.configuration, place)
             )
         }
-        var store = try KeyStore(at: desk.location)
+        var store = try desk.changingStore()
         let file = try store.personalise(batch, under: under)
+        let labels = Set(batch.flatMap(\.keys.labels.values)).sorted().joined(separator: " ")
+        // Before the file: what cannot be noted is not handed out.
+        try desk.note([
+            AuditEvent(
+                .cardsPersonalised, key: under,
+                details: [
+                    "cards": "\(file.cardCount)", "keys": labels, "kcv": file.transportKey.checkValue,
+                    "out": out,
+                ])
+        ])
         try file.write(to: out)
         print(
             "\(file.cardCount) cards, \(file.cards.reduce(0) { $0 + $1.keys.count }) keys under \(under), KCV \(file.transportKey.checkValue)"

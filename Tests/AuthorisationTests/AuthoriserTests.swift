@@ -36,6 +36,9 @@ struct AuthoriserTests {
         var cryptogramIsRight = true
         var pinBlock: UInt64?
         var translated: UInt64 = 77
+        /// Under the zone PIN key before; nil: there is none. 0: no well-formed block.
+        var translatedBefore: UInt64?
+        var isMalformed = false
         var minorUnits: Int64 = 4_250
         var expiry: String? = "2912"
         var pan = "4761739001010028"
@@ -222,6 +225,21 @@ struct AuthoriserTests {
     }
 
     @Test(
+        "While a zone PIN key changes, a block may be under either key, and is wrong only under both",
+        arguments: [
+            (UInt64(77), UInt64(5), false, PINEvidence.right), (78, 77, false, .right),
+            (78, 77, true, .right),
+            (78, 79, true, .wrong), (78, 0, false, .wrong), (78, 0, true, .notChecked),
+        ])
+    func overlap(now: UInt64, before: UInt64, malformed: Bool, expected: PINEvidence) async throws {
+        let scene = Scene(pinBlock: 1, translated: now, translatedBefore: before, isMalformed: malformed)
+        let (decision, commits) = try await run(scene)
+        #expect(commits.map(\.pin) == [expected])
+        let isUnreadable = decision.outcome.declineReason == .pinBlockUnreadable
+        #expect(isUnreadable == (expected == .notChecked))
+    }
+
+    @Test(
         "What the store says is final",
         arguments: [
             DeclineReason.atcReplayed, .atcOutOfRange, .insufficientFunds, .currencyNotServed, .cardLost,
@@ -331,11 +349,26 @@ struct AuthoriserTests {
 
         func pinAnswer(
             for question: PINQuestion, card: CardIdentity, deadline: Deadline
-        ) async throws(CryptographyUnavailable) -> PINAnswer { .notAsked }
+        ) async throws(CryptographyUnavailable) -> PINAnswer {
+            guard question.zonePINKey == FakeToken.before, let block = scene.translatedBefore else {
+                return .notAsked
+            }
+            return .translated(EncipheredPINBlock(rawValue: block))
+        }
 
         func fault(
             in question: PINQuestion, card: CardIdentity, deadline: Deadline
-        ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
+        ) async throws(CryptographyUnavailable) -> PINBlockFault? {
+            let isMalformed =
+                question.zonePINKey == FakeToken.before ? scene.translatedBefore == 0 : scene.isMalformed
+            return isMalformed ? .fill : nil
+        }
+
+        private static let before = KeyName("before")
+
+        func zonePINKey(before name: KeyName) -> KeyName? {
+            scene.translatedBefore == nil ? nil : FakeToken.before
+        }
 
         func knownToken(of card: CardIdentity) -> CardToken? {
             scene.tokenKnown ? CardToken(high: 1, low: 1) : nil

@@ -46,8 +46,12 @@ struct CeremonyTests {
             .appendingPathComponent("ceremony-\(UInt32.random(in: .min ... .max))").path
     }
 
-    static func ceremony(_ console: ScriptedConsole) throws -> Ceremony {
-        Ceremony(console: console, at: try TestTokens.nss.get(), auditKey: "audit-ceremony", cost: cost)
+    static func ceremony(
+        _ console: ScriptedConsole, refusesTestKeys: Bool = false
+    ) throws -> Ceremony {
+        Ceremony(
+            console: console, at: try TestTokens.nss.get(), auditKey: "audit-ceremony", cost: cost,
+            refusesTestKeys: refusesTestKeys)
     }
 
     static func destroy(_ label: String) throws {
@@ -252,6 +256,12 @@ struct CeremonyTests {
             return typed == 2 ? "000000" : checkValues[typed <= 3 ? 0 : 1]
         }
         let folder = Self.newFolder()
+        // Everybody has this key, whoever brings its components.
+        #expect {
+            try Self.ceremony(console, refusesTestKeys: true).enter(
+                VersionedKeyName(label: "zmk-paper"), components: 2, minutesIn: folder)
+        } throws: { "\($0)".contains("public test key") }
+        typed = 0
         let record = try Self.ceremony(console).enter(
             VersionedKeyName(label: "zmk-paper"), components: 2, minutesIn: folder)
         #expect(record.checkValue == "08D7B4" && typed == 4)

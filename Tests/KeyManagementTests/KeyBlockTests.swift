@@ -142,6 +142,11 @@ struct KeyBlockTests {
         #expect(throws: KeyManagementError.self) {
             try store.importCryptogram(cryptogram, as: name, under: "zmk-old", expectedCheckValue: "000000")
         }
+        var production = try KeyStore(at: try TestTokens.nss.get(), refusesTestKeys: true)
+        #expect {
+            try production.importCryptogram(
+                cryptogram, as: name, under: "zmk-old", expectedCheckValue: "08D7B4")
+        } throws: { "\($0)".contains("public test key") }
         let record = try store.importCryptogram(
             cryptogram, as: name, under: "zmk-old", expectedCheckValue: "08d7b4")
         #expect(record.checkValue == "08D7B4" && record.provenance?.checkValue == "08D7B4")

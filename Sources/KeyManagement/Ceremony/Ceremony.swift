@@ -10,6 +10,7 @@ public struct Ceremony {
     let location: TokenLocation
     let auditKey: String
     let cost: Scrypt.Cost
+    let refusesTestKeys: Bool
 
     /// Characters of a passphrase.
     public static let passphraseMin = 12
@@ -19,14 +20,16 @@ public struct Ceremony {
     /// - Parameters:
     ///   - auditKey: label of the HMAC key that seals the minutes; made when first needed.
     ///   - cost: what trying a passphrase costs.
+    ///   - refusesTestKeys: true loads no key that everybody has.
     public init(
         console: any CeremonyConsole, at location: TokenLocation, auditKey: String = "audit",
-        cost: Scrypt.Cost = .interactive
+        cost: Scrypt.Cost = .interactive, refusesTestKeys: Bool = false
     ) {
         self.console = console
         self.location = location
         self.auditKey = auditKey
         self.cost = cost
+        self.refusesTestKeys = refusesTestKeys
     }
 
     // MARK: - A new key
@@ -37,7 +40,7 @@ public struct Ceremony {
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil, threshold: Int, custodians: Int,
         in folder: String
     ) throws -> KeyRecord {
-        var store = try KeyStore(at: location)
+        var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
         try TokenCapability.requireComposition(name.label, &store.session)
         var plan = try begin(name, algorithm, threshold, custodians, folder, &store)
         if plan.keyCheckValue == nil {
@@ -151,7 +154,7 @@ public struct Ceremony {
         }
         plan.keyCheckValue = checkValue
         try plan.write(to: folder)
-        try recombination.install(name, purpose, algorithm, &store.session)
+        try recombination.install(name, purpose, algorithm, &store)
     }
 
     private func close(

@@ -11,7 +11,7 @@ extension Ceremony {
     ///   - paths: the files; those that are not named are asked for.
     ///   - folder: where the minutes go.
     public func load(_ paths: [String], minutesIn folder: String) throws -> KeyRecord {
-        var store = try KeyStore(at: location)
+        var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
         let witness = try askName("Name of the witness:", [])
         var recombination = Recombination()
         defer { recombination.forget(&store.session) }
@@ -142,7 +142,7 @@ extension Ceremony {
         let name = try VersionedKeyName(label: present[0].key)
         try confirm(found, witness)
         let (purpose, _) = try store.plan(name, algorithm)
-        try recombination.install(name, purpose, algorithm, &store.session)
+        try recombination.install(name, purpose, algorithm, &store)
         let now = KeyProvenance.text(of: Int(Date().timeIntervalSince1970))
         let people = present.map { "\(now)  custodian \($0.custodian), \($0.name), opened their file" }
         try writeMinutes(
@@ -165,7 +165,7 @@ extension Ceremony {
         guard (2...9).contains(components) else {
             throw CeremonyError("2 to 9 components, not \(components)")
         }
-        var store = try KeyStore(at: location)
+        var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
         let (purpose, algorithm) = try store.plan(name, algorithm)
         try TokenCapability.requireComposition(name.label, &store.session)
         try store.requireFree(name)
@@ -186,7 +186,7 @@ extension Ceremony {
         }
         let found = try recombination.checkValue(algorithm, &store.session)
         try confirm(found, witness)
-        try recombination.install(name, purpose, algorithm, &store.session)
+        try recombination.install(name, purpose, algorithm, &store)
         let now = KeyProvenance.text(of: Int(Date().timeIntervalSince1970))
         minutes.append(
             "\(now)  key \(name.label): KCV \(found), loaded into token \(store.tokenLabel); witness \(witness)"

@@ -50,13 +50,15 @@ struct Recombination {
 
     /// Makes it a key of the token: the same value with another template.
     func install(
-        _ name: VersionedKeyName, _ purpose: KeyPurpose, _ algorithm: KeyAlgorithm, _ session: inout Session
+        _ name: VersionedKeyName, _ purpose: KeyPurpose, _ algorithm: KeyAlgorithm, _ store: inout KeyStore
     ) throws {
         guard let object else { return }
-        let provenance = KeyProvenance(.ceremony, checkValue: try checkValue(algorithm, &session))
+        let checkValue = try checkValue(algorithm, &store.session)
+        try KeyStore.refuseTestKey(name, checkValue, store.refusesTestKeys)
+        let provenance = KeyProvenance(.ceremony, checkValue: checkValue)
         let template = purpose.tokenTemplate(
             label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true)
-        _ = try Recombination.copy(object, algorithm, template, &session)
+        _ = try Recombination.copy(object, algorithm, template, &store.session)
     }
 
     /// Ends what is there so far.

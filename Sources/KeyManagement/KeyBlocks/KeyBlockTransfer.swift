@@ -24,10 +24,12 @@ extension KeyStore {
         }
         try requireFree(name)
         if exportable { try requireFree(try name.transfer) }
+        let refusesTestKeys = refusesTestKeys
         let key = try withProtectionKey(protectionKey) { protection, kind, session in
             try KeyBlockCipher.open(block, under: protection, kind, &session) { data, algorithm, session in
                 try KeyStore.install(
-                    data, algorithm, name, purpose, expectedCheckValue, exportable: exportable, &session)
+                    data, algorithm, name, purpose, expectedCheckValue, exportable: exportable,
+                    refusesTestKeys: refusesTestKeys, &session)
             }
         }
         return try record(of: key)
@@ -35,7 +37,7 @@ extension KeyStore {
 
     private static func install(
         _ data: KeyData, _ algorithm: KeyAlgorithm, _ name: VersionedKeyName, _ purpose: KeyPurpose,
-        _ expected: String?, exportable: Bool, _ session: inout Session
+        _ expected: String?, exportable: Bool, refusesTestKeys: Bool, _ session: inout Session
     ) throws -> ObjectHandle {
         guard purpose.rules.algorithms.contains(algorithm) else {
             throw KeyBlockError("algorithm", "\(purpose.rawValue) cannot be \(algorithm.rawValue)")
@@ -48,6 +50,7 @@ extension KeyStore {
             throw KeyManagementError(
                 name.label, "has KCV \(found ?? "unknown"), not \(expected.uppercased())")
         }
+        try KeyStore.refuseTestKey(name, found, refusesTestKeys)
         let provenance = KeyProvenance(.imported, checkValue: found)
         if exportable {
             let template = KeyPurpose.transferKey.tokenTemplate(
@@ -78,6 +81,7 @@ extension KeyStore {
         guard KeyPurpose.named(zoneMasterKey) == .zoneMasterKey else {
             throw KeyManagementError(zoneMasterKey, "is no ZMK; key blocks come under a KBPK")
         }
+        let refusesTestKeys = refusesTestKeys
         let key = try workingKey(try key(labelled: zoneMasterKey)) { wrapping, session in
             let trial = try session.unwrapKey(
                 .tripleDESECB, under: wrapping, cryptogram, KeyStore.sessionTemplate(purpose, algorithm))
@@ -87,6 +91,7 @@ extension KeyStore {
                 throw KeyManagementError(
                     name.label, "has KCV \(found ?? "unknown"), not \(expectedCheckValue.uppercased())")
             }
+            try KeyStore.refuseTestKey(name, found, refusesTestKeys)
             let template = purpose.tokenTemplate(
                 label: name.label, algorithm: algorithm,
                 provenance: KeyProvenance(.imported, checkValue: found), statesLength: false)

@@ -1,0 +1,174 @@
+internal import ByteCoding
+internal import Foundation
+internal import HSM
+
+/// Something wrong with a log, and where.
+public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong.
+    public enum Kind: String, Sendable {
+        /// The bytes are no line of a log, or the seal does not fit them.
+        case changed
+        /// Numbers that no line has.
+        case dropped
+        /// A line stands after one with a higher number.
+        case reordered
+        /// A number stands twice.
+        case repeated
+        /// The log ends before the token's count does.
+        case truncated
+        /// The line is sealed but not the one that its neighbour or the token's count knows.
+        case replaced
+        /// The token has no key for this log.
+        case keyMissing = "key missing"
+    }
+
+    /// What is wrong.
+    public let kind: Kind
+    /// The line of the file, from 1; nil where it is about the whole.
+    public let line: Int?
+    /// The numbers concerned, nil where they cannot be known.
+    public let sequences: ClosedRange<UInt64>?
+
+    /// One line for people.
+    public var description: String {
+        let place = line.map { "line \($0)" } ?? "the end"
+        let numbers = sequences.map { range in
+            range.count == 1
+                ? "number \(range.lowerBound)" : "numbers \(range.lowerBound) to \(range.upperBound)"
+        }
+        switch kind {
+        case .changed: return "\(place): changed\(numbers.map { ", claims to be \($0)" } ?? "")"
+        case .dropped: return "\(place): \(numbers ?? "lines") dropped before it"
+        case .reordered: return "\(place): \(numbers ?? "") stands after a higher number"
+        case .repeated: return "\(place): \(numbers ?? "") stands here a second time"
+        case .truncated: return "\(place): \(numbers ?? "lines") cut off"
+        case .replaced: return "\(place): \(numbers ?? "") is not the line that was written there"
+        case .keyMissing: return "the token has no key for this log"
+        }
+    }
+}
+
+/// What a look at a whole log found.
+public struct AuditVerification: Sendable {
+    /// Every line that could be read, as it stands in the file.
+    public let lines: [AuditLine]
+    /// What is wrong, in the order of the file.
+    public let faults: [AuditFault]
+    /// The token's count.
+    public let counted: UInt64
+}
+
+extension AuditTrail {
+    /// Holds every line against its seal, its neighbours and the token's count. Needs no right to write.
+    public func verify() throws -> AuditVerification {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            guard !FileManager.default.fileExists(atPath: path) else {
+                throw AuditTrailError("\(path): cannot be read")
+            }
+            return try verify([])
+        }
+        return try verify([UInt8](data))
+    }
+
+    func verify(_ bytes: [UInt8]) throws -> AuditVerification {
+        guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location) else {
+            let fault = AuditFault(kind: .keyMissing, line: nil, sequences: nil)
+            return AuditVerification(lines: [], faults: [fault], counted: 0)
+        }
+        // The count first: a line that is appended meanwhile is newer than it, not missing.
+        let head = try seal.head()
+        var walk = Walk()
+        for (index, text) in bytes.split(separator: 0x0A).enumerated() {
+            try walk.add(text, number: index + 1, &seal)
+        }
+        walk.findFaults(head)
+        return AuditVerification(lines: walk.lines.map(\.line), faults: walk.faults, counted: head.sequence)
+    }
+}
+
+/// Goes through a log: first every line by itself, then all of them together.
+private struct Walk {
+    struct Placed {
+        let number: Int
+        let line: AuditLine
+        let hash: [UInt8]
+        let isSealed: Bool
+    }
+
+    private(set) var lines: [Placed] = []
+    private(set) var faults: [AuditFault] = []
+    private var unreadable: Set<Int> = []
+
+    mutating func add(_ text: ArraySlice<UInt8>, number: Int, _ seal: inout AuditSeal) throws {
+        guard let line = AuditLine(text) else {
+            unreadable.insert(number)
+            return faults.append(AuditFault(kind: .changed, line: number, sequences: nil))
+        }
+        let isSealed = constantTimeEqual(try seal.seal(line.sealed), line.seal)
+        lines.append(
+            Placed(number: number, line: line, hash: try seal.hash(Array(text)), isSealed: isSealed))
+        if !isSealed {
+            faults.append(
+                AuditFault(kind: .changed, line: number, sequences: line.sequence...line.sequence))
+        }
+    }
+
+    mutating func findFaults(_ head: AuditSeal.Head) {
+        let present = Set(lines.filter(\.isSealed).map(\.line.sequence))
+        var highest: UInt64 = 0
+        var before: Placed?
+        for placed in lines where placed.isSealed {
+            let sequence = placed.line.sequence
+            if sequence <= highest {
+                let seen = lines.contains {
+                    $0.number < placed.number && $0.isSealed && $0.line.sequence == sequence
+                }
+                report(seen ? .repeated : .reordered, placed.number, sequence...sequence)
+            } else {
+                reportGap(highest + 1, sequence, present, placed.number)
+                if let before, before.line.sequence + 1 == sequence, placed.line.previous != before.hash {
+                    report(.replaced, before.number, before.line.sequence...before.line.sequence)
+                }
+                highest = sequence
+                before = placed
+            }
+        }
+        if highest < head.sequence {
+            reportGap(highest + 1, head.sequence + 1, present, nil)
+        } else if highest == head.sequence, let before, before.hash != head.hash {
+            report(.replaced, before.number, highest...highest)
+        }
+        faults.sort { ($0.line ?? .max) < ($1.line ?? .max) }
+    }
+
+    /// Numbers that should stand before a line, stand nowhere, and are not claimed by a line that was changed.
+    private mutating func reportGap(
+        _ from: UInt64, _ until: UInt64, _ present: Set<UInt64>, _ number: Int?
+    ) {
+        let changed = Set(lines.filter { !$0.isSealed }.map(\.line.sequence))
+        // Lines that cannot be read any more have numbers, too: as many as stand in between are theirs.
+        var illegible = unreadable.count { line in
+            line < (number ?? .max) && line > (lines.last { $0.line.sequence == from - 1 }?.number ?? 0)
+        }
+        var run: ClosedRange<UInt64>?
+        for sequence in from..<until where !present.contains(sequence) && !changed.contains(sequence) {
+            if illegible > 0 {
+                illegible -= 1
+                continue
+            }
+            if let known = run, known.upperBound + 1 == sequence {
+                run = known.lowerBound...sequence
+            } else {
+                if let run { report(number == nil ? .truncated : .dropped, number, run) }
+                run = sequence...sequence
+            }
+        }
+        if let run { report(number == nil ? .truncated : .dropped, number, run) }
+    }
+
+    private mutating func report(
+        _ kind: AuditFault.Kind, _ line: Int?, _ sequences: ClosedRange<UInt64>
+    ) {
+        faults.append(AuditFault(kind: kind, line: line, sequences: sequences))
+    }
+}

@@ -1,0 +1,74 @@
+public import Authorisation
+public import EMV
+internal import Redis
+
+/// Which issuer master key each card was imported for, so that a key is not retired under cards that need it. One hash
+/// beside the cards of a bucket, `{bNN}:imk`; not on the way of an authorisation.
+public struct CardKeyRegister: Sendable {
+    /// Cards of one key that end in one month.
+    public struct Group: Hashable, Sendable {
+        /// Label of IMK-AC.
+        public let issuerMasterKey: String
+        /// The last month of these cards.
+        public let expiry: ExpiryDate
+        /// How many they are.
+        public let cards: Int
+    }
+
+    private let store: StateStore
+    private let settings: CardStateSettings
+    private static let pageCards = 1_000
+
+    /// - Parameters:
+    ///   - store: the way to the servers.
+    ///   - settings: the same for every host on this store.
+    public init(_ store: StateStore, settings: CardStateSettings) {
+        self.store = store
+        self.settings = settings
+    }
+
+    /// Remembers a card's key. For a card that was imported anew, the newest word counts.
+    public func note(
+        issuerMasterKey: KeyName, expiry: ExpiryDate, of token: CardToken
+    ) async throws(StateUnavailable) {
+        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let member = String(decoding: keys.token, as: UTF8.self)
+        _ = try await send(
+            RedisCommand("HSET", name(keys.bucketNumber), member, "\(issuerMasterKey);\(expiry)"),
+            keys.bucketNumber)
+    }
+
+    /// How many cards every key has, by the month in which they end.
+    public func groups() async throws(StateUnavailable) -> [Group] {
+        var counts: [String: Int] = [:]
+        for bucket in 0..<settings.bucketCount {
+            var cursor = "0"
+            repeat {
+                let reply = try await send(
+                    RedisCommand("HSCAN", name(bucket), cursor, "COUNT", "\(Self.pageCards)"), bucket)
+                guard let parts = reply.elements, parts.count == 2, let next = parts[0].text,
+                    let pairs = parts[1].elements
+                else { throw StateUnavailable("card keys: another reply than HSCAN's") }
+                for index in stride(from: 1, to: pairs.count, by: 2) {
+                    counts[pairs[index].text ?? "", default: 0] += 1
+                }
+                cursor = next
+            } while cursor != "0"
+        }
+        return counts.compactMap { text, cards in
+            let parts = text.split(separator: ";")
+            guard parts.count == 2, let expiry = ExpiryDate(ascii: Array(parts[1].utf8)) else { return nil }
+            return Group(issuerMasterKey: String(parts[0]), expiry: expiry, cards: cards)
+        }.sorted { ($0.issuerMasterKey, $0.expiry.description) < ($1.issuerMasterKey, $1.expiry.description) }
+    }
+
+    private func name(_ bucket: Int) -> String { "\(CardKeys.bucketTag(bucket)):imk" }
+
+    private func send(
+        _ command: RedisCommand, _ bucket: Int
+    ) async throws(StateUnavailable) -> RedisReply {
+        do { return try await store.send(command, bucket: bucket) } catch {
+            throw StateUnavailable("card keys: \(error)")
+        }
+    }
+}

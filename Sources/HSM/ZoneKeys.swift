@@ -1,0 +1,213 @@
+public import Authorisation
+internal import ByteCoding
+internal import PKCS11
+internal import Synchronization
+
+/// A new zone key as it came over a link.
+public struct ZoneKeyOrder: Sendable {
+    /// ZPK or ZAK.
+    public let purpose: KeyPurpose
+    /// The key's name in the configuration: that of all its versions.
+    public let name: KeyName
+    /// The key that it is wrapped under.
+    public let zoneMasterKey: KeyName
+    /// 16 or 24 bytes, enciphered block by block (triple DES in ECB mode, ANSI X9.17).
+    public let wrapped: [UInt8]
+    /// Two to eight bytes in hex.
+    public let checkValue: String
+
+    /// Takes the parts; see each property.
+    public init(
+        purpose: KeyPurpose, name: KeyName, zoneMasterKey: KeyName, wrapped: [UInt8], checkValue: String
+    ) {
+        self.purpose = purpose
+        self.name = name
+        self.zoneMasterKey = zoneMasterKey
+        self.wrapped = wrapped
+        self.checkValue = checkValue
+    }
+}
+
+/// A new zone key that was not taken. Words for people; the key in use stays.
+public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The check value that came is not that of the key that came.
+    case checkValueDiffers(sent: String, computed: String)
+    /// Two parts are the same: single DES in all but name.
+    case partsEqual
+    /// Everybody knows it, and the profile is production.
+    case testKey(String)
+    /// It is the version before, which is about to end.
+    case usedBefore(String)
+    /// The token cannot unwrap it, or lacks the zone master key.
+    case token(String)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .checkValueDiffers(let sent, let computed):
+            "check value \(sent) was sent, the key has \(computed)"
+        case .partsEqual: "two parts of the key are equal"
+        case .testKey(let value): "KCV \(value) is that of a public test key"
+        case .usedBefore(let label): "it is the key \(label), which was in use before"
+        case .token(let words): words
+        }
+    }
+}
+
+/// What became of an order.
+public struct ZoneKeyChange: Sendable {
+    /// Label of the version in use now.
+    public let label: String
+    /// Its check value, six hex digits.
+    public let checkValue: String
+    /// False where the very key was in use already: the order came twice.
+    public let isNew: Bool
+}
+
+/// Zone keys of the links as they change while the host serves. Calls use the token at length: never on an event
+/// loop or a worker's thread.
+///
+/// A version is born by `change`; the one before passes beside it for the overlap, then it is to be retired. All of
+/// that is read from the token's objects (label, date of birth), so that a restart, or another host on the same
+/// token, finds the same. Workers know nothing of it: each set of sessions has the keys of its time under their names.
+public struct ZoneKeys: Sendable {
+    private let location: TokenLocation
+    /// By name, how many seconds a version passes after the next one was born.
+    private let overlapSeconds: [KeyName: Int]
+    private let refusesTestKeys: Bool
+    private let now: @Sendable () -> Int
+
+    /// - Parameter overlapSeconds: of every key that changes over the wire.
+    public init(
+        _ overlapSeconds: [KeyName: Int], at location: TokenLocation, refusesTestKeys: Bool,
+        now: @escaping @Sendable () -> Int
+    ) {
+        self.overlapSeconds = overlapSeconds
+        self.location = location
+        self.refusesTestKeys = refusesTestKeys
+        self.now = now
+    }
+
+    /// What is in force now. A key of which the token has no version has no entry.
+    public func labels() throws -> [KeyName: ZoneKeyLabels] {
+        try inSession(readWrite: false) { session in
+            var labels: [KeyName: ZoneKeyLabels] = [:]
+            for (name, overlap) in overlapSeconds {
+                let versions = try ZoneKeyVersion.all(of: name, &session)
+                labels[name] = ZoneKeyVersion.inForce(versions, overlapSeconds: overlap, now: now())?.labels
+            }
+            return labels
+        }
+    }
+
+    /// Destroys versions that are neither in force nor in use.
+    ///
+    /// - Parameter kept: what sessions still use.
+    /// - Returns: labels and check values of the destroyed.
+    public func retire(
+        except kept: [KeyName: ZoneKeyLabels]
+    ) throws -> [(label: String, checkValue: String?)] {
+        try inSession(readWrite: true) { session in
+            var retired: [(label: String, checkValue: String?)] = []
+            for (name, overlap) in overlapSeconds {
+                let versions = try ZoneKeyVersion.all(of: name, &session)
+                let ended = ZoneKeyVersion.inForce(versions, overlapSeconds: overlap, now: now())?.ended ?? []
+                for version in ended
+                where version.label != kept[name]?.current && version.label != kept[name]?.previous {
+                    let checkValue = try TokenCheckValue.of(version.handle, &session)
+                    try session.destroy(version.handle)
+                    retired.append((version.label, checkValue))
+                }
+            }
+            return retired
+        }
+    }
+
+    /// Takes a version back that was born just now and that no session could be given: who is told that it was refused
+    /// goes on with the one before, which must not end.
+    public func takeBack(_ change: ZoneKeyChange) throws {
+        guard change.isNew else { return }
+        try inSession(readWrite: true) { session in
+            let key = try KeyRing.tokenKey(change.label, &session)
+            try session.destroy(key)
+        }
+    }
+
+    private func inSession<Result>(
+        readWrite: Bool, _ body: (inout Session) throws -> Result
+    ) throws -> Result {
+        try KeyRing.lookingUp.withLock { _ in
+            var session = try location.openSession(readWrite: readWrite)
+            return try body(&session)
+        }
+    }
+
+    // MARK: - A new key
+
+    /// Takes a new key: unwrapped, checked and kept inside the token. `labels` knows it from now on.
+    public func change(_ order: ZoneKeyOrder) throws(ZoneKeyRefusal) -> ZoneKeyChange {
+        do {
+            return try inSession(readWrite: true) { try change(order, &$0) }
+        } catch let refusal as ZoneKeyRefusal {
+            throw refusal
+        } catch {
+            throw .token("\(error)")
+        }
+    }
+
+    private func change(_ order: ZoneKeyOrder, _ session: inout Session) throws -> ZoneKeyChange {
+        let parts = stride(from: 0, to: order.wrapped.count, by: 8).map {
+            Array(order.wrapped[$0..<min($0 + 8, order.wrapped.count)])
+        }
+        // In ECB mode equal blocks are equal ciphertext. The outer two of three may be: K1 K2 K1 is of double length.
+        guard zip(parts, parts.dropFirst()).allSatisfy({ $0 != $1 }) else { throw ZoneKeyRefusal.partsEqual }
+        let master = try KeyRing.tokenKey(order.zoneMasterKey.rawValue, &session)
+        let checkValue = try checkValue(of: order, under: master, &session)
+        let versions = try ZoneKeyVersion.all(of: order.name, &session)
+        for (index, version) in versions.enumerated()
+        where try TokenCheckValue.of(version.handle, &session) == checkValue {
+            guard index == 0 else { throw ZoneKeyRefusal.usedBefore(version.label) }
+            return ZoneKeyChange(label: version.label, checkValue: checkValue, isNew: false)
+        }
+        let label = ZoneKeyVersion.label(order.name, try nextNumber(order.name, versions))
+        // Never born before the one that it follows, whatever the clock was set to.
+        let created = max(now(), versions.first?.created ?? 0)
+        _ = try session.unwrapKey(
+            .tripleDESECB, under: master, order.wrapped,
+            order.purpose.tokenTemplate(
+                label: label, algorithm: parts.count == 2 ? .tdes128 : .tdes192,
+                provenance: KeyProvenance(.imported, created: created, checkValue: checkValue),
+                statesLength: false))
+        return ZoneKeyChange(label: label, checkValue: checkValue, isNew: true)
+    }
+
+    private func nextNumber(_ name: KeyName, _ versions: [ZoneKeyVersion]) throws -> UInt8 {
+        let (taken, newest) = (Set(versions.map(\.number)), Int(versions.first?.number ?? 0))
+        let most = Int(ZoneKeyVersion.numberMax)
+        let following = (0..<most).lazy.map { UInt8((newest + $0) % most + 1) }
+        guard let free = following.first(where: { !taken.contains($0) }) else {
+            throw ZoneKeyRefusal.token("key \(name.rawValue): has \(most) versions")
+        }
+        return free
+    }
+
+    /// The value once as an object that enciphers and nothing else, only as long as it takes.
+    private func checkValue(
+        of order: ZoneKeyOrder, under master: ObjectHandle, _ session: inout Session
+    ) throws -> String {
+        let template = Template(
+            keyType: order.wrapped.count == 16 ? .des2 : .des3, on: [.encrypt, .sensitive, .isPrivate],
+            off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .encrypt })
+        let key = try session.unwrapKey(.tripleDESECB, under: master, order.wrapped, template)
+        defer { try? session.destroy(key) }
+        let block = try session.encryptBlock(0, key: key)
+        let digits = Hex.encode(withUnsafeBytes(of: block.bigEndian) { Array($0) })
+        guard digits.hasPrefix(order.checkValue.uppercased()) else {
+            throw ZoneKeyRefusal.checkValueDiffers(
+                sent: order.checkValue, computed: String(digits.prefix(order.checkValue.count)))
+        }
+        let short = String(digits.prefix(2 * TokenCheckValue.byteCount))
+        if refusesTestKeys, TestKeys.contains(checkValue: short) { throw ZoneKeyRefusal.testKey(short) }
+        return short
+    }
+}

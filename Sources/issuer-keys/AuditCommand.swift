@@ -1,0 +1,113 @@
+internal import ArgumentParser
+internal import AuditTrail
+internal import Foundation
+internal import HSM
+internal import IssuerConfiguration
+internal import KeyManagement
+
+struct AuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit",
+        abstract: "What every key of the token is and may do, and that it refuses the rest.",
+        discussion: """
+            Reads the attributes of every secret key, and tries on each what its purpose does not need: other \
+            uses, reading its value, widening its usage, copying it. Prints a table and the findings; --json and \
+            --html write the whole report, the latter as a page that prints (a browser's print to PDF). Exit code \
+            1 if something was found that audit.acceptedFindings does not name. Keys are used once for their \
+            check values and otherwise left as they are; a host may serve meanwhile.
+            """)
+
+    @OptionGroup var token: TokenOption
+    @Option(name: .long, help: ArgumentHelp("Write the report as JSON.", valueName: "file"))
+    var json: String?
+    @Option(name: .long, help: ArgumentHelp("Write the report as a page to print.", valueName: "file"))
+    var html: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Decisions as `issuer-host journal export` writes them, for the last use of each key; - reads them "
+                + "from standard input.", valueName: "file"))
+    var journal: String?
+
+    func run() throws {
+        let desk = try token.desk()
+        let configuration = desk.configuration
+        let accepted = try configuration.audit.acceptedFindings.map(AcceptedFinding.init(parsing:))
+        let audit = KeyAuditConfiguration(
+            profile: configuration.profile.rawValue, module: configuration.token.module, accepted: accepted,
+            trail: desk.trail)
+        let uses = try journal.map { try JournalUses.read($0, configuration) } ?? [:]
+        let report = try KeyAudit.run(audit, uses: uses, at: desk.location)
+        print(report.text, terminator: "")
+        if let json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            try write(encoder.encode(report), json)
+        }
+        if let html { try write(Data(report.html.utf8), html) }
+        try desk.note([
+            AuditEvent(
+                .audited,
+                details: [
+                    "passed": "\(report.passed)", "keys": "\(report.keys.count)",
+                    "findings": "\(report.findings.count)",
+                    "open": "\(report.findings.count { !$0.accepted })",
+                ])
+        ])
+        guard report.passed else { throw ExitCode.failure }
+    }
+
+    private func write(_ data: Data, _ path: String) throws {
+        do { try data.write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw ValidationError("\(path): cannot be written")
+        }
+    }
+}
+
+/// The last use of each key as the host's journal tells it.
+private enum JournalUses {
+    private struct Decision: Decodable {
+        struct Check: Decodable {
+            let rule: String
+            let verdict: String
+        }
+        let kind: String
+        let time: String?
+        let link: String?
+        let range: String?
+        let profile: String?
+        let keyVersion: String?
+        let trace: [Check]?
+    }
+
+    static func read(_ path: String, _ configuration: IssuerConfiguration) throws -> [String: String] {
+        let data: Data? =
+            path == "-"
+            ? try FileHandle.standardInput.readToEnd() ?? Data()
+            : FileManager.default.contents(atPath: path)
+        guard let data else { throw ValidationError("\(path): cannot be read") }
+        var uses: [String: String] = [:]
+        for (index, line) in data.split(separator: 0x0A).enumerated() {
+            guard let decision = try? JSONDecoder().decode(Decision.self, from: line) else {
+                throw ValidationError("\(path):\(index + 1): not a line of a journal export")
+            }
+            guard decision.kind == "decision", let time = decision.time else { continue }
+            for key in keys(of: decision, configuration) { uses[key] = max(uses[key] ?? "", time) }
+        }
+        return uses
+    }
+
+    private static func keys(of decision: Decision, _ configuration: IssuerConfiguration) -> [String] {
+        var keys = [configuration.panHashKey]
+        if let profile = decision.profile, profile != "-" {
+            let versions = configuration.issuers.first { $0.name == decision.range }?.keyVersions ?? []
+            keys += versions.filter { $0.name == decision.keyVersion ?? "" }.map(\.issuerMasterKey)
+        }
+        let pin = decision.trace?.first { $0.rule == "PIN" }
+        if let pin, pin.verdict != "SKIPPED" {
+            keys += [configuration.pinVerificationKey].compactMap(\.self)
+            keys += configuration.links.filter { $0.name == decision.link }.compactMap(\.zonePINKey)
+        }
+        return keys
+    }
+}

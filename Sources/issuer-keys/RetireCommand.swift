@@ -1,0 +1,77 @@
+internal import ArgumentParser
+internal import AuditTrail
+internal import Foundation
+internal import HSM
+internal import IssuerConfiguration
+internal import KeyManagement
+
+struct Retire: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "End a key for good, unless cards still need it.",
+        discussion: """
+            An issuer master key is retired against the list of cards: `issuer-host cards keys --json > FILE`, then \
+            --cards FILE. While cards that have not expired need it, the command says how many, until when, and ends \
+            nothing. --without-cards is for a key that no card was ever \
+            made with. The configuration may not name the key any more.
+            """)
+
+    @OptionGroup var token: TokenOption
+    @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
+    @Option(name: .long, help: "What `issuer-host cards keys --json` printed.") var cards: String?
+    @Flag(name: .customLong("without-cards"), help: "No card was made with this key.") var withoutCards =
+        false
+
+    func run() throws {
+        let desk = try token.desk()
+        let name = try keyName(name)
+        if let place = desk.configuration.place(ofKey: name.label) {
+            throw ValidationError("key \(name): \(place) still names it")
+        }
+        var store = try desk.changingStore()
+        let record = try store.record(labelled: name.label)
+        if record.purpose?.isIssuerMasterKey == true, !withoutCards {
+            guard let cards else {
+                throw ValidationError("key \(name): --cards or --without-cards is needed")
+            }
+            let needed = try CardNeeds(path: cards).needs(of: name, at: Date())
+            guard needed.isEmpty else {
+                needed.forEach { print($0) }
+                print("key \(name) is not retired: cards still need it")
+                throw ExitCode.failure
+            }
+        }
+        try store.destroy(name)
+        try desk.note(.keyRetired, record, ["cards": withoutCards ? "none were made" : "none need it"])
+        print("key \(name) retired, KCV \(record.checkValue ?? "------")")
+    }
+}
+
+extension IssuerConfiguration {
+    /// Where this configuration names a key, nil where it does not.
+    func place(ofKey label: String) -> String? {
+        var places: [(String?, String)] = [
+            (panHashKey, "keys.panHash"), (pinVerificationKey, "keys.pinVerification"),
+            (pinVerificationValueKey, "keys.pinVerificationValue"), (audit.key, "audit.key"),
+            (AuditTrail.counterLabel(of: audit.key), "audit.key"),
+        ]
+        for issuer in issuers {
+            for version in issuer.keyVersions {
+                let labels = [
+                    version.issuerMasterKey, version.secureMessagingIntegrityKey,
+                    version.secureMessagingConfidentialityKey,
+                ]
+                places += labels.map { ($0, "issuers.\(issuer.name)") }
+            }
+            places.append((issuer.nonChip?.cardVerificationKey, "issuers.\(issuer.name).nonChip"))
+        }
+        for link in links {
+            places += [
+                (link.zonePINKey, "links.\(link.name).zonePINKey"),
+                (link.pins.aesKey, "links.\(link.name).pin.aesKey"),
+                (link.mac?.key, "links.\(link.name).mac.key"),
+                (link.keyChange?.zoneMasterKey, "links.\(link.name).keyChange.zoneMasterKey"),
+            ]
+        }
+        return places.first { $0.0 == label }?.1
+    }
+}

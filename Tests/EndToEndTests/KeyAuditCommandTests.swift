@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+/// `issuer-keys audit` and `audit-log` as an auditor runs them, beside a host that serves.
+@Suite("Audit commands", .serialized)
+struct KeyAuditCommandTests {
+    @Test(
+        "A store as it should be passes on both tokens; what is not accepted fails",
+        arguments: ["nss", "softhsm2"])
+    func audit(token: String) throws {
+        let environment = try DemoEnvironment(command: ["run"], variables: ["ISSUER_TOKEN": token])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
+        let variables = ["SOFTHSM2_CONF": place("softhsm2.conf")]
+        func keys(_ arguments: [String]) throws -> (status: Int32, output: String) {
+            try DemoEnvironment.run("issuer-keys", arguments, variables: variables)
+        }
+        let good = ["--config", environment.configuration]
+
+        let passed = try keys(["audit", "--json", place("a.json"), "--html", place("a.html")] + good)
+        #expect(passed.status == 0 && passed.output.contains("PASSED"), "\(passed.output)")
+        let report = try #require(
+            JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: place("a.json"))))
+                as? [String: Any])
+        #expect((report["keys"] as? [Any])?.count ?? 0 > 12)
+        let page = try String(contentsOfFile: place("a.html"), encoding: .utf8)
+        #expect(page.contains("imk-ac-476173") && page.contains("Negative probes"))
+
+        let text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.contains("acceptedFindings:") })
+        for (accepted, named) in [("[]", "FAILED"), ("[test-keey]", "test-keey")] {
+            try text.replacingOccurrences(of: line, with: "  acceptedFindings: \(accepted)")
+                .write(toFile: place("strict.yaml"), atomically: true, encoding: .utf8)
+            let failed = try keys(["audit", "--config", place("strict.yaml")])
+            #expect(failed.status != 0 && failed.output.contains(named), "\(failed.output)")
+        }
+
+        let whole = try keys(["audit-log", "verify"] + good)
+        #expect(whole.status == 0 && whole.output.contains("whole"), "\(whole.output)")
+        let shown = try keys(["audit-log", "show"] + good)
+        #expect(shown.output.contains("host-started") && shown.output.contains("audited"))
+        let log = try String(contentsOfFile: place("audit.log"), encoding: .utf8)
+        let lines = log.split(separator: "\n")
+        try (lines.dropLast().joined(separator: "\n") + "\n")
+            .write(toFile: place("audit.log"), atomically: false, encoding: .utf8)
+        let cut = try keys(["audit-log", "verify"] + good)
+        #expect(
+            cut.status == 1 && cut.output.contains("number \(lines.count) cut off"), "\(cut.output)")
+    }
+
+    @Test("A production profile keeps a trail and takes no test key")
+    func production() throws {
+        let environment = try DemoEnvironment(command: ["prepare"])
+        #expect(environment.finish().status == 0)
+        defer { environment.stop() }
+        let text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
+            .replacingOccurrences(of: "profile: demo", with: "profile: production")
+        let path = environment.directory.appendingPathComponent("production.yaml").path
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let demo = DemoEnvironment.root.appendingPathComponent("Config/demo/demo-issuer.json").path
+        let loaded = try DemoEnvironment.run("issuer-keys", ["load-test-keys", demo, "--config", path])
+        #expect(loaded.status != 0 && loaded.output.contains("demo profile only"), "\(loaded.output)")
+        let served = try DemoEnvironment.run("issuer-host", ["serve", "--config", path])
+        #expect(served.status == 1, "\(served.output)")
+        for key in ["imk-ac-476173", "imk-smi-476173", "imk-smc-476173", "zpk-acquirer-a", "pvk"] {
+            #expect(served.output.contains("key \(key): KCV"), "\(key): \(served.output)")
+        }
+        let shown = try DemoEnvironment.run("issuer-keys", ["audit-log", "show", "--config", path])
+        #expect(shown.output.contains("host-refused"))
+        try text.replacingOccurrences(of: "  log: audit.log\n", with: "")
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        let without = try DemoEnvironment.run("issuer-host", ["check", "--config", path])
+        #expect(without.status != 0 && without.output.contains("audit.log"), "\(without.output)")
+    }
+}

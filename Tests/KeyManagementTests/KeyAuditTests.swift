@@ -1,0 +1,181 @@
+import AuditTrail
+import ByteCoding
+import Foundation
+@testable import HSM
+@testable import KeyManagement
+import PKCS11
+import TokenSupport
+import Testing
+
+/// Audits of real tokens. All suites of a process share one token of each kind, so a test looks only at its own keys.
+@Suite("Key audit", .serialized)
+struct KeyAuditTests {
+    private static let value: [UInt8] = (0..<16).map { UInt8(0x51 &+ $0 &* 11) }
+
+    private func create(
+        _ label: String, _ purpose: KeyPurpose, extra: [Attribute] = [], without: [Attribute] = [],
+        value: [UInt8] = value, provenance: KeyProvenance? = KeyProvenance(.imported),
+        at location: TokenLocation
+    ) throws {
+        var session = try location.openSession(readWrite: true)
+        guard try session.findKeys(label: label).isEmpty else { return }
+        let on = [.token, .isPrivate, .sensitive] + purpose.usage + extra
+        let off = [.extractable, .modifiable] + KeyPurpose.usages
+        let template = Template(
+            keyType: .des2, label: label, identifier: provenance?.identifier(of: label),
+            on: on.filter { !without.contains($0) }, off: off.filter { !on.contains($0) } + without)
+        _ = try session.createKey(template, value: SecretBytes(copying: value))
+    }
+
+    private func audit(
+        _ location: TokenLocation, accepted: [String] = [], trail: AuditTrail? = nil,
+        uses: [String: String] = [:]
+    ) throws -> AuditReport {
+        let configuration = KeyAuditConfiguration(
+            profile: "demo", module: "module", accepted: try accepted.map(AcceptedFinding.init(parsing:)),
+            trail: trail)
+        return try KeyAudit.run(configuration, uses: uses, at: location)
+    }
+
+    private func kinds(_ report: AuditReport, _ label: String) -> Set<String> {
+        Set(report.findings.filter { $0.key == label }.map(\.kind))
+    }
+
+    /// What nobody can change: the keys of these tests came in clear, and each token has its limits.
+    private static let imported: Set = ["not-always-sensitive", "not-never-extractable"]
+
+    @Test("A key with its least usage: every probe refused but for the token's known limits")
+    func good() throws {
+        for (location, limits) in [
+            (try TestTokens.nss.get(), ["probe-copy-with-wider-usage", "probe-copy-readable"]),
+            (try TestTokens.softHSM.get(), []),
+        ] {
+            try create("imk-ac-audited", .issuerMasterKeyAC, at: location)
+            let report = try audit(location, uses: ["imk-ac-audited": "2026-11-24T10:00:00Z"])
+            let key = try #require(report.keys.first { $0.label == "imk-ac-audited" })
+            #expect(kinds(report, key.label) == Self.imported.union(limits), "\(report.token.label)")
+            #expect(key.purpose == "IMK-AC" && key.type == "des2" && key.version == 1)
+            #expect(key.checkValue?.count == 6 && key.origin == "imported")
+            #expect(key.lastUse == "2026-11-24T10:00:00Z" && key.usageWords == "derive")
+            #expect(key.uri.contains("object=imk-ac-audited"))
+            let tried = key.probes.map(\.tried)
+            let wanted = ["encrypt", "decrypt", "sign", "wrap", "unwrap", "read value", "widen usage"]
+            #expect(Set(wanted + ["copy with wider usage"]).isSubset(of: tried), "\(tried)")
+            for probe in key.probes where !probe.accepted {
+                #expect(probe.answer.hasPrefix("CKR_"), "\(probe.tried): \(probe.answer)")
+            }
+        }
+    }
+
+    @Test(
+        "One right too many is found by its attribute and by its use",
+        arguments: [
+            (Attribute.encrypt, "probe-encrypt"), (.decrypt, "probe-decrypt"), (.sign, "probe-sign"),
+            (.wrap, "probe-wrap"), (.unwrap, "probe-unwrap"), (.verify, "probe-verify"),
+        ])
+    func overPrivileged(extra: Attribute, probe: String) throws {
+        let label = "imk-ac-over-\(extra)"
+        for location in [try TestTokens.nss.get(), try TestTokens.softHSM.get()] {
+            try create(label, .issuerMasterKeyAC, extra: [extra], at: location)
+            let report = try audit(location)
+            var found = kinds(report, label)
+            #expect(found.contains("too-powerful"))
+            // SoftHSM2 wraps and unwraps nothing with triple DES in ECB, whatever the key may do.
+            let isSoftHSM = report.token.label.contains("issuer-test")
+            if !isSoftHSM || ![.wrap, .unwrap].contains(extra) { #expect(found.contains(probe), "\(found)") }
+            #expect(!report.passed)
+            found.subtract(Self.imported)
+            let limits = ["probe-copy-with-wider-usage", "probe-copy-readable"]
+            #expect(found.isSubset(of: ["too-powerful", probe] + limits), "\(found)")
+            let detail = report.findings.first { $0.key == label && $0.kind == "too-powerful" }?.detail
+            #expect(detail == extra.name)
+            var session = try location.openSession()
+            let key = try KeyRing.tokenKey(label, &session)
+            #expect(try session.attribute(extra, of: key) == true, "the audit has left the key as it was")
+        }
+    }
+
+    @Test("What can be changed, seen or taken out is found, and left as it was")
+    func changeable() throws {
+        let location = try TestTokens.nss.get()
+        try create("zpk-modifiable", .zonePINKey, extra: [.modifiable], at: location)
+        // NSS makes every secret key of its store sensitive, whatever the template says.
+        let other = try TestTokens.softHSM.get()
+        // A value is seen if neither of the two keeps it (PKCS#11 v2.40, 4.9).
+        try create(
+            "imk-ac-visible", .issuerMasterKeyAC, extra: [.extractable], without: [.sensitive], at: other)
+        let visible = kinds(try audit(other), "imk-ac-visible")
+        #expect(visible.isSuperset(of: ["not-sensitive", "probe-read-value"]), "\(visible)")
+        try create("imk-ac-leaving", .issuerMasterKeyAC, extra: [.extractable], at: location)
+        for _ in 0..<2 {
+            let report = try audit(location)
+            #expect(kinds(report, "zpk-modifiable").isSuperset(of: ["modifiable", "probe-widen-usage"]))
+            #expect(!kinds(report, "zpk-modifiable").contains("too-powerful"), "the probe was taken back")
+            #expect(kinds(report, "imk-ac-leaving").contains("extractable"))
+        }
+    }
+
+    @Test("Names, origins, test keys")
+    func known() throws {
+        let location = try TestTokens.nss.get()
+        try create("mystery", .issuerMasterKeyAC, at: location)
+        try create("imk-ac-foundling.v2", .issuerMasterKeyAC, provenance: nil, at: location)
+        try create("zpk-public", .zonePINKey, value: KnownAnswers.issuerMasterKey, at: location)
+        let report = try audit(location)
+        #expect(kinds(report, "mystery") == ["purpose-unknown"])
+        #expect(kinds(report, "imk-ac-foundling.v2").contains("origin-unrecorded"))
+        let foundling = report.keys.first { $0.label == "imk-ac-foundling.v2" }
+        #expect(foundling?.version == 2 && foundling?.name == "imk-ac-foundling")
+        #expect(kinds(report, "zpk-public").contains("test-key"))
+        #expect(kinds(report, "zpk-public").contains("origin-unrecorded") == false)
+    }
+
+    @Test("Configuration accepts what it names, for one key or all, and no more")
+    func acceptance() throws {
+        let location = try TestTokens.nss.get()
+        try create("zpk-accepted", .zonePINKey, extra: [.modifiable], at: location)
+        let open = try audit(location)
+        #expect(!open.passed && open.findings.allSatisfy { !$0.accepted })
+        let every = FindingKind.allCases.map(\.rawValue)
+        #expect(try audit(location, accepted: every).passed)
+        let one = try audit(location, accepted: ["zpk-accepted/modifiable", "zpk-nobody/modifiable"])
+        #expect(one.findings.filter(\.accepted).map(\.key) == ["zpk-accepted"])
+        #expect(one.acceptedInVain == ["zpk-nobody/modifiable"])
+        for bad in ["modifable", "a/b/modifiable", "/modifiable", "zpk/", ""] {
+            #expect(throws: AcceptedFindingError.self) { try AcceptedFinding(parsing: bad) }
+        }
+    }
+
+    @Test("A damaged trail is a finding; a whole one tells of use")
+    func trails() throws {
+        let location = try TestTokens.nss.get()
+        try create("imk-ac-used", .issuerMasterKeyAC, at: location)
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).log").path
+        let trail = AuditTrail(path: path, keyLabel: "audit-of-audit", at: location, process: "test")
+        try trail.append(AuditEvent(.hostStarted, details: ["keys": "imk-ac-used zpk-x"]))
+        let report = try audit(location, trail: trail)
+        #expect(report.keys.first { $0.label == "imk-ac-used" }?.lastUse != nil)
+        #expect(report.trail?.faults == [] && report.trail?.counted == 2)
+        let counter = report.keys.first { $0.label == "audit-of-audit-head" }
+        #expect(counter?.usageWords == "nothing" && kinds(report, "audit-of-audit-head").isEmpty)
+        #expect(!kinds(report, "audit-of-audit").contains("origin-unrecorded"))
+        try FileManager.default.removeItem(atPath: path)
+        let damaged = try audit(location, trail: trail)
+        #expect(damaged.findings.contains { $0.kind == "trail-damaged" && $0.detail.contains("cut off") })
+        #expect(try audit(location).findings.contains { $0.kind == "trail-missing" })
+    }
+
+    @Test("The three forms say the same, and nothing that a page could run")
+    func forms() throws {
+        let location = try TestTokens.nss.get()
+        try create("zpk-<script>&", .zonePINKey, at: location)
+        let report = try audit(location)
+        let json = try JSONDecoder().decode(AuditReport.self, from: JSONEncoder().encode(report))
+        #expect(json.findings == report.findings && json.keys.count == report.keys.count)
+        #expect(report.text.contains("FAILED") && report.text.contains("zpk-<script>&"))
+        #expect(report.html.contains("zpk-&lt;script&gt;&amp;") && !report.html.contains("<script"))
+        for key in report.keys where !key.label.contains("<") {
+            #expect(report.text.contains(key.label) && report.html.contains(key.label))
+        }
+    }
+}
