@@ -39,8 +39,9 @@ fail() { say "error: $*"; exit 1; }
 
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
-# A terminal emulator and a browser, which the simulator's screens and pages are tested in.
-test_packages=(openssl tmux chromium)
+# A terminal emulator and a browser, which the simulator's screens and pages are tested in, and a Python for a switch
+# made of other people's libraries.
+test_packages=(openssl tmux chromium python3-venv)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")

@@ -76,6 +76,7 @@ enum ConfigurationSchema {
         ("links.*.tpduBytes", .number),
         ("links.*.zonePINKey", .text),
         ("links.*.cvv2Element", .number),
+        ("links.*.partialApproval", .text),
         ("links.*.cvv2Offset", .number),
         ("links.*.pin.format", .number),
         ("links.*.pin.aesKey", .text),
