@@ -69,7 +69,7 @@ struct LoadRunTests {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let proxy = try await FaultProxy(to: .tcp(host: "127.0.0.1", port: server.port), on: group.next())
         let link = try Bench.link("ascii87-binbitmap", port: proxy.port, issuer)
-        let profile = profile(.open(.constant(500), .poisson), seconds: 4)
+        let profile = profile(.open(.constant(500), .poisson), seconds: 8)
         async let running = LoadRun(profile, issuer: issuer, links: [link]).perform()
         // Counted from the first bytes: computing the cards before takes its time.
         for _ in 0..<6_000 where try await proxy.counts().bytesToTarget == 0 {
