@@ -33,7 +33,7 @@ connections: 4
 precompute: true
 mix: { purchase: 95, wrongPIN: 3, wrongCryptogram: 2 }
 stages:
-  - { name: ten thousand and more, role: saturation, seconds: 80, rate: 150 }
+  - { name: ten thousand and more, role: saturation, seconds: 120, rate: 100 }
 YAML
 
 # What to search for: every key of the demo issuer but 0123456789ABCDEFFEDCBA9876543210 (the host's own known-answer tests
