@@ -60,7 +60,12 @@ extension LinkProfile {
         let elsewhere = pins.format4Element.flatMap { message.has($0) ? $0 : nil }
         guard message.has(.pinData) || elsewhere != nil else { return nil }
         let format = try pinFormat(message)
-        guard format == .iso4 else {
+        // A block of format 4 with no DE53 to announce it is a PIN all the same: to leave it out would be to approve
+        // without the PIN that the cardholder gave.
+        let isUnannounced =
+            !message.has(.pinData) && !message.has(.securityControl) && pins.aesZonePINKey != nil
+            && elsewhere.flatMap { message.halves($0)?.second } != nil
+        guard format == .iso4 || isUnannounced else {
             // What stands in the other element then is none of ours.
             guard message.has(.pinData) else { return nil }
             guard let key = pins.zonePINKey else {

@@ -81,6 +81,19 @@ import Testing
         #expect(error?.element == Self.place)
     }
 
+    @Test func aFormat4BlockThatNothingAnnouncesIsAPINAllTheSame() throws {
+        var pins = both
+        pins.formatCodes = [0x01: .iso0, 0x04: .iso4]
+        let question = try pin(pins) { $0.set(Self.place, bytes: [UInt8](1...16)) }
+        #expect(question?.format == .iso4 && question?.zonePINKey == KeyName("zpk-aes"))
+        #expect(try pin(pins) { $0.set(Self.place, text: "something else") } == nil)
+        let announced = try pin(pins) {
+            $0.set(Self.place, bytes: [UInt8](1...16))
+            $0.set(.securityControl, text: "2001010100000000")
+        }
+        #expect(announced == nil)
+    }
+
     @Test func aBlockWithoutAKeyForItsFormatIsAFormatError() throws {
         var pins = PINArrangement(zonePINKey: KeyName("zpk"))
         pins.format = .iso4
