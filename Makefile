@@ -4,7 +4,8 @@
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
-.PHONY: demo run test check lint build deps test-deps bench load faults fuzz core-search clean
+# make simulate  the same promises under millions of random interleavings, by seed
+.PHONY: demo run test check lint build deps test-deps bench load faults simulate fuzz core-search clean
 
 environment := Config/demo/environment.sh
 
@@ -48,6 +49,12 @@ load: build
 FAULTS ?= 200
 faults: build
 	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+# SEEDS=n of a hundred messages each, from seed FIRST on.
+SEEDS ?= 100000
+FIRST ?= 1
+simulate: deps
+	@swift run -c release simulate --seeds $(SEEDS) --first $(FIRST)
 
 # Needs gdb, gcc and python3 as well.
 core-search: build

@@ -138,7 +138,7 @@ let package = Package(
             name: "LoadGenerator",
             dependencies: [
                 "ByteCoding", "EMV", "ISO8583", "IssuerMessages", "LibCrypto", "VirtualCard", nioCore,
-                nioPosix, yams,
+                nioPosix, nioSSL, yams,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ], path: "LoadTests/LoadGenerator", swiftSettings: rules),
         .executableTarget(
@@ -196,10 +196,17 @@ let package = Package(
         tests("AuditTrailTests", ["AuditTrail", "HSM", "PKCS11", "ByteCoding", "TokenSupport"]),
         tests("EMVTests", ["EMV", "ByteCoding", "VectorSupport"]),
         tests("AuthorisationTests", ["Authorisation", "EMV", "VectorSupport"]),
+        .target(
+            name: "Simulation", dependencies: ["Authorisation", "EMV", "VectorSupport"],
+            path: "Tests/Simulation", swiftSettings: rules),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation", argumentParser], path: "Tests/simulate",
+            swiftSettings: rules),
         tests(
             "SimulationTests",
             [
-                "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer", "Redis",
+                "Simulation", "Authorisation", "EMV", "VectorSupport", "CardStateStore", "HostServer",
+                "Redis",
                 "RedisSupport",
                 nioPosix,
             ]),
@@ -209,7 +216,8 @@ let package = Package(
         tests(
             "HostServerTests",
             [
-                "HostServer", "Authorisation", "ISO8583", "IssuerMessages", "SocketSupport", nioCore,
+                "HostServer", "Authorisation", "ByteCoding", "HSM", "LibCrypto", "TokenSupport", "ISO8583",
+                "IssuerMessages", "SocketSupport", nioCore,
                 nioPosix,
                 logging, lifecycle,
             ]),

@@ -49,6 +49,7 @@ measure() {
     standard) row "standard: 8 connections, 10,000 cards, everysec" 5 LoadTests/profiles/standard.yaml ;;
     peer) row "as the peer: 8 connections × 4 outstanding" 3 "$(profile 4 8 10000)" ;;
     always) row "appendfsync always" 3 "$(profile 16 8 10000)" ISSUER_REDIS_FSYNC=always ;;
+    tls) row "TLS 1.3, certificates on both sides" 3 "$(profile 16 8 10000)" ISSUER_TLS=1 ;;
     loops) row "2 event loops" 3 "$(profile 16 8 10000)" ISSUER_EVENT_LOOPS=2 ;;
     softhsm2) row "SoftHSM2, no PINs" 3 "$(profile 16 8 10000 '{ purchase: 99, wrongCryptogram: 1 }')" ISSUER_TOKEN=softhsm2 ;;
     connections)
@@ -74,5 +75,5 @@ measure() {
   esac
 }
 
-[ $# -gt 0 ] || set -- standard peer always loops softhsm2 connections cards keys wire
+[ $# -gt 0 ] || set -- standard peer always tls loops softhsm2 connections cards keys wire
 for name in "$@"; do measure "$name"; done

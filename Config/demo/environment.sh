@@ -20,12 +20,17 @@
 #   ISSUER_EVENT_LOOPS      threads for connections
 #   ISSUER_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
 #   ISSUER_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
+#   ISSUER_RULES            1 sets the ranges' other rules, for Config/scenarios/rules
+#   ISSUER_SECURE           1 adds a link with TLS, MACs and AES PIN blocks, for Config/scenarios/secure, on
+#                           ISSUER_PORT_S (8585)
+#   ISSUER_TLS              1 gives acquirer-a TLS with certificates on both sides
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 directory=${ISSUER_DEMO_DIR:-$root/.demo}
 port_a=${ISSUER_PORT_A:-8583}
 port_b=${ISSUER_PORT_B:-8584}
+port_s=${ISSUER_PORT_S:-8585}
 admin_port=${ISSUER_ADMIN_PORT:-9583}
 redis_pid= host_pid=
 
@@ -34,8 +39,9 @@ fail() { say "error: $*"; exit 1; }
 
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
-# A terminal emulator and a browser, which the simulator's screens and pages are tested in.
-test_packages=(tmux chromium)
+# A terminal emulator and a browser, which the simulator's screens and pages are tested in, and a Python for a switch
+# made of other people's libraries.
+test_packages=(openssl tmux chromium python3-venv)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")
@@ -130,6 +136,80 @@ with_limits() {
   echo "    limits: {currency: \"752\", $*}"
 }
 
+# Lines of a range where the environment has rules of its own.
+with_rules() { [ -z "${ISSUER_RULES:-}" ] || printf '    %s\n' "$@"; }
+
+# Master keys of a range: as they are, or as the version that cards of one derivation key index have.
+with_keys() {
+  local keys=("issuerMasterKey: imk-ac-$1")
+  # SoftHSM2 has no exclusive or for Visa's script keys, and nothing that puts a new PIN into a script.
+  [ "$token" = softhsm2 ] ||
+    keys+=("secureMessagingIntegrityKey: imk-smi-$1" "secureMessagingConfidentialityKey: imk-smc-$1")
+  if [ -z "${ISSUER_RULES:-}" ] || [ -z "${2:-}" ]; then
+    printf '    %s\n' "${keys[@]}"
+    return
+  fi
+  printf '    keyVersions:\n      "2024":\n        derivationKeyIndices: ["%s"]\n' "$2"
+  printf '        %s\n' "${keys[@]}"
+}
+
+# What a range lets pass without a chip.
+with_non_chip() {
+  with_pins "    nonChip: {cardVerificationKey: cvk-$1${ISSUER_RULES:+, $2}}"
+}
+
+# A link as banks have it, and what terminals show there.
+with_secure_link() {
+  [ -n "${ISSUER_SECURE:-}" ] || return 0
+  cat <<YAML
+  acquirer-s:
+    host: 127.0.0.1
+    port: $port_s
+    dialect: ascii87-binbitmap
+    framing: 2be
+    pin: {format: 4, aesKey: zpk-aes}
+    mac: {key: zak-acquirer-b, algorithm: iso9797-3, padding: 1}
+$(tls_of_link)
+YAML
+}
+
+tls_of_link() {
+  echo "    tls: {certificateFile: tls/host.pem, privateKeyFile: tls/host.key, trustedFile: tls/ca.pem, peerNames: [terminal.example]}"
+}
+with_tls() { [ -z "${ISSUER_TLS:-}" ] || tls_of_link; }
+
+with_terminal_identity() {
+  [ -n "${ISSUER_SECURE:-}${ISSUER_TLS:-}" ] || return 0
+  echo "  tls: {trustedFile: tls/ca.pem, certificateFile: tls/terminal.pem, privateKeyFile: tls/terminal.key}"
+}
+
+# certificate NAME NAMES AUTHORITY: one key, one certificate for some days
+certificate() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -addext "subjectAltName=$2" \
+    -keyout "$1.key" -out "$1.csr" 2>/dev/null
+  openssl x509 -req -in "$1.csr" -CA "$3.pem" -CAkey "$3.key" -days "${4:-30}" -copy_extensions copy -out "$1.pem" 2>/dev/null
+}
+
+# Two authorities, of which the host trusts one, and everybody's certificates.
+make_certificates() {
+  [ -n "${ISSUER_SECURE:-}${ISSUER_TLS:-}" ] || return 0
+  command -v openssl >/dev/null || fail "TLS needs the package openssl"
+  mkdir -p "$directory/tls"
+  (
+    cd "$directory/tls"
+    umask 077
+    for authority in ca other-ca; do
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$authority" \
+        -keyout $authority.key -out $authority.pem 2>/dev/null
+    done
+    certificate host "DNS:host.example,IP:127.0.0.1" ca
+    certificate terminal DNS:terminal.example ca
+    certificate neighbour DNS:neighbour.example ca
+    certificate stranger DNS:terminal.example other-ca
+    certificate expired DNS:terminal.example ca -1
+  )
+}
+
 # Unix socket paths end at 107 bytes.
 redis_socket() {
   if [ "${#directory}" -lt 90 ]; then echo "$directory/redis.sock"; return; fi
@@ -163,30 +243,27 @@ policy:
 issuers:
   visa-476173:
     prefix: "476173"
-    issuerMasterKey: imk-ac-476173
-    secureMessagingIntegrityKey: imk-smi-476173
-    secureMessagingConfidentialityKey: imk-smc-476173
-$(with_pins "    nonChip: {cardVerificationKey: cvk-476173}")
+$(with_keys 476173 01)
+$(with_non_chip 476173 "fallback: true")
     masterKeyOption: A
     profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
+$(with_rules "declineOnTVR: [dda-failed, merchant-forced-online]" "declineOnCVR: [pin-try-limit-exceeded]")
 $(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 20000, dailyAmount: 600000, dailyCount: 6" \
   'blockedMerchantCategories: ["7995"], blockedCountries: ["408"]')
   mastercard-541333:
     prefix: "541333"
-    issuerMasterKey: imk-ac-541333
-    secureMessagingIntegrityKey: imk-smi-541333
-    secureMessagingConfidentialityKey: imk-smc-541333
-$(with_pins "    nonChip: {cardVerificationKey: cvk-541333}")
+$(with_keys 541333)
+$(with_non_chip 541333 "magneticStripe: false, cardNotPresent: false")
     masterKeyOption: A
     profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
+$(with_rules "declineOnCVM: [failed]")
 $(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmount: 100000, cashCount: 2")
   ccd-639999:
     prefix: "639999"
-    issuerMasterKey: imk-ac-639999
-    secureMessagingIntegrityKey: imk-smi-639999
-    secureMessagingConfidentialityKey: imk-smc-639999
+$(with_keys 639999)
     masterKeyOption: A
     profiles: [ccd]
+$(with_rules "declineOnCVR: [script-failed]")
 links:
   acquirer-a:
     host: 127.0.0.1
@@ -196,6 +273,7 @@ links:
 $(with_pins "    zonePINKey: zpk-acquirer-a
     pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
     cvv2Element: 126
+$(with_tls)
   acquirer-b:
     host: 127.0.0.1
     port: $port_b
@@ -203,6 +281,7 @@ $(with_pins "    zonePINKey: zpk-acquirer-a
     framing: 2be
 $(with_pins "    zonePINKey: zpk-acquirer-b
     pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
+$(with_secure_link)
 audit:
   log: audit.log
   # Everybody knows the demo's keys: they were loaded in clear. The rest are limits of the token.
@@ -217,6 +296,7 @@ log:
 demo:
   issuer: $root/Config/demo/demo-issuer.json
   cardState: card-state
+$(with_terminal_identity)
 YAML
 }
 
@@ -264,6 +344,7 @@ prepare() {
   directory=$(cd "$directory" && pwd)
   stop_left_over_redis
   write_configuration
+  make_certificates
   make_token
   "$bin/issuer-keys" load-test-keys "$root/Config/demo/demo-issuer.json" --config "$directory/issuer-host.yaml" \
     >"$directory/keys.log" || { cat "$directory/keys.log" >&2; fail "the test keys could not be loaded"; }

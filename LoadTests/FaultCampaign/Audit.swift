@@ -15,9 +15,14 @@ struct Audit {
     private(set) var wrongPINsTold = 0
     private(set) var replaysSent = 0
     private(set) var decisionsTold = 0
-    private let requests: [UInt64: SentRequest]
-    private let cards: [AuditedCard]
-    static let pinTriesMax = 3
+    private(set) var advicesTold = 0
+    private(set) var reversalsTold = 0
+    private(set) var reversalsUntold = 0
+    private(set) var reversalsGivingBack = 0
+    private(set) var undecidedNoted = 0
+    private(set) var lateNoted = 0
+    let requests: [UInt64: SentRequest]
+    let cards: [AuditedCard]
 
     /// - Parameters:
     ///   - requests: by their retrieval reference number.
@@ -26,6 +31,8 @@ struct Audit {
         self.requests = requests
         self.cards = cards
     }
+
+    mutating func violated(_ words: String) { violations.append(words) }
 
     /// - Parameters:
     ///   - journal: all decisions, those of one card in their order.
@@ -37,16 +44,18 @@ struct Audit {
         var byCard: [Int: [JournalledDecision]] = [:]
         for line in journal {
             guard line.kind != "unreadable" else {
-                violations.append("the journal has an entry that cannot be read")
+                violated("the journal has an entry that cannot be read")
                 continue
             }
-            guard line.kind == "decision", let number = line.rrn.flatMap({ UInt64($0) }) else { continue }
+            guard let number = line.rrn.flatMap({ UInt64($0) }) else { continue }
             guard let request = requests[number] else {
-                violations.append("request \(number) is in the journal and was never sent")
+                violated("request \(number) is in the journal and was never sent")
                 continue
             }
+            if line.kind == "undecided" { undecidedNoted += 1 }
+            if line.kind == "late" { lateNoted += 1 }
             booked[number, default: []].append(line)
-            byCard[request.card, default: []].append(line)
+            if line.kind == "decision" { byCard[request.card, default: []].append(line) }
         }
         for (number, request) in requests { check(request, booked[number] ?? []) }
         for card in cards.indices {
@@ -57,81 +66,76 @@ struct Audit {
     }
 
     /// One request: what each terminal was told is booked, once, and nothing else was told after it.
-    private mutating func check(_ request: SentRequest, _ lines: [JournalledDecision]) {
+    private mutating func check(_ request: SentRequest, _ all: [JournalledDecision]) {
+        let decided = all.filter { $0.kind == "decision" }
+        let lines = decided.filter { !$0.isReversal }
         let approvals = lines.filter { $0.de39 == "00" }
         let decisions = request.told.filter(\.isDecision)
-        approvalsBooked += approvals.count
+        if all.contains(where: { $0.kind == "late" }), decided.isEmpty {
+            violated("request \(request.number) was noted as decided late and is not in the journal")
+        }
+        if request.form == .request { approvalsBooked += approvals.count }
         decisionsTold += decisions.count
         if request.isReplay { replaysSent += 1 }
-        if approvals.count > 1 { violations.append("request \(request.number) was booked as approved twice") }
+        if approvals.count > 1 { violated("request \(request.number) was booked as approved twice") }
         if approvals.contains(where: { $0.minorUnits != request.minorUnits }) {
-            violations.append("request \(request.number) was booked with another amount")
+            violated("request \(request.number) was booked with another amount")
         }
         for told in decisions where !lines.contains(where: { $0.de39 == told.code }) {
-            violations.append("request \(request.number) was told \(told.code), which is not in the journal")
+            violated("request \(request.number) was told \(told.code), which is not in the journal")
         }
         for told in decisions where told != decisions[0] {
-            violations.append(
-                "request \(request.number) was told \(decisions[0].code) and then \(told.code)")
+            violated("request \(request.number) was told \(decisions[0].code) and then \(told.code)")
         }
+        checkReversal(of: request, lines, decided.filter(\.isReversal))
         guard let told = decisions.first(where: \.isApproval) else {
-            approvalsUntold += approvals.count
+            if request.form == .request { approvalsUntold += approvals.count }
             if decisions.contains(where: { ["55", "75"].contains($0.code) }) { wrongPINsTold += 1 }
+            return
+        }
+        // What a terminal has approved itself is booked, whatever it was.
+        guard request.form == .request else {
+            advicesTold += 1
             return
         }
         approvalsTold += 1
         if !approvals.contains(where: { $0.approvalCode == told.approvalCode }) {
-            violations.append("request \(request.number): the approval that was told is lost")
+            violated("request \(request.number): the approval that was told is lost")
         }
-        if request.isForged {
-            violations.append("request \(request.number): a forged cryptogram was approved")
-        }
-        if request.isReplay { violations.append("request \(request.number): a replayed ATC was approved") }
-        if request.pin == .wrong { violations.append("request \(request.number): a wrong PIN was approved") }
+        if request.isForged { violated("request \(request.number): a forged cryptogram was approved") }
+        if request.isReplay { violated("request \(request.number): a replayed ATC was approved") }
+        if request.pin == .wrong { violated("request \(request.number): a wrong PIN was approved") }
     }
 
-    /// One card: money, ATCs, PIN tries and limits follow from its decisions.
-    private mutating func check(_ card: Int, _ lines: [JournalledDecision], _ stored: StoredBalance) {
-        let approvals = lines.filter { $0.de39 == "00" }
-        let spent = approvals.reduce(Int64(0)) { $0 + ($1.minorUnits ?? 0) }
-        let left = cards[card].openingMinorUnits - spent
-        if stored.availableMinorUnits != left || left < 0 {
-            violations.append("card \(card): \(stored.availableMinorUnits) left, \(left) by its approvals")
+    /// What was told to be undone is: no more stays taken than was to remain, and nothing was given back twice.
+    private mutating func checkReversal(
+        of request: SentRequest, _ lines: [JournalledDecision], _ reversals: [JournalledDecision]
+    ) {
+        let taken = lines.reduce(0) { $0 + $1.taken }
+        let givenBack = reversals.reduce(0) { $0 + $1.givenBack }
+        if givenBack > 0 { reversalsGivingBack += 1 }
+        if givenBack > taken {
+            violated("request \(request.number): \(givenBack) given back of \(taken)")
         }
-        if let bound = cards[card].rollingAmount, spent > bound {
-            violations.append("card \(card): the limit of \(bound) was passed with \(spent)")
+        guard let reversal = request.reversal else {
+            if !reversals.isEmpty { violated("request \(request.number) was reversed and nobody asked") }
+            return
         }
-        var seen: Set<UInt16> = []
-        for atc in approvals.compactMap(\.atc) where !seen.insert(atc).inserted {
-            violations.append("card \(card): ATC \(atc) was approved twice")
+        guard reversal.isTold else {
+            reversalsUntold += 1
+            return
         }
-        if let last = seen.max(), stored.highestATC ?? 0 < last {
-            violations.append("card \(card): ATC \(last) was approved and is forgotten")
+        reversalsTold += 1
+        for told in reversal.told where told.isDecision && !told.isApproval {
+            violated("request \(request.number): its reversal was told \(told.code)")
         }
-        let tries = pinTriesUsed(card, lines)
-        if stored.pinTriesUsed != tries {
-            violations.append(
-                "card \(card): \(stored.pinTriesUsed) PIN tries used, \(tries) by its decisions")
+        if !reversals.contains(where: { $0.de39 == "00" }) {
+            violated("request \(request.number): its reversal was told and is not in the journal")
         }
-    }
-
-    /// The counter after the decisions, each of which has to say what was left.
-    private mutating func pinTriesUsed(_ card: Int, _ lines: [JournalledDecision]) -> Int {
-        var used = 0
-        for line in lines {
-            let pin = line.rrn.flatMap { UInt64($0) }.flatMap { requests[$0]?.pin } ?? .none
-            switch line.outcome {
-            case "PIN wrong": used += 1
-            case "PIN tries exceeded" where pin == .wrong && used < Self.pinTriesMax: used += 1
-            case "approved", "insufficient funds", "rolling amount exceeded",
-                "rolling number of transactions exceeded":
-                if pin == .right { used = 0 }
-            default: break
-            }
-            if line.pinTriesLeft != Self.pinTriesMax - used {
-                violations.append("card \(card), entry \(line.id): a PIN try was forgotten")
-            }
+        if taken - givenBack > reversal.remainingMinorUnits {
+            violated(
+                "request \(request.number): \(taken - givenBack) taken, "
+                    + "\(reversal.remainingMinorUnits) was to remain")
         }
-        return used
     }
 }

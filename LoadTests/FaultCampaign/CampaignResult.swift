@@ -49,6 +49,18 @@ public struct CampaignResult: Codable, Sendable {
     public var wrongPINsTold = 0
     /// Requests with an ATC that had been approved.
     public var replaysSent = 0
+    /// Advices that a terminal was told were booked.
+    public var advicesTold = 0
+    /// Reversals that a terminal was told were carried out, and what of those never got an answer.
+    public var reversalsTold = 0
+    /// See `reversalsTold`.
+    public var reversalsUntold = 0
+    /// Of the reversals in the journal, those that gave something back.
+    public var reversalsGivingBack = 0
+    /// Journal notes of requests without a decision, and of decisions that nobody was told.
+    public var undecidedNoted = 0
+    /// See `undecidedNoted`.
+    public var lateNoted = 0
     /// Starts of the host that had to be tried again.
     public var hostStartsRepeated = 0
     /// Nothing may stand here.
@@ -61,7 +73,10 @@ public struct CampaignResult: Codable, Sendable {
             "\(requests) requests in \(transmissions) transmissions: \(decisionsTold) decisions told, "
                 + "\(notDecided) told 91 or 96, \(unanswered) unanswered",
             "\(approvalsTold) approvals told, \(approvalsBooked) booked (\(approvalsUntold) of them told to nobody); "
-                + "\(wrongPINsTold) wrong PINs told, \(replaysSent) replays tried", "",
+                + "\(wrongPINsTold) wrong PINs told, \(replaysSent) replays tried",
+            "\(advicesTold) advices and \(reversalsTold) reversals told (\(reversalsUntold) never answered), "
+                + "\(reversalsGivingBack) reversals gave something back",
+            "journal notes: \(undecidedNoted) of no decision, \(lateNoted) of late ones", "",
             "| fault | count | first decision after, ms: median (worst) | every terminal after, ms: median (worst) |",
             "|---|---|---|---|",
         ]
@@ -89,12 +104,17 @@ public struct CampaignResult: Codable, Sendable {
     mutating func add(_ audit: Audit, _ ledger: Ledger) {
         let all = ledger.requests.values
         requests = all.count
-        transmissions = all.reduce(0) { $0 + $1.sentAt.count }
+        transmissions = all.reduce(0) { $0 + $1.sentAt.count + ($1.reversal?.sent ?? 0) }
         unanswered = ledger.unanswered
-        notDecided = all.reduce(0) { $0 + $1.told.filter { !$0.isDecision }.count }
+        notDecided = all.reduce(0) { sum, request in
+            sum + (request.told + (request.reversal?.told ?? [])).filter { !$0.isDecision }.count
+        }
         (decisionsTold, approvalsTold) = (audit.decisionsTold, audit.approvalsTold)
         (approvalsBooked, approvalsUntold) = (audit.approvalsBooked, audit.approvalsUntold)
         (wrongPINsTold, replaysSent) = (audit.wrongPINsTold, audit.replaysSent)
+        (advicesTold, reversalsTold) = (audit.advicesTold, audit.reversalsTold)
+        (reversalsUntold, reversalsGivingBack) = (audit.reversalsUntold, audit.reversalsGivingBack)
+        (undecidedNoted, lateNoted) = (audit.undecidedNoted, audit.lateNoted)
         violations += audit.violations
     }
 

@@ -4,7 +4,9 @@ internal import Foundation
 struct JournalledDecision: Decodable, Sendable {
     let id: String
     let bucket: Int
+    /// `decision`, or what else happened: `undecided`, `late`.
     let kind: String
+    let transaction: String?
     let card: String?
     let rrn: String?
     let minorUnits: Int64?
@@ -14,6 +16,18 @@ struct JournalledDecision: Decodable, Sendable {
     let outcome: String?
     let approvalCode: String?
     let pinTriesLeft: Int?
+    let takenMinorUnits: Int64?
+    let givenBackMinorUnits: Int64?
+
+    var isReversal: Bool { transaction?.contains("reversal") == true }
+
+    /// What it took of the card's money.
+    var taken: Int64 {
+        de39 == "00" && !isReversal ? takenMinorUnits ?? minorUnits ?? 0 : 0
+    }
+
+    /// What it gave back of an earlier one's.
+    var givenBack: Int64 { de39 == "00" ? givenBackMinorUnits ?? 0 : 0 }
 
     /// All lines of an export, in its order: within a bucket that of the decisions.
     static func read(_ path: String) throws -> [JournalledDecision] {

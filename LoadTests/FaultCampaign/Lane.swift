@@ -63,7 +63,7 @@ final class Lane: @unchecked Sendable {
                 pause(upTo: 300)
                 told = exchange(request, message)
             }
-            if let told, told.isApproval {
+            if let told, told.isApproval, request.form == .request {
                 let card = cards.first { $0.number == request.card }
                 if let card, request.card >= CampaignCards.sharedCount {
                     approved.append((card, request.atc))
@@ -73,7 +73,39 @@ final class Lane: @unchecked Sendable {
             if told?.isDecision == true, request.card >= CampaignCards.sharedCount, chance.below(12) == 0 {
                 _ = exchange(request, message)
             }
+            if let remaining = reversal(of: request, told) { reverse(request, message, remaining) }
             pause(upTo: 120)
+        }
+    }
+
+    /// What is to remain of it: what nobody answered is often undone, what was approved now and then.
+    private func reversal(of request: SentRequest, _ told: Told?) -> Int64? {
+        guard chance.below(told?.isDecision == true ? 10 : 2) == 0 else { return nil }
+        if told?.isDecision == true, told?.isApproval != true { return nil }
+        return chance.below(3) == 0 ? Int64(chance.below(Int(request.minorUnits))) : 0
+    }
+
+    /// Asks until it is told, with more patience than for a request: the money is the cardholder's.
+    private func reverse(_ request: SentRequest, _ message: Message, _ remaining: Int64) {
+        count += 1
+        let own = UInt64(this: number, count)
+        var message = message
+        message.becomeReversal(
+            stan: own % 1_000_000, type: .reversalAdvice, remaining: UInt64(remaining))
+        for attempt in 0..<24 {
+            if attempt > 0 {
+                guard !stopping.load(ordering: .relaxed) else { return }
+                message.mti = .reversalAdviceRepeat
+                pause(upTo: 300)
+            }
+            let sentAt = DispatchTime.now().uptimeNanoseconds
+            ledger.sentReversal(of: request.number, remaining: remaining)
+            let told = transmit(message, request.number)
+            if told == nil { socket = nil }
+            ledger.answeredReversal(
+                of: request.number, told, lane: number, sentAt: sentAt,
+                now: DispatchTime.now().uptimeNanoseconds)
+            if told?.isDecision == true { return }
         }
     }
 
@@ -82,6 +114,13 @@ final class Lane: @unchecked Sendable {
     }
 
     // MARK: - Requests
+
+    /// An advice is a request that a terminal has approved itself: no PIN, and nothing to decide.
+    private func becomeAdvice(_ request: inout SentRequest, _ message: inout Message) {
+        request.form = .advice
+        message.mti = .authorisationAdvice
+        message.set(.responseCode, text: "00")
+    }
 
     private func next(_ chip: inout ChipCryptography) throws -> (SentRequest, Message) {
         count += 1
@@ -104,12 +143,13 @@ final class Lane: @unchecked Sendable {
                 unpredictableNumber: .init(rawValue: UInt32(truncatingIfNeeded: chance.next()))),
             with: &chip, tampering)
         let number = UInt64(this: self.number, count)
-        let request = SentRequest(
+        var request = SentRequest(
             number: number, card: card.number, atc: answer.atc.rawValue, minorUnits: Int64(amount), pin: pin,
             isForged: isForged, isReplay: isReplay)
-        let message = try builder.message(
+        var message = try builder.message(
             product: card.product, identity: card.identity, amount: amount, chipData: answer.chipData,
             pin: pin == .none ? nil : pin == .right ? card.pin : card.wrongPIN, sequence: number)
+        if pin == .none, !isReplay, chance.below(4) == 0 { becomeAdvice(&request, &message) }
         return (request, message)
     }
 
@@ -129,6 +169,7 @@ final class Lane: @unchecked Sendable {
         guard let socket, let payload = try? codec.encode(message), socket.send(payload),
             let frame = socket.receive(), let answer = try? codec.decode(frame),
             answer.text(.retrievalReferenceNumber).flatMap(UInt64.init) == number,
+            answer.text(.stan) == message.text(.stan),
             let code = answer.text(.responseCode)
         else { return nil }
         return Told(code: code, approvalCode: answer.text(.authorisationCode))

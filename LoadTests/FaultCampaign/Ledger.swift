@@ -14,6 +14,20 @@ struct Told: Equatable, Sendable {
 struct SentRequest: Sendable {
     enum PINKind: Sendable { case none, right, wrong }
 
+    /// Asked for, or told after a terminal had approved it alone.
+    enum Form: Sendable { case request, advice }
+
+    /// What a terminal sent to have it undone.
+    struct Reversal: Sendable {
+        /// What was to stay taken; 0: nothing.
+        let remainingMinorUnits: Int64
+        /// Transmissions.
+        var sent = 0
+        var told: [Told] = []
+
+        var isTold: Bool { told.contains(where: \.isDecision) }
+    }
+
     /// DE37 as a number; its last six digits are DE11.
     let number: UInt64
     /// Index of the card.
@@ -24,6 +38,9 @@ struct SentRequest: Sendable {
     let isForged: Bool
     /// Signed anew over an ATC that an approval was told for.
     let isReplay: Bool
+    var form = Form.request
+    /// Nil where it was never to be undone.
+    var reversal: Reversal?
     /// Monotonic nanoseconds of each transmission.
     var sentAt: [UInt64] = []
     /// Every answer that reached the terminal, in order.
@@ -46,6 +63,28 @@ final class Ledger: Sendable {
 
     func sent(_ request: SentRequest, at now: UInt64) {
         state.withLock { $0.requests[request.number, default: request].sentAt.append(now) }
+    }
+
+    /// A transmission of the reversal of an earlier request.
+    func sentReversal(of number: UInt64, remaining: Int64) {
+        state.withLock { state in
+            var reversal =
+                state.requests[number]?.reversal ?? SentRequest.Reversal(remainingMinorUnits: remaining)
+            reversal.sent += 1
+            state.requests[number]?.reversal = reversal
+        }
+    }
+
+    /// - Parameter told: nil if no answer came.
+    func answeredReversal(of number: UInt64, _ told: Told?, lane: Int, sentAt: UInt64, now: UInt64) {
+        state.withLock { state in
+            guard let told else {
+                state.unanswered += 1
+                return
+            }
+            state.requests[number]?.reversal?.told.append(told)
+            if told.isDecision { state.decided[lane] = (sentAt, now) }
+        }
     }
 
     /// - Parameter told: nil if no answer came.

@@ -1,5 +1,7 @@
 internal import FoundationEssentials
 public import ISO8583
+internal import NIOCore
+internal import NIOSSL
 internal import VirtualCard
 internal import Yams
 
@@ -16,6 +18,8 @@ public struct LoadLink: Sendable {
     /// Framing.
     public let framing: Framing
     let zonePINKey: [UInt8]?
+    /// For a link with TLS.
+    var tls: LoadTLS?
 
     /// - Parameter zonePINKey: a test key; nil for a link without PINs.
     public init(
@@ -61,11 +65,19 @@ public struct HostConfiguration: Sendable {
                 else { throw LoadSetupError("\(path): link \(name): framing \(form) is unknown") }
                 let dialect = try Dialect(
                     contentsOf: "\(absolute(file.dialects))/\(link.dialect).json")
-                return LoadLink(
+                var found = LoadLink(
                     name: name, host: reachable(link.host), port: link.port,
                     codec: MessageCodec(dialect: dialect),
                     framing: Framing(length, includesItself: inclusive, tpduLength: link.tpduBytes ?? 0),
                     zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
+                if link.tls != nil {
+                    guard let identity = file.demo.tls else {
+                        throw LoadSetupError(
+                            "\(path): link \(name) has TLS; demo.tls has to name the terminals' certificate")
+                    }
+                    found.tls = try LoadTLS(identity, absolute)
+                }
+                return found
             }
         } catch {
             throw LoadSetupError("\(path): \(error)")
@@ -96,8 +108,48 @@ private func reachable(_ host: String?) -> String {
     }
 }
 
+/// How the connections of a link with TLS show themselves, and whom they trust.
+struct LoadTLS: Sendable {
+    let context: NIOSSLContext
+    /// The name that the host's certificate bears; nil: the address.
+    let serverName: String?
+
+    fileprivate init(_ identity: ConfigurationFile.Identity, _ absolute: (String) -> String) throws {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        if let file = identity.trustedFile { configuration.trustRoots = .file(absolute(file)) }
+        if let file = identity.certificateFile {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(absolute(file)).map {
+                .certificate($0)
+            }
+        }
+        if let file = identity.privateKeyFile {
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: absolute(file), format: .pem))
+        }
+        context = try NIOSSLContext(configuration: configuration)
+        serverName = identity.serverName
+    }
+
+    func handler(for host: String) throws -> NIOSSLClientHandler {
+        // A certificate's name is compared; an address is none (RFC 6066 3).
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(
+            context: context, serverHostname: serverName ?? (isAddress ? nil : host))
+    }
+}
+
 private struct ConfigurationFile: Decodable {
-    struct Demo: Decodable { let issuer: String }
+    struct Identity: Decodable {
+        let trustedFile: String?
+        let certificateFile: String?
+        let privateKeyFile: String?
+        let serverName: String?
+    }
+    struct TLS: Decodable {}
+    struct Demo: Decodable {
+        let issuer: String
+        let tls: Identity?
+    }
     struct Admin: Decodable { let host: String?, port: Int }
     struct Link: Decodable {
         let host: String?
@@ -106,6 +158,7 @@ private struct ConfigurationFile: Decodable {
         let framing: String?
         let tpduBytes: Int?
         let zonePINKey: String?
+        let tls: TLS?
     }
 
     let demo: Demo

@@ -150,22 +150,6 @@ extension LoadEngine {
     }
 }
 
-extension Message {
-    /// A request becomes its own reversal: DE90 names it, the rest stays (ISO 8583:1987, 0400).
-    fileprivate mutating func becomeReversal(stan: UInt64) {
-        let acquirer = text(.acquirerIdentifier) ?? ""
-        let original =
-            "\(mti)\(text(.stan) ?? "")\(text(.transmissionTime) ?? "")"
-            + String(repeating: "0", count: 11 - acquirer.count) + acquirer
-            + String(repeating: "0", count: 11)
-        mti = .reversalRequest
-        remove(.iccData)
-        remove(.pinData)
-        set(.stan, text: digits(Int(stan), count: 6))
-        set(.originalDataElements, text: original)
-    }
-}
-
 extension LoadCard {
     /// The amount of this request is there again.
     fileprivate mutating func undo(_ request: Message) {

@@ -95,6 +95,10 @@ final class LoadEngine: @unchecked Sendable {
             .connectTimeout(.seconds(5))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let link = handler.value.link
+                    if let tls = link.tls {
+                        try channel.pipeline.syncOperations.addHandler(tls.handler(for: link.host))
+                    }
                     try channel.pipeline.syncOperations.addHandler(handler.value)
                 }
             }

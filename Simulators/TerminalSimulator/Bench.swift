@@ -14,10 +14,25 @@ public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     public let form: LinkForm
     /// Test key, TDES or for format 4 AES; nil for a link without PINs.
     public let zonePINKey: [UInt8]?
-    /// How PIN blocks are made.
+    /// Its name.
+    public let zonePINKeyName: String?
+    /// Of format 4 on a link that has another key for the others.
+    let aesPINKey: [UInt8]?
+    /// How PIN blocks are made where nothing else is said.
     public let pinFormat: PINBlockFormat
+    /// Another format that is wanted all the same.
+    let wantedPINFormat: PINBlockFormat?
+    /// By format, two digits of DE53; nothing is said of `pinFormat`.
+    let pinFormatCodes: [PINBlockFormat: String]
+    /// Where CVV2 is; nil for a link without.
+    public let printedValue: PrintedValuePosition?
     /// Nil for a link without TLS.
-    public let tls: TLSIdentity?
+    public var tls: TLSIdentity?
+
+    /// The key that PIN blocks of a format are under.
+    public func zonePINKey(for format: PINBlockFormat) -> [UInt8]? {
+        format == .iso4 ? aesPINKey ?? zonePINKey : zonePINKey
+    }
 
     /// Name and address.
     public var description: String { "\(name) (\(endpoint))" }
@@ -32,10 +47,24 @@ public struct Bench: Sendable {
     /// Keys and cards.
     public let issuer: DemoIssuer
 
+    /// Cards whose keys come from a bureau's file; nil derives all from the issuer's.
+    private let bureau: BureauFile?
+
     /// Reads the demo issuer's file.
     public init(_ configuration: SimulatorConfiguration) throws(DemoIssuerError) {
         self.configuration = configuration
         issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
+        bureau = nil
+    }
+
+    /// The same with cards that a bureau has personalised: their keys come from its file alone.
+    /// - Parameters:
+    ///   - path: what `issuer-keys personalise` wrote.
+    ///   - transportKey: name of a test key in the issuer's file.
+    public init(_ configuration: SimulatorConfiguration, bureau path: String, transportKey: String) throws {
+        self.configuration = configuration
+        issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
+        bureau = try BureauFile(path: path, transportKey: try issuer.key(transportKey))
     }
 
     /// The card with this name, its counter kept in the environment's folder.
@@ -43,7 +72,14 @@ public struct Bench: Sendable {
         guard issuer.cards.contains(where: { $0.name == name }) else {
             throw ConfigurationError.noCard(name, valid: issuer.cards.map(\.name))
         }
-        return try VirtualCard(issuer, card: name, stateDirectory: configuration.cardStatePath)
+        let definition = try issuer.card(name)
+        var personalised: BureauFile.PersonalisedCard?
+        if let bureau {
+            personalised = bureau.cards.first { $0.identity == definition.identity }
+            guard personalised != nil else { throw StepError("the bureau's file has no card \(name)") }
+        }
+        return try VirtualCard(
+            issuer, definition: definition, bureau: personalised, stateDirectory: configuration.cardStatePath)
     }
 
     /// The card that nobody issued: a right cryptogram, an unknown number.
@@ -67,8 +103,12 @@ public struct Bench: Sendable {
                 codec: MessageCodec(dialect: dialect),
                 framing: try FramingName.framing(description.framing, tpduBytes: description.tpduBytes),
                 mac: try description.mac.map { try mac($0) }),
-            zonePINKey: try description.zonePINKey.map { try key($0) }, pinFormat: description.pinFormat,
-            tls: description.tls)
+            zonePINKey: try description.zonePINKey.map { try key($0) },
+            zonePINKeyName: description.zonePINKey,
+            aesPINKey: try description.aesPINKey.map { try key($0) }, pinFormat: description.pinFormat,
+            wantedPINFormat: description.wantedPINFormat,
+            pinFormatCodes: description.pinFormatCodes,
+            printedValue: description.printedValue, tls: description.tls)
     }
 
     private func mac(_ description: MACDescription) throws -> LinkMAC {

@@ -78,11 +78,12 @@ public struct Demo {
     private mutating func run(_ step: DemoStep, number: Int) throws -> DemoLine {
         let session = links[step.link % links.count]
         var card = try cards[step.card] ?? makeCard(step.card)
-        let purchase = Purchase(
+        var purchase = Purchase(
             amount: step.amount, pin: step.pin,
             distortion: step.deed.distortion(card: card, amount: step.amount))
+        purchase.setPINFormat(of: session.link)
         let request = try terminal.request(
-            purchase, card: &card, zonePINKey: session.link.zonePINKey,
+            purchase, card: &card, zonePINKey: session.link.zonePINKey(for: purchase.pinFormat),
             dialect: session.link.form.codec.dialect)
         cards[step.card] = card
         let outcome: Result<PurchaseOutcome, DemoFault>

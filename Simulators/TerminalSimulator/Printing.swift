@@ -4,6 +4,13 @@ public import ISO8583
 /// Exchanges as text for people. Everything sensitive is masked by the codec's own description of messages
 /// and by `ChipDataListing`.
 public enum Printing {
+    /// Why a purchase was not approved, as far as that can be found out here.
+    public static func why(
+        _ request: PurchaseRequest, _ outcome: PurchaseOutcome, bench: Bench, desk: IssuerDesk?
+    ) -> [String] {
+        DeclineExplanation(bench: bench, desk: desk).lines(request.message, code: outcome.responseCode)
+    }
+
     /// A message, element by element, DE55 opened.
     /// - Parameter title: above it.
     public static func message(_ message: Message, title: String, dialect: Dialect) -> String {

@@ -14,7 +14,7 @@ public enum PINEntry: Hashable, Sendable {
     case typed(PIN)
 
     /// The PIN that is enciphered; nil for none.
-    func pin(of card: CardDefinition) -> PIN? {
+    func pin(of card: VirtualCard) -> PIN? {
         switch self {
         case .none: nil
         case .right: card.pin
@@ -101,6 +101,12 @@ public struct Distortion: Sendable {
 
     /// Nothing.
     public init() {}
+
+    /// What concerns data elements.
+    func apply(to message: inout Message) {
+        for (element, text) in fields { message.set(element, text: text) }
+        for element in removed { message.remove(element) }
+    }
 }
 
 /// One purchase, withdrawal or refund as its cardholder sees it.
@@ -119,12 +125,26 @@ public struct Purchase: Sendable {
     public var settings = TerminalSettings()
     /// How the PIN block is made.
     public var pinFormat = PINBlockFormat.iso0
+    /// Digits 5 and 6 of DE53, where the link has to be told the format.
+    var pinFormatCode: String?
+    /// How the card comes to the terminal.
+    public var presentation = CardPresentation.chip
+    /// What is read or typed where it is not the chip.
+    public var stripe = StripeSettings()
 
     /// Takes the parts.
     public init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {
         self.amount = amount
         self.pin = pin
         self.distortion = distortion
+    }
+}
+
+extension Purchase {
+    /// PIN blocks as a link has them, or in another format that it can be told of.
+    public mutating func setPINFormat(_ format: PINBlockFormat? = nil, of link: Link) {
+        pinFormat = format ?? link.wantedPINFormat ?? link.pinFormat
+        pinFormatCode = pinFormat == link.pinFormat ? nil : link.pinFormatCodes[pinFormat]
     }
 }
 
@@ -146,12 +166,19 @@ public enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
     case noZonePINKey
     /// The clock is outside of the years that tag 9A can say.
     case impossibleDate
+    /// A CVV is to be sent, but the file has no key for it.
+    case noCardVerificationKey
+    /// CVV2 is to be sent, but nothing says where the link has it.
+    case noPrintedValuePlace
 
     /// One line for people.
     public var description: String {
         switch self {
         case .amountTooLarge: "the amount has more than twelve digits"
         case .noZonePINKey: "a PIN is to be sent, but the link has no zone PIN key"
+        case .noCardVerificationKey: "a CVV is to be sent, but there is no cvk- key for the card's range"
+        case .noPrintedValuePlace:
+            "CVV2 is to be sent, but the link does not say where (cvv2Element, --cvv2-element)"
         case .impossibleDate: "the clock's date cannot be written in tag 9A"
         }
     }

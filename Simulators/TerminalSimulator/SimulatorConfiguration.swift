@@ -72,8 +72,16 @@ public struct LinkDescription: Hashable, Sendable {
     public var tpduBytes: Int
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
     public var zonePINKey: String?
-    /// How PIN blocks are made.
+    /// How PIN blocks are made where nothing else is said.
     public var pinFormat = PINBlockFormat.iso0
+    /// Another format that is wanted all the same; DE53 says so where the link has digits for it.
+    public var wantedPINFormat: PINBlockFormat?
+    /// Digits 5 and 6 of DE53 for a format that is not the link's usual one; empty where it is not said there.
+    public var pinFormatCodes: [PINBlockFormat: String] = [:]
+    /// Name of the AES key of format 4; nil where `zonePINKey` is one, or none is needed.
+    public var aesPINKey: String?
+    /// Where CVV2 is; nil for a link without.
+    public var printedValue: PrintedValuePosition?
     /// Nil for a link without MACs.
     public var mac: MACDescription?
     /// Nil for a link without TLS.
@@ -117,6 +125,8 @@ public struct SimulatorConfiguration: Sendable {
     public let cardStatePath: String
     /// Folder of dialects.
     public let dialectsPath: String
+    /// Relative paths count from here.
+    public let folder: String
     /// By name.
     public let links: [LinkDescription]
 
@@ -145,13 +155,16 @@ public struct SimulatorConfiguration: Sendable {
         issuerPath = absolute(file.demo.issuer)
         cardStatePath = absolute(file.demo.cardState)
         dialectsPath = absolute(file.dialects)
-        links = file.links.sorted { $0.key < $1.key }.map { $1.description(name: $0) }
+        self.folder = folder
+        let identity = file.demo.tls?.identity(absolute) ?? TLSIdentity()
+        links = file.links.sorted { $0.key < $1.key }.map { $1.description(name: $0, identity) }
     }
 
     /// Without a file and without links: for hosts that are named by their address.
     public init(issuerPath: String, dialectsPath: String, cardStatePath: String) {
         self.issuerPath = issuerPath
         self.dialectsPath = dialectsPath
+        folder = "."
         self.cardStatePath = cardStatePath
         links = []
     }
@@ -169,6 +182,24 @@ private struct ConfigurationFile: Decodable {
     struct Demo: Decodable {
         let issuer: String
         let cardState: String
+        let tls: TLS?
+
+        /// What terminals show on links with TLS.
+        struct TLS: Decodable {
+            let trustedFile: String?
+            let certificateFile: String?
+            let privateKeyFile: String?
+            let serverName: String?
+
+            func identity(_ absolute: (String) -> String) -> TLSIdentity {
+                var identity = TLSIdentity()
+                identity.trustedFile = trustedFile.map(absolute)
+                identity.certificateFile = certificateFile.map(absolute)
+                identity.privateKeyFile = privateKeyFile.map(absolute)
+                identity.serverName = serverName
+                return identity
+            }
+        }
     }
 
     struct Link: Decodable {
@@ -179,6 +210,29 @@ private struct ConfigurationFile: Decodable {
         let tpduBytes: Int?
         let zonePINKey: String?
         let mac: MAC?
+        let pin: PINs?
+        /// The host's; that it is there is what a terminal wants to know.
+        let tls: TLS?
+
+        struct TLS: Decodable {}
+        let cvv2Element: UInt8?
+        let cvv2Offset: Int?
+
+        struct PINs: Decodable {
+            let format: UInt8?
+            let aesKey: String?
+            let formatCodes: [String]?
+
+            /// `01:0`: digits 5 and 6 of DE53, and what they stand for.
+            var codes: [PINBlockFormat: String] {
+                let pairs = (formatCodes ?? []).compactMap { text -> (PINBlockFormat, String)? in
+                    let parts = text.split(separator: ":")
+                    guard parts.count == 2, let number = UInt8(parts[1]) else { return nil }
+                    return PINBlockFormat(rawValue: number).map { ($0, String(parts[0])) }
+                }
+                return Dictionary(pairs) { first, _ in first }
+            }
+        }
 
         struct MAC: Decodable {
             let key: String
@@ -186,7 +240,7 @@ private struct ConfigurationFile: Decodable {
             let padding: Int?
         }
 
-        func description(name: String) -> LinkDescription {
+        func description(name: String, _ identity: TLSIdentity) -> LinkDescription {
             // Addresses that mean "every interface" to a listener mean nothing to a caller.
             let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"]
             let host = host ?? "127.0.0.1"
@@ -196,6 +250,13 @@ private struct ConfigurationFile: Decodable {
             link.mac = mac.map {
                 MACDescription(
                     key: $0.key, algorithm: $0.algorithm ?? .algorithm3, padding: $0.padding ?? 1)
+            }
+            link.pinFormat = pin?.format.flatMap(PINBlockFormat.init(rawValue:)) ?? .iso0
+            link.tls = tls == nil ? nil : identity
+            link.aesPINKey = pin?.aesKey
+            link.pinFormatCodes = pin?.codes ?? [:]
+            link.printedValue = cvv2Element.flatMap(DataElement.init(rawValue:)).map {
+                PrintedValuePosition(element: $0, offset: cvv2Offset ?? 0)
             }
             return link
         }

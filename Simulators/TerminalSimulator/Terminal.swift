@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import EMV
 public import ISO8583
 public import VirtualCard
@@ -61,11 +62,9 @@ public struct Terminal: Sendable {
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
         sign: (inout VirtualCard, TerminalTransaction) throws -> CardAnswer
     ) throws -> PurchaseRequest {
-        guard purchase.amount <= MoneyText.minorUnitsMax else { throw TerminalError.amountTooLarge }
-        let pin = purchase.pin.pin(of: card.definition)
-        guard pin == nil || zonePINKey != nil else { throw TerminalError.noZonePINKey }
-        let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
+        let time = try time(for: purchase, card, zonePINKey)
         guard let date = time.transactionDate else { throw TerminalError.impossibleDate }
+        let pin = purchase.pin.pin(of: card)
 
         var transaction = TerminalTransaction(
             amount: purchase.amount, date: date,
@@ -76,21 +75,46 @@ public struct Terminal: Sendable {
         let answer = try sign(&card, transaction)
 
         var message = numbered(purchase.mti, time, dialect)
-        setCard(card.definition, of: &message, dialect)
-        setPointOfService(time, purchase.settings, of: &message)
-        message.set(.processingCode, text: purchase.kind.processingCode)
-        message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
+        try setCard(card, .chip, StripeSettings(), of: &message, dialect)
+        setPointOfService(time, purchase, of: &message)
         message.set(.currency, text: MoneyText.digits(UInt64(transaction.currencyCode), count: 3))
         message.set(.iccData, bytes: answer.chipData)
-        if let pin, var zonePINKey {
-            // Parity is of no account to the cipher, the other bits are.
-            if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
-            message.set(.pinData, bytes: try card.pinBlockBytes(pin, purchase.pinFormat, zonePINKey))
-        }
-        for (element, text) in purchase.distortion.fields { message.set(element, text: text) }
-        for element in purchase.distortion.removed { message.remove(element) }
+        try setPIN(pin, purchase, card, zonePINKey, of: &message, dialect)
+        purchase.distortion.apply(to: &message)
         return PurchaseRequest(
             message: message, cardAnswer: answer, bytesCut: purchase.distortion.bytesCut)
+    }
+
+    /// The same without the chip: with the stripe, or with what is printed on the card.
+    /// - Parameter printedValue: where the link has CVV2.
+    public mutating func request(
+        withoutChip purchase: Purchase, card: VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
+        printedValue: PrintedValuePosition?
+    ) throws -> Message {
+        let time = try time(for: purchase, card, zonePINKey)
+        var message = numbered(purchase.mti, time, dialect)
+        try setCard(card, purchase.presentation, purchase.stripe, of: &message, dialect)
+        setPointOfService(time, purchase, of: &message)
+        let currency = purchase.settings.currencyCode ?? card.definition.currencyCode
+        message.set(.currency, text: MoneyText.digits(UInt64(currency), count: 3))
+        if !purchase.presentation.hasStripe, purchase.stripe.cvv2 != .none {
+            guard let printedValue else { throw TerminalError.noPrintedValuePlace }
+            let before = String(repeating: " ", count: printedValue.offset)
+            message.set(
+                printedValue.element, text: before + (try card.printedValue(purchase.stripe.cvv2)))
+        }
+        try setPIN(purchase.pin.pin(of: card), purchase, card, zonePINKey, of: &message, dialect)
+        purchase.distortion.apply(to: &message)
+        return message
+    }
+
+    /// The time of a purchase that can be made.
+    private func time(
+        for purchase: Purchase, _ card: VirtualCard, _ zonePINKey: [UInt8]?
+    ) throws(TerminalError) -> TerminalTime {
+        guard purchase.amount <= MoneyText.minorUnitsMax else { throw .amountTooLarge }
+        guard purchase.pin.pin(of: card) == nil || zonePINKey != nil else { throw .noZonePINKey }
+        return TerminalTime(unixSeconds: surroundings.unixSeconds())
     }
 
     /// The current month, for a card's expiry.
@@ -165,31 +189,60 @@ public struct Terminal: Sendable {
         return message
     }
 
-    private func setCard(_ card: CardDefinition, of message: inout Message, _ dialect: Dialect) {
-        let pan = card.identity.pan
-        let digits = (0..<pan.digitCount).map { String(pan.digit(at: $0)) }.joined()
-        message.set(.pan, text: digits)
-        message.set(.expirationDate, text: card.expiry.description)
-        // Service code 201: international, chip, PIN where possible. The separator is D where it is a nibble.
-        let separator = Character(UnicodeScalar(dialect[.track2]?.separator ?? 0x3D))
-        message.set(.track2, text: "\(digits)\(separator)\(card.expiry)20100000000")
-        if let number = card.identity.panSequenceNumber {
+    private func setCard(
+        _ card: VirtualCard, _ presentation: CardPresentation, _ stripe: StripeSettings,
+        of message: inout Message, _ dialect: Dialect
+    ) throws {
+        message.set(.pan, text: card.panDigits)
+        message.set(.expirationDate, text: card.definition.expiry.description)
+        if presentation == .chip || presentation.hasStripe {
+            var stripe = stripe
+            // What a chip gives as its track is told from a stripe by the value in it.
+            if presentation == .chip { stripe.cvv = card.cardValues == nil ? .none : .chip }
+            // The separator is D where it is a nibble.
+            let separator = Character(UnicodeScalar(dialect[.track2]?.separator ?? 0x3D))
+            message.set(.track2, text: try card.track2(stripe, separator: separator))
+        }
+        if let number = card.definition.identity.panSequenceNumber {
             message.set(.panSequenceNumber, text: "0\(number)")
         }
     }
 
-    private func setPointOfService(
-        _ time: TerminalTime, _ settings: TerminalSettings, of message: inout Message
-    ) {
+    private func setPointOfService(_ time: TerminalTime, _ purchase: Purchase, of message: inout Message) {
+        let settings = purchase.settings
+        message.set(.processingCode, text: purchase.kind.processingCode)
+        message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
         message.set(.localTime, text: time.localTime)
         message.set(.localDate, text: time.localDate)
         message.set(.merchantType, text: settings.merchantType ?? identity.merchantType)
-        // Chip read, PIN entry possible; a normal transaction.
-        message.set(.pointOfServiceEntryMode, text: settings.entryMode ?? "051")
-        message.set(.pointOfServiceConditionCode, text: "00")
+        message.set(.pointOfServiceEntryMode, text: settings.entryMode ?? purchase.presentation.entryMode)
+        message.set(.pointOfServiceConditionCode, text: purchase.presentation.conditionCode)
         message.set(.acquirerIdentifier, text: settings.acquirer ?? identity.acquirer)
         message.set(.terminalIdentifier, text: settings.terminal ?? identity.terminal)
         message.set(.merchantIdentifier, text: settings.merchant ?? identity.merchant)
+    }
+
+    /// Sixteen bytes go where the dialect has a place for them, in hex where that is text.
+    private func setPIN(
+        _ pin: PIN?, _ purchase: Purchase, _ card: VirtualCard, _ zonePINKey: [UInt8]?,
+        of message: inout Message, _ dialect: Dialect
+    ) throws {
+        guard let pin, var zonePINKey else { return }
+        // Parity is of no account to the cipher, the other bits are.
+        if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
+        let block = try card.pinBlockBytes(pin, purchase.pinFormat, zonePINKey)
+        if let code = purchase.pinFormatCode {
+            // ISO 8583:1987 DE53: zone encipherment, DES, PIN block format, key index.
+            message.set(.securityControl, text: "2001\(code)0100000000")
+        }
+        guard purchase.pinFormat == .iso4, let element = dialect.element(holding: .format4PINBlock) else {
+            return message.set(.pinData, bytes: block)
+        }
+        if dialect[element]?.encoding == .binary {
+            message.set(element, bytes: block)
+        } else {
+            message.set(element, text: Hex.encode(block))
+        }
     }
 }
 

@@ -34,10 +34,15 @@ public struct BureauFile: Sendable {
         /// Its master keys.
         public let keys: [String: DoubleLengthKey]
 
-        /// A chip that has made no cryptogram yet.
-        public func chip() throws(Fault) -> ChipCard {
-            guard let key = keys["AC"] else { throw Fault(description: "the card has no AC key") }
-            return ChipCard(identity: identity, iccMasterKey: key, atc: .init(rawValue: 0))
+        /// A chip that has made no cryptogram yet; nil where the file has no AC key for it.
+        public var chip: ChipCard? {
+            keys["AC"].map { ChipCard(identity: identity, iccMasterKey: $0, atc: .init(rawValue: 0)) }
+        }
+
+        /// For issuer scripts; nil where the file has none.
+        var scriptKeys: CardScriptKeys? {
+            guard let integrity = keys["SMI"], let confidentiality = keys["SMC"] else { return nil }
+            return CardScriptKeys(integrity: integrity, confidentiality: confidentiality)
         }
     }
 

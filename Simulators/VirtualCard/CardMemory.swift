@@ -151,9 +151,6 @@ extension CardMemory {
             iad[start + 4] = iad[start + 4] & 0xFC | 0x02 | (hasFailed ? 0x01 : 0)
         case .visaFormat2, .interac: break
         }
-        var changed = CardProduct(profile: product.profile, issuerApplicationData: iad)
-        changed.applicationInterchangeProfile = product.applicationInterchangeProfile
-        changed.applicationVersionNumber = product.applicationVersionNumber
-        return changed
+        return product.with(issuerApplicationData: iad)
     }
 }

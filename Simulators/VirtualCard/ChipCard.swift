@@ -69,6 +69,14 @@ public struct CardProduct: Sendable {
         dedicatedFileName = CardProduct.applicationIdentifier(profile.format)
     }
 
+    /// The same with another IAD.
+    func with(issuerApplicationData: [UInt8]) -> CardProduct {
+        var changed = CardProduct(profile: profile, issuerApplicationData: issuerApplicationData)
+        changed.applicationInterchangeProfile = applicationInterchangeProfile
+        changed.applicationVersionNumber = applicationVersionNumber
+        return changed
+    }
+
     private static func applicationIdentifier(_ format: IssuerApplicationDataFormat) -> [UInt8] {
         switch format {
         case .visa, .visaFormat2: [0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10]
@@ -146,6 +154,7 @@ extension ChipCard {
             atc = ApplicationTransactionCounter(rawValue: atc.rawValue + 1)
             used = atc
         }
+        let product = tampering.issuerApplicationData.map(product.with(issuerApplicationData:)) ?? product
         let draft = ChipDataDraft(
             transaction, product: product, identity: identity, atc: used, kind: kind)
         let input = try draft.cryptogramInput(product.profile)
@@ -224,9 +233,13 @@ struct ChipDataDraft {
 extension TerminalTransaction {
     /// The values of a data object list (CDOL1, CDOL2), zeros where the terminal has none (EMV Book 3 5.4).
     func values(
-        of objects: [(tag: Tag, count: Int)], code: AuthorisationResponseCode?
+        of objects: [(tag: Tag, count: Int)], code: AuthorisationResponseCode?, issuerData: [UInt8]? = nil
     ) -> [(tag: Tag, value: [UInt8])] {
         objects.map { tag, count in
+            if tag == .issuerAuthenticationData, let issuerData {
+                let missing = [UInt8](repeating: 0, count: max(0, count - issuerData.count))
+                return (tag, Array(issuerData.prefix(count)) + missing)
+            }
             let number: UInt64 =
                 switch tag {
                 case .amountAuthorised: packed(amount)

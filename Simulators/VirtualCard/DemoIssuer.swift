@@ -147,6 +147,13 @@ public struct DemoIssuer: Sendable {
         }
     }
 
+    /// What computes a range's card verification values; nil where the file has no such key for it.
+    public func cardValues(of identity: CardIdentity) -> CardValues? {
+        let prefix = (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
+        return keys["cvk-\(prefix)"].flatMap { DoubleLengthKey(bytes: $0) }
+            .map(CardValues.init(cardVerificationKey:))
+    }
+
     /// Personalises a card: derives its master key (Option A, as the file says).
     public func personalise(
         _ identity: CardIdentity, with chip: inout ChipCryptography

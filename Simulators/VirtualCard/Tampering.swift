@@ -28,6 +28,8 @@ public struct Tampering: Sendable {
     public var removed: [Tag] = []
     /// The card signs with this counter and keeps its own: a replay, or a jump.
     public var atc: ApplicationTransactionCounter?
+    /// The card signs with this IAD in place of its own: other CVR, another key version.
+    public var issuerApplicationData: [UInt8]?
     /// Last of all.
     public var malformation: Malformation?
 
@@ -70,7 +72,7 @@ public struct Tampering: Sendable {
     }
 
     /// The data after the tampering.
-    func apply(to bytes: [UInt8]) -> [UInt8] {
+    public func apply(to bytes: [UInt8]) -> [UInt8] {
         var result = bytes
         if touchesObjects, let objects = try? TLVReader.objects(in: bytes[...]) {
             var writer = TLVWriter(reserving: bytes.count)

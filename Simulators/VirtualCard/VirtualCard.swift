@@ -12,6 +12,8 @@ public struct VirtualCard: Sendable {
     private let scriptKeys: CardScriptKeys?
     /// What issuer scripts have changed.
     public private(set) var scriptMemory: CardMemory
+    /// Computes what stands on its stripe; nil where nobody gave a key for it.
+    public let cardValues: CardValues?
 
     /// - Parameters:
     ///   - issuer: has the keys.
@@ -24,11 +26,21 @@ public struct VirtualCard: Sendable {
     }
 
     /// The same for a card that is not in the file, such as one that the issuer never issued.
+    /// - Parameter bureau: has the card's keys; nil derives them from the issuer's.
     public init(
-        _ issuer: DemoIssuer, definition: CardDefinition, stateDirectory: String? = nil
+        _ issuer: DemoIssuer, definition: CardDefinition, bureau: BureauFile.PersonalisedCard? = nil,
+        stateDirectory: String? = nil
     ) throws(DemoIssuerError) {
         var cryptography = try VirtualCard.cryptography()
-        var chip = try issuer.personalise(definition.identity, with: &cryptography)
+        var chip: ChipCard
+        if let bureau {
+            guard let personalised = bureau.chip else { throw .noKey("AC of \(definition.name)") }
+            chip = personalised
+            scriptKeys = bureau.scriptKeys
+        } else {
+            chip = try issuer.personalise(definition.identity, with: &cryptography)
+            scriptKeys = try issuer.scriptKeys(of: definition.identity, with: &cryptography)
+        }
         if let stateDirectory {
             let file = try CounterFile(directory: stateDirectory, card: definition.name)
             chip.atc = try file.read()
@@ -36,7 +48,7 @@ public struct VirtualCard: Sendable {
         } else {
             counter = nil
         }
-        scriptKeys = try issuer.scriptKeys(of: definition.identity, with: &cryptography)
+        cardValues = issuer.cardValues(of: definition.identity)
         scriptMemory = CardMemory(
             pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
         self.definition = definition
@@ -50,6 +62,9 @@ public struct VirtualCard: Sendable {
             throw .cryptography(error)
         }
     }
+
+    /// The PIN that its holder knows: the bureau's, or that of the last PIN change.
+    public var pin: PIN { scriptMemory.pin }
 
     /// The counter of the last transaction.
     public var atc: ApplicationTransactionCounter { chip.atc }

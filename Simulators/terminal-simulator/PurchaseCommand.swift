@@ -45,16 +45,21 @@ struct PurchaseCommand: ParsableCommand {
             var card = try bench.card(card)
             let link = try linkOptions.link(of: bench)
             let entry = pin.flatMap { PIN($0) }.map { PINEntry.typed($0) } ?? .none
-            let purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
+            var purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
+            purchase.setPINFormat(of: link)
             var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
             let request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect)
+                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect)
             let answer = try exchange.perform(
                 request.message, bytesCut: request.bytesCut, timeout: environment.wait)
             let outcome = try PurchaseOutcome(answer, to: request, card: card)
             print(Printing.purchase(request, outcome, link: link))
-            if !outcome.isApproved { throw ExitCode(1) }
+            guard !outcome.isApproved else { return }
+            let desk = linkOptions.target == nil ? environment.desk() : nil
+            for line in Printing.why(request, outcome, bench: bench, desk: desk) { print(line) }
+            throw ExitCode(1)
         }
     }
 }

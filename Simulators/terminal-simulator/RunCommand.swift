@@ -28,6 +28,10 @@ struct RunCommand: ParsableCommand {
             "Only scenarios whose name, label or covered rule contains this.", valueName: "text"))
     var only: String?
 
+    @Option(
+        help: ArgumentHelp("Not those whose name, label or covered rule contains this.", valueName: "text"))
+    var except: String?
+
     @Option(name: .customLong("repeat"), help: ArgumentHelp("Run everything so often.", valueName: "times"))
     var repeats = 1
 
@@ -46,6 +50,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Show every step, not only what went wrong.")
     var verbose = false
 
+    @Flag(help: "Show every message, and what card and terminal say to each other, object by object.")
+    var trace = false
+
     @Flag(help: "Read the files and list the scenarios, without a host.")
     var list = false
 
@@ -57,6 +64,13 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("With --issuer: folder of the dialects.", valueName: "folder"))
     var dialects = "Config/iso8583"
+
+    @Option(
+        name: .customLong("issuer-program"),
+        help: ArgumentHelp(
+            "What changes cards for steps `issuer`: takes the arguments of issuer-host. By default the issuer-host beside this program.",
+            valueName: "path"))
+    var issuerProgram: String?
 
     @OptionGroup(title: "Link options")
     var linkOptions: LinkOptions
@@ -79,10 +93,13 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try reportingFailures {
             var scenarios = try ScenarioFile.scenarios(at: paths)
-            if let only {
-                scenarios = scenarios.filter { scenario in
-                    scenario.name.contains(only)
-                        || (scenario.labels + scenario.covers).contains { $0.contains(only) }
+            if let only { scenarios = scenarios.filter { $0.isNamed(only) } }
+            if let except { scenarios = scenarios.filter { !$0.isNamed(except) } }
+            if desk() == nil {
+                let needing = scenarios.count(where: \.needsIssuer)
+                scenarios = scenarios.filter { !$0.needsIssuer }
+                if needing > 0 {
+                    print("\(needing) scenarios left out: they change cards, see --issuer-program")
                 }
             }
             guard !scenarios.isEmpty else { throw ValidationError("no scenario is left to run") }
@@ -108,6 +125,7 @@ struct RunCommand: ParsableCommand {
             options.link = try linkOptions.link(of: bench)
         }
         options.refine = linkOptions.refined
+        options.issuer = desk()
         guard terminals > 1 else {
             var runner = ScenarioRunner(bench, options: options)
             return runner.run(scenarios, report: show)
@@ -116,15 +134,24 @@ struct RunCommand: ParsableCommand {
         return try fleet.run(scenarios, report: show)
     }
 
+    /// Another host's cards are nobody's business but its own program's.
+    private func desk() -> IssuerDesk? {
+        if let issuerProgram {
+            return IssuerDesk(
+                program: issuerProgram, configuration: linkOptions.target == nil ? environment.config : nil)
+        }
+        return linkOptions.target == nil ? environment.desk() : nil
+    }
+
     private func show(_ result: ScenarioResult) {
-        for line in ScenarioText.lines(result, allSteps: verbose) { print(line) }
-        if !result.passed { for line in ScenarioText.messages(result) { print(line) } }
+        for line in ScenarioText.lines(result, allSteps: verbose || trace) { print(line) }
+        for line in ScenarioText.messages(result, allSteps: trace) { print(line) }
         fflush(nil)
     }
 
     private func bench() throws -> Bench {
         guard let issuer else { return try environment.bench() }
-        return try Bench(
+        return try environment.bench(
             SimulatorConfiguration(issuerPath: issuer, dialectsPath: dialects, cardStatePath: ".cards"))
     }
 

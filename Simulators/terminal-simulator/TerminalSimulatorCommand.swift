@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import EMV
+internal import ISO8583
 internal import TerminalSimulator
 
 /// The command line. What each command does is in the library; here are its words.
@@ -29,6 +30,18 @@ struct Environment: ParsableArguments {
             "The environment's configuration, as `make demo` and `make run` write it.", valueName: "file"))
     var config = ".demo/issuer-host.yaml"
 
+    @Option(
+        help: ArgumentHelp(
+            "Cards as `issuer-keys personalise` made them: their keys come from this file, not from the issuer's.",
+            valueName: "file"))
+    var bureau: String?
+
+    @Option(
+        name: .customLong("bureau-key"),
+        help: ArgumentHelp("With --bureau: the transport key, a key of the issuer's file.", valueName: "name")
+    )
+    var bureauKey = "kbpk-bureau"
+
     @Option(help: ArgumentHelp("How long to wait for a connection or an answer.", valueName: "seconds"))
     var timeout = 5.0
 
@@ -40,7 +53,15 @@ struct Environment: ParsableArguments {
 
     var wait: Duration { .seconds(timeout) }
 
-    func bench() throws -> Bench { try Bench(SimulatorConfiguration(contentsOf: config)) }
+    /// Knows why the issuer of this environment declines.
+    func desk() -> IssuerDesk? { IssuerDesk(besideThisProgramWith: config) }
+
+    func bench() throws -> Bench { try bench(SimulatorConfiguration(contentsOf: config)) }
+
+    func bench(_ configuration: SimulatorConfiguration) throws -> Bench {
+        guard let bureau else { return try Bench(configuration) }
+        return try Bench(configuration, bureau: bureau, transportKey: bureauKey)
+    }
 }
 
 /// Where to send.
@@ -70,6 +91,11 @@ struct LinkOptions: ParsableArguments {
         help: ArgumentHelp(
             "With --target: the zone PIN key, a key of the demo issuer's file.", valueName: "name"))
     var zpk: String?
+
+    @Option(
+        name: .customLong("cvv2-element"),
+        help: ArgumentHelp("The element that CVV2 stands in, such as 126.", valueName: "number"))
+    var cvv2Element: UInt8?
 
     @Option(name: .customLong("pin-format"), help: "PIN blocks in ISO 9564 format 0, 1, 3 or 4 (AES).")
     var pinFormat: UInt8?
@@ -113,7 +139,10 @@ struct LinkOptions: ParsableArguments {
     /// Every link with what the options say of it.
     func refined(_ description: LinkDescription) -> LinkDescription {
         var link = description
-        if let pinFormat { link.pinFormat = PINBlockFormat(rawValue: pinFormat) ?? .iso0 }
+        link.wantedPINFormat = pinFormat.flatMap(PINBlockFormat.init(rawValue:))
+        if let element = cvv2Element.flatMap(DataElement.init(rawValue:)) {
+            link.printedValue = PrintedValuePosition(element: element)
+        }
         if let zak, let algorithm = LinkMAC.Algorithm(rawValue: macAlgorithm) {
             link.mac = MACDescription(key: zak, algorithm: algorithm, padding: macPadding)
         }
@@ -128,6 +157,9 @@ struct LinkOptions: ParsableArguments {
     }
 
     func validate() throws {
+        guard cvv2Element.map({ DataElement(rawValue: $0) != nil && $0 > 1 }) ?? true else {
+            throw ValidationError("--cvv2-element has to be 2 to 128")
+        }
         guard LinkMAC.Algorithm(rawValue: macAlgorithm) != nil else {
             throw ValidationError("--mac-algorithm \(macAlgorithm) is unknown")
         }

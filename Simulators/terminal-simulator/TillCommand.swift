@@ -19,7 +19,7 @@ struct TillCommand: ParsableCommand {
             guard !bench.configuration.links.isEmpty else {
                 throw ValidationError("the configuration has no links")
             }
-            try FullScreen.run(Till(bench, timeout: environment.wait))
+            try FullScreen.run(Till(bench, timeout: environment.wait, desk: environment.desk()))
         }
     }
 }

@@ -20,7 +20,8 @@ struct WebCommand: ParsableCommand {
             guard !bench.configuration.links.isEmpty else {
                 throw ValidationError("the configuration has no links")
             }
-            let server = try WebServer(Till(bench, timeout: environment.wait), port: port)
+            let server = try WebServer(
+                Till(bench, timeout: environment.wait, desk: environment.desk()), port: port)
             print("ready: http://127.0.0.1:\(server.port)/")
             fflush(nil)
             try server.wait()

@@ -15,9 +15,7 @@ extension Authoriser {
         _ request: AuthorisationRequest, approvedElsewhere: Bool
     ) async throws(CouldNotDecide) -> Decision {
         var trace = DecisionTrace()
-        let words = request.circumstances.kind.words
-        trace.add(
-            .transaction, .approved, "\(words), \(approvedElsewhere ? "approved" : "declined") elsewhere")
+        trace.add(.transaction, .approved, request.purpose.words(request.circumstances.kind))
         let range = ranges.range(for: request.card.pan)
         let chip = chipFinding(request, range)
         let evidence = try await gather(request, chip, range)
@@ -54,8 +52,7 @@ extension Authoriser {
         _ request: AuthorisationRequest, _ remaining: Int64
     ) async throws(CouldNotDecide) -> Decision {
         var trace = DecisionTrace()
-        trace.add(
-            .transaction, .approved, remaining == 0 ? "reversal" : "partial reversal, \(remaining) remain")
+        trace.add(.transaction, .approved, request.purpose.words(request.circumstances.kind))
         guard let original = request.original,
             let left = Amount(minorUnits: remaining, currency: request.amount.currency)
         else { return acknowledged(.retransmissionDiffers, repeated: false, trace, StageTimes()) }

@@ -216,35 +216,6 @@ public struct ReversalCommit: Sendable {
     }
 }
 
-/// What a commit did beside the usual.
-public enum CommitEffect: Hashable, Sendable {
-    /// Less than asked for was approved: so many minor units.
-    case partial(minorUnits: Int64)
-    /// A reversal had come first; so many minor units were left to it.
-    case reversedBefore(remainingMinorUnits: Int64)
-    /// It replaced an earlier transaction, which had taken so much.
-    case settled(minorUnits: Int64)
-    /// So much was given back; found by the original's numbers, otherwise by its reference.
-    case givenBack(minorUnits: Int64, byNumbers: Bool)
-    /// The original is not known (yet): remembered, should it come late.
-    case originalUnknown
-    /// The original had been declined: there was nothing to give back.
-    case originalDeclined
-
-    /// In words, for the trace.
-    public var words: String {
-        switch self {
-        case .partial(let amount): "in part, \(amount)"
-        case .reversedBefore(let amount): "reversed before it came, \(amount) left"
-        case .settled(let amount): "replaces an earlier approval of \(amount)"
-        case .givenBack(let amount, let byNumbers):
-            "\(amount) given back, original found by \(byNumbers ? "its numbers" : "its reference")"
-        case .originalUnknown: "original not known, remembered in case it comes late"
-        case .originalDeclined: "original had been declined, nothing to give back"
-        }
-    }
-}
-
 /// What the ATC window said. The raw value stands in the store's answer and in the journal.
 public enum ATCFinding: UInt8, CaseIterable, Sendable {
     case notAsked = 0

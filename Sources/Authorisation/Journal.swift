@@ -153,8 +153,28 @@ public struct JournalRecord: Sendable {
     }
 }
 
-/// The port to what was decided. Written by the commit only; read by people.
+/// What the journal has under one retrieval reference number.
+public struct JournalFindings: Sendable {
+    /// Decisions, oldest first.
+    public var records: [JournalRecord]
+    /// What else happened to requests with this number, oldest first.
+    public var notes: [JournalNote]
+
+    /// Takes the parts.
+    public init(records: [JournalRecord] = [], notes: [JournalNote] = []) {
+        (self.records, self.notes) = (records, notes)
+    }
+}
+
+/// The port to what was decided. Decisions are written by the commit only; read by people.
 public protocol Journal: Sendable {
-    /// Every record with this retrieval reference number, oldest first.
-    func records(retrievalReferenceNumber: String) async throws(StateUnavailable) -> [JournalRecord]
+    /// Everything with this retrieval reference number.
+    func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings
+}
+
+extension Journal {
+    /// Every decision with this retrieval reference number, oldest first.
+    public func records(retrievalReferenceNumber: String) async throws(StateUnavailable) -> [JournalRecord] {
+        try await find(retrievalReferenceNumber: retrievalReferenceNumber).records
+    }
 }

@@ -7,6 +7,8 @@ public enum JournalItem: Sendable {
     case decision(JournalRecord, card: String)
     /// What an operator changed: operation, value, what stood there before, user, seconds since 1970, reason.
     case change(identifier: String, parts: [String], card: String)
+    /// What happened to a request beside its decision; the card where it was known.
+    case note(identifier: String, JournalNote, card: String)
     /// An entry that this version cannot read; never left out in silence.
     case unreadable(identifier: String)
 }
@@ -77,6 +79,7 @@ extension RedisJournal {
     private static func item(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalItem {
         let card = fields["c"].map { String(decoding: $0, as: UTF8.self) } ?? ""
         if let record = record(identifier, fields) { return .decision(record, card: card) }
+        if let note = note(fields) { return .note(identifier: identifier, note, card: card) }
         if let change = fields["o"] {
             let parts = change.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
                 .map { String(decoding: $0, as: UTF8.self) }

@@ -17,31 +17,33 @@ public struct RedisJournal: Journal {
     }
 
     /// Every bucket, newest entries first, `entriesSearchedMax` of each at most.
-    public func records(
-        retrievalReferenceNumber: String
-    ) async throws(StateUnavailable) -> [JournalRecord] {
-        var found: [JournalRecord] = []
+    public func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings {
+        var found = JournalFindings()
         let start = Array(retrievalReferenceNumber.utf8) + [UInt8(ascii: ";")]
-        for bucket in 0..<settings.bucketCount {
-            found += try await search(bucket, start)
-        }
-        return found.sorted { ($0.entry.unixSeconds, $0.identifier) < ($1.entry.unixSeconds, $1.identifier) }
+        for bucket in 0..<settings.bucketCount { try await search(bucket, start, &found) }
+        found.records.sort { ($0.entry.unixSeconds, $0.identifier) < ($1.entry.unixSeconds, $1.identifier) }
+        found.notes.sort { $0.unixSeconds < $1.unixSeconds }
+        return found
     }
 
-    private func search(_ bucket: Int, _ start: [UInt8]) async throws(StateUnavailable) -> [JournalRecord] {
-        var found: [JournalRecord] = []
+    private func search(
+        _ bucket: Int, _ start: [UInt8], _ found: inout JournalFindings
+    ) async throws(StateUnavailable) {
         var end = "+"
         var seen = 0
         while seen < RedisJournal.entriesSearchedMax {
             let page = try await page(bucket, end)
-            for (identifier, fields) in page where fields["e"]?.starts(with: start) == true {
-                if let record = RedisJournal.record(identifier, fields) { found.append(record) }
+            for (identifier, fields) in page {
+                if fields["e"]?.starts(with: start) == true {
+                    if let record = RedisJournal.record(identifier, fields) { found.records.append(record) }
+                } else if fields["n"]?.starts(with: start) == true {
+                    if let note = RedisJournal.note(fields) { found.notes.append(note) }
+                }
             }
             guard let last = page.last, page.count == RedisJournal.pageEntries else { break }
             end = "(" + last.identifier
             seen += page.count
         }
-        return found
     }
 
     private func page(
@@ -73,6 +75,10 @@ public struct RedisJournal: Journal {
             }
             return (identifier, fields)
         }
+    }
+
+    static func note(_ fields: [String: [UInt8]]) -> JournalNote? {
+        fields["n"].flatMap { JournalNote(decoding: $0) }
     }
 
     static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {

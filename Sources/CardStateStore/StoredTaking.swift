@@ -73,6 +73,12 @@ extension CommitEffect {
         case UInt8(ascii: "r"):
             guard let amount = rest.dropLast().decimal, let by = rest.last else { return nil }
             self = .givenBack(minorUnits: amount, byNumbers: by == UInt8(ascii: "d"))
+        case UInt8(ascii: "t"):
+            let parts = rest.split(separator: UInt8(ascii: "/"))
+            guard parts.count == 2, let taken = parts[0].decimal, let freed = parts[1].decimal else {
+                return nil
+            }
+            self = .settledInPart(takenMinorUnits: taken, minorUnits: freed)
         default:
             guard let amount = rest.decimal else { return nil }
             switch letter {

@@ -2,7 +2,7 @@
 -- Card state of the issuer host. One call moves everything that one message moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
 -- The library is this file, reversals.lua, operators.lua and scripts.lua one behind the other.
-local VERSION = 5
+local VERSION = 6
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
@@ -134,6 +134,7 @@ end
 -- Finds the transaction that another message speaks of: by STAN, time and acquirer, otherwise by acquirer and
 -- reference. What was settled has gone on under the same reference. Zeros stand for what that message did not name.
 -- Returns its place, what is still taken, its parts, and whether anything can be given back; nil where there is none.
+-- Doubtful: numbers were named, and all there is has other numbers and is done with. The one that was meant may come.
 local UNKNOWN8, UNKNOWN4 = '\0\0\0\0\0\0\0\0', '\0\0\0\0'
 local function locate(kept, takings, original)
   local all = (kept or '') .. (takings or '')
@@ -154,6 +155,7 @@ local function locate(kept, takings, original)
       end
       if this > rank then
         rank, best = this, { from = from, flags = flags, kind = kind, active = active, by = this == 4 and 'd' or 'r',
+          doubtful = this == 1 and moment ~= nil,
           declined = string.byte(all, from + 24), day = (struct.unpack('>I2', all, from + 32)),
           taken = unpacked(all, from + 34), cash = unpacked(all, from + 39) }
       end
@@ -261,7 +263,7 @@ local function take(card_key, args, card, kept, available)
   end
   if settled and freed > 0 then
     kept = mark(card_key, kept, card[10], settled, 0, SETTLED)
-    effect = string.format('s%.0f', freed)
+    effect = effect and string.format('t%.0f/%.0f', amount, freed) or string.format('s%.0f', freed)
   end
   -- As the host packed it, unless less was taken.
   if effect then record = string.char(flags) .. string.sub(record, 2, 3) .. packed(amount) .. string.sub(record, 9) end
@@ -277,8 +279,9 @@ end
 -- Returns "repeated;declined;code;ATC finding;tries left;available" and, if there is one, ";effect".
 local function commit(keys, args)
   local limits, how, original = args[13], args[15] or '', args[16] or ''
+  local booked = how == 'b' or how == 'n'
   local card
-  if original ~= '' then
+  if original ~= '' or booked then
     card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp', 'tk')
   elseif limits ~= '' then
     card = redis.call('HMGET', keys[1], 'st', 'pm', 'pu', 'ah', 'av', 'cu', 'an', 'er', 'sp')
@@ -289,9 +292,10 @@ local function commit(keys, args)
   local declined, code = tonumber(args[3]), args[8]
   local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
   local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
-  local booked = how == 'b' or how == 'n'
 
   local earlier = known and answered(kept, transmission)
+  -- No ATC keeps a booking or a completion from being made again: looked for as long as anything of it is known.
+  if known and not earlier then earlier = answered(card[10], transmission) end
   if earlier and string.sub(earlier, 1, 8) == args[2] then
     return '1;' .. answer_again(earlier, tries_max - tries_used, available)
   elseif earlier then
@@ -310,7 +314,14 @@ local function commit(keys, args)
     finding, highest = claim_atc(
       keys[2], highest, tonumber(args[4]), tonumber(args[9]), args[10] == '1')
     if declined == 0 and not booked then
-      if finding == REPLAYED then declined = ATC_REPLAYED end
+      if finding == REPLAYED then
+        -- Or a repeat that comes so late that its answer is among the takings.
+        local late = answered(redis.call('HGET', keys[1], 'tk'), transmission)
+        if late and string.sub(late, 1, 8) == args[2] then
+          return '1;' .. answer_again(late, tries_max - tries_used, available)
+        end
+        declined = ATC_REPLAYED
+      end
       if finding == OUT_OF_RANGE then declined = ATC_OUT_OF_RANGE end
     end
   end
@@ -341,8 +352,9 @@ local function commit(keys, args)
     end
     if highest then
       redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'an', kept or '')
-    elseif kept then
-      redis.call('HSET', keys[1], 'av', left, 'an', kept)
+    else
+      -- A card whose chip was never used: its PIN tries and its money count all the same.
+      redis.call('HSET', keys[1], 'pu', tries_used, 'av', left, 'an', kept or '')
     end
   end
   local result = declined .. ';' .. code .. ';' .. finding .. ';' .. (tries_max - tries_used) .. ';' .. left

@@ -1,4 +1,17 @@
 -- Reversals: what a transaction took is given back, whether it came before, comes later or never.
+
+-- Of several that come before their original the one that leaves least counts.
+local function remember(early, original, remaining)
+  for from = 1, #early, EARLY do
+    local amount = from + KEY
+    if string.sub(early, from, amount - 1) == original then
+      return string.sub(early, 1, amount - 1) .. packed(math.min(remaining, unpacked(early, amount)))
+        .. string.sub(early, from + EARLY)
+    end
+  end
+  return string.sub(original .. packed(remaining) .. early, 1, EARLY * EARLY_MAX)
+end
+
 -- Takes no more notice of how often it is asked than the record does: it lowers what is taken to what remains of it, so
 -- that a second reversal, with the same or another number, finds nothing to give back.
 -- KEYS: card, journal.
@@ -17,12 +30,11 @@ local function reverse(keys, args)
   if declined == 0 and remaining > 0 and args[5] ~= card[9] then declined = WRONG_CURRENCY end
   if declined == 0 then
     local found = locate(kept, card[6], args[3])
-    if not found then
+    if not found or found.doubtful then
+      redis.call('HSET', keys[1], 'er', remember(card[7] or '', args[3], remaining))
+    end
+    if not found or found.doubtful and found.declined ~= 0 then
       effect = 'o'
-      local early = card[7] or ''
-      if not string.find(early, args[3], 1, true) then
-        redis.call('HSET', keys[1], 'er', string.sub(args[3] .. packed(remaining) .. early, 1, EARLY * EARLY_MAX))
-      end
     elseif found.declined ~= 0 then
       effect = 'x'
     else

@@ -31,6 +31,8 @@ public struct HSMConfiguration: Sendable, Equatable {
     public var secureMessagingIntegrityKeys: Set<KeyName> = []
     /// IMK-SMC of the ranges that have one: derive only.
     public var secureMessagingConfidentialityKeys: Set<KeyName> = []
+    /// Whether scripts go to cards whose session keys are Visa's: an exclusive or inside the token.
+    public var hasVisaScripts = false
     /// Threads, each with a session of its own.
     public var workers: Int
     /// Jobs that may wait before more are refused.

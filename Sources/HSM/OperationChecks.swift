@@ -33,6 +33,15 @@ struct OperationChecks: ~Copyable {
         if !configuration.cardVerificationKeys.isEmpty {
             operations.append(("card verification values (CVV)", { try $0.checkCardValue() }))
         }
+        if !configuration.secureMessagingIntegrityKeys.isEmpty {
+            operations.append(("issuer scripts", { try $0.checkScriptMAC() }))
+        }
+        if configuration.hasVisaScripts {
+            operations.append(("issuer scripts, Visa session keys", { try $0.checkVisaScriptMAC() }))
+        }
+        if !configuration.secureMessagingConfidentialityKeys.isEmpty {
+            operations.append(("issuer scripts with a new PIN", { try $0.checkScriptPIN() }))
+        }
         for algorithm in MACAlgorithm.allCases
         where configuration.zoneAuthenticationKeys.values.contains(algorithm) {
             operations.append(("MAC \(algorithm.rawValue)", { try $0.checkMAC(algorithm) }))
@@ -60,6 +69,7 @@ struct OperationChecks: ~Copyable {
             KeyName("pvk"): try KnownAnswers.importKey(KnownAnswers.otherKey, [.wrap], &session),
             KeyName("imk"): try KnownAnswers.importKey(
                 KnownAnswers.issuerMasterKey, [.derive], &session),
+            KeyName("imk-smc"): try KnownAnswers.importKey(KnownAnswers.otherKey, [.derive], &session),
             KeyName("imk-aes"): try OperationChecks.aesKey([.derive], &session),
             KeyName("cvk"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session),
             KeyName("zak"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.sign], &session),

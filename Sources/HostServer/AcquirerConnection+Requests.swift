@@ -99,7 +99,7 @@ extension AcquirerConnection {
         Task.immediate(executorPreference: loop.executor) { [self] in
             let result = await loop.services.decide(request)
             loop.load.ended()
-            finish(inFlight, result)
+            finish(inFlight, request, result)
         }
     }
 
@@ -140,7 +140,7 @@ extension AcquirerConnection {
             switch try mapping.interpret(
                 message, receivedAt: inFlight.receivedAt, deadline: inFlight.deadline)
             {
-            case .authorise(let request): finish(inFlight, await loop.services.decide(request))
+            case .authorise(let request): finish(inFlight, request, await loop.services.decide(request))
             case .answer(let response): conclude(inFlight, response)
             case .ignore(let why):
                 ignore(message, why)
@@ -151,16 +151,22 @@ extension AcquirerConnection {
         }
     }
 
-    private func finish(_ request: RequestInFlight, _ result: Result<Decision, CouldNotDecide>) {
-        guard !request.isAnswered, context != nil else { return late(request, result) }
+    private func finish(
+        _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
+        _ result: Result<Decision, CouldNotDecide>
+    ) {
+        if case .failure(let failure) = result {
+            loop.services.note(request, .undecided(reason: failure.description))
+        }
+        guard !inFlight.isAnswered, context != nil else { return late(inFlight, request, result) }
         switch result {
         case .success(let decision):
             loop.metrics.passed(decision.times)
-            conclude(request, responses.response(to: request.message, decision))
+            conclude(inFlight, responses.response(to: inFlight.message, decision))
         case .failure(let failure):
-            let fields = Optional(request.message).fields("reason", "\(failure)")
+            let fields = Optional(inFlight.message).fields("reason", "\(failure)")
             loop.refusals.log(logger, .error, "request not decided", fields)
-            conclude(request, responses.response(to: request.message, failure))
+            conclude(inFlight, responses.response(to: inFlight.message, failure))
         }
     }
 
@@ -181,13 +187,17 @@ extension AcquirerConnection {
     private func ended() { perform(state.answered(now: loop.clock())) }
 
     /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more, least of
-    /// all on another connection. The journal has the decision.
-    private func late(_ request: RequestInFlight, _ result: Result<Decision, CouldNotDecide>) {
+    /// all on another connection. The journal has the decision, and a note that it came late.
+    private func late(
+        _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
+        _ result: Result<Decision, CouldNotDecide>
+    ) {
         loop.metrics.lateAnswers += 1
-        let reason = request.isAnswered ? "after the deadline" : "connection gone"
-        var fields = Optional(request.message).fields("reason", reason)
+        let reason = inFlight.isAnswered ? "after the deadline" : "connection gone"
+        var fields = Optional(inFlight.message).fields("reason", reason)
         if case .success(let decision) = result {
             fields["de39"] = "\(ResponseCode(decision).rawValue)"
+            loop.services.note(request, inFlight.isAnswered ? .lateForDeadline : .lateForConnection)
         }
         logger.warning("late answer not sent", metadata: fields)
     }

@@ -90,7 +90,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        refusedHandshake(error is NIOSSLError || error is BoringSSLError)
+        if tls != nil { refusedHandshake() }
         loop.refusals.log(logger, .notice, "connection failed", ["reason": "\(error)"])
         context.close(promise: nil)
     }
@@ -116,7 +116,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
             .peerCertificate
         guard let tls, tls.accepts(certificate) else {
-            refusedHandshake(true)
+            refusedHandshake()
             loop.refusals.log(logger, .warning, "certificate bears none of the names of this link", [:])
             context.close(promise: nil)
             return
@@ -125,8 +125,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     }
 
     /// Counted once a connection, and only before it served anything.
-    private func refusedHandshake(_ refused: Bool) {
-        guard refused, !isEstablished, !isRefused else { return }
+    private func refusedHandshake() {
+        guard !isEstablished, !isRefused else { return }
         isRefused = true
         loop.metrics.handshakesRefused += 1
     }
@@ -154,7 +154,12 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         perform(state.drain())
     }
 
-    func close() { context?.close(promise: nil) }
+    /// Without half closure: TLS would wait for its time limit instead of ending with the peer's answer.
+    func close() {
+        guard let context else { return }
+        if tls != nil { try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false) }
+        context.close(promise: nil)
+    }
 
     func tick(now: UInt64) {
         expireRequests(now: now)
@@ -169,12 +174,12 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         case .abandon(let reason):
             loop.metrics.abandoned[reason, default: 0] += 1
             logger.warning("connection closed", metadata: ["reason": "\(reason.rawValue)"])
-            context?.close(promise: nil)
+            close()
         case .close:
             // Answers of this turn of the loop go out first.
             loop.services.eventLoop.execute { [self] in
                 flush()
-                context?.close(promise: nil)
+                close()
             }
         }
     }

@@ -26,6 +26,9 @@ public struct LoopServices: Sendable {
     public let mac:
         @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<[UInt8], CryptographyUnavailable>
 
+    /// Told of every accepted request that got no decision, or whose sender was not told it; called on the loop.
+    public let note: @Sendable (AuthorisationRequest, JournalNote.Event) -> Void
+
     /// Which versions of those keys are in force that change over the wire.
     public var zoneKeys = ZoneKeysInForce()
 
@@ -42,11 +45,13 @@ public struct LoopServices: Sendable {
         mac:
             @escaping @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<
                 [UInt8], CryptographyUnavailable
-            > = { _, _, _ in .failure(.tokenFailed("no token for MACs")) }
+            > = { _, _, _ in .failure(.tokenFailed("no token for MACs")) },
+        note: @escaping @Sendable (AuthorisationRequest, JournalNote.Event) -> Void = { _, _ in }
     ) {
         self.eventLoop = eventLoop
         self.decide = decide
         self.mac = mac
+        self.note = note
     }
 }
 

@@ -76,6 +76,7 @@ enum ConfigurationSchema {
         ("links.*.tpduBytes", .number),
         ("links.*.zonePINKey", .text),
         ("links.*.cvv2Element", .number),
+        ("links.*.partialApproval", .text),
         ("links.*.cvv2Offset", .number),
         ("links.*.pin.format", .number),
         ("links.*.pin.aesKey", .text),
@@ -116,6 +117,10 @@ enum ConfigurationSchema {
         // For the simulators, which read the same file.
         ("demo.issuer", .text),
         ("demo.cardState", .text),
+        ("demo.tls.trustedFile", .text),
+        ("demo.tls.certificateFile", .text),
+        ("demo.tls.privateKeyFile", .text),
+        ("demo.tls.serverName", .text),
     ]
 
     /// The kind of a key, nil where the key is unknown.

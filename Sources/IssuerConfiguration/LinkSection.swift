@@ -69,6 +69,8 @@ extension IssuerConfiguration {
         public var connectionsMax: Int
         /// Label of the ZPK; nil: no TDES PIN blocks on this link.
         public var zonePINKey: String?
+        /// Where a request says that less than its amount will do: `de48-61`, `de60-12` or `never`.
+        public var partialApproval: String
         /// Number of the data element that carries CVV2; nil: none does.
         public var cvv2Element: Int?
         /// Characters of it before the three digits.
@@ -126,6 +128,7 @@ extension IssuerConfiguration.Link {
         allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
         connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
         zonePINKey = reader.string(forKey: "zonePINKey")
+        partialApproval = reader.string(forKey: "partialApproval", default: "de48-61")
         cvv2Element = reader.int(forKey: "cvv2Element")
         cvv2Offset = reader.int(forKey: "cvv2Offset", default: 0)
         pins = IssuerConfiguration.LinkPINs(reader.scoped(to: "pin"))

@@ -21,14 +21,30 @@ struct Explain: AsyncParsableCommand {
         let store = StateStore(
             to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
         try await store.waitUntilReady(timeout: .seconds(5))
-        let records = try await RedisJournal(store, settings: configuration.cardStateSettings)
-            .records(retrievalReferenceNumber: rrn)
+        let found = try await RedisJournal(store, settings: configuration.cardStateSettings)
+            .find(retrievalReferenceNumber: rrn)
         await store.close()
-        guard !records.isEmpty else {
-            print("no decision with retrieval reference number \(rrn) in the journal")
+        guard !found.records.isEmpty || !found.notes.isEmpty else {
+            print("nothing with retrieval reference number \(rrn) in the journal")
             throw ExitCode.failure
         }
-        for record in records { print(text(record)) }
+        for record in found.records { print(text(record)) }
+        for note in found.notes { print(text(note)) }
+    }
+
+    private func text(_ note: JournalNote) -> String {
+        let time = Date(timeIntervalSince1970: TimeInterval(note.unixSeconds)).formatted(.iso8601)
+        var lines = [
+            "\(time)  link \(note.link)  STAN \(note.systemsTraceAuditNumber)",
+            "\(note.transaction)  amount \(note.amount.map { "\($0)" } ?? "-")  "
+                + "ATC \(note.atc.map(String.init) ?? "-")",
+            "  \(note.event.kind): \(note.event.words)",
+        ]
+        if let chip = note.chipResult {
+            let code = ResponseCode.issuerUnavailable
+            lines += ["chip result: \(chip.words)", "DE39 \(code.rawValue) \(code.words)"]
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     private func text(_ record: JournalRecord) -> String {

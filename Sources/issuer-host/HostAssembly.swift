@@ -29,6 +29,8 @@ final class HostAssembly: Sendable {
     let logger: Logger
     private let path: String
     private let stores: [StateStore]
+    /// What the journal has to know of requests beside their decisions.
+    let notes: NoteWriter
     private let parts: Mutex<Parts>
 
     init(
@@ -38,6 +40,7 @@ final class HostAssembly: Sendable {
         self.path = path
         self.location = location
         self.stores = stores
+        notes = NoteWriter(stores[0], settings: configuration.cardStateSettings)
         self.logger = logger
         let hsm = try HSM(hsmConfiguration, at: location)
         parts = Mutex(
@@ -64,6 +67,7 @@ final class HostAssembly: Sendable {
         _ configuration: IssuerConfiguration, _ hsm: HSM, _ labels: [KeyName: ZoneKeyLabels]
     ) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
+        let notes = notes
         return stores.map { store in
             let loop = store.eventLoop
             let port = hsm.port(
@@ -91,6 +95,12 @@ final class HostAssembly: Sendable {
                     } catch {
                         return .failure(error)
                     }
+                },
+                note: { request, event in
+                    notes.add(
+                        JournalNote(
+                            request, event, card: port.knownToken(of: request.card),
+                            unixSeconds: Surroundings.system.unixSeconds()))
                 })
             services.zoneKeys = ZoneKeysInForce(labels)
             services.changeKey = { [weak self] request, link in

@@ -117,6 +117,8 @@ private struct JournalLine: Encodable {
     var rrn: String?
     var stan: UInt32?
     var link: String?
+    /// What was asked for: `purchase`, `purchase, approved elsewhere`, `reversal` …
+    var transaction: String?
     var range: String?
     var minorUnits: Int64?
     var currency: String?
@@ -131,6 +133,12 @@ private struct JournalLine: Encodable {
     var approvalCode: String?
     var pinTriesLeft: Int?
     var availableMinorUnits: Int64?
+    /// What the store did beside the usual: `given back`, `replaced`, `in part` …
+    var effect: String?
+    /// Where less was taken than `minorUnits`.
+    var takenMinorUnits: Int64?
+    /// What an earlier transaction had taken and has no more.
+    var givenBackMinorUnits: Int64?
     var stageMicroseconds: [String: UInt64]?
     var trace: [Check]?
     var change: Change?
@@ -145,14 +153,33 @@ private struct JournalLine: Encodable {
             time = Double(parts[4]).map { Date(timeIntervalSince1970: $0).formatted(.iso8601) }
             change = Change(
                 operation: parts[0], value: parts[1], before: parts[2], user: parts[3], reason: parts[5])
+        case .note(let identifier, let note, let card):
+            (id, kind, self.card) = (identifier, note.event.kind, card.isEmpty ? nil : card)
+            set(note)
         case .decision(let record, let card):
             (id, kind, self.card) = (record.identifier, "decision", card)
             set(record)
         }
     }
 
+    private mutating func set(_ note: JournalNote) {
+        time = Date(timeIntervalSince1970: TimeInterval(note.unixSeconds)).formatted(.iso8601)
+        outcome = note.event.words
+        if case .notKept = note.event { return }
+        rrn = String(decoding: note.retrievalReferenceNumber, as: UTF8.self)
+        (stan, link, atc, transaction) = (note.systemsTraceAuditNumber, note.link, note.atc, note.transaction)
+        (minorUnits, currency) = (note.amount?.minorUnits, note.amount?.currency.description)
+        chipResult = note.chipResult?.words
+        if case .undecided = note.event { de39 = ResponseCode.issuerUnavailable.rawValue }
+    }
+
     private mutating func set(_ record: JournalRecord) {
         let entry = record.entry
+        transaction =
+            entry.trace.lines.first { $0.rule == .transaction }?.reason ?? TransactionKind.purchase.words
+        effect = record.effect?.kind
+        takenMinorUnits = record.effect?.takenMinorUnits
+        givenBackMinorUnits = record.effect?.givenBackMinorUnits
         time = Date(timeIntervalSince1970: TimeInterval(entry.unixSeconds)).formatted(.iso8601)
         rrn = String(decoding: entry.retrievalReferenceNumber, as: UTF8.self)
         (stan, link, range) = (entry.systemsTraceAuditNumber, entry.link, entry.range)

@@ -20,7 +20,9 @@ func health(_ hsm: HSM, _ stores: [StateStore]) async -> [HealthLine] {
 }
 
 /// Counters of token and state store, beside those of the links.
-func machineryMetrics(_ hsm: HSM, _ stores: [StateStore], at location: TokenLocation) async -> String {
+func machineryMetrics(
+    _ hsm: HSM, _ stores: [StateStore], _ notes: NoteWriter, at location: TokenLocation
+) async -> String {
     let statistics = hsm.statistics
     let commands = stores.reduce(0) { $0 + $1.commandsSent }
     var storesReady = 0
@@ -47,6 +49,14 @@ func machineryMetrics(_ hsm: HSM, _ stores: [StateStore], at location: TokenLoca
         (
             "issuer_redis_connections_ready", "gauge", "Of those, usable now.",
             UInt64(storesReady)
+        ),
+        (
+            "issuer_journal_notes_waiting", "gauge",
+            "Notes of undecided and late requests that wait for the state store.", UInt64(notes.waitingCount)
+        ),
+        (
+            "issuer_journal_notes_not_kept_total", "counter",
+            "Undecided and late requests that the journal has in a count only.", UInt64(notes.notKeptCount)
         ),
     ]
     // What cannot be counted now is left out rather than given as zero.

@@ -16,7 +16,12 @@ extension IssuerConfiguration {
                 "links.\(link.name).pin: dialect \(link.dialect) has no place for a format 4 block: one element "
                     + "has to hold format4PINBlock, or DE52 to be of 16 bytes")
         }
-        return LinkProfile(name: link.name, pins: pins)
+        guard let partialApproval = PartialApprovalIndicator(rawValue: link.partialApproval) else {
+            let known = PartialApprovalIndicator.allCases.map(\.rawValue).joined(separator: ", ")
+            throw WiringError(
+                "links.\(link.name).partialApproval: \(link.partialApproval) is none of \(known)")
+        }
+        return LinkProfile(name: link.name, pins: pins, partialApproval: partialApproval)
     }
 
     /// Keys and formats, without the dialect.

@@ -56,7 +56,7 @@ struct Serve: AsyncParsableCommand {
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
-            moreMetrics: { await machineryMetrics(assembly.hsm, stores, at: location) },
+            moreMetrics: { await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location) },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         assembly.serve(with: server)
         try trail.started()
@@ -64,6 +64,10 @@ struct Serve: AsyncParsableCommand {
             services: [server, ReloadOnSignal(assembly: assembly), ZoneKeyWatch(assembly: assembly)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
+        let unwritten = await assembly.notes.finish(within: .seconds(2))
+        if unwritten > 0 {
+            logger.warning("notes that the journal has not got", metadata: ["count": "\(unwritten)"])
+        }
         for store in stores { await store.close() }
         // A token that answers no more cannot seal a line either.
         if assembly.hsm.stop() {

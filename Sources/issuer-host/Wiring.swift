@@ -45,6 +45,12 @@ extension IssuerConfiguration {
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        configuration.hasVisaScripts = issuers.contains { issuer in
+            issuer.keyVersions.contains { $0.secureMessagingIntegrityKey != nil }
+                && issuer.profiles.contains {
+                    CryptogramProfile.named($0)?.secureMessaging.sessionKey == .visa
+                }
+        }
         configuration.cardVerificationKeys = Set(
             issuers.compactMap { $0.nonChip.map { KeyName($0.cardVerificationKey) } })
         try addPINs(to: &configuration)

@@ -56,7 +56,9 @@ struct BrowserTests {
 
         #expect(try pay(browser, "4250", pin: "1111") == "declined")
         #expect(try browser.text("outcome").contains("55 wrong PIN"))
-        #expect(try browser.text("why").contains("issuer-host explain"))
+        #expect(try browser.text("why").contains("PIN: wrong"))
+        let checks = try browser.text("explanation")
+        #expect(checks.contains("issuer range") && checks.contains("DE39 55 wrong PIN"), "\(checks)")
         try keep(browser, "declined")
 
         for (button, title) in [
@@ -72,6 +74,17 @@ struct BrowserTests {
         try choose(browser, "deed", "cryptogramBitFlipped")
         #expect(try pay(browser, "999", pin: "") == "declined")
         #expect(try browser.text("outcome").contains("88"))
+        #expect(try browser.text("why").contains("differs from the right one (visa-cvn18) in bit"))
+
+        // The same card by its stripe: the chip takes no part.
+        try choose(browser, "deed", "nothing")
+        try choose(browser, "entry", "stripe")
+        #expect(try pay(browser, "999", pin: "") == "approved")
+        try choose(browser, "entry", "fallback")
+        #expect(try pay(browser, "999", pin: "") == "declined")
+        #expect(try browser.text("why").contains("stripe of a card with a chip"))
+        #expect(try browser.value("document.getElementById('checks').hidden") as? Bool == false)
+        try choose(browser, "entry", "chip")
 
         // An earlier line of the history shows its messages again.
         try browser.value("document.querySelector('#history tr:last-child button').focus()")
@@ -113,13 +126,15 @@ struct BrowserTests {
         return try browser.value("document.getElementById('outcome').dataset.state") as? String ?? ""
     }
 
-    /// Goes down a list by keyboard until the choice is there.
+    /// Goes down a list by keyboard until the choice is there, then up.
     private func choose(_ browser: Browser, _ id: String, _ value: String) throws {
         try browser.value("document.getElementById('\(id)').focus()")
-        for _ in 0..<40 {
-            let found = try browser.value("document.getElementById('\(id)').value") as? String
-            if found == value { return }
-            try browser.press("ArrowDown")
+        for key in ["ArrowDown", "ArrowUp"] {
+            for _ in 0..<40 {
+                let found = try browser.value("document.getElementById('\(id)').value") as? String
+                if found == value { return }
+                try browser.press(key)
+            }
         }
         throw DemoEnvironment.Failure(description: "\(value) cannot be chosen by keyboard")
     }

@@ -9,6 +9,8 @@ final class DemoEnvironment {
     let portA: UInt16
     let portB: UInt16
     let adminPort: UInt16
+    /// Of the link that ISSUER_SECURE adds.
+    let portS: UInt16
     private let process = Process()
     private let output = Pipe()
 
@@ -28,7 +30,7 @@ final class DemoEnvironment {
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-\(UInt32.random(in: .min ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        (portA, portB, adminPort) = (try freePort(), try freePort(), try freePort())
+        (portA, portB, adminPort, portS) = (try freePort(), try freePort(), try freePort(), try freePort())
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
         process.arguments =
             [
@@ -37,7 +39,8 @@ final class DemoEnvironment {
         process.environment = ProcessInfo.processInfo.environment.merging(
             [
                 "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
-                "ISSUER_ADMIN_PORT": "\(adminPort)", "ISSUER_BIN": DemoEnvironment.binaries(),
+                "ISSUER_PORT_S": "\(portS)", "ISSUER_ADMIN_PORT": "\(adminPort)",
+                "ISSUER_BIN": DemoEnvironment.binaries(),
             ].merging(variables) { $1 }
         ) { $1 }
         process.standardOutput = output

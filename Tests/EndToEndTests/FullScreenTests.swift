@@ -45,7 +45,9 @@ struct FullScreenTests {
         try terminal.type("n", "9", "9", "9", "Enter", "Down", "Right")
         _ = try terminal.wait(for: "one bit of the ARQC flipped")
         try terminal.type("Up", "Enter")
-        _ = try terminal.wait(for: "DECLINED  88 cryptogram failure", "Why: issuer-host explain")
+        _ = try terminal.wait(for: "DECLINED  88 cryptogram failure", "Why: The cryptogram differs")
+        try terminal.type("Tab", "Tab", "Tab")
+        _ = try terminal.wait(for: "cryptograms computed", "The issuer's checks:")
         try terminal.type("n")
         _ = try terminal.wait(for: "History", "✗ 9.99 SEK with visa-cvn10", "✓ 42.50 SEK with visa-cvn10")
 

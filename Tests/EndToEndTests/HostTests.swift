@@ -107,6 +107,22 @@ struct HostTests {
             if code != "12" { usleep(20_000) }
         }
         #expect(code == "12")
+        // What could not be decided is in the journal now, with the reason.
+        let told = try explain("000000000002", environment)
+        #expect(told.contains("undecided: card state unavailable"), "\(told)")
+    }
+
+    /// Waits until the journal has something with this number: notes come when the store does.
+    private func explain(_ rrn: String, _ environment: DemoEnvironment) throws -> String {
+        var output = ""
+        for _ in 0..<100 {
+            output = try DemoEnvironment.run(
+                "issuer-host", ["explain", rrn, "--config", environment.configuration]
+            ).output
+            if output.contains("STAN") { break }
+            usleep(50_000)
+        }
+        return output
     }
 
     @Test("The operator's commands say what they see")
@@ -184,6 +200,16 @@ struct HostTests {
             try behave("o")
             #expect(try isAnswered("00 approved"), "after \(letter)")
         }
+        let journal = try DemoEnvironment.run(
+            "issuer-host",
+            ["journal", "export", "--since", "2000-01-01T00:00:00Z", "--config", environment.configuration]
+        ).output.split(separator: "\n")
+        let undecided = journal.filter { $0.contains("\"kind\":\"undecided\"") }
+        #expect(undecided.count >= 3)
+        #expect(
+            undecided.allSatisfy {
+                $0.contains("\"chipResult\":\"technical\"") && $0.contains("\"outcome\":\"HSM ")
+            })
     }
 
     @Test("A card's own limits come with its file, decline, and are shown")

@@ -73,13 +73,8 @@ struct KeyVersionTests {
         try JSONSerialization.data(withJSONObject: issuer)
             .write(to: URL(fileURLWithPath: place("new-issuer.json")))
         let text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
-            .replacingOccurrences(
-                of: """
-                        issuerMasterKey: imk-ac-476173
-                        secureMessagingIntegrityKey: imk-smi-476173
-                        secureMessagingConfidentialityKey: imk-smc-476173
-
-                    """,
+            .replacing(
+                try Regex(#"    issuerMasterKey: imk-ac-476173\n(    secureMessaging[^\n]*\n|\n)*"#),
                 with: """
                         keyVersions:
                           "2021": {derivationKeyIndices: ["01"], issuerMasterKey: imk-ac-476173}

@@ -160,11 +160,7 @@ private final class Scene {
     init() throws {
         environment = try DemoEnvironment(command: ["run"])
         try environment.waitUntilReady()
-        let ports = [try freePort(), try freePort(), try freePort()]
-        var text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
-        for (old, new) in zip([environment.portA, environment.portB, environment.adminPort], ports) {
-            text = text.replacingOccurrences(of: "port: \(old)", with: "port: \(new)")
-        }
+        let (text, ports) = try environment.configurationBeside()
         let path = environment.directory.appendingPathComponent("second.yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         other = try HostProcess(configuration: path)
@@ -223,33 +219,5 @@ private final class Scene {
         return try DemoEnvironment.run(
             "issuer-host", ["explain", rrn, "--config", environment.configuration]
         ).output
-    }
-}
-
-/// A host beside the environment's own.
-private final class HostProcess {
-    private let process = Process()
-    private let output = Pipe()
-
-    init(configuration: String) throws {
-        process.executableURL = URL(fileURLWithPath: DemoEnvironment.executable("issuer-host"))
-        process.arguments = ["serve", "--config", configuration]
-        process.standardOutput = output
-        process.standardError = output
-        try DemoEnvironment.start(process)
-        var text = ""
-        while !text.contains("ready:") {
-            let data = output.fileHandleForReading.availableData
-            guard !data.isEmpty else {
-                throw DemoEnvironment.Failure(description: "the second host: \(text)")
-            }
-            text += String(decoding: data, as: UTF8.self)
-        }
-    }
-
-    func stop() {
-        if process.isRunning { process.terminate() }
-        _ = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
     }
 }

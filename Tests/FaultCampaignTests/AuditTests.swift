@@ -9,11 +9,15 @@ import Testing
 
     private func line(
         rrn: UInt64 = 7, atc: UInt16 = 5, de39: String = "00", outcome: String = "approved",
-        code: String? = "123456", minorUnits: Int64 = 100, triesLeft: Int = 3, id: String = "1-0"
+        code: String? = "123456", minorUnits: Int64 = 100, triesLeft: Int = 3, id: String = "1-0",
+        kind: String = "decision", transaction: String = "purchase", taken: Int64? = nil,
+        givenBack: Int64? = nil
     ) -> JournalledDecision {
         JournalledDecision(
-            id: id, bucket: 1, kind: "decision", card: "aa", rrn: "\(rrn)", minorUnits: minorUnits, atc: atc,
-            atcFinding: nil, de39: de39, outcome: outcome, approvalCode: code, pinTriesLeft: triesLeft)
+            id: id, bucket: 1, kind: kind, transaction: transaction, card: "aa", rrn: "\(rrn)",
+            minorUnits: minorUnits, atc: atc, atcFinding: nil, de39: de39, outcome: outcome,
+            approvalCode: code, pinTriesLeft: triesLeft, takenMinorUnits: taken,
+            givenBackMinorUnits: givenBack)
     }
 
     private func balance(_ left: Int64 = 900, tries: Int = 0, atc: UInt16? = 5) -> StoredBalance {
@@ -105,5 +109,66 @@ import Testing
         let other = Told(code: "00", approvalCode: "000000")
         #expect(
             violations([told(approved, other)], [line()], balance()).contains { $0.contains("and then 00") })
+    }
+
+    private func reversed(_ remaining: Int64 = 0, told answers: String...) -> SentRequest {
+        var request = told(approved)
+        request.reversal = SentRequest.Reversal(
+            remainingMinorUnits: remaining, sent: 1,
+            told: answers.map { Told(code: $0, approvalCode: nil) })
+        return request
+    }
+
+    private func reversal(_ givenBack: Int64?, id: String = "2-0") -> JournalledDecision {
+        line(atc: 0, code: nil, id: id, transaction: "reversal", givenBack: givenBack)
+    }
+
+    @Test func aReversalThatWasToldHasToBeCarriedOutOnce() {
+        let request = reversed(told: "91", "00")
+        #expect(violations([request], [line(), reversal(100)], balance(1_000)).isEmpty)
+        #expect(violations([request], [line()], balance()).contains { $0.contains("was to remain") })
+        #expect(violations([request], [line()], balance()).contains { $0.contains("not in the journal") })
+        let twice = [line(), reversal(100), reversal(100, id: "3-0")]
+        #expect(
+            violations([request], twice, balance(1_100)).contains { $0.contains("200 given back of 100") })
+        // Told to nobody: either is right.
+        #expect(violations([reversed(told: "91")], [line()], balance()).isEmpty)
+        #expect(violations([reversed(told: "91")], [line(), reversal(100)], balance(1_000)).isEmpty)
+        #expect(
+            violations([told(approved)], [line(), reversal(100)], balance(1_000))
+                .contains { $0.contains("nobody asked") })
+    }
+
+    @Test func aPartAndAReversalThatCameFirst() {
+        let part = reversed(40, told: "00")
+        #expect(violations([part], [line(), reversal(60)], balance(960)).isEmpty)
+        #expect(
+            violations([part], [line(), reversal(50)], balance(950)).contains { $0.contains("was to remain") }
+        )
+        var early = request
+        early.reversal = SentRequest.Reversal(
+            remainingMinorUnits: 0, sent: 1, told: [Told(code: "00", approvalCode: nil)])
+        let late = line(de39: "21", outcome: "reversed before it came", code: nil, id: "3-0")
+        #expect(violations([early], [reversal(nil), late], balance(1_000)).isEmpty)
+        #expect(
+            violations([early], [reversal(nil), line(id: "3-0")], balance())
+                .contains { $0.contains("was to remain") })
+    }
+
+    @Test func anAdviceIsBookedOnceWhateverTheCardHas() {
+        var advice = told(Told(code: "00", approvalCode: nil))
+        advice.form = .advice
+        let booked = line(code: "------", transaction: "purchase, approved elsewhere")
+        #expect(violations([advice], [booked], balance()).isEmpty)
+        #expect(violations([advice], [], balance()).contains { $0.contains("not in the journal") })
+        let twice = [booked, line(code: "------", id: "2-0", transaction: "purchase, approved elsewhere")]
+        #expect(violations([advice], twice, balance(800)).contains { $0.contains("approved twice") })
+    }
+
+    @Test func aNoteOfALateDecisionNeedsTheDecision() {
+        let late = line(id: "9-0", kind: "late")
+        #expect(violations([told()], [line(), late], balance()).isEmpty)
+        #expect(violations([told()], [late], balance(1_000)).contains { $0.contains("decided late") })
+        #expect(violations([told()], [line(id: "9-0", kind: "undecided")], balance(1_000)).isEmpty)
     }
 }

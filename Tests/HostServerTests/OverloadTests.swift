@@ -1,9 +1,9 @@
-import Authorisation
 import ISO8583
 import SocketSupport
 import Synchronization
 import Testing
 
+@testable import Authorisation
 @testable import HostServer
 
 /// More than can be answered, and machinery that stands still.
@@ -61,8 +61,49 @@ import Testing
             gate.open()
             // The late decision is not the answer to the echo, nor does it come before it.
             #expect(try socket.echoes(stan: 2))
-            while try host.metric("issuer_late_answers_total") < 1 {}
+            try eventually { try host.metric("issuer_late_answers_total") >= 1 }
             #expect(try socket.echoes(stan: 3))
+        }
+    }
+
+    @Test("The journal is told of what was not decided, and of decisions that nobody was told")
+    func notes() async throws {
+        var link = try TestMessages.link()
+        link.answerTimeoutNanoseconds = 200_000_000
+        let gate = Gate()
+        let declined = Decision(
+            outcome: .declined(.cardLost), issuerAuthenticationData: nil, authorisationResponseCode: nil,
+            repeated: false, trace: DecisionTrace(), times: StageTimes())
+        try await withHost(
+            [link],
+            decide: { request in
+                if request.systemsTraceAuditNumber == 1 { return await TestHost.unavailable(request) }
+                await gate.pass()
+                return .success(declined)
+            }
+        ) { host in
+            let socket = try host.connect()
+            var other: Socket? = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            socket.sendFrame(try TestMessages.request(stan: 2))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            other?.sendFrame(try TestMessages.request(stan: 3))
+            #expect(try other?.receiveMessage()?.text(.responseCode) == "91")
+            other?.sendFrame(try TestMessages.request(stan: 4))
+            other = nil
+            try eventually { try host.metric("issuer_connections") <= 1 }
+            gate.open()
+            try eventually { host.notes.count >= 4 }
+            let notes = Dictionary(host.notes.map { ($0.stan, $0.event) }, uniquingKeysWith: { $1 })
+            let away = StateUnavailable("away").description
+            #expect(notes[1] == .undecided(reason: away) && notes[2] == .lateForDeadline)
+            #expect(notes[3] == .lateForDeadline)
+            #expect(notes[4] == .lateForConnection || notes[4] == .lateForDeadline)
+            // Decided and told in time: nothing to say beside the decision.
+            socket.sendFrame(try TestMessages.request(stan: 5))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "41")
+            #expect(host.notes.count == 4)
         }
     }
 
@@ -84,9 +125,9 @@ import Testing
             first = nil
             let second = try host.connect()
             #expect(try second.echoes(stan: 2))
-            while try host.metric("issuer_connections") > 1 {}
+            try eventually { try host.metric("issuer_connections") <= 1 }
             gate.open()
-            while try host.metric("issuer_late_answers_total") < 1 {}
+            try eventually { try host.metric("issuer_late_answers_total") >= 1 }
             #expect(try second.echoes(stan: 3))
         }
     }
@@ -108,6 +149,44 @@ import Testing
         for _ in 0..<1_990 { load.ended() }
         load.tick(now: second)
         #expect(load.admits(within: second / 100))
+    }
+
+    @Test(
+        "Once it shows how slow decisions are, new requests are refused on arrival, old ones keep their time")
+    func sheddingOverSockets() async throws {
+        var link = try TestMessages.link()
+        (link.inFlightMax, link.answerTimeoutNanoseconds) = (2_000, 10_000_000_000)
+        let (turn, hurry) = (Turn(), Gate())
+        try await withHost(
+            [link],
+            decide: { request in
+                // One at a time, as a token with one worker does it; fifty a second at most.
+                await turn.take()
+                if !hurry.isOpen { try? await Task.sleep(for: .milliseconds(20)) }
+                await turn.give()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            // Half a minute of work, on ten connections.
+            let sockets = try (0..<10).map { _ in try host.connect() }
+            let codec = try TestMessages.codec()
+            var request = try codec.decode(try TestMessages.request(stan: 1))
+            func send(_ stan: Int, _ socket: Socket) throws {
+                request.set(.stan, text: TestMessages.digits(stan))
+                socket.sendFrame(try codec.encode(request))
+            }
+            for stan in 1...1_500 { try send(stan, sockets[stan % 10]) }
+            var stan = 20_000
+            let probe = try host.connect()
+            try eventually {
+                stan += 1
+                try send(stan, probe)
+                return try host.metric("issuer_shed_requests_total") > 0
+            }
+            // Those that were accepted are being answered all the while.
+            #expect(try sockets[1].receiveMessage()?.text(.stan) == "000001")
+            hurry.open()
+        }
     }
 
     @Test("A stop answers what is under way, within its bound")
@@ -148,5 +227,23 @@ import Testing
         try await host.stop()
         #expect(socket.receiveFrame() == nil)
         gate.open()
+    }
+}
+
+/// One at a time, in the order of asking.
+private actor Turn {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func take() async {
+        if isTaken {
+            await withCheckedContinuation { waiting.append($0) }
+        } else {
+            isTaken = true
+        }
+    }
+
+    func give() {
+        if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
     }
 }

@@ -15,6 +15,12 @@ import Synchronization
 /// Links on loopback with real sockets. What decides is the test: it answers when the test says so, as a token that
 /// works, is slow or stands still.
 final class TestHost: Sendable {
+    /// What makes the MACs of the links.
+    typealias Authenticate =
+        @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<
+            [UInt8], CryptographyUnavailable
+        >
+
     /// What the test lets happen to a request.
     typealias Decide = @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
 
@@ -23,17 +29,25 @@ final class TestHost: Sendable {
     private let services: ServiceGroup
     private let running: Task<Void, any Error>
     private let bound: Mutex<[HostServer.BoundLink]>
+    private let noted: Noted
 
     init(
         _ links: [LinkConfiguration], drainTimeout: Duration = .seconds(10),
-        decide: @escaping Decide = TestHost.unavailable
+        decide: @escaping Decide = TestHost.unavailable, mac: @escaping Authenticate = TestHost.noToken
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let (ready, tell) = AsyncStream<[HostServer.BoundLink]>.makeStream()
+        let noted = Noted()
+        self.noted = noted
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .debug
         server = try HostServer(
-            links: links, group: group, loops: [LoopServices(eventLoop: group.any(), decide: decide)],
+            links: links, group: group,
+            loops: [
+                LoopServices(eventLoop: group.any(), decide: decide, mac: mac) { request, event in
+                    noted.add(request, event)
+                }
+            ],
             admin: .init(host: "127.0.0.1", port: 0), drainTimeout: drainTimeout, logger: logger,
             clock: { DispatchTime.now().uptimeNanoseconds }, unixSeconds: { 1_795_000_000 },
             ready: { links in
@@ -55,6 +69,12 @@ final class TestHost: Sendable {
 
     /// As a token that is away.
     static let unavailable: Decide = { _ in .failure(.state(StateUnavailable("away"))) }
+
+    /// The same for MACs.
+    static let noToken: Authenticate = { _, _, _ in .failure(.tokenFailed("away")) }
+
+    /// What the journal was told of requests beside their decisions: number and event.
+    var notes: [(stan: UInt32, event: JournalNote.Event)] { noted.all }
 
     func port(_ link: String = "a") -> UInt16 {
         let address = bound.withLock { $0 }.first { $0.name == link }?.address ?? ""
@@ -91,13 +111,24 @@ final class TestHost: Sendable {
     }
 }
 
+private final class Noted: Sendable {
+    private let state = Mutex<[(stan: UInt32, event: JournalNote.Event)]>([])
+
+    var all: [(stan: UInt32, event: JournalNote.Event)] { state.withLock { $0 } }
+
+    func add(_ request: AuthorisationRequest, _ event: JournalNote.Event) {
+        state.withLock { $0.append((request.systemsTraceAuditNumber, event)) }
+    }
+}
+
 /// Runs a body against a host and stops it in every case. The body may block: it has a thread of its own.
 func withHost(
     _ links: [LinkConfiguration], drainTimeout: Duration = .seconds(10),
     decide: @escaping TestHost.Decide = TestHost.unavailable,
+    mac: @escaping TestHost.Authenticate = TestHost.noToken,
     _ body: @escaping @Sendable (TestHost) throws -> Void
 ) async throws {
-    let host = try await TestHost(links, drainTimeout: drainTimeout, decide: decide)
+    let host = try await TestHost(links, drainTimeout: drainTimeout, decide: decide, mac: mac)
     let result = await onThread { Result { try body(host) } }
     try await host.stop()
     try result.get()
@@ -109,6 +140,15 @@ func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async ->
         let thread = Thread { continuation.resume(returning: body()) }
         thread.start()
     }
+}
+
+/// Looks again and again, as the admin port tells of nothing by itself, but not for ever.
+func eventually(_ condition: () throws -> Bool) throws {
+    for _ in 0..<2_000 {
+        if try condition() { return }
+        usleep(10_000)
+    }
+    throw SocketFailure(description: "what was waited for did not happen")
 }
 
 /// Waits on a thread of its own for work that does not block.
@@ -187,6 +227,8 @@ final class Gate: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
     private let state = Mutex(State())
+
+    var isOpen: Bool { state.withLock { $0.isOpen } }
 
     func pass() async {
         await withCheckedContinuation { continuation in

@@ -56,7 +56,7 @@ struct PersonalisationTests {
                 made.keys[$0].map { Self.same($0, expected) } == true
             }
             #expect(rightKeys && made.keys.count == 3 && made.identity == card)
-            let rightChip = Self.same(try made.chip().iccMasterKey, expected)
+            let rightChip = Self.same(try #require(made.chip).iccMasterKey, expected)
             #expect(rightChip)
         }
         // Under another key nothing opens.

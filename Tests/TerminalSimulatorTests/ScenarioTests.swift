@@ -84,6 +84,23 @@ import VirtualCard
             "scenarios:\n  - name: x\n    for: {a: [1, 2]}\n    steps: [{echo: {}}]\n",
             "test.yaml:2:5: two scenarios are called \"x\""
         ),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - purchase: {entry: magnetic}\n",
+            "test.yaml:4:27: magnetic is unknown; known here: chip, stripe"
+        ),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - purchase: {service-code: 1}\n",
+            "test.yaml:4:34: three digits of a service code"
+        ),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - issuer: {card: c, status: lost, script: x}\n",
+            "test.yaml:4:17: issuer does exactly one of"
+        ),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - issuer: {record: {pin: 12}}\n",
+            "test.yaml:4:32: 4 to 12 digits"
+        ),
+        ("scenarios:\n  - name: x\n    steps: [{card: {}}]\n", "test.yaml:3:20: card needs atc or new"),
         ("scenarios: [\n", "test.yaml:2:1:"),
         ("name: x\n", "test.yaml:1:1: key scenarios is missing"),
     ])

@@ -51,7 +51,7 @@ struct TerminalTests {
         let digits = TestData.digits(of: card.identity.pan)
         let panIsRight = message.text(.pan) == digits
         #expect(panIsRight)
-        let trackIsRight = message.text(.track2) == digits + "=291220100000000"
+        let trackIsRight = message.text(.track2) == digits + "=291220110000"
         #expect(trackIsRight)
         let chip = try ICCData(parsing: Array(try #require(message.bytes(.iccData))))
         #expect(chip.amountAuthorised == 4_250)
@@ -61,6 +61,76 @@ struct TerminalTests {
         // 2026-11-24 06:00:00 UTC, day 328 of the year.
         #expect(message.text(.transmissionTime) == "1124060000")
         #expect(message.text(.retrievalReferenceNumber)?.prefix(6) == "632806")
+    }
+
+    @Test(
+        "Track 2 of the chip holds the chip's value, that of the stripe the stripe's; CVV2 goes where the link has it"
+    )
+    func withoutChip() throws {
+        let card = try VirtualCard(issuer, card: "visa-cvn18")
+        func message(
+            _ presentation: CardPresentation, _ change: (inout StripeSettings) -> Void = { _ in }
+        ) throws -> Message {
+            var terminal = Terminal(surroundings: TestData.stillSurroundings())
+            var purchase = Purchase(amount: 4_250, pin: .none)
+            purchase.presentation = presentation
+            change(&purchase.stripe)
+            return try terminal.request(
+                withoutChip: purchase, card: card, zonePINKey: nil,
+                dialect: TestData.codec("ascii87-binbitmap").dialect,
+                printedValue: DataElement(rawValue: 126).map { PrintedValuePosition(element: $0, offset: 2) })
+        }
+        func value(_ message: Message) -> Substring? { message.text(.track2)?.suffix(3) }
+        let chip = try request("visa-cvn18", pin: .none).message
+        let stripe = try message(.stripe)
+        let copied = try message(.fallback) { $0.cvv = .chip }
+        let (values, entries) = (
+            [value(chip) == value(copied), value(stripe) != value(chip)],
+            [chip, stripe, copied].map { $0.text(.pointOfServiceEntryMode) }
+        )
+        #expect(values == [true, true])
+        #expect(entries == ["051", "901", "801"])
+        #expect(!stripe.has(.iccData) && stripe.has(.panSequenceNumber))
+        let shop = try message(.eCommerce)
+        let place = try #require(DataElement(rawValue: 126))
+        #expect(shop.text(place)?.count == 5 && shop.text(place)?.hasPrefix("  ") == true)
+        #expect(!shop.has(.track2) && shop.text(.pointOfServiceConditionCode) == "59")
+        #expect(try !message(.keyed) { $0.cvv2 = .none }.has(place))
+    }
+
+    @Test("A PIN block of sixteen bytes goes where the dialect has its place, and DE53 says its format")
+    func format4() throws {
+        let state = TestData.temporaryFolder()
+        let yaml = """
+            demo: {issuer: Config/demo/demo-issuer.json, cardState: \(state)}
+            dialects: Config/iso8583
+            links:
+              a: {port: 1, dialect: ascii87-binbitmap, zonePINKey: zpk-acquirer-a,
+                pin: {format: 0, aesKey: zpk-aes, formatCodes: ["01:0", "04:4"]}}
+            """
+        let bench = try Bench(SimulatorConfiguration(yaml: yaml, path: "t", folder: TestData.root.path()))
+        let link = try bench.link(bench.configuration.links[0])
+        let dialect = link.form.codec.dialect
+        var card = try VirtualCard(issuer, card: "visa-cvn18")
+        var terminal = Terminal(surroundings: TestData.stillSurroundings())
+        var purchase = Purchase(amount: 4_250, pin: .right)
+        purchase.setPINFormat(.iso4, of: link)
+        let message = try terminal.request(
+            purchase, card: &card, zonePINKey: link.zonePINKey(for: .iso4), dialect: dialect
+        ).message
+        let element = try #require(dialect.element(holding: .format4PINBlock))
+        let digits = try #require(message.text(element))
+        let block = try EncipheredPINBlock16(rawValue: #require(UInt128(digits, radix: 16)))
+        let pin = try PINBlockReader.pin(
+            in: block, pan: card.definition.identity.pan, key: issuer.key("zpk-aes"))
+        let isRight = pin == card.definition.pin
+        #expect(isRight && !message.has(.pinData))
+        #expect(message.text(.securityControl) == "2001040100000000")
+        purchase.setPINFormat(of: link)
+        let usual = try terminal.request(
+            purchase, card: &card, zonePINKey: link.zonePINKey(for: .iso0), dialect: dialect
+        ).message
+        #expect(usual.has(.pinData) && !usual.has(element) && !usual.has(.securityControl))
     }
 
     @Test("No PIN, no DE52; a PIN without a key is refused")

@@ -55,7 +55,7 @@ import VirtualCard
     @Test func everyChoiceGoesIntoTheOrder() throws {
         var program = program()
         type(&program, "", .up, .right, .right, .up, .right)  // Card, then Do.
-        type(&program, "", .up, .right, .up, .right)  // Link, then Tamper.
+        type(&program, "", .up, .right, .up, .right, .up, .right)  // Entry, Link, then Tamper.
         type(&program, "", .enter)
         type(&program, "100", .enter)
         guard case .pay(let order)? = type(&program, "", .enter) else {
@@ -63,6 +63,7 @@ import VirtualCard
             return
         }
         #expect(order.card == "mchip-10h" && order.kind == .cash && order.link == "link-b")
+        #expect(order.presentation == .stripe)
         #expect(order.deed == .cryptogramBitFlipped && order.pin == nil && order.amount == 100)
     }
 

@@ -32,6 +32,7 @@ import Testing
         "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"pin\":\"12\"}",
         "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"deed\":\"x\"}",
         "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"link\":\"x\"}",
+        "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"entry\":\"x\"}",
     ])
     func anImpossibleOrderIsRefused(body: String) throws {
         let reply = try web(LoopbackServer.closedPort())

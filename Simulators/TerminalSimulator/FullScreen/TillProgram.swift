@@ -46,7 +46,7 @@ public struct TillProgram: Sendable {
     }
 
     enum Field: Int, CaseIterable, Sendable {
-        case kind, card, amount, pin, deed, link
+        case kind, card, amount, pin, deed, link, entry
     }
 
     enum View: Hashable, Sendable {
@@ -54,7 +54,7 @@ public struct TillProgram: Sendable {
     }
 
     enum Page: Int, CaseIterable, Sendable {
-        case messages, card, stages
+        case messages, card, stages, why
     }
 
     /// The till keeps them in memory: more than anybody scrolls through.
@@ -69,6 +69,7 @@ public struct TillProgram: Sendable {
     private(set) var linkIndex = 0
     private(set) var kindIndex = 0
     private(set) var deedIndex = 0
+    private(set) var entryIndex = 0
     private(set) var amount: UInt64 = 0
     /// Only ever counted on the screen.
     private var pinDigits = ""
@@ -92,6 +93,7 @@ public struct TillProgram: Sendable {
     var pinDigitCount: Int { pinDigits.count }
     var kind: TransactionKind { TransactionKind.allCases[kindIndex] }
     var deed: Deed { Deed.allCases[deedIndex] }
+    var presentation: CardPresentation { CardPresentation.allCases[entryIndex] }
 
     /// One event.
     /// - Returns: what is to be done now; nil for nothing but a new screen.
@@ -163,6 +165,7 @@ public struct TillProgram: Sendable {
         case .card: cardIndex = next(cardIndex, cards.count)
         case .deed: deedIndex = next(deedIndex, Deed.allCases.count)
         case .link: linkIndex = next(linkIndex, links.count)
+        case .entry: entryIndex = next(entryIndex, CardPresentation.allCases.count)
         case .amount, .pin: break
         }
     }
@@ -209,7 +212,7 @@ public struct TillProgram: Sendable {
     private mutating func entered() -> Action? {
         switch field {
         case .kind: field = .card
-        case .card, .deed, .link: field = .amount
+        case .card, .deed, .link, .entry: field = .amount
         case .amount:
             if amount > 0 { field = .pin } else { message = "Type an amount first" }
         case .pin: return pay()
@@ -229,11 +232,11 @@ public struct TillProgram: Sendable {
             return nil
         }
         pinDigits = ""
-        return order(
-            .pay(
-                TillOrder(
-                    card: cards[cardIndex].name, link: links[linkIndex].name, amount: amount, kind: kind,
-                    pin: pin, deed: deed)))
+        var given = TillOrder(
+            card: cards[cardIndex].name, link: links[linkIndex].name, amount: amount, kind: kind, pin: pin,
+            deed: deed)
+        given.presentation = presentation
+        return order(.pay(given))
     }
 
     private mutating func order(_ action: Action) -> Action {
@@ -280,6 +283,7 @@ public struct TillProgram: Sendable {
         case .messages: receipt?.rows.count ?? 0
         case .card: receipt.map { $0.scripts.count + $0.trace.count } ?? 0
         case .stages: stages.count
+        case .why: receipt?.why.count ?? 0
         }
     }
 }

@@ -47,7 +47,7 @@ extension TillProgram {
                 + (receipt == nil ? "" : "  m messages") + "  q quit")
     }
 
-    private static let names = ["Do", "Card", "Amount", "PIN", "Tamper", "Link"]
+    private static let names = ["Do", "Card", "Amount", "PIN", "Tamper", "Link", "Entry"]
 
     private func content(of field: Field, isChosen: Bool) -> String {
         func choice(_ words: String) -> String { isChosen ? "‹ \(words) ›" : words }
@@ -57,6 +57,7 @@ extension TillProgram {
         case .amount: TillProgram.money(amount)
         case .pin: pinDigitCount == 0 ? "none" : String(repeating: "•", count: pinDigitCount)
         case .deed: choice(deed.words)
+        case .entry: choice(presentation.words)
         case .link: choice("\(links[linkIndex].name)  \(links[linkIndex].words)")
         }
     }
@@ -140,11 +141,12 @@ extension TillProgram {
         case .messages: drawMessages(&canvas, receipt, 3..<bottom)
         case .card: drawLines(&canvas, receipt.scripts + receipt.trace, 3..<bottom)
         case .stages: drawStages(&canvas, from: 3, first: line)
+        case .why: drawLines(&canvas, receipt.why, 3..<bottom)
         }
         help(&canvas, "↑↓ line  Tab page  r repeat  v reverse  n new  q quit")
     }
 
-    private static let pageNames = ["Messages", "Card", "Stages"]
+    private static let pageNames = ["Messages", "Card", "Stages", "Why"]
 
     /// Three columns: what it is, what was asked, what was answered; the chosen line in full below.
     private func drawMessages(_ canvas: inout Canvas, _ receipt: TillReceipt, _ range: Range<Int>) {
@@ -186,7 +188,8 @@ extension TillProgram {
                 isHead ? .strong : .plain)
         }
         if lines.isEmpty {
-            canvas.write("The card took no part in this.", row: range.lowerBound, column: 2, .faint)
+            let words = page == .why ? "Nothing is known of it here." : "The card took no part in this."
+            canvas.write(words, row: range.lowerBound, column: 2, .faint)
         }
     }
 

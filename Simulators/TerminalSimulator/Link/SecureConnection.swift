@@ -88,14 +88,27 @@ final class SecureConnection: Sendable {
         where error.connectionErrors.contains(where: { ($0.error as? IOError)?.errnoCode == 111 }):
             .refused(endpoint)
         case is ChannelError: .timedOut(waitingFor: "connection to \(endpoint)", timeout)
-        default: .tls("\(error)")
+        default: .tls(words(error))
         }
+    }
+
+    /// BoringSSL's reason without its numbers and file names: `certificate required`, as the host's alert says it.
+    static func words(_ error: any Error) -> String {
+        let text = "\(error)"
+        guard let start = text.firstRange(of: "OPENSSL_internal:")?.upperBound else { return text }
+        var reason = text[start...].prefix { $0 == "_" || $0.isUppercase || $0.isNumber }
+        let alert = reason.firstRange(of: "_ALERT_")
+        if let alert { reason = reason[alert.upperBound...] }
+        let words = reason.lowercased().replacing("_", with: " ")
+        return alert == nil ? words : "the host says \(words)"
     }
 
     deinit { channel.close(promise: nil) }
 
     func send(_ bytes: [UInt8]) throws(ConnectionError) {
         do { try channel.writeAndFlush(ByteBuffer(bytes: bytes)).wait() } catch {
+            // A host that refuses a certificate says so first and closes then.
+            if let failure = inbox.state.withLock({ $0.failure }) { throw .tls(failure) }
             throw .closed(afterBytes: 0)
         }
     }
@@ -165,7 +178,7 @@ private final class InboxHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        inbox.change { $0.failure = $0.failure ?? "\(error)" }
+        inbox.change { $0.failure = $0.failure ?? SecureConnection.words(error) }
         context.close(promise: nil)
     }
 

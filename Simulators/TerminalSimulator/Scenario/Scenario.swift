@@ -13,6 +13,16 @@ public struct Scenario: Sendable {
     /// Of its definition.
     public let place: ScenarioPlace
     let steps: [ScenarioStep]
+
+    /// Steps of it change cards with the issuer's program.
+    public var needsIssuer: Bool {
+        steps.contains { if case .issuer = $0.action { true } else { false } }
+    }
+
+    /// Name, a label or a covered rule contains this.
+    public func isNamed(_ text: String) -> Bool {
+        name.contains(text) || (labels + covers).contains { $0.contains(text) }
+    }
 }
 
 /// One thing that is done and what has to come of it.
@@ -42,8 +52,11 @@ enum ScenarioAction: Sendable {
     case network(code: String, link: String?)
     /// Bytes as they are.
     case raw(RawStep)
-    /// Sets a card's counter, forwards or to a value.
-    case setCounter(card: String?, CounterChoice)
+    case card(CardStep)
+    /// The issuer does something with a card.
+    case issuer(IssuerStep)
+    /// From now on the terminal shows another certificate.
+    case tls(TLSStep)
     /// Closes the connection; the next step opens another one.
     case disconnect(link: String?)
     case wait(Duration)
@@ -62,6 +75,25 @@ enum CounterChoice: Sendable {
     }
 }
 
+/// What is done to a card itself.
+struct CardStep: Sendable {
+    var card: String?
+    /// Forwards or to a value.
+    var counter: CounterChoice?
+    /// The bureau's again: PIN and blocks as personalised, the counter goes on.
+    var isNew = false
+}
+
+/// Another certificate than the terminal's own; all nil gives that back. Files count from the configuration's folder.
+struct TLSStep: Sendable {
+    var link: String?
+    /// `none` for none.
+    var certificateFile: String?
+    var privateKeyFile: String?
+    var trustedFile: String?
+    var serverName: String?
+}
+
 /// A purchase, a cash withdrawal or a refund.
 struct TransactionStep: Sendable {
     var kind = TransactionKind.purchase
@@ -75,6 +107,8 @@ struct TransactionStep: Sendable {
     var pin: PINEntry?
     /// Nil for the link's.
     var pinFormat: PINBlockFormat?
+    var presentation = CardPresentation.chip
+    var stripe = StripeSettings()
     var mti = MTI.authorisationRequest
     var terminal = TerminalSettings()
     /// Other contents for data elements, nil to leave them out.
@@ -94,6 +128,10 @@ struct StepFault: Sendable {
     var sentTwice = false
     /// With a conversation: the terminal has no line, the request never leaves.
     var lineDown = false
+    /// The request never reaches the host; a later step can repeat or reverse it.
+    var isLost = false
+    /// Tag and bit of the answer's DE55 to flip before the card sees it.
+    var answerFlips: [(tag: Tag, bit: Int)] = []
     /// The connection is cut after sending.
     var connectionCut = false
     /// So long nobody reads the answer.
@@ -166,5 +204,11 @@ struct ScenarioExpectation: Sendable {
     var sameAnswer: Bool?
     /// With a request sent twice: how many answers come.
     var answers: Int?
+    /// `none`, `application` or `card`: what issuer scripts have blocked.
+    var blocked: String?
+    /// Tries that the card has left for a PIN that it checks itself.
+    var offlineTries: Int?
+    /// To be found in what the issuer's program says, or in the card's conversation.
+    var words: [String] = []
     var place: ScenarioPlace?
 }

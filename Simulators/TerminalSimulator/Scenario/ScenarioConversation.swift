@@ -20,9 +20,10 @@ extension ScenarioRunner {
         let request: PurchaseRequest
         do {
             request = try terminal.request(
-                given, card: &card, zonePINKey: session.link.zonePINKey, dialect: session.dialect
+                given, card: &card, zonePINKey: session.link.zonePINKey(for: given.pinFormat),
+                dialect: session.dialect
             ) { card, transaction in
-                switch try conversation.begin(transaction, pin: given.pin.pin(of: card.definition)) {
+                switch try conversation.begin(transaction, pin: given.pin.pin(of: card)) {
                 case .online(let answer): return answer
                 case .approvedOffline: throw OfflineDecision(approved: true)
                 case .declinedOffline: throw OfflineDecision(approved: false)
@@ -33,7 +34,11 @@ extension ScenarioRunner {
             record.cardTrace = ConversationText.lines(conversation)
             record.summary = decision.approved ? "approved offline" : "declined offline"
             record.judgeFinal(decision.approved ? "TC" : "AAC", expectation)
+            record.judgeWords(record.cardTrace.joined(separator: "\n"), expectation)
             if expectation.coming == .answer { record.complaints.append("the issuer was not asked") }
+            return
+        } catch let refusal as CardConversationError where expectation.coming == .nothing {
+            record.summary = "\(refusal)"
             return
         } catch let refusal as OtherInterfaceNeeded {
             record.summary = "\(refusal)"
@@ -42,12 +47,12 @@ extension ScenarioRunner {
         }
         cards[file.card] = conversation.card
         record.cardTrace = ConversationText.lines(conversation)
-        let sent = SentRequest(
+        var sent = SentRequest(
             message: request.message, cardAnswer: request.cardAnswer, card: file.card, start: .now)
+        sent.answerFlips = step.fault.answerFlips
         session.last = sent
-        if !step.fault.lineDown {
-            try send(sent, step, session)
-            if step.waits { try takeAnswer(sent, session, expectation, &record) }
+        if !step.fault.lineDown, try send(sent, step, session, expectation, &record), step.waits {
+            try takeAnswer(sent, session, expectation, &record)
         }
         try end(&conversation, session.last?.answer, expectation, &record)
         cards[file.card] = conversation.card
@@ -73,6 +78,7 @@ extension ScenarioRunner {
         record.cardTrace = ConversationText.lines(conversation)
         record.summary += ", final \(final)"
         record.judgeFinal("\(final)", expectation)
+        record.judgeWords(record.cardTrace.joined(separator: "\n"), expectation)
     }
 }
 

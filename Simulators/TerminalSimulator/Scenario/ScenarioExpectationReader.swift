@@ -9,6 +9,7 @@ enum ScenarioExpectationReader {
     ]
     private static let keys = [
         "de39", "arpc", "answer", "answers", "fields", "tags", "within", "card", "same-answer",
+        "says",
     ]
 
     static func expectation(_ node: ScenarioNode) throws(ScenarioError) -> ScenarioExpectation {
@@ -39,6 +40,7 @@ enum ScenarioExpectationReader {
                         (try ScenarioStepReader.tag(tag.key, tag.place), try content(tag.value)))
                 }
             case "within": result.within = try value.duration()
+            case "says": result.words += try words(value)
             case "same-answer": result.sameAnswer = try value.flag()
             default: try card(value, &result)
             }
@@ -49,15 +51,27 @@ enum ScenarioExpectationReader {
     private static func card(
         _ node: ScenarioNode, _ result: inout ScenarioExpectation
     ) throws(ScenarioError) {
-        for entry in try node.entries(["atc-moved", "final"]) {
-            if entry.key == "final" {
+        for entry in try node.entries(["atc-moved", "final", "trace", "blocked", "offline-pin-tries"]) {
+            switch entry.key {
+            case "final":
                 result.finalCryptogram = try entry.value.choice([
                     "TC": "TC", "AAC": "AAC", "other-interface": "other-interface",
                 ])
-            } else {
-                result.counterMoved = try entry.value.integer(0...65_535)
+            case "blocked":
+                result.blocked = try entry.value.choice([
+                    "none": "none", "application": "application", "card": "card",
+                ])
+            case "offline-pin-tries": result.offlineTries = try entry.value.integer(0...15)
+            case "trace": result.words += try words(entry.value)
+            default: result.counterMoved = try entry.value.integer(0...65_535)
             }
         }
+    }
+
+    private static func words(_ node: ScenarioNode) throws(ScenarioError) -> [String] {
+        var words: [String] = []
+        for item in try node.items() { words.append(try item.text()) }
+        return words
     }
 
     private static func content(_ node: ScenarioNode) throws(ScenarioError) -> ScenarioExpectation.Content {

@@ -155,8 +155,8 @@ extension Scenario {
             case .transaction(let step):
                 if let card = step.card { names.insert(card) }
                 if let chip = step.conversation { names.insert(try ChipFile(chip, bench: bench).card) }
-            case .setCounter(let card, _):
-                if let card { names.insert(card) }
+            case .card(let step): if let card = step.card { names.insert(card) }
+            case .issuer(let step): if let card = step.card { names.insert(card) }
             default: break
             }
         }

@@ -10,7 +10,7 @@ extension ScenarioRunner {
         _ record: inout StepRecord, keeping: Bool = true
     ) throws {
         let patience = expectation.coming == .nothing ? options.silence : options.timeout
-        let answer: Answer
+        var answer: Answer
         do throws(ExchangeError) {
             answer = try session.wait { (exchange) throws(ExchangeError) in
                 try exchange.answer(to: sent.message, since: sent.start, timeout: patience)
@@ -20,9 +20,11 @@ extension ScenarioRunner {
             try record.judge(error, expectation)
             return
         }
+        if !sent.answerFlips.isEmpty { answer = answer.flipping(sent.answerFlips) }
         record.exchanges.append(
             decoded(sent.message, text(answer.message, "Response", session), session))
         record.elapsed = answer.elapsed
+        record.asked = (sent.message, answer.message.text(.responseCode))
         var verdict: IssuerAuthenticationVerdict?
         if let name = sent.card, let cardAnswer = sent.cardAnswer {
             verdict = try? card(name).verify(
@@ -66,6 +68,19 @@ extension ScenarioRunner {
     func decoded(_ request: Message, _ response: String, _ session: ScenarioSession) -> DecodedExchange {
         DecodedExchange(
             request: text(request, "Request to \(session.link.name)", session), response: response)
+    }
+}
+
+extension Answer {
+    /// The same with bits of DE55 turned on the way from the terminal to the card.
+    fileprivate func flipping(_ flips: [(tag: Tag, bit: Int)]) -> Answer {
+        guard let bytes = message.bytes(.iccData) else { return self }
+        var tampering = Tampering.none
+        tampering.flipped = flips
+        var message = message
+        message.set(.iccData, bytes: tampering.apply(to: Array(bytes)))
+        return Answer(
+            message: message, elapsed: elapsed, discrepancies: discrepancies, strayMessages: strayMessages)
     }
 }
 
@@ -122,6 +137,18 @@ extension StepRecord {
         }
     }
 
+    /// The state that a step leaves a card in.
+    mutating func judge(_ card: VirtualCard, _ expectation: ScenarioExpectation) {
+        let memory = card.scriptMemory
+        let blocked = memory.isCardBlocked ? "card" : memory.isApplicationBlocked ? "application" : "none"
+        if let expected = expectation.blocked, expected != blocked {
+            complaints.append("blocked by scripts: \(blocked), expected \(expected)")
+        }
+        if let expected = expectation.offlineTries, expected != card.memory.pinTriesLeft {
+            complaints.append("the card has \(card.memory.pinTriesLeft) PIN tries left, expected \(expected)")
+        }
+    }
+
     mutating func judge(_ elapsed: Duration, _ expectation: ScenarioExpectation) {
         guard let within = expectation.within, elapsed > within else { return }
         complaints.append(
@@ -135,6 +162,7 @@ extension StepRecord {
         case (.connection(.timedOut), .nothing): summary = "no answer"
         case (.connection(.closed), .closed), (.connection(.closed), .nothing):
             summary = "the host closed the connection"
+        case (.connection(.tls(let reason)), .closed): summary = "TLS refused: \(reason)"
         default: throw error
         }
     }

@@ -15,10 +15,10 @@ public enum ScenarioText {
         return lines
     }
 
-    /// The messages of the steps that went wrong.
-    public static func messages(_ result: ScenarioResult) -> [String] {
-        result.steps.filter { !$0.complaints.isEmpty }.flatMap { step in
-            step.exchanges.flatMap { [$0.request, $0.response] } + step.cardTrace
+    /// The messages, and the card's conversation, of the steps that went wrong, or of all.
+    public static func messages(_ result: ScenarioResult, allSteps: Bool = false) -> [String] {
+        result.steps.filter { allSteps || !$0.complaints.isEmpty }.flatMap { step in
+            step.why + step.exchanges.flatMap { [$0.request, $0.response] } + step.cardTrace
         }
     }
 
@@ -132,6 +132,7 @@ public enum ScenarioPage {
                 + (step.elapsed.map { " <small>\(Printing.milliseconds($0)) ms</small>" } ?? "") + "</p>"
         ]
         lines += step.complaints.map { "<p class=\"bad\">\(escaped("\(step.place)")): \(escaped($0))</p>" }
+        if !step.why.isEmpty { lines.append("<pre>\(escaped(step.why.joined(separator: "\n")))</pre>") }
         for exchange in step.exchanges {
             lines.append(
                 "<div class=\"pair\"><pre>\(escaped(exchange.request))</pre>"

@@ -22,6 +22,8 @@ public struct StepResult: Sendable {
     public let exchanges: [DecodedExchange]
     /// The card's conversation, a command a line, where there was one.
     public let cardTrace: [String]
+    /// Of a step that went wrong: why the issuer answered as it did, where that can be known.
+    public let why: [String]
 }
 
 /// What became of a scenario.

@@ -14,6 +14,8 @@ public struct ScenarioRunner {
         public var timeout = Duration.seconds(5)
         /// For a step that expects no answer.
         public var silence = Duration.milliseconds(300)
+        /// Changes cards where a scenario asks for it; nil where nobody can.
+        public var issuer: IssuerDesk?
         /// Draws the amounts.
         public var seed: UInt64 = 1
         /// How often everything is run.
@@ -88,6 +90,10 @@ public struct ScenarioRunner {
             record.complaints.append("\(error)")
             record.summary = "not done"
         }
+        if let card = cardName.flatMap({ cards[$0] }) { record.judge(card, step.expectation) }
+        if !record.complaints.isEmpty, let (request, code) = record.asked {
+            record.why = DeclineExplanation(bench: bench, desk: options.issuer).lines(request, code: code)
+        }
         return record.result
     }
 
@@ -101,15 +107,13 @@ public struct ScenarioRunner {
         case .lateAnswer(let link): try lateAnswer(link, expectation, &record)
         case .network(let code, let link): try network(code, link, expectation, &record)
         case .raw(let step): try raw(step, expectation, &record)
-        case .script(let count): try script(count, &record)
+        case .script(let count): try script(count, expectation, &record)
+        case .issuer(let step): try issuer(step, expectation, &record)
+        case .tls(let step): try tls(step, &record)
         case .pinEntry(let entry):
             pin = entry
             record.summary = "from now on"
-        case .setCounter(let name, let choice):
-            var card = try card(name)
-            try card.setATC(.init(rawValue: choice.value(from: card.atc.rawValue)))
-            cards[card.definition.name] = card
-            record.summary = "ATC \(card.atc)"
+        case .card(let step): try card(step, &record)
         case .disconnect(let link):
             try session(link).disconnect()
             record.summary = "closed"
@@ -166,6 +170,9 @@ struct StepRecord {
     var elapsed: Duration?
     var exchanges: [DecodedExchange] = []
     var cardTrace: [String] = []
+    /// What was asked last, and answered.
+    var asked: (request: Message, code: String?)?
+    var why: [String] = []
 
     init(_ step: ScenarioStep) {
         name = step.name
@@ -175,6 +182,6 @@ struct StepRecord {
     var result: StepResult {
         StepResult(
             name: name, place: place, summary: summary, complaints: complaints, elapsed: elapsed,
-            exchanges: exchanges, cardTrace: cardTrace)
+            exchanges: exchanges, cardTrace: cardTrace, why: why)
     }
 }

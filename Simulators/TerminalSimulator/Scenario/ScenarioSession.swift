@@ -10,16 +10,32 @@ struct SentRequest {
     let card: String?
     let start: ContinuousClock.Instant
     var answer: Message?
+    /// What is changed in the answer's DE55 before the card sees it.
+    var answerFlips: [(tag: Tag, bit: Int)] = []
 }
 
 /// A link and its connection, opened when it is needed.
 final class ScenarioSession {
-    let link: Link
+    private(set) var link: Link
+    private let ownIdentity: TLSIdentity?
     /// The last request that expects, or got, an answer.
     var last: SentRequest?
     private var exchange: Exchange?
 
-    init(_ link: Link) { self.link = link }
+    init(_ link: Link) {
+        self.link = link
+        ownIdentity = link.tls
+    }
+
+    /// The next use opens another connection, with what is changed of the terminal's own certificate.
+    func show(_ change: (inout TLSIdentity) -> Void) {
+        disconnect()
+        link.tls = ownIdentity
+        if var identity = ownIdentity {
+            change(&identity)
+            link.tls = identity
+        }
+    }
 
     var dialect: Dialect { link.form.codec.dialect }
 

@@ -7,7 +7,7 @@ internal import VirtualCard
 enum ScenarioStepReader {
     private static let actions = [
         "purchase", "cash", "refund", "repeat", "reversal", "late-answer", "pin", "script", "echo", "sign-on",
-        "sign-off", "raw", "card", "disconnect", "wait", "loop",
+        "sign-off", "raw", "card", "issuer", "tls", "disconnect", "wait", "loop",
     ]
     /// Steps that a loop comes to at most.
     private static let loopTimesMax = 10_000
@@ -83,7 +83,9 @@ enum ScenarioStepReader {
         case "sign-on": .network(code: "001", link: try link(node))
         case "sign-off": .network(code: "002", link: try link(node))
         case "raw": .raw(try raw(node))
-        case "card": try counter(node)
+        case "card": .card(try card(node))
+        case "issuer": .issuer(try IssuerStepReader.step(node))
+        case "tls": .tls(try tls(node))
         case "disconnect": .disconnect(link: try link(node))
         default: .wait(try node.duration())
         }
@@ -139,18 +141,32 @@ enum ScenarioStepReader {
         return step
     }
 
-    private static func counter(_ node: ScenarioNode) throws(ScenarioError) -> ScenarioAction {
-        var card: String?
-        var choice: CounterChoice?
-        for entry in try node.entries(["name", "atc"]) {
-            if entry.key == "name" {
-                card = try entry.value.text()
-            } else {
-                choice = try TransactionStepReader.counter(entry.value)
+    private static func card(_ node: ScenarioNode) throws(ScenarioError) -> CardStep {
+        var step = CardStep()
+        for entry in try node.entries(["name", "atc", "new"]) {
+            switch entry.key {
+            case "name": step.card = try entry.value.text()
+            case "new": step.isNew = try entry.value.flag()
+            default: step.counter = try TransactionStepReader.counter(entry.value)
             }
         }
-        guard let choice else { throw node.fault("card needs atc") }
-        return .setCounter(card: card, choice)
+        guard step.counter != nil || step.isNew else { throw node.fault("card needs atc or new") }
+        return step
+    }
+
+    private static func tls(_ node: ScenarioNode) throws(ScenarioError) -> TLSStep {
+        var step = TLSStep()
+        for entry in try node.entries(["link", "certificate", "key", "ca", "name"]) {
+            let text = try entry.value.text()
+            switch entry.key {
+            case "link": step.link = text
+            case "certificate": step.certificateFile = text
+            case "key": step.privateKeyFile = text
+            case "ca": step.trustedFile = text
+            default: step.serverName = text
+            }
+        }
+        return step
     }
 }
 

@@ -21,19 +21,25 @@ extension ScenarioRunner {
         var card = try card(step.card)
         let session = try session(step.link)
         let before = card.atc.rawValue
-        let request = try terminal.request(
-            purchase(step, session, card: card), card: &card, zonePINKey: session.link.zonePINKey,
-            dialect: session.dialect)
+        var sent: SentRequest
+        do {
+            sent = try request(step, session, &card)
+        } catch let error as ChipCardError where expectation.coming == .nothing {
+            record.summary = "\(error)"
+            return
+        }
+        sent.answerFlips = step.fault.answerFlips
         cards[card.definition.name] = card
         let moved = Int(card.atc.rawValue) - Int(before)
         if let expected = expectation.counterMoved, expected != moved {
             record.complaints.append("the card's ATC moved by \(moved), not \(expected)")
         }
-        let sent = SentRequest(
-            message: request.message, cardAnswer: request.cardAnswer, card: card.definition.name,
-            start: .now)
-        try send(sent, step, session)
         session.last = sent
+        if step.fault.isLost {
+            record.summary = "lost on the way"
+            return
+        }
+        guard try send(sent, step, session, expectation, &record) else { return }
         guard step.waits else {
             record.summary = step.fault.connectionCut ? "sent, connection cut" : "sent, not waited for"
             record.exchanges.append(decoded(sent.message, "(not waited for)", session))
@@ -44,9 +50,28 @@ extension ScenarioRunner {
         if step.fault.sentTwice { try takeSecondAnswer(sent, session, expectation, &record) }
     }
 
-    func send(_ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession) throws {
+    private mutating func request(
+        _ step: TransactionStep, _ session: ScenarioSession, _ card: inout VirtualCard
+    ) throws -> SentRequest {
+        let purchase = purchase(step, session, card: card)
+        let (key, name) = (session.link.zonePINKey(for: purchase.pinFormat), card.definition.name)
+        guard step.presentation == .chip else {
+            let message = try terminal.request(
+                withoutChip: purchase, card: card, zonePINKey: key, dialect: session.dialect,
+                printedValue: session.link.printedValue)
+            return SentRequest(message: message, cardAnswer: nil, card: name, start: .now)
+        }
+        let request = try terminal.request(purchase, card: &card, zonePINKey: key, dialect: session.dialect)
+        return SentRequest(message: request.message, cardAnswer: request.cardAnswer, card: name, start: .now)
+    }
+
+    /// - Returns: false where the link takes nothing, which may be what was expected.
+    func send(
+        _ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession,
+        _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws -> Bool {
         let timeout = options.timeout
-        try session.use(timeout: timeout) { (exchange) throws(ExchangeError) in
+        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
             let (cut, mac) = (step.fault.bytesCut, step.fault.mac)
             try exchange.send(sent.message, bytesCut: cut, mac: mac, timeout: timeout)
             if step.fault.sentTwice {
@@ -54,6 +79,51 @@ extension ScenarioRunner {
             }
         }
         if step.fault.connectionCut { session.disconnect() }
+        return isSent
+    }
+
+    /// The same for anything.
+    func send(
+        _ session: ScenarioSession, _ expectation: ScenarioExpectation, _ record: inout StepRecord,
+        _ body: (inout Exchange) throws(ExchangeError) -> Void
+    ) throws -> Bool {
+        do throws(ExchangeError) {
+            try session.use(timeout: options.timeout, body)
+            return true
+        } catch {
+            try record.judge(error, expectation)
+            return false
+        }
+    }
+
+    mutating func card(_ step: CardStep, _ record: inout StepRecord) throws {
+        if step.isNew, let name = step.card ?? cardName { cards[name] = nil }
+        var card = try card(step.card)
+        if let choice = step.counter {
+            try card.setATC(.init(rawValue: choice.value(from: card.atc.rawValue)))
+        }
+        cards[card.definition.name] = card
+        record.summary = "ATC \(card.atc)\(step.isNew ? ", as personalised" : "")"
+    }
+
+    mutating func tls(_ step: TLSStep, _ record: inout StepRecord) throws {
+        let session = try session(step.link)
+        guard session.link.tls != nil else { throw StepError("\(session.link.name) is a link without TLS") }
+        let folder = bench.configuration.folder
+        func file(_ name: String) -> String? {
+            name == "none" ? nil : name.hasPrefix("/") ? name : "\(folder)/\(name)"
+        }
+        session.show { identity in
+            if let name = step.certificateFile {
+                identity.certificateFile = file(name)
+                identity.privateKeyFile = step.privateKeyFile.flatMap(file)
+            }
+            if let name = step.trustedFile { identity.trustedFile = file(name) }
+            if let name = step.serverName { identity.serverName = name }
+        }
+        let shown = step.certificateFile.map { $0 == "none" ? "no certificate" : $0 }
+        record.summary = "shows \(shown ?? "its own certificate")"
+        if let name = step.trustedFile { record.summary += ", trusts \(name)" }
     }
 
     mutating func purchase(
@@ -78,7 +148,9 @@ extension ScenarioRunner {
         purchase.mti = step.mti
         purchase.kind = step.kind
         purchase.settings = step.terminal
-        purchase.pinFormat = step.pinFormat ?? session.link.pinFormat
+        purchase.presentation = step.presentation
+        purchase.stripe = step.stripe
+        purchase.setPINFormat(step.pinFormat, of: session.link)
         return purchase
     }
 
@@ -94,9 +166,11 @@ extension ScenarioRunner {
         }
         let sent = SentRequest(
             message: message, cardAnswer: last.cardAnswer, card: last.card, start: .now, answer: last.answer)
-        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
-            try exchange.send(message, timeout: options.timeout)
+        let timeout = options.timeout
+        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: timeout)
         }
+        guard isSent else { return }
         try takeAnswer(sent, session, expectation, &record)
     }
 
@@ -111,9 +185,11 @@ extension ScenarioRunner {
             of: last.message, answer: last.answer, mti: mti, completed: step.completed,
             dialect: session.dialect)
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
-        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
-            try exchange.send(message, timeout: options.timeout)
+        let timeout = options.timeout
+        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: timeout)
         }
+        guard isSent else { return }
         try takeAnswer(sent, session, expectation, &record, keeping: false)
     }
 
@@ -131,9 +207,11 @@ extension ScenarioRunner {
         let session = try session(link)
         let message = terminal.networkRequest(code: code, dialect: session.dialect)
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
-        try session.use(timeout: options.timeout) { (exchange) throws(ExchangeError) in
-            try exchange.send(message, timeout: options.timeout)
+        let timeout = options.timeout
+        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+            try exchange.send(message, timeout: timeout)
         }
+        guard isSent else { return }
         try takeAnswer(sent, session, expectation, &record, keeping: false)
     }
 
@@ -164,15 +242,17 @@ extension ScenarioRunner {
         }
     }
 
-    mutating func script(_ count: Int?, _ record: inout StepRecord) throws {
+    mutating func script(
+        _ count: Int?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+    ) throws {
         let session = try session(nil)
         guard let answer = session.last?.answer else { throw StepError("there is no answer with scripts") }
         let commands = try IssuerScripts.commands(in: answer.bytes(.iccData).map(Array.init) ?? [])
-        record.summary = "\(commands.count) script commands"
+        record.summary = commands.isEmpty ? "no script" : ""
         if let name = session.last?.card, var card = cards[name], let first = session.last?.cardAnswer {
-            record.cardTrace = try card.perform(commands, for: first).map { command, status in
-                "\(command): \(String(status, radix: 16, uppercase: true))"
-            }
+            let done = try card.perform(commands, for: first)
+            record.cardTrace = done.map { "\($0): \(String($1, radix: 16, uppercase: true))" }
+            record.summary = done.isEmpty ? "no script" : record.cardTrace.joined(separator: "; ")
             cards[name] = card
         } else {
             record.cardTrace = commands.map(\.description)
@@ -180,5 +260,6 @@ extension ScenarioRunner {
         if let count, count != commands.count {
             record.complaints.append("\(commands.count) script commands came, \(count) were expected")
         }
+        record.judgeWords(record.cardTrace.joined(separator: "\n"), expectation)
     }
 }

@@ -11,7 +11,7 @@ enum TransactionStepReader {
         step.kind = kind
         let keys = [
             "card", "chip", "link", "amount", "pin", "pin-format", "mti", "terminal", "fields", "fault",
-            "wait",
+            "wait", "entry", "service-code", "cvv", "cvv2", "iad",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -23,6 +23,11 @@ enum TransactionStepReader {
             case "pin": step.pin = try ScenarioStepReader.pin(value)
             case "pin-format":
                 step.pinFormat = try value.choice(["0": .iso0, "1": .iso1, "3": .iso3, "4": .iso4])
+            case "entry": step.presentation = try value.choice(presentations)
+            case "service-code": step.stripe.serviceCode = try serviceCode(value)
+            case "cvv": step.stripe.cvv = try value.choice(values)
+            case "cvv2": step.stripe.cvv2 = try value.choice(values)
+            case "iad": step.fault.chip.issuerApplicationData = try ScenarioStepReader.hex(value)
             case "mti": step.mti = try mti(value)
             case "terminal": try terminal(value, &step.terminal)
             case "fields": step.fields = try ScenarioStepReader.fields(value)
@@ -31,6 +36,21 @@ enum TransactionStepReader {
             }
         }
         return step
+    }
+
+    private static let presentations: KeyValuePairs<String, CardPresentation> = [
+        "chip": .chip, "stripe": .stripe, "fallback": .fallback, "keyed": .keyed, "e-commerce": .eCommerce,
+    ]
+    private static let values: KeyValuePairs<String, StripeSettings.Value> = [
+        "right": .right, "wrong": .wrong, "chip": .chip, "none": .none,
+    ]
+
+    private static func serviceCode(_ node: ScenarioNode) throws(ScenarioError) -> String {
+        let text = try node.text()
+        guard text.utf8.count == 3, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            throw node.fault("three digits of a service code are expected here")
+        }
+        return text
     }
 
     private static func mti(_ node: ScenarioNode) throws(ScenarioError) -> MTI {
@@ -78,7 +98,7 @@ enum TransactionStepReader {
     private static func fault(_ node: ScenarioNode, _ step: inout TransactionStep) throws(ScenarioError) {
         let keys = [
             "flip", "atc", "tags", "remove-tags", "chip-data", "cut-bytes", "twice", "cut-connection", "hold",
-            "line-down", "wrong-pin-key", "mac",
+            "line-down", "wrong-pin-key", "mac", "lost", "flip-answer",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -104,6 +124,8 @@ enum TransactionStepReader {
             case "mac":
                 step.fault.mac = try value.choice(["wrong": .wrong, "missing": .missing])
             case "line-down": step.fault.lineDown = try value.flag()
+            case "lost": step.fault.isLost = try value.flag()
+            case "flip-answer": step.fault.answerFlips += try flips(value)
             case "hold": step.fault.held = try value.duration()
             default: step.fault.wrongPINKey = try value.flag()
             }

@@ -12,13 +12,19 @@ public struct Till {
     /// Cards and links to choose from.
     public let bench: Bench
     private let timeout: Duration
+    private let desk: IssuerDesk?
     private var terminal: Terminal
     private var cards: [String: VirtualCard] = [:]
     private var last: (sent: SentRequest, link: Link)?
 
-    /// - Parameter timeout: for a connection and an answer.
-    public init(_ bench: Bench, timeout: Duration, terminal: Terminal = Terminal()) {
+    /// - Parameters:
+    ///   - timeout: for a connection and an answer.
+    ///   - desk: knows why the issuer declines; nil where nobody here does.
+    public init(
+        _ bench: Bench, timeout: Duration, desk: IssuerDesk? = nil, terminal: Terminal = Terminal()
+    ) {
         self.bench = bench
+        self.desk = desk
         self.timeout = timeout
         self.terminal = terminal
     }
@@ -49,13 +55,18 @@ public struct Till {
             amount: order.amount, pin: order.pin.map { .typed($0) } ?? .none,
             distortion: order.deed.distortion(card: card, amount: order.amount))
         purchase.kind = order.kind
-        purchase.pinFormat = link.pinFormat
+        purchase.setPINFormat(of: link)
         let money = MoneyText.text(order.amount, currency: card.definition.currencyCode)
         let kind = order.kind == .purchase ? "" : "\(order.kind.words) "
-        let title = "\(kind)\(money) with \(order.card)"
+        let way = order.presentation == .chip ? "" : ", \(order.presentation.words)"
+        let title = "\(kind)\(money) with \(order.card)\(way)"
+        guard order.presentation == .chip else {
+            return try swipe(purchase, order.presentation, card, link, title, progress)
+        }
         guard order.deed == .nothing else {
             let request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect)
+                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect)
             cards[chip.card] = card
             progress(TillStage(.card, "signs with ATC \(request.cardAnswer.atc)"))
             progress(TillStage(.terminal, order.deed.words))
@@ -64,6 +75,22 @@ public struct Till {
             return try ask(sent, link, title, bytesCut: request.bytesCut, nil, progress)
         }
         return try converse(purchase, card: &card, chip, link, title, progress)
+    }
+
+    /// Stripe, or number and date: the chip takes no part. A plain stripe is that of a card without one.
+    private mutating func swipe(
+        _ given: Purchase, _ presentation: CardPresentation, _ card: VirtualCard, _ link: Link,
+        _ title: String, _ progress: Progress
+    ) throws -> TillReceipt {
+        var purchase = given
+        purchase.presentation = presentation
+        if presentation == .stripe { purchase.stripe.serviceCode = "101" }
+        let message = try terminal.request(
+            withoutChip: purchase, card: card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+            dialect: link.form.codec.dialect, printedValue: link.printedValue)
+        progress(TillStage(.terminal, presentation.words))
+        let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
+        return try ask(sent, link, title, bytesCut: purchase.distortion.bytesCut, nil, progress)
     }
 
     private mutating func converse(
@@ -77,9 +104,10 @@ public struct Till {
         let request: PurchaseRequest
         do {
             request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey, dialect: link.form.codec.dialect
+                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect
             ) { card, transaction in
-                switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card.definition)) {
+                switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card)) {
                 case .online(let answer): return answer
                 case .approvedOffline: throw OfflineDecision(approved: true)
                 case .declinedOffline: throw OfflineDecision(approved: false)
@@ -187,7 +215,9 @@ public struct Till {
         receipt.rows = TillRow.rows(request: sent.message, response: answer.message, dialect: dialect)
         receipt.scripts = (try? IssuerScripts.commands(in: chipData ?? []))?.map(\.description) ?? []
         if !receipt.approved, let number = sent.message.text(.retrievalReferenceNumber) {
-            receipt.hint = "issuer-host explain \(number)"
+            receipt.why = DeclineExplanation(bench: bench, desk: desk).lines(sent.message, code: code)
+            receipt.hint =
+                DeclineExplanation.headline(receipt.why) ?? "issuer-host explain \(number)"
         }
         return receipt
     }

@@ -16,6 +16,8 @@ public struct TillOrder: Hashable, Sendable {
     public var pin: PIN?
     /// What is done to the request behind the terminal's back.
     public var deed: Deed
+    /// How the card comes to the terminal.
+    public var presentation = CardPresentation.chip
 
     /// Takes the parts.
     public init(
@@ -86,8 +88,10 @@ public struct TillReceipt: Sendable, Encodable {
     public var scripts: [String] = []
     /// The card's conversation, and what terminal and card say besides.
     public var trace: [String] = []
-    /// What to do in order to learn more; empty after an approval.
+    /// Why it was not approved, in one line; what to do in order to learn it where that is not known here.
     public var hint = ""
+    /// The same at length, a check a line.
+    public var why: [String] = []
 
     /// Takes what has no default.
     public init(title: String, approved: Bool, response: String) {

@@ -21,6 +21,7 @@ enum WebPage {
           <form id="choices">
             <label>Do <select id="kind"></select></label>
             <label>Card <select id="card"></select></label>
+            <label>Comes by <select id="entry"></select></label>
             <label>Link <select id="link"></select></label>
             <label>Tamper <select id="deed"></select></label>
             <button type="button" id="again">Repeat</button>
@@ -28,6 +29,8 @@ enum WebPage {
           </form>
           <p id="outcome" data-state="idle" role="status">No transaction yet.</p>
           <p id="why"></p>
+          <details id="checks" hidden><summary>Why, check by check</summary>
+          <pre id="explanation" tabindex="0"></pre></details>
           <div class="pair"><pre id="request" tabindex="0">Request</pre>
           <pre id="response" tabindex="0">Response</pre></div>
           <details><summary>Issuer scripts <span id="count"></span></summary>
@@ -126,7 +129,7 @@ enum WebPage {
           finish(receipt);
         }
         function pay() {
-          const order = { kind: at('kind').value, card: at('card').value, link: at('link').value, amount: money(digits), pin: pin, deed: at('deed').value };
+          const order = { kind: at('kind').value, card: at('card').value, link: at('link').value, amount: money(digits), pin: pin, deed: at('deed').value, entry: at('entry').value };
           pin = '';
           ask('/pay', order);
         }
@@ -135,6 +138,9 @@ enum WebPage {
           at('outcome').dataset.state = receipt.approved ? 'approved' : 'declined';
           at('outcome').textContent = words + (receipt.verdict ? '. Card: ' + receipt.verdict : '');
           at('why').textContent = receipt.hint ? 'Why: ' + receipt.hint : '';
+          at('checks').hidden = !(receipt.why && receipt.why.length);
+          at('checks').open = !receipt.approved;
+          at('explanation').textContent = (receipt.why || []).join('\\n');
           if (receipt.error) return;
           at('request').textContent = receipt.requestText;
           at('response').textContent = receipt.responseText;
@@ -180,6 +186,7 @@ enum WebPage {
         at('reverse').addEventListener('click', () => ask('/reverse', {}));
         fetch('/choices').then(reply => reply.json()).then(choices => {
           fill('kind', choices.kinds); fill('card', choices.cards); fill('link', choices.links); fill('deed', choices.deeds);
+          fill('entry', choices.entries);
           document.body.dataset.ready = 'yes';
         });
         reset();

@@ -19,6 +19,7 @@ final class WebTerminal: Sendable {
         let pin: String?
         let deed: String?
         let kind: String?
+        let entry: String?
     }
 
     private struct Choice: Encodable {
@@ -31,6 +32,7 @@ final class WebTerminal: Sendable {
         let links: [Choice]
         let deeds: [Choice]
         let kinds: [Choice]
+        let entries: [Choice]
     }
 
     private let till: Mutex<Till>
@@ -59,7 +61,8 @@ final class WebTerminal: Sendable {
             return Choices(
                 cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
                 deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
-                kinds: TransactionKind.allCases.map { Choice(value: $0.words, words: $0.words) })
+                kinds: TransactionKind.allCases.map { Choice(value: $0.words, words: $0.words) },
+                entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) })
         }
     }
 
@@ -85,8 +88,12 @@ final class WebTerminal: Sendable {
         else {
             throw StepError("no such kind of transaction")
         }
-        return try till.pay(
-            TillOrder(card: card, link: link, amount: amount, kind: kind, pin: pin, deed: deed))
+        guard let entry = CardPresentation(rawValue: order.entry ?? CardPresentation.chip.rawValue) else {
+            throw StepError("no such way for a card to come")
+        }
+        var wanted = TillOrder(card: card, link: link, amount: amount, kind: kind, pin: pin, deed: deed)
+        wanted.presentation = entry
+        return try till.pay(wanted)
     }
 
     private func answer(_ body: (inout Till) throws -> TillReceipt) -> Reply {

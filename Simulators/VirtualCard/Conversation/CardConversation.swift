@@ -48,6 +48,8 @@ public struct CardConversation: Sendable {
     let risk: TerminalRisk
     var applet: ChipApplet
     var transaction: TerminalTransaction?
+    /// 91 of the answer.
+    var issuerData: [UInt8]?
 
     /// Begins with a card that has just been put in.
     public init(_ card: VirtualCard, application: ChipApplication, risk: TerminalRisk) {

@@ -181,14 +181,20 @@ struct ChipApplet: Sendable {
     }
 
     /// Second GENERATE AC: a TC only where the issuer is authentic and approves, or where it could not be
-    /// asked and the card does not insist on it.
+    /// asked and the card does not insist on it. A blocked application gives an AAC.
+    /// - Parameter issuerData: 91 where CDOL2 asks for it; looked at unless EXTERNAL AUTHENTICATE came before.
     mutating func generateSecond(
-        _ asked: CryptogramKind, _ transaction: TerminalTransaction, _ code: AuthorisationResponseCode
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction, _ code: AuthorisationResponseCode,
+        _ issuerData: [UInt8]?
     ) throws -> (data: [UInt8], status: UInt16) {
         guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
+        if let issuerData, verdict == .absent, application.looksAtIssuerDataLast {
+            _ = try authenticate(issuerData)
+        }
         isFinished = true
         let mayAlone = code == .unableToGoOnlineApproved && application.attitude == .agrees
-        let kind: CryptogramKind = asked == .tc && (verdict.approves || mayAlone) ? .tc : .aac
+        let mayApprove = (verdict.approves || mayAlone) && !card.scriptMemory.isApplicationBlocked
+        let kind: CryptogramKind = asked == .tc && mayApprove ? .tc : .aac
         let answer = try card.generate(
             transaction, product: product(first: .arqc, second: kind), atc: first.atc)
         return (ChipApplet.response(kind, answer), Status.success)
@@ -210,9 +216,8 @@ struct ChipApplet: Sendable {
             let index = parsed.cardVerificationResults.startIndex
             iad[index] = iad[index] & 0x0F | (second.map(bits) ?? 2) << 6 | bits(first) << 4
         }
-        var changed = CardProduct(profile: product.profile, issuerApplicationData: iad)
+        var changed = product.with(issuerApplicationData: iad)
         changed.applicationInterchangeProfile = application.interchangeProfile
-        changed.applicationVersionNumber = product.applicationVersionNumber
         return changed
     }
 

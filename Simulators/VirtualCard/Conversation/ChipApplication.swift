@@ -47,16 +47,28 @@ public struct ChipApplication: Sendable {
     public init(for product: CardProduct) {
         identifier = product.dedicatedFileName
         label = "TEST CREDIT"
-        interchangeProfile = product.applicationInterchangeProfile
+        // Visa's cards are told who the issuer is by EXTERNAL AUTHENTICATE (AIP byte 1 bit 3), all others by the
+        // second GENERATE AC.
+        let isVisa = [.visa, .visaFormat2].contains(product.profile.format)
+        interchangeProfile = product.applicationInterchangeProfile & ~0x0400 | (isVisa ? 0x0400 : 0)
         // X and Y zero; PIN online, signature, none.
         verificationMethods = [0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x03, 0x1E, 0x03, 0x1F, 0x03]
         firstObjects = ChipApplication.usualObjects
-        secondObjects = [(.authorisationResponseCode, 2)] + ChipApplication.usualObjects
+        // ARPC and code, or ARPC and CSU.
+        let issuerData: [(tag: Tag, count: Int)] =
+            isVisa
+            ? [] : [(.issuerAuthenticationData, product.profile.responseMethod == .method1 ? 10 : 8)]
+        secondObjects = issuerData + [(.authorisationResponseCode, 2)] + ChipApplication.usualObjects
         actionDefault = 0xB8_6004_0000
         actionDenial = 0x00_1000_0000
         actionOnline = 0xB8_6804_9800
         offlineAuthentication = .passed
         attitude = .agrees
+    }
+
+    /// CDOL2 asks for 91, and the AIP says nothing of EXTERNAL AUTHENTICATE.
+    var looksAtIssuerDataLast: Bool {
+        interchangeProfile & 0x0400 == 0 && secondObjects.contains { $0.tag == .issuerAuthenticationData }
     }
 
     /// What the profiles sign, and what the message carries besides.

@@ -17,12 +17,11 @@ extension CardConversation {
             notes.append("contactless: the card has left, the issuer's decision stands")
             return approved ? .tc : .aac
         }
-        if let chipData {
-            let objects = try TLVReader.objects(in: chipData[...])
-            if let value = objects.first(where: { $0.0 == .issuerAuthenticationData })?.1 {
-                try authenticate(Array(value))
-            }
-        }
+        let objects = try chipData.map { try TLVReader.objects(in: $0[...]) } ?? []
+        issuerData = objects.first { $0.0 == .issuerAuthenticationData }.map { Array($0.1) }
+        // Byte 1 bit 3 of the AIP: by a command of its own. Other cards look at it in the second GENERATE AC
+        // (EMV Book 3 10.9).
+        if let issuerData, application.interchangeProfile & 0x0400 != 0 { try authenticate(issuerData) }
         let scripts = try IssuerScripts.commands(in: chipData ?? [])
         try run(scripts.filter { $0.template == .issuerScript1 }, failure: 0x00_0000_0020)
         let kind = try generateSecond(approved ? .tc : .aac, transaction, code)
@@ -48,11 +47,15 @@ extension CardConversation {
         var final = given
         final.terminalVerificationResults = verificationResults
         let transaction = final
+        let issuerData = issuerData
         let received = try exchange(
             "GENERATE AC (second, \(asked))", [0x80, 0xAE, CardConversation.reference(asked), 0],
-            transaction.values(of: application.secondObjects, code: code)
-        ) { try $0.generateSecond(asked, transaction, code) }
+            transaction.values(of: application.secondObjects, code: code, issuerData: issuerData)
+        ) { try $0.generateSecond(asked, transaction, code, issuerData) }
         let kind = CardConversation.kind(received) ?? .aac
+        if issuerData != nil, application.interchangeProfile & 0x0400 == 0 {
+            notes.append("issuer authentication in the second GENERATE AC: \(verdict)")
+        }
         notes.append("final: \(kind)")
         return kind
     }

@@ -13,6 +13,10 @@ struct Benchmarks {
             return value
         }
 
+        if arguments.first == "commit" {
+            try await CommitThroughput(runs: option("--runs").flatMap { Int($0) } ?? 5).run()
+            return
+        }
         let save = option("--save")
         let baseline = option("--compare")
         let batches = option("--batches").flatMap { Int($0) }

@@ -21,6 +21,13 @@ func operationBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws 
             for _ in 0..<100 { _ = try await port.mac(question, deadline: Deadline(nanoseconds: .max)) }
         }
     }
+    for (name, question) in try desk.scripts() {
+        try await desk.measure("token: " + name, &harness) { port in
+            for _ in 0..<100 {
+                _ = try await port.protectedCommand(question, deadline: Deadline(nanoseconds: .max))
+            }
+        }
+    }
     let wrong = try desk.pin(.iso0, .reference)
     try await desk.measure("token: what is wrong with a PIN block", &harness) { port in
         for _ in 0..<100 {
@@ -55,6 +62,8 @@ private struct OperationDesk {
         configuration.pinVerificationValueKey = KeyName("pvk")
         configuration.cardVerificationKeys = [KeyName("cvk-476173")]
         configuration.zoneAuthenticationKeys = [KeyName("zak-acquirer-b"): .iso9797Algorithm3]
+        configuration.secureMessagingIntegrityKeys = [KeyName("imk-smi-476173")]
+        configuration.secureMessagingConfidentialityKeys = [KeyName("imk-smc-476173")]
         hsm = try HSM(configuration, at: parts.location)
         port = hsm.port { work in work() }
         issuer = parts.issuer
@@ -116,6 +125,27 @@ private struct OperationDesk {
                     key: KeyName("zak-acquirer-b"), algorithm: algorithm, padding: .method1,
                     data: [UInt8](repeating: 7, count: 200))
             )
+        }
+    }
+
+    func scripts() throws -> [(String, IssuerScriptQuestion)] {
+        let newPIN = NewPIN(
+            zonePINKey: KeyName("zpk-acquirer-a"),
+            block: try pin(.iso0, .reference).block)
+        let kinds: [(ScriptCommand.Kind, CryptogramProfile)] = [
+            (.cardBlock, .visaCVN18), (.cardBlock, .mcCVN14h), (.pinChange, .mcCVN14h),
+        ]
+        return kinds.compactMap { kind, profile in
+            guard let command = ScriptCommand(kind) else { return nil }
+            let question = IssuerScriptQuestion(
+                policy: IssuerScriptPolicy(
+                    integrityKey: KeyName("imk-smi-476173"), confidentialityKey: KeyName("imk-smc-476173"),
+                    pinForm: nil),
+                masterKeyOption: .a, messaging: profile.secureMessaging, card: card,
+                atc: ApplicationTransactionCounter(rawValue: 7),
+                cryptogram: ApplicationCryptogram(rawValue: 3), command: command,
+                newPIN: kind == .pinChange ? newPIN : nil)
+            return ("script \(kind.words), \(profile.name)", question)
         }
     }
 

@@ -28,7 +28,6 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws {
         }.value
     }
     let amount = Amount(minorUnits: 4_250, currency: currency)!
-    let trace = trace()
     var number: UInt64 = 0
     for depth in depths where harness.runs(name(depth)) {
         let count = depth == 1 ? 1_000 : 8_000
@@ -59,7 +58,7 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws {
                         verifiedATC: ApplicationTransactionCounter(rawValue: atc), pin: .right,
                         amount: amount,
                         approvalCode: Array("123456".utf8),
-                        entry: entry(number, amount, atc, trace), deadline: deadline))
+                        entry: benchmarkEntry(number, amount, atc, approvalTrace), deadline: deadline))
                 return result.declined == nil ? 1 : 0
             }
         }
@@ -69,8 +68,9 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws {
 
 private func name(_ depth: Int) -> String { "redis read + commit, \(depth) in flight" }
 
-private func entry(_ number: UInt64, _ amount: Amount, _ atc: UInt16, _ trace: DecisionTrace) -> JournalEntry
-{
+func benchmarkEntry(
+    _ number: UInt64, _ amount: Amount, _ atc: UInt16, _ trace: DecisionTrace
+) -> JournalEntry {
     JournalEntry(
         retrievalReferenceNumber: Array("\(100_000_000_000 + number)".utf8),
         systemsTraceAuditNumber: UInt32(number % 1_000_000), unixSeconds: 1_795_000_000, link: "acquirer-a",
@@ -79,7 +79,7 @@ private func entry(_ number: UInt64, _ amount: Amount, _ atc: UInt16, _ trace: D
 }
 
 /// The checks of an approval with a PIN.
-private func trace() -> DecisionTrace {
+let approvalTrace: DecisionTrace = {
     var trace = DecisionTrace()
     trace.add(.retransmission, .approved, "first")
     trace.add(.issuerRange, .approved, "visa")
@@ -90,4 +90,4 @@ private func trace() -> DecisionTrace {
     trace.add(.amountAgreement, .approved, "as signed")
     trace.add(.pin, .approved, "right")
     return trace
-}
+}()

@@ -1,0 +1,115 @@
+internal import EMV
+public import ISO8583
+internal import VirtualCard
+
+/// How a card comes to the terminal.
+public enum CardPresentation: String, Hashable, Sendable, CaseIterable {
+    case chip
+    /// The stripe, read whole.
+    case stripe
+    /// The stripe, since the chip does not answer.
+    case fallback
+    /// Typed off the card.
+    case keyed
+    /// Typed into a web shop.
+    case eCommerce = "e-commerce"
+
+    /// DE22: 05 chip, 90 stripe, 80 fallback, 01 typed, 81 electronic commerce; then the PIN pad.
+    var entryMode: String {
+        switch self {
+        case .chip: "051"
+        case .stripe: "901"
+        case .fallback: "801"
+        case .keyed: "012"
+        case .eCommerce: "812"
+        }
+    }
+
+    /// DE25: 00 normal, 59 electronic commerce, 08 mail or telephone order.
+    var conditionCode: String {
+        switch self {
+        case .chip, .stripe, .fallback: "00"
+        case .keyed: "08"
+        case .eCommerce: "59"
+        }
+    }
+
+    /// In a few words, for people.
+    public var words: String {
+        switch self {
+        case .chip: "chip"
+        case .stripe: "magnetic stripe"
+        case .fallback: "stripe, the chip fails"
+        case .keyed: "number typed"
+        case .eCommerce: "web shop"
+        }
+    }
+
+    var hasStripe: Bool { self == .stripe || self == .fallback }
+}
+
+/// What a request without a chip says of the card.
+public struct StripeSettings: Hashable, Sendable {
+    /// A card verification value.
+    public enum Value: String, Hashable, Sendable, CaseIterable {
+        case right, wrong
+        /// The chip's iCVV, which only a copy of a chip's data has on a stripe.
+        case chip
+        case none
+    }
+
+    /// Three digits of track 2; 201 says: a chip, and PIN where possible (ISO/IEC 7813).
+    public var serviceCode = "201"
+    /// On the stripe.
+    public var cvv = Value.right
+    /// Printed; sent where there is no stripe.
+    public var cvv2 = Value.right
+
+    /// A card with a chip, everything right.
+    public init() {}
+}
+
+/// Where a link has CVV2.
+public struct PrintedValuePosition: Hashable, Sendable {
+    /// The element.
+    public let element: DataElement
+    /// Characters of it before the three digits.
+    public let offset: Int
+
+    /// Takes both.
+    public init(element: DataElement, offset: Int = 0) {
+        self.element = element
+        self.offset = offset
+    }
+}
+
+extension VirtualCard {
+    /// Track 2 (ISO/IEC 7813): PAN, separator, expiry, service code, PIN key index and PVV, CVV.
+    /// - Parameter separator: of the dialect.
+    func track2(_ stripe: StripeSettings, separator: Character) throws -> String {
+        // Who verifies by PVV looks it up; these digits only keep its place.
+        try "\(panDigits)\(separator)\(definition.expiry)\(stripe.serviceCode)10000"
+            + cardValue(stripe.cvv, serviceCode: stripe.serviceCode)
+    }
+
+    /// The three digits on the back.
+    func printedValue(_ value: StripeSettings.Value) throws -> String {
+        try cardValue(value, serviceCode: "000")
+    }
+
+    private func cardValue(_ value: StripeSettings.Value, serviceCode: String) throws -> String {
+        guard value != .none else { return "" }
+        guard let cardValues, let expiry = UInt16(definition.expiry.description, radix: 16),
+            let code = UInt16(value == .chip ? "999" : serviceCode, radix: 16),
+            let input = CardValueInput(expiry: expiry, serviceCode: code)
+        else { throw TerminalError.noCardVerificationKey }
+        let digits = try cardValues.value(input, of: definition.identity.pan)
+        guard value == .wrong else { return digits }
+        return (digits.hasPrefix("0") ? "1" : "0") + digits.dropFirst()
+    }
+
+    var panDigits: String {
+        let pan = definition.identity.pan
+        return (0..<pan.digitCount).map { String(pan.digit(at: $0)) }.joined()
+    }
+}

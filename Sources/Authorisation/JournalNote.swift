@@ -1,0 +1,173 @@
+internal import EMV
+
+/// What the journal says of a request beside its decision: that there was none, or that nobody was told.
+public struct JournalNote: Hashable, Sendable {
+    /// What happened.
+    public enum Event: Hashable, Sendable {
+        /// Token or store gave no answer in time, and the sender was told so. Where a commit was under way its outcome
+        /// was unknown then: a decision with the same number stands in the journal if it was carried out.
+        case undecided(reason: String)
+        /// Decided after the sender's time was over; it had been told that there was no decision.
+        case lateForDeadline
+        /// Decided after the sender's connection was gone; it was told nothing.
+        case lateForConnection
+        /// So many requests without a decision, from this note's time on, for which there was no room before the store
+        /// was there again. Their numbers stand in the log, as far as that had room for them.
+        case notKept(count: Int)
+    }
+
+    /// DE37 as in `JournalEntry`.
+    public let retrievalReferenceNumber: [UInt8]
+    /// DE11.
+    public let systemsTraceAuditNumber: UInt32
+    /// Seconds since 1970 when it happened, which may be long before the store could take the note.
+    public let unixSeconds: Int64
+    /// The name of the link.
+    public let link: String
+    /// What was asked for, in words.
+    public let transaction: String
+    /// Of how much; nil where the note is about many.
+    public let amount: Amount?
+    /// The ATC as received.
+    public let atc: UInt16?
+    /// Whether chip data came.
+    public let hasChip: Bool
+    /// What happened.
+    public let event: Event
+    /// The card, where this process knew its token without asking for it.
+    public let card: CardToken?
+
+    /// A note about one request.
+    public init(_ request: AuthorisationRequest, _ event: Event, card: CardToken?, unixSeconds: Int64) {
+        self.init(
+            retrievalReferenceNumber: request.retrievalReferenceNumber,
+            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: unixSeconds,
+            link: request.link, transaction: request.purpose.words(request.circumstances.kind),
+            amount: request.amount, atc: request.chip?.atc?.rawValue, hasChip: request.chip != nil,
+            event: event, card: card)
+    }
+
+    /// A note about those that found no room.
+    public init(notKept count: Int, unixSeconds: Int64) {
+        self.init(
+            retrievalReferenceNumber: [], systemsTraceAuditNumber: 0, unixSeconds: unixSeconds, link: "-",
+            transaction: "-", amount: nil, atc: nil, hasChip: false, event: .notKept(count: count), card: nil)
+    }
+
+    private init(
+        retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
+        transaction: String, amount: Amount?, atc: UInt16?, hasChip: Bool, event: Event, card: CardToken?
+    ) {
+        self.retrievalReferenceNumber = retrievalReferenceNumber
+        self.systemsTraceAuditNumber = systemsTraceAuditNumber
+        self.unixSeconds = unixSeconds
+        self.link = link
+        self.transaction = transaction
+        self.amount = amount
+        self.atc = atc
+        self.hasChip = hasChip
+        self.event = event
+        self.card = card
+    }
+
+    /// `technical` where a chip's cryptogram found no judge. Nil for what was decided: its entry has the result.
+    public var chipResult: ChipResult? {
+        guard case .undecided = event else { return nil }
+        return hasChip ? .technical : ChipResult.none
+    }
+}
+
+extension JournalNote.Event {
+    /// One word, as an export has it.
+    public var kind: String {
+        switch self {
+        case .undecided: "undecided"
+        case .lateForDeadline, .lateForConnection: "late"
+        case .notKept: "not kept"
+        }
+    }
+
+    /// In words, for people.
+    public var words: String {
+        switch self {
+        case .undecided(let reason): reason
+        case .lateForDeadline:
+            "decided after the deadline, the sender had been told that there was no decision"
+        case .lateForConnection: "decided after the connection was gone, the sender was told nothing"
+        case .notKept(let count):
+            "\(count) requests without a decision found no room while the store was away"
+        }
+    }
+}
+
+extension RequestPurpose {
+    /// In words, for people: `purchase`, `purchase, approved elsewhere`, `reversal`.
+    public func words(_ kind: TransactionKind) -> String {
+        switch self {
+        case .decision: kind.words
+        case .advice(let approved): "\(kind.words), \(approved ? "approved" : "declined") elsewhere"
+        case .reversal(0): "reversal"
+        case .reversal(let remaining): "partial reversal, \(remaining) remain"
+        }
+    }
+}
+
+/// One line of printable ASCII, its parts divided by `;`, free text last.
+extension JournalNote {
+    /// Appends `rrn;stan;seconds;link;minor units;currency;atc;chip;event;transaction;reason`; what is absent is `-`.
+    public func appendEncoded(into bytes: inout [UInt8]) {
+        let (letter, reason) = stored
+        var parts = ["\(systemsTraceAuditNumber)", "\(unixSeconds)", link]
+        parts += [amount.map { "\($0.minorUnits)" } ?? "-", amount.map { "\($0.currency.rawValue)" } ?? "-"]
+        parts += [atc.map { "\($0)" } ?? "-", hasChip ? "1" : "0", letter, transaction, reason]
+        bytes += retrievalReferenceNumber
+        for part in parts {
+            bytes.append(UInt8(ascii: ";"))
+            bytes += part.utf8
+        }
+    }
+
+    private var stored: (letter: String, reason: String) {
+        switch event {
+        case .undecided(let reason): ("u", reason)
+        case .lateForDeadline: ("d", "")
+        case .lateForConnection: ("c", "")
+        case .notKept(let count): ("k", "\(count)")
+        }
+    }
+
+    /// Reads a line that `appendEncoded` wrote; nil where it is none.
+    /// - Parameter card: stands beside it.
+    public init?(decoding bytes: some Collection<UInt8>, card: CardToken? = nil) {
+        let parts = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 10, omittingEmptySubsequences: false)
+        guard parts.count == 11 else { return nil }
+        let text = parts.map { String(decoding: $0, as: UTF8.self) }
+        guard let stan = UInt32(text[1]), let seconds = Int64(text[2]),
+            let event = Event(letter: text[8], reason: text[10])
+        else { return nil }
+        var amount: Amount?
+        if let minorUnits = Int64(text[4]), let number = UInt16(text[5]),
+            let currency = CurrencyCode(rawValue: number)
+        {
+            amount = Amount(minorUnits: minorUnits, currency: currency)
+        }
+        self.init(
+            retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
+            link: text[3], transaction: text[9], amount: amount, atc: UInt16(text[6]),
+            hasChip: text[7] == "1", event: event, card: card)
+    }
+}
+
+extension JournalNote.Event {
+    fileprivate init?(letter: String, reason: String) {
+        switch letter {
+        case "u": self = .undecided(reason: reason)
+        case "d": self = .lateForDeadline
+        case "c": self = .lateForConnection
+        case "k":
+            guard let count = Int(reason) else { return nil }
+            self = .notKept(count: count)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,124 @@
+public import Authorisation
+internal import Redis
+internal import Synchronization
+
+/// Brings notes into the journal: at once where the store is there, otherwise when it is there again. What is decided
+/// never waits for it.
+///
+/// A note whose answer was lost is written again, so that the same one may stand there twice.
+public final class NoteWriter: Sendable {
+    /// Notes that wait for the store, at most; about 300 bytes each. What comes then is counted, and the count noted.
+    public static let waitingMax = 10_000
+
+    private static let batchCount = 128
+
+    private struct State {
+        var waiting: [JournalNote] = []
+        var notKept = 0
+        var notKeptSince: Int64 = 0
+        var notKeptTotal = 0
+        var isWriting = false
+        var isStopped = false
+    }
+
+    private let store: StateStore
+    private let settings: CardStateSettings
+    private let retryAfter: Duration
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - store: the way to the servers.
+    ///   - settings: the same as for the decisions.
+    ///   - retryAfter: from a failure to the next attempt.
+    public init(_ store: StateStore, settings: CardStateSettings, retryAfter: Duration = .milliseconds(500)) {
+        (self.store, self.settings, self.retryAfter) = (store, settings, retryAfter)
+    }
+
+    /// Takes a note; from any thread, without waiting.
+    public func add(_ note: JournalNote) {
+        let begins = state.withLock { state in
+            if state.waiting.count < Self.waitingMax {
+                state.waiting.append(note)
+            } else {
+                if state.notKept == 0 { state.notKeptSince = note.unixSeconds }
+                state.notKept += 1
+                state.notKeptTotal += 1
+            }
+            defer { state.isWriting = true }
+            return !state.isWriting
+        }
+        if begins { Task { await write() } }
+    }
+
+    /// Notes that wait for the store.
+    public var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Requests since the start that are in a count only.
+    public var notKeptCount: Int { state.withLock { $0.notKeptTotal } }
+
+    /// Waits for what is left, but not for ever.
+    /// - Returns: notes that the store has not got.
+    public func finish(within timeout: Duration) async -> Int {
+        let end = ContinuousClock.now + timeout
+        while state.withLock({ $0.isWriting }), ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return state.withLock { state in
+            state.isStopped = true
+            return state.waiting.count + state.notKept
+        }
+    }
+
+    private func write() async {
+        while let notes = next() {
+            var written = 0
+            do {
+                for note in notes {
+                    _ = try await store.sendFromAnywhere(command(note), bucket: bucket(note))
+                    written += 1
+                }
+            } catch {
+                try? await Task.sleep(for: retryAfter)
+            }
+            state.withLock { [written] in $0.waiting.removeFirst(written) }
+        }
+    }
+
+    /// The oldest notes, or that some were not kept; nil when all are written.
+    private func next() -> ArraySlice<JournalNote>? {
+        state.withLock { state in
+            if state.isStopped {
+                state.isWriting = false
+                return nil
+            }
+            if state.waiting.isEmpty, state.notKept > 0 {
+                state.waiting.append(JournalNote(notKept: state.notKept, unixSeconds: state.notKeptSince))
+                state.notKept = 0
+            }
+            if state.waiting.isEmpty {
+                state.isWriting = false
+                return nil
+            }
+            return state.waiting.prefix(Self.batchCount)
+        }
+    }
+
+    /// Beside the card's decisions where the card is known.
+    private func bucket(_ note: JournalNote) -> Int { note.card?.bucket(of: settings.bucketCount) ?? 0 }
+
+    private func command(_ note: JournalNote) -> RedisCommand {
+        var line: [UInt8] = []
+        note.appendEncoded(into: &line)
+        var command = RedisCommand(argumentCount: note.card == nil ? 5 : 7)
+        command.append("XADD")
+        command.append("\(CardKeys.bucketTag(bucket(note))):journal")
+        command.append("*")
+        command.append("n")
+        command.append(line)
+        if let card = note.card {
+            command.append("c")
+            command.append(CardKeys(card, bucketCount: settings.bucketCount).token)
+        }
+        return command
+    }
+}
