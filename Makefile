@@ -25,11 +25,12 @@ test-deps:
 	@$(environment) install tests
 
 # Two in processes of their own: they block many threads, in sockets and waiting for programs, and would keep others
-# waiting. HostServerTests one by one: some open thousands of sockets, and Foundation's Process crashes beside those.
+# waiting. One test at a time there: what ends in time limits of a terminal should not wait for a neighbour's browser,
+# and Foundation's Process crashes beside thousands of opening sockets.
 test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --skip HostServerTests --skip EndToEndTests
-	swift test --skip-build --filter EndToEndTests
+	swift test --skip-build --no-parallel --filter EndToEndTests
 	swift test --skip-build --no-parallel --filter HostServerTests
 
 lint:

@@ -37,7 +37,7 @@ struct ScenarioRunTests {
             ] + folders.map { DemoEnvironment.root.appendingPathComponent($0).path }, variables: variables)
         let (status, output) = environment.finish()
         environment.stop()
-        #expect(status == 0, "\(output.suffix(2_000))")
+        #expect(status == 0, "\(failures(in: output))")
         let xml = try String(contentsOfFile: path("result.xml"), encoding: .utf8)
         #expect(xml.contains("failures=\"0\"") && xml.contains("<testcase "))
         #expect(try String(contentsOfFile: path("result.html"), encoding: .utf8).contains("<summary>"))
@@ -145,5 +145,13 @@ struct ScenarioRunTests {
         let reasons = Set(DeclineReason.allCases.map { "\($0)" })
         #expect(named.isSubset(of: reasons), "no such reasons: \(named.subtracting(reasons))")
         #expect(reasons.isSubset(of: named), "named by no scenario: \(reasons.subtracting(named))")
+    }
+
+    /// What went wrong in words, without the messages: each failed step with the two lines below it.
+    private func failures(in output: String) -> String {
+        let lines = output.split(separator: "\n")
+        let failed = lines.indices.filter { lines[$0].contains("✗") }
+        let found = failed.flatMap { lines[$0..<min($0 + 3, lines.count)] }
+        return (found + lines.suffix(3)).joined(separator: "\n")
     }
 }
