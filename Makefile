@@ -24,12 +24,11 @@ build: deps
 test-deps:
 	@$(environment) install tests
 
-# Two in processes of their own: they block many threads, in sockets and waiting for programs, and would keep others
-# waiting. One test at a time there: what ends in time limits of a terminal should not wait for a neighbour's browser,
-# and Foundation's Process crashes beside thousands of opening sockets.
+# One test at a time: many block threads in sockets, with tokens and waiting for programs, and side by side they keep each
+# other waiting past every time limit.
 test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build --skip HostServerTests --skip EndToEndTests
+	swift test --skip-build --no-parallel --skip HostServerTests --skip EndToEndTests
 	swift test --skip-build --no-parallel --filter EndToEndTests
 	swift test --skip-build --no-parallel --filter HostServerTests
 

@@ -52,6 +52,10 @@ import Testing
         try host.waitUntil(says: "did you mean signOnRequired?")
         #expect(try ask(socket, .authorisationRequest, "000002") == "12")
 
+        try write(good.replacingOccurrences(of: line, with: line + "    partialApproval: always\n"))
+        host.reload()
+        try host.waitUntil(says: "partialApproval: always is none of never, de48-61, de60-12")
+
         try write(good.replacingOccurrences(of: line, with: line + "    signOnRequired: true\n"))
         host.reload()
         try host.waitUntil(says: "configuration reloaded")

@@ -40,6 +40,10 @@ import Testing
         #expect(configuration.links.map(\.name) == ["a", "b"])
         #expect(configuration.links[0].framing == "2be" && configuration.links[1].framing == "4ascii")
         #expect(configuration.links[1].zonePINKey == nil)
+        #expect(configuration.links[0].partialApproval == "de48-61")
+        let never = Self.good.replacingOccurrences(
+            of: "port: 8583", with: "partialApproval: never, port: 8583")
+        #expect(try load(never).links.map(\.partialApproval) == ["never", "de48-61"])
         #expect(configuration.redis.port == 7_000 && configuration.redis.buckets == 64)
         #expect(configuration.policy.atcJumpMax == 1_000 && configuration.policy.pinTriesMax == 3)
         #expect(configuration.issuers[0].prefix == "476173")

@@ -67,12 +67,22 @@ public final class TestServers: @unchecked Sendable {
     /// Three masters that share the slots.
     public func startCluster() throws -> [Int] {
         let ports = try (0..<3).map { _ in
-            try start(options: ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"])
+            try start(options: ["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"])
         }
         let nodes = ports.map { "127.0.0.1:\($0)" }
         let output = try cli(["--cluster", "create"] + nodes + ["--cluster-yes"])
         guard output.contains("All 16384 slots covered") else {
             throw Failure(description: "the cluster was not made: \(output.suffix(300))")
+        }
+        // Each node finds out by itself that all slots are served.
+        let end = Date().addingTimeInterval(30)
+        for port in ports {
+            while try !cli(["-p", "\(port)", "cluster", "info"]).contains("cluster_state:ok") {
+                guard Date() < end else {
+                    throw Failure(description: "node \(port) does not take the cluster for whole")
+                }
+                usleep(20_000)
+            }
         }
         return ports
     }

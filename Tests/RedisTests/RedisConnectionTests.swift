@@ -118,10 +118,14 @@ struct RedisConnectionTests {
 
     @Test func aKilledServerFailsWhatIsInFlightAndIsFoundAgain() async throws {
         let redis = try TestRedis()
-        let connection = try await connect(redis)
+        let connection = try await connect(redis) { $0.replyTimeout = .seconds(60) }
         #expect(try await reply(connection, "SET", "kept", "yes") == .status("OK"))
-        let blocked = Task { await failure(connection, "BLPOP", "nothing", "5") }
-        try await Task.sleep(for: .milliseconds(50))
+        let blocked = Task { await failure(connection, "BLPOP", "nothing", "60") }
+        let other = try await connect(redis)
+        while try await reply(other, "INFO", "clients").text?.contains("blocked_clients:1") != true {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        await other.close()
         redis.kill()
         #expect(await blocked.value == .connectionLost)
         do {
