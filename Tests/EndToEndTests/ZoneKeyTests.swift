@@ -22,9 +22,7 @@ struct ZoneKeyTests {
     private final class Host {
         let (portA, portB): (UInt16, UInt16)
         let configuration: String
-        private var process = Process()
-        private var output = Pipe()
-        private(set) var log = ""
+        private var process: HostProcess?
 
         init(_ environment: DemoEnvironment, overlapSeconds: Int) throws {
             (portA, portB) = (try freePort(), try freePort())
@@ -44,32 +42,14 @@ struct ZoneKeyTests {
             try start()
         }
 
-        func start() throws {
-            (process, output) = (Process(), Pipe())
-            process.executableURL = URL(fileURLWithPath: DemoEnvironment.executable("issuer-host"))
-            process.arguments = ["serve", "--config", configuration]
-            process.standardOutput = output
-            process.standardError = output
-            try DemoEnvironment.start(process)
-            try wait(for: "ready:")
-        }
+        func start() throws { process = try HostProcess(configuration: configuration) }
 
         /// Reads what the host says until it has said this.
-        func wait(for words: String) throws {
-            while !log.contains(words) {
-                let data = output.fileHandleForReading.availableData
-                guard !data.isEmpty else {
-                    throw DemoEnvironment.Failure(description: "no \"\(words)\" in: \(log)")
-                }
-                log += String(decoding: data, as: UTF8.self)
-            }
-        }
+        func wait(for words: String) throws { try #require(process).waitUntil(says: words) }
 
         func stop() {
-            process.terminate()
-            _ = output.fileHandleForReading.readDataToEndOfFile()
-            process.waitUntilExit()
-            log = ""
+            process?.stop()
+            process = nil
         }
     }
 
