@@ -1,26 +1,32 @@
-internal import Synchronization
+public import Synchronization
 
 /// A value that another thread will bring, once. Cheaper than a child task: no task is made, and waiting
 /// costs nothing when the value is already there.
 ///
-/// Fulfilled at most once, awaited by at most one task at a time, readable again after that.
+/// Fulfilled at most once, awaited by at most one task at a time, readable again after that. Inlinable, so that each
+/// module has it for its own types: unspecialised, it asks the runtime for metadata at every step.
 public final class Pending<Value: Sendable, Failure: Error>: Sendable {
-    private enum State: Sendable {
+    @usableFromInline
+    enum State: Sendable {
         case empty
         case waiting(UnsafeContinuation<Result<Value, Failure>, Never>)
         case filled(Result<Value, Failure>)
     }
 
-    private let state: Mutex<State>
+    @usableFromInline
+    let state: Mutex<State>
 
     /// A value still to come.
+    @inlinable
     public init() { state = Mutex(.empty) }
 
     /// A value that is there already.
+    @inlinable
     public init(_ result: Result<Value, Failure>) { state = Mutex(.filled(result)) }
 
     /// Brings the value. A second call is ignored: the first answer stands.
     /// - Returns: false for a second call.
+    @inlinable
     @discardableResult
     public func fulfil(_ result: Result<Value, Failure>) -> Bool {
         var isFirst = true
@@ -42,9 +48,11 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
     }
 
     /// The value is there.
-    public var isFulfilled: Bool { arrived != nil }
+    @inlinable
+    public var isFulfilled: Bool { state.withLock { if case .filled = $0 { true } else { false } } }
 
     /// Waits for the value. Resumes on the caller's executor.
+    @inlinable
     public var value: Value {
         get async throws(Failure) {
             if let result = arrived { return try result.get() }
@@ -60,7 +68,9 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
         }
     }
 
-    private var arrived: Result<Value, Failure>? {
+    @usableFromInline
+    @inline(__always)
+    var arrived: Result<Value, Failure>? {
         state.withLock { if case .filled(let result) = $0 { result } else { nil } }
     }
 }

@@ -1,5 +1,5 @@
-internal import Glibc
-internal import Synchronization
+public import Glibc
+public import Synchronization
 
 /// Why a job was not run.
 public enum JobRefusal: Error, Hashable, Sendable {
@@ -33,15 +33,23 @@ public protocol PooledJob: AnyObject, Sendable {
 }
 
 /// N threads, each the owner of one resource that nobody else ever touches, before one bounded queue.
+///
+/// This and its parts are inlinable so that they are compiled for the jobs of the module that uses them: unspecialised
+/// code asks the runtime for metadata at each step of each job.
 public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// How many jobs a worker takes at a time at most: saves locking without starving its neighbour.
-    private static var batchMax: Int { 4 }
+    @inlinable
+    static var batchMax: Int { 4 }
     /// How long a finished job may wait for the next one to finish.
-    private static var heldBackMaxNanoseconds: UInt64 { 100_000 }
+    @inlinable
+    static var heldBackMaxNanoseconds: UInt64 { 100_000 }
 
-    private let queue: JobQueue<Job>
-    private let threads: [pthread_t]
-    private let ended: Ended
+    @usableFromInline
+    let queue: JobQueue<Job>
+    @usableFromInline
+    let threads: [pthread_t]
+    @usableFromInline
+    let ended: Ended
 
     /// Starts the threads; each makes its resource itself, at once.
     ///
@@ -51,6 +59,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     ///   - retryDelayMilliseconds: shortest pause between attempts to make a resource; doubled up to 64 times.
     ///   - makeResource: called on the worker's thread, again after each eviction.
     ///   - run: does the work on the worker's thread and keeps the result in the job.
+    @inlinable
     public init(
         workers: Int, queuedJobsMax: Int, retryDelayMilliseconds: UInt64 = 50,
         makeResource: @escaping @Sendable (_ worker: Int) throws -> Resource,
@@ -72,6 +81,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
 
     /// Queues a job. A full or stopped queue refuses it at once, on the caller's thread; `finished` is called
     /// in every case, exactly once.
+    @inlinable
     public func submit(_ job: Job) {
         if let refusal = queue.push(job) {
             job.refuse(refusal)
@@ -85,6 +95,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// Refuses new jobs, runs those already queued, ends the threads, drops the resources.
     /// - Returns: false if a thread was still at work after `seconds`: it is left to itself.
     @discardableResult
+    @inlinable
     public func stop(seconds: Int = 60) -> Bool {
         guard queue.close() else { return true }
         let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
@@ -96,7 +107,8 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         return true
     }
 
-    private static func work(
+    @inlinable
+    static func work(
         _ queue: JobQueue<Job>, number: Int, retryDelay: UInt64,
         _ makeResource: @escaping @Sendable (Int) throws -> Resource,
         _ run: @Sendable (Job, inout Resource) -> ResourceFate
@@ -122,7 +134,8 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         }
     }
 
-    private static func runOne(
+    @inlinable
+    static func runOne(
         _ job: Job, on slot: inout ResourceSlot<Resource>, _ run: (Job, inout Resource) -> ResourceFate
     ) {
         let now = monotonicNanoseconds()
@@ -133,14 +146,22 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
 }
 
 /// A resource that comes, breaks and comes again with a growing pause between attempts.
-private struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
-    private var resource: Resource?
-    private let make: () throws -> Resource
-    private let shortestDelay: UInt64
-    private var delay: UInt64
-    private var notBefore: UInt64 = 0
-    private(set) var lastError = "not made yet"
+@usableFromInline
+struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
+    @usableFromInline
+    var resource: Resource?
+    @usableFromInline
+    let make: () throws -> Resource
+    @usableFromInline
+    let shortestDelay: UInt64
+    @usableFromInline
+    var delay: UInt64
+    @usableFromInline
+    var notBefore: UInt64 = 0
+    @usableFromInline
+    var lastError = "not made yet"
 
+    @inlinable
     init(retryDelay: UInt64, make: @escaping () throws -> Resource) {
         resource = nil
         self.make = make
@@ -149,6 +170,7 @@ private struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
     }
 
     /// Makes the resource if it is missing and the pause is over.
+    @inlinable
     mutating func prepare(now: UInt64) {
         guard resource == nil, now >= notBefore else { return }
         do {
@@ -162,6 +184,7 @@ private struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
     }
 
     /// - Returns: false if there is no resource.
+    @inlinable
     mutating func withResource(_ body: (inout Resource) -> ResourceFate) -> Bool {
         guard resource != nil else { return false }
         if body(&resource!) == .evict {
@@ -181,8 +204,13 @@ public func monotonicNanoseconds() -> UInt64 {
 }
 
 /// Threads that are done.
-private final class Ended: Sendable {
+@usableFromInline
+final class Ended: Sendable {
+    @usableFromInline
     let count = Atomic<Int>(0)
+
+    @usableFromInline
+    init() {}
 }
 
 private final class ThreadBody: Sendable {
@@ -190,7 +218,8 @@ private final class ThreadBody: Sendable {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
-private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
+@usableFromInline
+func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()
     let code = pthread_create(
