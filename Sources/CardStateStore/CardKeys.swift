@@ -3,8 +3,22 @@ internal import Redis
 
 /// The keys of one card: all in the hash slot of its bucket.
 struct CardKeys {
-    /// `{bNN}`.
-    private let bucket: String
+    /// The beginnings of a bucket's keys, `{bNN}` in front.
+    private struct Prefixes {
+        let card: String
+        let window: String
+        let journal: String
+
+        init(_ bucket: Int) {
+            let tag = CardKeys.bucketTag(bucket)
+            (card, window, journal) = (tag + ":card:", tag + ":atc:", tag + ":journal")
+        }
+    }
+
+    /// Those of the first hundred buckets, so that no string is put together for each command.
+    private static let prefixes = (0..<100).map(Prefixes.init)
+
+    private let prefix: Prefixes
     /// 0…
     let bucketNumber: Int
     /// The token in hexadecimal digits.
@@ -12,18 +26,19 @@ struct CardKeys {
 
     init(_ token: CardToken, bucketCount: Int) {
         bucketNumber = token.bucket(of: bucketCount)
-        bucket = CardKeys.bucketTag(bucketNumber)
+        let prefixes = CardKeys.prefixes
+        prefix = bucketNumber < prefixes.count ? prefixes[bucketNumber] : Prefixes(bucketNumber)
         self.token = CardKeys.hex(token)
     }
 
     /// Appends the key of the card's hash.
-    func appendCard(to command: inout RedisCommand) { command.append(bucket + ":card:", token) }
+    func appendCard(to command: inout RedisCommand) { command.append(prefix.card, token) }
 
     /// Appends the key of the card's ATC window.
-    func appendWindow(to command: inout RedisCommand) { command.append(bucket + ":atc:", token) }
+    func appendWindow(to command: inout RedisCommand) { command.append(prefix.window, token) }
 
     /// Appends the key of the bucket's journal.
-    func appendJournal(to command: inout RedisCommand) { command.append(bucket + ":journal") }
+    func appendJournal(to command: inout RedisCommand) { command.append(prefix.journal) }
 
     static func bucketTag(_ bucket: Int) -> String { bucket < 10 ? "{b0\(bucket)}" : "{b\(bucket)}" }
 

@@ -38,6 +38,11 @@ extension AcquirerConnection {
         writing.flushScheduled = false
         guard writing.outbound.readableBytes > 0, let context else { return }
         context.writeAndFlush(wrapOutboundOut(writing.outbound), promise: nil)
-        writing.outbound = context.channel.allocator.buffer(capacity: 4_096)
+        // Used again if the write is over, which it nearly always is; but one burst's size is not kept for ever.
+        if writing.outbound.capacity > 65_536 {
+            writing.outbound = ByteBuffer()
+        } else {
+            writing.outbound.clear()
+        }
     }
 }

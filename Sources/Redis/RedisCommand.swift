@@ -39,17 +39,21 @@ public struct RedisCommand: Sendable {
 
     /// Appends one argument.
     public mutating func append(_ argument: String) {
-        let utf8 = argument.utf8
-        appendHeader(utf8.count)
-        bytes.append(contentsOf: utf8)
+        var argument = argument
+        argument.withUTF8 { utf8 in
+            appendHeader(utf8.count)
+            bytes.append(contentsOf: utf8)
+        }
         appendLineEnd()
     }
 
     /// Appends one argument that consists of two parts.
     public mutating func append(_ first: String, _ second: [UInt8]) {
-        let utf8 = first.utf8
-        appendHeader(utf8.count + second.count)
-        bytes.append(contentsOf: utf8)
+        var first = first
+        first.withUTF8 { utf8 in
+            appendHeader(utf8.count + second.count)
+            bytes.append(contentsOf: utf8)
+        }
         bytes.append(contentsOf: second)
         appendLineEnd()
     }

@@ -70,7 +70,8 @@ final class RedisLink {
         switch phase {
         case .ready(let channel), .preparing(let channel):
             channel.writeAndFlush(outbound, promise: nil)
-            outbound = channel.allocator.buffer(capacity: 16_384)
+            // Used again if the write is over, which it nearly always is; but one burst's size is not kept for ever.
+            if outbound.capacity > 262_144 { outbound = ByteBuffer() } else { outbound.clear() }
         case .waiting, .stopped:
             outbound.clear()
         }
