@@ -3,7 +3,7 @@ internal import Redis
 /// The library of Redis Functions that this version of the host speaks to.
 enum FunctionLibrary {
     /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 6
+    static let version: Int64 = 7
 
     /// One library in four files: the head with what a decision moves, reversals, what operators do, issuer scripts.
     static var source: String {

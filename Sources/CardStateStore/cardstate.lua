@@ -2,7 +2,7 @@
 -- Card state of the issuer host. One call moves everything that one message moves, or nothing.
 -- All keys of a call lie in one hash slot: they share the {bNN} of the card's bucket.
 -- The library is this file, reversals.lua, operators.lua and scripts.lua one behind the other.
-local VERSION = 6
+local VERSION = 7
 
 -- Reasons and findings are numbers that the host and the journal share; see DeclineReason and ATCFinding.
 local STATUS_DECLINE = { lost = 2, stolen = 3, restricted = 4 }
@@ -26,6 +26,17 @@ local PARTIAL, REVERSED, COUNTED, SETTLED = 16, 32, 64, 128
 local NOTHING = '\0\0\0\0\0\0\0\0\0\0\0\0\0'
 -- A reversal that came before its original: the original's transmission (16), remaining minor units (5).
 local EARLY, EARLY_MAX = 21, 8
+
+-- Small numbers as text: Lua prints a number through the C library's formatting of floating point.
+local TEXT = {}
+local function text(number)
+  local digits = TEXT[number]
+  if not digits then
+    digits = string.format('%d', number)
+    TEXT[number] = digits
+  end
+  return digits
+end
 
 local function has(flags, flag) return flags % (flag + flag) >= flag end
 
@@ -292,6 +303,7 @@ local function commit(keys, args)
   local declined, code = tonumber(args[3]), args[8]
   local tries_max, tries_used = tonumber(card[2] or 0), tonumber(card[3] or 0)
   local highest, available = tonumber(card[4] or nil), tonumber(card[5] or 0)
+  local ah = card[4]
 
   local earlier = known and answered(kept, transmission)
   -- No ATC keeps a booking or a completion from being made again: looked for as long as anything of it is known.
@@ -313,6 +325,7 @@ local function commit(keys, args)
   if known and args[4] ~= '' and not earlier then
     finding, highest = claim_atc(
       keys[2], highest, tonumber(args[4]), tonumber(args[9]), args[10] == '1')
+    if finding == FIRST or finding == AHEAD then ah = args[4] end
     if declined == 0 and not booked then
       if finding == REPLAYED then
         -- Or a repeat that comes so late that its answer is among the takings.
@@ -350,14 +363,17 @@ local function commit(keys, args)
       kept = keep(keys[1], kept,
         transmission .. args[2] .. string.char(declined) .. (declined == 0 and code or '------') .. record)
     end
-    if highest then
-      redis.call('HSET', keys[1], 'pu', tries_used, 'ah', highest, 'av', left, 'an', kept or '')
-    else
+    local used = text(tries_used)
+    if not ah then
       -- A card whose chip was never used: its PIN tries and its money count all the same.
-      redis.call('HSET', keys[1], 'pu', tries_used, 'av', left, 'an', kept or '')
+      redis.call('HSET', keys[1], 'pu', used, 'av', left, 'an', kept or '')
+    elseif used == card[3] then
+      redis.call('HSET', keys[1], 'ah', ah, 'av', left, 'an', kept or '')
+    else
+      redis.call('HSET', keys[1], 'pu', used, 'ah', ah, 'av', left, 'an', kept or '')
     end
   end
-  local result = declined .. ';' .. code .. ';' .. finding .. ';' .. (tries_max - tries_used) .. ';' .. left
+  local result = text(declined) .. ';' .. code .. ';' .. text(finding) .. ';' .. text(tries_max - tries_used) .. ';' .. left
   if effect then result = result .. ';' .. effect end
   redis.call('XADD', keys[3], '*', 'e', args[11], 'r', result, 'c', args[12])
   return '0;' .. result
