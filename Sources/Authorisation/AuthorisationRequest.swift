@@ -87,8 +87,9 @@ public enum PINBlockFault: Hashable, Sendable {
     }
 }
 
-/// One request for an authorisation, free of any message format.
-public struct AuthorisationRequest: Sendable {
+/// One request for an authorisation, free of any message format. A class, as others that live across the waits for token
+/// and store: these are large, and every step of the way would copy them.
+public final class AuthorisationRequest: Sendable {
     /// The link it came over, for the journal.
     public let link: String
     /// PAN and sequence number.
@@ -108,7 +109,7 @@ public struct AuthorisationRequest: Sendable {
     /// The PIN block, nil where none was entered.
     public let pin: PINQuestion?
     /// How the card came, and what there is in place of a chip.
-    public var nonChip: NonChipEvidence?
+    public let nonChip: NonChipEvidence?
     /// How and where.
     public let circumstances: Circumstances
     /// What the sender wants: a decision, most often.
@@ -124,8 +125,9 @@ public struct AuthorisationRequest: Sendable {
     public init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         retransmission: RetransmissionKey, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
-        chip: ICCData?, pin: PINQuestion?, circumstances: Circumstances, purpose: RequestPurpose = .decision,
-        original: OriginalTransaction? = nil, receivedAt: UInt64, deadline: Deadline
+        chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil, circumstances: Circumstances,
+        purpose: RequestPurpose = .decision, original: OriginalTransaction? = nil, receivedAt: UInt64,
+        deadline: Deadline
     ) {
         self.link = link
         self.card = card
@@ -136,6 +138,7 @@ public struct AuthorisationRequest: Sendable {
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
         self.chip = chip
         self.pin = pin
+        self.nonChip = nonChip
         self.circumstances = circumstances
         self.purpose = purpose
         self.original = original

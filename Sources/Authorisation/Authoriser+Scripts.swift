@@ -1,13 +1,19 @@
 internal import EMV
 
 /// What the issuer scripts of a card come to in one transaction.
-struct ScriptTurn {
+final class ScriptTurn: Sendable {
     /// The card with what it has reported taken over; nil where nothing changed.
-    var card: CardRecord?
+    let card: CardRecord?
     /// For the commit.
-    var commit: ScriptCommit
+    let commit: ScriptCommit
     /// Template 71 or 72, should the commit claim it.
-    var template: [UInt8]?
+    let template: [UInt8]?
+
+    init(card: CardRecord?, commit: ScriptCommit, template: [UInt8]?) {
+        self.card = card
+        self.commit = commit
+        self.template = template
+    }
 }
 
 extension Authoriser {
@@ -25,13 +31,13 @@ extension Authoriser {
             let failed = state != .successful
             trace.add(.issuerScript, failed ? .skipped : .approved, "\(identifier): \(state.words)")
         }
-        var turn = ScriptTurn(commit: ScriptCommit(results: results, sent: nil))
-        turn.card = delivery.card(reading.card, after: results)
+        var commit = ScriptCommit(results: results, sent: nil)
+        var made: [UInt8]?
         // An advice tells of something that is over: a script in its answer would reach nobody.
         if request.purpose == .decision, let script = delivery.next {
             do throws(CryptographyUnavailable) {
-                turn.template = try await template(script, delivery, verified, request)
-                turn.commit = ScriptCommit(results: results, sent: script.identifier)
+                made = try await template(script, delivery, verified, request)
+                commit = ScriptCommit(results: results, sent: script.identifier)
                 trace.add(
                     .issuerScript, .approved,
                     "\(script.identifier): \(script.command.kind.words) goes out with this answer")
@@ -40,7 +46,8 @@ extension Authoriser {
                 trace.add(.issuerScript, .skipped, "\(script.identifier): not made, \(error)")
             }
         }
-        return results.isEmpty && turn.template == nil ? nil : turn
+        guard !results.isEmpty || made != nil else { return nil }
+        return ScriptTurn(card: delivery.card(reading.card, after: results), commit: commit, template: made)
     }
 
     /// The script that went out with the first answer, made again for its repeat: the same bytes.

@@ -1,19 +1,22 @@
 internal import EMV
 
-/// Decides. One value per event loop: it holds no state of its own.
+/// Decides. One for each event loop; it holds no state of its own.
 ///
 /// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it.
-public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Sendable {
+///
+/// The ports are existentials: four calls an authorisation go through a table, while a generic type, which no other
+/// module can specialise, would ask the runtime about every value that it moves.
+public final class Authoriser: Sendable {
     let ranges: IssuerRangeTable
     let codes: AuthorisationResponseCodes
-    let cryptography: Cryptography
-    let state: State
+    let cryptography: any CardCryptography
+    let state: any CardState
     let surroundings: Surroundings
 
     /// Takes its ports and tables.
     public init(
-        ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: Cryptography, state: State,
-        surroundings: Surroundings
+        ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: any CardCryptography,
+        state: any CardState, surroundings: Surroundings
     ) {
         self.ranges = ranges
         self.codes = codes
@@ -35,77 +38,51 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
 
         // The token works while Redis reads: neither needs the other.
         let evidence = try await gather(request, chip, range)
-        let (answer, reading) = (evidence.answer, evidence.reading)
 
         // A retransmission is answered as before: no counter moves twice for one transaction.
-        if let answered = reading.answered, answered.fingerprint == request.retransmission.fingerprint {
+        if let answered = evidence.reading.answered,
+            answered.fingerprint == request.retransmission.fingerprint
+        {
             return try await repeatAnswer(answered, request, chip, evidence)
         }
-        let differs = reading.answered != nil
-        trace.add(.retransmission, differs ? .declined : .approved, differs ? "other content" : "first")
 
-        // The card itself, before anything that the terminal claims.
-        var declined: DeclineReason? = differs ? .retransmissionDiffers : nil
-        declined = declined ?? checkCard(reading.card, range, request, &trace)
-
-        // The cryptogram before any counter: a forgery must not burn ATCs or PIN tries.
-        let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, answer.cryptogram, &trace)
-        declined = declined ?? cryptogramDecline
-        // Without a chip, the value on stripe or card; what a range lets pass so is its own decision.
-        let (value, valueDecline) = NonChipCheck.evaluate(chip, answer.cardValue, request, &trace)
-        declined = declined ?? valueDecline
-        if let data = request.chip, declined == nil {
-            declined = AmountAgreementCheck.evaluate(request, data, &trace)
-        }
-        // What card and terminal found out before they asked.
-        if let data = request.chip, let verified, let range, declined == nil, request.purpose == .decision {
-            declined = OfflineResultsCheck(policy: range.offlineResults)
-                .evaluate(data, verified.question.profile, kind, &trace)
-        }
+        // Card, cryptogram and offline results: all that can be said before any counter moves.
+        let findings = weigh(evidence, chip, range, request, &trace)
 
         // An issuer script's fate, for the few cards that have one: a PIN that the card has taken over counts at once.
-        let scripts = await scripts(reading, verified, range, request, &trace)
+        let scripts =
+            evidence.reading.scripts.isEmpty
+            ? nil : await scripts(evidence.reading, findings.verified, range, request, &trace)
 
         // The PIN only for a card that is here and a cryptogram that is its own.
-        var pin = PINEvidence.notChecked
-        if let card = scripts?.card ?? reading.card, declined == nil {
-            (pin, declined) = try await checkPIN(answer.pin, card, range, request, &trace)
+        var (pin, declined) = (PINEvidence.notChecked, findings.declined)
+        if declined == nil {
+            var finding = pinFinding(evidence, scripts)
+            if !finding.isSettled { finding = try await settle(finding, evidence, scripts, request) }
+            (pin, declined) = PINCheck.evaluate(
+                finding, countsMalformedBlocks: range?.countsMalformedPINBlocks == true, &trace)
         } else {
             trace.add(.pin, .skipped, "already declined")
         }
 
-        // What may be spent at all, before the store counts.
-        let limits = reading.card?.limits ?? range?.limits
-        if let limits, kind.takes, declined == nil {
-            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
-        }
-
-        // ATC, PIN tries, limits, amount and journal in one step; what the store says is final. A verified ATC is
-        // claimed for declines too, since the card has used it.
-        let result = try await commit(
-            AuthorisationCommit(
-                token: answer.token, retransmission: differs ? nil : request.retransmission,
-                declined: declined,
-                verifiedATC: reading.card == nil || differs ? nil : verified?.question.atc, pin: pin,
-                kind: kind, mode: request.commitMode, original: request.original, amount: request.amount,
-                cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
-                limits: counted(limits, request), approvalCode: approvalCode(),
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
-            scripts?.commit, at: evidence.at)
-        var times = evidence.times
-        times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
-        let outcome = Outcome.final(
-            result.declined, approvalCode: result.approvalCode, basis: request.basis(verified, value))
-        trace.add(result)
+        // What may be spent at all; then ATC, PIN tries, limits, amount and journal in one step: what the store says is
+        // final.
+        let booking = booking(
+            declined, pin, findings, evidence, chip, range, scripts?.commit, request, &trace)
+        let result = try await commit(booking, at: evidence.at)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        var decision = await decision(outcome, verified, repeated: result.repeated, request, trace, times)
-        decision.add(result.effect, available: result.availableMinorUnits, reading.card, kind)
-        return decision.carrying(result.scriptIsClaimed ? scripts?.template : nil)
+        let decision = conclude(result, findings, evidence, request, trace)
+        return await answered(decision, findings.verified, request)
+            .carrying(result.scriptIsClaimed ? scripts?.template : nil)
     }
 
     // MARK: - Steps
+    //
+    // Those that wait for nothing are kept out of line: what they need for a moment would otherwise live in the frame of
+    // the task, which is memory taken and given back for each request.
 
+    @inline(never)
     func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
         guard let range else { return .decline(.unknownCard, "no issuer range") }
         let finding = CryptogramCheck(range: range, codes: codes).prepare(request)
@@ -114,11 +91,100 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     }
 
     /// What token and store said, and when.
-    struct Evidence {
+    final class Evidence: Sendable {
         let answer: CryptographyAnswer
         let reading: CardReading
         let at: UInt64
         let times: StageTimes
+
+        init(_ answer: CryptographyAnswer, _ reading: CardReading, at: UInt64, _ times: StageTimes) {
+            self.answer = answer
+            self.reading = reading
+            self.at = at
+            self.times = times
+        }
+    }
+
+    /// What card, chip and token's answer come to, before any counter: a forgery must not burn ATCs or PIN tries.
+    struct Findings {
+        /// The same transmission came before with other content.
+        let differs: Bool
+        let verified: VerifiedCryptogram?
+        let value: VerifiedCardValue?
+        let declined: DeclineReason?
+        /// A verified ATC is claimed for declines too, since the card has used it.
+        let claimedATC: ApplicationTransactionCounter?
+    }
+
+    @inline(never)
+    private func weigh(
+        _ evidence: Evidence, _ chip: ChipFinding, _ range: IssuerRange?, _ request: AuthorisationRequest,
+        _ trace: inout DecisionTrace
+    ) -> Findings {
+        let differs = evidence.reading.answered != nil
+        trace.add(.retransmission, differs ? .declined : .approved, differs ? "other content" : "first")
+
+        // The card itself, before anything that the terminal claims.
+        var declined: DeclineReason? = differs ? .retransmissionDiffers : nil
+        declined = declined ?? checkCard(evidence.reading.card, range, request, &trace)
+
+        let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
+        declined = declined ?? cryptogramDecline
+        // Without a chip, the value on stripe or card; what a range lets pass so is its own decision.
+        let (value, valueDecline) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
+        declined = declined ?? valueDecline
+        if let data = request.chip, declined == nil {
+            declined = AmountAgreementCheck.evaluate(request, data, &trace)
+        }
+        // What card and terminal found out before they asked.
+        if let data = request.chip, let verified, let range, declined == nil, request.purpose == .decision {
+            declined = OfflineResultsCheck(policy: range.offlineResults)
+                .evaluate(data, verified.question.profile, request.circumstances.kind, &trace)
+        }
+        return Findings(
+            differs: differs, verified: verified, value: value, declined: declined,
+            claimedATC: evidence.reading.card == nil || differs ? nil : verified?.question.atc)
+    }
+
+    /// The store's part, prepared: with what may be spent at all, which needs no counter.
+    @inline(never)
+    private func booking(
+        _ declined: DeclineReason?, _ pin: PINEvidence, _ findings: Findings, _ evidence: Evidence,
+        _ chip: ChipFinding, _ range: IssuerRange?, _ scripts: ScriptCommit?, _ request: AuthorisationRequest,
+        _ trace: inout DecisionTrace
+    ) -> AuthorisationCommit {
+        let kind = request.circumstances.kind
+        var declined = declined
+        let limits = evidence.reading.card?.limits ?? range?.limits
+        if let limits, kind.takes, declined == nil {
+            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
+        }
+        return AuthorisationCommit(
+            token: evidence.answer.token, retransmission: findings.differs ? nil : request.retransmission,
+            declined: declined, verifiedATC: findings.claimedATC, pin: pin, kind: kind,
+            mode: request.commitMode, original: request.original, amount: request.amount,
+            cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0, limits: counted(limits, request),
+            approvalCode: approvalCode(), entry: journalEntry(request, range, chip, trace, evidence),
+            scripts: scripts, deadline: request.deadline)
+    }
+
+    /// What the store's word comes to.
+    @inline(never)
+    private func conclude(
+        _ result: CommitResult, _ findings: Findings, _ evidence: Evidence, _ request: AuthorisationRequest,
+        _ trace: DecisionTrace
+    ) -> Decision {
+        var (trace, times) = (trace, evidence.times)
+        times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
+        let outcome = Outcome.final(
+            result.declined, approvalCode: result.approvalCode,
+            basis: request.basis(findings.verified, findings.value))
+        trace.add(result)
+        var decision = decision(outcome, findings.verified, repeated: result.repeated, trace, times)
+        decision.add(
+            result.effect, available: result.availableMinorUnits, evidence.reading.card,
+            request.circumstances.kind)
+        return decision
     }
 
     func gather(
@@ -158,7 +224,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         times.set(.tokenQueue, from: begunAt, to: answer.startedAt)
         times.set(.token, from: answer.startedAt, to: answer.finishedAt)
         times.set(.tokenReturn, from: answer.finishedAt, to: known == nil ? readFrom : at)
-        return Evidence(answer: answer, reading: reading, at: at, times: times)
+        return Evidence(answer, reading, at: at, times)
     }
 
     func answer(
@@ -196,14 +262,12 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
     }
 
     func commit(
-        _ commit: AuthorisationCommit, _ scripts: ScriptCommit? = nil, at now: UInt64
+        _ commit: AuthorisationCommit, at now: UInt64
     ) async throws(CouldNotDecide) -> CommitResult {
         // Whoever asked will not listen any more: nothing may be approved behind his back.
         guard now < commit.deadline.nanoseconds else {
             throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
         }
-        var commit = commit
-        commit.scripts = scripts
         do { return try await state.commit(commit) } catch { throw .state(error) }
     }
 
@@ -225,6 +289,7 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         return digits
     }
 
+    @inline(never)
     func journalEntry(
         _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
         _ evidence: Evidence
@@ -256,45 +321,44 @@ public struct Authoriser<Cryptography: CardCryptography, State: CardState>: Send
         let (value, _) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
         let outcome = Outcome.final(
             answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified, value))
-        var decision = await decision(outcome, verified, repeated: true, request, trace, evidence.times)
+        var decision = decision(outcome, verified, repeated: true, trace, evidence.times)
         decision.add(
             answered.partialMinorUnits.map { .partial(minorUnits: $0) },
             available: answered.balanceMinorUnits ?? 0, evidence.reading.card, request.circumstances.kind)
-        return decision.carrying(await scriptAgain(evidence.reading, verified, request))
+        return await self.answered(decision, verified, request)
+            .carrying(await scriptAgain(evidence.reading, verified, request))
     }
 
+    /// With tag 91 where it was prepared for this outcome.
     private func decision(
-        _ outcome: Outcome, _ verified: VerifiedCryptogram?, repeated: Bool, _ request: AuthorisationRequest,
-        _ trace: DecisionTrace, _ times: StageTimes
-    ) async -> Decision {
-        guard let verified else {
-            return Decision(
-                outcome: outcome, issuerAuthenticationData: nil, authorisationResponseCode: nil,
-                repeated: repeated, trace: trace, times: times)
+        _ outcome: Outcome, _ verified: VerifiedCryptogram?, repeated: Bool, _ trace: DecisionTrace,
+        _ times: StageTimes
+    ) -> Decision {
+        var decision = Decision(
+            outcome: outcome, issuerAuthenticationData: nil, authorisationResponseCode: nil,
+            repeated: repeated, trace: trace, times: times)
+        if let verified {
+            let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
+            decision.issuerAuthenticationData = verified.prepared(verdict)
+            decision.authorisationResponseCode = codes.code(for: outcome.declineReason)
         }
-        let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
-        var times = times
-        let data = await authenticationData(verified, verdict, request, &times)
-        return Decision(
-            outcome: outcome, issuerAuthenticationData: data,
-            authorisationResponseCode: codes.code(for: outcome.declineReason), repeated: repeated,
-            trace: trace, times: times)
+        return decision
     }
 
-    /// Prepared where it could be foreseen. Otherwise the decision is already booked: should the token fail
+    /// With tag 91 from a second job where it was not foreseen. The decision is already booked: should the token fail
     /// now, the decline goes out without tag 91 rather than not at all.
-    private func authenticationData(
-        _ verified: VerifiedCryptogram, _ verdict: IssuerVerdict, _ request: AuthorisationRequest,
-        _ times: inout StageTimes
-    ) async -> IssuerAuthenticationData? {
-        if let index = verified.question.prepared.firstIndex(of: verdict),
-            verified.preparedAnswers.indices.contains(index)
-        {
-            return verified.preparedAnswers[index]
-        }
+    private func answered(
+        _ decision: Decision, _ verified: VerifiedCryptogram?, _ request: AuthorisationRequest
+    ) async -> Decision {
+        guard let verified, decision.issuerAuthenticationData == nil else { return decision }
+        var decision = decision
         let from = surroundings.monotonicNanoseconds()
-        defer { times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds()) }
-        return try? await cryptography.issuerAuthenticationData(
-            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
+        decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
+            for: verified.question, card: request.card,
+            verdict: codes.verdict(
+                for: decision.outcome.declineReason, profile: verified.question.profile),
+            deadline: request.deadline)
+        decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
+        return decision
     }
 }

@@ -42,8 +42,8 @@ extension Authoriser {
                 original: request.original, amount: request.amount,
                 cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0,
                 limits: approvedElsewhere ? counted(limits, request) : nil, approvalCode: Self.noCode,
-                entry: journalEntry(request, range, chip, trace, evidence), deadline: request.deadline),
-            scripts?.commit, at: evidence.at)
+                entry: journalEntry(request, range, chip, trace, evidence), scripts: scripts?.commit,
+                deadline: request.deadline), at: evidence.at)
         trace.add(result)
         return acknowledged(result.declined, repeated: result.repeated, trace, evidence.times)
     }

@@ -28,7 +28,7 @@ public enum IssuerVerdict: Hashable, Sendable {
 }
 
 /// A cryptogram to be verified: everything that the token needs and nothing that it has itself.
-public struct CryptogramQuestion: Sendable {
+public final class CryptogramQuestion: Sendable {
     /// IMK-AC of the card's range.
     public let issuerMasterKey: KeyName
     /// The name of the version that it is; empty where the range has one key only.

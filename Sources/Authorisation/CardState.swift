@@ -91,7 +91,7 @@ public struct RecordedAnswer: Hashable, Sendable {
 }
 
 /// What one read brings.
-public struct CardReading: Sendable {
+public final class CardReading: Sendable {
     /// The card, nil where it is unknown.
     public let card: CardRecord?
     /// The answer of an earlier transmission of this request, nil where there was none.
@@ -129,7 +129,7 @@ public enum CommitMode: Sendable {
 }
 
 /// Everything that one authorisation wants moved, in one step or not at all.
-public struct AuthorisationCommit: Sendable {
+public final class AuthorisationCommit: Sendable {
     /// The card.
     public let token: CardToken
     /// Under which key the answer is kept for repeats; nil: it is not kept.
@@ -160,7 +160,7 @@ public struct AuthorisationCommit: Sendable {
     /// After this the command is not sent any more.
     public let deadline: Deadline
     /// What moves in the card's issuer scripts; nil for nearly every card.
-    public var scripts: ScriptCommit?
+    public let scripts: ScriptCommit?
 
     /// Takes the parts; see each property.
     public init(
@@ -168,7 +168,7 @@ public struct AuthorisationCommit: Sendable {
         verifiedATC: ApplicationTransactionCounter?, pin: PINEvidence,
         kind: TransactionKind = .purchase, mode: CommitMode = .decide, original: OriginalTransaction? = nil,
         amount: Amount, cashMinorUnits: Int64 = 0, limits: CountedLimits? = nil, approvalCode: [UInt8],
-        entry: JournalEntry, deadline: Deadline
+        entry: JournalEntry, scripts: ScriptCommit? = nil, deadline: Deadline
     ) {
         self.token = token
         self.retransmission = retransmission
@@ -183,6 +183,7 @@ public struct AuthorisationCommit: Sendable {
         self.limits = limits
         self.approvalCode = approvalCode
         self.entry = entry
+        self.scripts = scripts
         self.deadline = deadline
     }
 }

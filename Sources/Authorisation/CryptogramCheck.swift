@@ -11,13 +11,20 @@ public struct VerifiedCryptogram: Sendable {
         self.question = question
         self.preparedAnswers = preparedAnswers
     }
+
+    /// Tag 91 for this verdict, if it was foreseen.
+    func prepared(_ verdict: IssuerVerdict) -> IssuerAuthenticationData? {
+        guard let index = question.prepared.firstIndex(of: verdict), preparedAnswers.indices.contains(index)
+        else { return nil }
+        return preparedAnswers[index]
+    }
 }
 
 /// What the chip data of a request comes to before any key is used.
 enum ChipFinding: Sendable {
     case ask(CryptogramQuestion)
     /// No chip: a card verification value instead, under a range's policy.
-    case askValue(CardValueQuestion, NonChipPolicy)
+    indirect case askValue(CardValueQuestion, NonChipPolicy)
     case decline(DeclineReason, String)
     /// Not looked at, and nothing can be approved by it.
     case skip(String)

@@ -164,10 +164,10 @@ public struct Decision: Sendable {
     /// Approved or why not.
     public let outcome: Outcome
     /// The value of tag 91, nil where no cryptogram verified.
-    public let issuerAuthenticationData: IssuerAuthenticationData?
+    public internal(set) var issuerAuthenticationData: IssuerAuthenticationData?
     /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
     /// what counts, and the code is for the terminal.
-    public let authorisationResponseCode: AuthorisationResponseCode?
+    public internal(set) var authorisationResponseCode: AuthorisationResponseCode?
     /// Template 71 or 72 for the card; empty for nearly every answer.
     public var issuerScript: [UInt8] = []
     /// What was approved where it is less than was asked for, in minor units.
@@ -181,7 +181,7 @@ public struct Decision: Sendable {
     /// Every check and what it said.
     public let trace: DecisionTrace
     /// Where the time went.
-    public let times: StageTimes
+    public internal(set) var times: StageTimes
 }
 
 /// No decision could be made: machinery, not business. The message is answered, the card is not judged.

@@ -12,8 +12,9 @@ public struct KeyName: Hashable, Sendable, CustomStringConvertible {
     public var description: String { rawValue }
 }
 
-/// What an issuer has decided for the cards whose PAN begins with one prefix.
-public struct IssuerRange: Sendable {
+/// What an issuer has decided for the cards whose PAN begins with one prefix. A class: every request holds its range
+/// across the waits for token and store.
+public final class IssuerRange: Sendable {
     /// The name by which journal and logs call the range.
     public let name: String
     /// The leading digits that select it; the longest match wins.
@@ -27,18 +28,18 @@ public struct IssuerRange: Sendable {
     /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
     public let limits: SpendingLimits?
     /// What it lets pass without a chip; nil: nothing.
-    public var nonChip: NonChipPolicy?
+    public let nonChip: NonChipPolicy?
     /// On which results of terminal and card it declines.
-    public var offlineResults = OfflineResultsPolicy.usual
+    public let offlineResults: OfflineResultsPolicy
     /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
-    public var scriptPINForm: SecureMessaging.PINForm?
+    public let scriptPINForm: SecureMessaging.PINForm?
     /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
-    public var pinVerification = PINVerification.reference
+    public let pinVerification: PINVerification
     /// True where the scheme counts a malformed PIN block as a wrong PIN.
-    public var countsMalformedPINBlocks = false
+    public let countsMalformedPINBlocks: Bool
 
     /// A range with one IMK-AC for all its cards.
-    public init(
+    public convenience init(
         name: String, prefix: PANPrefix, issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption,
         profiles: [CryptogramProfile], limits: SpendingLimits? = nil
     ) {
@@ -51,7 +52,9 @@ public struct IssuerRange: Sendable {
     /// Takes the decisions as they are; whether the keys exist is for the token to say at start-up.
     public init(
         name: String, prefix: PANPrefix, keys: IssuerKeys, masterKeyOption: MasterKeyOption,
-        profiles: [CryptogramProfile], limits: SpendingLimits? = nil
+        profiles: [CryptogramProfile], limits: SpendingLimits? = nil, nonChip: NonChipPolicy? = nil,
+        offlineResults: OfflineResultsPolicy = .usual, scriptPINForm: SecureMessaging.PINForm? = nil,
+        pinVerification: PINVerification = .reference, countsMalformedPINBlocks: Bool = false
     ) {
         self.name = name
         self.prefix = prefix
@@ -59,6 +62,11 @@ public struct IssuerRange: Sendable {
         self.masterKeyOption = masterKeyOption
         self.profiles = profiles
         self.limits = limits
+        self.nonChip = nonChip
+        self.offlineResults = offlineResults
+        self.scriptPINForm = scriptPINForm
+        self.pinVerification = pinVerification
+        self.countsMalformedPINBlocks = countsMalformedPINBlocks
     }
 }
 

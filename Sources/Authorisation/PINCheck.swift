@@ -19,6 +19,14 @@ enum PINFinding {
         case .notSent, .right, .notOnRecord, .notServed, .otherForm: false
         }
     }
+
+    /// The token has nothing to add.
+    var isSettled: Bool {
+        switch self {
+        case .notSent, .right, .notOnRecord, .notServed: true
+        case .wrong, .malformed, .otherForm: false
+        }
+    }
 }
 
 /// The card's PIN against its record: a format 0 block under the PIN verification key, or a verification value. No
@@ -79,25 +87,30 @@ struct PINCheck {
 }
 
 extension Authoriser {
-    /// The PIN as the first job found it. Rare cases take a second trip to the token: a record of the other form than
-    /// the range's, and a comparison that failed, which a malformed block does too, and one under the zone PIN key
-    /// before, while the acquirer goes over to a new one.
-    func checkPIN(
-        _ answer: PINAnswer, _ card: CardRecord, _ range: IssuerRange?, _ request: AuthorisationRequest,
-        _ trace: inout DecisionTrace
-    ) async throws(CouldNotDecide) -> (evidence: PINEvidence, declined: DeclineReason?) {
-        var finding = PINCheck.compare(answer, card: card)
-        if let question = request.pin {
-            finding = try await settle(finding, question, card, request)
-            if finding.mayBeUnderAnotherKey, let before = cryptography.zonePINKey(before: question.zonePINKey)
-            {
-                let older = try await findUnder(before, question, card, request)
-                // A well-formed block under either key is one, with a wrong PIN.
-                if case .malformed = older {} else { finding = older }
-            }
+    /// The PIN as the first job found it.
+    @inline(never)
+    func pinFinding(_ evidence: Evidence, _ scripts: ScriptTurn?) -> PINFinding {
+        guard let card = scripts?.card ?? evidence.reading.card else { return .notOnRecord }
+        return PINCheck.compare(evidence.answer.pin, card: card)
+    }
+
+    /// Rare cases take a second trip to the token: a record of the other form than the range's, and a comparison that
+    /// failed, which a malformed block does too, and one under the zone PIN key before, while the acquirer goes over to
+    /// a new one.
+    func settle(
+        _ first: PINFinding, _ evidence: Evidence, _ scripts: ScriptTurn?, _ request: AuthorisationRequest
+    ) async throws(CouldNotDecide) -> PINFinding {
+        guard let question = request.pin, let card = scripts?.card ?? evidence.reading.card else {
+            return first
         }
-        return PINCheck.evaluate(
-            finding, countsMalformedBlocks: range?.countsMalformedPINBlocks == true, &trace)
+        let finding = try await settle(first, question, card, request)
+        guard finding.mayBeUnderAnotherKey,
+            let before = cryptography.zonePINKey(before: question.zonePINKey)
+        else { return finding }
+        let older = try await findUnder(before, question, card, request)
+        // A well-formed block under either key is one, with a wrong PIN.
+        if case .malformed = older { return finding }
+        return older
     }
 
     private func findUnder(

@@ -75,15 +75,14 @@ public struct RequestMapping: Sendable {
         // Nobody waits at a keyboard for what has happened already.
         let pin = purpose == .decision ? try link.pinQuestion(message) : nil
         let original = try original(message, purpose, kind)
-        var request = AuthorisationRequest(
+        return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, retransmission: message.retransmissionKey(purpose),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
-            pin: pin, circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
+            pin: pin, nonChip: nonChip(message, track2, hasChip: chip != nil),
+            circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
             purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
-        request.nonChip = nonChip(message, track2, hasChip: chip != nil)
-        return request
     }
 
     /// A request with chip data needs the entry mode alone.

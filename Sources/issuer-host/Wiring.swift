@@ -100,22 +100,21 @@ extension IssuerConfiguration {
                             + "and keeps the result inside the token, so that every key of an EMV2000 tree below "
                             + "the first would be a clear value outside")
                 }
-                var range = IssuerRange(
+                return IssuerRange(
                     name: issuer.name, prefix: prefix,
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
-                    limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") })
-                range.nonChip = try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") }
-                range.offlineResults = try OfflineResultsPolicy(issuer, place: place)
-                range.scriptPINForm = try issuer.scriptPINForm.map { text in
-                    guard let form = SecureMessaging.PINForm(rawValue: text) else {
-                        throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
-                    }
-                    return form
-                }
-                range.pinVerification = try pinVerification(issuer)
-                range.countsMalformedPINBlocks = issuer.pins.countsMalformed
-                return range
+                    limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") },
+                    nonChip: try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") },
+                    offlineResults: try OfflineResultsPolicy(issuer, place: place),
+                    scriptPINForm: try issuer.scriptPINForm.map { text in
+                        guard let form = SecureMessaging.PINForm(rawValue: text) else {
+                            throw WiringError("\(place).scriptPINForm: iso2 or vis, not \(text)")
+                        }
+                        return form
+                    },
+                    pinVerification: try pinVerification(issuer),
+                    countsMalformedPINBlocks: issuer.pins.countsMalformed)
             })
     }
 
