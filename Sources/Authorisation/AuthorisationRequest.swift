@@ -1,27 +1,5 @@
 public import EMV
 
-/// What makes two messages the same transmission: originator, STAN, transmission time and retrieval reference
-/// number (DE32, DE11, DE7, DE37). Small, because a card keeps its last ones in the state store: digits stand as
-/// they are, the other two as hashes, each apart from the other since a reversal names only some of them.
-public struct RetransmissionKey: Hashable, Sendable {
-    /// STAN and transmission time, sixteen BCD digits.
-    public let moment: UInt64
-    /// A hash of DE32.
-    public let acquirer: UInt32
-    /// A hash of DE37.
-    public let reference: UInt32
-    /// A fingerprint of what the message asked for. The same key with another fingerprint is not a repeat.
-    public let fingerprint: UInt64
-
-    /// Takes the parts; see each property.
-    public init(moment: UInt64, acquirer: UInt32, reference: UInt32, fingerprint: UInt64) {
-        self.moment = moment
-        self.acquirer = acquirer
-        self.reference = reference
-        self.fingerprint = fingerprint
-    }
-}
-
 /// A PIN block as it came in, with the zone key that enciphers it. Never described, never logged.
 public struct PINQuestion: Sendable {
     /// The link's zone PIN key.
@@ -98,8 +76,8 @@ public final class AuthorisationRequest: Sendable {
     public let expiry: ExpiryDate?
     /// Amount and currency of the transaction (DE4, DE49).
     public let amount: Amount
-    /// What makes it a repeat.
-    public let retransmission: RetransmissionKey
+    /// The numbers by which it is known.
+    public let transmission: Transmission
     /// DE37, at most twelve printable ASCII bytes; empty when absent.
     public let retrievalReferenceNumber: [UInt8]
     /// DE11 as a number.
@@ -124,7 +102,7 @@ public final class AuthorisationRequest: Sendable {
     /// Takes the parts; the mapping from a message has checked each of them.
     public init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
-        retransmission: RetransmissionKey, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
+        transmission: Transmission, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
         chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil, circumstances: Circumstances,
         purpose: RequestPurpose = .decision, original: OriginalTransaction? = nil, receivedAt: UInt64,
         deadline: Deadline
@@ -133,7 +111,7 @@ public final class AuthorisationRequest: Sendable {
         self.card = card
         self.expiry = expiry
         self.amount = amount
-        self.retransmission = retransmission
+        self.transmission = transmission
         self.retrievalReferenceNumber = retrievalReferenceNumber
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
         self.chip = chip

@@ -1,364 +1,393 @@
 internal import EMV
 
-/// Decides. One for each event loop; it holds no state of its own.
+/// Decides. One for each event loop; of messages under way it knows only who has the turn of a card.
 ///
-/// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it.
+/// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it. What a message may
+/// move is said by `CardTransition` alone.
 ///
 /// The ports are existentials: four calls an authorisation go through a table, while a generic type, which no other
 /// module can specialise, would ask the runtime about every value that it moves.
 public final class Authoriser: Sendable {
+    /// Other hosts that may be quicker on one card, before it is given up.
+    public static let conflictsMax = 8
+
     let ranges: IssuerRangeTable
     let codes: AuthorisationResponseCodes
     let cryptography: any CardCryptography
-    let state: any CardState
+    let records: any CardRecords
     let surroundings: Surroundings
+    private let turns = CardTurns()
+    /// Writes that another host was quicker than, since the start.
+    public let conflicts = ConflictCount()
 
     /// Takes its ports and tables.
     public init(
         ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: any CardCryptography,
-        state: any CardState, surroundings: Surroundings
+        records: any CardRecords, surroundings: Surroundings
     ) {
         self.ranges = ranges
         self.codes = codes
         self.cryptography = cryptography
-        self.state = state
+        self.records = records
         self.surroundings = surroundings
     }
 
     /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
-    /// - Throws: `CouldNotDecide` where token or state gave no answer; nothing is approved then.
+    /// - Throws: `CouldNotDecide` where token or store gave no answer; nothing is approved then.
     public func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
-        // What has happened elsewhere is booked, not judged.
-        guard case .decision = request.purpose else { return try await book(request) }
-        let kind = request.circumstances.kind
-        var trace = DecisionTrace()
-        if kind != .purchase { trace.add(.transaction, .approved, kind.words) }
-        let range = ranges.range(for: request.card.pan)
-        let chip = chipFinding(request, range)
+        let work = Work(request, ranges.range(for: request.card.pan))
+        work.chip = chipFinding(request, work.range)
 
-        // The token works while Redis reads: neither needs the other.
-        let evidence = try await gather(request, chip, range)
-
-        // A retransmission is answered as before: no counter moves twice for one transaction.
-        if let answered = evidence.reading.answered,
-            answered.fingerprint == request.retransmission.fingerprint
-        {
-            return try await repeatAnswer(answered, request, chip, evidence)
+        // The token works while Redis reads: neither needs the other. One message of a card at a time.
+        try await gather(work)
+        let outcome: CardOutcome
+        do throws(CouldNotDecide) {
+            // Card, cryptogram, PIN, ATC, limits, amount and journal in one pure step, written by compare-and-set or not
+            // at all. The ARQC comes before any counter, so that a forgery burns nothing.
+            outcome = try await settle(message(work), work)
+        } catch {
+            turns.leave(work.token)
+            throw error
         }
-
-        // Card, cryptogram and offline results: all that can be said before any counter moves.
-        let findings = weigh(evidence, chip, range, request, &trace)
-
-        // An issuer script's fate, for the few cards that have one: a PIN that the card has taken over counts at once.
-        let scripts =
-            evidence.reading.scripts.isEmpty
-            ? nil : await scripts(evidence.reading, findings.verified, range, request, &trace)
-
-        // The PIN only for a card that is here and a cryptogram that is its own.
-        var (pin, declined) = (PINEvidence.notChecked, findings.declined)
-        if declined == nil {
-            var finding = pinFinding(evidence, scripts)
-            if !finding.isSettled { finding = try await settle(finding, evidence, scripts, request) }
-            (pin, declined) = PINCheck.evaluate(
-                finding, countsMalformedBlocks: range?.countsMalformedPINBlocks == true, &trace)
-        } else {
-            trace.add(.pin, .skipped, "already declined")
-        }
-
-        // What may be spent at all; then ATC, PIN tries, limits, amount and journal in one step: what the store says is
-        // final.
-        let booking = booking(
-            declined, pin, findings, evidence, chip, range, scripts?.commit, request, &trace)
-        let result = try await commit(booking, at: evidence.at)
+        turns.leave(work.token)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        let decision = conclude(result, findings, evidence, request, trace)
-        return await answered(decision, findings.verified, request)
-            .carrying(result.scriptIsClaimed ? scripts?.template : nil)
+        return await answered(outcome, work)
     }
 
-    // MARK: - Steps
-    //
-    // Those that wait for nothing are kept out of line: what they need for a moment would otherwise live in the frame of
-    // the task, which is memory taken and given back for each request.
+    // MARK: - Before the record
+
+    /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
+    /// memory taken and given back for each request. One task works on it at a time.
+    final class Work: @unchecked Sendable {
+        let request: AuthorisationRequest
+        let range: IssuerRange?
+        var chip = ChipFinding.skip("")
+        var answer: CryptographyAnswer?
+        var reading = CardReading(record: nil, past: nil)
+        var token = CardToken(high: 0, low: 0)
+        var times = StageTimes()
+        var evidenceAt: UInt64 = 0
+        var verified: VerifiedCryptogram?
+        /// Template 71 or 72, made before anything is claimed.
+        var template: [UInt8]?
+
+        init(_ request: AuthorisationRequest, _ range: IssuerRange?) {
+            (self.request, self.range) = (request, range)
+        }
+
+        /// Advices, completions and reversals: they belong to the account wherever it has moved.
+        var isAboutEarlier: Bool {
+            request.purpose != .decision || request.circumstances.kind == .completion
+        }
+
+        /// Without an ATC of its own, only what is filed away says whether a message is a repeat, and what it speaks of.
+        var readsPast: Bool {
+            request.chip == nil || request.purpose != .decision || request.circumstances.kind == .completion
+        }
+    }
 
     @inline(never)
-    func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
+    private func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
+        if case .reversal = request.purpose { return .skip("a reversal rests on its original") }
         guard let range else { return .decline(.unknownCard, "no issuer range") }
         let finding = CryptogramCheck(range: range, codes: codes).prepare(request)
         guard let policy = range.nonChip, request.purpose == .decision else { return finding }
         return NonChipCheck(policy: policy).finding(finding, request)
     }
 
-    /// What token and store said, and when.
-    final class Evidence: Sendable {
-        let answer: CryptographyAnswer
-        let reading: CardReading
-        let at: UInt64
-        let times: StageTimes
-
-        init(_ answer: CryptographyAnswer, _ reading: CardReading, at: UInt64, _ times: StageTimes) {
-            self.answer = answer
-            self.reading = reading
-            self.at = at
-            self.times = times
+    private func gather(_ work: Work) async throws(CouldNotDecide) {
+        let request = work.request
+        let begunAt = surroundings.monotonicNanoseconds()
+        let known = cryptography.knownToken(of: request.card.pan)
+        var pending: Pending<CryptographyAnswer, CryptographyUnavailable>?
+        if known == nil || !work.chip.asksNothing { pending = cryptography.begin(question(work, known)) }
+        if let known {
+            work.token = known
+        } else if let pending {
+            // Only the token can say under which name the store knows a card that was not seen lately.
+            work.token = try await answer(pending).token
+        }
+        await turns.enter(work.token)
+        do throws(CouldNotDecide) {
+            let readFrom = surroundings.monotonicNanoseconds()
+            work.reading = try await records.read(
+                work.token, withPast: work.readsPast, deadline: request.deadline)
+            if let new = work.reading.record?.movedTo, work.isAboutEarlier { try await follow(new, work) }
+            let readAt = surroundings.monotonicNanoseconds()
+            work.times.set(.stateRead, from: readFrom, to: readAt)
+            work.evidenceAt = readAt
+            guard let pending else { return }
+            let answer = try await answer(pending)
+            work.answer = answer
+            work.evidenceAt = surroundings.monotonicNanoseconds()
+            work.times.set(.tokenQueue, from: begunAt, to: answer.startedAt)
+            work.times.set(.token, from: answer.startedAt, to: answer.finishedAt)
+            work.times.set(
+                .tokenReturn, from: answer.finishedAt, to: known == nil ? readFrom : work.evidenceAt)
+        } catch {
+            turns.leave(work.token)
+            throw error
         }
     }
 
-    /// What card, chip and token's answer come to, before any counter: a forgery must not burn ATCs or PIN tries.
-    struct Findings {
-        /// The same transmission came before with other content.
-        let differs: Bool
-        let verified: VerifiedCryptogram?
-        let value: VerifiedCardValue?
-        let declined: DeclineReason?
-        /// A verified ATC is claimed for declines too, since the card has used it.
-        let claimedATC: ApplicationTransactionCounter?
+    /// What belongs to an account that has moved is looked for where it is now.
+    private func follow(_ token: CardToken, _ work: Work) async throws(CouldNotDecide) {
+        turns.leave(work.token)
+        await turns.enter(token)
+        work.token = token
+        work.reading = try await records.read(token, withPast: true, deadline: work.request.deadline)
     }
 
     @inline(never)
-    private func weigh(
-        _ evidence: Evidence, _ chip: ChipFinding, _ range: IssuerRange?, _ request: AuthorisationRequest,
-        _ trace: inout DecisionTrace
-    ) -> Findings {
-        let differs = evidence.reading.answered != nil
-        trace.add(.retransmission, differs ? .declined : .approved, differs ? "other content" : "first")
-
-        // The card itself, before anything that the terminal claims.
-        var declined: DeclineReason? = differs ? .retransmissionDiffers : nil
-        declined = declined ?? checkCard(evidence.reading.card, range, request, &trace)
-
-        let (verified, cryptogramDecline) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
-        declined = declined ?? cryptogramDecline
-        // Without a chip, the value on stripe or card; what a range lets pass so is its own decision.
-        let (value, valueDecline) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
-        declined = declined ?? valueDecline
-        if let data = request.chip, declined == nil {
-            declined = AmountAgreementCheck.evaluate(request, data, &trace)
-        }
-        // What card and terminal found out before they asked.
-        if let data = request.chip, let verified, let range, declined == nil, request.purpose == .decision {
-            declined = OfflineResultsCheck(policy: range.offlineResults)
-                .evaluate(data, verified.question.profile, request.circumstances.kind, &trace)
-        }
-        return Findings(
-            differs: differs, verified: verified, value: value, declined: declined,
-            claimedATC: evidence.reading.card == nil || differs ? nil : verified?.question.atc)
-    }
-
-    /// The store's part, prepared: with what may be spent at all, which needs no counter.
-    @inline(never)
-    private func booking(
-        _ declined: DeclineReason?, _ pin: PINEvidence, _ findings: Findings, _ evidence: Evidence,
-        _ chip: ChipFinding, _ range: IssuerRange?, _ scripts: ScriptCommit?, _ request: AuthorisationRequest,
-        _ trace: inout DecisionTrace
-    ) -> AuthorisationCommit {
-        let kind = request.circumstances.kind
-        var declined = declined
-        let limits = evidence.reading.card?.limits ?? range?.limits
-        if let limits, kind.takes, declined == nil {
-            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
-        }
-        return AuthorisationCommit(
-            token: evidence.answer.token, retransmission: findings.differs ? nil : request.retransmission,
-            declined: declined, verifiedATC: findings.claimedATC, pin: pin, kind: kind,
-            mode: request.commitMode, original: request.original, amount: request.amount,
-            cashMinorUnits: request.circumstances.cashBackMinorUnits ?? 0, limits: counted(limits, request),
-            approvalCode: approvalCode(), entry: journalEntry(request, range, chip, trace, evidence),
-            scripts: scripts, deadline: request.deadline)
-    }
-
-    /// What the store's word comes to.
-    @inline(never)
-    private func conclude(
-        _ result: CommitResult, _ findings: Findings, _ evidence: Evidence, _ request: AuthorisationRequest,
-        _ trace: DecisionTrace
-    ) -> Decision {
-        var (trace, times) = (trace, evidence.times)
-        times.set(.stateCommit, from: evidence.at, to: surroundings.monotonicNanoseconds())
-        let outcome = Outcome.final(
-            result.declined, approvalCode: result.approvalCode,
-            basis: request.basis(findings.verified, findings.value))
-        trace.add(result)
-        var decision = decision(outcome, findings.verified, repeated: result.repeated, trace, times)
-        decision.add(
-            result.effect, available: result.availableMinorUnits, evidence.reading.card,
-            request.circumstances.kind)
-        return decision
-    }
-
-    func gather(
-        _ request: AuthorisationRequest, _ chip: ChipFinding, _ range: IssuerRange?
-    ) async throws(CouldNotDecide) -> Evidence {
+    private func question(_ work: Work, _ known: CardToken?) -> CryptographyQuestion {
+        let request = work.request
         var cryptogram: CryptogramQuestion?
         var cardValue: CardValueQuestion?
-        switch chip {
+        switch work.chip {
         case .ask(let question): cryptogram = question
         case .askValue(let question, _): cardValue = question
         default: break
         }
         let isHere = cryptogram != nil || cardValue != nil
-        let known = cryptography.knownToken(of: request.card)
-        let begunAt = surroundings.monotonicNanoseconds()
-        let pending = cryptography.begin(
-            CryptographyQuestion(
-                card: request.card, cryptogram: cryptogram,
-                pin: isHere ? request.pin?.verified(by: range?.pinVerification ?? .reference) : nil,
-                cardValue: cardValue,
-                deadline: request.deadline))
-        var times = StageTimes()
-        var readFrom = begunAt
-        let reading: CardReading
-        if let known {
-            reading = try await read(known, request)
-        } else {
-            // Only the token can say under which name the store knows a card that was not seen lately.
-            let token = try await answer(pending).token
-            readFrom = surroundings.monotonicNanoseconds()
-            reading = try await read(token, request)
-        }
-        let readAt = surroundings.monotonicNanoseconds()
-        times.set(.stateRead, from: readFrom, to: readAt)
-        let answer = try await answer(pending)
-        let at = surroundings.monotonicNanoseconds()
-        times.set(.tokenQueue, from: begunAt, to: answer.startedAt)
-        times.set(.token, from: answer.startedAt, to: answer.finishedAt)
-        times.set(.tokenReturn, from: answer.finishedAt, to: known == nil ? readFrom : at)
-        return Evidence(answer, reading, at: at, times)
+        return CryptographyQuestion(
+            card: request.card, cryptogram: cryptogram,
+            pin: isHere ? request.pin?.verified(by: work.range?.pinVerification ?? .reference) : nil,
+            cardValue: cardValue, deadline: request.deadline, knownToken: known)
     }
 
-    func answer(
+    private func answer(
         _ pending: Pending<CryptographyAnswer, CryptographyUnavailable>
     ) async throws(CouldNotDecide) -> CryptographyAnswer {
         do { return try await pending.value } catch { throw .cryptography(error) }
     }
 
-    private func read(
-        _ token: CardToken, _ request: AuthorisationRequest
-    ) async throws(CouldNotDecide) -> CardReading {
-        do {
-            return try await state.read(
-                token, retransmission: request.retransmission, deadline: request.deadline)
-        } catch { throw .state(error) }
-    }
-
-    private func checkCard(
-        _ card: CardRecord?, _ range: IssuerRange?, _ request: AuthorisationRequest,
-        _ trace: inout DecisionTrace
-    ) -> DeclineReason? {
-        guard let range else {
-            trace.add(.issuerRange, .declined, "no range has this prefix")
-            return .unknownCard
+    /// What chip, card value and token come to: all that can be said without the record.
+    @inline(never)
+    private func message(_ work: Work) -> CardMessage {
+        let request = work.request
+        var trace = DecisionTrace()
+        var (declined, proof) = (DeclineReason?.none, Proof.none)
+        if case .reversal = request.purpose {
+        } else {
+            let answer = work.answer
+            (work.verified, declined) = CryptogramCheck.evaluate(
+                work.chip, answer?.cryptogram ?? .notAsked, &trace)
+            let (value, valueDecline) = NonChipCheck.evaluate(
+                work.chip, answer?.cardValue ?? .notAsked, request, &trace)
+            declined = declined ?? valueDecline
+            if let verified = work.verified { proof = .chip(verified) }
+            if let value { proof = .cardValue(value) }
+            if request.purpose == .decision { declined = declined ?? agreementDecline(work, &trace) }
         }
-        trace.add(.issuerRange, .approved, range.name)
-        guard let card else {
-            trace.add(.cardKnown, .declined, "no record")
-            return .unknownCard
-        }
-        trace.add(.cardKnown, .approved, card.profile)
-        if let reason = CardStatusCheck.evaluate(card, &trace) { return reason }
-        let month = ExpiryDate(unixSeconds: surroundings.unixSeconds())
-        return ExpiryCheck(currentMonth: month).evaluate(card, sent: request.expiry, &trace)
+        return CardMessage(
+            request: request, rangeName: work.range?.name, proof: proof, evidence: trace.lines,
+            declined: declined, pin: work.answer?.pin ?? .notAsked,
+            policy: work.range?.cardPolicy ?? CardPolicy(), now: surroundings.unixSeconds(),
+            approvalCode: approvalCode(), random: surroundings.random())
     }
 
-    func commit(
-        _ commit: AuthorisationCommit, at now: UInt64
-    ) async throws(CouldNotDecide) -> CommitResult {
-        // Whoever asked will not listen any more: nothing may be approved behind his back.
-        guard now < commit.deadline.nanoseconds else {
-            throw .state(StateUnavailable("commit: not sent, the deadline had passed"))
-        }
-        do { return try await state.commit(commit) } catch { throw .state(error) }
+    /// What was asked for against what the card signed, and what card and terminal found out before they asked.
+    private func agreementDecline(_ work: Work, _ trace: inout DecisionTrace) -> DeclineReason? {
+        let request = work.request
+        guard let data = request.chip else { return nil }
+        if let reason = AmountAgreementCheck.evaluate(request, data, &trace) { return reason }
+        guard let verified = work.verified, let range = work.range else { return nil }
+        if let reason = TransactionTypeCheck.evaluate(request, data, &trace) { return reason }
+        return OfflineResultsCheck(policy: range.offlineResults)
+            .evaluate(data, verified.question.profile, request.circumstances.kind, &trace)
     }
 
-    func counted(_ limits: SpendingLimits?, _ request: AuthorisationRequest) -> CountedLimits? {
-        guard let limits, limits.isCounted, request.circumstances.kind.takes else { return nil }
-        // What is booked is counted and not held up.
-        return CountedLimits(
-            day: surroundings.unixSeconds() / 86_400, kind: request.circumstances.kind,
-            limits: request.purpose == .decision ? limits : SpendingLimits(currency: limits.currency))
-    }
-
-    private func approvalCode() -> [UInt8] {
+    private func approvalCode() -> UInt64 {
         var number = surroundings.random() % 1_000_000
-        var digits = [UInt8](repeating: 0x30, count: 6)
-        for index in stride(from: 5, through: 0, by: -1) {
-            digits[index] += UInt8(number % 10)
+        var code: UInt64 = 0
+        for place in 0..<6 {
+            code |= (0x30 + number % 10) << UInt64(8 * place)
             number /= 10
         }
-        return digits
+        return code
+    }
+
+    // MARK: - With the record
+
+    /// Asks the record until it says what the message comes to, and the store until it has that.
+    private func settle(
+        _ message: CardMessage, _ work: Work
+    ) async throws(CouldNotDecide) -> CardOutcome {
+        var knowledge = CardKnowledge()
+        var conflicts = 0
+        while true {
+            switch CardTransition.apply(message, knowledge, to: work.reading) {
+            case .ask(let question): try await learn(question, &knowledge, message, work)
+            case .broken(let words): throw .damaged(RecordDamage(words))
+            case .decided(let outcome, let change):
+                if change.lines.isEmpty {
+                    // An answer that was given before: told again once it is safe.
+                    try await records.confirm(work.reading, deadline: message.request.deadline)
+                    return outcome
+                }
+                guard let current = try await write(change, outcome, message, work) else { return outcome }
+                work.reading = current
+                conflicts += 1
+                self.conflicts.add()
+                guard conflicts <= Self.conflictsMax else {
+                    throw .state(StateUnavailable("replace: other hosts were quicker \(conflicts) times"))
+                }
+            }
+        }
+    }
+
+    /// - Returns: nil once it is written, otherwise the record as it is now.
+    private func write(
+        _ change: CardChange, _ outcome: CardOutcome, _ message: CardMessage, _ work: Work
+    ) async throws(CouldNotDecide) -> CardReading? {
+        let request = work.request
+        let from = surroundings.monotonicNanoseconds()
+        // Whoever asked will not listen any more: nothing may be approved behind his back.
+        guard from < request.deadline.nanoseconds else {
+            throw .state(StateUnavailable("replace: not sent, the deadline had passed"))
+        }
+        let lines = journalLines(change, outcome, message, work)
+        do throws(CouldNotDecide) {
+            switch try await records.replace(
+                work.token, change, lines, withPast: work.readsPast || work.reading.past != nil,
+                deadline: request.deadline)
+            {
+            case .done: break
+            case .conflict(let current): return current
+            }
+        } catch {
+            // The reply was lost: the record itself says whether the write was carried out. One that still arrives finds
+            // another tag.
+            guard case .state(let failure) = error, failure.mayBeDone, let written = change.record else {
+                throw error
+            }
+            guard
+                let current = try? await records.read(
+                    work.token, withPast: work.readsPast || work.reading.past != nil,
+                    deadline: request.deadline)
+            else { throw error }
+            guard current.record?.tag == written.tag else { return current }
+            try await records.confirm(current, deadline: request.deadline)
+        }
+        work.times.set(.stateCommit, from: from, to: surroundings.monotonicNanoseconds())
+        return nil
+    }
+
+    private func learn(
+        _ question: CardQuestion, _ knowledge: inout CardKnowledge, _ message: CardMessage, _ work: Work
+    ) async throws(CouldNotDecide) {
+        switch question {
+        case .past:
+            work.reading = try await records.read(
+                work.token, withPast: true, deadline: work.request.deadline)
+        case .pin(let record):
+            knowledge.pin = (record, try await lookAgain(at: message.pin, record, work.request))
+        case .script(let script):
+            do throws(CryptographyUnavailable) {
+                work.template = try await template(script, work)
+                knowledge.script = (script.identifier, nil)
+            } catch {
+                knowledge.script = (script.identifier, error.description)
+            }
+        }
     }
 
     @inline(never)
-    func journalEntry(
-        _ request: AuthorisationRequest, _ range: IssuerRange?, _ chip: ChipFinding, _ trace: DecisionTrace,
-        _ evidence: Evidence
-    ) -> JournalEntry {
+    private func journalLines(
+        _ change: CardChange, _ outcome: CardOutcome, _ message: CardMessage, _ work: Work
+    ) -> [JournalLine] {
+        change.lines.map { line in
+            switch line {
+            case .decision:
+                .decision(journalEntry(outcome.trace, message.now, work), outcome.result)
+            case .change(let operation, let value, let before):
+                .change("\(operation);\(value);\(before);host;\(message.now);-")
+            }
+        }
+    }
+
+    private func journalEntry(_ trace: DecisionTrace, _ now: Int64, _ work: Work) -> JournalEntry {
+        let request = work.request
         var (profile, keyVersion) = ("-", "")
-        if case .ask(let question) = chip {
+        if case .ask(let question) = work.chip {
             (profile, keyVersion) = (question.profile.name, question.keyVersion)
         }
-        let iad = request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }
+        var index: UInt8?
+        if case .ask = work.chip {
+            index =
+                request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }?
+                .derivationKeyIndex
+        }
         return JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
-            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: surroundings.unixSeconds(),
-            link: request.link, range: range?.name ?? "-", amount: request.amount, profile: profile,
-            derivationKeyIndex: iad?.derivationKeyIndex, keyVersion: keyVersion,
-            atc: request.chip?.atc?.rawValue,
-            microsecondsUntilEvidence: UInt32(clamping: (evidence.at &- request.receivedAt) / 1_000),
-            times: evidence.times, trace: trace)
+            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
+            range: work.range?.name ?? "-", amount: request.amount, profile: profile,
+            derivationKeyIndex: index,
+            keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
+            microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
+            times: work.times, trace: trace)
     }
 
-    /// The earlier answer once more. The ARPC is computed again rather than kept: it depends on nothing but
-    /// the request and the answer. A repeat whose cryptogram does not verify gets no approval out of it.
-    private func repeatAnswer(
-        _ answered: RecordedAnswer, _ request: AuthorisationRequest, _ chip: ChipFinding,
-        _ evidence: Evidence
-    ) async throws(CouldNotDecide) -> Decision {
-        var trace = DecisionTrace()
-        trace.add(.retransmission, answered.declined == nil ? .approved : .declined, "answered before")
-        let (verified, _) = CryptogramCheck.evaluate(chip, evidence.answer.cryptogram, &trace)
-        let (value, _) = NonChipCheck.evaluate(chip, evidence.answer.cardValue, request, &trace)
-        let outcome = Outcome.final(
-            answered.declined, approvalCode: answered.approvalCode, basis: request.basis(verified, value))
-        var decision = decision(outcome, verified, repeated: true, trace, evidence.times)
-        decision.add(
-            answered.partialMinorUnits.map { .partial(minorUnits: $0) },
-            available: answered.balanceMinorUnits ?? 0, evidence.reading.card, request.circumstances.kind)
-        return await self.answered(decision, verified, request)
-            .carrying(await scriptAgain(evidence.reading, verified, request))
-    }
+    // MARK: - After the record
 
-    /// With tag 91 where it was prepared for this outcome.
-    private func decision(
-        _ outcome: Outcome, _ verified: VerifiedCryptogram?, repeated: Bool, _ trace: DecisionTrace,
-        _ times: StageTimes
-    ) -> Decision {
-        var decision = Decision(
-            outcome: outcome, issuerAuthenticationData: nil, authorisationResponseCode: nil,
-            repeated: repeated, trace: trace, times: times)
-        if let verified {
-            let verdict = codes.verdict(for: outcome.declineReason, profile: verified.question.profile)
-            decision.issuerAuthenticationData = verified.prepared(verdict)
-            decision.authorisationResponseCode = codes.code(for: outcome.declineReason)
+    private func answered(_ outcome: CardOutcome, _ work: Work) async -> Decision {
+        var decision = decision(outcome, work)
+        if let verified = work.verified, work.request.purpose == .decision {
+            await addResponseCryptogram(to: &decision, verified, work.request)
+        }
+        if let script = outcome.script {
+            // A repeat gets the script that went out with the first answer, made again: the same bytes.
+            decision.issuerScript =
+                outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
         }
         return decision
     }
 
-    /// With tag 91 from a second job where it was not foreseen. The decision is already booked: should the token fail
-    /// now, the decline goes out without tag 91 rather than not at all.
-    private func answered(
-        _ decision: Decision, _ verified: VerifiedCryptogram?, _ request: AuthorisationRequest
-    ) async -> Decision {
-        guard let verified, decision.issuerAuthenticationData == nil else { return decision }
-        var decision = decision
+    @inline(never)
+    private func decision(_ outcome: CardOutcome, _ work: Work) -> Decision {
+        let result = outcome.result
+        var trace = outcome.trace
+        if !result.repeated { trace.add(result) }
+        let isDecision = work.request.purpose == .decision
+        let final =
+            isDecision
+            ? Outcome.final(result.declined, approvalCode: result.approvalCode, basis: outcome.basis)
+            : result.declined.map(Outcome.declined) ?? .accepted
+        var decision = Decision(
+            outcome: final, issuerAuthenticationData: nil, authorisationResponseCode: nil,
+            repeated: result.repeated, trace: trace, times: work.times)
+        guard isDecision, final.declineReason == nil else { return decision }
+        decision.partialMinorUnits = outcome.partialMinorUnits
+        decision.balanceMinorUnits = outcome.balanceMinorUnits
+        if outcome.balanceMinorUnits != nil { decision.balanceCurrency = outcome.currency }
+        return decision
+    }
+
+    /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
+    /// decline goes out without tag 91 rather than not at all.
+    private func addResponseCryptogram(
+        to decision: inout Decision, _ verified: VerifiedCryptogram, _ request: AuthorisationRequest
+    ) async {
+        let reason = decision.outcome.declineReason
+        let verdict = codes.verdict(for: reason, profile: verified.question.profile)
+        decision.authorisationResponseCode = codes.code(for: reason)
+        decision.issuerAuthenticationData = verified.prepared(verdict)
+        guard decision.issuerAuthenticationData == nil else { return }
         let from = surroundings.monotonicNanoseconds()
         decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
-            for: verified.question, card: request.card,
-            verdict: codes.verdict(
-                for: decision.outcome.declineReason, profile: verified.question.profile),
-            deadline: request.deadline)
+            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
         decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
-        return decision
+    }
+
+    /// An issuer script's command protected by the token, in template 71 or 72.
+    private func template(
+        _ script: QueuedScript, _ work: Work
+    ) async throws(CryptographyUnavailable) -> [UInt8] {
+        guard let verified = work.verified,
+            let question = ScriptDelivery(work.range).question(script, verified, work.request.card)
+        else { throw .tokenFailed("no keys for scripts of this range") }
+        let command = try await cryptography.protectedCommand(question, deadline: work.request.deadline)
+        return ScriptDelivery.template(script, command)
     }
 }

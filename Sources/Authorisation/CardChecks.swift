@@ -1,42 +1,5 @@
 internal import EMV
 
-/// Is the card one that may be used at all? Lost before stolen before restricted, each with its own reason,
-/// since the acquirer is told different things (keep the card, or hand it back).
-struct CardStatusCheck {
-    static func evaluate(_ card: CardRecord, _ trace: inout DecisionTrace) -> DeclineReason? {
-        let reason: DeclineReason? =
-            switch card.status {
-            case .active: nil
-            case .lost: .cardLost
-            case .stolen: .cardStolen
-            case .restricted: .cardRestricted
-            }
-        trace.add(.cardStatus, reason == nil ? .approved : .declined, card.status.rawValue)
-        return reason
-    }
-}
-
-/// A card may be used until the last day of its expiry month, in the time zone of UTC.
-struct ExpiryCheck {
-    /// The current month.
-    let currentMonth: ExpiryDate
-
-    func evaluate(
-        _ card: CardRecord, sent: ExpiryDate?, _ trace: inout DecisionTrace
-    ) -> DeclineReason? {
-        if card.expiry < currentMonth {
-            trace.add(.expiry, .declined, "expired")
-            return .cardExpired
-        }
-        if let sent, sent != card.expiry {
-            trace.add(.expiry, .declined, "not the date of the card")
-            return .expiryDiffers
-        }
-        trace.add(.expiry, .approved, sent == nil ? "valid, none sent" : "valid")
-        return nil
-    }
-}
-
 /// What the acquirer asks for must be what the card signed: DE4 = 9F02, DE49 = 5F2A. Otherwise a right
 /// cryptogram over a small amount would open a large one.
 struct AmountAgreementCheck {
@@ -67,6 +30,32 @@ struct AmountAgreementCheck {
             }
         }
         trace.add(.amountAgreement, .approved, "as signed")
+        return nil
+    }
+}
+
+/// What DE3 asks for must be what the card signed in tag 9C; otherwise a purchase that was signed would pay the card as a
+/// refund. A table, not equality: a card signs cash back as a purchase, and enquiries under several codes.
+struct TransactionTypeCheck {
+    /// The codes of 9C (ISO 8583:1987 DE3, positions 1 and 2, in BCD) for each kind; a kind that is not here signs none.
+    private static let signed: [TransactionKind: Set<UInt8>] = [
+        .purchase: [0x00, 0x09], .purchaseWithCashBack: [0x00, 0x09], .cash: [0x01, 0x11, 0x17],
+        .refund: [0x20], .preAuthorisation: [0x00, 0x30], .balanceEnquiry: [0x00, 0x30, 0x31],
+    ]
+
+    static func evaluate(
+        _ request: AuthorisationRequest, _ chip: ICCData, _ trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        guard let codes = signed[request.circumstances.kind] else { return nil }
+        // What the terminal left out the card has signed as zeros.
+        let code = chip[.transactionType]?.first ?? 0x00
+        let isEnquiry = request.circumstances.kind == .balanceEnquiry
+        guard codes.contains(code), !isEnquiry || chip.amountAuthorised == 0 else {
+            trace.add(
+                .amountAgreement, .declined,
+                "DE3 is \(request.circumstances.kind.words), the card signed another transaction type in 9C")
+            return .transactionTypeDiffers
+        }
         return nil
     }
 }

@@ -1,7 +1,7 @@
 public import EMV
 
-/// The card's name in the state store: a keyed hash of PAN and sequence number, made in the token, so that
-/// no PAN stands in Redis. 16 bytes.
+/// The account's name in the state store: a keyed hash of the PAN, made in the token, so that no PAN stands in Redis.
+/// 16 bytes.
 public struct CardToken: Hashable, Sendable {
     /// The first eight bytes, big endian.
     public let high: UInt64
@@ -71,7 +71,7 @@ public final class CryptogramQuestion: Sendable {
     }
 }
 
-/// All cryptography of one authorisation: one job for one worker.
+/// All cryptography of one authorisation: one job.
 public struct CryptographyQuestion: Sendable {
     /// PAN and sequence number, for the card token, the ICC master key and the PIN block.
     public let card: CardIdentity
@@ -84,12 +84,15 @@ public struct CryptographyQuestion: Sendable {
     public let cardValue: CardValueQuestion?
     /// After this the job is not begun any more.
     public let deadline: Deadline
+    /// The account's token where it is known: it need not be made again.
+    public let knownToken: CardToken?
 
     /// Takes the parts; see each property.
     public init(
         card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
-        cardValue: CardValueQuestion? = nil, deadline: Deadline
+        cardValue: CardValueQuestion? = nil, deadline: Deadline, knownToken: CardToken? = nil
     ) {
+        self.knownToken = knownToken
         self.card = card
         self.cryptogram = cryptogram
         self.pin = pin
@@ -175,9 +178,9 @@ public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConv
 /// The port to the token. An implementation is bound to the thread or event loop that calls it: answers
 /// arrive there, in batches.
 public protocol CardCryptography: IssuerScriptCryptography {
-    /// The card's token if this process has seen the card lately, so that the state can be read while the
+    /// The account's token if this process has seen it lately, so that the state can be read while the
     /// token works; nil means that the answer brings it.
-    func knownToken(of card: CardIdentity) -> CardToken?
+    func knownToken(of pan: PAN) -> CardToken?
 
     /// Hands the job to a worker and returns at once.
     func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable>

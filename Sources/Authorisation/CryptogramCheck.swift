@@ -28,6 +28,14 @@ enum ChipFinding: Sendable {
     case decline(DeclineReason, String)
     /// Not looked at, and nothing can be approved by it.
     case skip(String)
+
+    /// The token has nothing to say to it.
+    var asksNothing: Bool {
+        switch self {
+        case .ask, .askValue: false
+        case .decline, .skip: true
+        }
+    }
 }
 
 /// The ARQC: what is to be verified (before the token works) and what its answer means (after).
@@ -90,6 +98,10 @@ struct CryptogramCheck {
         case (.ask(let question), .matches(let prepared)):
             trace.add(.cryptogram, .approved, words(question))
             return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)
+        case (.ask(let question), .differs) where question.input.takenAsZeros != nil:
+            let tag = question.input.takenAsZeros.map { "\($0)" } ?? ""
+            trace.add(.cryptogram, .declined, "format: tag \(tag) missing, and the card did not sign zeros")
+            return (nil, .chipDataMalformed)
         case (.ask(let question), .differs), (.ask(let question), .notAsked):
             trace.add(.cryptogram, .declined, "invalid, \(words(question))")
             return (nil, .cryptogramWrong)

@@ -61,8 +61,14 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case entryModeDiffers = 67
     /// The range has no master key for the derivation key index of the IAD.
     case keyVersionUnknown = 33
+    /// DE3 is not what the card signed in tag 9C.
+    case transactionTypeDiffers = 34
     /// A reversal of it had come before it.
     case reversedBefore = 40
+    /// A reversal or a completion whose original is not known, or is kept no more.
+    case originalUnknown = 41
+    /// The completions of an approval come to more than it and its excess.
+    case completionTooHigh = 42
 
     /// The reason in words, for people and the trace.
     public var words: String {
@@ -108,7 +114,10 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .entryModeDiffers: "entry mode contradicts the chip data"
         case .offlineResultsBad: "TVR, CVR or CVM results bad"
         case .keyVersionUnknown: "key version unknown"
+        case .transactionTypeDiffers: "transaction type differs from what the card signed"
         case .reversedBefore: "reversed before it came"
+        case .originalUnknown: "original not found"
+        case .completionTooHigh: "completion over what was approved"
         }
     }
 }
@@ -188,12 +197,15 @@ public struct Decision: Sendable {
 public enum CouldNotDecide: Error, Sendable, CustomStringConvertible {
     case cryptography(CryptographyUnavailable)
     case state(StateUnavailable)
+    /// A promise about the card's record does not hold: nothing was written.
+    case damaged(RecordDamage)
 
     /// One line for logs.
     public var description: String {
         switch self {
         case .cryptography(let error): error.description
         case .state(let error): error.description
+        case .damaged(let damage): "card record: \(damage)"
         }
     }
 }

@@ -25,8 +25,6 @@ public final class IssuerRange: Sendable {
     public let masterKeyOption: MasterKeyOption
     /// The cryptogram profiles that cards of this range carry; any other fails closed.
     public let profiles: [CryptogramProfile]
-    /// What its cards may spend, unless a card has limits of its own; nil: the available amount alone decides.
-    public let limits: SpendingLimits?
     /// What it lets pass without a chip; nil: nothing.
     public let nonChip: NonChipPolicy?
     /// On which results of terminal and card it declines.
@@ -35,8 +33,8 @@ public final class IssuerRange: Sendable {
     public let scriptPINForm: SecureMessaging.PINForm?
     /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
     public let pinVerification: PINVerification
-    /// True where the scheme counts a malformed PIN block as a wrong PIN.
-    public let countsMalformedPINBlocks: Bool
+    /// How a card's record is judged.
+    public let cardPolicy: CardPolicy
 
     /// A range with one IMK-AC for all its cards.
     public convenience init(
@@ -46,27 +44,26 @@ public final class IssuerRange: Sendable {
         self.init(
             name: name, prefix: prefix,
             keys: IssuerKeys([IssuerKeyVersion(name: "", issuerMasterKey: issuerMasterKey)]),
-            masterKeyOption: masterKeyOption, profiles: profiles, limits: limits)
+            masterKeyOption: masterKeyOption, profiles: profiles, cardPolicy: CardPolicy(limits: limits))
     }
 
     /// Takes the decisions as they are; whether the keys exist is for the token to say at start-up.
     public init(
         name: String, prefix: PANPrefix, keys: IssuerKeys, masterKeyOption: MasterKeyOption,
-        profiles: [CryptogramProfile], limits: SpendingLimits? = nil, nonChip: NonChipPolicy? = nil,
+        profiles: [CryptogramProfile], cardPolicy: CardPolicy = CardPolicy(), nonChip: NonChipPolicy? = nil,
         offlineResults: OfflineResultsPolicy = .usual, scriptPINForm: SecureMessaging.PINForm? = nil,
-        pinVerification: PINVerification = .reference, countsMalformedPINBlocks: Bool = false
+        pinVerification: PINVerification = .reference
     ) {
         self.name = name
         self.prefix = prefix
         self.keys = keys
         self.masterKeyOption = masterKeyOption
         self.profiles = profiles
-        self.limits = limits
+        self.cardPolicy = cardPolicy
         self.nonChip = nonChip
         self.offlineResults = offlineResults
         self.scriptPINForm = scriptPINForm
         self.pinVerification = pinVerification
-        self.countsMalformedPINBlocks = countsMalformedPINBlocks
     }
 }
 

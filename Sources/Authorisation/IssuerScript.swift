@@ -172,32 +172,16 @@ extension IssuerScriptCryptography {
     ) async throws(CryptographyUnavailable) -> [UInt8] { throw .tokenFailed("no issuer scripts here") }
 }
 
-/// What moves in the issuer scripts of a card, in the same step as everything else.
-public struct ScriptCommit: Sendable {
-    /// What the card reported of scripts that were sent.
-    public let results: [(identifier: UInt32, state: QueuedScript.State)]
-    /// The script that the answer is to carry; claimed only with the first answer to an unseen cryptogram.
-    public let sent: UInt32?
-
-    /// Takes the parts.
-    public init(results: [(identifier: UInt32, state: QueuedScript.State)], sent: UInt32?) {
-        self.results = results
-        self.sent = sent
-    }
-}
-
 /// The scripts of one card in one transaction: what was reported, what goes out.
 struct ScriptDelivery {
-    let scripts: [QueuedScript]
     let range: IssuerRange?
 
-    init(_ scripts: [QueuedScript], _ range: IssuerRange?) {
-        self.scripts = scripts
-        self.range = range
-    }
+    init(_ range: IssuerRange?) { self.range = range }
 
     /// What tag 9F5B says of scripts that were sent. Only a verified cryptogram makes the card a witness.
-    func results(_ chip: ICCData?) -> [(identifier: UInt32, state: QueuedScript.State)] {
+    static func results(
+        _ scripts: [QueuedScript], _ chip: ICCData?
+    ) -> [(identifier: UInt32, state: QueuedScript.State)] {
         guard let value = chip?[.issuerScriptResults] else { return [] }
         return IssuerScriptResult.results(in: value).compactMap { result in
             guard scripts.contains(where: { $0.identifier == result.identifier && $0.state == .sent }) else {
@@ -211,29 +195,6 @@ struct ScriptDelivery {
                 }
             return (result.identifier, state)
         }
-    }
-
-    /// The card's record with a PIN that it has taken over, and with its PIN tries given back; nil: as it was.
-    func card(
-        _ card: CardRecord?, after results: [(identifier: UInt32, state: QueuedScript.State)]
-    ) -> CardRecord? {
-        guard let card else { return nil }
-        var changed: CardRecord?
-        for result in results where result.state == .successful {
-            guard let script = scripts.first(where: { $0.identifier == result.identifier }) else { continue }
-            if script.command.kind == .pinChange {
-                changed = (changed ?? card).withPIN(script.newReference, script.newVerificationValue)
-            }
-        }
-        return changed
-    }
-
-    /// The oldest script that waits. One at a time: the next one is protected with the next cryptogram.
-    var next: QueuedScript? { scripts.first { $0.state == .queued } }
-
-    /// The script that went out in this transaction before, for its repeat.
-    func sent(in atc: ApplicationTransactionCounter) -> QueuedScript? {
-        scripts.first { $0.state != .queued && $0.atc == atc }
     }
 
     /// What the token needs to protect a script.

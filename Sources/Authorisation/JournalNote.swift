@@ -11,6 +11,8 @@ public struct JournalNote: Hashable, Sendable {
         case lateForDeadline
         /// Decided after the sender's connection was gone; it was told nothing.
         case lateForConnection
+        /// Decided in time and written, and the connection ended before anything showed that the answer had arrived.
+        case untold
         /// So many requests without a decision, from this note's time on, for which there was no room before the store
         /// was there again. Their numbers stand in the log, as far as that had room for them.
         case notKept(count: Int)
@@ -83,6 +85,7 @@ extension JournalNote.Event {
         switch self {
         case .undecided: "undecided"
         case .lateForDeadline, .lateForConnection: "late"
+        case .untold: "untold"
         case .notKept: "not kept"
         }
     }
@@ -94,6 +97,7 @@ extension JournalNote.Event {
         case .lateForDeadline:
             "decided after the deadline, the sender had been told that there was no decision"
         case .lateForConnection: "decided after the connection was gone, the sender was told nothing"
+        case .untold: "approved in time, and the connection ended before the answer had arrived"
         case .notKept(let count):
             "\(count) requests without a decision found no room while the store was away"
         }
@@ -132,6 +136,7 @@ extension JournalNote {
         case .undecided(let reason): ("u", reason)
         case .lateForDeadline: ("d", "")
         case .lateForConnection: ("c", "")
+        case .untold: ("t", "")
         case .notKept(let count): ("k", "\(count)")
         }
     }
@@ -164,6 +169,7 @@ extension JournalNote.Event {
         case "u": self = .undecided(reason: reason)
         case "d": self = .lateForDeadline
         case "c": self = .lateForConnection
+        case "t": self = .untold
         case "k":
             guard let count = Int(reason) else { return nil }
             self = .notKept(count: count)

@@ -1,5 +1,5 @@
 /// What is being asked for (ISO 8583:1987 DE3, positions 1 and 2). The raw value stands in the card's record and never
-/// changes its meaning; 8 is the store's own, for a reversal.
+/// changes its meaning.
 public enum TransactionKind: UInt8, CaseIterable, Sendable {
     /// Goods or services.
     case purchase = 1
@@ -33,23 +33,6 @@ public enum TransactionKind: UInt8, CaseIterable, Sendable {
     public var takes: Bool { self != .refund && self != .balanceEnquiry }
 }
 
-/// The transaction that another message speaks of, as far as it names it (DE90; DE32 and DE37).
-public struct OriginalTransaction: Hashable, Sendable {
-    /// STAN and transmission time as in `RetransmissionKey.moment`; 0: not named.
-    public let moment: UInt64
-    /// As in `RetransmissionKey.acquirer`.
-    public let acquirer: UInt32
-    /// As in `RetransmissionKey.reference`; 0: not named.
-    public let reference: UInt32
-
-    /// Takes the parts; see each property.
-    public init(moment: UInt64, acquirer: UInt32, reference: UInt32) {
-        self.moment = moment
-        self.acquirer = acquirer
-        self.reference = reference
-    }
-}
-
 /// What the sender wants of the issuer.
 public enum RequestPurpose: Hashable, Sendable {
     /// A decision (0100, 0200).
@@ -58,4 +41,12 @@ public enum RequestPurpose: Hashable, Sendable {
     case advice(approved: Bool)
     /// That an earlier transaction is undone (0400, 0420) but for so many minor units (DE95); 0: wholly.
     case reversal(remainingMinorUnits: Int64)
+}
+
+extension AuthorisationRequest {
+    /// Whether the terminal goes on with less than it asked for.
+    var mayBeApprovedInPart: Bool {
+        circumstances.allowsPartialApproval
+            && (circumstances.kind == .purchase || circumstances.kind == .preAuthorisation)
+    }
 }

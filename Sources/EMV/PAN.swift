@@ -64,6 +64,20 @@ public struct PAN: Hashable, Sendable, CustomStringConvertible {
         packed << 8 | UInt128(number?.packed ?? 0)
     }
 
+    /// 11 bytes that name the account uniquely: digit count, PAN right-aligned in 10 bytes. Input of the keyed hash; not
+    /// for printing.
+    public func withUniqueBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var bytes = InlineArray<11, UInt8>(repeating: 0)
+        bytes[0] = count
+        for index in 0..<10 {
+            bytes[1 + index] = UInt8(truncatingIfNeeded: packed >> UInt128(8 * (9 - index)))
+        }
+        let span = bytes.span
+        return try span.withUnsafeBytes(body)
+    }
+
     /// First six and last four digits, the rest hidden: `476173******0010`. Of a PAN under eleven digits
     /// only the last four.
     public var description: String {
@@ -151,21 +165,6 @@ public struct CardIdentity: Hashable, Sendable, CustomStringConvertible {
         hasher.combine(panSequenceNumber?.rawValue ?? 0)
     }
 
-    /// 12 bytes that name the card uniquely: digit count, PAN right-aligned in 10 bytes, sequence number.
-    /// Input of the keyed hash; not for printing.
-    public func withUniqueBytes<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        var bytes = InlineArray<12, UInt8>(repeating: 0)
-        bytes[0] = UInt8(pan.digitCount)
-        for index in 0..<10 {
-            bytes[1 + index] = UInt8(truncatingIfNeeded: pan.packed >> UInt128(8 * (9 - index)))
-        }
-        bytes[11] = panSequenceNumber?.packed ?? 0
-        let span = bytes.span
-        return try span.withUnsafeBytes(body)
-    }
-
     /// Masked PAN and sequence number.
     public var description: String { "\(pan) \(panSequenceNumber?.description ?? "--")" }
 }
@@ -188,6 +187,9 @@ public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertibl
         guard number % 100 >= 1, number % 100 <= 12 else { return nil }
         months = number / 100 * 12 + number % 100 - 1
     }
+
+    /// - Parameter months: since January 2000, 0 or more.
+    public init(monthsSince2000 months: Int) { self.months = months }
 
     /// The month in which a moment lies, in UTC.
     /// - Parameter unixSeconds: seconds since 1970, years 2000…2099.

@@ -21,7 +21,9 @@ struct AdditionalAmount: CustomStringConvertible {
     let minorUnits: Int64
 
     /// - Parameter account: the account type as it came, one or two digits.
-    init(account: String, type: AmountType, _ currency: CurrencyCode, _ minorUnits: Int64) {
+    /// - Returns: nil for an amount of more than twelve digits: no amount is better than a wrong one.
+    init?(account: String, type: AmountType, _ currency: CurrencyCode, _ minorUnits: Int64) {
+        guard minorUnits.magnitude <= Amount.minorUnitsMax.magnitude else { return nil }
         (self.account, self.type, self.currency, self.minorUnits) = (account, type, currency, minorUnits)
     }
 

@@ -12,6 +12,10 @@ public struct LinkProfile: Sendable {
     public let partialApproval: PartialApprovalIndicator
     /// Where its requests carry CVV2; nil: nowhere.
     public var printedValue: PrintedValuePlace?
+    /// What its answers repeat of their requests.
+    public var echo = ResponseMapping.usualEcho
+    /// Its DE39 holds digits only.
+    public var hasNumericCodes = false
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.

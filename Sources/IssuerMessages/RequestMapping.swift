@@ -31,10 +31,13 @@ public enum IncomingMessage: Sendable {
 /// From messages to requests, for one link.
 public struct RequestMapping: Sendable {
     private let link: LinkProfile
-    private let responses = ResponseMapping()
+    private let responses: ResponseMapping
 
     /// - Parameter link: whose messages these are.
-    public init(link: LinkProfile) { self.link = link }
+    public init(link: LinkProfile) {
+        self.link = link
+        responses = ResponseMapping(echo: link.echo, hasNumericCodes: link.hasNumericCodes)
+    }
 
     /// - Parameters:
     ///   - receivedAt: monotonic nanoseconds at which the message was whole.
@@ -49,16 +52,13 @@ public struct RequestMapping: Sendable {
             }
             return .authorise(try request(message, purpose, kind, receivedAt, deadline))
         }
-        switch message.mti {
-        case .networkManagementRequest:
+        guard message.mti.isRequest else { return .ignore("\(message.mti) is no request") }
+        // Requests, advices and the repeats of both: 0800, 0801, 0820, 0821.
+        if message.mti.messageClass == .networkManagement {
             return .answer(responses.networkManagement(message))
-        default:
-            guard message.mti.isRequest, let answer = responses.answer(message, .unsupportedTransaction)
-            else {
-                return .ignore("\(message.mti) is no request")
-            }
-            return .answer(answer)
         }
+        return responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
+            ?? .ignore("\(message.mti) is no request")
     }
 
     private func request(
@@ -77,7 +77,7 @@ public struct RequestMapping: Sendable {
         let original = try original(message, purpose, kind)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
-            amount: amount, retransmission: message.retransmissionKey(purpose),
+            amount: amount, transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
             pin: pin, nonChip: nonChip(message, track2, hasChip: chip != nil),
@@ -123,12 +123,7 @@ public struct RequestMapping: Sendable {
         _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
     ) throws(MappingError) -> OriginalTransaction? {
         if purpose == .decision, kind != .completion { return nil }
-        let original = try message.original()
-        if original == nil, case .reversal = purpose {
-            throw MappingError(.originalDataElements, "missing, and no DE37")
-        }
-        // A completion has to say of what; what it cannot name, the store will not find.
-        return original ?? OriginalTransaction(moment: 0, acquirer: 0, reference: 0)
+        return try message.original(link: link.name)
     }
 
     private func chipData(

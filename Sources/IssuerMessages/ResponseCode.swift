@@ -9,6 +9,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case invalidAmount = "13"
     case unknownCard = "14"
     case noActionTaken = "21"
+    case originalNotFound = "25"
     case formatError = "30"
     case lostCard = "41"
     case stolenCard = "43"
@@ -55,8 +56,10 @@ public enum ResponseCode: String, CaseIterable, Sendable {
             case .currencyNotServed: .unsupportedTransaction
             case .retransmissionDiffers: .duplicateTransmission
             case .reversedBefore: .noActionTaken
+            case .originalUnknown: .originalNotFound
+            case .transactionTypeDiffers: .unsupportedTransaction
             case .transactionAmountTooHigh, .contactlessAmountTooHigh, .dailyAmountExceeded,
-                .rollingAmountExceeded, .cashAmountExceeded:
+                .rollingAmountExceeded, .cashAmountExceeded, .completionTooHigh:
                 .amountLimitExceeded
             case .dailyCountExceeded, .rollingCountExceeded, .cashCountExceeded: .frequencyLimitExceeded
             case .verificationNeeded: .additionalAuthenticationNeeded
@@ -73,6 +76,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     public init(_ failure: CouldNotDecide) {
         switch failure {
         case .cryptography, .state: self = .issuerUnavailable
+        case .damaged: self = .systemMalfunction
         }
     }
 
@@ -85,9 +89,24 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         }
     }
 
-    /// DE39 of an advice says that it was approved where the message comes from: 00, or approved in part.
-    static func saysApproved(_ code: String) -> Bool {
-        code == approved.rawValue || code == partiallyApproved.rawValue
+    /// What DE39 of an advice says where the message comes from: approved in one of the ways of ISO 8583:1987 (00, 08 with
+    /// identification, 10 in part, 11 as a VIP, 16 with an update of track 3, 32 completed in part, 85 no reason to decline,
+    /// 87 without cash back), or by card and terminal alone (Y1 to Y3; EMV Book 4 A6).
+    private static let approvalsElsewhere: Set<String> = [
+        "00", "08", "10", "11", "16", "32", "85", "87", "Y1", "Y2", "Y3",
+    ]
+
+    static func saysApproved(_ code: String) -> Bool { approvalsElsewhere.contains(code) }
+
+    /// DE39 as a link has it.
+    /// - Parameter numeric: the dialect's DE39 holds digits only: a code with letters is then the nearest one without.
+    public func text(numeric: Bool) -> String {
+        guard numeric else { return rawValue }
+        switch self {
+        case .additionalAuthenticationNeeded: return "70"
+        case .printedValueFailure: return ResponseCode.cardValueFailure.rawValue
+        default: return rawValue
+        }
     }
 
     /// In words, for people.
@@ -96,6 +115,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
         case .approved: "approved"
         case .partiallyApproved: "approved in part"
         case .noActionTaken: "no action taken"
+        case .originalNotFound: "original not found"
         case .unsupportedTransaction: "unsupported transaction"
         case .invalidAmount: "invalid amount"
         case .unknownCard: "unknown card"

@@ -4,15 +4,29 @@ public import ISO8583
 
 /// From decisions to messages.
 public struct ResponseMapping: Sendable {
-    /// What every answer repeats of its request, where it was there.
-    static let echoed: [DataElement] = [
+    /// What answers repeat of their requests, where a link does not say otherwise.
+    public static let usualEcho: [DataElement] = [
         .pan, .processingCode, .transactionAmount, .transmissionTime, .stan, .localTime, .localDate,
-        .acquirerIdentifier, .retrievalReferenceNumber, .terminalIdentifier, .merchantIdentifier, .currency,
+        .panSequenceNumber, .acquirerIdentifier, .forwardingIdentifier, .retrievalReferenceNumber,
+        .terminalIdentifier, .merchantIdentifier, .currency, .privateData62, .privateData63,
         .originalDataElements,
     ]
 
-    /// Holds nothing.
-    public init() {}
+    /// Elements that no answer repeats: what must not travel twice, and what an answer says itself.
+    public static let neverEchoed: Set<DataElement> = [
+        .track2, .track3, .authorisationCode, .responseCode, .track1, .pinData, .securityControl, .iccData,
+        .mac, .messageSecurityCode, .mac2,
+    ]
+
+    private let echo: [DataElement]
+    private let hasNumericCodes: Bool
+
+    /// - Parameters:
+    ///   - echo: what every answer repeats of its request, byte by byte, where it was there.
+    ///   - hasNumericCodes: the dialect's DE39 holds digits only.
+    public init(echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false) {
+        (self.echo, self.hasNumericCodes) = (echo, hasNumericCodes)
+    }
 
     /// The answer to a request that was decided.
     public func response(to request: Message, _ decision: Decision) -> Message? {
@@ -20,7 +34,7 @@ public struct ResponseMapping: Sendable {
         if case .approved(let approval) = decision.outcome {
             response.set(.authorisationCode, bytes: approval.code)
         }
-        response.set(.responseCode, text: ResponseCode(decision).rawValue)
+        response.set(.responseCode, text: ResponseCode(decision).text(numeric: hasNumericCodes))
         setAmounts(&response, decision, request)
         if let data = decision.issuerAuthenticationData {
             var chip: [UInt8] = [0x91, UInt8(data.count)]
@@ -47,7 +61,8 @@ public struct ResponseMapping: Sendable {
             amounts.append(
                 AdditionalAmount(account: account, type: .original, currency, Int64(clamping: asked)))
         }
-        response.set(.additionalAmounts, text: amounts.map(\.description).joined())
+        let text = amounts.compactMap { $0?.description }.joined()
+        if !text.isEmpty { response.set(.additionalAmounts, text: text) }
     }
 
     /// The answer where no decision could be made.
@@ -55,27 +70,31 @@ public struct ResponseMapping: Sendable {
         answer(request, ResponseCode(failure))
     }
 
-    /// The answer to what could not be understood, if its type and STAN at least could.
-    /// - Parameter partial: what was read before the fault.
-    public func formatError(_ partial: Message) -> Message? {
-        guard partial.mti.isRequest, partial.has(.stan) else { return nil }
-        return answer(partial, .formatError)
+    /// The answer to what could not be understood, with what could be read of it; nil where nobody waits for one.
+    /// - Parameter partial: what could be read.
+    public func formatError(_ partial: Message) -> Message? { answer(partial, .formatError) }
+
+    /// The least that still is an answer, for a dialect that cannot carry more.
+    public func malfunction(_ request: Message) -> Message? {
+        guard let mti = request.mti.response else { return nil }
+        var response = Message(mti: mti)
+        response.copy(.stan, from: request)
+        response.set(.responseCode, text: ResponseCode.systemMalfunction.text(numeric: hasNumericCodes))
+        return response
     }
 
     /// An answer of DE39 alone; nil for a message that has no answer.
     public func answer(_ request: Message, _ code: ResponseCode) -> Message? {
         guard var response = skeleton(request) else { return nil }
-        response.set(.responseCode, text: code.rawValue)
+        response.set(.responseCode, text: code.text(numeric: hasNumericCodes))
         return response
     }
 
     /// Sign-on, sign-off and echo are answered as they come, key changes when they are done.
     public func networkManagement(_ request: Message, _ code: ResponseCode = .approved) -> Message {
-        var response = Message(mti: .networkManagementResponse)
-        for element in [DataElement.transmissionTime, .stan, .acquirerIdentifier, .retrievalReferenceNumber] {
-            response.copy(element, from: request)
-        }
-        response.set(.responseCode, text: code.rawValue)
+        var response = Message(mti: request.mti.response ?? .networkManagementResponse)
+        for element in echo { response.copy(element, from: request) }
+        response.set(.responseCode, text: code.text(numeric: hasNumericCodes))
         response.copy(.networkManagementCode, from: request)
         return response
     }
@@ -83,7 +102,7 @@ public struct ResponseMapping: Sendable {
     private func skeleton(_ request: Message) -> Message? {
         guard let mti = request.mti.response else { return nil }
         var response = Message(mti: mti)
-        for element in ResponseMapping.echoed { response.copy(element, from: request) }
+        for element in echo { response.copy(element, from: request) }
         return response
     }
 }

@@ -4,6 +4,9 @@ public import ISO8583
 
 /// Track 2 (ISO/IEC 7813): PAN, separator, expiry date, service code, discretionary data. Never described, never logged
 /// and kept no longer than its request.
+///
+/// Senders leave around it what readers and chips put there: sentinels and the check digit, the F of tag 57, a 0 that
+/// made whole bytes of an odd number of digits. None of that is part of the track.
 struct Track2: CustomReflectable {
     let pan: PAN
     let expiry: ExpiryDate?
@@ -15,8 +18,12 @@ struct Track2: CustomReflectable {
     let discretionary: (digits: UInt64, count: Int)
 
     init?(_ message: Message) throws(MappingError) {
-        guard let bytes = message.bytes(.track2) else { return nil }
-        guard let separator = bytes.firstIndex(where: { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "D") })
+        guard let sent = message.bytes(.track2), !sent.isEmpty else { return nil }
+        let bytes = Track2.bare(sent)
+        guard bytes.count <= Track2.charactersMax else {
+            throw MappingError(.track2, "longer than \(Track2.charactersMax) characters")
+        }
+        guard let separator = bytes.firstIndex(where: Track2.isSeparator)
         else { throw MappingError(.track2, "no separator") }
         do { pan = try PAN(ascii: bytes[..<separator]) } catch {
             throw MappingError(.track2, error.description)
@@ -26,13 +33,29 @@ struct Track2: CustomReflectable {
         expiryDigits = Track2.number(rest.prefix(4), count: 4)
         serviceCode = Track2.number(rest.dropFirst(4).prefix(3), count: 3)
         var (digits, count) = (UInt64(0), 0)
-        // A dialect of whole bytes fills the track up with an F.
         for byte in rest.dropFirst(7).prefix(16) {
             guard (0x30...0x39).contains(byte) else { break }
             digits = digits << 4 | UInt64(byte - 0x30)
             count += 1
         }
         discretionary = (count == 0 ? 0 : digits << UInt64(4 * (16 - count)), count)
+    }
+
+    /// Sentinels not counted.
+    private static let charactersMax = 37
+
+    private static func isSeparator(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "=") || byte | 0x20 == UInt8(ascii: "d")
+    }
+
+    private static func bare(_ sent: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var track = sent
+        if track.first == UInt8(ascii: ";") { track = track.dropFirst() }
+        // Behind the end sentinel stands the check digit.
+        if let end = track.firstIndex(of: UInt8(ascii: "?")) { track = track[..<end] }
+        while let last = track.last, last | 0x20 == UInt8(ascii: "f") { track = track.dropLast() }
+        if track.count == charactersMax + 1, track.last == UInt8(ascii: "0") { track = track.dropLast() }
+        return track
     }
 
     private static func number(_ ascii: ArraySlice<UInt8>, count: Int) -> UInt16? {

@@ -1,4 +1,4 @@
-import Authorisation
+@testable import Authorisation
 import EMV
 import Synchronization
 import Testing
@@ -24,14 +24,13 @@ struct AuthoriserTests {
         return writer.bytes
     }()
 
-    private static let card = CardRecord(
-        status: .active, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
-        pinReference: EncipheredPINBlock(rawValue: 77), pinTriesMax: 3, pinTriesUsed: 0, highestATC: nil,
-        availableMinorUnits: 10_000, currency: CurrencyCode(rawValue: 752)!, profile: "visa-cvn18")
+    private static let now: Int64 = 1_795_000_000
+    static let token = CardToken(high: 1, low: 1)
 
-    private struct Scene {
-        var card: CardRecord? = AuthoriserTests.card
-        var answered: RecordedAnswer?
+    /// What the ports say, and the card that the store has.
+    struct Scene {
+        /// Nil: the store has no such card.
+        var card: CardDefinition? = AuthoriserTests.definition()
         var chip: [UInt8]? = AuthoriserTests.chip
         var cryptogramIsRight = true
         var pinBlock: UInt64?
@@ -44,25 +43,42 @@ struct AuthoriserTests {
         var pan = "4761739001010028"
         var tokenFails = false
         var readFails = false
-        var commitFails = false
-        /// What the store answers; nil: it agrees with the host.
-        var stored: DeclineReason?
+        /// How writes end, first to last; the last one stands for all that follow.
+        var writes = [Fate.done]
         var tokenKnown = true
         var circumstances = Circumstances()
         var limits: SpendingLimits?
         var purpose = RequestPurpose.decision
         var original: OriginalTransaction?
-        /// What the store says that it did beside the usual.
-        var effect: CommitEffect?
+        var stan: UInt32 = 1
+        var isRepeat = false
+
+        /// What becomes of a write.
+        enum Fate { case done, lostBefore, lostAfter, conflict }
     }
 
-    private func run(_ scene: Scene) async throws -> (decision: Decision, commits: [AuthorisationCommit]) {
-        let state = FakeState(scene: scene)
-        let ranges = IssuerRangeTable([
+    private func run(
+        _ scene: Scene, on records: FakeRecords? = nil
+    ) async throws -> (decision: Decision, records: FakeRecords) {
+        let records = try records ?? FakeRecords(scene)
+        records.begin(scene)
+        let authoriser = Authoriser(
+            ranges: Self.ranges(scene.limits),
+            codes: AuthorisationResponseCodes(approved: AuthorisationResponseCode("00")!) { _ in
+                AuthorisationResponseCode("05")!
+            },
+            cryptography: FakeToken(scene: scene), records: records,
+            surroundings: Surroundings(
+                unixSeconds: { Self.now }, monotonicNanoseconds: { 5_000_000 }, random: { 42 }))
+        let decision = try await authoriser.authorise(try request(scene))
+        return (decision, records)
+    }
+
+    private static func ranges(_ limits: SpendingLimits?) -> IssuerRangeTable {
+        IssuerRangeTable([
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"),
-                masterKeyOption: .a,
-                profiles: [.visaCVN18], limits: scene.limits),
+                masterKeyOption: .a, profiles: [.visaCVN18], limits: limits),
             IssuerRange(
                 name: "versions", prefix: PANPrefix("476174")!,
                 keys: IssuerKeys([
@@ -75,42 +91,44 @@ struct AuthoriserTests {
                         issuerMasterKey: KeyName("imk-2")),
                 ]), masterKeyOption: .a, profiles: [.visaCVN18]),
         ])
-        let authoriser = Authoriser(
-            ranges: ranges,
-            codes: AuthorisationResponseCodes(approved: AuthorisationResponseCode("00")!) { _ in
-                AuthorisationResponseCode("05")!
-            },
-            cryptography: FakeToken(scene: scene), state: state,
-            surroundings: Surroundings(
-                unixSeconds: { 1_795_000_000 }, monotonicNanoseconds: { 5_000_000 }, random: { 42 }))
-        let request = AuthorisationRequest(
+    }
+
+    private func request(_ scene: Scene) throws -> AuthorisationRequest {
+        let messageClass: TransmissionClass =
+            switch scene.purpose {
+            case .decision: .request
+            case .advice: .advice
+            case .reversal: .reversal
+            }
+        return AuthorisationRequest(
             link: "a",
             card: CardIdentity(pan: try PAN(scene.pan), panSequenceNumber: PANSequenceNumber(rawValue: 1)),
             expiry: scene.expiry.flatMap { ExpiryDate(ascii: Array($0.utf8)) },
             amount: Amount(minorUnits: scene.minorUnits, currency: CurrencyCode(rawValue: 752)!)!,
-            retransmission: RetransmissionKey(moment: 1, acquirer: 2, reference: 3, fingerprint: 1),
-            retrievalReferenceNumber: Array("RRN".utf8), systemsTraceAuditNumber: 1,
+            transmission: Transmission(
+                messageClass: messageClass, isRepeat: scene.isRepeat, stan: scene.stan, sentAt: 1118_110640,
+                localTime: 1118_110640, reference: 3, acquirer: 2, terminal: 4, merchant: 5),
+            retrievalReferenceNumber: Array("RRN".utf8), systemsTraceAuditNumber: scene.stan,
             chip: try scene.chip.map { try ICCData(parsing: $0) },
             pin: scene.pinBlock.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
             }, circumstances: scene.circumstances, purpose: scene.purpose, original: scene.original,
-            receivedAt: 4_000_000,
-            deadline: Deadline(nanoseconds: .max))
-        let decision = try await authoriser.authorise(request)
-        return (decision, state.commits)
+            receivedAt: 4_000_000, deadline: Deadline(nanoseconds: .max))
     }
 
     @Test func aGoodRequestIsApprovedWithItsARPC() async throws {
-        let (decision, commits) = try await run(Scene(pinBlock: 1))
+        let (decision, records) = try await run(Scene(pinBlock: 1))
         guard case .approved(let approval) = decision.outcome else { throw Unexpected() }
         #expect(approval.code == Array("000042".utf8))
         #expect(decision.issuerAuthenticationData?.method2.statusUpdate == .approve)
-        let commit = try #require(commits.first)
-        #expect(commits.count == 1 && commit.declined == nil && commit.pin == .right)
-        #expect(commit.verifiedATC?.rawValue == 5 && commit.amount.minorUnits == 4_250)
+        let (entry, result) = try #require(records.decisions.first)
+        #expect(records.decisions.count == 1 && result.declined == nil && result.pinTriesLeft == 3)
+        #expect(result.atc == .first && entry.amount.minorUnits == 4_250)
+        #expect(records.record?.availableMinorUnits == 5_750)
+        #expect(records.record?.plastics.first?.highestATC == 5)
         #expect(
-            commit.entry.trace.lines.map(\.rule) == [
+            entry.trace.lines.map(\.rule) == [
                 .retransmission, .issuerRange, .cardKnown, .cardStatus, .expiry, .cryptogram,
                 .amountAgreement, .offlineResults, .pin,
             ])
@@ -118,7 +136,7 @@ struct AuthoriserTests {
             decision.trace.lines.suffix(3).map(\.rule) == [
                 .applicationTransactionCounter, .pinTries, .availableAmount,
             ])
-        #expect(commit.entry.microsecondsUntilEvidence == 1_000)
+        #expect(entry.microsecondsUntilEvidence == 1_000)
     }
 
     @Test func theSameWhereTheCardTokenHasToBeMadeFirst() async throws {
@@ -130,24 +148,24 @@ struct AuthoriserTests {
         "A forged cryptogram moves no counter, whatever else comes with it",
         arguments: [UInt64(1), 2], [UInt64(77), 78])
     func forgery(block: UInt64, translated: UInt64) async throws {
-        let (decision, commits) = try await run(
+        let (decision, records) = try await run(
             Scene(cryptogramIsRight: false, pinBlock: block, translated: translated))
         #expect(decision.outcome.declineReason == .cryptogramWrong)
         #expect(decision.issuerAuthenticationData == nil && decision.authorisationResponseCode == nil)
-        #expect(commits.map(\.verifiedATC) == [nil] && commits.map(\.pin) == [.notChecked])
+        #expect(records.record?.bytes == records.opening?.bytes && records.decisions.count == 1)
     }
 
     private static let declines: [(Scene, DeclineReason, claimsATC: Bool)] = [
         (Scene(pan: "5413330089010012"), .unknownCard, false),
         (Scene(card: nil), .unknownCard, false),
-        (Scene(card: changed(status: .lost)), .cardLost, true),
-        (Scene(card: changed(status: .stolen)), .cardStolen, true),
-        (Scene(card: changed(status: .restricted)), .cardRestricted, true),
-        (Scene(card: changed(expiry: "2610")), .cardExpired, true),
+        (Scene(card: definition(status: .lost)), .cardLost, true),
+        (Scene(card: definition(status: .stolen)), .cardStolen, true),
+        (Scene(card: definition(status: .restricted)), .cardRestricted, true),
+        (Scene(card: definition(expiry: "2610")), .cardExpired, true),
         (Scene(expiry: "2911"), .expiryDiffers, true),
         (Scene(chip: nil), .chipDataMissing, false),
         (Scene(chip: without(.unpredictableNumber)), .chipDataMalformed, false),
-        (Scene(chip: without(.transactionDate)), .chipDataMalformed, false),
+        (Scene(chip: without(.transactionDate), cryptogramIsRight: false), .chipDataMalformed, false),
         (Scene(chip: with(.cryptogramInformationData, [0x40])), .notAnARQC, false),
         (Scene(chip: with(.cryptogramInformationData, [0x00])), .notAnARQC, true),
         (
@@ -157,17 +175,19 @@ struct AuthoriserTests {
         (Scene(chip: with(.issuerApplicationData, [1, 2, 3])), .cryptogramProfileUnknown, false),
         (Scene(cryptogramIsRight: false), .cryptogramWrong, false),
         (Scene(minorUnits: 4_251), .amountDiffers, true),
-        (Scene(card: changed(reference: nil), pinBlock: 1), .pinNotOnRecord, true),
+        (Scene(card: definition(reference: nil), pinBlock: 1), .pinNotOnRecord, true),
     ]
 
     @Test("Each reason to decline, and whether the ATC was used", arguments: declines.indices)
     func decline(index: Int) async throws {
         let (scene, reason, claimsATC) = Self.declines[index]
-        let (decision, commits) = try await run(scene)
+        let (decision, records) = try await run(scene)
         #expect(decision.outcome.declineReason == reason)
-        #expect(commits.count == 1 && commits.first?.declined == reason)
-        #expect((commits.first?.verifiedATC != nil) == claimsATC)
-        #expect(commits.first?.pin == .notChecked)
+        #expect(records.decisions.map(\.result.declined) == [reason])
+        #expect((records.decisions.first?.result.atc == .first) == claimsATC)
+        let plastic = records.record?.plastics.first
+        #expect((plastic?.highestATC != nil) == claimsATC && plastic?.pinTriesUsed ?? 0 == 0)
+        #expect(records.record?.availableMinorUnits == records.opening?.availableMinorUnits)
         // The card is told whenever its cryptogram was its own, also a card that is not on record.
         #expect((decision.issuerAuthenticationData != nil) == (claimsATC || scene.card == nil))
     }
@@ -179,10 +199,10 @@ struct AuthoriserTests {
         }
         for (index, version) in [(UInt8(1), "2021"), (0xA1, "2021"), (2, "2026")] {
             let scene = Scene(chip: iad(index), pan: "4761749001010028")
-            let (decision, commits) = try await run(scene)
+            let (decision, records) = try await run(scene)
             #expect(decision.outcome.declineReason == nil, "\(index)")
-            #expect(commits.first?.entry.keyVersion == version)
-            #expect(commits.first?.entry.derivationKeyIndex == index)
+            #expect(records.decisions.first?.entry.keyVersion == version)
+            #expect(records.decisions.first?.entry.derivationKeyIndex == index)
             let line = decision.trace.lines.first { $0.rule == .cryptogram }
             #expect(line?.reason == "visa-cvn18, key version \(version)")
         }
@@ -193,89 +213,128 @@ struct AuthoriserTests {
         ]
         for (index, expiry, words) in refused {
             let scene = Scene(chip: iad(index), expiry: expiry, pan: "4761749001010028")
-            let (decision, commits) = try await run(scene)
-            #expect(
-                commits.first?.declined == .keyVersionUnknown || commits.first?.declined == .expiryDiffers)
-            #expect(commits.first?.verifiedATC == nil && commits.first?.entry.keyVersion == "")
+            let (decision, records) = try await run(scene)
+            let reason = decision.outcome.declineReason
+            #expect(reason == .keyVersionUnknown || reason == .expiryDiffers)
+            #expect(records.record?.plastics.first?.highestATC == nil)
+            #expect(records.decisions.first?.entry.keyVersion == "")
             #expect(decision.trace.lines.first { $0.rule == .cryptogram }?.reason == words)
         }
         // A range with one key says nothing of versions.
         let plain = try await run(Scene())
         #expect(plain.decision.trace.lines.first { $0.rule == .cryptogram }?.reason == "visa-cvn18")
-        #expect(plain.commits.first?.entry.keyVersion == "")
+        #expect(plain.records.decisions.first?.entry.keyVersion == "")
     }
 
     @Test func expiryEndsWithItsMonth() async throws {
         // The surroundings say November 2026.
         #expect(
-            try await run(Scene(card: Self.changed(expiry: "2611"), expiry: "2611")).decision.outcome
+            try await run(Scene(card: Self.definition(expiry: "2611"), expiry: "2611")).decision.outcome
                 .declineReason == nil)
         #expect(
-            try await run(Scene(card: Self.changed(expiry: "2611"), expiry: nil)).decision.outcome
+            try await run(Scene(card: Self.definition(expiry: "2611"), expiry: nil)).decision.outcome
                 .declineReason == nil)
     }
 
-    @Test func aWrongPINIsTheStoresToJudge() async throws {
-        for stored in [DeclineReason.pinWrong, .pinTriesExceeded] {
-            let (decision, commits) = try await run(Scene(pinBlock: 1, translated: 78, stored: stored))
-            #expect(commits.map(\.pin) == [.wrong] && commits.map(\.declined) == [nil])
-            #expect(decision.outcome.declineReason == stored)
+    @Test func aWrongPINCostsATry() async throws {
+        let records = try FakeRecords(Scene())
+        for (stan, expected) in [DeclineReason.pinWrong, .pinWrong, .pinTriesExceeded].enumerated() {
+            let scene = Scene(
+                chip: Self.with(.applicationTransactionCounter, [0, UInt8(5 + stan)]), pinBlock: 1,
+                translated: 78,
+                stan: UInt32(stan) + 1)
+            let (decision, _) = try await run(scene, on: records)
+            #expect(decision.outcome.declineReason == expected)
             #expect(decision.issuerAuthenticationData?.method2.statusUpdate == .decline)
+            #expect(records.record?.plastics.first?.pinTriesUsed == UInt8(stan) + 1)
         }
     }
 
     @Test(
         "While a zone PIN key changes, a block may be under either key, and is wrong only under both",
         arguments: [
-            (UInt64(77), UInt64(5), false, PINEvidence.right), (78, 77, false, .right),
-            (78, 77, true, .right),
-            (78, 79, true, .wrong), (78, 0, false, .wrong), (78, 0, true, .notChecked),
+            (UInt64(77), UInt64(5), false, DeclineReason?.none), (78, 77, false, nil), (78, 77, true, nil),
+            (78, 79, true, .pinWrong), (78, 0, false, .pinWrong), (78, 0, true, .pinBlockUnreadable),
         ])
-    func overlap(now: UInt64, before: UInt64, malformed: Bool, expected: PINEvidence) async throws {
+    func overlap(now: UInt64, before: UInt64, malformed: Bool, expected: DeclineReason?) async throws {
         let scene = Scene(pinBlock: 1, translated: now, translatedBefore: before, isMalformed: malformed)
-        let (decision, commits) = try await run(scene)
-        #expect(commits.map(\.pin) == [expected])
-        let isUnreadable = decision.outcome.declineReason == .pinBlockUnreadable
-        #expect(isUnreadable == (expected == .notChecked))
-    }
-
-    @Test(
-        "What the store says is final",
-        arguments: [
-            DeclineReason.atcReplayed, .atcOutOfRange, .insufficientFunds, .currencyNotServed, .cardLost,
-        ])
-    func final(stored: DeclineReason) async throws {
-        let (decision, _) = try await run(Scene(stored: stored))
-        #expect(decision.outcome.declineReason == stored)
+        let (decision, records) = try await run(scene)
+        #expect(decision.outcome.declineReason == expected)
+        #expect(records.record?.plastics.first?.pinTriesUsed == (expected == .pinWrong ? 1 : 0))
     }
 
     @Test func aRepeatIsAnsweredAsBeforeAndMovesNothing() async throws {
-        let approved = RecordedAnswer(fingerprint: 1, declined: nil, approvalCode: Array("ABC123".utf8))
-        let (first, commits) = try await run(Scene(answered: approved))
-        guard case .approved(let approval) = first.outcome else { throw Unexpected() }
-        #expect(approval.code == approved.approvalCode && first.repeated && commits.isEmpty)
-        #expect(first.issuerAuthenticationData != nil)
-        let declined = RecordedAnswer(fingerprint: 1, declined: .insufficientFunds, approvalCode: [])
-        #expect(try await run(Scene(answered: declined)).decision.outcome.declineReason == .insufficientFunds)
+        let (first, records) = try await run(Scene())
+        let (again, _) = try await run(Scene(isRepeat: true), on: records)
+        guard case .approved(let one) = first.outcome, case .approved(let other) = again.outcome else {
+            throw Unexpected()
+        }
+        #expect(one.code == other.code && again.repeated && !first.repeated)
+        #expect(again.issuerAuthenticationData != nil && records.confirmed == 1)
+        #expect(records.decisions.count == 1 && records.record?.availableMinorUnits == 5_750)
         // The earlier approval is worth nothing to a cryptogram that is not the card's.
-        let forged = try await run(Scene(answered: approved, cryptogramIsRight: false))
-        #expect(forged.decision.outcome.declineReason == .cryptogramWrong && forged.commits.isEmpty)
-    }
-
-    @Test func theSameKeyWithOtherContentIsNoRepeat() async throws {
-        let other = RecordedAnswer(fingerprint: 2, declined: nil, approvalCode: Array("ABC123".utf8))
-        let (decision, commits) = try await run(Scene(answered: other))
-        #expect(decision.outcome.declineReason == .retransmissionDiffers)
-        #expect(commits.first?.retransmission == nil && commits.first?.verifiedATC == nil)
+        let (forged, _) = try await run(Scene(cryptogramIsRight: false, isRepeat: true), on: records)
+        #expect(forged.outcome.declineReason == .cryptogramWrong)
+        #expect(records.record?.availableMinorUnits == 5_750)
     }
 
     @Test func machineryThatFailsJudgesNobody() async throws {
         for scene in [
             Scene(tokenFails: true), Scene(tokenFails: true, tokenKnown: false), Scene(readFails: true),
-            Scene(commitFails: true),
         ] {
             await #expect(throws: CouldNotDecide.self) { _ = try await self.run(scene) }
         }
+    }
+
+    @Test(
+        "A reply that was lost: the record says what became of the write",
+        arguments: [Scene.Fate.lostBefore, .lostAfter])
+    func lostReply(fate: Scene.Fate) async throws {
+        let (decision, records) = try await run(Scene(writes: [fate, .done]))
+        #expect(decision.outcome.declineReason == nil)
+        #expect(records.decisions.count == 1 && records.record?.availableMinorUnits == 5_750)
+        #expect(records.confirmed == (fate == .lostAfter ? 1 : 0))
+    }
+
+    @Test func anotherHostIsQuickerNowAndThen() async throws {
+        let (decision, records) = try await run(Scene(writes: [.conflict, .conflict, .done]))
+        #expect(decision.outcome.declineReason == nil && records.decisions.count == 1)
+        // Each of them took one unit.
+        #expect(records.record?.availableMinorUnits == 5_748)
+        await #expect(throws: CouldNotDecide.self) { _ = try await self.run(Scene(writes: [.conflict])) }
+    }
+
+    @Test func anAdviceAndAReversalAreAccepted() async throws {
+        let (advice, records) = try await run(
+            Scene(chip: Self.with(.cryptogramInformationData, [0x40]), purpose: .advice(approved: true)))
+        guard case .accepted = advice.outcome else { throw Unexpected() }
+        #expect(records.record?.availableMinorUnits == 5_750)
+        let original = OriginalTransaction(
+            stan: 1, sentAt: 1118_110640, isAdvice: true, acquirer: 2, terminal: 4)
+        let (reversal, _) = try await run(
+            Scene(chip: nil, purpose: .reversal(remainingMinorUnits: 0), original: original, stan: 2),
+            on: records)
+        guard case .accepted = reversal.outcome else { throw Unexpected() }
+        #expect(records.record?.availableMinorUnits == 10_000)
+        #expect(records.decisions.last?.result.effect == .givenBack(minorUnits: 4_250, byNumbers: true))
+    }
+
+    private static let signedTypes: [(TransactionKind, UInt8, isApproved: Bool)] = [
+        (.purchase, 0x00, true), (.purchase, 0x09, true), (.purchase, 0x01, false), (.purchase, 0x20, false),
+        (.cash, 0x01, true), (.cash, 0x00, false), (.refund, 0x20, true), (.refund, 0x00, false),
+        (.preAuthorisation, 0x00, true), (.preAuthorisation, 0x20, false),
+    ]
+
+    @Test("DE3 against tag 9C, which the card has signed", arguments: signedTypes.indices)
+    func signedType(index: Int) async throws {
+        let (kind, type, isApproved) = Self.signedTypes[index]
+        var circumstances = Circumstances()
+        circumstances.kind = kind
+        let (decision, records) = try await run(
+            Scene(chip: Self.with(.transactionType, [type]), circumstances: circumstances))
+        #expect(decision.outcome.declineReason == (isApproved ? nil : .transactionTypeDiffers))
+        let moved = isApproved ? (kind == .refund ? 4_250 : -4_250) : 0
+        #expect(records.record?.availableMinorUnits == 10_000 + Int64(moved))
     }
 
     @Test("Bounds of one transaction, before the store counts")
@@ -308,24 +367,25 @@ struct AuthoriserTests {
         #expect(try await declined(verified, limits) == .transactionAmountTooHigh)
         let other = SpendingLimits(currency: CurrencyCode(rawValue: 978)!)
         #expect(try await declined(verified, other) == .currencyNotServed)
-        // What has to be counted reaches the store, and only that.
+        // What has to be counted is counted in the record.
         limits.transactionMax = nil
-        #expect(try await run(Scene(circumstances: verified, limits: limits)).commits.first?.limits == nil)
-        limits.daily.count = 3
-        let commit = try await run(Scene(circumstances: verified, limits: limits)).commits.first
-        #expect(commit?.limits?.day == 1_795_000_000 / 86_400 && commit?.limits?.limits == limits)
+        limits.daily.count = 1
+        let (_, records) = try await run(Scene(circumstances: verified, limits: limits))
+        let second = Scene(
+            chip: Self.with(.applicationTransactionCounter, [0, 6]), circumstances: verified, limits: limits,
+            stan: 2)
+        #expect(try await run(second, on: records).decision.outcome.declineReason == .dailyCountExceeded)
     }
 
-    private struct Unexpected: Error {}
+    struct Unexpected: Error {}
 
-    private static func changed(
+    static func definition(
         status: CardStatus = .active, expiry: String = "2912", reference: UInt64? = 77
-    ) -> CardRecord {
-        CardRecord(
-            status: status, expiry: ExpiryDate(ascii: Array(expiry.utf8))!,
-            pinReference: reference.map(EncipheredPINBlock.init(rawValue:)), pinTriesMax: 3, pinTriesUsed: 0,
-            highestATC: nil, availableMinorUnits: 10_000, currency: CurrencyCode(rawValue: 752)!,
-            profile: "visa-cvn18")
+    ) -> CardDefinition {
+        CardDefinition(
+            sequenceNumber: 1, status: status, expiry: ExpiryDate(ascii: Array(expiry.utf8))!,
+            pin: reference.map { .reference(EncipheredPINBlock(rawValue: $0)) } ?? .none, pinTriesMax: 3,
+            availableMinorUnits: 10_000, currency: CurrencyCode(rawValue: 752)!, profile: "visa-cvn18")
     }
 
     private static func without(_ tag: EMV.Tag) -> [UInt8] { with(tag, nil) }
@@ -344,7 +404,7 @@ struct AuthoriserTests {
     }
 
     /// A token that finds cryptograms right or wrong as told.
-    private struct FakeToken: CardCryptography {
+    struct FakeToken: CardCryptography {
         let scene: Scene
 
         func pinAnswer(
@@ -370,7 +430,7 @@ struct AuthoriserTests {
             scene.translatedBefore == nil ? nil : FakeToken.before
         }
 
-        func knownToken(of card: CardIdentity) -> CardToken? {
+        func knownToken(of pan: PAN) -> CardToken? {
             scene.tokenKnown ? CardToken(high: 1, low: 1) : nil
         }
 
@@ -401,40 +461,90 @@ struct AuthoriserTests {
         }
     }
 
-    /// A store that remembers what it was asked to commit.
-    private final class FakeState: CardState {
-        func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
-            if scene.commitFails { throw StateUnavailable("reverse: gone") }
-            reversed.withLock { $0.append(reversal) }
-            return CommitResult(
-                declined: scene.stored, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 3,
-                availableMinorUnits: 1, effect: scene.effect)
+    /// A store of one card, whose writes end as the scene says.
+    final class FakeRecords: CardRecords {
+        private struct State {
+            var record: CardRecord?
+            var past: [UInt8] = []
+            var scene: Scene
+            var writes = 0
+            var decisions: [(entry: JournalEntry, result: CommitResult)] = []
+            var confirmed = 0
         }
 
-        var reversals: [ReversalCommit] { reversed.withLock { $0 } }
-        private let reversed = Mutex<[ReversalCommit]>([])
+        /// The record before any message.
+        let opening: CardRecord?
+        private let state: Mutex<State>
 
-        private let scene: Scene
-        private let kept = Mutex<[AuthorisationCommit]>([])
+        init(_ scene: Scene) throws {
+            guard let card = scene.card else {
+                opening = nil
+                state = Mutex(State(scene: scene))
+                return
+            }
+            let order = OperatorOrder.importCard(card, forgettingATCs: false)
+            guard
+                case .done(_, let change) = CardTransition.apply(
+                    order, to: CardReading(record: nil, past: []), policy: CardPolicy(), now: 0, random: 1)
+            else { throw Unexpected() }
+            opening = change.record
+            state = Mutex(State(record: change.record, scene: scene))
+        }
 
-        init(scene: Scene) { self.scene = scene }
+        /// The next message.
+        func begin(_ scene: Scene) {
+            state.withLock {
+                $0.scene = scene
+                $0.writes = 0
+            }
+        }
 
-        var commits: [AuthorisationCommit] { kept.withLock { $0 } }
+        var record: CardRecord? { state.withLock { $0.record } }
+        var decisions: [(entry: JournalEntry, result: CommitResult)] { state.withLock { $0.decisions } }
+        var confirmed: Int { state.withLock { $0.confirmed } }
 
         func read(
-            _ token: CardToken, retransmission: RetransmissionKey, deadline: Deadline
-        ) async throws(StateUnavailable) -> CardReading {
-            if scene.readFails { throw StateUnavailable("read: gone") }
-            return CardReading(card: scene.card, answered: scene.answered)
+            _ token: CardToken, withPast: Bool, deadline: Deadline
+        ) async throws(CouldNotDecide) -> CardReading {
+            let (scene, reading) = state.withLock {
+                ($0.scene, CardReading(record: $0.record, past: withPast ? $0.past : nil))
+            }
+            if scene.readFails { throw .state(StateUnavailable("read: gone")) }
+            return reading
         }
 
-        func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult {
-            if scene.commitFails { throw StateUnavailable("commit: gone") }
-            kept.withLock { $0.append(commit) }
-            return CommitResult(
-                declined: commit.declined ?? scene.stored, approvalCode: commit.approvalCode, repeated: false,
-                atc: commit.verifiedATC == nil ? .notAsked : .ahead, pinTriesLeft: 3, availableMinorUnits: 1,
-                effect: scene.effect)
+        func replace(
+            _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool,
+            deadline: Deadline
+        ) async throws(CouldNotDecide) -> CardReplacement {
+            let (fate, reading) = state.withLock { state in carryOut(change, lines, withPast, &state) }
+            switch fate {
+            case .done: return .done
+            case .conflict: return .conflict(reading)
+            case .lostBefore, .lostAfter: throw .state(StateUnavailable("replace: gone"))
+            }
+        }
+
+        private func carryOut(
+            _ change: CardChange, _ lines: [JournalLine], _ withPast: Bool, _ state: inout State
+        ) -> (Scene.Fate, CardReading) {
+            let fate = state.scene.writes[min(state.writes, state.scene.writes.count - 1)]
+            state.writes += 1
+            if fate == .conflict, var record = state.record {
+                record.availableMinorUnits -= 1
+                record.setTag(RecordTag(random: UInt64(state.writes), counter: record.tag.counter + 1))
+                state.record = record
+            }
+            let reading = CardReading(record: state.record, past: withPast ? state.past : nil)
+            guard fate == .done || fate == .lostAfter else { return (fate, reading) }
+            guard state.record?.tag == change.before else { return (.conflict, reading) }
+            if let record = change.record { state.record = record }
+            for case .decision(let entry, let result) in lines { state.decisions.append((entry, result)) }
+            return (fate, reading)
+        }
+
+        func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
+            state.withLock { $0.confirmed += 1 }
         }
     }
 }

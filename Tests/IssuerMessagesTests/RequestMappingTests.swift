@@ -46,7 +46,8 @@ import Testing
         #expect(request.amount.description == "42.50 SEK")
         #expect(request.systemsTraceAuditNumber == 123)
         #expect(request.retrievalReferenceNumber == Array("000000000123".utf8))
-        #expect(request.retransmission.moment == 0x0001_2311_2312_0000)
+        #expect(request.transmission.stan == 123 && request.transmission.sentAt == 1_123_120_000)
+        #expect(request.transmission.messageClass == .request && !request.transmission.isRepeat)
         #expect(request.chip?.atc?.rawValue == 5)
         #expect(request.pin?.zonePINKey.rawValue == "zpk-acquirer-a")
         let sameBlock = request.pin?.block.rawValue == 0x0102_0304_0506_0708
@@ -119,30 +120,69 @@ import Testing
     }
 
     @Test(
-        "Each part of the key follows its element and no other",
+        "Each number follows its element and no other",
         arguments: [
-            (DataElement.stan, "000124", [true, false, false]),
-            (.transmissionTime, "1123120001", [true, false, false]),
-            (.acquirerIdentifier, "123457", [false, true, false]),
-            (.retrievalReferenceNumber, "000000000124", [false, false, true]),
+            (DataElement.stan, "000124", 0), (.transmissionTime, "1123120001", 1),
+            (.acquirerIdentifier, "123457", 2), (.retrievalReferenceNumber, "000000000124", 3),
+            (.terminalIdentifier, "TERM0009", 4), (.merchantIdentifier, "MERCHANT0000009", 5),
+            (.localTime, "235958", 6), (.localDate, "1231", 6),
         ])
-    func retransmissionKey(_ element: DataElement, _ text: String, _ differs: [Bool]) throws {
-        let first = try request().retransmission
-        let other = try request { $0.set(element, text: text) }.retransmission
+    func transmission(_ element: DataElement, _ text: String, _ differs: Int) throws {
+        let first = try request { $0.set(.localTime, text: "120000") }.transmission
+        let other = try request {
+            $0.set(.localTime, text: "120000")
+            $0.set(element, text: text)
+        }.transmission
         let found = [
-            first.moment != other.moment, first.acquirer != other.acquirer,
-            first.reference != other.reference,
+            first.stan != other.stan, first.sentAt != other.sentAt, first.acquirer != other.acquirer,
+            first.reference != other.reference, first.terminal != other.terminal,
+            first.merchant != other.merchant, first.localTime != other.localTime,
         ]
-        #expect(found == differs && first.fingerprint == other.fingerprint)
+        #expect(found == (0..<7).map { $0 == differs })
     }
 
-    @Test func theFingerprintFollowsTheContentAndNotTheTransmission() throws {
-        let first = try request().retransmission
-        let again = try request { $0.mti = .authorisationRepeat }.retransmission
-        let other = try request { $0.set(.transactionAmount, text: "000000004251") }.retransmission
+    @Test func aRepeatSaysSoAndIsOtherwiseTheSame() throws {
+        let first = try request().transmission
+        var again = try request { $0.mti = .authorisationRepeat }.transmission
+        #expect(again.isRepeat && !first.isRepeat)
+        again.isRepeat = false
         #expect(first == again)
-        #expect(first.moment == other.moment && first.reference == other.reference)
-        #expect(first.acquirer == other.acquirer && first.fingerprint != other.fingerprint)
+    }
+
+    @Test(
+        "Track 2 is read through what readers, chips and packed digits leave around it",
+        arguments: [
+            ("", "F"), ("", "FF"), (";", "?"), (";", "?;"), (";", "?F"), ("", "0"), ("", "f"), ("", ""),
+        ])
+    func trackAround(before: String, behind: String) throws {
+        for separator in ["=", "D", "d"] {
+            // 37 characters: with one more behind it the track would be too long.
+            let track = "4761739001010010\(separator)29122010000000000000"
+            let request = try request {
+                $0.remove(.pan)
+                $0.set(.track2, text: before + track + behind)
+            }
+            let same =
+                request.card.pan.description == "476173******0010" && request.expiry?.description == "2912"
+            #expect(same && request.nonChip?.serviceCode == 0x201, "\(separator) \(before)\(behind)")
+        }
+        #expect(throws: MappingError.self) {
+            try self.request { $0.set(.track2, text: "4761739001010010=291220100000000000000" + "1") }
+        }
+    }
+
+    @Test(
+        "Network management is answered as what it is",
+        arguments: [(0x0800, 0x0810), (0x0801, 0x0810), (0x0820, 0x0830), (0x0821, 0x0830)])
+    func networkManagement(asked: UInt16, answered: UInt16) throws {
+        guard
+            case .answer(let answer) = try interpret({
+                $0.mti = MTI(rawValue: asked)
+                $0.set(.networkManagementCode, text: "301")
+            })
+        else { throw Unexpected() }
+        #expect(answer.mti == MTI(rawValue: answered) && answer.text(.responseCode) == "00")
+        #expect(answer.text(.stan) == "000123" && answer.text(.networkManagementCode) == "301")
     }
 
     @Test func whatIsNotServedIsAnsweredAndWhatIsNoRequestIsNot() throws {

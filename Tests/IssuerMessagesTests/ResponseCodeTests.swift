@@ -20,7 +20,8 @@ import Testing
             .cashAmountExceeded: "61", .cashCountExceeded: "65", .offlineResultsBad: "63",
             .cardValueWrong: "82", .cardValueMissing: "82", .printedValueWrong: "N7", .clonedChip: "59",
             .fallbackNotAllowed: "57", .cardNotPresentNotAllowed: "57", .entryModeDiffers: "30",
-            .reversedBefore: "21", .keyVersionUnknown: "88",
+            .reversedBefore: "21", .keyVersionUnknown: "88", .originalUnknown: "25", .completionTooHigh: "61",
+            .transactionTypeDiffers: "12",
         ]
         for reason in DeclineReason.allCases {
             #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")
@@ -31,7 +32,9 @@ import Testing
 
     @Test func answersEchoWhatIdentifiesTheTransactionAndNothingElse() throws {
         var request = Message(mti: .authorisationRepeat)
-        let echoed: [UInt8] = [2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49]
+        let echoed: [UInt8] = [
+            2, 3, 4, 7, 11, 12, 13, 23, 32, 33, 37, 41, 42, 49, 62, 63,
+        ]
         for number in 2...64 as ClosedRange<UInt8> {
             if let element = DataElement(rawValue: number) { request.set(element, text: "\(number)") }
         }
@@ -45,9 +48,23 @@ import Testing
         #expect(answer.text(.responseCode) == "91")
     }
 
-    @Test func aFormatErrorNeedsARequestWithASTAN() {
+    @Test func aLinkSaysWhatItsAnswersRepeat() throws {
+        var request = Message(mti: .authorisationRequest)
+        let name: [UInt8] = Array("\u{C5}ngstr".utf8) + [0, 0x0D, 0x80]
+        request.set(.stan, text: "000001")
+        request.set(.merchantNameAndLocation, bytes: name)
+        request.set(.networkInternationalIdentifier, text: "001")
+        let mapping = ResponseMapping(echo: [
+            .merchantNameAndLocation, .stan, .networkInternationalIdentifier,
+        ])
+        let answer = try #require(mapping.answer(request, .approved))
+        #expect(answer.presentElements.map(\.rawValue) == [11, 24, 39, 43])
+        #expect(answer.bytes(.merchantNameAndLocation).map(Array.init) == name)
+    }
+
+    @Test func aFormatErrorIsAnsweredWithWhatCouldBeReadEvenWithoutASTAN() {
         var partial = Message(mti: .authorisationRequest)
-        #expect(ResponseMapping().formatError(partial) == nil)
+        #expect(ResponseMapping().formatError(partial)?.text(.responseCode) == "30")
         partial.set(.stan, text: "000001")
         #expect(ResponseMapping().formatError(partial)?.text(.responseCode) == "30")
         partial.mti = .authorisationResponse

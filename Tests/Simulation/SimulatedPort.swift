@@ -2,20 +2,44 @@ internal import Authorisation
 internal import EMV
 
 /// The ports of one life of a host.
-struct SimulatedPort: CardCryptography, CardState {
+struct SimulatedPort: CardCryptography, CardRecords {
     let simulation: Simulation
+    let host: Int
     let life: Int
 
-    /// What the token finds out: the cryptogram is right or forged, the PIN block is what was entered.
+    private var isAlive: Bool { simulation.hosts[host].life == life }
+
+    /// The card verification value of every stripe and printed number, and that of their chips.
+    static let value: UInt16 = 0x123
+    static let chipValue: UInt16 = 0x321
+
+    // MARK: - The token
+
+    /// What the token finds out: a cryptogram names the plastic whose key made it, unless it is forged.
     static func answer(_ question: CryptographyQuestion) -> CryptographyAnswer {
-        var cryptogram = CryptogramAnswer.notAsked
+        var (cryptogram, value) = (CryptogramAnswer.notAsked, CardValueAnswer.notAsked)
         if let asked = question.cryptogram {
-            cryptogram = asked.cryptogram.rawValue == 0 ? .matches(asked.prepared.map(data)) : .differs
+            let own = UInt64(question.card.panSequenceNumber?.rawValue ?? 0)
+            cryptogram = asked.cryptogram.rawValue == own ? .matches(asked.prepared.map(data)) : .differs
         }
-        var pin = PINAnswer.notAsked
-        if case .matches = cryptogram, let asked = question.pin { pin = .translated(asked.block) }
+        if let asked = question.cardValue {
+            value =
+                asked.value == Self.value ? .matches(0) : asked.value == chipValue ? .matches(1) : .differs
+        }
+        var (pin, isWrong) = (PINAnswer.notAsked, false)
+        if case .differs = cryptogram { isWrong = true }
+        if value == .differs { isWrong = true }
+        if let asked = question.pin, !isWrong { pin = .translated(asked.block) }
         return CryptographyAnswer(
-            token: Simulation.token(of: question.card), cryptogram: cryptogram, pin: pin)
+            token: Plan.token(of: question.card.pan), cryptogram: cryptogram, pin: pin, cardValue: value)
+    }
+
+    /// Visa's value of a PIN, as this token makes it.
+    static func value(_ pin: UInt64) -> PINVerificationValue? {
+        let digits = (0..<4).reduce(UInt16(0)) { value, place in
+            value | UInt16(pin / [1_000, 100, 10, 1][place] % 10) << UInt16(12 - 4 * place)
+        }
+        return PINVerificationValue(keyIndex: 1, digits: digits)
     }
 
     private static func data(_ verdict: IssuerVerdict) -> IssuerAuthenticationData {
@@ -25,24 +49,25 @@ struct SimulatedPort: CardCryptography, CardState {
         }
     }
 
-    // MARK: - The token
-
     func pinAnswer(
         for question: PINQuestion, card: CardIdentity, deadline: Deadline
-    ) async throws(CryptographyUnavailable) -> PINAnswer { .notAsked }
+    ) async throws(CryptographyUnavailable) -> PINAnswer {
+        guard case .verificationValue = question.verification else { return .translated(question.block) }
+        return Self.value(question.block.rawValue).map(PINAnswer.verificationValue) ?? .notServed("no digits")
+    }
 
     func fault(
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
 
-    func knownToken(of card: CardIdentity) -> CardToken? {
-        simulation.numbers.chance(80) ? Simulation.token(of: card) : nil
+    func knownToken(of pan: PAN) -> CardToken? {
+        simulation.numbers.chance(80) ? Plan.token(of: pan) : nil
     }
 
     func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-        guard life == simulation.life else { return Pending(.failure(.stopped)) }
+        guard isAlive else { return Pending(.failure(.stopped)) }
         let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
-        simulation.waiting.append(.token(pending, question))
+        simulation.waiting.append(Simulation.Waiting(host: host, call: .token(pending, question)))
         return pending
     }
 
@@ -50,28 +75,35 @@ struct SimulatedPort: CardCryptography, CardState {
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData { Self.data(verdict) }
 
+    func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] {
+        if simulation.numbers.chance(5) { throw .tokenFailed("simulated") }
+        return [0x84, 0x24, 0x00, 0x00, 0x04, 1, 2, 3, 4]
+    }
+
     // MARK: - The store
 
     func read(
-        _ token: CardToken, retransmission: RetransmissionKey, deadline: Deadline
-    ) async throws(StateUnavailable) -> CardReading {
-        try alive()
+        _ token: CardToken, withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReading {
+        guard isAlive else { throw .state(StateUnavailable("dead")) }
         return try await withUnsafeContinuation {
-            simulation.waiting.append(.read(token, retransmission, $0))
+            simulation.waiting.append(Simulation.Waiting(host: host, call: .read(token, withPast, $0)))
         }.get()
     }
 
-    func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult {
-        try alive()
-        return try await withUnsafeContinuation { simulation.waiting.append(.commit(commit, $0)) }.get()
+    func replace(
+        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReplacement {
+        guard isAlive else { throw .state(StateUnavailable("dead")) }
+        let write = Simulation.Write(token: token, change: change, lines: lines, withPast: withPast)
+        return try await withUnsafeContinuation {
+            simulation.waiting.append(Simulation.Waiting(host: host, call: .replace(write, $0)))
+        }.get()
     }
 
-    func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
-        try alive()
-        return try await withUnsafeContinuation { simulation.waiting.append(.reverse(reversal, $0)) }.get()
-    }
-
-    private func alive() throws(StateUnavailable) {
-        guard life == simulation.life else { throw StateUnavailable("dead") }
+    func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
+        guard isAlive else { throw .state(StateUnavailable("dead")) }
     }
 }

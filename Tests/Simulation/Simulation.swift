@@ -1,9 +1,10 @@
 internal import Authorisation
+internal import Books
 internal import EMV
 internal import VectorSupport
 
-/// Hosts, terminals, a token and a store on one thread, with a scheduler that decides by its seed what happens next:
-/// which call is carried out, which reply is lost, which host dies. Every run of a seed is the same run.
+/// Two hosts, terminals, operators, a token and a store on one thread, with a scheduler that decides by its seed what
+/// happens next: which call is carried out, which reply is lost, which host dies. Every run of a seed is the same run.
 public final class Simulation: @unchecked Sendable {
     // Sendable because one thread does everything: the executor runs jobs only when `settle` says so.
 
@@ -19,149 +20,181 @@ public final class Simulation: @unchecked Sendable {
         public var description: String { "seed \(seed), step \(step): \(what)" }
     }
 
+    struct Write {
+        let token: CardToken
+        let change: CardChange
+        let lines: [JournalLine]
+        let withPast: Bool
+    }
+
     /// A call that waits to be carried out.
     enum Call {
         case token(Pending<CryptographyAnswer, CryptographyUnavailable>, CryptographyQuestion)
-        case read(
-            CardToken, RetransmissionKey, UnsafeContinuation<Result<CardReading, StateUnavailable>, Never>)
-        case commit(AuthorisationCommit, UnsafeContinuation<Result<CommitResult, StateUnavailable>, Never>)
-        case reverse(ReversalCommit, UnsafeContinuation<Result<CommitResult, StateUnavailable>, Never>)
+        case read(CardToken, Bool, UnsafeContinuation<Result<CardReading, CouldNotDecide>, Never>)
+        case replace(Write, UnsafeContinuation<Result<CardReplacement, CouldNotDecide>, Never>)
     }
 
-    private struct Told: Equatable {
-        let declined: DeclineReason?
-        let code: [UInt8]
+    struct Waiting {
+        let host: Int
+        let call: Call
     }
 
-    static let cardCount = 3
-    static let opening: Int64 = 6_000
-    static let daily = Allowance(minorUnits: 6_500, count: 16)
+    struct Host {
+        var life: Int
+        var authoriser: Authoriser?
+    }
+
+    static let hostCount = 2
     static let underWayMax = 6
-    private let seed: UInt64
+    let seed: UInt64
+    let plan: Plan
     var numbers: SeededGenerator
-    private let executor = StepExecutor()
-    private var store = ModelStore()
-    private var traffic = Traffic(cardCount: Simulation.cardCount)
-    private var books = Books(
-        cards: Simulation.cardCount, opening: Simulation.opening, daily: Simulation.daily)
-    var waiting: [Call] = []
-    /// Counts hosts that died: calls and answers of an earlier life reach nobody.
-    private(set) var life = 0
-    private var step = 0
-    private var clock: UInt64 = 0
-    private var told: [UInt64: Told] = [:]
-    private var newlyTold: [(number: UInt64, code: [UInt8])] = []
-    private var underWay = 0
-    private var checkedEntries = 0
-    private var broken: String?
+    let executor = StepExecutor()
+    var store = SimulatedStore()
+    var traffic: Traffic
+    var books = Books()
+    var waiting: [Waiting] = []
+    /// Each with the count of its lives: calls and answers of an earlier one reach nobody.
+    var hosts = [Host](repeating: Host(life: 0, authoriser: nil), count: hostCount)
+    private(set) var step = 0
+    private var nanoseconds: UInt64 = 0
+    var clock = Plan.start
+    var underWay = 0
+    /// What a message that is under way is about, by the auditor's number.
+    var sent: [Deal] = []
+    private var checkedWrites = 0
+    var broken: String?
     /// What happened and how often, so that a reader can see that everything does.
     public private(set) var seen: [String: Int] = [:]
+    /// Takes what happens as it happens, one line each, for a reader who looks for the fault behind a seed.
+    public var story: ((String) -> Void)?
     /// Choices that the scheduler has made.
     public var stepCount: Int { step }
+    /// Messages that were sent, repeats among them.
+    public var messageCount: Int { sent.count }
 
     /// - Parameter seed: the same one makes the same run.
     public init(seed: UInt64) {
         self.seed = seed
         numbers = SeededGenerator(seed: seed)
-        for card in 0..<Self.cardCount {
-            store.cards[Terminal.token(of: card)] = ModelCard(available: Self.opening)
+        plan = Plan(seed: seed, &numbers)
+        traffic = Traffic(plan)
+        for account in plan.accounts {
+            books.open(
+                plan.bounds,
+                pinGroups: Dictionary(
+                    uniqueKeysWithValues: account.plastics.map { (Int($0.sequenceNumber), Int($0.pin)) }))
         }
+        for host in hosts.indices { start(host) }
     }
 
-    /// - Parameter messages: how many are sent, repeats not counted.
+    /// - Parameter messages: how many are sent, repeats among them; a long seed sends a multiple.
     /// - Throws: `Violation`.
     public func run(messages: Int) throws {
-        let last = UInt64(messages)
-        while traffic.nextNumber <= last || underWay > 0 {
+        let last = messages * plan.length
+        try importCards()
+        while sent.count < last || underWay > 0 {
             step += 1
-            clock += 1_000
-            let mayBegin = underWay < Self.underWayMax && traffic.nextNumber <= last
+            nanoseconds += 1_000
+            let mayBegin = underWay < Self.underWayMax && sent.count < last
             if waiting.isEmpty || (mayBegin && numbers.chance(35)) {
                 guard mayBegin else { throw violation("messages are under way and nothing waits") }
                 try begin()
             } else {
                 advance()
             }
-            if numbers.chance(1) { crash() }
+            if Int.random(in: 0..<400, using: &numbers) == 0 {
+                crash(Int.random(in: 0..<Self.hostCount, using: &numbers))
+            }
             settle()
-            try checkInvariants()
+            try checkPromises()
         }
-        do throws(Books.BrokenPromise) { try books.checkEnd() } catch { throw violation(error.what) }
+        do throws(BrokenPromise) { try books.checkEnd() } catch { throw violation(error.description) }
     }
 
     // MARK: - What happens
 
+    func start(_ host: Int) {
+        hosts[host].life += 1
+        let port = SimulatedPort(simulation: self, host: host, life: hosts[host].life)
+        hosts[host].authoriser = Authoriser(
+            ranges: plan.ranges, codes: Plan.codes, cryptography: port, records: port,
+            surroundings: surroundings)
+    }
+
+    private var surroundings: Surroundings {
+        Surroundings(
+            unixSeconds: { [unowned self] in clock }, monotonicNanoseconds: { [unowned self] in nanoseconds },
+            random: { [unowned self] in numbers.next() })
+    }
+
     private func begin() throws {
-        let sending = traffic.next(&numbers)
+        clock += Int64.random(in: 1...5, using: &numbers)
+        if Int.random(in: 0..<1_000, using: &numbers) < plan.jumps {
+            clock += Int64.random(in: 3_600...(12 * 86_400), using: &numbers)
+            note("the clock jumped")
+        }
+        if Int.random(in: 0..<100, using: &numbers) < 3 { return operate() }
+        let sending = traffic.next(&numbers, clock: clock)
         note(sending.name)
-        if sending.isLost { return note("message lost") }
-        let request = sending.request
-        let message = try Terminal.message(request, Self.identities[request.card], at: clock)
-        let life = life
+        let index = books.send(sending.deal.sent(plan))
+        sent.append(sending.deal)
+        let isLost = numbers.chance(4)
+        story?(
+            "\(step) \(clock) message \(index)\(isLost ? " (lost)" : ""): \(sending.name): \(sending.deal.story)"
+        )
+        if isLost { return note("message lost") }
+        let message = try Terminal.message(sending.deal, plan, link: index, at: nanoseconds)
+        let host = Int.random(in: 0..<Self.hostCount, using: &numbers)
+        guard let authoriser = hosts[host].authoriser else { return }
+        let life = hosts[host].life
         underWay += 1
-        let port = SimulatedPort(simulation: self, life: life)
-        let authoriser = Authoriser(
-            ranges: Self.ranges, codes: Self.codes, cryptography: port, state: port,
-            surroundings: Surroundings(
-                unixSeconds: { 1_795_000_000 }, monotonicNanoseconds: { [unowned self] in clock },
-                random: { [unowned self] in numbers.next() }))
         Task(executorPreference: executor) { [self] in
             do throws(CouldNotDecide) {
-                answered(request, try await authoriser.authorise(message), life)
+                answered(index, try await authoriser.authorise(message), host, life)
             } catch {
-                note("not decided")
-                underWay -= 1
+                undecided(error)
             }
         }
     }
 
-    private func answered(_ request: Terminal.Request, _ decision: Decision, _ life: Int) {
+    private func answered(_ index: Int, _ decision: Decision, _ host: Int, _ life: Int) {
         underWay -= 1
         // The answer of a dead host reaches nobody; of a living one, it may be lost on the way.
-        guard life == self.life, !numbers.chance(5) else { return note("answer lost") }
-        var code: [UInt8] = []
-        if case .approved(let approval) = decision.outcome { code = approval.code }
-        let declined = decision.outcome.declineReason
-        if case .accepted = decision.outcome {
-            note(decision.repeated ? "accepted again" : "accepted")
-        } else {
-            note(
-                declined.map { "declined \($0.words)" } ?? (decision.repeated ? "approved again" : "approved")
-            )
+        guard life == hosts[host].life, !numbers.chance(5) else { return note("answer lost") }
+        let deal = sent[index]
+        let answer = Self.told(decision)
+        switch answer {
+        case .approved(_, let partial):
+            note(decision.repeated ? "approved again" : "approved")
+            traffic.approved[deal.number] = partial ?? deal.minorUnits
+        case .accepted: note(decision.repeated ? "accepted again" : "accepted")
+        case .declined: note("declined \(decision.outcome.declineReason?.words ?? "")")
         }
-        if request.isChanged { return }
-        // Told to whoever repeats what was reversed meanwhile, or comes after its reversal.
-        if declined == .reversedBefore { return }
-        // Not a decision about this content: other content had come first, and may be forgotten before the last
-        // repeat arrives.
-        if declined == .retransmissionDiffers { return }
-        let now = Told(declined: declined, code: code)
-        // A decline is kept for so many messages only; what took something, much longer.
-        if declined == .atcReplayed, told[request.number]?.declined != nil {
-            return note("decline that was forgotten")
+        story?("\(step) told \(index): \(answer) \(decision.outcome.declineReason?.words ?? "")")
+        if !traffic.isStillClear(deal) { books.blur(index) }
+        let script = Self.scriptIdentifier(decision.issuerScript)
+        if let script {
+            note("script sent")
+            traffic.delivered.append((deal.account, deal.plastic.sequenceNumber, script))
         }
-        if let before = told.updateValue(now, forKey: request.number), before != now {
-            broken = "message \(request.number) was told \(before) and then \(now)"
-        }
-        guard declined == nil else { return }
-        switch request.purpose {
-        case .reversal(let remaining):
-            // Of a completion it says nothing about what that would have completed.
-            if request.original == request.reference {
-                books.told(reversalOf: request.reference, remaining: remaining)
-            }
-        case .advice(let approved): if approved { books.told(adviceBooked: request.number) }
-        case .decision:
-            newlyTold.append((request.number, code))
-            if request.isForged { broken = "a forged cryptogram was approved" }
-            if request.pin == 1 { broken = "a wrong PIN was approved" }
-        }
+        do throws(BrokenPromise) {
+            try writtenSoFar()
+            try books.told(index, answer, script: script, now: clock)
+        } catch { broken = broken ?? error.description }
+    }
+
+    private func undecided(_ error: CouldNotDecide) {
+        story?("\(step) not decided: \(error)")
+        note("not decided")
+        underWay -= 1
+        if case .damaged(let damage) = error { broken = broken ?? "a record is damaged: \(damage)" }
     }
 
     private func advance() {
         let chosen = waiting.remove(at: Int.random(in: 0..<waiting.count, using: &numbers))
         let fate = Int.random(in: 0..<100, using: &numbers)
-        switch chosen {
+        switch chosen.call {
         case .token(let pending, let question):
             if fate < 2 {
                 note("token failed")
@@ -169,55 +202,54 @@ public final class Simulation: @unchecked Sendable {
             } else {
                 pending.fulfil(.success(SimulatedPort.answer(question)))
             }
-        case .read(let token, let key, let continuation):
+        case .read(let token, let withPast, let continuation):
             if fate < 2 {
                 note("read lost")
-                continuation.resume(returning: .failure(StateUnavailable("simulated")))
+                continuation.resume(returning: .failure(.state(StateUnavailable("simulated"))))
             } else {
-                continuation.resume(returning: .success(store.read(token, key)))
+                continuation.resume(returning: store.read(token, withPast: withPast))
             }
-        case .commit(let commit, let continuation): write(fate, continuation) { $0.commit(commit) }
-        case .reverse(let reversal, let continuation): write(fate, continuation) { $0.reverse(reversal) }
+        case .replace(let write, let continuation): carryOut(write, fate, continuation)
         }
     }
 
     /// Carried out and told, or lost before the store, or after it.
-    private func write(
-        _ fate: Int, _ continuation: UnsafeContinuation<Result<CommitResult, StateUnavailable>, Never>,
-        _ body: (inout ModelStore) -> CommitResult
+    private func carryOut(
+        _ write: Write, _ fate: Int,
+        _ continuation: UnsafeContinuation<Result<CardReplacement, CouldNotDecide>, Never>
     ) {
         if fate < 3 {
-            note("commit lost before the store")
-            return continuation.resume(returning: .failure(StateUnavailable("simulated")))
+            note("write lost before the store")
+            return continuation.resume(returning: .failure(.state(StateUnavailable("simulated"))))
         }
-        let result = body(&store)
-        if let effect = result.effect { note("effect: \(effect.kind)") }
+        let result = store.replace(write.token, write.change, write.lines, withPast: write.withPast)
+        if case .success(.conflict) = result { note("conflict") }
         if fate < 6 {
-            note("commit lost after the store")
-            continuation.resume(returning: .failure(StateUnavailable("simulated")))
+            note("write lost after the store")
+            continuation.resume(returning: .failure(.state(StateUnavailable("simulated"))))
         } else {
-            continuation.resume(returning: .success(result))
+            continuation.resume(returning: result)
         }
     }
 
-    /// All hosts die and others begin. What they had sent to the store may still arrive there, or not.
-    private func crash() {
+    /// A host dies and another begins. What it had sent to the store may still arrive there, or not.
+    private func crash(_ host: Int) {
         note("crash")
-        life += 1
-        let left = waiting
-        waiting = []
-        for call in left {
+        story?("\(step) host \(host) dies")
+        start(host)
+        let left = waiting.filter { $0.host == host }
+        waiting.removeAll { $0.host == host }
+        for entry in left {
             let arrives = numbers.chance(50)
-            switch call {
+            switch entry.call {
             case .token(let pending, _): pending.fulfil(.failure(.stopped))
             case .read(_, _, let continuation):
-                continuation.resume(returning: .failure(StateUnavailable("dead")))
-            case .commit(let commit, let continuation):
-                if arrives { _ = store.commit(commit) }
-                continuation.resume(returning: .failure(StateUnavailable("dead")))
-            case .reverse(let reversal, let continuation):
-                if arrives { _ = store.reverse(reversal) }
-                continuation.resume(returning: .failure(StateUnavailable("dead")))
+                continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
+            case .replace(let write, let continuation):
+                if arrives {
+                    _ = store.replace(write.token, write.change, write.lines, withPast: false)
+                }
+                continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
             }
         }
     }
@@ -225,58 +257,57 @@ public final class Simulation: @unchecked Sendable {
     /// Runs what can run until everybody waits for the scheduler.
     private func settle() { while executor.runOne() {} }
 
-    private func note(_ what: String) { seen[what, default: 0] += 1 }
+    func note(_ what: String) { seen[what, default: 0] += 1 }
 
     // MARK: - What has to hold
 
-    private func violation(_ what: String) -> Violation { Violation(seed: seed, step: step, what: what) }
+    func violation(_ what: String) -> Violation { Violation(seed: seed, step: step, what: what) }
 
-    private func checkInvariants() throws {
-        if let broken { throw violation(broken) }
-        do throws(Books.BrokenPromise) {
-            for entry in store.journal[checkedEntries...] { try books.add(entry) }
-            checkedEntries = store.journal.count
-            for (number, code) in newlyTold { try books.checkTold(approval: code, number) }
-            newlyTold.removeAll(keepingCapacity: true)
-        } catch { throw violation(error.what) }
-        for card in 0..<Self.cardCount {
-            guard let state = store.cards[Terminal.token(of: card)] else { throw violation("a card is gone") }
-            guard state.available == Self.opening - books.spent[card] else {
-                throw violation("card \(card): \(state.available) left after \(books.spent[card])")
+    /// Tells the auditor of every write that he has not seen.
+    func writtenSoFar() throws(BrokenPromise) {
+        while checkedWrites < store.journal.count {
+            let written = store.journal[checkedWrites]
+            checkedWrites += 1
+            let write = journalWrite(written)
+            story?("\(step) write, account \(write.account): \(write.story)")
+            for case .decision(let decision) in write.lines {
+                if sent[decision.message].naming != nil, !traffic.isStillClear(sent[decision.message]) {
+                    books.blur(decision.message)
+                }
             }
-            guard state.pinTriesUsed == books.pinTriesUsed[card] else {
-                throw violation(
-                    "card \(card): \(state.pinTriesUsed) PIN tries used, \(books.pinTriesUsed[card]) journalled"
-                )
-            }
+            try books.write(write)
         }
     }
 
-    // MARK: - The issuer
-
-    static func token(of card: CardIdentity) -> CardToken {
-        Terminal.token(of: identities.firstIndex(of: card) ?? 99)
+    func checkPromises() throws {
+        if let broken { throw violation(broken) }
+        guard checkedWrites < store.journal.count else { return }
+        let tokens = Set(store.journal[checkedWrites...].map(\.token))
+        do throws(BrokenPromise) {
+            try writtenSoFar()
+            for token in tokens {
+                guard case .success(let reading) = store.read(token, withPast: false),
+                    let record = reading.record
+                else {
+                    broken = "a record is gone or damaged"
+                    continue
+                }
+                try compare(record, plan.position(of: token))
+            }
+        } catch { throw violation(error.description) }
+        if let broken { throw violation(broken) }
     }
 
-    private static let identities = (0..<cardCount).compactMap { card in
-        (try? PAN(Terminal.pan(of: card))).map { CardIdentity(pan: $0, panSequenceNumber: nil) }
-    }
-    private static let ranges: IssuerRangeTable = {
-        var limits = SpendingLimits(currency: ModelStore.currency)
-        limits.daily = daily
-        return IssuerRangeTable([
-            IssuerRange(
-                name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"),
-                masterKeyOption: .a, profiles: [.visaCVN18], limits: limits)
-        ])
-    }()
-    private static let codes = AuthorisationResponseCodes(approved: AuthorisationResponseCode("00")!) { _ in
-        AuthorisationResponseCode("05")!
+    private func compare(_ record: CardRecord, _ account: Int) throws(BrokenPromise) {
+        let tag = record.tag
+        try books.compare(
+            account: account, balance: record.availableMinorUnits, name: StateName(tag.random, tag.counter),
+            triesUsed: record.plastics.map { (Int($0.sequenceNumber), Int($0.pinTriesUsed)) })
     }
 }
 
 /// Runs a job when it is told to, on the thread that tells.
-private final class StepExecutor: TaskExecutor, @unchecked Sendable {
+final class StepExecutor: TaskExecutor, @unchecked Sendable {
     // Sendable because one thread does everything.
     private var jobs: [UnownedJob] = []
 

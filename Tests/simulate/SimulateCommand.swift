@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import Foundation
 internal import Simulation
 internal import Synchronization
@@ -9,15 +10,19 @@ struct SimulateCommand: ParsableCommand {
         commandName: "simulate",
         abstract: "Runs the decisions of hosts under random interleavings, losses and crashes, by seed.",
         discussion: """
-            Requests, repeats, reversals, completions and advices of several terminals, one store and hosts that die. \
+            Requests, repeats, reversals, completions and advices of several terminals, operators, one store and two \
+            hosts that die. \
             After each step what was promised is checked. A seed that breaks a promise is printed and is the same run \
             every time: --first SEED --seeds 1.
-            """)
+            """, version: BuildVersion.text)
 
     @Option(help: "How many seeds.") var seeds: UInt64 = 10_000
     @Option(help: "The first of them.") var first: UInt64 = 1
-    @Option(help: "Messages a seed, repeats not counted.") var messages = 100
+    @Option(help: "Messages a seed, repeats among them; every thirtieth seed sends ten times as many.")
+    var messages = 100
     @Option(help: "Threads.") var threads = ProcessInfo.processInfo.activeProcessorCount
+
+    @Flag(help: "Prints what happens in each seed.") var story = false
 
     func run() throws {
         let begun = ContinuousClock.now
@@ -29,12 +34,13 @@ struct SimulateCommand: ParsableCommand {
                 let seed = next.add(1, ordering: .relaxed).oldValue
                 guard seed < first + seeds, failures.withLock({ $0.count < 10 }) else { return }
                 let simulation = Simulation(seed: seed)
+                if story { simulation.story = { print($0) } }
                 do { try simulation.run(messages: messages) } catch {
                     failures.withLock { $0.append("\(error)") }
                 }
                 total.withLock { total in
                     total.steps += simulation.stepCount
-                    total.messages += messages
+                    total.messages += simulation.messageCount
                     total.seen.merge(simulation.seen, uniquingKeysWith: +)
                 }
             }

@@ -1,0 +1,117 @@
+/// What the issuer has decided about a card or an account.
+public enum CardStatus: String, CaseIterable, Sendable {
+    case active
+    case lost
+    case stolen
+    case restricted
+}
+
+/// What the ATC window said. The raw value stands in the journal.
+public enum ATCFinding: UInt8, CaseIterable, Sendable {
+    case notAsked = 0
+    /// The card's first verified cryptogram.
+    case first = 1
+    /// Ahead of the highest seen, within the jump limit.
+    case ahead = 2
+    /// Behind the highest seen, but never seen before.
+    case late = 3
+    case replayed = 4
+    /// Further ahead than the limit, or so far behind that the window no longer knows.
+    case outOfRange = 5
+
+    /// In words, for the trace.
+    public var words: String {
+        switch self {
+        case .notAsked: "no verified cryptogram"
+        case .first: "valid, first seen"
+        case .ahead: "valid, next"
+        case .late: "valid, late but unseen"
+        case .replayed: "valid but replayed"
+        case .outOfRange: "valid but ATC out of range"
+        }
+    }
+}
+
+/// What a message came to, as the journal has it.
+public struct CommitResult: Sendable {
+    /// Nil: approved, and the amount is taken.
+    public let declined: DeclineReason?
+    /// DE38; of the first transmission where this one is a repeat.
+    public let approvalCode: [UInt8]
+    /// True: another transmission of the same request had been answered before; nothing was moved.
+    public let repeated: Bool
+    /// What the ATC window said.
+    public let atc: ATCFinding
+    /// PIN tries left after this authorisation.
+    public let pinTriesLeft: Int
+    /// What may still be spent, in minor units.
+    public let availableMinorUnits: Int64
+    /// What else was done; nil for most.
+    public let effect: CommitEffect?
+
+    /// Takes the parts; see each property.
+    public init(
+        declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
+        availableMinorUnits: Int64, effect: CommitEffect? = nil
+    ) {
+        self.effect = effect
+        self.declined = declined
+        self.approvalCode = approvalCode
+        self.repeated = repeated
+        self.atc = atc
+        self.pinTriesLeft = pinTriesLeft
+        self.availableMinorUnits = availableMinorUnits
+    }
+}
+
+/// The store gave no answer. After a write was sent, this means that the outcome is unknown.
+public struct StateUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Names the command and the store's own code, never data.
+    public let reason: String
+
+    /// False where the store is known not to have carried the command out.
+    public let mayBeDone: Bool
+
+    /// - Parameters:
+    ///   - reason: one line for logs.
+    ///   - mayBeDone: whether the command may have been carried out all the same.
+    public init(_ reason: String, mayBeDone: Bool = true) {
+        (self.reason, self.mayBeDone) = (reason, mayBeDone)
+    }
+
+    /// One line for logs.
+    public var description: String { "card state unavailable: \(reason)" }
+}
+
+/// A line for the journal, written in the same step as the record.
+public enum JournalLine: Sendable {
+    case decision(JournalEntry, CommitResult)
+    /// Operation, value, what stood there before, then who, when and why, divided by `;`.
+    case change(String)
+}
+
+/// What became of a write.
+public enum CardReplacement: Sendable {
+    case done
+    /// Another host was quicker: the record as it is now.
+    case conflict(CardReading)
+}
+
+/// The port to the records: a store that compares and replaces, and knows no business.
+public protocol CardRecords: Sendable {
+    /// The record of an account; with what is filed away if that is asked for. One round trip.
+    /// - Throws: `StateUnavailable`, or `RecordDamage` within `CouldNotDecide` where the bytes are no record.
+    func read(
+        _ token: CardToken, withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReading
+
+    /// Writes a change if the record still has the tag that the change was computed from; all or nothing, journal
+    /// included. One round trip. What it says is told to nobody before it is as safe as the configuration asks.
+    func replace(
+        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReplacement
+
+    /// Waits until what was read is as safe as the configuration asks, where it was read from: an answer that only a master
+    /// without replicas knows may yet be gone.
+    func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide)
+}

@@ -1,0 +1,35 @@
+/// An account that has moved to another PAN.
+extension CardRecord {
+    /// Where advices, completions and reversals of this PAN belong now; nil for an account that has not moved.
+    public var movedTo: CardToken? { token(.movedTo) }
+
+    /// The account that was moved here.
+    var movedFrom: CardToken? { token(.movedFrom) }
+
+    private func token(_ section: Section) -> CardToken? {
+        let content = Array(content(section))
+        guard content.count == 16 else { return nil }
+        return CardToken(high: content.load(0, as: UInt64.self), low: content.load(8, as: UInt64.self))
+    }
+
+    mutating func set(_ section: Section, token: CardToken) {
+        var content: [UInt8] = []
+        content.append(bigEndian: token.high)
+        content.append(bigEndian: token.low)
+        set(section, content)
+    }
+
+    /// Takes over what belongs to the account: transactions, holds, early reversals, what limits count. The money is moved
+    /// by the transition, which keeps account of it.
+    mutating func takeOver(_ old: CardRecord) {
+        for section in [Section.days, .earlyReversals, .holds] { set(section, Array(old.content(section))) }
+        for index in 0..<old.keptCount {
+            guard let transaction = old.kept(index) else { continue }
+            nextNumber = transaction.number
+            _ = keep(transaction)
+        }
+        nextNumber = old.nextNumber
+        filedCount = old.filedCount
+        forgottenUntil = old.forgottenUntil
+    }
+}

@@ -1,0 +1,187 @@
+/// One transaction as the card's record keeps it: for repeats, for what speaks of it later, and for what it still holds of
+/// the account's money. 96 bytes in format 1.
+public struct KeptTransaction: Hashable, Sendable {
+    /// Bytes of one.
+    static let byteCount = 96
+
+    /// What is true of it.
+    public struct Flags: OptionSet, Hashable, Sendable {
+        /// The bits as they are stored.
+        public let rawValue: UInt16
+        /// - Parameter rawValue: the bits as they are stored.
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+        /// A chip's cryptogram was verified: `plastic` and `atc` are proven.
+        static let chip = Flags(rawValue: 1)
+        /// `atc` was there, verified or not.
+        static let hasATC = Flags(rawValue: 2)
+        /// Less than asked for was approved.
+        static let partial = Flags(rawValue: 4)
+        /// Wholly reversed.
+        static let reversed = Flags(rawValue: 8)
+        /// A completion or an advice has taken its place.
+        static let settled = Flags(rawValue: 16)
+        /// Limits have counted it on `day`.
+        static let counted = Flags(rawValue: 32)
+        /// The message type said that it was a repeat.
+        static let cameAsRepeat = Flags(rawValue: 64)
+        /// Booked although something about it is wrong; the journal says what.
+        static let flagged = Flags(rawValue: 128)
+        /// Its hold ended by time.
+        static let expired = Flags(rawValue: 256)
+        /// An advice of what was declined elsewhere: nothing was booked.
+        static let noted = Flags(rawValue: 512)
+    }
+
+    /// Rises within the account; 0 is none.
+    public var number: UInt32
+    /// The numbers that it came with first.
+    public var transmission: Transmission
+    /// Of the latest transmission, where a repeat had other numbers.
+    public var lastSTAN: UInt32
+    /// See `lastSTAN`.
+    public var lastSentAt: UInt32
+    /// What was asked for.
+    public var kind: TransactionKind
+    /// What is true of it.
+    public var flags: Flags
+    /// Nil: approved, booked or accepted.
+    public var declined: DeclineReason?
+    /// The sequence number of the plastic; 255 where none was chosen.
+    public var plastic: UInt8
+    /// As it came; meaningless without the flag `hasATC`.
+    public var atc: UInt16
+    /// What was asked for, in minor units of `currency`.
+    public var asked: Int64
+    /// The numeric code of DE49.
+    public var currency: UInt16
+    /// What was approved or booked at first, in minor units of the account; of a balance enquiry, what was told.
+    public var booked: Int64
+    /// What it still holds of the account's money; of a refund, what it has given.
+    public var taken: Int64
+    /// The part of `taken` that is cash.
+    public var cash: Int64
+    /// Days since 1970 on which limits counted it.
+    public var day: UInt16
+    /// Seconds since 1970.
+    public var decidedAt: UInt32
+    /// DE38, six ASCII characters, in the lower 48 bits.
+    public var approvalCode: UInt64
+
+    /// A new one, as nothing but its numbers.
+    init(_ transmission: Transmission, number: UInt32, kind: TransactionKind, amount: Amount, now: Int64) {
+        self.number = number
+        self.transmission = transmission
+        lastSTAN = transmission.stan
+        lastSentAt = transmission.sentAt
+        self.kind = kind
+        flags = transmission.isRepeat ? .cameAsRepeat : []
+        plastic = 255
+        atc = 0
+        asked = amount.minorUnits
+        currency = amount.currency.rawValue
+        booked = 0
+        taken = 0
+        cash = 0
+        day = UInt16(truncatingIfNeeded: now / 86_400)
+        decidedAt = UInt32(clamping: now)
+        approvalCode = 0
+    }
+
+    /// True for what money can be given back of.
+    var isTaking: Bool {
+        declined == nil && transmission.messageClass != .reversal && kind != .balanceEnquiry
+            && !flags.contains(.noted)
+    }
+
+    /// Is filed when it leaves the record: money hangs on it, or a reversal, which is said once only.
+    var isFiled: Bool {
+        isTaking || declined == .reversedBefore || !flags.isDisjoint(with: [.noted, .reversed])
+    }
+
+    /// A place where nothing of it can change any more.
+    var isOver: Bool { !flags.isDisjoint(with: [.reversed, .settled, .expired]) }
+}
+
+extension KeptTransaction {
+    /// Reads what `append` wrote; nil where bytes are no such thing.
+    init?(_ bytes: [UInt8], at place: Int) {
+        guard place + Self.byteCount <= bytes.count,
+            let messageClass = TransmissionClass(rawValue: bytes[place + 4]),
+            let kind = TransactionKind(rawValue: bytes[place + 5])
+        else { return nil }
+        let outcome = bytes[place + 8]
+        if outcome != 0 {
+            guard let reason = DeclineReason(rawValue: outcome) else { return nil }
+            declined = reason
+        }
+        number = bytes.load(place, as: UInt32.self)
+        self.kind = kind
+        flags = Flags(rawValue: bytes.load(place + 6, as: UInt16.self))
+        plastic = bytes[place + 9]
+        atc = bytes.load(place + 10, as: UInt16.self)
+        transmission = Transmission(
+            messageClass: messageClass, isRepeat: flags.contains(.cameAsRepeat),
+            stan: bytes.load(place + 12, as: UInt32.self), sentAt: bytes.load(place + 16, as: UInt32.self),
+            localTime: bytes.load(place + 20, as: UInt32.self),
+            reference: bytes.load(place + 24, as: UInt64.self),
+            acquirer: bytes.load(place + 32, as: UInt32.self),
+            terminal: bytes.load(place + 36, as: UInt32.self),
+            merchant: bytes.load(place + 40, as: UInt32.self))
+        lastSTAN = bytes.load(place + 44, as: UInt32.self)
+        lastSentAt = bytes.load(place + 48, as: UInt32.self)
+        asked = bytes.load(place + 52, as: Int64.self)
+        booked = bytes.load(place + 60, as: Int64.self)
+        taken = bytes.load(place + 68, as: Int64.self)
+        cash = Int64(bytes.load(place + 76, as: UInt32.self)) << 8 | Int64(bytes[place + 80])
+        // Byte 81 is for later formats.
+        currency = bytes.load(place + 82, as: UInt16.self)
+        decidedAt = bytes.load(place + 84, as: UInt32.self)
+        day = bytes.load(place + 88, as: UInt16.self)
+        approvalCode =
+            UInt64(bytes.load(place + 90, as: UInt32.self)) << 16
+            | UInt64(bytes.load(place + 94, as: UInt16.self))
+    }
+
+    /// Appends the 96 bytes.
+    func append(to bytes: inout [UInt8]) {
+        let place = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: Self.byteCount))
+        write(to: &bytes, at: place)
+    }
+
+    /// Writes the 96 bytes over what stands there.
+    func write(to bytes: inout [UInt8], at place: Int) {
+        bytes.put(number, at: place)
+        bytes[place + 4] = transmission.messageClass.rawValue
+        bytes[place + 5] = kind.rawValue
+        bytes.put(flags.rawValue, at: place + 6)
+        bytes[place + 8] = declined?.rawValue ?? 0
+        bytes[place + 9] = plastic
+        bytes.put(atc, at: place + 10)
+        bytes.put(transmission.stan, at: place + 12)
+        bytes.put(transmission.sentAt, at: place + 16)
+        bytes.put(transmission.localTime, at: place + 20)
+        bytes.put(transmission.reference, at: place + 24)
+        bytes.put(transmission.acquirer, at: place + 32)
+        bytes.put(transmission.terminal, at: place + 36)
+        bytes.put(transmission.merchant, at: place + 40)
+        bytes.put(lastSTAN, at: place + 44)
+        bytes.put(lastSentAt, at: place + 48)
+        bytes.put(asked, at: place + 52)
+        bytes.put(booked, at: place + 60)
+        bytes.put(taken, at: place + 68)
+        bytes.put(UInt32(truncatingIfNeeded: cash >> 8), at: place + 76)
+        bytes[place + 80] = UInt8(truncatingIfNeeded: cash)
+        bytes.put(currency, at: place + 82)
+        bytes.put(decidedAt, at: place + 84)
+        bytes.put(day, at: place + 88)
+        bytes.put(UInt32(truncatingIfNeeded: approvalCode >> 16), at: place + 90)
+        bytes.put(UInt16(truncatingIfNeeded: approvalCode), at: place + 94)
+    }
+
+    /// DE38 as bytes.
+    var approvalCodeBytes: [UInt8] {
+        (0..<6).map { UInt8(truncatingIfNeeded: approvalCode >> UInt64(40 - 8 * $0)) }
+    }
+}

@@ -1,0 +1,233 @@
+internal import EMV
+
+/// Requests: what is to be decided.
+extension CardTransition {
+    /// The order is the point of it: repeat · card · evidence · ATC · PIN · limits of one transaction · money and counted
+    /// limits.
+    mutating func decide(
+        _ message: CardMessage, _ knowledge: CardKnowledge
+    ) throws(CardQuestion) -> CardOutcome {
+        let request = message.request
+        let kind = request.circumstances.kind
+        if kind != .purchase { trace.add(.transaction, .approved, kind.words) }
+        let chosenFirst = message.sequenceNumber.flatMap { record.plasticIndex($0) }
+        let identity = identity(message, plastic: chosenFirst)
+
+        // A repeat is answered as before: no counter moves twice for one transaction. Only what is proven may be a repeat
+        // of what is kept; a forgery is judged for what it is.
+        var isDoubtful = false
+        if isProven(message) {
+            switch try find(identity, message, plastic: chosenFirst) {
+            case .same(let place, let kept)?: return answerAgain(place, kept, message)
+            case .doubtful?: isDoubtful = true
+            case nil: break
+            }
+        }
+        trace.add(
+            .retransmission, isDoubtful ? .declined : .approved, isDoubtful ? "other content" : "first")
+        trace.add(.issuerRange, .approved, message.rangeName ?? "-")
+        let chosen = choosePlastic(message)
+        var declined: DeclineReason? = isDoubtful ? .retransmissionDiffers : chosen.declined
+        // Without a sequence number 00 was taken for the keys: a wrong cryptogram is then a wrong cryptogram.
+        if chosen.index == nil, message.declined == .cryptogramWrong, request.card.panSequenceNumber == nil {
+            declined = nil
+        }
+        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        if message.declined == .cryptogramWrong, request.card.panSequenceNumber == nil {
+            trace.add(.cryptogram, .skipped, "no sequence number sent, 00 taken")
+        }
+        declined = declined ?? message.declined
+        if declined == nil, mayRepeatForgotten(message) {
+            trace.add(.retransmission, .declined, "from a time of which not all is kept")
+            declined = .originalUnknown
+        }
+
+        var kept = KeptTransaction(
+            request.transmission, number: record.nextNumber, kind: kind, amount: request.amount, now: now)
+        kept.plastic = chosen.index.map { record.plastic($0).sequenceNumber } ?? 255
+        if let atc = request.chip?.atc {
+            kept.atc = atc.rawValue
+            kept.flags.insert(.hasATC)
+        }
+
+        // A verified ATC is claimed for declines too, since the card has used it.
+        var finding = ATCFinding.notAsked
+        var script: QueuedScript?
+        if let verified = message.verified, let index = chosen.index, !isDoubtful {
+            kept.flags.insert(.chip)
+            // What the card reports of its scripts counts at once: a PIN that it has taken over is the one to compare.
+            try script = turnScripts(message, knowledge, verified, plastic: index)
+            finding = claimATC(verified.question.atc.rawValue, plastic: index)
+            if declined == nil {
+                if finding == .replayed { declined = .atcReplayed }
+                if finding == .outOfRange { declined = .atcOutOfRange }
+            }
+        }
+        if declined == nil {
+            declined = try checkPIN(message, knowledge, plastic: chosen.index)
+        } else {
+            trace.add(.pin, .skipped, "already declined")
+        }
+        let limits = chosen.index.flatMap { record.limits(of: $0) } ?? policy.limits
+        if declined == nil, let limits, kind.takes {
+            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
+        }
+        if declined == nil {
+            let early = Array(record.content(.earlyReversals))
+            declined = try take(&kept, message, limits)
+            // A reversal stays until the transaction is taken, or is declined for its sake.
+            if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
+        }
+        if let script, finding == .first || finding == .ahead || finding == .late {
+            markSent(script, atc: kept.atc, plastic: chosen.index ?? 0)
+        } else {
+            script = nil
+        }
+
+        var outcome = outcome(declined, kept, finding, plastic: chosen.index, message)
+        outcome.script = script
+        if isProven(message), !isDoubtful, finding != .replayed, finding != .outOfRange {
+            kept.declined = declined
+            kept.approvalCode = declined == nil ? message.approvalCode : 0
+            try keep(kept)
+        }
+        lines.append(.decision)
+        return outcome
+    }
+
+    /// A completion rests on the approval that it completes.
+    func isProven(_ message: CardMessage) -> Bool {
+        if case .none = message.proof { return message.request.circumstances.kind == .completion }
+        return true
+    }
+
+    func identity(_ message: CardMessage, plastic index: Int?) -> Identity {
+        var chip: (plastic: UInt8, atc: UInt16)?
+        if let verified = message.verified, let index {
+            chip = (record.plastic(index).sequenceNumber, verified.question.atc.rawValue)
+        }
+        return Identity(
+            message.request.transmission, kind: message.request.circumstances.kind,
+            amount: message.request.amount, chip: chip, claimedATC: message.request.chip?.atc?.rawValue,
+            now: now)
+    }
+
+    /// What is kept of the same transaction, or under the same numbers.
+    enum Finding {
+        case same(TransactionPlace, KeptTransaction)
+        case doubtful
+    }
+
+    func find(
+        _ identity: Identity, _ message: CardMessage, plastic index: Int?
+    ) throws(CardQuestion) -> Finding? {
+        // Without an ATC nothing but what is kept says that a message is a repeat; with one, the window does.
+        let mayBeFiled =
+            identity.chip.map { chip in index.map { mayHaveSeen(chip.atc, plastic: $0) } ?? false } ?? true
+        if let (place, kept) = search({ identity.verdict($0) == .same }) { return .same(place, kept) }
+        if mayBeFiled { try needPast() }
+        if let (place, kept) = search({ identity.verdict($0) == .same }) { return .same(place, kept) }
+        guard let (_, kept) = search({ identity.verdict($0) == .doubtful }) else { return nil }
+        // An equal completion with a new time of sending is a further shipment while the hold lasts.
+        if identity.transmission.messageClass == .completion, kept.asked == identity.amount.minorUnits,
+            kept.kind == identity.kind, try original(message).flatMap({ hold($0.transaction.number) }) != nil
+        {
+            return nil
+        }
+        return .doubtful
+    }
+
+    /// It may be the repeat of what was given up, by the time of sending, or of a repeat by the local time, which stays. An
+    /// advice may be told first long after its local time.
+    func mayRepeatForgotten(_ message: CardMessage) -> Bool {
+        let its = message.request.transmission
+        guard record.forgottenUntil > 0 else { return false }
+        var time = its.sentAt
+        if its.isRepeat || time == 0 && message.request.purpose == .decision, its.localTime != 0 {
+            time = its.localTime
+        }
+        guard let age = MonthClock.age(of: time, at: now) else { return its.isRepeat }
+        return now - age <= Int64(record.forgottenUntil)
+    }
+
+    func hold(_ number: UInt32) -> Hold? { Holds(record.content(.holds)).hold(of: number) }
+
+    /// The earlier answer once more. What was reversed meanwhile is not approved again.
+    private mutating func answerAgain(
+        _ place: TransactionPlace, _ kept: KeptTransaction, _ message: CardMessage
+    ) -> CardOutcome {
+        var trace = DecisionTrace()
+        let declined = kept.declined ?? (kept.flags.contains(.reversed) ? .reversedBefore : nil)
+        trace.add(.retransmission, declined == nil ? .approved : .declined, "answered before")
+        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        let isEnquiry = kept.kind == .balanceEnquiry
+        let plastic = record.plasticIndex(kept.plastic).map { record.plastic($0) }
+        let isPart = kept.flags.contains(.partial) && declined == nil && !isEnquiry
+        var outcome = CardOutcome(
+            CommitResult(
+                declined: declined, approvalCode: declined == nil ? kept.approvalCodeBytes : [],
+                repeated: true,
+                atc: .notAsked,
+                pinTriesLeft: plastic.map { Int($0.pinTriesMax) - Int($0.pinTriesUsed) } ?? 0,
+                availableMinorUnits: isEnquiry ? kept.booked : record.availableMinorUnits,
+                effect: isPart ? .partial(minorUnits: kept.booked) : nil), trace, currency: record.currency)
+        if declined == nil {
+            outcome.basis = basis(message)
+            if isPart { outcome.partialMinorUnits = kept.booked }
+            if isEnquiry || isPart { outcome.balanceMinorUnits = outcome.result.availableMinorUnits }
+            if kept.flags.contains(.chip) {
+                outcome.script = scriptSent(atc: kept.atc, sequenceNumber: kept.plastic)
+            }
+        }
+        learnNumbers(place, kept, message)
+        return outcome
+    }
+
+    /// A reversal may name the numbers of the repeat instead of those of the first message.
+    mutating func learnNumbers(_ place: TransactionPlace, _ kept: KeptTransaction, _ message: CardMessage) {
+        let its = message.request.transmission
+        let first = kept.transmission
+        var changed = kept
+        if its.stan != first.stan { changed.lastSTAN = its.stan }
+        if its.sentAt != first.sentAt { changed.lastSentAt = its.sentAt }
+        guard changed != kept else { return }
+        lines.append(
+            .change(operation: "renumbered", value: "\(its.stan)", before: "\(kept.transmission.stan)"))
+        replace(place, changed)
+    }
+
+    private func basis(_ message: CardMessage) -> ApprovalBasis? {
+        // An approval of a completion rests on the approval that it completes, which was found.
+        if message.request.circumstances.kind == .completion { return .completion }
+        switch message.proof {
+        case .chip(let verified): return .cryptogram(verified)
+        case .cardValue(let value): return .cardValue(value)
+        case .none: return nil
+        }
+    }
+
+    private func outcome(
+        _ declined: DeclineReason?, _ kept: KeptTransaction, _ finding: ATCFinding, plastic index: Int?,
+        _ message: CardMessage
+    ) -> CardOutcome {
+        let plastic = index.map { record.plastic($0) }
+        var outcome = CardOutcome(
+            CommitResult(
+                declined: declined, approvalCode: declined == nil ? codeBytes(message.approvalCode) : [],
+                repeated: false, atc: finding,
+                pinTriesLeft: plastic.map { Int($0.pinTriesMax) - Int($0.pinTriesUsed) } ?? 0,
+                availableMinorUnits: record.availableMinorUnits, effect: effect), trace,
+            currency: record.currency)
+        guard declined == nil else { return outcome }
+        outcome.basis = basis(message)
+        if kept.flags.contains(.partial) { outcome.partialMinorUnits = kept.booked }
+        if kept.kind == .balanceEnquiry || kept.flags.contains(.partial) {
+            outcome.balanceMinorUnits = record.availableMinorUnits
+        }
+        return outcome
+    }
+
+    private func codeBytes(_ code: UInt64) -> [UInt8] {
+        (0..<6).map { UInt8(truncatingIfNeeded: code >> UInt64(40 - 8 * $0)) }
+    }
+}

@@ -1,0 +1,111 @@
+/// Reversals: what a transaction took is given back, whether they came before, come later or again. A reversal lowers what
+/// is taken to what remains, so that a second one finds nothing to give back.
+extension CardTransition {
+    mutating func reverse(_ message: CardMessage, _ remaining: Int64) throws(CardQuestion) -> CardOutcome {
+        isUrgent = true
+        let request = message.request
+        trace.add(.transaction, .approved, request.purpose.words(request.circumstances.kind))
+        let index = message.sequenceNumber.flatMap { record.plasticIndex($0) }
+        guard let original = request.original else {
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        }
+        if remaining > 0, request.amount.currency != record.currency {
+            return accepted(.currencyNotServed, .notAsked, plastic: index)
+        }
+        let asked = request.amount.minorUnits
+        let naming = Naming(original, amount: asked == 0 ? nil : asked, isReversal: true)
+        try needPast()
+        let found: (place: TransactionPlace, transaction: KeptTransaction)
+        switch meant(naming) {
+        case .none: return notFound(message, naming, remaining, plastic: index)
+        case .several:
+            trace.add(.original, .declined, "several transactions fit")
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        case .one(let place, let transaction): found = (place, transaction)
+        }
+        if found.transaction.declined != nil || found.transaction.flags.contains(.noted) {
+            // A decline is given up early; with its reversal told it stays one for as long as an approval.
+            var transaction = found.transaction
+            transaction.flags.insert(.reversed)
+            replace(found.place, transaction)
+            effect = .originalDeclined
+            return accepted(nil, .notAsked, plastic: index)
+        }
+        return try giveBack(found, naming, remaining, plastic: index)
+    }
+
+    /// What was settled has gone on under the number of what took its place.
+    private func meant(_ naming: Naming) -> Meant {
+        let found = best(naming) { $0.transmission.messageClass != .reversal && $0.kind != .balanceEnquiry }
+        guard case .one(_, let settled) = found, settled.flags.contains(.settled),
+            hold(settled.number) == nil,
+            settled.transmission.reference != 0
+        else { return found }
+        let successors = all {
+            $0.isTaking && !$0.isOver && $0.number > settled.number && isRecent($0)
+                && $0.transmission.reference == settled.transmission.reference
+                && $0.transmission.acquirer == settled.transmission.acquirer
+                && $0.transmission.terminal == settled.transmission.terminal
+        }
+        return successors.count == 1 ? .one(successors[0].place, successors[0].transaction) : found
+    }
+
+    private mutating func giveBack(
+        _ found: (place: TransactionPlace, transaction: KeptTransaction), _ naming: Naming,
+        _ remaining: Int64,
+        plastic index: Int?
+    ) throws(CardQuestion) -> CardOutcome {
+        var transaction = found.transaction
+        let back = max(0, transaction.taken - remaining)
+        let isWhole = remaining == 0
+        let hasMoved = transaction.kind == .refund ? moveOut(back) : moveIn(back)
+        guard hasMoved else { return accepted(.transactionAmountTooHigh, .notAsked, plastic: index) }
+        // A day's count falls once.
+        uncount(transaction, back, isWhole: isWhole)
+        if isWhole { transaction.flags.remove(.counted) }
+        transaction.cash = max(0, min(transaction.cash, transaction.taken - back))
+        transaction.taken -= back
+        if isWhole {
+            transaction.flags.insert(.reversed)
+            endHold(transaction.number)
+        }
+        replace(found.place, transaction)
+        effect = .givenBack(minorUnits: back, byNumbers: naming.rank(found.transaction) >= .byNumbers)
+        return accepted(nil, .notAsked, plastic: index)
+    }
+
+    private mutating func endHold(_ number: UInt32) {
+        var holds = Holds(record.content(.holds))
+        guard holds.holds.contains(where: { $0.number == number }) else { return }
+        holds.holds.removeAll { $0.number == number }
+        record.set(.holds, holds.content)
+    }
+
+    /// Remembered for an original that may still come, or told that there is none: never a 00 that did nothing.
+    private mutating func notFound(
+        _ message: CardMessage, _ naming: Naming, _ remaining: Int64, plastic index: Int?
+    ) -> CardOutcome {
+        guard naming.isStrong, !mayBeForgotten(naming) else {
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        }
+        var early = EarlyReversals(record.content(.earlyReversals))
+        let reversal = EarlyReversal(
+            original: naming.original, amount: naming.amount ?? 0, remaining: remaining,
+            receivedAt: UInt32(clamping: now))
+        guard early.remember(reversal, now: now) else {
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        }
+        record.set(.earlyReversals, early.content)
+        effect = .originalUnknown
+        return accepted(nil, .notAsked, plastic: index)
+    }
+
+    /// The original may be one that was given up, or is older than anything that comes late.
+    private func mayBeForgotten(_ naming: Naming) -> Bool {
+        let age = naming.age(at: now)
+        if let age, age > EarlyReversals.secondsMax { return true }
+        guard record.forgottenUntil > 0 else { return false }
+        guard let age else { return true }
+        return now - age <= Int64(record.forgottenUntil) + Identity.repeatWindowSeconds
+    }
+}

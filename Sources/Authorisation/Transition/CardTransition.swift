@@ -1,0 +1,164 @@
+internal import EMV
+
+/// What a message may move in a card's record: the one definition of the rules, for production, simulation and
+/// operators' commands. `(record, event) -> step`: what it needs beside the record stands in the event.
+///
+/// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+PIN`, `+Plastic`,
+/// `+Past` what is filed away, `+Operator`.
+public struct CardTransition {
+    /// Transactions that are filed away, at most; the older ones are given up.
+    public static let pastMax = 256
+    /// So many more may gather before they are.
+    static let pastSlack: UInt32 = 64
+
+    var record: CardRecord
+    let policy: CardPolicy
+    let now: Int64
+    var trace = DecisionTrace()
+    var lines: [CardChange.Line] = []
+    var effect: CommitEffect?
+    /// What is filed, if it was read.
+    var past: [KeptTransaction]?
+    var isPastChanged = false
+    /// See `CardChange`.
+    var isUrgent = false
+    var filed: [KeptTransaction] = []
+    /// Conservation: before − taken + given back = after.
+    private let availableBefore: Int64
+    private var movedOut: Int64 = 0
+    private var movedIn: Int64 = 0
+
+    init(_ record: CardRecord, past: [UInt8]?, policy: CardPolicy, now: Int64) {
+        self.record = record
+        self.policy = policy
+        self.now = now
+        availableBefore = record.availableMinorUnits
+        self.past = past.map { bytes in
+            stride(from: 0, to: bytes.count, by: KeptTransaction.byteCount).compactMap {
+                KeptTransaction(bytes, at: $0)
+            }
+        }
+    }
+
+    // MARK: - The way in
+
+    /// Judges a message by a card's record.
+    /// - Returns: what it came to and what is to be written, or what has to be known first.
+    public static func apply(
+        _ message: CardMessage, _ knowledge: CardKnowledge, to reading: CardReading
+    ) -> CardStep {
+        guard let record = reading.record, message.rangeName != nil else {
+            return unknownCard(message, reading)
+        }
+        var transition = CardTransition(
+            record, past: reading.past, policy: message.policy, now: message.now)
+        do throws(CardQuestion) {
+            try transition.releaseExpiredHolds()
+            var outcome =
+                switch message.request.purpose {
+                case .decision: try transition.decide(message, knowledge)
+                case .advice(let approved):
+                    try transition.book(message, knowledge, approvedElsewhere: approved)
+                case .reversal(let remaining): try transition.reverse(message, remaining)
+                }
+            outcome.currency = transition.record.currency
+            return transition.step(outcome, before: record, random: message.random)
+        } catch {
+            return .ask(error)
+        }
+    }
+
+    /// Nothing is known of the card; the journal says that it was asked for.
+    private static func unknownCard(_ message: CardMessage, _ reading: CardReading) -> CardStep {
+        var trace = DecisionTrace()
+        trace.add(.retransmission, .approved, "first")
+        if let name = message.rangeName {
+            trace.add(.issuerRange, .approved, name)
+            trace.add(.cardKnown, .declined, "no record")
+        } else {
+            trace.add(.issuerRange, .declined, "no range has this prefix")
+        }
+        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        let result = CommitResult(
+            declined: .unknownCard, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 0,
+            availableMinorUnits: 0)
+        return .decided(
+            CardOutcome(result, trace, currency: nil),
+            // There may be a record of a card whose range is configured no more.
+            CardChange(before: reading.record?.tag, record: nil, lines: [.decision]))
+    }
+
+    // MARK: - The way out
+
+    /// Everything that holds of a step is asserted here, in production too.
+    func step(_ outcome: CardOutcome, before: CardRecord, random: UInt64) -> CardStep {
+        guard availableBefore - movedOut + movedIn == record.availableMinorUnits else {
+            return .broken("the balance is not what was taken and given back")
+        }
+        do throws(RecordDamage) { try record.check() } catch { return .broken(error.description) }
+        var change = CardChange(before: before.tag, record: nil, lines: lines)
+        change.isUrgent = isUrgent
+        if isPastChanged || pastIsTooLong, let past {
+            change.past = .replace(bytes(of: divided(past + filed).kept))
+        } else if !filed.isEmpty {
+            change.past = .append(bytes(of: filed))
+        }
+        if record.bytes != before.bytes || isPastChanged {
+            var written = record
+            if case .replace = change.past, let past {
+                let (kept, lost) = divided(past + filed)
+                for transaction in lost {
+                    written.forgottenUntil = max(written.forgottenUntil, transaction.decidedAt)
+                }
+                written.filedCount = UInt32(kept.count)
+            } else {
+                written.filedCount += UInt32(filed.count)
+            }
+            written.setTag(RecordTag(random: random, counter: before.tag.counter &+ 1))
+            change.record = written
+        }
+        return .decided(outcome, change)
+    }
+
+    /// What stays filed, and what is given up: all but the newest, and never what holds money until a day that is to come.
+    private func divided(_ all: [KeptTransaction]) -> (kept: [KeptTransaction], lost: [KeptTransaction]) {
+        guard all.count > Self.pastMax else { return (all, []) }
+        let held = Set(Holds(record.content(.holds)).holds.map(\.number))
+        let older = all.dropLast(Self.pastMax)
+        return (
+            older.filter { held.contains($0.number) } + all.suffix(Self.pastMax),
+            older.filter { !held.contains($0.number) }
+        )
+    }
+
+    private var pastIsTooLong: Bool {
+        record.filedCount + UInt32(filed.count) >= UInt32(Self.pastMax) + Self.pastSlack
+    }
+
+    private func bytes(of transactions: some Sequence<KeptTransaction>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for transaction in transactions { transaction.append(to: &bytes) }
+        return bytes
+    }
+
+    // MARK: - Money
+
+    /// Takes an amount out of the account.
+    /// - Returns: false where it does not fit; nothing has moved then.
+    mutating func moveOut(_ minorUnits: Int64) -> Bool {
+        let (left, overflow) = record.availableMinorUnits.subtractingReportingOverflow(minorUnits)
+        guard !overflow, minorUnits >= 0 else { return false }
+        record.availableMinorUnits = left
+        movedOut += minorUnits
+        return true
+    }
+
+    /// Gives an amount to the account.
+    mutating func moveIn(_ minorUnits: Int64) -> Bool {
+        let (left, overflow) = record.availableMinorUnits.addingReportingOverflow(minorUnits)
+        guard !overflow, minorUnits >= 0 else { return false }
+        record.availableMinorUnits = left
+        movedIn += minorUnits
+        return true
+    }
+}

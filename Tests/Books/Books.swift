@@ -1,0 +1,240 @@
+/// The auditor. It judges from outside what a host promises: from the messages sent, the answers told, the journal and
+/// the balances. It knows nothing of how records are kept, and no line of the code that it judges.
+public struct Books: Sendable {
+    /// What became of a transaction.
+    struct Transaction {
+        var account = 0
+        /// How often its money has moved.
+        var times = 0
+        /// What was approved or booked at first.
+        var booked: Int64 = 0
+        /// What it holds of the account's money; of a refund, what it has given.
+        var net: Int64 = 0
+        var gives = false
+        var codes: Set<UInt64> = []
+        var isToldApproved = false
+        var partial: Int64?
+        /// What completions have come to.
+        var completed: Int64 = 0
+        var completions: [Int] = []
+        /// Its first write; Int.max before it.
+        var writtenAt = Int.max
+        var decidedAt: Int64 = 0
+        /// How many transactions the account had kept before it.
+        var place = 0
+        /// The least that a reversal that was told has left to it.
+        var reversedTo: Int64?
+        /// What limits count of it.
+        var counted: Int64?
+        var cash: Int64 = 0
+        var day: Int64 = 0
+        var stan: UInt32 = 0
+        var numbers: UInt64 = 0
+        /// Nil: no hold.
+        var holdEnds: Int64?
+        var isOver = false
+        /// What named it unclearly has moved the money of another under its names.
+        var isServedElsewhere = false
+        /// An import for test environments has forgotten it: nothing is promised any more.
+        var isForgotten = false
+    }
+
+    struct Account {
+        var balance: Int64 = 0
+        var name: StateName?
+        var isActive = true
+        var wasReset = false
+        var kept = 0
+        var newestDay: Int64 = 0
+        /// Transactions that limits count, by day.
+        var days: [Int64: Set<Int>] = [:]
+        var holds: Set<Int> = []
+        var bounds: Bounds
+        /// Plastics by the PIN that they share.
+        var pinGroups: [Int: Int] = [:]
+        var triesUsed: [Int: Int] = [:]
+    }
+
+    struct ATC: Hashable {
+        let account: Int
+        let plastic: Int
+        let atc: Int
+    }
+
+    struct Script: Hashable {
+        let account: Int
+        let plastic: Int
+        let identifier: UInt32
+    }
+
+    struct Numbers: Hashable {
+        let account: Int
+        let numbers: UInt64
+    }
+
+    /// Wrong PINs in a row that block a PIN.
+    static let triesMax = 3
+    /// So much stays known of an account, whichever is more than a sender may expect.
+    static let keptTransactions = 256
+    static let keptSeconds: Int64 = 35 * 86_400
+
+    private(set) var messages: [(message: SentMessage, writes: Int)] = []
+    var transactions: [Transaction] = []
+    var accounts: [Account] = []
+    /// Which transactions a genuine chip's ATC was used for.
+    var claimed: [ATC: Set<Int>] = [:]
+    var approved: [ATC: Int] = [:]
+    /// Which genuine transactions were sent under the same numbers.
+    var senders: [Numbers: Set<Int>] = [:]
+    var scripts: [Script: Int] = [:]
+    private(set) var writes = 0
+
+    /// No accounts yet.
+    public init() {}
+
+    /// An account, before anything is written about it.
+    /// - Parameter pinGroups: by sequence number; plastics with one number have one PIN.
+    public mutating func open(_ bounds: Bounds, pinGroups: [Int: Int]) {
+        var account = Account(bounds: bounds)
+        account.pinGroups = pinGroups
+        accounts.append(account)
+    }
+
+    /// A message is on its way.
+    /// - Returns: the number by which journal and answer call it.
+    public mutating func send(_ message: SentMessage) -> Int {
+        while transactions.count <= message.transaction { transactions.append(Transaction()) }
+        if transactions[message.transaction].numbers == 0 {
+            transactions[message.transaction].numbers = message.numbers
+        }
+        transactions[message.transaction].account = message.account
+        if message.isProven || message.isCompletion || message.purpose != .request {
+            senders[Numbers(account: message.account, numbers: message.numbers), default: []]
+                .insert(message.transaction)
+        }
+        messages.append((message, writes))
+        return messages.count - 1
+    }
+
+    /// What a message says of its original fits another one too by now.
+    public mutating func blur(_ index: Int) { messages[index].message.isClear = false }
+
+    // MARK: - The journal
+
+    /// A write, in the order of writing.
+    public mutating func write(_ write: JournalWrite) throws(BrokenPromise) {
+        writes += 1
+        guard accounts.indices.contains(write.account) else {
+            throw BrokenPromise("a write about no account")
+        }
+        let known = accounts[write.account].name
+        guard write.before == known else {
+            throw BrokenPromise("account \(write.account): the journal has a gap before this write")
+        }
+        if let after = write.after { accounts[write.account].name = after }
+        guard !write.lines.isEmpty else {
+            throw BrokenPromise("a record changed without a line in the journal")
+        }
+        for line in write.lines { try add(line, write) }
+    }
+
+    private mutating func add(_ line: JournalFact, _ write: JournalWrite) throws(BrokenPromise) {
+        let account = write.account
+        switch line {
+        case .decision(let decision): try add(decision, write)
+        case .holdExpired(let minorUnits, let stan): try expire(minorUnits, stan, write)
+        case .imported(let available, let plastic, let isForgetting):
+            accounts[account].balance = available
+            accounts[account].days = [:]
+            accounts[account].isActive = true
+            unblock(account, plastic)
+            for number in transactions.indices where transactions[number].account == account {
+                transactions[number].counted = nil
+                if isForgetting { forget(number) }
+            }
+            if isForgetting { forgetATCs(account, plastic) }
+        case .status(let isActive): accounts[account].isActive = isActive
+        case .pinUnblocked(let plastic): unblock(account, plastic)
+        case .atcReset(let plastic):
+            accounts[account].wasReset = true
+            scripts = scripts.filter { $0.key.account != account || $0.key.plastic != plastic }
+            forgetATCs(account, plastic)
+        case .scriptResent(let plastic, let identifier):
+            scripts[Script(account: account, plastic: plastic, identifier: identifier)] = nil
+        case .other: break
+        }
+    }
+
+    mutating func unblock(_ account: Int, _ plastic: Int) {
+        guard let group = accounts[account].pinGroups[plastic] else { return }
+        accounts[account].triesUsed[group] = 0
+    }
+
+    private mutating func forgetATCs(_ account: Int, _ plastic: Int) {
+        claimed = claimed.filter { $0.key.account != account || $0.key.plastic != plastic }
+        approved = approved.filter { $0.key.account != account || $0.key.plastic != plastic }
+    }
+
+    private mutating func forget(_ number: Int) {
+        let account = transactions[number].account
+        accounts[account].holds.remove(number)
+        transactions[number].net = 0
+        transactions[number].times = 0
+        transactions[number].reversedTo = nil
+        transactions[number].isOver = true
+        transactions[number].isForgotten = true
+    }
+
+    private mutating func expire(_ minorUnits: Int64, _ stan: UInt32, _ write: JournalWrite)
+        throws(BrokenPromise)
+    {
+        let ended = accounts[write.account].holds.filter {
+            transactions[$0].stan == stan && transactions[$0].net == minorUnits
+                && (transactions[$0].holdEnds ?? .max) <= write.now
+        }.min()
+        guard let number = ended else {
+            throw BrokenPromise("account \(write.account): \(minorUnits) released that no ended hold had")
+        }
+        accounts[write.account].balance += minorUnits
+        accounts[write.account].holds.remove(number)
+        transactions[number].net = 0
+        transactions[number].isOver = true
+        uncount(number, minorUnits, isWhole: true)
+    }
+
+    // MARK: - What is so
+
+    /// The state of an account as the store has it.
+    /// - Parameter triesUsed: by sequence number.
+    public func compare(
+        account: Int, balance: Int64, name: StateName, triesUsed: [(plastic: Int, used: Int)]
+    ) throws(BrokenPromise) {
+        let known = accounts[account]
+        guard known.name == name else {
+            throw BrokenPromise("account \(account): its state is not the journal's")
+        }
+        guard known.balance == balance else {
+            throw BrokenPromise("account \(account): \(balance) there, \(known.balance) by the journal")
+        }
+        for (plastic, used) in triesUsed {
+            guard let group = known.pinGroups[plastic] else { continue }
+            guard known.triesUsed[group, default: 0] == used else {
+                throw BrokenPromise(
+                    "account \(account), card \(plastic): \(used) PIN tries used, "
+                        + "\(known.triesUsed[group, default: 0]) by the journal")
+            }
+        }
+    }
+
+    /// Once nothing is under way any more.
+    public func checkEnd() throws(BrokenPromise) {
+        for (number, transaction) in transactions.enumerated() {
+            guard let remaining = transaction.reversedTo, transaction.completions.isEmpty,
+                !transaction.isServedElsewhere,
+                transaction.net > remaining
+            else { continue }
+            throw BrokenPromise(
+                "transaction \(number): reversed but for \(remaining), and \(transaction.net) is still held")
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// What the auditor is told: plain values, filled in from messages sent, answers told and lines of the journal.
+
+/// A message as its sender meant it.
+public struct SentMessage: Sendable {
+    /// What the sender wants.
+    public enum Purpose: Sendable, Equatable {
+        case request
+        /// Approved elsewhere.
+        case advice
+        /// Declined elsewhere.
+        case note
+        /// Undone but for so many minor units.
+        case reversal(remaining: Int64)
+    }
+
+    /// What it does with money.
+    public enum Direction: Sendable { case takes, gives, neither }
+
+    /// What the cardholder typed.
+    public enum PIN: Sendable { case none, right, wrong }
+
+    /// 0…, in the order of sending.
+    public var transaction: Int
+    /// 0…
+    public var account: Int
+    /// The card's sequence number, as its holder would read it.
+    public var plastic: Int
+    /// What the sender wants.
+    public var purpose: Purpose
+    /// What it does with money.
+    public var direction: Direction
+    /// Cash in it, in minor units.
+    public var cash: Int64
+    /// Holds money until it is completed or its time is over.
+    public var isPreAuthorisation = false
+    /// Says what an earlier approval came to.
+    public var isCompletion = false
+    /// What is asked for, in minor units.
+    public var minorUnits: Int64
+    /// The transaction that it undoes, completes or settles.
+    public var original: Int?
+    /// The sender has said so much of the original that only one transaction can be meant.
+    public var isClear = true
+    /// The card or its holder vouches for the message as it is.
+    public var isProven: Bool
+    /// A bound of one transaction forbids it.
+    public var isForbidden = false
+    /// What the cardholder typed.
+    public var pin = PIN.none
+    /// The ATC of a genuine chip; nil without one.
+    public var atc: Int?
+    /// Names place and STAN, so that two messages can be seen to share them.
+    public var numbers: UInt64
+    /// DE11.
+    public var stan: UInt32
+    /// Per cent on top of an approval that its completions may come to.
+    public var excessPercent: Int64 = 15
+    /// Seconds that a pre-authorisation lasts.
+    public var holdSeconds: Int64 = 0
+
+    /// A purchase without anything particular.
+    public init(transaction: Int, account: Int, minorUnits: Int64, isProven: Bool) {
+        self.transaction = transaction
+        self.account = account
+        plastic = 0
+        purpose = .request
+        direction = .takes
+        cash = 0
+        self.minorUnits = minorUnits
+        self.isProven = isProven
+        numbers = 0
+        stan = 0
+    }
+}
+
+/// An answer as the sender got it.
+public enum ToldAnswer: Sendable, Equatable {
+    /// With the code, and what was approved where it is less than was asked for.
+    case approved(code: UInt64, partial: Int64?)
+    case accepted
+    case declined(ToldReason)
+}
+
+/// Reasons that say something about other messages; all else is `other`.
+public enum ToldReason: Sendable, Equatable {
+    case reversedBefore
+    case replayed
+    case differs
+    case originalUnknown
+    case other
+}
+
+/// Sixteen bytes that name one state of a record.
+public struct StateName: Sendable, Hashable {
+    let high: UInt64
+    let low: UInt64
+    /// Takes the halves.
+    public init(_ high: UInt64, _ low: UInt64) { (self.high, self.low) = (high, low) }
+}
+
+/// One write: what the record was called before and after, and what the journal says of it.
+public struct JournalWrite: Sendable {
+    /// 0…
+    public var account: Int
+    /// The record's name that the write was computed from.
+    public var before: StateName?
+    /// Nil: only the journal grew.
+    public var after: StateName?
+    /// Seconds since 1970 when it was decided.
+    public var now: Int64
+    /// What the journal says, in its order.
+    public var lines: [JournalFact]
+
+    /// Takes the parts.
+    public init(account: Int, before: StateName?, after: StateName?, now: Int64, lines: [JournalFact]) {
+        self.account = account
+        self.before = before
+        self.after = after
+        self.now = now
+        self.lines = lines
+    }
+}
+
+/// A line of the journal.
+public enum JournalFact: Sendable {
+    case decision(JournalDecision)
+    case holdExpired(minorUnits: Int64, stan: UInt32)
+    case imported(available: Int64, plastic: Int, isForgetting: Bool)
+    case status(isActive: Bool)
+    case pinUnblocked(plastic: Int)
+    case atcReset(plastic: Int)
+    case scriptResent(plastic: Int, identifier: UInt32)
+    case other
+}
+
+/// The line of a decision.
+public struct JournalDecision: Sendable {
+    /// As `Books.send` has numbered it.
+    public var message: Int
+    /// Not approved, booked or accepted.
+    public var isDeclined: Bool
+    /// Told again; nothing moves.
+    public var isRepeated: Bool
+    /// DE38 as a number; 0 where there is none.
+    public var code: UInt64
+    /// What was taken where it is less than the message says.
+    public var taken: Int64?
+    /// Less was approved than was asked for.
+    public var isPart: Bool
+    /// What an earlier transaction had held and has no more.
+    public var givenBack: Int64?
+    /// What the journal says is left, in minor units.
+    public var available: Int64
+    /// A reversal of what had been declined.
+    public var isOriginalDeclined = false
+    /// The card has reported that it took an unblocking of its PIN.
+    public var unblocksPIN = false
+    /// What the journal says of the PIN; nil: it was not compared.
+    public var isPINRight: Bool?
+    /// What the journal says is left.
+    public var pinTriesLeft: Int
+    /// The ATC was marked as used.
+    public var isATCClaimed: Bool
+    /// Declined since its reversal had come first.
+    public var isReversedBefore: Bool
+
+    /// Takes the parts; see each property.
+    public init(
+        message: Int, isDeclined: Bool, isRepeated: Bool, code: UInt64, taken: Int64?, isPart: Bool,
+        givenBack: Int64?,
+        available: Int64, isPINRight: Bool?, pinTriesLeft: Int, isATCClaimed: Bool, isReversedBefore: Bool
+    ) {
+        self.message = message
+        self.isDeclined = isDeclined
+        self.isRepeated = isRepeated
+        self.code = code
+        self.taken = taken
+        self.isPart = isPart
+        self.givenBack = givenBack
+        self.available = available
+        self.isPINRight = isPINRight
+        self.pinTriesLeft = pinTriesLeft
+        self.isATCClaimed = isATCClaimed
+        self.isReversedBefore = isReversedBefore
+    }
+}
+
+/// What an account may spend; nil: without bound.
+public struct Bounds: Sendable {
+    /// Of one day, UTC.
+    public var dailyMinorUnits: Int64?
+    /// Transactions of one day.
+    public var dailyCount: Int?
+    /// Cash of one day.
+    public var dailyCash: Int64?
+    /// Cash transactions of one day.
+    public var dailyCashCount: Int?
+    /// Of the last `rollingDays` days.
+    public var rollingMinorUnits: Int64?
+    /// Transactions of as many.
+    public var rollingCount: Int?
+    /// Today among them.
+    public var rollingDays: Int64 = 30
+
+    /// No bounds.
+    public init() {}
+}
+
+/// A promise that was broken, in words.
+public struct BrokenPromise: Error, CustomStringConvertible {
+    /// In words.
+    public let description: String
+    init(_ words: String) { description = words }
+}
