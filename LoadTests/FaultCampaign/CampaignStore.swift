@@ -107,13 +107,39 @@ final class CampaignStore: @unchecked Sendable {
     /// What a card's record says: available amount, PIN tries used, highest ATC.
     func card(_ token: String, bucket: Int) throws -> StoredBalance {
         let key = "{b\(bucket < 10 ? "0" : "")\(bucket)}:card:\(token)"
-        let lines = try cli(servers[primary()].port, ["hmget", key, "av", "pu", "ah"])
-            .split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.count >= 3, let available = Int64(lines[0]), let tries = Int(lines[1]) else {
+        let record = Self.unescaped(try cli(servers[primary()].port, ["--no-raw", "get", key]))
+        // Format 1: what is available from byte 24, the only plastic from byte 48 (tries used +7, ATC +18, flags +20).
+        guard record.count > 100, record[16] == 1, record[18] == 1 else {
             throw CampaignError("a card's record cannot be read")
         }
+        let available = record[24..<32].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        let highest = UInt16(record[66]) << 8 | UInt16(record[67])
         return StoredBalance(
-            availableMinorUnits: available, pinTriesUsed: tries, highestATC: UInt16(lines[2]))
+            availableMinorUnits: available, pinTriesUsed: Int(record[55]),
+            highestATC: record[68] & 1 == 1 ? highest : nil)
+    }
+
+    /// What redis-cli prints in quotation marks.
+    private static func unescaped(_ text: String) -> [UInt8] {
+        var (bytes, rest) = ([UInt8](), Array(text.utf8)[...])
+        guard rest.popFirst() == UInt8(ascii: "\"") else { return [] }
+        let named: [UInt8: UInt8] = [
+            UInt8(ascii: "n"): 10, UInt8(ascii: "r"): 13, UInt8(ascii: "t"): 9, UInt8(ascii: "a"): 7,
+            UInt8(ascii: "b"): 8,
+        ]
+        while let byte = rest.popFirst(), byte != UInt8(ascii: "\"") {
+            guard byte == UInt8(ascii: "\\"), let escaped = rest.popFirst() else {
+                bytes.append(byte)
+                continue
+            }
+            if escaped == UInt8(ascii: "x") {
+                bytes.append(UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) ?? 0)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(named[escaped] ?? escaped)
+            }
+        }
+        return bytes
     }
 
     func stop() async {

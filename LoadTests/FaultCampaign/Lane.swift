@@ -134,7 +134,8 @@ final class Lane: @unchecked Sendable {
             tampering = .atc(.init(rawValue: earlier.atc))
             isReplay = true
         }
-        let amount = UInt64(1 + chance.below(300))
+        // A replay is of another amount: with the same one it would be a repeat of the same transaction.
+        let amount = UInt64((isReplay ? 301 : 1) + chance.below(300))
         let kind: SentRequest.PINKind = [.none, .right, .right, .right][chance.below(4)]
         let pin = chance.below(25) == 0 ? SentRequest.PINKind.wrong : kind
         let answer = try card.answer(

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import FaultCampaign
 internal import Foundation
 
@@ -12,7 +13,7 @@ struct FaultCampaignCommand: AsyncParsableCommand {
             cuts and delays them at moments that follow from the seed. Then holds every answer that a terminal was told \
             against the journal and the cards' records. The last line on standard output is the path of the result as \
             JSON. The status is 1 if anything was lost, doubled, accepted twice or forgotten.
-            """)
+            """, version: BuildVersion.text)
 
     @Option(help: "How many faults.") var faults = 200
     @Option(help: "Replays the plan of a campaign; random where it is not given.") var seed: UInt64?

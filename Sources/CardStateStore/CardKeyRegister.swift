@@ -29,10 +29,10 @@ public struct CardKeyRegister: Sendable {
 
     /// Remembers a card's key. For a card that was imported anew, the newest word counts.
     public func note(
-        issuerMasterKey: KeyName, expiry: ExpiryDate, of token: CardToken
+        issuerMasterKey: KeyName, expiry: ExpiryDate, of token: CardToken, sequenceNumber: UInt8 = 0
     ) async throws(StateUnavailable) {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
-        let member = String(decoding: keys.token, as: UTF8.self)
+        let member = String(decoding: keys.token, as: UTF8.self) + "-\(sequenceNumber)"
         _ = try await send(
             RedisCommand("HSET", name(keys.bucketNumber), member, "\(issuerMasterKey);\(expiry)"),
             keys.bucketNumber)
@@ -67,7 +67,7 @@ public struct CardKeyRegister: Sendable {
     private func send(
         _ command: RedisCommand, _ bucket: Int
     ) async throws(StateUnavailable) -> RedisReply {
-        do { return try await store.send(command, bucket: bucket) } catch {
+        do { return try await store.answer(to: command, bucket: bucket).reply } catch {
             throw StateUnavailable("card keys: \(error)")
         }
     }

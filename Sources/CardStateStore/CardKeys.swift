@@ -6,12 +6,12 @@ struct CardKeys {
     /// The beginnings of a bucket's keys, `{bNN}` in front.
     private struct Prefixes {
         let card: String
-        let window: String
+        let past: String
         let journal: String
 
         init(_ bucket: Int) {
             let tag = CardKeys.bucketTag(bucket)
-            (card, window, journal) = (tag + ":card:", tag + ":atc:", tag + ":journal")
+            (card, past, journal) = (tag + ":card:", tag + ":past:", tag + ":journal")
         }
     }
 
@@ -31,11 +31,11 @@ struct CardKeys {
         self.token = CardKeys.hex(token)
     }
 
-    /// Appends the key of the card's hash.
+    /// Appends the key of the account's record.
     func appendCard(to command: inout RedisCommand) { command.append(prefix.card, token) }
 
-    /// Appends the key of the card's ATC window.
-    func appendWindow(to command: inout RedisCommand) { command.append(prefix.window, token) }
+    /// Appends the key of the transactions that are filed away.
+    func appendPast(to command: inout RedisCommand) { command.append(prefix.past, token) }
 
     /// Appends the key of the bucket's journal.
     func appendJournal(to command: inout RedisCommand) { command.append(prefix.journal) }

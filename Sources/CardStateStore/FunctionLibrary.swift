@@ -1,17 +1,12 @@
+internal import Authorisation
 internal import Redis
 
 /// The library of Redis Functions that this version of the host speaks to.
 enum FunctionLibrary {
-    /// Equals VERSION in `cardstate.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 7
+    /// Equals VERSION in `records.lua`; rises with every change of what a function takes or does.
+    static let version: Int64 = 9
 
-    /// One library in four files: the head with what a decision moves, reversals, what operators do, issuer scripts.
-    static var source: String {
-        [
-            PackageResources.cardstate_lua, PackageResources.reversals_lua, PackageResources.operators_lua,
-            PackageResources.scripts_lua,
-        ].map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
-    }
+    static var source: String { String(decoding: PackageResources.records_lua, as: UTF8.self) }
 
     /// Loads the library where it is missing or older, and refuses a newer one: another version of the host
     /// is at work, and its answers would not be understood.
@@ -21,7 +16,15 @@ enum FunctionLibrary {
             throw FunctionLibraryError(found: found, expected: version)
         case .success(version): return
         case .success:
-            _ = try await connection.sendFromAnywhere(RedisCommand("FUNCTION", "LOAD", "REPLACE", source))
+            let (replies, _) = await connection.sendTogether([
+                RedisCommand("FUNCTION", "LOAD", "REPLACE", source), RedisCommand("INFO", "memory"),
+            ])
+            guard case .error(let error) = try replies[0].get() else { return }
+            guard error.code == "OOM" else { throw RedisError.refused(error) }
+            throw StateUnavailable(
+                "the store is full (\(StoreMemory(try replies[1].get().text ?? "").words)): the functions of this release "
+                    + "cannot be loaded; raise maxmemory, or export and trim the journal with the release before"
+            )
         case .failure(let error): throw error
         }
     }
@@ -29,7 +32,7 @@ enum FunctionLibrary {
     private static func present(on connection: RedisConnection) async -> Result<Int64?, RedisError> {
         do {
             let reply = try await connection.sendFromAnywhere(
-                RedisCommand("FCALL_RO", "cardstate_version", "0"))
+                RedisCommand("FCALL_RO", "cardrecords_version", "0"))
             guard case .integer(let version) = reply else { return .success(nil) }
             return .success(version)
         } catch .refused(let error) where error.description.contains("Function not found") {

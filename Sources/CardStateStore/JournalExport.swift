@@ -13,16 +13,18 @@ public enum JournalItem: Sendable {
     case unreadable(identifier: String)
 }
 
-/// Export and trimming, bucket by bucket (one hash slot each). How far an export has come is kept beside the stream,
+/// Export and trimming, bucket by bucket (one hash slot each). How far an export has come is kept beside the
+/// stream,
 /// in `{bNN}:exported`, so that nothing is trimmed that nobody has.
 extension RedisJournal {
     /// Hands on every entry of every bucket after a place, oldest first within a bucket.
     /// - Parameters:
-    ///   - since: milliseconds since 1970; nil: where the last marked export ended.
+    ///   - since: milliseconds since 1970; nil: after the marks.
+    ///   - marks: see there.
     ///   - body: gets each page; what it throws ends the export there.
     /// - Returns: the last identifier of each bucket that had entries.
     public func export(
-        since: Int64?, _ body: (_ bucket: Int, [JournalItem]) async throws -> Void
+        since: Int64?, marks: [Int: String] = [:], _ body: (_ bucket: Int, [JournalItem]) async throws -> Void
     ) async throws -> [Int: String] {
         var ends: [Int: String] = [:]
         for bucket in 0..<settings.bucketCount {
@@ -31,7 +33,7 @@ extension RedisJournal {
             if let since {
                 start = "\(since)"
             } else {
-                start = try await exported(bucket).map { "(" + $0 } ?? "-"
+                start = marks[bucket].map { "(" + $0 } ?? "-"
             }
             while true {
                 let page = try await entries(
@@ -47,12 +49,43 @@ extension RedisJournal {
     }
 
     /// Remembers how far an export has come. Called once its output is safe.
-    public func markExported(_ ends: [Int: String]) async throws(StateUnavailable) {
-        for (bucket, identifier) in ends {
-            if let known = try await exported(bucket), !RedisJournal.isBefore(known, identifier) { continue }
-            _ = try await send(
-                RedisCommand("SET", "\(CardKeys.bucketTag(bucket)):exported", identifier), bucket)
+    /// - Parameter since: where the export began, by bucket; a mark that stands elsewhere now was moved by
+    /// another export.
+    /// - Throws: `MarkMoved`, where another export has handed on the same entries and marked them first.
+    public func markExported(_ ends: [Int: String], since: [Int: String]) async throws {
+        for (bucket, identifier) in ends.sorted(by: { $0.key < $1.key }) {
+            let reply = try await send(
+                RedisCommand(
+                    "FCALL", "cardrecords_mark", "1", "\(CardKeys.bucketTag(bucket)):exported",
+                    since[bucket] ?? "",
+                    identifier), bucket)
+            guard reply == .integer(1) else { throw MarkMoved(bucket: bucket) }
         }
+    }
+
+    /// The mark of each bucket that has one.
+    public func marks() async throws(StateUnavailable) -> [Int: String] {
+        var marks: [Int: String] = [:]
+        for bucket in 0..<settings.bucketCount { marks[bucket] = try await exported(bucket) }
+        return marks
+    }
+
+    /// Keeps every other export with a mark away until it is released or its holder has been silent for a
+    /// while.
+    /// - Returns: whether it is this holder's now.
+    public func takeExport(_ holder: String) async throws(StateUnavailable) -> Bool {
+        let key = CardKeys.bucketTag(0) + ":export-lock"
+        let taken = try await send(RedisCommand("SET", key, holder, "NX", "PX", "30000"), 0)
+        if taken.text == "OK" { return true }
+        guard try await send(RedisCommand("GET", key), 0).text == holder else { return false }
+        return try await send(RedisCommand("PEXPIRE", key, "30000"), 0) == .integer(1)
+    }
+
+    /// See `takeExport`.
+    public func releaseExport(_ holder: String) async throws(StateUnavailable) {
+        let key = CardKeys.bucketTag(0) + ":export-lock"
+        guard try await send(RedisCommand("GET", key), 0).text == holder else { return }
+        _ = try await send(RedisCommand("DEL", key), 0)
     }
 
     /// Drops entries that are older than a moment and were exported.
@@ -64,7 +97,11 @@ extension RedisJournal {
             guard let exported = try await exported(bucket) else { continue }
             let limit = "\(before)-0"
             // The exported entry itself may go: MINID keeps what is not below it.
-            let end = RedisJournal.isBefore(exported, limit) ? RedisJournal.after(exported) : limit
+            var end = RedisJournal.isBefore(exported, limit) ? RedisJournal.after(exported) : limit
+            // What a group of readers has not acknowledged stays, whatever was exported.
+            for wanted in try await firstWanted(bucket) where RedisJournal.isBefore(wanted, end) {
+                end = wanted
+            }
             let reply = try await send(
                 RedisCommand("XTRIM", "\(CardKeys.bucketTag(bucket)):journal", "MINID", end), bucket)
             if case .integer(let count) = reply { dropped += count }
@@ -76,8 +113,8 @@ extension RedisJournal {
         try await send(RedisCommand("GET", "\(CardKeys.bucketTag(bucket)):exported"), bucket).text
     }
 
-    private static func item(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalItem {
-        let card = fields["c"].map { String(decoding: $0, as: UTF8.self) } ?? ""
+    static func item(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalItem {
+        let card = fields["c"].map(JournalPlace.card) ?? ""
         if let record = record(identifier, fields) { return .decision(record, card: card) }
         if let note = note(fields) { return .note(identifier: identifier, note, card: card) }
         if let change = fields["o"] {
@@ -89,14 +126,14 @@ extension RedisJournal {
     }
 
     /// Identifiers are `milliseconds-number`.
-    private static func isBefore(_ left: String, _ right: String) -> Bool { place(left) < place(right) }
+    static func isBefore(_ left: String, _ right: String) -> Bool { place(left) < place(right) }
 
     private static func place(_ identifier: String) -> (UInt64, UInt64) {
         let parts = identifier.split(separator: "-").map { UInt64($0) ?? 0 }
         return (parts.first ?? 0, parts.count > 1 ? parts[1] : 0)
     }
 
-    private static func after(_ identifier: String) -> String {
+    static func after(_ identifier: String) -> String {
         let (milliseconds, number) = place(identifier)
         return "\(milliseconds)-\(number + 1)"
     }

@@ -2,12 +2,14 @@ public import Authorisation
 internal import Redis
 internal import Synchronization
 
-/// Brings notes into the journal: at once where the store is there, otherwise when it is there again. What is decided
+/// Brings notes into the journal: at once where the store is there, otherwise when it is there again. What is
+/// decided
 /// never waits for it.
 ///
 /// A note whose answer was lost is written again, so that the same one may stand there twice.
 public final class NoteWriter: Sendable {
-    /// Notes that wait for the store, at most; about 300 bytes each. What comes then is counted, and the count noted.
+    /// Notes that wait for the store, at most; about 300 bytes each. What comes then is counted, and the
+    /// count noted.
     public static let waitingMax = 10_000
 
     private static let batchCount = 128
@@ -109,15 +111,16 @@ public final class NoteWriter: Sendable {
     private func command(_ note: JournalNote) -> RedisCommand {
         var line: [UInt8] = []
         note.appendEncoded(into: &line)
-        var command = RedisCommand(argumentCount: note.card == nil ? 5 : 7)
-        command.append("XADD")
+        var command = RedisCommand(argumentCount: note.card == nil ? 6 : 8)
+        command.append("FCALL")
+        command.append("cardrecords_note")
+        command.append("1")
         command.append("\(CardKeys.bucketTag(bucket(note))):journal")
-        command.append("*")
         command.append("n")
         command.append(line)
         if let card = note.card {
             command.append("c")
-            command.append(CardKeys(card, bucketCount: settings.bucketCount).token)
+            command.append(bigEndian: card.high, card.low)
         }
         return command
     }

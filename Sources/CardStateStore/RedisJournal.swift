@@ -34,7 +34,7 @@ public struct RedisJournal: Journal {
         while seen < RedisJournal.entriesSearchedMax {
             let page = try await page(bucket, end)
             for (identifier, fields) in page {
-                if fields["e"]?.starts(with: start) == true {
+                if let text = fields["e"], RedisJournal.parts(text)?.entry.starts(with: start) == true {
                     if let record = RedisJournal.record(identifier, fields) { found.records.append(record) }
                 } else if fields["n"]?.starts(with: start) == true {
                     if let note = RedisJournal.note(fields) { found.notes.append(note) }
@@ -64,8 +64,11 @@ public struct RedisJournal: Journal {
     func entries(
         _ command: RedisCommand, _ bucket: Int
     ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
-        let reply = try await send(command, bucket)
-        return (reply.elements ?? []).compactMap { entry in
+        RedisJournal.entries(try await send(command, bucket))
+    }
+
+    static func entries(_ reply: RedisReply) -> [(identifier: String, fields: [String: [UInt8]])] {
+        (reply.elements ?? []).compactMap { entry in
             guard let parts = entry.elements, parts.count == 2, let identifier = parts[0].text,
                 let values = parts[1].elements
             else { return nil }
@@ -82,12 +85,18 @@ public struct RedisJournal: Journal {
     }
 
     static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
-        guard let entry = fields["e"].flatMap({ JournalEntry(decoding: $0) }), let outcome = fields["r"],
-            let result = StoredResult(journal: outcome)?.commitResult
+        guard let parts = fields["e"].flatMap({ parts($0) }), let entry = JournalEntry(decoding: parts.entry),
+            let result = StoredResult(journal: Array(parts.result))?.commitResult
         else { return nil }
         return JournalRecord(
             identifier: identifier, entry: entry, declined: result.declined,
             approvalCode: result.approvalCode, atc: result.atc, pinTriesLeft: result.pinTriesLeft,
             availableMinorUnits: result.availableMinorUnits, effect: result.effect)
+    }
+
+    /// A decision's text: its result, a blank, the host's entry.
+    private static func parts(_ text: [UInt8]) -> (result: ArraySlice<UInt8>, entry: ArraySlice<UInt8>)? {
+        guard let blank = text.firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        return (text[..<blank], text[(blank + 1)...])
     }
 }

@@ -1,6 +1,7 @@
 internal import Authorisation
 public import NIOCore
 public import Redis
+internal import Synchronization
 
 /// Where the state is kept.
 public enum StoreLocation: Hashable, Sendable {
@@ -8,9 +9,18 @@ public enum StoreLocation: Hashable, Sendable {
     case server(RedisSource)
     /// A cluster, found through these nodes.
     case cluster([RedisAddress])
+
+    /// Whether another server may take over.
+    var failsOver: Bool {
+        switch self {
+        case .server(.fixed): false
+        case .server(.sentinels), .cluster: true
+        }
+    }
 }
 
-/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each checks the
+/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each
+/// checks the
 /// server and its function library before it is used, again after every reconnect.
 public struct StateStore: Sendable {
     private enum Route: Sendable {
@@ -19,21 +29,53 @@ public struct StateStore: Sendable {
     }
 
     private let route: Route
+    let replicaWaits: ReplicaWaits
+    let acknowledged = AcknowledgedPlaces()
 
     /// Begins to connect.
-    /// - Parameter durable: true refuses a server that may lose what it has acknowledged.
+    /// - Parameters:
+    ///   - durable: true refuses a server that may lose what it has acknowledged.
+    ///   - watch: looks at every connection before it is used; nil: whatever the store holds is taken for
+    ///   right.
     public init(
         to location: StoreLocation, on eventLoop: any EventLoop, durable: Bool = false,
-        settings: RedisConnectionSettings = RedisConnectionSettings()
+        watch: StoreWatch? = nil, settings: RedisConnectionSettings = RedisConnectionSettings()
     ) {
         let prepare: @Sendable (RedisConnection) async throws -> Void = {
             try await StateStore.prepare($0, durable: durable)
+            try await watch?.check($0)
         }
+        let waits = RouteReference()
+        replicaWaits = ReplicaWaits(on: eventLoop) { waits.leave($0, because: $1) }
         switch location {
         case .server(let source):
             route = .server(RedisConnection(to: source, on: eventLoop, settings: settings, prepare: prepare))
         case .cluster(let seeds):
             route = .cluster(RedisCluster(seeds: seeds, on: eventLoop, settings: settings, prepare: prepare))
+        }
+        waits.set(route)
+    }
+
+    /// The route, for who is made before it.
+    private final class RouteReference: Sendable {
+        private let route = Mutex<Route?>(nil)
+
+        func set(_ new: Route) { route.withLock { $0 = new } }
+
+        func leave(_ session: RedisSession, because reason: String) {
+            switch route.withLock({ $0 }) {
+            case .server(let connection): connection.leave(session, because: reason)
+            case .cluster(let cluster): cluster.leave(session, because: reason)
+            case nil: break
+            }
+        }
+    }
+
+    /// Ends every connection of now; the next ones are prepared and checked anew.
+    func leave(because reason: String) {
+        switch route {
+        case .server(let connection): connection.leave(because: reason)
+        case .cluster(let cluster): cluster.leave(because: reason)
         }
     }
 
@@ -44,6 +86,8 @@ public struct StateStore: Sendable {
             throw StateUnavailable("\(line.subject): \(line.detail)")
         }
         try await FunctionLibrary.ensure(on: connection)
+        let (replies, session) = await connection.sendTogether([RedisCommand("INFO", "replication")])
+        session?.replicationID = StoreCheck.value("master_replid", try replies[0].get().text ?? "") ?? ""
     }
 
     /// The loop on which `send` has to be called.
@@ -55,18 +99,41 @@ public struct StateStore: Sendable {
     }
 
     /// Sends a command about one bucket. On the event loop.
-    func send(_ command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisReply {
+    func answer(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
         switch route {
-        case .server(let connection): try await connection.send(command)
-        case .cluster(let cluster): try await cluster.send(command, slot: Self.slot(of: bucket))
+        case .server(let connection): try await connection.answer(to: command)
+        case .cluster(let cluster): try await cluster.answer(to: command, slot: Self.slot(of: bucket))
         }
     }
 
     /// The same from any thread.
+    func answerFromAnywhere(
+        to command: RedisCommand, bucket: Int
+    ) async throws(RedisError) -> RedisAnswer {
+        switch route {
+        case .server(let connection): try await connection.answerFromAnywhere(to: [command])
+        case .cluster(let cluster):
+            try await cluster.answerFromAnywhere(to: command, slot: Self.slot(of: bucket))
+        }
+    }
+
+    /// How full the servers are, one entry for each.
+    func memory() async throws(RedisError) -> [StoreMemory] {
+        switch route {
+        case .server(let connection): return [try await StoreMemory(of: connection)]
+        case .cluster(let cluster):
+            var memory: [StoreMemory] = []
+            for node in cluster.owners { memory.append(try await StoreMemory(of: node)) }
+            return memory
+        }
+    }
+
+    /// The same from any thread, without saying who answered.
     func sendFromAnywhere(_ command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisReply {
         switch route {
         case .server(let connection): try await connection.sendFromAnywhere(command)
-        case .cluster(let cluster): try await cluster.sendFromAnywhere(command, slot: Self.slot(of: bucket))
+        case .cluster(let cluster):
+            try await cluster.answerFromAnywhere(to: command, slot: Self.slot(of: bucket)).reply
         }
     }
 
@@ -76,7 +143,8 @@ public struct StateStore: Sendable {
 
     private static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
 
-    /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it was
+    /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it
+    /// was
     /// connected.
     public func check() async throws(RedisError) -> [StoreCheckLine] {
         switch route {
@@ -122,5 +190,6 @@ public struct StateStore: Sendable {
         case .server(let connection): await connection.close()
         case .cluster(let cluster): await cluster.close()
         }
+        await replicaWaits.close()
     }
 }

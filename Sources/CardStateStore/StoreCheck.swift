@@ -59,10 +59,39 @@ public enum StoreCheck {
         return reply.elements?.last?.text ?? "?"
     }
 
-    private static func value(_ name: String, _ info: String) -> String? {
+    static func value(_ name: String, _ info: String) -> String? {
         for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix(name + ":") {
             return String(line.dropFirst(name.count + 1))
         }
         return nil
+    }
+}
+
+/// How full a server is.
+public struct StoreMemory: Sendable {
+    /// Bytes that are used.
+    public let used: UInt64
+    /// `maxmemory`; 0: no bound but the machine's.
+    public let bound: UInt64
+
+    init(used: UInt64, bound: UInt64) { (self.used, self.bound) = (used, bound) }
+
+    init(of connection: RedisConnection) async throws(RedisError) {
+        let info = try await connection.sendFromAnywhere(RedisCommand("INFO", "memory")).text ?? ""
+        self.init(info)
+    }
+
+    init(_ info: String) {
+        used = StoreCheck.value("used_memory", info).flatMap { UInt64($0) } ?? 0
+        bound = StoreCheck.value("maxmemory", info).flatMap { UInt64($0) } ?? 0
+    }
+
+    /// False where writes fail.
+    public var hasRoom: Bool { bound == 0 || used < bound }
+
+    /// For people.
+    public var words: String {
+        bound == 0
+            ? "\(used) bytes used, no maxmemory" : "\(used) of \(bound) bytes used, \(used * 100 / bound) %"
     }
 }

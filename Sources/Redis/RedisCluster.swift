@@ -1,10 +1,12 @@
 public import NIOCore
 internal import Synchronization
 
-/// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot, redirections are
+/// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot,
+/// redirections are
 /// followed, and the map is asked for again when it proves wrong.
 ///
-/// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was lost
+/// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was
+/// lost
 /// with its connection is not.
 public final class RedisCluster: Sendable {
     /// The loop on which `send` has to be called.
@@ -40,18 +42,20 @@ public final class RedisCluster: Sendable {
     }
 
     /// Sends a command to the node of a slot and waits for the reply. On the event loop.
-    public func send(_ command: RedisCommand, slot: Int) async throws(RedisError) -> RedisReply {
+    public func answer(to command: RedisCommand, slot: Int) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: false)
     }
 
     /// The same from any thread.
-    public func sendFromAnywhere(_ command: RedisCommand, slot: Int) async throws(RedisError) -> RedisReply {
+    public func answerFromAnywhere(
+        to command: RedisCommand, slot: Int
+    ) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: true)
     }
 
     private func send(
         _ command: RedisCommand, slot: Int, fromAnywhere: Bool
-    ) async throws(RedisError) -> RedisReply {
+    ) async throws(RedisError) -> RedisAnswer {
         guard var node = owner(of: slot) else {
             refresh()
             throw .notConnected("no node is known for slot \(slot)")
@@ -59,9 +63,10 @@ public final class RedisCluster: Sendable {
         var asking = false
         for _ in 0...Self.redirectionsMax {
             do {
-                if asking { _ = try await node.sendFromAnywhere(RedisCommand("ASKING")) }
-                return fromAnywhere || asking
-                    ? try await node.sendFromAnywhere(command) : try await node.send(command)
+                if !fromAnywhere, !asking { return try await node.answer(to: command) }
+                // ASKING is good for the next command alone, so nobody's may come between the two.
+                return try await node.answerFromAnywhere(
+                    to: asking ? [RedisCommand("ASKING"), command] : [command])
             } catch .refused(let error) {
                 guard let target = Redirection(error) else { throw .refused(error) }
                 asking = !target.isPermanent
@@ -81,6 +86,18 @@ public final class RedisCluster: Sendable {
             }
         }
         throw .notConnected("slot \(slot) was redirected too often")
+    }
+
+    /// Ends the connections of now to all nodes: the next ones are prepared anew.
+    public func leave(because reason: String) {
+        let nodes = map.withLock { Array($0.nodes.values) }
+        for node in nodes { node.leave(because: reason) }
+    }
+
+    /// Ends the connection with this session, wherever it is.
+    public func leave(_ session: RedisSession, because reason: String) {
+        let node = map.withLock { $0.nodes[session.address] }
+        node?.leave(session, because: reason)
     }
 
     /// Nil when every slot has a node that can be reached, otherwise why not.
@@ -105,6 +122,11 @@ public final class RedisCluster: Sendable {
             guard ContinuousClock.now < end else { throw RedisError.notConnected(reason) }
             try await Task.sleep(for: .milliseconds(20))
         }
+    }
+
+    /// The connections to the nodes that have slots.
+    public var owners: [RedisConnection] {
+        map.withLock { map in Set(map.owners.compactMap(\.self)).compactMap { map.nodes[$0] } }
     }
 
     /// Commands sent since the start.
@@ -194,7 +216,10 @@ public final class RedisCluster: Sendable {
 }
 
 /// `MOVED 3999 127.0.0.1:6381` and `ASK 3999 127.0.0.1:6381`.
-struct Redirection {
+public struct Redirection {
+    /// The error sends the asker to another node.
+    public static func isOne(_ error: RedisServerError) -> Bool { Redirection(error) != nil }
+
     let address: RedisAddress
     /// False: for this command only.
     let isPermanent: Bool

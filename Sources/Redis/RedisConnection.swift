@@ -19,11 +19,12 @@ public enum RedisAddress: Hashable, Sendable, CustomStringConvertible {
 
 /// Bounds of a connection. Zero never means without bound.
 public struct RedisConnectionSettings: Sendable {
-    /// Commands that may wait for their replies.
-    public var inFlightCommandsMax = 8_192
+    /// Commands that may wait for their replies: more than a host has requests under way.
+    public var inFlightCommandsMax = 65_536
     /// How long a command may wait for its reply.
     public var replyTimeout: TimeAmount = .seconds(2)
-    /// A connection whose oldest command waits longer than this is given up. Its command was given up before; the next
+    /// A connection whose oldest command waits longer than this is given up. Its command was given up before;
+    /// the next
     /// connection may find another master.
     public var stallTimeout: TimeAmount = .seconds(3)
     /// How long connecting may take.
@@ -32,6 +33,9 @@ public struct RedisConnectionSettings: Sendable {
     public var reconnectDelayMin: TimeAmount = .milliseconds(20)
     /// See `reconnectDelayMin`.
     public var reconnectDelayMax: TimeAmount = .seconds(2)
+
+    /// Told when the sentinels name another primary than before: the old one, then the new one.
+    public var primaryReplaced: @Sendable (RedisAddress, RedisAddress) -> Void = { _, _ in }
 
     /// The defaults above.
     public init() {}
@@ -46,6 +50,7 @@ public final class RedisConnection: Sendable {
     public let eventLoop: any EventLoop
     private let link: NIOLoopBoundBox<RedisLink>
     private let counter = Atomic<UInt64>(0)
+    private let watch: SentinelWatch?
 
     /// Begins to connect at once.
     ///
@@ -63,15 +68,34 @@ public final class RedisConnection: Sendable {
     }
 
     /// The same with an address that has to be found first.
+    /// - Parameter onPush: gets what the server sends unasked, of channels that `prepare` has subscribed to.
     public init(
         to source: RedisSource, on eventLoop: any EventLoop,
         settings: RedisConnectionSettings = RedisConnectionSettings(),
+        onPush: (@Sendable (RedisReply) -> Void)? = nil,
         prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         link = NIOLoopBoundBox.makeBoxSendingValue(
             RedisLink(source: source, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
+        if case .sentinels(let master, let sentinels) = source {
+            watch = SentinelWatch(of: master, by: sentinels, on: eventLoop)
+        } else {
+            watch = nil
+        }
         eventLoop.execute { [self] in
+            link.value.onPush = onPush
+            if let watch {
+                link.value.askSentinels = { [weak watch] in watch?.askNow() }
+                watch.start { [weak self] finding in
+                    switch finding {
+                    case .primary(let address): self?.link.value.sentinelsName(address)
+                    case .nobody(let why): self?.link.value.sentinelsNameNobody(why)
+                    }
+                } isNeeded: { [weak self] in
+                    self?.link.value.unavailability != nil
+                }
+            }
             link.value.onConnected = { [weak self] in
                 guard let self else { return }
                 Task(executorPreference: LoopExecutor(self.eventLoop)) {
@@ -108,6 +132,59 @@ public final class RedisConnection: Sendable {
         return try RedisConnection.unwrap(result)
     }
 
+    /// Sends a command and says which connection answered it. Call it on the event loop's executor.
+    /// - Throws: `RedisError`; an error reply becomes `.refused`.
+    public func answer(to command: RedisCommand) async throws(RedisError) -> RedisAnswer {
+        let session = link.value.session
+        let reply = try await send(command)
+        guard let session else { throw .connectionLost }
+        return RedisAnswer(reply: reply, session: session)
+    }
+
+    /// Sends several commands with nothing of anybody else between them. Replies in the same order; an error
+    /// reply is one
+    /// of them. From any thread, and while the connection is being prepared.
+    public func sendTogether(
+        _ commands: [RedisCommand]
+    ) async -> (replies: [Result<RedisReply, RedisError>], session: RedisSession?) {
+        guard !commands.isEmpty else { return ([], nil) }
+        counter.wrappingAdd(UInt64(commands.count), ordering: .relaxed)
+        return await withUnsafeContinuation { continuation in
+            eventLoop.execute {
+                let session = self.link.value.session
+                let batch = ReplyBatch(count: commands.count) {
+                    continuation.resume(returning: ($0, session))
+                }
+                self.link.value.send(commands, batch, beforeReady: true)
+            }
+        }
+    }
+
+    /// Sends commands together and says which connection answered the last one.
+    public func answerFromAnywhere(to commands: [RedisCommand]) async throws(RedisError) -> RedisAnswer {
+        let (replies, session) = await sendTogether(commands)
+        guard let last = replies.last else { throw .notConnected("nothing was sent") }
+        let reply = try RedisConnection.unwrap(last)
+        guard let session else { throw .connectionLost }
+        return RedisAnswer(reply: reply, session: session)
+    }
+
+    /// The connection of now; nil where there is none. From any thread.
+    public func session() async -> RedisSession? {
+        await withUnsafeContinuation { continuation in
+            eventLoop.execute { continuation.resume(returning: self.link.value.session) }
+        }
+    }
+
+    /// Ends the connection of now, if it is this one or none is named: the next one is prepared anew. From
+    /// any thread.
+    public func leave(_ session: RedisSession? = nil, because reason: String) {
+        eventLoop.execute {
+            guard let current = self.link.value.session, session == nil || session === current else { return }
+            self.link.value.leave(reason)
+        }
+    }
+
     /// Nil when commands can be sent, otherwise why not. From any thread.
     public func unavailability() async -> String? {
         await withUnsafeContinuation { continuation in
@@ -137,9 +214,10 @@ public final class RedisConnection: Sendable {
                 continuation.resume()
             }
         }
+        await watch?.stop()
     }
 
-    private static func unwrap(
+    static func unwrap(
         _ result: Result<RedisReply, RedisError>
     ) throws(RedisError) -> RedisReply {
         let reply = try result.get()

@@ -8,7 +8,15 @@ final class RedisLink {
     private struct InFlight {
         /// Nil once it was told that no reply came in time; its reply is still to be read over.
         var waiter: Waiter?
+        /// Where it is one of several that are told together.
+        var batch: ReplyBatch?
         let sentAt: NIODeadline
+
+        mutating func end(_ result: Result<RedisReply, RedisError>) {
+            waiter?.resume(returning: result)
+            batch?.add(result)
+            (waiter, batch) = (nil, nil)
+        }
     }
 
     private enum Phase {
@@ -19,6 +27,16 @@ final class RedisLink {
     }
 
     var onConnected: () -> Void = {}
+    /// Gets what the server sends without having been asked.
+    var onPush: ((RedisReply) -> Void)?
+    /// The connection of now.
+    private(set) var session: RedisSession?
+    /// Asks the sentinels again.
+    var askSentinels: () -> Void = {}
+    /// Where the sentinels say that the primary is.
+    private var named: RedisAddress?
+    private var attempt = 0
+    private var retrying: Scheduled<Void>?
     private let source: RedisSource
     private let eventLoop: any EventLoop
     private let settings: RedisConnectionSettings
@@ -56,8 +74,32 @@ final class RedisLink {
         guard inFlight.count < settings.inFlightCommandsMax else {
             return waiter.resume(returning: .failure(.overloaded))
         }
-        inFlight.append(InFlight(waiter: waiter, sentAt: .now()))
+        inFlight.append(InFlight(waiter: waiter, batch: nil, sentAt: .now()))
         outbound.writeBytes(bytes)
+        scheduleFlush()
+    }
+
+    /// Several commands, nothing of anybody else between them.
+    func send(_ commands: [RedisCommand], _ batch: ReplyBatch, beforeReady: Bool) {
+        var refusal: RedisError?
+        switch phase {
+        case .ready: break
+        case .preparing where beforeReady: break
+        default: refusal = .notConnected(unavailability ?? "")
+        }
+        if inFlight.count + commands.count > settings.inFlightCommandsMax { refusal = refusal ?? .overloaded }
+        for command in commands {
+            if let refusal {
+                batch.add(.failure(refusal))
+                continue
+            }
+            inFlight.append(InFlight(waiter: nil, batch: batch, sentAt: .now()))
+            outbound.writeBytes(command.bytes)
+        }
+        if refusal == nil { scheduleFlush() }
+    }
+
+    private func scheduleFlush() {
         guard !flushScheduled else { return }
         flushScheduled = true
         // Everything else that this turn of the loop sends goes out in the same write.
@@ -70,7 +112,8 @@ final class RedisLink {
         switch phase {
         case .ready(let channel), .preparing(let channel):
             channel.writeAndFlush(outbound, promise: nil)
-            // Used again if the write is over, which it nearly always is; but one burst's size is not kept for ever.
+            // Used again if the write is over, which it nearly always is; but one burst's size is not kept
+            // for ever.
             if outbound.capacity > 262_144 { outbound = ByteBuffer() } else { outbound.clear() }
         case .waiting, .stopped:
             outbound.clear()
@@ -81,31 +124,55 @@ final class RedisLink {
 
     func connect() {
         guard case .waiting = phase else { return }
-        if case .fixed(let address) = source { return connect(to: address) }
-        let link = UncheckedLink(self)
-        let (source, eventLoop) = (source, eventLoop)
-        Task(executorPreference: LoopExecutor(eventLoop)) {
-            let found: Result<RedisAddress, RedisError>
-            do throws(RedisError) { found = .success(try await source.resolve(on: eventLoop)) } catch {
-                found = .failure(error)
-            }
-            eventLoop.execute {
-                switch found {
-                case .success(let address): link.link.connect(to: address)
-                case .failure(let error): link.link.retry("\(error)")
-                }
-            }
+        switch source {
+        case .fixed(let address): connect(to: address)
+        case .sentinels: if let named { connect(to: named) }
         }
+    }
+
+    /// The sentinels name this address. Another one is left at once, even where it still answers: what it
+    /// takes from now on
+    /// may be lost.
+    func sentinelsName(_ address: RedisAddress) {
+        guard named != address else { return }
+        let before = named
+        named = address
+        if case .stopped = phase { return }
+        if let before { settings.primaryReplaced(before, address) }
+        leave("the sentinels name \(address) now, no longer \(before.map(\.description) ?? "anybody")")
+        connect()
+    }
+
+    /// No sentinel says where the primary is; a connection that works stays.
+    func sentinelsNameNobody(_ reason: String) {
+        guard named == nil, case .waiting = phase else { return }
+        phase = .waiting(reason)
+    }
+
+    /// Ends the connection of now; the next one is made, prepared and checked like any other.
+    func leave(_ reason: String) {
+        let channel: (any Channel)? =
+            switch phase {
+            case .preparing(let channel), .ready(let channel): channel
+            case .waiting, .stopped: nil
+            }
+        attempt += 1
+        retry(reason)
+        channel?.close(promise: nil)
     }
 
     private func connect(to address: RedisAddress) {
         guard case .waiting = phase else { return }
+        retrying?.cancel()
+        attempt += 1
+        let number = attempt
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(settings.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { [self = UncheckedLink(self)] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(self.link))
+                    try channel.pipeline.syncOperations.addHandler(
+                        RedisChannelHandler(self.link, address, attempt: number))
                 }
             }
         let connecting =
@@ -113,15 +180,19 @@ final class RedisLink {
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
             }
-        connecting.assumeIsolated().whenFailure { error in self.retry("\(address): \(error)") }
+        connecting.assumeIsolated().whenFailure { error in
+            // A later attempt may be under way to another address.
+            if number == self.attempt { self.retry("\(address): \(error)") }
+        }
     }
 
-    func channelActive(_ channel: any Channel) {
-        guard case .waiting = phase, let reader = ReplyReader() else {
+    func channelActive(_ channel: any Channel, _ address: RedisAddress, attempt number: Int) {
+        guard case .waiting = phase, number == attempt, let reader = ReplyReader() else {
             channel.close(promise: nil)
             return
         }
         self.reader = reader
+        session = RedisSession(address)
         phase = .preparing(channel)
         scheduleWatch()
         onConnected()
@@ -153,8 +224,12 @@ final class RedisLink {
         }
         do throws(RedisError) {
             while let reply = try reader.next() {
-                guard let first = inFlight.popFirst() else { return channel.close(promise: nil) }
-                first.waiter?.resume(returning: .success(reply))
+                guard var first = inFlight.popFirst() else {
+                    guard let onPush else { return channel.close(promise: nil) }
+                    onPush(reply)
+                    continue
+                }
+                first.end(.success(reply))
                 // While it is being prepared, the preparation itself decides.
                 if case .error(let error) = reply, error.needsNewConnection, case .ready = phase {
                     channel.close(promise: nil)
@@ -172,6 +247,7 @@ final class RedisLink {
             case .waiting, .stopped: nil
             }
         phase = .stopped
+        retrying?.cancel()
         release()
         channel?.close(promise: nil)
     }
@@ -185,14 +261,19 @@ final class RedisLink {
         let bounded = min(doubled, settings.reconnectDelayMax.nanoseconds)
         // Jitter, so that many hosts do not come back in step.
         let delay = TimeAmount.nanoseconds(bounded / 2 + Int64.random(in: 0...max(1, bounded / 2)))
-        eventLoop.assumeIsolated().scheduleTask(in: delay) { self.connect() }
+        retrying?.cancel()
+        retrying = eventLoop.assumeIsolated().scheduleTask(in: delay) { self.connect() }
+        // The reason may be that it is the primary no more.
+        askSentinels()
     }
 
     private func release() {
         watch?.cancel()
         watch = nil
+        session?.end()
+        session = nil
         outbound.clear()
-        while let lost = inFlight.popFirst() { lost.waiter?.resume(returning: .failure(.connectionLost)) }
+        while var lost = inFlight.popFirst() { lost.end(.failure(.connectionLost)) }
     }
 
     private func scheduleWatch() {
@@ -214,8 +295,7 @@ final class RedisLink {
         }
         for index in inFlight.indices {
             guard now - inFlight[index].sentAt > settings.replyTimeout else { return }
-            inFlight[index].waiter?.resume(returning: .failure(.timedOut))
-            inFlight[index].waiter = nil
+            inFlight[index].end(.failure(.timedOut))
         }
     }
 }
@@ -230,10 +310,16 @@ final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let link: RedisLink
+    private let address: RedisAddress
+    private let attempt: Int
 
-    init(_ link: RedisLink) { self.link = link }
+    init(_ link: RedisLink, _ address: RedisAddress, attempt: Int) {
+        (self.link, self.address, self.attempt) = (link, address, attempt)
+    }
 
-    func channelActive(context: ChannelHandlerContext) { link.channelActive(context.channel) }
+    func channelActive(context: ChannelHandlerContext) {
+        link.channelActive(context.channel, address, attempt: attempt)
+    }
 
     func channelInactive(context: ChannelHandlerContext) { link.channelInactive(context.channel) }
 

@@ -12,7 +12,8 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
     /// The first word: `ERR`, `LOADING`, `READONLY`, `OOM`, `MOVED`, `MISCONF`, `NOSCRIPT` …
     public var code: String { String(description.prefix { $0 != " " }) }
 
-    /// It was the master once: the next connection asks who is now. Or somebody has removed the functions: the next
+    /// It was the master once: the next connection asks who is now. Or somebody has removed the functions:
+    /// the next
     /// connection is prepared anew.
     var needsNewConnection: Bool { code == "READONLY" || description == "ERR Function not found" }
 }

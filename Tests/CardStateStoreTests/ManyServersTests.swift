@@ -20,15 +20,13 @@ import Testing
     @Test func everyBucketOfAClusterServes() async throws {
         let (bench, servers, ports) = try await cluster()
         // One card in each of the 64 buckets, so that every node has some.
-        let tokens = (0..<64).map { CardToken(high: UInt64($0), low: UInt64($0)) }
-        #expect(Set(tokens.map { $0.bucket(of: 64) }).count > 40)
-        for token in tokens { try await bench.importCard(token) }
-        for token in tokens {
-            let first = try await bench.commit(token, atc: 5, pin: .wrong, transmission: "t")
-            #expect(first.declined == .pinWrong && first.atc == .first)
-            #expect(try await bench.commit(token, atc: 5).declined == .atcReplayed)
-            #expect(try await bench.commit(token, atc: 4).atc == .late)
-            #expect(try await bench.read(token, "t").answered?.declined == .pinWrong)
+        for card in 0..<64 { try await bench.importCard(card) }
+        for card in 0..<64 {
+            #expect(try await bench.decline(card, atc: 5, pin: 78, stan: 1) == .pinWrong)
+            #expect(try await bench.decline(card, atc: 5, minorUnits: 101) == .atcReplayed)
+            #expect(try await bench.decline(card, atc: 4) == nil)
+            let again = try await bench.decide(card, atc: 5, pin: 78, stan: 1)
+            #expect(again.repeated && again.outcome.declineReason == .pinWrong)
         }
         for port in ports {
             let count = try servers.cli(["-p", "\(port)", "dbsize"])
@@ -40,10 +38,34 @@ import Testing
 
     @Test func aSlotThatMovesIsFollowed() async throws {
         let (bench, servers, ports) = try await cluster()
-        let token = CardToken(high: 1, low: 2)
-        try await bench.importCard(token)
-        #expect(try await bench.commit(token, atc: 1).atc == .first)
-        let slot = HashSlot.of("{b\(token.bucket(of: 64) < 10 ? "0" : "")\(token.bucket(of: 64))}")
+        let card = 1
+        try await bench.importCard(card)
+        #expect(try await bench.decline(card, atc: 1) == nil)
+        let slot = HashSlot.of("{b01}")
+        let (ids, owner) = try nodes(servers, ports, owning: slot)
+        let target = (owner + 1) % 3
+        let (from, to) = ("\(ports[owner])", "\(ports[target])")
+        try servers.cli(["-p", to, "cluster", "setslot", "\(slot)", "importing", ids[owner]])
+        try servers.cli(["-p", from, "cluster", "setslot", "\(slot)", "migrating", ids[target]])
+        let keys = try servers.cli(["-p", from, "cluster", "getkeysinslot", "\(slot)", "100"])
+            .split(separator: "\n").map(String.init)
+        #expect(keys.count >= 2)
+        for key in keys { try servers.cli(["-p", from, "migrate", "127.0.0.1", to, key, "0", "1000"]) }
+        // The keys are gone, the slot is still the old node's: it says ASK.
+        #expect(try await bench.decline(card, atc: 2) == nil)
+        for port in [to, from, "\(ports[(owner + 2) % 3])"] {
+            try servers.cli(["-p", port, "cluster", "setslot", "\(slot)", "node", ids[target]])
+        }
+        // Now it says MOVED.
+        #expect(try await bench.decline(card, atc: 2, minorUnits: 101) == .atcReplayed)
+        #expect(try await bench.decline(card, atc: 3) == nil)
+        await bench.store.close()
+    }
+
+    /// The nodes' names, and which of them has a slot.
+    private func nodes(
+        _ servers: TestServers, _ ports: [Int], owning slot: Int
+    ) throws -> (ids: [String], owner: Int) {
         var ids: [String] = []
         var owner = 0
         for (index, port) in ports.enumerated() {
@@ -55,22 +77,51 @@ import Testing
                 if let first = ends.first, let last = ends.last, first...last ~= slot { owner = index }
             }
         }
+        return (ids, owner)
+    }
+
+    @Test func nothingIsRefusedWhileASlotMovesUnderLoad() async throws {
+        let (bench, servers, ports) = try await cluster()
+        // Of one bucket, so that the slot has keys of many cards; none has filed transactions at first.
+        let cards = (0..<6).map { 1 + 64 * $0 }
+        for card in cards { try await bench.importCard(card, available: 100_000_000) }
+        let slot = HashSlot.of("{b01}")
+        let (ids, owner) = try nodes(servers, ports, owning: slot)
         let target = (owner + 1) % 3
-        let (from, to) = ("\(ports[owner])", "\(ports[target])")
-        try servers.cli(["-p", to, "cluster", "setslot", "\(slot)", "importing", ids[owner]])
-        try servers.cli(["-p", from, "cluster", "setslot", "\(slot)", "migrating", ids[target]])
-        let keys = try servers.cli(["-p", from, "cluster", "getkeysinslot", "\(slot)", "100"])
-            .split(separator: "\n").map(String.init)
-        #expect(keys.count >= 3)
-        for key in keys { try servers.cli(["-p", from, "migrate", "127.0.0.1", to, key, "0", "1000"]) }
-        // The keys are gone, the slot is still the old node's: it says ASK.
-        #expect(try await bench.commit(token, atc: 2).atc == .ahead)
-        for port in [to, from, "\(ports[(owner + 2) % 3])"] {
-            try servers.cli(["-p", port, "cluster", "setslot", "\(slot)", "node", ids[target]])
+        let moving = Task.detached {
+            let (from, to) = ("\(ports[owner])", "\(ports[target])")
+            try servers.cli(["-p", to, "cluster", "setslot", "\(slot)", "importing", ids[owner]])
+            try servers.cli(["-p", from, "cluster", "setslot", "\(slot)", "migrating", ids[target]])
+            while true {
+                let keys = try servers.cli(["-p", from, "cluster", "getkeysinslot", "\(slot)", "1"])
+                    .split(separator: "\n").map(String.init)
+                guard let key = keys.first, !key.isEmpty else { break }
+                try servers.cli(["-p", from, "migrate", "127.0.0.1", to, key, "0", "1000"])
+            }
+            for port in [to, from, "\(ports[(owner + 2) % 3])"] {
+                try servers.cli(["-p", port, "cluster", "setslot", "\(slot)", "node", ids[target]])
+            }
         }
-        // Now it says MOVED.
-        #expect(try await bench.commit(token, atc: 2).declined == .atcReplayed)
-        #expect(try await bench.commit(token, atc: 3).atc == .ahead)
+        var refused: [String] = []
+        var count: UInt16 = 0
+        let end = ContinuousClock.now + .seconds(4)
+        while ContinuousClock.now < end {
+            count += 1
+            for card in cards {
+                do {
+                    let reason = try await bench.decline(card, atc: count)
+                    if reason != nil { refused.append("\(reason!)") }
+                } catch { refused.append("\(error)") }
+            }
+        }
+        try await moving.value
+        #expect(
+            count > 10 && refused.isEmpty,
+            "\(refused.count) of \(Int(count) * cards.count): \(refused.prefix(3))")
+        #expect(try nodes(servers, ports, owning: slot).owner == target)
+        for card in cards {
+            #expect(try await bench.record(card)?.availableMinorUnits == 100_000_000 - 100 * Int64(count))
+        }
         await bench.store.close()
     }
 
@@ -81,9 +132,9 @@ import Testing
         let sentinel = try servers.startSentinel(master: "issuer", port: master)
         let bench = try await StateBench(
             servers, at: .server(.sentinels(master: "issuer", [address(sentinel)])), first: address(replica))
-        let token = CardToken(high: 1, low: 2)
-        try await bench.importCard(token)
-        #expect(try await bench.commit(token, atc: 1).atc == .first)
+        let card = 1
+        try await bench.importCard(card)
+        #expect(try await bench.decline(card, atc: 1) == nil)
         // Nothing may be promoted that does not have it all, and the sentinel has to know the replica.
         try servers.cli(["-p", "\(master)", "wait", "1", "5000"])
         for _ in 0..<600
@@ -92,16 +143,18 @@ import Testing
             try await Task.sleep(for: .milliseconds(100))
         }
         servers.kill(master)
-        var answer: CommitResult?
+        var answer: Decision?
         var refusals = 0
         for _ in 0..<600 where answer == nil {
-            do { answer = try await bench.commit(token, atc: 2) } catch is StateUnavailable {
+            do { answer = try await bench.decide(card, atc: 2) } catch is CouldNotDecide {
                 refusals += 1
                 try await Task.sleep(for: .milliseconds(50))
             }
         }
-        #expect(answer?.atc == .ahead && refusals > 0, "fails closed meanwhile, and comes back by itself")
-        #expect(try await bench.commit(token, atc: 1).declined == .atcReplayed)
+        #expect(
+            answer.map { $0.outcome.declineReason == nil } == true && refusals > 0,
+            "fails closed meanwhile, and comes back by itself")
+        #expect(try await bench.decline(card, atc: 1, minorUnits: 101) == .atcReplayed)
         await bench.store.close()
     }
 
@@ -115,12 +168,12 @@ import Testing
         await elsewhere.store.close()
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(other))
-        let token = CardToken(high: 1, low: 2)
-        try await bench.importCard(token)
+        let card = 1
+        try await bench.importCard(card)
         try servers.cli(["-p", "\(master)", "replicaof", "127.0.0.1", "\(other)"])
         var reasons: Set<String> = []
         for _ in 0..<100 {
-            do { _ = try await bench.commit(token, atc: 1) } catch let error as StateUnavailable {
+            do { _ = try await bench.decline(card, atc: 1) } catch CouldNotDecide.state(let error) {
                 reasons.insert(error.reason)
             }
             if reasons.contains(where: { $0.contains("Redis role: slave") }) { break }
@@ -139,18 +192,18 @@ import Testing
         let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
-        let token = CardToken(high: 1, low: 2)
-        try await bench.importCard(token)
+        let card = 1
+        try await bench.importCard(card)
         for _ in 0..<100
         where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
             try await Task.sleep(for: .milliseconds(100))
         }
-        #expect(try await bench.commit(token, atc: 1).atc == .first)
+        #expect(try await bench.decline(card, atc: 1) == nil)
         servers.kill(replica)
         do {
-            _ = try await bench.commit(token, atc: 2)
+            _ = try await bench.decline(card, atc: 2)
             Issue.record("a commit without its replica was told")
-        } catch let error as StateUnavailable {
+        } catch CouldNotDecide.state(let error) {
             #expect(error.reason.contains("0 of 1 replicas"))
         }
         await bench.store.close()

@@ -11,7 +11,7 @@ import Testing
             AuthorisationRequest(
                 link: "a", card: CardIdentity(pan: try PAN("4761739001010010"), panSequenceNumber: nil),
                 expiry: nil, amount: Amount(minorUnits: 1, currency: StateBench.currency)!,
-                retransmission: StateBench.key("\(number)", fingerprint: 1),
+                transmission: Transmission(messageClass: .request, stan: UInt32(number)),
                 retrievalReferenceNumber: Array("N\(number)".utf8), systemsTraceAuditNumber: 7, chip: nil,
                 pin: nil, circumstances: Circumstances(), receivedAt: 0,
                 deadline: Deadline(nanoseconds: .max)),
@@ -29,8 +29,8 @@ import Testing
     @Test func aNoteStandsBesideTheDecisionsOfItsCard() async throws {
         let bench = try await StateBench(try TestRedis(options: ["--appendfsync", "no"]))
         let token = CardToken(high: 5, low: 7)
-        try await bench.importCard(token)
-        _ = try await bench.commit(token, atc: 1, rrn: "N1")
+        try await bench.importCard(5)
+        #expect(try await bench.decline(5, atc: 1, rrn: "N1") == nil)
         let writer = NoteWriter(bench.store, settings: CardStateSettings())
         writer.add(try note(1, card: token))
         writer.add(try note(2))

@@ -5,127 +5,184 @@ import NIOCore
 import NIOPosix
 import Redis
 import RedisSupport
+import Synchronization
 
-/// A card on a real server.
+/// Cards on a real server, decided by the real `Authoriser` over a token that takes every cryptogram of zeros
+/// for right.
 final class StateBench: Sendable {
     /// Held, since the servers end with the value.
     private let servers: any Sendable
     let store: StateStore
     /// For commands of the test itself.
     let connection: RedisConnection
-    let state: RedisCardState
+    let records: RedisCardRecords
+    let orders: CardOrders
     let journal: RedisJournal
+    private let authoriser: Authoriser
+    private let stan = Atomic<UInt32>(0)
     private let executor: LoopExecutor
 
     static var loop: any EventLoop { MultiThreadedEventLoopGroup.singleton.any() }
     static let currency = CurrencyCode(rawValue: 752)!
+    static let now: Int64 = 1_795_000_000
 
-    convenience init(_ redis: TestRedis, late: Bool = true) async throws {
-        try await self.init(redis, at: .server(.fixed(redis.address)), first: redis.address, late: late)
+    convenience init(_ redis: TestRedis) async throws {
+        try await self.init(redis, at: .server(.fixed(redis.address)), first: redis.address)
     }
 
     /// - Parameter first: a server for commands of the test itself.
     init(
-        _ servers: any Sendable, at location: StoreLocation, first: RedisAddress, late: Bool = true,
-        replicasMin: Int = 0
+        _ servers: any Sendable, at location: StoreLocation, first: RedisAddress, replicasMin: Int = 0,
+        watch: StoreWatch? = nil,
+        settings connectionSettings: RedisConnectionSettings = RedisConnectionSettings(),
+        waits: Bool = true
     ) async throws {
         self.servers = servers
         let loop = Self.loop
-        store = StateStore(to: location, on: loop)
+        store = StateStore(to: location, on: loop, watch: watch, settings: connectionSettings)
         connection = RedisConnection(to: first, on: loop)
         var settings = CardStateSettings()
-        settings.lateATCAccepted = late
         settings.replicasMin = replicasMin
-        state = RedisCardState(store, settings: settings)
+        records = RedisCardRecords(store, settings: settings)
+        orders = CardOrders(records, unixSeconds: { Self.now })
         journal = RedisJournal(store, settings: settings)
         executor = LoopExecutor(loop)
-        try await store.waitUntilReady(timeout: .seconds(60))
+        let range = IssuerRange(
+            name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"), masterKeyOption: .a,
+            profiles: [.visaCVN18])
+        authoriser = Authoriser(
+            ranges: IssuerRangeTable([range]),
+            codes: AuthorisationResponseCodes(approved: AuthorisationResponseCode("00")!) { _ in
+                AuthorisationResponseCode("05")!
+            }, cryptography: OpenToken(), records: records,
+            surroundings: Surroundings(
+                unixSeconds: { Self.now }, monotonicNanoseconds: { 1 }, random: { .random(in: 1 ... .max) }))
+        if waits { try await store.waitUntilReady(timeout: .seconds(60)) }
         try await connection.waitUntilReady(timeout: .seconds(60))
     }
 
     /// On the loop of the connection, as the host does it.
-    func onLoop<Result: Sendable>(_ body: @escaping @Sendable (RedisCardState) async throws -> Result)
+    func onLoop<Result: Sendable>(_ body: @escaping @Sendable (StateBench) async throws -> Result)
         async throws -> Result
     {
-        let state = state
-        return try await Task(executorPreference: executor) { try await body(state) }.value
+        try await Task(executorPreference: executor) { try await body(self) }.value
     }
+
+    /// The token of a card is its number: see `OpenToken`.
+    static func token(_ card: Int) -> CardToken { CardToken(high: UInt64(card), low: 7) }
 
     func importCard(
-        _ token: CardToken, status: CardStatus = .active, available: Int64 = 100_000,
-        forgetting: Bool = false,
-        limits: SpendingLimits? = nil
+        _ card: Int, status: CardStatus = .active, available: Int64 = 100_000, forgetting: Bool = false
     ) async throws {
-        let card = CardRecord(
-            status: status, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
-            pinReference: EncipheredPINBlock(rawValue: 0xFEDC_BA98_7654_3210), pinTriesMax: 3,
-            pinTriesUsed: 0,
-            highestATC: nil, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18",
-            limits: limits)
-        try await onLoop { try await $0.importCard(card, token: token, forgettingATCs: forgetting) }
+        let definition = CardDefinition(
+            status: status, expiry: ExpiryDate(ascii: Array("3012".utf8))!,
+            pin: .reference(EncipheredPINBlock(rawValue: 77)), pinTriesMax: 3,
+            availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18")
+        _ = try await order(card, .importCard(definition, forgettingATCs: forgetting))
     }
 
-    /// A key of its own for every text here.
-    static func key(_ text: String, fingerprint: UInt64) -> RetransmissionKey {
-        RetransmissionKey(
-            moment: text.utf8.reduce(0) { $0 &* 0x0000_0100_0000_01B3 ^ UInt64($1) }, acquirer: 0,
-            reference: 0,
-            fingerprint: fingerprint)
+    func order(_ card: Int, _ order: OperatorOrder, note: String = "ann;17;test") async throws -> String {
+        try await onLoop { try await $0.orders.carryOut(order, for: Self.token(card), note: note) }
     }
 
-    func read(_ token: CardToken, _ transmission: String = "none") async throws -> CardReading {
-        try await read(token, StateBench.key(transmission, fingerprint: 0))
+    func record(_ card: Int) async throws -> CardRecord? {
+        try await onLoop { try await $0.orders.record(Self.token(card)) }
     }
 
-    func read(_ token: CardToken, _ key: RetransmissionKey) async throws -> CardReading {
-        try await onLoop {
-            try await $0.read(token, retransmission: key, deadline: Deadline(nanoseconds: .max))
+    /// A chip purchase.
+    /// - Parameter pin: 77 is right.
+    /// - Returns: nil for an approval.
+    func decline(
+        _ card: Int, atc: UInt16, pin: UInt64? = nil, minorUnits: Int64 = 100, rrn: String = "000000000001",
+        stan: UInt32? = nil
+    ) async throws -> DeclineReason? {
+        try await decide(card, atc: atc, pin: pin, minorUnits: minorUnits, rrn: rrn, stan: stan).outcome
+            .declineReason
+    }
+
+    func decide(
+        _ card: Int, atc: UInt16, pin: UInt64? = nil, minorUnits: Int64 = 100, rrn: String = "000000000001",
+        stan: UInt32? = nil
+    ) async throws -> Decision {
+        let number = stan ?? self.stan.wrappingAdd(1, ordering: .relaxed).newValue
+        let request = AuthorisationRequest(
+            link: "acquirer-a",
+            card: CardIdentity(pan: try OpenToken.pan(card), panSequenceNumber: nil), expiry: nil,
+            amount: Amount(minorUnits: minorUnits, currency: Self.currency)!,
+            transmission: Transmission(
+                messageClass: .request, stan: number, localTime: 1_123_120_000, acquirer: 1),
+            retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: number,
+            chip: try OpenToken.chip(atc, minorUnits),
+            pin: pin.map {
+                PINQuestion(
+                    zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
+            }, circumstances: Circumstances(), receivedAt: 0, deadline: Deadline(nanoseconds: .max))
+        return try await onLoop { try await $0.authoriser.authorise(request) }
+    }
+}
+
+/// A token that takes every cryptogram for right and translates nothing: what is asked here is what the store
+/// does.
+private struct OpenToken: CardCryptography {
+    static func pan(_ card: Int) throws -> PAN {
+        let digits = String(card)
+        return try PAN("476173" + String(repeating: "0", count: 10 - digits.count) + digits)
+    }
+
+    static func chip(_ atc: UInt16, _ minorUnits: Int64) throws -> ICCData {
+        var writer = TLVWriter()
+        var (rest, amount) = (minorUnits, [UInt8](repeating: 0, count: 6))
+        for index in (0..<6).reversed() {
+            amount[index] = UInt8((rest % 100 / 10) << 4 | rest % 10)
+            rest /= 100
         }
+        writer.append(.amountAuthorised, amount)
+        writer.append(.amountOther, [0, 0, 0, 0, 0, 0])
+        writer.append(.terminalCountryCode, [0x07, 0x52])
+        writer.append(.terminalVerificationResults, [0, 0, 0, 0x80, 0])
+        writer.append(.transactionCurrencyCode, [0x07, 0x52])
+        writer.append(.transactionDate, [0x26, 0x11, 0x23])
+        writer.append(.transactionType, [0])
+        writer.append(.unpredictableNumber, [1, 2, 3, 4])
+        writer.append(.applicationInterchangeProfile, [0x39, 0])
+        writer.append(.applicationTransactionCounter, [UInt8(atc >> 8), UInt8(truncatingIfNeeded: atc)])
+        writer.append(.applicationCryptogram, [0, 0, 0, 0, 0, 0, 0, 0])
+        writer.append(.cryptogramInformationData, [0x80])
+        writer.append(.issuerApplicationData, [0x06, 0x01, 0x12, 0x03, 0xA0, 0xB8, 0x00])
+        return try ICCData(parsing: writer.bytes)
     }
 
-    func commit(
-        _ token: CardToken, atc: UInt16? = nil, pin: PINEvidence = .notChecked, minorUnits: Int64 = 100,
-        declined: DeclineReason? = nil, currency: CurrencyCode = StateBench.currency,
-        transmission: String? = nil, fingerprint: UInt64 = 1, key: RetransmissionKey? = nil,
-        limits: CountedLimits? = nil,
-        rrn: String = "000000000001",
-        code: String = "123456",
-        kind: TransactionKind = .purchase, mode: CommitMode = .decide, original: OriginalTransaction? = nil,
-        cash: Int64 = 0
-    ) async throws -> CommitResult {
-        let amount = Amount(minorUnits: minorUnits, currency: currency)!
-        var trace = DecisionTrace()
-        trace.add(.cardStatus, .approved, "active")
-        let commit = AuthorisationCommit(
-            token: token,
-            retransmission: key ?? transmission.map { StateBench.key($0, fingerprint: fingerprint) },
-            declined: declined, verifiedATC: atc.map(ApplicationTransactionCounter.init(rawValue:)), pin: pin,
-            kind: kind, mode: mode, original: original, amount: amount, cashMinorUnits: cash, limits: limits,
-            approvalCode: Array(code.utf8),
-            entry: JournalEntry(
-                retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: 7,
-                unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,
-                profile: "visa-cvn18", derivationKeyIndex: 1, atc: atc, microsecondsUntilEvidence: 250,
-                trace: trace),
-            deadline: Deadline(nanoseconds: .max))
-        return try await onLoop { try await $0.commit(commit) }
+    private func token(_ pan: PAN) -> CardToken {
+        let number = (6..<pan.digitCount).reduce(0) { $0 * 10 + Int(pan.digit(at: $1)) }
+        return StateBench.token(number)
     }
 
-    func reverse(
-        _ token: CardToken, _ key: RetransmissionKey, of original: OriginalTransaction, remaining: Int64 = 0
-    ) async throws -> CommitResult {
-        var trace = DecisionTrace()
-        trace.add(.transaction, .approved, "reversal")
-        let amount = Amount(minorUnits: remaining, currency: Self.currency)!
-        let reversal = ReversalCommit(
-            token: token, retransmission: key, original: original, remaining: amount,
-            entry: JournalEntry(
-                retrievalReferenceNumber: Array("000000000009".utf8), systemsTraceAuditNumber: 9,
-                unixSeconds: 1_795_000_000, link: "acquirer-a", range: "visa", amount: amount,
-                profile: "-", derivationKeyIndex: nil, atc: nil, microsecondsUntilEvidence: 1, trace: trace),
-            deadline: Deadline(nanoseconds: .max))
-        return try await onLoop { try await $0.reverse(reversal) }
+    func knownToken(of pan: PAN) -> CardToken? { token(pan) }
+
+    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
+        let answers = question.cryptogram?.prepared.map { _ in
+            IssuerAuthenticationData(arpc: UInt64(1), code: AuthorisationResponseCode("00")!)
+        }
+        return Pending(
+            .success(
+                CryptographyAnswer(
+                    token: token(question.card.pan), cryptogram: answers.map { .matches($0) } ?? .notAsked,
+                    pin: question.pin.map { .translated($0.block) } ?? .notAsked)))
     }
+
+    func issuerAuthenticationData(
+        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
+        IssuerAuthenticationData(arpc: UInt64(1), code: AuthorisationResponseCode("05")!)
+    }
+
+    func pinAnswer(
+        for question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINAnswer { .translated(question.block) }
+
+    func fault(
+        in question: PINQuestion, card: CardIdentity, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
 }
 
 /// Runs tasks on an event loop.

@@ -8,14 +8,12 @@ import Testing
 
 /// Each way in which a server can be there and be of no use: named, failed closed, and recovered from without help.
 @Suite(.timeLimit(.minutes(5))) struct StoreFailureTests {
-    private let token = CardToken(high: 21, low: 7)
+    private let card = 21
 
     /// Commits until a failure says so, within a bound.
     private func failure(_ bench: StateBench, naming words: String) async throws -> Bool {
         for _ in 0..<2_000 {
-            do { _ = try await bench.commit(token, declined: .cardExpired) } catch let error
-                as StateUnavailable
-            {
+            do { _ = try await bench.decline(card, atc: 1) } catch CouldNotDecide.state(let error) {
                 if error.reason.contains(words) { return true }
             }
             try await Task.sleep(for: .milliseconds(5))
@@ -25,7 +23,7 @@ import Testing
 
     private func recovers(_ bench: StateBench, atc: UInt16) async throws -> Bool {
         for _ in 0..<4_000 {
-            if let result = try? await bench.commit(token, atc: atc) { return result.declined == nil }
+            do { return try await bench.decline(card, atc: atc) == nil } catch is CouldNotDecide {}
             try await Task.sleep(for: .milliseconds(5))
         }
         return false
@@ -34,8 +32,8 @@ import Testing
     @Test func aServerThatLoadsIsNamedAndWaitedFor() async throws {
         let redis = try TestRedis(options: ["--appendfsync", "no"])
         let bench = try await StateBench(redis)
-        try await bench.importCard(token)
-        #expect(try await bench.commit(token, atc: 5).atc == .first)
+        try await bench.importCard(card)
+        #expect(try await bench.decline(card, atc: 5) == nil)
         for number in 0..<1_500 {
             _ = try await bench.connection.sendFromAnywhere(RedisCommand("SET", "filler-\(number)", "x"))
         }
@@ -53,23 +51,23 @@ import Testing
             untilLoaded: false)
         #expect(try await failure(bench, naming: "LOADING"))
         #expect(try await recovers(bench, atc: 6))
-        #expect(try await bench.commit(token, atc: 5).declined == .atcReplayed)
+        #expect(try await bench.decline(card, atc: 5, minorUnits: 101) == .atcReplayed)
         await bench.store.close()
     }
 
     @Test func functionsThatSomebodyRemovedAreLoadedAgain() async throws {
         let bench = try await StateBench(try TestRedis(options: ["--appendfsync", "no"]))
-        try await bench.importCard(token)
-        #expect(try await bench.commit(token, atc: 5).atc == .first)
+        try await bench.importCard(card)
+        #expect(try await bench.decline(card, atc: 5) == nil)
         _ = try await bench.connection.sendFromAnywhere(RedisCommand("FUNCTION", "FLUSH", "SYNC"))
         do {
-            _ = try await bench.commit(token, atc: 6)
+            _ = try await bench.decline(card, atc: 6)
             Issue.record("a commit without its function was told")
-        } catch let error as StateUnavailable {
+        } catch CouldNotDecide.state(let error) {
             #expect(error.reason.contains("Function not found"), "\(error)")
         }
         #expect(try await recovers(bench, atc: 6))
-        #expect(try await bench.commit(token, atc: 5).declined == .atcReplayed)
+        #expect(try await bench.decline(card, atc: 5, minorUnits: 101) == .atcReplayed)
         await bench.store.close()
     }
 
@@ -98,21 +96,17 @@ import Testing
         let bench = try await StateBench(
             servers, at: .server(.fixed(.tcp(host: "127.0.0.1", port: master))),
             first: .tcp(host: "127.0.0.1", port: master), replicasMin: 1)
-        try await bench.importCard(token)
+        try await bench.importCard(card)
         for _ in 0..<200
         where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
             try await Task.sleep(for: .milliseconds(50))
         }
-        #expect(try await bench.commit(token, atc: 1, transmission: "a").declined == nil)
-        #expect(try await bench.read(token, "a").answered?.declined == nil)
+        #expect(try await bench.decline(card, atc: 1, stan: 1) == nil)
+        #expect(try await bench.decide(card, atc: 1, stan: 1).repeated)
         servers.kill(replica)
         // Booked on a master that may be about to be replaced: neither the first nor a repeat hears of it.
-        await #expect(throws: StateUnavailable.self) {
-            try await bench.commit(token, atc: 2, transmission: "b")
-        }
-        await #expect(throws: StateUnavailable.self) { try await bench.read(token, "b") }
-        await #expect(throws: StateUnavailable.self) {
-            try await bench.commit(token, atc: 2, transmission: "b")
+        for _ in 0..<3 {
+            await #expect(throws: CouldNotDecide.self) { try await bench.decline(card, atc: 2, stan: 2) }
         }
         await bench.store.close()
     }

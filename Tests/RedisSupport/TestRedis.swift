@@ -69,6 +69,40 @@ public final class TestRedis: @unchecked Sendable {
         process.waitUntilExit()
     }
 
+    /// Takes bytes off the end of the newest file, as a restored or broken disk would. While the server is
+    /// down.
+    public func cutAppendOnlyFile(by bytes: Int) throws {
+        let path = try newestAppendOnlyFile()
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        let end = try handle.seekToEnd()
+        try handle.truncate(atOffset: end - UInt64(bytes))
+        try handle.close()
+    }
+
+    /// `redis-check-aof --fix`: half a command at the end is cut off.
+    public func repairAppendOnlyFile() throws {
+        let repair = Process()
+        let answer = Pipe()
+        repair.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        repair.arguments = ["redis-check-aof", "--fix", folder + "/appendonlydir/appendonly.aof.manifest"]
+        repair.standardInput = answer
+        repair.standardOutput = FileHandle.nullDevice
+        repair.standardError = FileHandle.nullDevice
+        try repair.run()
+        answer.fileHandleForWriting.write(Data("y\n".utf8))
+        try answer.fileHandleForWriting.close()
+        repair.waitUntilExit()
+        guard repair.terminationStatus == 0 else { throw Failure(description: "redis-check-aof failed") }
+    }
+
+    private func newestAppendOnlyFile() throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/appendonlydir")
+        guard let name = names.filter({ $0.hasSuffix(".incr.aof") }).sorted().last else {
+            throw Failure(description: "no append-only file")
+        }
+        return folder + "/appendonlydir/" + name
+    }
+
     private func answersPing() -> Bool {
         let client = Process()
         let output = Pipe()

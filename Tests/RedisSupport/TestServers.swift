@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 
-/// Redis servers on TCP ports of the loopback interface, with the reference configuration, in a folder of their own.
+/// Redis servers on TCP ports of the loopback interface, with the reference configuration, in a folder of
+/// their own.
 /// They stop with the value that started them.
 public final class TestServers: @unchecked Sendable {
     // Sendable because a test starts and kills them from one task at a time.
@@ -92,6 +93,17 @@ public final class TestServers: @unchecked Sendable {
         guard let process = processes.removeValue(forKey: port), process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// It stands still, with its connections open.
+    public func suspend(_ port: Int) throws {
+        guard let process = processes[port] else { throw Failure(description: "no server on \(port)") }
+        Glibc.kill(process.processIdentifier, SIGSTOP)
+    }
+
+    /// It goes on.
+    public func resume(_ port: Int) {
+        if let process = processes[port] { Glibc.kill(process.processIdentifier, SIGCONT) }
     }
 
     /// What `redis-cli` prints.

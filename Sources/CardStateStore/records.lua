@@ -1,0 +1,69 @@
+#!lua name=cardrecords
+-- The store of card records: it compares, replaces and appends, and knows no business. All keys of a call share one slot.
+local VERSION = 9
+
+-- KEYS: record, filed transactions, journal. All are named, and all exist from the account's first import on: while a slot
+-- moves, a key that was not named would be written where it no longer belongs, and one that is missing is refused.
+-- ARGV: tag that the record must have ('' where there must be none), new record ('' as it is), what to do with the filed
+-- transactions ('' nothing, 'a' append, 's' set), their bytes, '1' to have them back on a conflict, then for each
+-- line of the journal its fields: how many, name, value, name, value …
+-- Returns the identifier of the last line, or on a conflict what is there now: record, filed transactions.
+local function replace(keys, args)
+  if redis.call('GETRANGE', keys[1], 0, 15) ~= args[1] then
+    return { redis.call('GET', keys[1]), args[5] == '1' and redis.call('GET', keys[2]) or false }
+  end
+  -- First what can be refused.
+  if args[3] ~= '' then redis.call(args[3] == 'a' and 'APPEND' or 'SET', keys[2], args[4]) end
+  if args[2] ~= '' then redis.call('SET', keys[1], args[2]) end
+  local last = '0-0'
+  for from = 6, #args, 4 do last = redis.call('XADD', keys[3], '*', unpack(args, from, from + 3)) end
+  return last
+end
+
+local function parts(identifier)
+  local milliseconds, number = string.match(identifier, '^(%d+)-(%d+)$')
+  return tonumber(milliseconds), tonumber(number)
+end
+
+local function isBefore(left, right)
+  local m1, n1 = parts(left)
+  local m2, n2 = parts(right)
+  return m1 < m2 or (m1 == m2 and n1 < n2)
+end
+
+-- KEYS: journal, generation. ARGV: identifier of an entry, '' for none.
+-- Returns the generation, the identifier of the last entry that the journal ever had, and what became of the entry asked
+-- for: 1 it is there (or none was asked for), 2 it was trimmed, 0 the journal has never had it.
+local function place(keys, args)
+  local generation = redis.call('GET', keys[2])
+  if redis.call('EXISTS', keys[1]) == 0 then return { generation, '0-0', args[1] == '' and 1 or 0 } end
+  local info = redis.call('XINFO', 'STREAM', keys[1])
+  local last, first = '0-0', nil
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then last = info[at + 1] end
+    if info[at] == 'first-entry' and info[at + 1] then first = info[at + 1][1] end
+  end
+  if args[1] == '' or #redis.call('XRANGE', keys[1], args[1], args[1]) == 1 then return { generation, last, 1 } end
+  if not isBefore(last, args[1]) and (not first or isBefore(args[1], first)) then return { generation, last, 2 } end
+  return { generation, last, 0 }
+end
+
+-- KEYS: journal. ARGV: the fields of an entry. Returns its identifier.
+local function note(keys, args) return redis.call('XADD', keys[1], '*', unpack(args)) end
+
+-- KEYS: one. ARGV: the value that it must have ('' where there must be none), the new one. Returns 1, or 0.
+local function mark(keys, args)
+  if (redis.call('GET', keys[1]) or '') ~= args[1] then return 0 end
+  redis.call('SET', keys[1], args[2])
+  return 1
+end
+
+redis.register_function('cardrecords_replace', replace)
+-- What has to get through where the memory is used up: blocks, reversals, notes, and what leads to trimming.
+redis.register_function{
+  function_name = 'cardrecords_replace_always', callback = replace, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'cardrecords_note', callback = note, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'cardrecords_mark', callback = mark, flags = { 'allow-oom' } }
+redis.register_function{ function_name = 'cardrecords_place', callback = place, flags = { 'no-writes' } }
+redis.register_function{
+  function_name = 'cardrecords_version', callback = function() return VERSION end, flags = { 'no-writes' } }
