@@ -7,31 +7,34 @@
 #   environment.sh run                serve in the foreground until SIGINT or SIGTERM
 #   environment.sh demo               serve, run the terminal simulator's demo, stop
 #   environment.sh load PROFILE       import the profile's cards, serve, run the load generator, stop
-#   environment.sh with COMMAND ...   serve, run COMMAND with ISSUER_CONFIG set, stop
+#   environment.sh with COMMAND ...   serve, run COMMAND with DEMO_CONFIG set, stop
 #
-# ISSUER_DEMO_DIR, ISSUER_PORT_A, ISSUER_PORT_B and ISSUER_ADMIN_PORT override .demo, 8583, 8584 and 9583;
-# several environments can run side by side. ISSUER_BIN is the folder of the executables. For measurements:
-#   ISSUER_REDIS_FSYNC      always (the default) or everysec
-#   ISSUER_TOKEN            nss (the default) or softhsm2, which serves no PINs
-#   ISSUER_TOKEN_WORKERS    threads before the token
-#   ISSUER_MASTER_KEYS      ICC master keys that each of them keeps
-#   ISSUER_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
-#   ISSUER_TOKEN_LINES      calls that may be under way at once with ISSUER_TOKEN_DELAY
-#   ISSUER_EVENT_LOOPS      threads for connections
-#   ISSUER_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
-#   ISSUER_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
-#   ISSUER_RULES            1 sets the ranges' other rules, for Config/scenarios/rules
-#   ISSUER_SECURE           1 adds a link with TLS, MACs and AES PIN blocks, for Config/scenarios/secure, on
-#                           ISSUER_PORT_S (8585)
-#   ISSUER_TLS              1 gives acquirer-a TLS with certificates on both sides
+# DEMO_DIR, DEMO_PORT_A, DEMO_PORT_B and DEMO_ADMIN_PORT override .demo, 8583, 8584 and 9583;
+# several environments can run side by side. DEMO_BIN is the folder of the executables. For measurements:
+#   DEMO_REDIS_FSYNC      always (the default) or everysec
+#   DEMO_REDIS_LISTEN     TCP port that the Redis server listens on beside its socket
+#   DEMO_REDIS_PORT       TCP port that the host finds it on, in place of the socket
+#   DEMO_TOKEN            nss (the default) or softhsm2, which serves no PINs
+#   DEMO_TOKEN_PLACEMENT  auto, loop or workers
+#   DEMO_TOKEN_WORKERS    threads before the token
+#   DEMO_MASTER_KEYS      ICC master keys that each of them keeps
+#   DEMO_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
+#   DEMO_TOKEN_LINES      calls that may be under way at once with DEMO_TOKEN_DELAY
+#   DEMO_EVENT_LOOPS      threads for connections
+#   DEMO_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
+#   DEMO_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
+#   DEMO_RULES            1 sets the ranges' other rules, for Config/scenarios/rules
+#   DEMO_SECURE           1 adds a link with TLS, MACs and AES PIN blocks, for Config/scenarios/secure, on
+#                           DEMO_PORT_S (8585)
+#   DEMO_TLS              1 gives acquirer-a TLS with certificates on both sides
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-directory=${ISSUER_DEMO_DIR:-$root/.demo}
-port_a=${ISSUER_PORT_A:-8583}
-port_b=${ISSUER_PORT_B:-8584}
-port_s=${ISSUER_PORT_S:-8585}
-admin_port=${ISSUER_ADMIN_PORT:-9583}
+directory=${DEMO_DIR:-$root/.demo}
+port_a=${DEMO_PORT_A:-8583}
+port_b=${DEMO_PORT_B:-8584}
+port_s=${DEMO_PORT_S:-8585}
+admin_port=${DEMO_ADMIN_PORT:-9583}
 redis_pid= host_pid=
 
 say() { printf '%s\n' "$*" >&2; }
@@ -39,9 +42,9 @@ fail() { say "error: $*"; exit 1; }
 
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
-# A terminal emulator and a browser, which the simulator's screens and pages are tested in, and a Python for a switch
-# made of other people's libraries.
-test_packages=(openssl tmux chromium python3-venv)
+# A terminal emulator and a browser, which the simulator's screens and pages are tested in, a Python for switches
+# made of other people's libraries, what takes captures of links apart, and somebody else's tool to work on a token with.
+test_packages=(openssl tmux chromium python3-venv tshark opensc)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")
@@ -62,7 +65,7 @@ install_packages() {
   "${apt[@]}" install -y -qq "${missing[@]}" >&2 || fail "apt-get could not install ${missing[*]}"
 }
 
-token=${ISSUER_TOKEN:-nss}
+token=${DEMO_TOKEN:-nss}
 
 # find_library PACKAGE NAME...: the first of these below the library folders
 find_library() {
@@ -78,24 +81,13 @@ find_token() {
   case $token in
     nss) find_library libnss3 libsoftokn3.so nss/libsoftokn3.so ;;
     softhsm2) find_library softhsm2 softhsm/libsofthsm2.so ;;
-    *) fail "ISSUER_TOKEN: nss or softhsm2, not $token" ;;
-  esac
-}
-
-token_configuration() {
-  if [ -n "${ISSUER_TOKEN_DELAY:-}" ]; then echo "  module: $bin/libFaultyToken.so"; else echo "  module: $(find_token)"; fi
-  case $token in
-    nss)
-      echo "  initArguments: \"configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags=\""
-      echo '  uri: "pkcs11:token=NSS%20Certificate%20DB"'
-      ;;
-    softhsm2) echo '  uri: "pkcs11:token=issuer-demo"' ;;
+    *) fail "DEMO_TOKEN: nss or softhsm2, not $token" ;;
   esac
 }
 
 # One key store for each token.
 make_token() {
-  export FAULTY_TOKEN_MODULE FAULTY_TOKEN_LINES=${ISSUER_TOKEN_LINES:-0}
+  export FAULTY_TOKEN_MODULE FAULTY_TOKEN_LINES=${DEMO_TOKEN_LINES:-0}
   FAULTY_TOKEN_MODULE=$(find_token)
   if [ "$token" = softhsm2 ]; then
     export SOFTHSM2_CONF=$directory/softhsm2.conf
@@ -118,88 +110,23 @@ import_cards() {
   "$bin/issuer-host" cards import --forget-atcs "${pins[@]}" "$1" --config "$directory/issuer-host.yaml" >&2
 }
 
-# Lines of the configuration that only a token which serves PINs can have.
-with_pins() { [ "$token" = softhsm2 ] || echo "$1"; }
-
-# What issuer-keys audit finds on each token and nobody can change.
-token_findings() {
-  case $token in
-    nss) echo probe-copy-with-wider-usage, probe-copy-readable, probe-derive ;;
-    softhsm2) ;;
-  esac
-}
-
-# The limits of a range, where the environment has any.
-with_limits() {
-  [ -n "${ISSUER_LIMITS:-}" ] || return 0
-  local IFS=,
-  echo "    limits: {currency: \"752\", $*}"
-}
-
-# Lines of a range where the environment has rules of its own.
-with_rules() { [ -z "${ISSUER_RULES:-}" ] || printf '    %s\n' "$@"; }
-
-# Master keys of a range: as they are, or as the version that cards of one derivation key index have.
-with_keys() {
-  local keys=("issuerMasterKey: imk-ac-$1")
-  # SoftHSM2 has no exclusive or for Visa's script keys, and nothing that puts a new PIN into a script.
-  [ "$token" = softhsm2 ] ||
-    keys+=("secureMessagingIntegrityKey: imk-smi-$1" "secureMessagingConfidentialityKey: imk-smc-$1")
-  if [ -z "${ISSUER_RULES:-}" ] || [ -z "${2:-}" ]; then
-    printf '    %s\n' "${keys[@]}"
-    return
-  fi
-  printf '    keyVersions:\n      "2024":\n        derivationKeyIndices: ["%s"]\n' "$2"
-  printf '        %s\n' "${keys[@]}"
-}
-
-# What a range lets pass without a chip.
-with_non_chip() {
-  with_pins "    nonChip: {cardVerificationKey: cvk-$1${ISSUER_RULES:+, $2}}"
-}
-
-# A link as banks have it, and what terminals show there.
-with_secure_link() {
-  [ -n "${ISSUER_SECURE:-}" ] || return 0
-  cat <<YAML
-  acquirer-s:
-    host: 127.0.0.1
-    port: $port_s
-    dialect: ascii87-binbitmap
-    framing: 2be
-    pin: {format: 4, aesKey: zpk-aes}
-    mac: {key: zak-acquirer-b, algorithm: iso9797-3, padding: 1}
-$(tls_of_link)
-YAML
-}
-
-tls_of_link() {
-  echo "    tls: {certificateFile: tls/host.pem, privateKeyFile: tls/host.key, trustedFile: tls/ca.pem, peerNames: [terminal.example]}"
-}
-with_tls() { [ -z "${ISSUER_TLS:-}" ] || tls_of_link; }
-
-with_terminal_identity() {
-  [ -n "${ISSUER_SECURE:-}${ISSUER_TLS:-}" ] || return 0
-  echo "  tls: {trustedFile: tls/ca.pem, certificateFile: tls/terminal.pem, privateKeyFile: tls/terminal.key}"
-}
-
 # certificate NAME NAMES AUTHORITY: one key, one certificate for some days
 certificate() {
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -addext "subjectAltName=$2" \
     -keyout "$1.key" -out "$1.csr" 2>/dev/null
-  openssl x509 -req -in "$1.csr" -CA "$3.pem" -CAkey "$3.key" -days "${4:-30}" -copy_extensions copy -out "$1.pem" 2>/dev/null
+  openssl x509 -req -in "$1.csr" -CA "$3.pem" -CAkey "$3.key" -days "${4:-90}" -copy_extensions copy -out "$1.pem" 2>/dev/null
 }
 
 # Two authorities, of which the host trusts one, and everybody's certificates.
 make_certificates() {
-  [ -n "${ISSUER_SECURE:-}${ISSUER_TLS:-}" ] || return 0
+  [ -n "${DEMO_SECURE:-}${DEMO_TLS:-}" ] || return 0
   command -v openssl >/dev/null || fail "TLS needs the package openssl"
   mkdir -p "$directory/tls"
   (
     cd "$directory/tls"
     umask 077
     for authority in ca other-ca; do
-      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$authority" \
+      openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj "/CN=$authority" \
         -keyout $authority.key -out $authority.pem 2>/dev/null
     done
     certificate host "DNS:host.example,IP:127.0.0.1" ca
@@ -216,97 +143,68 @@ redis_socket() {
   echo "${TMPDIR:-/tmp}/issuer-redis-$(printf '%s' "$directory" | cksum | cut -d' ' -f1).sock"
 }
 
+# overlay WORD NAME: the overlay, where the word is not empty
+overlay() { [ -z "$1" ] || echo "$root/Config/demo/overlays/$2.yaml"; }
+
+# The demo's configuration with its overlays, placed on this machine.
 write_configuration() {
-  cat >"$directory/issuer-host.yaml" <<YAML
-# Written by Config/demo/environment.sh. Test keys and cards only.
-profile: demo
-dialects: $root/Config/iso8583
-token:
-$(token_configuration)
-  pinFile: token.pin
-${ISSUER_TOKEN_WORKERS:+  workers: $ISSUER_TOKEN_WORKERS
-}${ISSUER_MASTER_KEYS:+  masterKeysKept: $ISSUER_MASTER_KEYS
-}keys:
-  panHash: pan-hash
-$(with_pins "  pinVerification: pvk
-  pinVerificationValue: pvk-visa")
-redis:
-  unixSocket: $(redis_socket)
-  buckets: 64
-policy:
-  atcJumpMax: 1000
-  pinTriesMax: 3
-# A range whose cards have keys of several ages has, in place of its keys:
-#   keyVersions:
-#     "2021": {derivationKeyIndices: ["01"], issuerMasterKey: imk-ac-1, secureMessagingIntegrityKey: imk-smi-1}
-#     "2026": {cardExpiryFrom: "2901", cardExpiryUntil: "3112", issuerMasterKey: imk-ac-2}
-issuers:
-  visa-476173:
-    prefix: "476173"
-$(with_keys 476173 01)
-$(with_non_chip 476173 "fallback: true")
-    masterKeyOption: A
-    profiles: [visa-cvn10, visa-cvn18, visa-cvn22]
-$(with_rules "declineOnTVR: [dda-failed, merchant-forced-online]" "declineOnCVR: [pin-try-limit-exceeded]")
-$(with_limits "transactionMax: 500000, contactlessMax: 10000, unverifiedMax: 20000, dailyAmount: 600000, dailyCount: 6" \
-  'blockedMerchantCategories: ["7995"], blockedCountries: ["408"]')
-  mastercard-541333:
-    prefix: "541333"
-$(with_keys 541333)
-$(with_non_chip 541333 "magneticStripe: false, cardNotPresent: false")
-    masterKeyOption: A
-    profiles: [mc-cvn10h, mc-cvn11h, mc-cvn14h, mc-cvn15h]
-$(with_rules "declineOnCVM: [failed]")
-$(with_limits "rollingAmount: 600000, rollingCount: 6, rollingDays: 7, cashAmount: 100000, cashCount: 2")
-  ccd-639999:
-    prefix: "639999"
-$(with_keys 639999)
-    masterKeyOption: A
-    profiles: [ccd]
-$(with_rules "declineOnCVR: [script-failed]")
-links:
-  acquirer-a:
-    host: 127.0.0.1
-    port: $port_a
-    dialect: ascii87-binbitmap
-    framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-a
-    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
-    cvv2Element: 126
-$(with_tls)
-  acquirer-b:
-    host: 127.0.0.1
-    port: $port_b
-    dialect: bcd87-rightF
-    framing: 2be
-$(with_pins "    zonePINKey: zpk-acquirer-b
-    pin: {format: 0, aesKey: zpk-aes, formatCodes: [\"01:0\", \"02:1\", \"03:3\", \"04:4\"]}")
-$(with_secure_link)
-audit:
-  log: audit.log
-  # Everybody knows the demo's keys: they were loaded in clear. The rest are limits of the token.
-  acceptedFindings: [test-key, not-always-sensitive, not-never-extractable, $(token_findings)]
-admin:
-  host: 127.0.0.1
-  port: $admin_port
-server:
-  eventLoops: ${ISSUER_EVENT_LOOPS:-1}
-log:
-  level: ${ISSUER_LOG:-notice}
-demo:
-  issuer: $root/Config/demo/demo-issuer.json
-  cardState: card-state
-$(with_terminal_identity)
-YAML
+  local softhsm2= files=() machine=(
+    "ISSUER_DIALECTS=$root/Config/iso8583" "ISSUER_DEMO_ISSUER=$root/Config/demo/demo-issuer.json"
+    "ISSUER_TOKEN_MODULE=$([ -z "${DEMO_TOKEN_DELAY:-}" ] && find_token || echo "$bin/libFaultyToken.so")"
+    "ISSUER_REDIS_UNIX_SOCKET=$(redis_socket)" "ISSUER_ADMIN_PORT=$admin_port"
+    "ISSUER_LINKS_ACQUIRER_A_PORT=$port_a" "ISSUER_LINKS_ACQUIRER_B_PORT=$port_b"
+    "ISSUER_SERVER_EVENT_LOOPS=${DEMO_EVENT_LOOPS:-1}" "ISSUER_LOG_LEVEL=${DEMO_LOG:-notice}"
+    ${DEMO_TOKEN_PLACEMENT:+"ISSUER_TOKEN_PLACEMENT=$DEMO_TOKEN_PLACEMENT"}
+    ${DEMO_TOKEN_WORKERS:+"ISSUER_TOKEN_WORKERS=$DEMO_TOKEN_WORKERS"}
+    ${DEMO_MASTER_KEYS:+"ISSUER_TOKEN_MASTER_KEYS_KEPT=$DEMO_MASTER_KEYS"}
+    ${DEMO_SECURE:+"ISSUER_LINKS_ACQUIRER_S_PORT=$port_s"}
+  )
+  if [ "$token" = softhsm2 ]; then softhsm2=1; else
+    machine+=("ISSUER_TOKEN_INIT_ARGUMENTS=configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags=")
+  fi
+  mapfile -t files < <(
+    overlay "${DEMO_LIMITS:-}" limits; overlay "${DEMO_RULES:-}" rules; overlay "${DEMO_SECURE:-}" secure
+    overlay "${DEMO_TLS:-}" tls; overlay "$softhsm2" softhsm2
+  )
+  env "${machine[@]}" "$bin/issuer-host" config merge "$root/Config/demo/issuer-host.yaml" "${files[@]}" \
+    >"$directory/issuer-host.yaml" || fail "the demo's configuration could not be made"
+  # In place of the socket, which would come first.
+  [ -z "${DEMO_REDIS_PORT:-}" ] || sed -i "s/^  unixSocket: .*/  port: $DEMO_REDIS_PORT/" "$directory/issuer-host.yaml"
+}
+
+# A test CA in a token of its own, the issuer's certificate of each range, and the cards with theirs.
+certify_cards() {
+  [ "$token" != softhsm2 ] || return 0
+  [ ! -s "$directory/bureau.json" ] || return 0
+  local authority=$directory/authority options request row rid prefix
+  rm -rf "$authority" "$directory/certificates" "$directory"/*.request "$directory"/*.certificate "$directory"/ca-keys.json*
+  mkdir -p "$authority"
+  (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$authority/pin")
+  certutil -N -d "sql:$authority" -f "$authority/pin"
+  options=(--module "$(find_token)" --init-arguments "configdir='sql:$authority' certPrefix='' keyPrefix='' secmod='' flags="
+    --uri "pkcs11:token=NSS%20Certificate%20DB" --pin-file "$authority/pin" --ca-keys "$directory/ca-keys.json"
+    --audit-log "$authority/audit.log")
+  for row in A000000003:476173 A000000004:541333 F000000001:639999; do
+    rid=${row%%:*} prefix=${row##*:}
+    "$bin/issuer-keys" test-ca key "${options[@]}" --rid "$rid"
+    request=(certificate request "range-$prefix" --identifier "$prefix" --expires 2049-12
+      --out "$directory/$prefix.request" --config "$directory/issuer-host.yaml")
+    # The key is there already where an earlier attempt was broken off.
+    "$bin/issuer-keys" "${request[@]}" || "$bin/issuer-keys" "${request[@]}" --existing-key
+    "$bin/issuer-keys" test-ca sign "${options[@]}" --rid "$rid" "$directory/$prefix.request" --out "$directory/$prefix.certificate"
+    "$bin/issuer-keys" certificate import "$directory/$prefix.certificate" --as "range-$prefix" --config "$directory/issuer-host.yaml"
+  done
+  "$bin/issuer-keys" personalise "$root/Config/demo/demo-issuer.json" --under kbpk-bureau --dek dek-bureau \
+    --application "$root/Config/demo/application.json" --out "$directory/bureau.json" --config "$directory/issuer-host.yaml"
 }
 
 binaries() { (cd "$root" && swift build -c release --show-bin-path); }
 
 start_redis() {
   # A session of its own: an interrupt at the keyboard must reach the host first.
-  setsid redis-server "$root/Config/redis.conf" --port 0 --unixsocket "$(redis_socket)" --dir "$directory" \
+  setsid redis-server "$root/Config/redis.conf" --port "${DEMO_REDIS_LISTEN:-0}" --unixsocket "$(redis_socket)" --dir "$directory" \
     --logfile "$directory/redis.log" --pidfile "$directory/redis.pid" \
-    --appendfsync "${ISSUER_REDIS_FSYNC:-always}" >/dev/null 2>&1 &
+    --appendfsync "${DEMO_REDIS_FSYNC:-always}" >/dev/null 2>&1 &
   redis_pid=$!
   local try
   # A store that has grown takes its time to load.
@@ -348,8 +246,11 @@ prepare() {
   make_token
   "$bin/issuer-keys" load-test-keys "$root/Config/demo/demo-issuer.json" --config "$directory/issuer-host.yaml" \
     >"$directory/keys.log" || { cat "$directory/keys.log" >&2; fail "the test keys could not be loaded"; }
+  # Only the demo shows these cards; every other use begins sooner without.
+  [ "$command" != demo ] || certify_cards >"$directory/certificates.log" 2>&1 ||
+    { cat "$directory/certificates.log" >&2; fail "the cards could not be certified"; }
   # Figures can only be compared if every measurement begins with an empty store.
-  [ "$command" != load ] || rm -rf "$directory/appendonlydir"
+  [ "$command" != load ] || rm -rf "$directory/appendonlydir" "$directory/issuer-host.place"
   start_redis
   # A terminal of any make may come next, with card counters of its own: each run begins with fresh ones.
   import_cards "$root/Config/demo/demo-issuer.json"
@@ -365,7 +266,7 @@ stop_host() {
 cleanup() { stop_host; stop_redis; }
 
 start_host() {
-  LD_PRELOAD=${ISSUER_HOST_PRELOAD:-} FAULTY_TOKEN_MICROSECONDS=${ISSUER_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
+  LD_PRELOAD=${DEMO_HOST_PRELOAD:-} FAULTY_TOKEN_MICROSECONDS=${DEMO_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
   host_pid=$!
   local try
   for try in $(seq 400); do
@@ -385,7 +286,7 @@ case $command in
   *) fail "unknown command $command" ;;
 esac
 
-bin=${ISSUER_BIN:-$(binaries)}
+bin=${DEMO_BIN:-$(binaries)}
 [ -x "$bin/issuer-host" ] || fail "not built; run make demo or make run"
 trap cleanup EXIT
 prepare
@@ -405,18 +306,20 @@ case $command in
     ;;
   demo)
     start_host
-    "$bin/terminal-simulator" demo --config "$directory/issuer-host.yaml"
+    bureau=()
+    [ "$token" = softhsm2 ] || bureau=(--bureau "$directory/bureau.json" --bureau-dek dek-bureau)
+    "$bin/terminal-simulator" demo "${bureau[@]}" --config "$directory/issuer-host.yaml"
     ;;
   load)
     "$bin/load-generator" cards --profile "$1" --config "$directory/issuer-host.yaml" \
       --out "$directory/load-cards.json" >&2
     import_cards "$directory/load-cards.json"
     start_host
-    ISSUER_HOST_PID=$host_pid ISSUER_REDIS_PID=$redis_pid "$bin/load-generator" run --profile "$1" \
+    DEMO_HOST_PID=$host_pid DEMO_REDIS_PID=$redis_pid "$bin/load-generator" run --profile "$1" \
       --config "$directory/issuer-host.yaml" --results "$root/LoadTests/results"
     ;;
   with)
     start_host
-    ISSUER_CONFIG="$directory/issuer-host.yaml" ISSUER_HOST_PID=$host_pid ISSUER_REDIS_PID=$redis_pid "$@"
+    DEMO_CONFIG="$directory/issuer-host.yaml" DEMO_HOST_PID=$host_pid DEMO_REDIS_PID=$redis_pid "$@"
     ;;
 esac

@@ -1,5 +1,3 @@
-internal import Configuration
-
 extension IssuerConfiguration {
     /// Evidence of what happens to keys.
     public struct Audit: Sendable {
@@ -9,16 +7,24 @@ extension IssuerConfiguration {
         public var key: String
         /// Findings that `issuer-keys audit` lets pass: `FINDING` or `KEY/FINDING`.
         public var acceptedFindings: [String]
-    }
+        /// People whose signatures count: a name and 64 hex digits of an Ed25519 key each.
+        public var operators: [String]
+        /// Whether what one person alone must not do needs two. A production profile has it.
+        public var dualControl: Bool
 
-    static func audit(_ file: ConfigurationFile, _ profile: Profile, _ path: String) throws -> Audit {
-        let reader = file.reader
-        let log = reader.string(forKey: "audit.log").map(file.absolute)
-        guard log != nil || profile != .production else {
-            throw ConfigurationError("\(path): audit.log: a production profile needs an audit trail")
+        init(_ section: Section, keys: Section, _ profile: Profile) throws(ConfigurationError) {
+            log = section.fileIfThere("log")
+            key = try section.text("key")
+            acceptedFindings = try section.list("acceptedFindings")
+            guard log != nil || profile != .production else {
+                throw section.fault("log", "is missing: a production profile needs an audit trail")
+            }
+            operators = try keys.list("operators")
+            dualControl =
+                keys.isWritten("dualControl") ? try keys.flag("dualControl") : profile == .production
+            guard dualControl || profile != .production else {
+                throw keys.fault("dualControl", "is false: a production profile needs two people")
+            }
         }
-        return Audit(
-            log: log, key: reader.string(forKey: "audit.key", default: "audit"),
-            acceptedFindings: reader.stringArray(forKey: "audit.acceptedFindings", default: []))
     }
 }

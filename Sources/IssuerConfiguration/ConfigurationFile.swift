@@ -1,93 +1,86 @@
-internal import Configuration
 internal import Foundation
 internal import Yams
 
-/// A YAML file that has been held against the schema, as a provider for swift-configuration. Environment
-/// variables `ISSUER_…` come before it: `ISSUER_REDIS_PORT` for `redis.port`.
+/// A YAML file that has been held against the schema.
 struct ConfigurationFile {
-    let reader: ConfigReader
-    /// The folder that relative paths start from.
-    let folder: String
-    private let sections: [String: [String]]
+    /// Values by path, each with its line.
+    private(set) var values: [[String]: (value: SettingValue, line: Int)] = [:]
+    /// The names below each section, in the order of the file, and the line of the section.
+    private(set) var sections: [[String]: (names: [String], line: Int)] = [:]
+    private let file: String
 
     init(path: String) throws(ConfigurationError) {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ConfigurationError("\(path): cannot be read")
-        }
-        let root: Node?
-        do { root = try Yams.compose(yaml: String(decoding: data, as: UTF8.self)) } catch {
-            throw ConfigurationError("\(path): \(error)")
-        }
-        guard let root else { throw ConfigurationError("\(path): empty") }
-        var walk = Walk(file: path)
-        try walk.visit(root, [])
-        let environment = EnvironmentVariablesProvider().prefixKeys(with: "issuer")
-        reader = ConfigReader(providers: [
-            environment, InMemoryProvider(name: "file", values: walk.values),
-        ])
-        sections = walk.sections
-        folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        try self.init(path: path, root: try YAMLDocument.root(of: path))
     }
 
-    /// The names that the operator chose below a section, in the order of the file.
-    func names(in section: String) -> [String] { sections[section] ?? [] }
-
-    func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : folder + "/" + path
+    /// - Parameter path: for errors.
+    init(path: String, root: Node) throws(ConfigurationError) {
+        file = path
+        try visit(root, [], line: 1)
     }
 
-    /// Goes through the file once.
-    private struct Walk {
-        let file: String
-        var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        var sections: [String: [String]] = [:]
-
-        mutating func visit(_ node: Node, _ path: [String]) throws(ConfigurationError) {
-            if let kind = ConfigurationSchema.kind(of: path) {
-                values[AbsoluteConfigKey(path, context: [:])] = try value(node, kind, path)
-                return
-            }
-            guard ConfigurationSchema.isSection(path) else {
-                let nearest = ConfigurationSchema.nearest(to: path).map { "; did you mean \($0)?" } ?? ""
-                throw fault(node, "unknown key \(path.joined(separator: "."))\(nearest)")
-            }
-            guard let mapping = node.mapping else {
-                throw fault(node, "\(path.joined(separator: ".")) has to hold further keys")
-            }
-            for (key, child) in mapping {
-                guard let name = key.string else { throw fault(key, "a key has to be text") }
-                sections[path.joined(separator: "."), default: []].append(name)
-                try visit(child, path + [name])
-            }
+    /// - Parameter line: that of the key.
+    private mutating func visit(_ node: Node, _ path: [String], line: Int) throws(ConfigurationError) {
+        if let key = ConfigurationSchema.key(path) {
+            values[path] = (try value(node, key, path, line), line)
+            return
         }
-
-        private func value(
-            _ node: Node, _ kind: ConfigurationSchema.Kind, _ path: [String]
-        ) throws(ConfigurationError) -> ConfigValue {
-            let name = path.joined(separator: ".")
-            switch kind {
-            case .text:
-                guard let text = node.scalar?.string else { throw fault(node, "\(name) has to be text") }
-                return ConfigValue(.string(text), isSecret: false)
-            case .number:
-                guard let text = node.scalar?.string, let number = Int(text), number >= 0 else {
-                    throw fault(node, "\(name) has to be a whole number")
-                }
-                return ConfigValue(.int(number), isSecret: false)
-            case .flag:
-                guard let flag = node.bool else { throw fault(node, "\(name) has to be true or false") }
-                return ConfigValue(.bool(flag), isSecret: false)
-            case .list:
-                guard let items = node.sequence?.map({ $0.scalar?.string }), !items.contains(nil) else {
-                    throw fault(node, "\(name) has to be a list of names")
-                }
-                return ConfigValue(.stringArray(items.compactMap(\.self)), isSecret: false)
+        let place = path.joined(separator: ".")
+        guard ConfigurationSchema.isSection(path) else {
+            let nearest = ConfigurationSchema.nearest(to: path).map { "; did you mean \($0)?" } ?? ""
+            throw fault(line, "unknown key \(place)\(nearest)")
+        }
+        guard let mapping = node.mapping else { throw fault(line, "\(place) has to hold further keys") }
+        // What is there means something (`tls`): an empty section would mean less than it says.
+        guard !mapping.isEmpty else { throw fault(line, "\(place) is empty: give it keys or take it out") }
+        sections[path] = (mapping.keys.compactMap(\.string), line)
+        let areChosen = ConfigurationSchema.holdsNames(path)
+        for (key, child) in mapping {
+            guard let name = key.scalar?.string else {
+                throw fault(key.mark?.line ?? line, "a key has to be text")
             }
+            guard !areChosen || ConfigurationFile.isName(name) else {
+                throw fault(
+                    key.mark?.line ?? line,
+                    "\(place): a name is letters, digits, '-', '_' and '.', at most 64, with a letter or "
+                        + "digit among them")
+            }
+            try visit(child, path + [name], line: key.mark?.line ?? line)
         }
+    }
 
-        private func fault(_ node: Node, _ reason: String) -> ConfigurationError {
-            let line = node.mark.map { ":\($0.line)" } ?? ""
-            return ConfigurationError("\(file)\(line): \(reason)")
+    /// Names of links, ranges and key versions stand in logs, metrics, the journal and variables.
+    static func isName(_ text: String) -> Bool {
+        text.utf8.count <= 64 && text.contains { $0.isASCII && ($0.isLetter || $0.isNumber) }
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+    }
+
+    private func value(
+        _ node: Node, _ key: ConfigurationKey, _ path: [String], _ line: Int
+    ) throws(ConfigurationError) -> SettingValue {
+        do throws(SettingValue.Refusal) {
+            if key.kind == .list {
+                guard let items = node.sequence?.map({ ConfigurationFile.text($0) }), !items.contains(nil)
+                else { throw SettingValue.Refusal(words: "has to be a list of names") }
+                return try SettingValue(items: items.compactMap(\.self))
+            }
+            guard node.scalar != nil else {
+                throw SettingValue.Refusal(words: "has to be \(key.kind.words)")
+            }
+            return try SettingValue(ConfigurationFile.text(node) ?? "", key.kind)
+        } catch {
+            throw fault(line, "\(path.joined(separator: ".")) \(error.words)")
         }
+    }
+
+    /// A scalar as it is written; empty for YAML's null.
+    private static func text(_ node: Node) -> String? {
+        guard let scalar = node.scalar else { return nil }
+        let isNull = scalar.style == .plain && ["~", "null", "Null", "NULL"].contains(scalar.string)
+        return isNull ? "" : scalar.string
+    }
+
+    private func fault(_ line: Int, _ reason: String) -> ConfigurationError {
+        ConfigurationError("\(file):\(line): \(reason)")
     }
 }

@@ -1,4 +1,3 @@
-internal import Configuration
 internal import Foundation
 
 /// The whole configuration of the host, checked for form. Whether keys exist and servers answer is for
@@ -19,6 +18,8 @@ public struct IssuerConfiguration: Sendable {
         public var uri: String
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
         public var pinFile: String?
+        /// Where the jobs of requests run: `auto`, `loop` or `workers`.
+        public var placement: String
         /// Threads, each with a session of its own. Half of the processors by default: one thread serves tens of
         /// thousands of authorisations a second from a token in the process, and connections and Redis want
         /// the rest. More for a token at the end of a wire.
@@ -50,6 +51,8 @@ public struct IssuerConfiguration: Sendable {
         public var replicaTimeoutMilliseconds: Int
         /// Hash slots that cards are spread over.
         public var buckets: Int
+        /// File in which the host keeps what it knows of the store.
+        public var placeFile: String
     }
 
     /// What decisions go by.
@@ -86,6 +89,12 @@ public struct IssuerConfiguration: Sendable {
         public var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         public var limits: Limits?
+        /// Per cent by which completions may come to more than was approved, where no rule fits.
+        public var completionExcessPercent: Int
+        /// Days that a pre-authorisation holds its amount, where no rule fits.
+        public var holdDays: Int
+        /// `CATEGORY:PERCENT:DAYS` or `FROM-TO:PERCENT:DAYS`, before the usual ones.
+        public var holdRules: [String]
         /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
         public var sessionKeyTree: String?
         /// How online PINs are verified.
@@ -122,6 +131,8 @@ public struct IssuerConfiguration: Sendable {
         public var blockedCountries: [String]
     }
 
+    /// Everything as it was written, with where it comes from.
+    public var settings: Settings
     /// What test material is allowed.
     public var profile: Profile
     /// Folder of the dialect files.
@@ -144,6 +155,10 @@ public struct IssuerConfiguration: Sendable {
     public var links: [Link]
     /// Evidence of what happens to keys.
     public var audit: Audit
+    /// For simulators.
+    public var demo: Demo
+    /// Of the issuer's keys for offline data authentication.
+    public var certificates: Certificates
     /// Where the admin port listens.
     public var adminHost: String
     /// Nil: no admin port.
@@ -157,119 +172,137 @@ public struct IssuerConfiguration: Sendable {
     /// `text` or `json`.
     public var logFormat: String
 
-    /// Reads a file.
-    /// - Throws: `ConfigurationError` naming file, line and key.
+    /// Reads a file, with what the environment of this process puts in the place of its values.
+    /// - Throws: `ConfigurationError` naming file and line, or variable, and key.
     public init(path: String) throws(ConfigurationError) {
-        let file = try ConfigurationFile(path: path)
-        do { self = try IssuerConfiguration(file, path) } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError("\(path): \(error)")
-        }
+        try self.init(path: path, environment: ProcessInfo.processInfo.environment)
     }
 
-    private init(_ file: ConfigurationFile, _ path: String) throws {
-        let reader = file.reader
-        let profileName = try reader.requiredString(forKey: "profile")
-        guard let profile = Profile(rawValue: profileName) else {
-            throw ConfigurationError("\(path): profile has to be demo or production, not \(profileName)")
-        }
-        self.profile = profile
-        dialects = file.absolute(try reader.requiredString(forKey: "dialects"))
-        token = Token(
-            module: try reader.requiredString(forKey: "token.module"),
-            initArguments: reader.string(forKey: "token.initArguments"),
-            uri: try reader.requiredString(forKey: "token.uri"),
-            pinFile: reader.string(forKey: "token.pinFile").map(file.absolute),
-            workers: try IssuerConfiguration.positive(
-                reader, "token.workers", max(1, ProcessInfo.processInfo.activeProcessorCount / 2), path),
-            queuedJobsMax: try IssuerConfiguration.positive(reader, "token.queuedJobsMax", 4_096, path),
-            masterKeysKept: reader.int(forKey: "token.masterKeysKept", default: 0))
-        panHashKey = try reader.requiredString(forKey: "keys.panHash")
-        pinVerificationKey = reader.string(forKey: "keys.pinVerification")
-        pinVerificationValueKey = reader.string(forKey: "keys.pinVerificationValue")
-        redis = Redis(
-            unixSocket: reader.string(forKey: "redis.unixSocket").map(file.absolute),
-            host: reader.string(forKey: "redis.host", default: "127.0.0.1"),
-            port: reader.int(forKey: "redis.port", default: 6_379),
-            sentinelMaster: reader.string(forKey: "redis.sentinelMaster"),
-            sentinels: reader.stringArray(forKey: "redis.sentinels", default: []),
-            cluster: reader.stringArray(forKey: "redis.cluster", default: []),
-            replicasMin: reader.int(forKey: "redis.replicasMin", default: 0),
-            replicaTimeoutMilliseconds: try IssuerConfiguration.positive(
-                reader, "redis.replicaTimeoutMilliseconds", 100, path),
-            buckets: try IssuerConfiguration.positive(reader, "redis.buckets", 64, path))
+    /// - Parameter environment: variables `ISSUER_…` come before the file.
+    public init(path: String, environment: [String: String]) throws(ConfigurationError) {
+        try self.init(try Settings(path: path, environment: environment))
+    }
+
+    private init(_ settings: Settings) throws(ConfigurationError) {
+        self.settings = settings
+        let top = settings.section()
+        profile = Profile(rawValue: try top.text("profile")) ?? .production
+        dialects = try top.file("dialects")
+        token = try Token(settings.section("token"))
+        panHashKey = try top.text("keys.panHash")
+        pinVerificationKey = top.textIfThere("keys.pinVerification")
+        pinVerificationValueKey = top.textIfThere("keys.pinVerificationValue")
+        redis = try Redis(settings.section("redis"))
         policy = Policy(
-            atcJumpMax: try IssuerConfiguration.positive(reader, "policy.atcJumpMax", 1_000, path),
-            lateATCAccepted: reader.bool(forKey: "policy.lateATCAccepted", default: true),
-            pinTriesMax: try IssuerConfiguration.positive(reader, "policy.pinTriesMax", 3, path))
-        issuers = try file.names(in: "issuers").map { name in
-            try IssuerConfiguration.issuer(
-                reader, name, keyVersions: try IssuerConfiguration.keyVersions(file, issuer: name, path),
-                hasLimits: !file.names(in: "issuers.\(name).limits").isEmpty, path)
+            atcJumpMax: try top.number("policy.atcJumpMax"),
+            lateATCAccepted: try top.flag("policy.lateATCAccepted"),
+            pinTriesMax: try top.number("policy.pinTriesMax"))
+        var issuers: [Issuer] = []
+        for name in settings.names(["issuers"]) {
+            issuers.append(try Issuer(settings.section("issuers", name)))
         }
-        links = try file.names(in: "links").map { name in
-            try Link(
-                reader, name, hasTLS: !file.names(in: "links.\(name).tls").isEmpty,
-                hasMAC: !file.names(in: "links.\(name).mac").isEmpty,
-                hasKeyChange: !file.names(in: "links.\(name).keyChange").isEmpty, path,
-                absolute: file.absolute)
-        }
-        audit = try IssuerConfiguration.audit(file, profile, path)
-        adminHost = reader.string(forKey: "admin.host", default: "127.0.0.1")
-        adminPort = reader.int(forKey: "admin.port")
-        eventLoops = try IssuerConfiguration.positive(reader, "server.eventLoops", 1, path)
-        drainTimeoutSeconds = try IssuerConfiguration.positive(reader, "server.drainTimeoutSeconds", 10, path)
-        logLevel = reader.string(forKey: "log.level", default: "notice")
-        logFormat = reader.string(forKey: "log.format", default: "text")
-        guard !issuers.isEmpty else { throw ConfigurationError("\(path): issuers: at least one is needed") }
-        guard !links.isEmpty else { throw ConfigurationError("\(path): links: at least one is needed") }
+        self.issuers = issuers
+        var links: [Link] = []
+        for name in settings.names(["links"]) { links.append(try Link(settings.section("links", name))) }
+        self.links = links
+        audit = try Audit(settings.section("audit"), keys: settings.section("keys"), profile)
+        demo = try Demo(settings.section("demo"))
+        certificates = try Certificates(settings.section("certificates"))
+        adminHost = try top.text("admin.host")
+        adminPort = top.numberIfThere("admin.port")
+        eventLoops = try top.number("server.eventLoops")
+        drainTimeoutSeconds = try top.number("server.drainTimeoutSeconds")
+        logLevel = try top.text("log.level")
+        logFormat = try top.text("log.format")
+        guard !issuers.isEmpty else { throw top.fault("issuers", "is missing: at least one range is needed") }
+        guard !links.isEmpty else { throw top.fault("links", "is missing: at least one link is needed") }
     }
+}
 
-    private static func issuer(
-        _ reader: ConfigReader, _ name: String, keyVersions: [KeyVersion], hasLimits: Bool, _ path: String
-    ) throws -> Issuer {
-        let reader = reader.scoped(to: ConfigKey(["issuers", name]))
-        return Issuer(
-            name: name, prefix: try reader.requiredString(forKey: "prefix"), keyVersions: keyVersions,
-            masterKeyOption: reader.string(forKey: "masterKeyOption", default: "A"),
-            scriptPINForm: reader.string(forKey: "scriptPINForm"),
-            declineOnTVR: reader.stringArray(forKey: "declineOnTVR"),
-            declineOnCVR: reader.stringArray(forKey: "declineOnCVR"),
-            declineOnCVM: reader.stringArray(forKey: "declineOnCVM"),
-            profiles: try reader.requiredStringArray(forKey: "profiles"),
-            nonChip: NonChip(reader),
-            limits: hasLimits ? try limits(reader.scoped(to: "limits"), name, path) : nil,
-            sessionKeyTree: reader.string(forKey: "sessionKeyTree"),
-            pins: IssuerPINs(reader.scoped(to: "pin")))
-    }
-
-    private static func limits(_ reader: ConfigReader, _ issuer: String, _ path: String) throws -> Limits {
-        let days = reader.int(forKey: "rollingDays", default: 30)
-        guard (1...31).contains(days) else {
-            throw ConfigurationError("\(path): issuers.\(issuer).limits.rollingDays has to be 1 to 31")
+extension IssuerConfiguration.Token {
+    init(_ section: Section) throws(ConfigurationError) {
+        module = try section.text("module")
+        initArguments = section.textIfThere("initArguments")
+        uri = try section.text("uri")
+        pinFile = section.fileIfThere("pinFile")
+        placement = try section.text("placement")
+        workers = section.numberIfThere("workers") ?? max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
+        queuedJobsMax = try section.number("queuedJobsMax")
+        masterKeysKept = try section.number("masterKeysKept")
+        // Neither of the two may be passed over.
+        guard pinFile == nil || !section.settings.hasTokenPIN else {
+            throw section.fault(
+                "pinFile", "and the variable \(EnvironmentOverrides.tokenPIN) exclude each other")
         }
-        return Limits(
-            currency: try reader.requiredString(forKey: "currency"),
-            transactionMax: reader.int(forKey: "transactionMax"),
-            contactlessMax: reader.int(forKey: "contactlessMax"),
-            unverifiedMax: reader.int(forKey: "unverifiedMax"),
-            dailyAmount: reader.int(forKey: "dailyAmount"), dailyCount: reader.int(forKey: "dailyCount"),
-            rollingAmount: reader.int(forKey: "rollingAmount"),
-            rollingCount: reader.int(forKey: "rollingCount"), rollingDays: days,
-            cashAmount: reader.int(forKey: "cashAmount"), cashCount: reader.int(forKey: "cashCount"),
-            blockedMerchantCategories: reader.stringArray(forKey: "blockedMerchantCategories", default: []),
-            blockedCountries: reader.stringArray(forKey: "blockedCountries", default: []))
     }
+}
 
-    /// Zero never means without bound.
-    static func positive(
-        _ reader: ConfigReader, _ key: ConfigKey, _ standard: Int, _ path: String
-    ) throws -> Int {
-        let value = reader.int(forKey: key, default: standard)
-        guard value > 0 else {
-            throw ConfigurationError("\(path): \(key.components.joined(separator: ".")) has to be over zero")
+extension IssuerConfiguration.Redis {
+    init(_ section: Section) throws(ConfigurationError) {
+        unixSocket = section.fileIfThere("unixSocket")
+        host = try section.text("host")
+        port = try section.number("port")
+        sentinelMaster = section.textIfThere("sentinelMaster")
+        sentinels = try section.list("sentinels")
+        cluster = try section.list("cluster")
+        replicasMin = try section.number("replicasMin")
+        replicaTimeoutMilliseconds = try section.number("replicaTimeoutMilliseconds")
+        buckets = try section.number("buckets")
+        placeFile = section.fileIfThere("placeFile") ?? section.settings.path(endingWith: "place")
+        // Of two ways to the store one would be passed over.
+        let ways = [["cluster"], ["sentinels", "sentinelMaster"], ["unixSocket"], ["host", "port"]].compactMap
+        {
+            $0.first { section.isWritten($0) }
         }
-        return value
+        guard ways.count < 2 else {
+            throw section.fault(
+                ways[1], "and redis.\(ways[0]) exclude each other: one way to the store is enough")
+        }
+        guard section.isWritten("sentinels") == section.isWritten("sentinelMaster") else {
+            let written = section.isWritten("sentinels") ? "sentinels" : "sentinelMaster"
+            throw section.fault(written, "is half of it: sentinels and sentinelMaster belong together")
+        }
+    }
+}
+
+extension IssuerConfiguration.Issuer {
+    init(_ section: Section) throws(ConfigurationError) {
+        name = section.path[1]
+        prefix = try section.text("prefix")
+        keyVersions = try IssuerConfiguration.keyVersions(section)
+        masterKeyOption = try section.text("masterKeyOption")
+        scriptPINForm = section.textIfThere("scriptPINForm")
+        declineOnTVR = section.listIfThere("declineOnTVR")
+        declineOnCVR = section.listIfThere("declineOnCVR")
+        declineOnCVM = section.listIfThere("declineOnCVM")
+        profiles = try section.list("profiles")
+        let nonChip = section.section("nonChip")
+        self.nonChip = nonChip.isThere ? try IssuerConfiguration.NonChip(nonChip) : nil
+        let limits = section.section("limits")
+        self.limits = limits.isThere ? try IssuerConfiguration.Limits(limits) : nil
+        completionExcessPercent = try section.number("completionExcessPercent")
+        holdDays = try section.number("holdDays")
+        holdRules = try section.list("holdRules")
+        sessionKeyTree = section.textIfThere("sessionKeyTree")
+        pins = try IssuerConfiguration.IssuerPINs(section.section("pin"))
+        guard !profiles.isEmpty else { throw section.fault("profiles", "has to name at least one profile") }
+    }
+}
+
+extension IssuerConfiguration.Limits {
+    init(_ section: Section) throws(ConfigurationError) {
+        currency = try section.text("currency")
+        transactionMax = section.numberIfThere("transactionMax")
+        contactlessMax = section.numberIfThere("contactlessMax")
+        unverifiedMax = section.numberIfThere("unverifiedMax")
+        dailyAmount = section.numberIfThere("dailyAmount")
+        dailyCount = section.numberIfThere("dailyCount")
+        rollingAmount = section.numberIfThere("rollingAmount")
+        rollingCount = section.numberIfThere("rollingCount")
+        rollingDays = try section.number("rollingDays")
+        cashAmount = section.numberIfThere("cashAmount")
+        cashCount = section.numberIfThere("cashCount")
+        blockedMerchantCategories = try section.list("blockedMerchantCategories")
+        blockedCountries = try section.list("blockedCountries")
     }
 }

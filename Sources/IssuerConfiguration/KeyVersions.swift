@@ -1,5 +1,3 @@
-internal import Configuration
-
 extension IssuerConfiguration {
     /// One version of a range's master keys. Form only; what the values mean is for the host to check.
     public struct KeyVersion: Sendable {
@@ -21,29 +19,30 @@ extension IssuerConfiguration {
 
     /// Either the keys of the whole range or those of its versions, never both: nobody should have to guess
     /// which of them a card gets.
-    static func keyVersions(
-        _ file: ConfigurationFile, issuer: String, _ path: String
-    ) throws -> [KeyVersion] {
-        let place = "issuers.\(issuer)"
-        let reader = file.reader.scoped(to: ConfigKey(["issuers", issuer]))
-        let names = file.names(in: "\(place).keyVersions")
-        guard !names.isEmpty else { return [try keyVersion(reader, name: "")] }
-        let whole = ["issuerMasterKey", "secureMessagingIntegrityKey", "secureMessagingConfidentialityKey"]
-        for key in whole where reader.string(forKey: ConfigKey([key])) != nil {
-            throw ConfigurationError("\(path): \(place).\(key) and \(place).keyVersions exclude each other")
+    static func keyVersions(_ section: Section) throws(ConfigurationError) -> [KeyVersion] {
+        let names = section.settings.names(section.path + ["keyVersions"])
+        guard !names.isEmpty else { return [try KeyVersion(section, name: "")] }
+        for key in ["issuerMasterKey", "secureMessagingIntegrityKey", "secureMessagingConfidentialityKey"]
+        where section.textIfThere(key) != nil {
+            let place = section.path.joined(separator: ".")
+            throw section.fault(key, "and \(place).keyVersions exclude each other")
         }
-        return try names.map {
-            try keyVersion(reader.scoped(to: ConfigKey(["keyVersions", $0])), name: $0)
+        var versions: [KeyVersion] = []
+        for name in names {
+            versions.append(try KeyVersion(section.section("keyVersions", name), name: name))
         }
+        return versions
     }
+}
 
-    private static func keyVersion(_ reader: ConfigReader, name: String) throws -> KeyVersion {
-        KeyVersion(
-            name: name, derivationKeyIndices: reader.stringArray(forKey: "derivationKeyIndices", default: []),
-            cardExpiryFrom: reader.string(forKey: "cardExpiryFrom"),
-            cardExpiryUntil: reader.string(forKey: "cardExpiryUntil"),
-            issuerMasterKey: try reader.requiredString(forKey: "issuerMasterKey"),
-            secureMessagingIntegrityKey: reader.string(forKey: "secureMessagingIntegrityKey"),
-            secureMessagingConfidentialityKey: reader.string(forKey: "secureMessagingConfidentialityKey"))
+extension IssuerConfiguration.KeyVersion {
+    fileprivate init(_ section: Section, name: String) throws(ConfigurationError) {
+        self.name = name
+        derivationKeyIndices = name.isEmpty ? [] : try section.list("derivationKeyIndices")
+        cardExpiryFrom = name.isEmpty ? nil : section.textIfThere("cardExpiryFrom")
+        cardExpiryUntil = name.isEmpty ? nil : section.textIfThere("cardExpiryUntil")
+        issuerMasterKey = try section.text("issuerMasterKey")
+        secureMessagingIntegrityKey = section.textIfThere("secureMessagingIntegrityKey")
+        secureMessagingConfidentialityKey = section.textIfThere("secureMessagingConfidentialityKey")
     }
 }

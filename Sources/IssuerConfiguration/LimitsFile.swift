@@ -16,7 +16,7 @@ extension IssuerConfiguration.Limits: Decodable {
         }
         for key in container.allKeys {
             let path = ["issuers", "*", "limits", key.stringValue]
-            guard ConfigurationSchema.kind(of: path) == nil else { continue }
+            guard ConfigurationSchema.key(path) == nil else { continue }
             let nearest = ConfigurationSchema.nearest(to: path) ?? "currency"
             throw refused(key.stringValue, "is no such key; the nearest is \(nearest)")
         }

@@ -1,5 +1,3 @@
-internal import Configuration
-
 extension IssuerConfiguration {
     /// One link.
     public struct Link: Sendable {
@@ -53,10 +51,18 @@ extension IssuerConfiguration {
         public var port: Int
         /// Name of the dialect file, without its ending.
         public var dialect: String
-        /// `2be`, `2be-incl`, `4ascii` or `4ascii-incl`.
+        /// A name of `Framing.names`, such as `2be` or `4ascii-incl`.
         public var framing: String
         /// Bytes between length and message that are no part of it: echoed, five with addresses exchanged.
         public var tpduBytes: Int
+        /// `kept` or `exchanged`; nil: as `tpduBytes` says.
+        public var headerAnswer: String?
+        /// The most bytes that a frame may have behind its length.
+        public var frameBytesMax: Int
+        /// `tlv` or `dataSet01`; nil: as the dialect says.
+        public var iccData: String?
+        /// Numbers of the data elements that answers repeat; nil: the usual ones.
+        public var echo: [String]?
         /// Nil: plain TCP.
         public var tls: TLS?
         /// Nil: no MACs.
@@ -91,104 +97,85 @@ extension IssuerConfiguration {
         public var signOn: Bool
         /// Whether requests are served between the peer's sign-on and sign-off only.
         public var signOnRequired: Bool
+        /// Role client: whether the host is ready only with this link.
+        public var isRequired: Bool
     }
 }
 
 extension IssuerConfiguration.Link {
-    /// - Parameters:
-    ///   - hasTLS: whether the file has the section `tls` for this link.
-    ///   - hasMAC: the same for `mac`.
-    ///   - hasKeyChange: the same for `keyChange`.
-    ///   - absolute: a path that starts from the configuration's folder.
-    init(
-        _ reader: ConfigReader, _ name: String, hasTLS: Bool, hasMAC: Bool, hasKeyChange: Bool,
-        _ path: String, absolute: (String) -> String
-    ) throws {
-        let reader = reader.scoped(to: ConfigKey(["links", name]))
-        func positive(_ key: String, _ standard: Int) throws -> Int {
-            let value = reader.int(forKey: ConfigKey([key]), default: standard)
-            guard value > 0 else {
-                throw ConfigurationError("\(path): links.\(name).\(key) has to be over zero")
-            }
-            return value
+    init(_ section: Section) throws(ConfigurationError) {
+        name = section.path[1]
+        role = try section.text("role")
+        host = try section.text("host")
+        port = try section.number("port")
+        dialect = try section.text("dialect")
+        framing = try section.text("framing")
+        tpduBytes = try section.number("tpduBytes")
+        headerAnswer = section.textIfThere("headerAnswer")
+        frameBytesMax = try section.number("frameBytesMax")
+        iccData = section.textIfThere("iccData")
+        echo = section.listIfThere("echo")
+        let (tls, mac, keyChange) = (
+            section.section("tls"), section.section("mac"), section.section("keyChange")
+        )
+        self.tls = tls.isThere ? try TLS(tls) : nil
+        self.mac = mac.isThere ? try MAC(mac) : nil
+        self.keyChange = keyChange.isThere ? try KeyChange(keyChange) : nil
+        allowedPeers = try section.list("allowedPeers")
+        connectionsMax = section.numberIfThere("connectionsMax") ?? (role == "server" ? 1_024 : 1)
+        zonePINKey = section.textIfThere("zonePINKey")
+        partialApproval = try section.text("partialApproval")
+        cvv2Element = section.numberIfThere("cvv2Element")
+        cvv2Offset = try section.number("cvv2Offset")
+        pins = try IssuerConfiguration.LinkPINs(section.section("pin"))
+        inFlightMax = try section.number("inFlightMax")
+        answerTimeoutMilliseconds = try section.number("answerTimeoutMilliseconds")
+        frameTimeoutMilliseconds = try section.number("frameTimeoutMilliseconds")
+        echoAfterSeconds = section.numberIfThere("echoAfterSeconds")
+        echoAnswerMilliseconds = try section.number("echoAnswerMilliseconds")
+        signOn = try section.flag("signOn")
+        signOnRequired = try section.flag("signOnRequired")
+        isRequired = try section.flag("required")
+        // A rule that nobody would keep.
+        guard role == "server" || allowedPeers.isEmpty else {
+            throw section.fault("allowedPeers", "is for server links: a client link connects to `host` alone")
         }
-        self.name = name
-        role = reader.string(forKey: "role", default: "server")
-        guard role == "server" || role == "client" else {
-            throw ConfigurationError("\(path): links.\(name).role has to be server or client, not \(role)")
+        guard role == "client" || self.tls?.serverName == nil else {
+            throw section.fault(
+                "tls.serverName", "is for client links: peerNames holds what a switch has to show")
         }
-        host = reader.string(forKey: "host", default: "127.0.0.1")
-        port = try reader.requiredInt(forKey: "port")
-        dialect = try reader.requiredString(forKey: "dialect")
-        framing = reader.string(forKey: "framing", default: "2be")
-        tpduBytes = reader.int(forKey: "tpduBytes", default: 0)
-        tls = hasTLS ? try TLS(reader.scoped(to: "tls"), name, path, absolute) : nil
-        mac = hasMAC ? try MAC(reader.scoped(to: "mac"), name, path) : nil
-        keyChange = hasKeyChange ? try KeyChange(reader.scoped(to: "keyChange"), name, path) : nil
-        allowedPeers = reader.stringArray(forKey: "allowedPeers", default: [])
-        connectionsMax = try positive("connectionsMax", role == "server" ? 1_024 : 1)
-        zonePINKey = reader.string(forKey: "zonePINKey")
-        partialApproval = reader.string(forKey: "partialApproval", default: "de48-61")
-        cvv2Element = reader.int(forKey: "cvv2Element")
-        cvv2Offset = reader.int(forKey: "cvv2Offset", default: 0)
-        pins = IssuerConfiguration.LinkPINs(reader.scoped(to: "pin"))
-        inFlightMax = try positive("inFlightMax", 256)
-        answerTimeoutMilliseconds = try positive("answerTimeoutMilliseconds", 5_000)
-        frameTimeoutMilliseconds = try positive("frameTimeoutMilliseconds", 10_000)
-        echoAfterSeconds = try reader.int(forKey: "echoAfterSeconds").map { _ in
-            try positive("echoAfterSeconds", 1)
-        }
-        echoAnswerMilliseconds = try positive("echoAnswerMilliseconds", 5_000)
-        signOn = reader.bool(forKey: "signOn", default: false)
-        signOnRequired = reader.bool(forKey: "signOnRequired", default: false)
     }
 }
 
 extension IssuerConfiguration.Link.TLS {
-    init(
-        _ reader: ConfigReader, _ link: String, _ path: String, _ absolute: (String) -> String
-    ) throws {
-        certificateFile = absolute(try reader.requiredString(forKey: "certificateFile"))
-        privateKeyFile = absolute(try reader.requiredString(forKey: "privateKeyFile"))
-        trustedFile = absolute(try reader.requiredString(forKey: "trustedFile"))
-        peerNames = reader.stringArray(forKey: "peerNames", default: [])
-        minimumVersion = reader.string(forKey: "minimumVersion", default: "1.2")
-        serverName = reader.string(forKey: "serverName")
-        guard minimumVersion == "1.2" || minimumVersion == "1.3" else {
-            throw ConfigurationError(
-                "\(path): links.\(link).tls.minimumVersion has to be \"1.2\" or \"1.3\", not \(minimumVersion)"
-            )
-        }
+    init(_ section: Section) throws(ConfigurationError) {
+        certificateFile = try section.file("certificateFile")
+        privateKeyFile = try section.file("privateKeyFile")
+        trustedFile = try section.file("trustedFile")
+        peerNames = try section.list("peerNames")
+        minimumVersion = try section.text("minimumVersion")
+        serverName = section.textIfThere("serverName")
     }
 }
 
 extension IssuerConfiguration.Link.MAC {
-    init(_ reader: ConfigReader, _ link: String, _ path: String) throws {
-        key = try reader.requiredString(forKey: "key")
-        algorithm = reader.string(forKey: "algorithm", default: "iso9797-3")
-        padding = reader.int(forKey: "padding", default: 1)
+    init(_ section: Section) throws(ConfigurationError) {
+        key = try section.text("key")
+        algorithm = try section.text("algorithm")
+        padding = try section.number("padding")
     }
 }
 
 extension IssuerConfiguration.Link.KeyChange {
-    init(_ reader: ConfigReader, _ link: String, _ path: String) throws {
-        zoneMasterKey = try reader.requiredString(forKey: "zoneMasterKey")
-        codes = reader.stringArray(forKey: "codes", default: ["101", "161"])
-        element = reader.int(forKey: "element", default: 48)
-        form = reader.string(forKey: "form", default: "plain")
-        overlapSeconds = reader.int(forKey: "overlapSeconds", default: 300)
-        let place = "\(path): links.\(link).keyChange"
+    init(_ section: Section) throws(ConfigurationError) {
+        zoneMasterKey = try section.text("zoneMasterKey")
+        codes = try section.list("codes")
+        element = try section.number("element")
+        form = try section.text("form")
+        overlapSeconds = try section.number("overlapSeconds")
         let areDigits = codes.allSatisfy { code in
             code.utf8.count == 3 && code.utf8.allSatisfy { (0x30...0x39).contains($0) }
         }
-        guard areDigits else {
-            throw ConfigurationError("\(place).codes: three digits each are needed")
-        }
-        guard (2...128).contains(element) else {
-            throw ConfigurationError("\(place).element has to be 2 to 128, not \(element)")
-        }
-        guard (1...86_400).contains(overlapSeconds) else {
-            throw ConfigurationError("\(place).overlapSeconds has to be 1 to 86400, not \(overlapSeconds)")
-        }
+        guard areDigits, !codes.isEmpty else { throw section.fault("codes", "has to hold three digits each") }
     }
 }

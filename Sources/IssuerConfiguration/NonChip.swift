@@ -1,5 +1,3 @@
-internal import Configuration
-
 extension IssuerConfiguration {
     /// What a range lets pass without a chip. A range without a card verification key lets nothing pass.
     public struct NonChip: Sendable {
@@ -16,16 +14,13 @@ extension IssuerConfiguration {
         /// `YYMM` (by default) or `MMYY`: the expiry date as CVV2 is made over it.
         public var printedValueDate: String
 
-        /// - Parameter reader: of the range.
-        init?(_ reader: ConfigReader) {
-            let reader = reader.scoped(to: "nonChip")
-            guard let key = reader.string(forKey: "cardVerificationKey") else { return nil }
-            cardVerificationKey = key
-            stripeValueOffset = reader.int(forKey: "stripeValueOffset", default: 5)
-            magneticStripe = reader.bool(forKey: "magneticStripe", default: true)
-            fallback = reader.bool(forKey: "fallback", default: false)
-            cardNotPresent = reader.bool(forKey: "cardNotPresent", default: true)
-            printedValueDate = reader.string(forKey: "printedValueDate", default: "YYMM")
+        init(_ section: Section) throws(ConfigurationError) {
+            cardVerificationKey = try section.text("cardVerificationKey")
+            stripeValueOffset = try section.number("stripeValueOffset")
+            magneticStripe = try section.flag("magneticStripe")
+            fallback = try section.flag("fallback")
+            cardNotPresent = try section.flag("cardNotPresent")
+            printedValueDate = try section.text("printedValueDate")
         }
     }
 }

@@ -1,5 +1,3 @@
-internal import Configuration
-
 extension IssuerConfiguration {
     /// How PINs of one issuer's cards are verified: `issuers.NAME.pin`.
     public struct IssuerPINs: Sendable {
@@ -10,10 +8,10 @@ extension IssuerConfiguration {
         /// Whether a malformed PIN block counts as a wrong PIN.
         public var countsMalformed: Bool
 
-        init(_ reader: ConfigReader) {
-            verification = reader.string(forKey: "verification", default: "reference")
-            keyIndex = reader.int(forKey: "keyIndex", default: 1)
-            countsMalformed = reader.bool(forKey: "countsMalformed", default: false)
+        init(_ section: Section) throws(ConfigurationError) {
+            verification = try section.text("verification")
+            keyIndex = try section.number("keyIndex")
+            countsMalformed = try section.flag("countsMalformed")
         }
     }
 
@@ -26,10 +24,11 @@ extension IssuerConfiguration {
         /// Digits 5 and 6 of DE53 and the format that they stand for, as `01:0`; empty: DE53 is not looked at.
         public var formatCodes: [String]
 
-        init(_ reader: ConfigReader) {
-            format = reader.int(forKey: "format", default: 0)
-            aesKey = reader.string(forKey: "aesKey")
-            formatCodes = reader.stringArray(forKey: "formatCodes", default: [])
+        init(_ section: Section) throws(ConfigurationError) {
+            // The schema knows four digits.
+            format = Int(try section.text("format")) ?? 0
+            aesKey = section.textIfThere("aesKey")
+            formatCodes = try section.list("formatCodes")
         }
     }
 }

@@ -1,3 +1,4 @@
+import ByteCoding
 import Foundation
 import IssuerConfiguration
 import Testing
@@ -16,14 +17,14 @@ import Testing
           visa: {prefix: "476173", issuerMasterKey: imk, profiles: [visa-cvn18]}
         links:
           a: {port: 8583, dialect: ascii87-binbitmap, zonePINKey: zpk}
-          b: {port: 0, dialect: bcd87-rightF, framing: 4ascii}
+          b: {port: 8584, dialect: bcd87-rightF, framing: 4ascii}
         """
 
     private func load(_ text: String) throws -> IssuerConfiguration {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        return try IssuerConfiguration(path: path)
+        return try IssuerConfiguration(path: path, environment: [:])
     }
 
     private func fault(_ written: String, _ wrong: String) -> String {
@@ -51,6 +52,40 @@ import Testing
         #expect(configuration.adminPort == nil)
     }
 
+    @Test(
+        "A PIN file that others may read or write is refused", arguments: [0o644, 0o640, 0o602, 0o600, 0o400])
+    func pinFileMode(mode: Int) throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("pin-\(UUID())").path
+        _ = FileManager.default.createFile(
+            atPath: path, contents: Data("12345678\n".utf8), attributes: [.posixPermissions: mode])
+        let token = try load(
+            Self.good.replacingOccurrences(of: "pinFile: token.pin", with: "pinFile: \(path)")
+        ).token
+        guard mode & 0o077 != 0 else {
+            let pin = try token.pin()
+            let count = pin == nil ? 0 : pin!.count
+            #expect(count == 8)
+            return
+        }
+        #expect {
+            _ = try token.pin()
+        } throws: {
+            "\($0)".contains("token.pinFile") && "\($0)".contains("600") && !"\($0)".contains("12345678")
+        }
+    }
+
+    @Test("Two people are asked for in production, and cannot be switched off there")
+    func dualControl() throws {
+        #expect(try !load(Self.good).audit.dualControl)
+        let production =
+            Self.good.replacingOccurrences(of: "profile: demo", with: "profile: production")
+            + "\naudit:\n  log: audit.log\n"
+        #expect(try load(production).audit.dualControl)
+        let off = production.replacingOccurrences(of: "keys: {", with: "keys: {dualControl: false, ")
+        #expect(off != production)
+        #expect { try load(off) } throws: { "\($0)".contains("keys.dualControl") }
+    }
+
     @Test func unknownKeysAreNamedWithTheNearestValidOne() {
         let text = fault("zonePINKey: zpk", "zonePinKey: zpk")
         #expect(text.contains("links.a.zonePinKey") && text.contains("did you mean zonePINKey?"))
@@ -65,7 +100,8 @@ import Testing
         #expect(fault("profile: demo", "profile: toy").contains("demo or production"))
         #expect(fault("redis: {port: 7000}", "redis: 7000").contains("redis has to hold further keys"))
         #expect(
-            fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains("inFlightMax has to be over zero"))
+            fault("port: 8583,", "port: 8583, inFlightMax: 0,").contains(
+                "inFlightMax has to be a whole number from 1"))
     }
 
     @Test("A range has one key, or key versions, and not both")

@@ -1,0 +1,126 @@
+extension ConfigurationSchema {
+    static let issuer: [ConfigurationKey] = [
+        .init("issuers.*.prefix", .text, .required, "Leading digits of the range's PANs, 1 to 12."),
+        .init(
+            "issuers.*.issuerMasterKey", .text, .absent("`keyVersions` name it"),
+            "Label of the key that cards' cryptogram keys are derived from (IMK-AC)."),
+        .init(
+            "issuers.*.secureMessagingIntegrityKey", .text, .absent("no issuer scripts"),
+            "Label of the key of issuer scripts' MACs (IMK-SMI)."),
+        .init(
+            "issuers.*.secureMessagingConfidentialityKey", .text, .absent("no enciphered script data"),
+            "Label of the key of issuer scripts' enciphered data (IMK-SMC)."),
+        .init(
+            "issuers.*.keyVersions.*.derivationKeyIndices", .list, .absent("any"),
+            "Derivation key indices, two hexadecimal digits each, of the cards that have this version."),
+        .init(
+            "issuers.*.keyVersions.*.cardExpiryFrom", .text, .absent("any"),
+            "First expiry date (YYMM) of the cards that have it."),
+        .init("issuers.*.keyVersions.*.cardExpiryUntil", .text, .absent("any"), "The last one."),
+        .init(
+            "issuers.*.keyVersions.*.issuerMasterKey", .text, .required,
+            "As `issuerMasterKey`, of one version."),
+        .init(
+            "issuers.*.keyVersions.*.secureMessagingIntegrityKey", .text, .absent("no issuer scripts"),
+            "As `secureMessagingIntegrityKey`, of one version."),
+        .init(
+            "issuers.*.keyVersions.*.secureMessagingConfidentialityKey", .text,
+            .absent("no enciphered script data"), "As `secureMessagingConfidentialityKey`, of one version."),
+        .init(
+            "issuers.*.masterKeyOption", .choice(["A", "B", "C"]), .value("A"),
+            "Derivation of ICC master keys (EMV Book 2 A1.4); `C` is for AES cards, and for them alone."),
+        .init(
+            "issuers.*.scriptPINForm", .choice(["iso2", "vis"]), .absent("that of the card's profile"),
+            "Clear form of a new PIN in issuer scripts."),
+        .init(
+            "issuers.*.declineOnTVR", .list, .absent("the usual bits"),
+            "Names of bits of the terminal's results that decline."),
+        .init(
+            "issuers.*.declineOnCVR", .list, .absent("the usual bits"),
+            "Names of bits of the card's results that decline."),
+        .init(
+            "issuers.*.declineOnCVM", .list, .absent("`pin-not-seen-by-card`"),
+            "Results of cardholder verification that decline: `failed`, `pin-not-seen-by-card`."),
+        .init(
+            "issuers.*.profiles", .list, .required,
+            "Names of the cryptogram profiles that its cards may have."),
+        .init(
+            "issuers.*.nonChip.cardVerificationKey", .text, .required,
+            "Label of the key of card verification values (CVK)."),
+        .init(
+            "issuers.*.nonChip.stripeValueOffset", .number(0...13), .value("5"), unit: "digits",
+            "Digits of track 2 between service code and card verification value."),
+        .init(
+            "issuers.*.nonChip.magneticStripe", .flag, .value("true"),
+            "Whether the stripe of a card without a chip may pass."),
+        .init(
+            "issuers.*.nonChip.fallback", .flag, .value("false"),
+            "Whether the stripe of a card with a chip may pass."),
+        .init(
+            "issuers.*.nonChip.cardNotPresent", .flag, .value("true"),
+            "Whether a request without a card, with CVV2, may pass."),
+        .init(
+            "issuers.*.nonChip.printedValueDate", .choice(["YYMM", "MMYY"]), .value("YYMM"),
+            "The expiry date as CVV2 is made over it."),
+        .init(
+            "issuers.*.sessionKeyTree", .text, .absent("none"),
+            "An EMV2000 session key tree: known in order to be refused by name."),
+        .init(
+            "issuers.*.pin.verification", .text, .value("reference"),
+            "How online PINs are verified: `reference` or `pvv`."),
+        .init(
+            "issuers.*.pin.keyIndex", .number(0...9), .value("1"), "Key index of PIN verification values."),
+        .init(
+            "issuers.*.pin.countsMalformed", .flag, .value("false"),
+            "Whether a malformed PIN block counts as a wrong PIN."),
+        .init(
+            "issuers.*.completionExcessPercent", .number(0...1_000), .value("15"), unit: "per cent",
+            "By how much the completions of an approval may exceed it, where no hold rule fits."),
+        .init(
+            "issuers.*.holdDays", .number(1...400), .value("7"), unit: "days",
+            "How long a pre-authorisation holds its amount, where no hold rule fits."),
+        .init(
+            "issuers.*.holdRules", .list, .absent("the usual ones: fuel, restaurants, hotels, car rental"),
+            "Both by merchant category, before the usual ones: `5812:20:3` or `3501-3999:20:31`, "
+                + "categories, per cent, days."),
+    ]
+
+    /// The most that twelve digits of DE4 and a year of them can make.
+    private static let amount = ConfigurationKey.Kind.number(0...999_999_999_999_999)
+    private static let count = ConfigurationKey.Kind.number(0...1_000_000)
+    private static let noBound = ConfigurationKey.Default.absent("no bound")
+
+    static let issuerLimits: [ConfigurationKey] = [
+        .init(
+            "issuers.*.limits.currency", .text, .required,
+            "Numeric code (ISO 4217) of the currency of all limits of the range."),
+        .init("issuers.*.limits.transactionMax", amount, noBound, unit: "minor units", "Of one transaction."),
+        .init(
+            "issuers.*.limits.contactlessMax", amount, noBound, unit: "minor units",
+            "Of one contactless transaction."),
+        .init(
+            "issuers.*.limits.unverifiedMax", amount, noBound, unit: "minor units",
+            "Of one transaction without cardholder verification."),
+        .init("issuers.*.limits.dailyAmount", amount, noBound, unit: "minor units", "Of one day."),
+        .init("issuers.*.limits.dailyCount", count, noBound, unit: "transactions", "Of one day."),
+        .init(
+            "issuers.*.limits.rollingAmount", amount, noBound, unit: "minor units",
+            "Of the last `rollingDays`."),
+        .init(
+            "issuers.*.limits.rollingCount", count, noBound, unit: "transactions",
+            "Of the last `rollingDays`."),
+        .init(
+            "issuers.*.limits.rollingDays", .number(1...31), .value("30"), unit: "days",
+            "How many days `rolling…` means."),
+        .init("issuers.*.limits.cashAmount", amount, noBound, unit: "minor units", "Cash of one day."),
+        .init(
+            "issuers.*.limits.cashCount", count, noBound, unit: "transactions", "Cash withdrawals of one day."
+        ),
+        .init(
+            "issuers.*.limits.blockedMerchantCategories", .list, .absent("none"),
+            "Merchant category codes that are declined, four digits each."),
+        .init(
+            "issuers.*.limits.blockedCountries", .list, .absent("none"),
+            "Numeric country codes (ISO 3166) that are declined, three digits each."),
+    ]
+}
