@@ -7,7 +7,9 @@ public enum DialectListing {
         var lines = ["\(dialect.name): \(dialect.description)"]
         let header = dialect.header
         if header.bytes > 0 {
-            lines.append("header        \(header.bytes) bytes\(header.isTPDU ? ", a TPDU" : ", echoed")")
+            lines.append(
+                "header        \(header.bytes) bytes\(header.isTPDU ? ", a TPDU" : ", \(header.answer.rawValue)")"
+            )
         }
         lines.append(
             "message type  \(dialect.messageType.encoding.rawValue), version \(dialect.messageType.version)")
@@ -31,6 +33,8 @@ public enum DialectListing {
         text += definition.encoding.rawValue
         if definition.encoding == .bcd { text += " \(definition.pad.rawValue)" }
         if !isFixed, definition.lengthUnit == .bytes { text += ", counts bytes" }
+        if definition.content != .any { text += ", \(definition.content.rawValue) checked" }
+        if definition.chipData != .tlv { text += ", \(definition.chipData.rawValue)" }
         return text
     }
 }

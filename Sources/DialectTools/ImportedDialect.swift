@@ -33,7 +33,11 @@ public struct DialectImportError: Error, Equatable, Sendable, CustomStringConver
 
 /// What a specification says, as far as it has been read.
 struct DialectDraft: Encodable {
-    struct MessageType: Encodable { var encoding = "ascii" }
+    struct Header: Encodable { var bytes: Int }
+    struct MessageType: Encodable {
+        var encoding = "ascii"
+        var version: UInt8 = 0
+    }
     struct Bitmap: Encodable {
         var encoding = "binary"
         var secondary = "announced"
@@ -48,9 +52,11 @@ struct DialectDraft: Encodable {
         var unit: String?
         var pad: String?
         var separator: String?
+        var filled: Bool?
     }
 
     var description: String
+    var header: Header?
     var messageType = MessageType()
     var bitmap = Bitmap()
     var elements: [String: Element] = [:]
@@ -69,6 +75,33 @@ struct DialectDraft: Encodable {
         }
     }
 
+    /// With one bitmap alone, elements behind 64 cannot come.
+    /// - Returns: for people, what was left out.
+    mutating func takeOutUnreachable() -> [String] {
+        guard bitmap.secondary == "never" else { return [] }
+        let numbers = elements.keys.compactMap { Int($0) }.filter { $0 > 64 }.sorted()
+        for number in numbers { elements["\(number)"] = nil }
+        guard let first = numbers.first, let last = numbers.last else { return [] }
+        return ["fields \(first) to \(last) are left out: field 1 is a first bitmap alone"]
+    }
+
+    /// Specifications do not say which version their message types bear. The fields that the versions write differently
+    /// do: local time of 12 digits and an action code of 3 came with ISO 8583:1993, 14 and 4 with 2003.
+    /// - Returns: for people, what was taken for true.
+    mutating func setVersion() -> String {
+        let (time, code) = (elements["12"]?.max, elements["39"]?.max)
+        let (version, year, why): (UInt8, String, String) =
+            switch (time, code) {
+            case (14, _): (2, "2003", "field 12 is of 14 digits")
+            case (12, _): (1, "1993", "field 12 is of 12 digits")
+            case (_, 4): (2, "2003", "field 39 is of 4 digits")
+            case (_, 3): (1, "1993", "field 39 is of 3 digits")
+            default: (0, "1987", "fields 12 and 39 are not those of a later version")
+            }
+        messageType.version = version
+        return "message types are taken for those of ISO 8583:\(year), \(version)xxx: \(why)"
+    }
+
     /// How an indicator of so many L's is called; nil for a fixed field.
     static func length(ls count: Int) -> String? {
         count == 0 ? nil : String(repeating: "l", count: count) + "var"
@@ -84,8 +117,10 @@ extension ImportedDialect {
     public static func importing(_ file: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect
     {
         guard file.count <= bytesMax else { throw DialectImportError("over \(bytesMax) bytes") }
-        let first = file.first { !($0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D) }
+        let marked = file.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(file.dropFirst(3)) : file
+        let first = marked.first { !($0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D) }
         return first == UInt8(ascii: "{")
-            ? try MoovSpecification.imported(file, name: name) : try JPOSPackager.imported(file, name: name)
+            ? try MoovSpecification.imported(marked, name: name)
+            : try JPOSPackager.imported(marked, name: name)
     }
 }

@@ -1,6 +1,3 @@
-internal import Foundation
-internal import FoundationXML
-
 /// Packagers of jPOS in XML (`isopackager` with `isofield` id, length, name, class and pad).
 enum JPOSPackager {
     struct Field {
@@ -13,49 +10,92 @@ enum JPOSPackager {
     }
 
     static func imported(_ xml: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect {
-        // Foundation's parser ends the process at bytes that are not UTF-8.
-        guard let text = String(validating: xml, as: UTF8.self) else {
-            throw DialectImportError("the file is not UTF-8")
-        }
-        // Nobody's packager needs them, and their expansion has no bound that could be trusted.
-        guard !text.contains("<!ENTITY") else { throw DialectImportError("entities are not allowed") }
-        // Nor these; the parser ends the process at one without content.
-        let content = text.hasPrefix("<?xml ") ? text.dropFirst(6) : text[...]
-        guard !content.contains("<?") else {
-            throw DialectImportError("processing instructions are not allowed")
-        }
-        let reader = FieldReader()
-        let parser = XMLParser(data: Data(xml))
-        parser.shouldResolveExternalEntities = false
-        parser.delegate = reader
-        guard parser.parse(), reader.isPackager else {
+        var notes: [String] = []
+        let events = try XMLReader.events(of: utf8(xml, &notes))
+        guard case .start("isopackager", let attributes)? = events.first else {
             throw DialectImportError("no JSON object, and no XML with an isopackager")
         }
-        return try dialect(reader.fields, name)
+        for key in ["thirdBitmapField", "bitmapField"] where attributes[key] != nil {
+            throw DialectImportError("isopackager: \(key) has no counterpart here")
+        }
+        var draft = DialectDraft(description: "imported from a jPOS generic packager")
+        if let text = attributes["headerLength"] {
+            guard let length = Int(text), (0...256).contains(length) else {
+                throw DialectImportError("isopackager: headerLength is not 0 to 256")
+            }
+            if length > 0 {
+                draft.header = DialectDraft.Header(bytes: length)
+                notes.append("header of \(length) bytes: answers have the same one")
+            }
+        }
+        return try dialect(try fields(events), draft, notes, name)
     }
 
-    private static func dialect(_ fields: [Field], _ name: String) throws(DialectImportError)
-        -> ImportedDialect
-    {
-        var draft = DialectDraft(description: "imported from a jPOS generic packager")
-        var notes: [String] = []
+    /// The file as it is, or read as ISO 8859-1.
+    private static func utf8(_ file: [UInt8], _ notes: inout [String]) -> [UInt8] {
+        guard String(validating: file, as: UTF8.self) == nil else { return file }
+        notes.append("the file is not UTF-8: names are read as ISO 8859-1")
+        return Array(String(String.UnicodeScalarView(file.map { Unicode.Scalar($0) })).utf8)
+    }
+
+    /// The fields of the packager itself; those of nested packagers belong to their field.
+    private static func fields(_ events: [XMLReader.Event]) throws(DialectImportError) -> [Field] {
+        var fields: [Field] = []
+        var nested = 0
+        for event in events {
+            switch event {
+            case .start(let name, let attributes):
+                let isNested = name == "isofieldpackager"
+                if name == "isofield" || isNested, nested == 0 {
+                    fields.append(
+                        Field(
+                            id: trimmed(attributes["id"]), length: trimmed(attributes["length"]),
+                            name: attributes["name"] ?? "", className: trimmed(attributes["class"]),
+                            pad: trimmed(attributes["pad"]) == "true", isNested: isNested))
+                }
+                if isNested { nested += 1 }
+            case .end(let name): if name == "isofieldpackager" { nested -= 1 }
+            }
+        }
+        guard fields.count <= 1_000 else { throw DialectImportError("more than 1000 fields") }
+        return fields
+    }
+
+    private static func trimmed(_ text: String?) -> String {
+        (text ?? "").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    }
+
+    private static func dialect(
+        _ fields: [Field], _ begun: DialectDraft, _ earlier: [String], _ name: String
+    ) throws(DialectImportError) -> ImportedDialect {
+        var (draft, notes) = (begun, earlier)
         var seen: Set<Int> = []
-        for field in fields {
+        for (index, field) in fields.enumerated() {
             guard let number = Int(field.id) else {
                 throw DialectImportError(field: field.id, "its id is no number")
             }
-            guard seen.insert(number).inserted else {
-                throw DialectImportError(field: field.id, "given twice")
+            // As jPOS has it.
+            if fields[(index + 1)...].contains(where: { Int($0.id) == number }) {
+                notes.append("field \(field.id) is given more than once: the last one counts")
+                continue
             }
+            seen.insert(number)
             let packing = try JPOSClass(field)
             switch number {
+            case _ where packing.isAbsent:
+                notes.append("field \(field.id) is left out: its class writes nothing")
             case 0: draft.messageType.encoding = packing.encoding
             case 1:
-                guard packing.isBitmap else { throw DialectImportError(field: "1", "its class is no bitmap") }
+                guard packing.isBitmap else {
+                    throw DialectImportError(
+                        field: "1", "its class is no bitmap; what is not ISO 8583, as ANSI X9.2, is not read")
+                }
                 draft.bitmap = DialectDraft.Bitmap(
                     encoding: packing.encoding, secondary: field.length == "8" ? "never" : "announced")
+            case _ where packing.isBitmap && number == 65:
+                notes.append("field 65 is left out: messages with a third bitmap are refused")
             case _ where DialectDraft.isElement(number):
-                draft.elements[field.id] = try element(number, field, packing)
+                draft.elements["\(number)"] = try element(number, field, packing, &notes)
                 if field.isNested {
                     notes.append("field \(field.id) is read as a whole: the fields inside stay together")
                 }
@@ -66,107 +106,34 @@ enum JPOSPackager {
         for needed in [0, 1] where !seen.contains(needed) {
             throw DialectImportError(field: "\(needed)", "missing")
         }
+        notes += draft.takeOutUnreachable()
+        notes.append(draft.setVersion())
         return try draft.finished(name, notes)
     }
 
     private static func element(
-        _ number: Int, _ field: Field, _ packing: JPOSClass
+        _ number: Int, _ field: Field, _ packing: JPOSClass, _ notes: inout [String]
     ) throws(DialectImportError) -> DialectDraft.Element {
-        guard let length = Int(field.length), (1...999_999).contains(length) else {
+        guard var length = Int(field.length), (1...999_999).contains(length) else {
             throw DialectImportError(field: field.id, "length is not 1 to 999999")
+        }
+        if let most = packing.lengthMax, length > most {
+            notes.append("field \(field.id): length \(length), of which its indicator can say \(most)")
+            length = most
         }
         guard !packing.isBitmap else {
             throw DialectImportError(field: field.id, "a bitmap in an element's place")
         }
         let isPacked = packing.encoding == "bcd"
-        let isTrack = number == 35 && isPacked
+        // Tracks have separators, which jPOS' classes for numbers let pass.
+        let isTrack = number == 35 && packing.type == "n"
         return DialectDraft.Element(
             name: field.name, type: isTrack ? "z" : packing.type, length: DialectDraft.length(ls: packing.ls),
             max: length, encoding: packing.encoding, lengthEncoding: packing.lengthEncoding,
-            unit: packing.lengthEncoding != nil && packing.encoding.lowercased().hasSuffix("hex")
+            unit: packing.countsBytes
+                || packing.lengthEncoding != nil && packing.encoding.lowercased().hasSuffix("hex")
                 ? "bytes" : nil,
-            pad: isPacked && packing.type == "n" ? (field.pad ? "left0" : "right0") : nil,
-            separator: isTrack ? "=" : nil)
-    }
-
-    /// Collects the fields of the packager itself; those of nested packagers belong to their field.
-    private final class FieldReader: NSObject, XMLParserDelegate {
-        private(set) var fields: [Field] = []
-        private(set) var isPackager = false
-        private var nested = 0
-        private static let fieldsMax = 1_000
-
-        func parser(
-            _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
-            qualifiedName: String?, attributes: [String: String] = [:]
-        ) {
-            if name == "isopackager" { isPackager = true }
-            let isNested = name == "isofieldpackager"
-            if name == "isofield" || isNested, nested == 0 {
-                guard fields.count < Self.fieldsMax else { return parser.abortParsing() }
-                fields.append(
-                    Field(
-                        id: attributes["id"] ?? "", length: attributes["length"] ?? "",
-                        name: attributes["name"] ?? "", className: attributes["class"] ?? "",
-                        pad: attributes["pad"] == "true", isNested: isNested))
-            }
-            if isNested { nested += 1 }
-        }
-
-        func parser(
-            _ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?
-        ) {
-            if name == "isofieldpackager" { nested -= 1 }
-        }
-    }
-}
-
-/// What the name of a jPOS field class says: family (IF and IFA ASCII, IFB binary, IFE EBCDIC), L's of the length
-/// indicator, H for a binary one, and the kind of content.
-struct JPOSClass {
-    let type: String
-    let encoding: String
-    let ls: Int
-    let lengthEncoding: String?
-    let isBitmap: Bool
-
-    private enum Family: String {
-        case plain = "IF"
-        case ascii = "IFA"
-        case binary = "IFB"
-        case ebcdic = "IFE"
-    }
-
-    init(_ field: JPOSPackager.Field) throws(DialectImportError) {
-        let name = field.className.split(separator: ".").last.map(String.init) ?? ""
-        let parts = name.split(separator: "_", maxSplits: 1)
-        guard parts.count == 2, let family = Family(rawValue: String(parts[0])) else {
-            throw DialectImportError(field: field.id, "unknown class \(name)")
-        }
-        var rest = Substring(parts[1])
-        ls = rest.prefix { $0 == "L" }.count
-        rest = rest.dropFirst(ls)
-        // H before the content's name: the indicator is a binary number.
-        let isBinaryLength = ls > 0 && rest.first == "H"
-        if isBinaryLength { rest = rest.dropFirst() }
-        let isEBCDICText = rest == "ECHAR"
-        if isEBCDICText { rest = "CHAR" }
-        let isEBCDIC = family == .ebcdic || isEBCDICText
-        let text = isEBCDIC ? "ebcdic" : "ascii"
-        let digits = family == .binary ? "bcd" : text
-        // Fixed binary content of the text families is written in hex digits; after an indicator it is raw.
-        let fixedBinary = family == .binary ? "binary" : isEBCDIC ? "ebcdicHex" : "hex"
-        isBitmap = rest == "BITMAP"
-        switch (rest, ls > 0) {
-        case ("CHAR", _): (type, encoding) = ("ans", text)
-        case ("NUMERIC", false), ("NUM", true): (type, encoding) = ("n", digits)
-        case ("AMOUNT", false): (type, encoding) = ("x+n", digits)
-        case ("BINARY", false), ("BITMAP", false): (type, encoding) = ("b", fixedBinary)
-        case ("BINARY", true): (type, encoding) = ("b", "binary")
-        case ("ABINARY", true): (type, encoding) = ("b", "hex")
-        default: throw DialectImportError(field: field.id, "unknown class \(name)")
-        }
-        guard ls <= 6 else { throw DialectImportError(field: field.id, "unknown class \(name)") }
-        lengthEncoding = ls == 0 ? nil : isBinaryLength ? "binary" : family == .binary ? "bcd" : text
+            pad: isPacked && packing.type == "n" ? packing.pad ?? (field.pad ? "left0" : "right0") : nil,
+            separator: isTrack ? "=" : nil, filled: packing.isFilled ? true : nil)
     }
 }

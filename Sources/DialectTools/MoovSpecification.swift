@@ -21,34 +21,50 @@ struct MoovSpecification: Decodable {
 
     static func imported(_ json: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect {
         let specification: MoovSpecification
-        do { specification = try JSONDecoder().decode(MoovSpecification.self, from: Data(json)) } catch {
-            throw DialectImportError("no specification with fields of type, length, enc and prefix")
+        // Descriptions in another encoding make a file that is no JSON; nothing else of it is in question.
+        let isUTF8 = String(validating: json, as: UTF8.self) != nil
+        let text =
+            isUTF8 ? json : Array(String(String.UnicodeScalarView(json.map { Unicode.Scalar($0) })).utf8)
+        do { specification = try JSONDecoder().decode(MoovSpecification.self, from: Data(text)) } catch {
+            throw DialectImportError(
+                "no specification with fields of type, length, enc and prefix, as moov's builder exports it")
         }
-        return try specification.dialect(name)
+        let notes = isUTF8 ? [] : ["the file is not UTF-8: descriptions are read as ISO 8859-1"]
+        return try specification.dialect(name, notes)
     }
 
-    private func dialect(_ name: String) throws(DialectImportError) -> ImportedDialect {
+    private func dialect(
+        _ name: String, _ earlier: [String]
+    ) throws(DialectImportError) -> ImportedDialect {
         var draft = DialectDraft(description: self.name ?? "imported from a moov-io/iso8583 specification")
-        var notes: [String] = []
+        var notes = earlier
+        var seen: Set<Int> = []
         for (key, field) in fields.sorted(by: { $0.key < $1.key }) {
-            guard let number = Int(key) else { throw DialectImportError(field: key, "its name is no number") }
+            // Earlier exports name fields `Field002`.
+            let digits = key.hasPrefix("Field") ? String(key.dropFirst(5)) : key
+            guard let number = Int(digits), seen.insert(number).inserted else {
+                throw DialectImportError(field: key, "its name is no number, or given twice")
+            }
             switch number {
             case 0: draft.messageType.encoding = try Self.messageType(field)
             case 1: draft.bitmap = try Self.bitmap(field)
             case _ where DialectDraft.isElement(number):
-                draft.elements[key] = try Self.element(key, number, field, &notes)
+                draft.elements["\(number)"] = try Self.element(key, number, field, &notes)
             default:
                 notes.append("field \(key) is left out: no place in two bitmaps")
             }
         }
-        guard fields["0"] != nil else { throw DialectImportError(field: "0", "missing") }
-        guard fields["1"] != nil else { throw DialectImportError(field: "1", "missing") }
+        for needed in [0, 1] where !seen.contains(needed) {
+            throw DialectImportError(field: "\(needed)", "missing")
+        }
+        notes += draft.takeOutUnreachable()
+        notes.append(draft.setVersion())
         return try draft.finished(name, notes)
     }
 
     private static func messageType(_ field: Field) throws(DialectImportError) -> String {
         let encodings = ["ASCII": "ascii", "BCD": "bcd", "EBCDIC": "ebcdic", "Binary": "bcd"]
-        guard let encoding = encodings[field.enc ?? ""] else {
+        guard let encoding = encodings[Self.encoder(field.enc)] else {
             throw DialectImportError(field: "0", "unknown encoding \(field.enc ?? "")")
         }
         return encoding
@@ -56,11 +72,20 @@ struct MoovSpecification: Decodable {
 
     private static func bitmap(_ field: Field) throws(DialectImportError) -> DialectDraft.Bitmap {
         let encodings = ["Binary": "binary", "Hex": "hex", "HexToASCII": "hex", "BytesToASCIIHex": "hex"]
-        guard let encoding = encodings[field.enc ?? ""] else {
+        guard let encoding = encodings[Self.encoder(field.enc)] else {
             throw DialectImportError(field: "1", "unknown encoding \(field.enc ?? "")")
         }
         return DialectDraft.Bitmap(
             encoding: encoding, secondary: field.disableautoexpand == true ? "never" : "announced")
+    }
+
+    /// Earlier exports name encoders by their Go names.
+    private static func encoder(_ name: String?) -> String {
+        let earlier = [
+            "asciiEncoder": "ASCII", "hexEncoder": "HexToASCII", "bcdEncoder": "BCD", "lBCDEncoder": "LBCD",
+            "binaryEncoder": "Binary", "ebcdicEncoder": "EBCDIC",
+        ]
+        return name.map { earlier[$0] ?? $0 } ?? ""
     }
 
     /// How a content is written: our type where the field's own says nothing, and encoding.
@@ -101,7 +126,7 @@ struct MoovSpecification: Decodable {
         _ key: String, _ field: Field, _ notes: inout [String]
     ) throws(DialectImportError) -> (type: String, encoding: String, pad: String?) {
         guard let subfields = field.subfields, !subfields.isEmpty else {
-            guard let written = encodings[field.enc ?? ""] else {
+            guard let written = encodings[Self.encoder(field.enc)] else {
                 throw DialectImportError(field: key, "unknown encoding \(field.enc ?? "")")
             }
             return written
@@ -118,8 +143,8 @@ struct MoovSpecification: Decodable {
         let families = ["ASCII": "ascii", "BCD": "bcd", "EBCDIC": "ebcdic", "Binary": "binary"]
         let parts = (prefix ?? "").split(separator: ".")
         guard parts.count == 2,
-            parts[1] == "Fixed" || (parts[1].allSatisfy { $0 == "L" } && parts[1].count <= 6)
+            parts[1].lowercased() == "fixed" || (parts[1].allSatisfy { $0 == "L" } && parts[1].count <= 6)
         else { throw DialectImportError(field: key, "unknown prefix \(prefix ?? "")") }
-        return (families[String(parts[0])], parts[1] == "Fixed" ? 0 : parts[1].count)
+        return (families[String(parts[0])], parts[1].lowercased() == "fixed" ? 0 : parts[1].count)
     }
 }

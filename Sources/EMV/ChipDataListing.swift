@@ -26,6 +26,8 @@ public enum ChipDataListing {
     private static let sensitive: [UInt32: Showing] = [
         0x5A: .digitsMasked, 0x56: .countOnly, 0x57: .countOnly, 0x5F20: .countOnly, 0x9F0B: .countOnly,
         0x9F1F: .countOnly, 0x9F20: .countOnly, 0x9F6B: .countOnly, 0x99: .countOnly,
+        // A card's certificates: anybody who has the public keys above them reads the PAN in them.
+        0x9F46: .countOnly, 0x9F2D: .countOnly,
     ]
 
     /// A directory entry lies four deep (EMV Book 1 12.2.3); a fault must not nest without end.

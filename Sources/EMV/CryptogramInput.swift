@@ -25,6 +25,8 @@ public struct CryptogramInput: Sendable {
     private var storage: InlineArray<80, UInt8> = .init(repeating: 0)
     /// A multiple of eight, unless the MAC pads.
     public private(set) var count = 0
+    /// The first object that is absent from the chip data and stands as zeros here; nil where all are there.
+    public fileprivate(set) var takenAsZeros: Tag?
 
     fileprivate init() {}
 
@@ -66,6 +68,12 @@ public struct CryptogramInput: Sendable {
         count += bytes.count
     }
 
+    fileprivate mutating func appendZeros(_ number: Int, for tag: Tag) {
+        // The storage is zero from the start.
+        count += number
+        takenAsZeros = takenAsZeros ?? tag
+    }
+
     fileprivate mutating func pad(_ padding: Padding) {
         // The storage is zero from the start, so padding is a matter of counting.
         if padding == .method2 {
@@ -86,7 +94,17 @@ extension CryptogramProfile {
         (.applicationTransactionCounter, 2),
     ]
 
-    /// Puts the input together and pads it.
+    /// What a terminal gives the card as zeros where it has none (EMV Book 3 5.4), and senders then leave out: 9F03
+    /// without cash-back is the usual one. The unpredictable number and what the card itself says are always there.
+    private static func mayBeLeftOut(_ tag: Tag) -> Bool {
+        switch tag {
+        case .unpredictableNumber, .applicationInterchangeProfile, .applicationTransactionCounter: false
+        default: true
+        }
+    }
+
+    /// Puts the input together and pads it. Objects of the terminal that are not there are taken as zeros: that they are
+    /// what the card signed, the cryptogram proves.
     /// - Throws: `CryptogramInputError` with the tag that is missing or of the wrong length.
     public func cryptogramInput(
         from chip: ICCData, iad: IssuerApplicationData
@@ -95,6 +113,10 @@ extension CryptogramProfile {
         for index in CryptogramProfile.inputObjects.indices {
             let object = CryptogramProfile.inputObjects[index]
             guard chip.withValue(of: object.tag, count: object.count, { input.append($0) }) != nil else {
+                if !chip.has(object.tag), CryptogramProfile.mayBeLeftOut(object.tag) {
+                    input.appendZeros(object.count, for: object.tag)
+                    continue
+                }
                 throw CryptogramInputError(
                     tag: object.tag, expectedCount: object.count, foundCount: chip[object.tag]?.count)
             }

@@ -1,4 +1,5 @@
-/// The TLV objects of DE55, parsed strictly and once. Constructed objects are kept whole.
+/// The TLV objects of DE55, parsed once. Constructed objects are kept whole; an object that comes twice with the same
+/// value is one.
 ///
 /// The objects are found through a flat table of tag, offset and length: some twenty of them, for which a
 /// scan is quicker than any dictionary. The bytes are shared with the message they came in.
@@ -39,8 +40,12 @@ public struct ICCData: Sendable {
             let tag = object.tag.rawValue
             let bit = UInt64(1) << UInt64((tag ^ tag >> 6) & 63)
             if seen & bit != 0 {
-                for known in entries where known.tag == tag {
-                    throw .duplicate(object.tag, offset: object.start)
+                let known = entries.first { $0.tag == tag }
+                if let known {
+                    guard isSame(known, object.value, raw) else {
+                        throw .duplicate(object.tag, offset: object.start)
+                    }
+                    continue
                 }
             }
             seen |= bit
@@ -50,6 +55,11 @@ public struct ICCData: Sendable {
                     tag: tag, offset: UInt16(object.value.lowerBound), count: UInt16(object.value.count)))
         }
         return entries
+    }
+
+    private static func isSame(_ known: Entry, _ value: Range<Int>, _ raw: UnsafeRawBufferPointer) -> Bool {
+        let start = Int(known.offset)
+        return raw[start..<start + Int(known.count)].elementsEqual(raw[value])
     }
 
     /// The value of a tag, nil where it is absent.

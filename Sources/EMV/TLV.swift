@@ -1,4 +1,4 @@
-/// Chip data that is no BER-TLV as EMV Book 3 annex B wants it. Names tag and offset, never a value.
+/// Chip data that is no BER-TLV (EMV Book 3 annex B). Names tag and offset, never a value.
 public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The data ends within the tag or length of the object that begins at this offset.
     case truncatedHeader(offset: Int)
@@ -6,9 +6,9 @@ public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     case truncated(Tag, offset: Int, missing: Int)
     /// More than four tag bytes, or a tag byte that no tag may have (00 and FF, a leading 80).
     case badTag(offset: Int)
-    /// Indefinite form, more than two length bytes, or a length in a longer form than it needs.
+    /// Indefinite form, or more than four length bytes.
     case badLength(Tag, offset: Int)
-    /// The tag stands in the data twice.
+    /// The tag stands in the data twice, with two values.
     case duplicate(Tag, offset: Int)
     /// More objects than `ICCData.objectsMax`.
     case tooManyObjects(offset: Int)
@@ -27,7 +27,8 @@ public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
             "tag \(tag) at offset \(offset) is cut short by \(missing) bytes"
         case .badTag(let offset): "bad tag at offset \(offset)"
         case .badLength(let tag, let offset): "bad length of tag \(tag) at offset \(offset)"
-        case .duplicate(let tag, let offset): "tag \(tag) stands twice, again at offset \(offset)"
+        case .duplicate(let tag, let offset):
+            "tag \(tag) stands twice with different values, again at offset \(offset)"
         case .tooManyObjects(let offset): "too many TLV objects, at offset \(offset)"
         case .tooLong(let count): "chip data of \(count) bytes, at most \(ICCData.bytesMax) are read"
         case .wrongCount(let tag, let expected, let found):
@@ -37,7 +38,8 @@ public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Walks over the objects of one level. Duplicates are the caller's matter: within a script template the tag
+/// Walks over the objects of one level. Bytes of 00 before, between and after them are passed over (EMV Book 3 annex
+/// B1): senders fill up with them. Duplicates are the caller's matter: within a script template the tag
 /// 86 may repeat (EMV Book 3 10.10), within DE55 nothing may.
 public struct TLVReader: Sendable {
     /// One object: where it begins, its tag, where its value is.
@@ -58,6 +60,7 @@ public struct TLVReader: Sendable {
     /// The next object, nil at the end.
     /// - Parameter bytes: the same bytes each time.
     public mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
+        while offset < bytes.count, bytes[offset] == 0 { offset += 1 }
         guard offset < bytes.count else { return nil }
         let start = offset
         let tag = try readTag(bytes, start)
@@ -85,8 +88,8 @@ public struct TLVReader: Sendable {
 
     private mutating func readTag(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(TLVError) -> Tag {
         let first = bytes[offset]
-        // 00 and FF are no tags; EMV uses neither as filler within DE55.
-        guard first != 0x00, first != 0xFF else { throw .badTag(offset: start) }
+        // FF is no tag; 00 has been passed over.
+        guard first != 0xFF else { throw .badTag(offset: start) }
         offset += 1
         var value = UInt32(first)
         guard first & 0x1F == 0x1F else { return Tag(rawValue: value) }
@@ -110,13 +113,13 @@ public struct TLVReader: Sendable {
         offset += 1
         if first < 0x80 { return Int(first) }
         let extra = Int(first & 0x7F)
-        guard extra == 1 || extra == 2 else { throw .badLength(tag, offset: start) }
+        guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }
         guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
-        var length = Int(bytes[offset])
-        if extra == 2 { length = length << 8 | Int(bytes[offset + 1]) }
+        // A longer form than the length needs is right all the same (ISO/IEC 8825-1 8.1.3.5): cryptograms are over
+        // values.
+        var length = 0
+        for index in offset..<offset + extra { length = length << 8 | Int(bytes[index]) }
         offset += extra
-        // The shortest form only: two ways to write one object are two messages to a MAC.
-        guard length >= (extra == 1 ? 0x80 : 0x100) else { throw .badLength(tag, offset: start) }
         return length
     }
 }

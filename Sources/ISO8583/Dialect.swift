@@ -43,12 +43,27 @@ public struct Dialect: Sendable {
         inner[element]
     }
 
-    /// The same messages behind a header of so many bytes; five make a TPDU.
-    public func withHeader(bytes: Int) -> Dialect {
+    /// The same messages behind a header of so many bytes.
+    /// - Parameter answer: nil: a TPDU's addresses are exchanged, any other header is kept.
+    public func withHeader(bytes: Int, answer: Header.Answer? = nil) -> Dialect {
         Dialect(
             name: name, description: description,
-            header: Header(bytes: bytes, isTPDU: bytes == TPDU.byteCount), messageType: messageType,
-            bitmap: bitmap, elements: elements, inner: inner)
+            header: Header(bytes: bytes, answer: answer ?? (bytes == TPDU.byteCount ? .exchanged : .kept)),
+            messageType: messageType, bitmap: bitmap, elements: elements, inner: inner)
+    }
+
+    /// The same messages with chip data in another form.
+    /// - Throws: `.element` where DE55 cannot have it.
+    public func withChipData(_ form: ElementDefinition.ChipDataForm) throws(DialectError) -> Dialect {
+        var elements = elements
+        let number = Int(DataElement.iccData.rawValue)
+        elements[number]?.chipData = form
+        if let reason = elements[number]?.contradiction {
+            throw .element(dialect: name, element: "\(number)", reason: reason)
+        }
+        return Dialect(
+            name: name, description: description, header: header, messageType: messageType, bitmap: bitmap,
+            elements: elements, inner: inner)
     }
 
     /// All elements of the dialect in ascending order.
@@ -62,9 +77,19 @@ extension Dialect {
     public struct Header: Equatable, Sendable {
         /// How many bytes.
         public var bytes: Int
-        /// Whether it is a TPDU, which a response sends back with its two addresses exchanged; any other
-        /// header is echoed.
-        public var isTPDU: Bool
+        /// What a response has in its place.
+        public var answer: Answer
+
+        /// What becomes of the header of a request.
+        public enum Answer: String, Sendable, CaseIterable {
+            /// The response has the same.
+            case kept
+            /// The two addresses that it consists of are exchanged; an odd byte before them is an identifier.
+            case exchanged
+        }
+
+        /// A TPDU: five bytes, an identifier and two addresses.
+        public var isTPDU: Bool { bytes == TPDU.byteCount && answer == .exchanged }
     }
 
     /// The message type on the link.
@@ -105,6 +130,8 @@ extension Dialect {
             case announced
             /// In every message, whatever bit 1 says; it is sent as 0.
             case always
+            /// In every message, whatever bit 1 says; it is sent as 1.
+            case alwaysAnnounced
             /// Never; bit 1 is an element like any other.
             case never
         }

@@ -7,11 +7,13 @@ struct DialectFile: Decodable {
     var messageType: MessageTypePart?
     var bitmap: BitmapPart?
     var encodings: EncodingsPart?
+    var iccData: ElementDefinition.ChipDataForm?
     var elements: [String: ElementPart]?
 
     struct HeaderPart: Decodable {
         var bytes: Int?
         var tpdu: Bool?
+        var answer: Dialect.Header.Answer?
     }
 
     struct MessageTypePart: Decodable {
@@ -47,6 +49,8 @@ struct DialectFile: Decodable {
         var separator: String?
         var inside: String?
         var holds: ElementDefinition.Holding?
+        var content: ElementDefinition.ContentCheck?
+        var filled: Bool?
         /// Takes an element of the extended dialect out.
         var absent: Bool?
     }
@@ -59,6 +63,9 @@ extension ElementDefinition.LengthEncoding: Decodable {}
 extension ElementDefinition.LengthUnit: Decodable {}
 extension ElementDefinition.PadNibble: Decodable {}
 extension ElementDefinition.Holding: Decodable {}
+extension ElementDefinition.ContentCheck: Decodable {}
+extension ElementDefinition.ChipDataForm: Decodable {}
+extension Dialect.Header.Answer: Decodable {}
 extension Dialect.MessageType.Encoding: Decodable {}
 extension Dialect.Bitmap.Encoding: Decodable {}
 extension Dialect.Bitmap.Secondary: Decodable {}
@@ -71,6 +78,7 @@ extension DialectFile {
         var merged = base
         merged.description = description ?? base.description
         merged.header = header ?? base.header
+        merged.iccData = iccData ?? base.iccData
         merged.messageType = MessageTypePart(
             encoding: messageType?.encoding ?? base.messageType?.encoding,
             version: messageType?.version ?? base.messageType?.version)
@@ -96,7 +104,8 @@ extension DialectFile.ElementPart {
             max: max ?? base.max, encoding: encoding ?? base.encoding,
             lengthEncoding: lengthEncoding ?? base.lengthEncoding, unit: unit ?? base.unit,
             pad: pad ?? base.pad, separator: separator ?? base.separator, inside: inside ?? base.inside,
-            holds: holds ?? base.holds, absent: absent)
+            holds: holds ?? base.holds, content: content ?? base.content,
+            filled: filled ?? base.filled, absent: absent)
     }
 }
 
@@ -122,14 +131,25 @@ extension DialectFile {
             }
         let separator = part.separator ?? "="
         guard separator == "=" || separator == "D" else { throw fail("separator is neither = nor D") }
-        let definition = ElementDefinition(
+        var definition = ElementDefinition(
             name: name, type: type, length: length, max: max,
             encoding: part.encoding ?? general,
             lengthEncoding: part.lengthEncoding ?? encodings?.length ?? .ascii,
             lengthUnit: part.unit ?? .digits,
             pad: part.pad ?? (length == .fixed ? encodings?.padOfFixed : encodings?.padOfVariable) ?? .left0,
             separator: separator == "=" ? 0x3D : 0x44, holds: part.holds)
+        definition.content = part.content ?? standardCheck(of: number)
+        definition.isFilled = part.filled ?? false
+        if number == "55" { definition.chipData = iccData ?? .tlv }
         if let reason = definition.contradiction { throw fail(reason) }
         return definition
+    }
+
+    /// The elements inside of another, which has no message type, bear other numbers: all of them are checked.
+    private func standardCheck(of number: String) -> ElementDefinition.ContentCheck {
+        guard messageType?.encoding != Dialect.MessageType.Encoding.none, let number = Int(number) else {
+            return .type
+        }
+        return ElementDefinition.checkedElements.contains(number) ? .type : .any
     }
 }

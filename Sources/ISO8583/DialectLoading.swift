@@ -62,8 +62,10 @@ extension Dialect {
         if let outside = elements.indices.first(where: { elements[$0] != nil && !reach.contains($0) }) {
             throw .element(dialect: name, element: "\(outside)", reason: "outside of the bitmap")
         }
-        let header = Header(bytes: file.header?.bytes ?? 0, isTPDU: file.header?.tpdu ?? false)
-        guard (0...256).contains(header.bytes), !header.isTPDU || header.bytes == TPDU.byteCount else {
+        let isTPDU = file.header?.tpdu ?? false
+        let header = Header(
+            bytes: file.header?.bytes ?? 0, answer: file.header?.answer ?? (isTPDU ? .exchanged : .kept))
+        guard (0...256).contains(header.bytes), !isTPDU || header.bytes == TPDU.byteCount else {
             throw .malformed(dialect: name, reason: "header.bytes has to be 0 to 256, of a TPDU 5")
         }
         let version = file.messageType?.version ?? 0
@@ -145,14 +147,14 @@ private struct KeyTree: Decodable {
 
     func check(dialect: String) throws(DialectError) {
         let parts: [String: [String]] = [
-            "description": [], "extends": [], "header": ["bytes", "tpdu"],
+            "description": [], "extends": [], "header": ["bytes", "tpdu", "answer"],
             "messageType": ["encoding", "version"], "bitmap": ["encoding", "bits", "secondary"],
             "encodings": ["digits", "text", "binary", "length", "padOfFixed", "padOfVariable"],
-            "elements": [],
+            "iccData": [], "elements": [],
         ]
         let element = [
             "name", "type", "length", "max", "encoding", "lengthEncoding", "unit", "pad", "separator",
-            "inside", "holds", "absent",
+            "inside", "holds", "content", "filled", "absent",
         ]
         try check(against: parts.keys.sorted(), path: "", dialect: dialect)
         for (part, known) in parts where part != "elements" {

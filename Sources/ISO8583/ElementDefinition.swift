@@ -20,11 +20,44 @@ public struct ElementDefinition: Equatable, Sendable {
     public var separator: UInt8
     /// What stands here beside the usual meaning of the element's number; nil: nothing.
     public var holds: Holding?
+    /// What is checked of the content when it is read and written.
+    public var content: ContentCheck = .type
+    /// Whether the objects of chip data stand in a data set of their own.
+    public var chipData: ChipDataForm = .tlv
+
+    /// Whether content of any length is followed by spaces up to `max`, which its length indicator does not count.
+    public var isFilled = false
+
+    /// How much of a content is checked. What is not checked is kept and sent back byte by byte.
+    public enum ContentCheck: String, Sendable, CaseIterable {
+        /// Nothing: whatever the bytes are, they are the content.
+        case any
+        /// No control characters (00 to 1F, 7F to 9F).
+        case printable
+        /// The characters of its type.
+        case type
+    }
+
+    /// How the objects of DE55 are put into the element.
+    public enum ChipDataForm: String, Sendable, CaseIterable {
+        /// One behind the other.
+        case tlv
+        /// Behind `01` and their length in two bytes: data set 01, as some networks have it.
+        case dataSet01
+    }
+
+    /// The elements whose type is checked where a dialect does not say otherwise: what a host decides by, or knows a
+    /// transaction by. A fault in any other must not cost a cardholder the purchase.
+    public static let checkedElements: Set<Int> = [
+        2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 23, 25, 32, 35, 39, 49, 70, 90,
+    ]
 
     /// Contents that dialects carry in places of their own.
     public enum Holding: String, Sendable, CaseIterable {
         /// The PIN block of ISO 9564 format 4, sixteen bytes or 32 hexadecimal characters.
         case format4PINBlock
+        /// DE39 of digits only: a code with letters is told as the nearest one without.
+        case numericResponseCode
     }
 
     /// Attributes of ISO 8583-1 4.2.
@@ -124,6 +157,13 @@ extension ElementDefinition {
         return (0..<digits).reduce(1) { power, _ in power * 10 } - 1
     }
 
+    /// The same, of a fixed element what it is given.
+    func lengthIndicatorMax(or fixed: Int) -> Int {
+        guard length != .fixed else { return fixed }
+        let countsTwice = (encoding == .hex || encoding == .ebcdicHex) && lengthUnit == .digits
+        return Swift.max(fixed, countsTwice ? lengthIndicatorMax / 2 : lengthIndicatorMax)
+    }
+
     /// What cannot be as this definition says; nil if everything can.
     var contradiction: String? {
         guard max > 0 else { return "max has to be at least 1" }
@@ -141,6 +181,15 @@ extension ElementDefinition {
             guard [.binary, .hex, .ebcdicHex].contains(encoding) else {
                 return "b cannot be written as \(encoding.rawValue)"
             }
+        }
+        guard chipData == .tlv || type == .binary && length != .fixed else {
+            return "a data set needs bytes of variable length"
+        }
+        guard content != .printable || !packed && type != .binary else {
+            return "content printable is for characters"
+        }
+        guard !isFilled || length != .fixed && (encoding == .ascii || encoding == .ebcdic) else {
+            return "filled content needs characters and a length indicator"
         }
         guard length != .fixed else { return nil }
         if type == .signedDigits, packed { return "packed x+n has to be fixed" }

@@ -41,15 +41,52 @@ struct ElementReader {
         case .hex: try readHex(count, ebcdic: false)
         case .ebcdicHex: try readHex(count, ebcdic: true)
         case .signPacked:
-            try readASCII(1, .alphanumeric)
+            try readASCII(1, spec.type == .signedNibbles ? .any : .alphanumeric)
             written += 1
-            try readPacked(count - 1, pad: spec.pad, separator: 0)
+            try readPacked(
+                count - 1, pad: spec.pad, separator: spec.type == .signedNibbles ? ElementSpec.anyNibble : 0)
             written -= 1
         case .undefined: throw fault(.unknownElement, at: start)
         }
-        let extent = Message.Extent(offset: written, count: count)
+        var extent = Message.Extent(offset: written, count: count)
+        switch spec.around {
+        case .nothing: break
+        case .dataSet: extent = try openedDataSet(count, at: start)
+        case .spaces:
+            try need(Int(spec.max) - count)
+            position += Int(spec.max) - count
+        }
         written += count
         return extent
+    }
+
+    /// The objects alone, without `01` and their length.
+    private func openedDataSet(_ count: Int, at start: Int) throws(Fault) -> Message.Extent {
+        let (content, head) = (output + written, ElementSpec.dataSetHeadBytes)
+        guard count >= head, content[0] == 0x01, Int(content[1]) << 8 | Int(content[2]) == count - head
+        else { throw fault(.badDataSet, at: start) }
+        return Message.Extent(offset: written + head, count: count - head)
+    }
+
+    /// Where the element that begins here ends, whatever its content is; nil where its length cannot be known.
+    mutating func end(of spec: ElementSpec, from start: Int) -> Int? {
+        position = start
+        var count = Int(spec.max)
+        if spec.lengthForm != .fixed {
+            guard let length = try? readLength(spec) else { return nil }
+            guard !spec.countsHexDigits || length.isMultiple(of: 2) else { return nil }
+            count = spec.countsHexDigits ? length / 2 : length
+        }
+        let bytes: Int
+        switch spec.form {
+        case .ascii, .ebcdic, .binary: bytes = count
+        case .hex, .ebcdicHex: bytes = 2 * count
+        case .packed: bytes = spec.countsBytes && spec.lengthForm != .fixed ? count : (count + 1) / 2
+        case .signPacked: bytes = 1 + count / 2
+        case .undefined: return nil
+        }
+        let whole = spec.around == .spaces ? max(bytes, Int(spec.max)) : bytes
+        return end - position >= whole ? position + whole : nil
     }
 
     @inline(__always)
@@ -147,16 +184,12 @@ struct ElementReader {
         var next = position
         var last = position + bytes
         if !count.isMultiple(of: 2) {
-            if pad == .left0 {
-                guard input[next] >> 4 == 0 else { throw fault(.badPad, at: next) }
+            if try isPaddedLeft(pad, separator, first: next, last: last - 1) {
                 try unpack(input[next] & 0x0F, to: target, separator: separator, at: next)
                 target += 1
                 next += 1
             } else {
                 last -= 1
-                guard input[last] & 0x0F == (pad == .rightF ? 0x0F : 0) else {
-                    throw fault(.badPad, at: last)
-                }
                 try unpack(input[last] >> 4, to: target + (count - 1), separator: separator, at: last)
             }
         }
@@ -177,14 +210,43 @@ struct ElementReader {
         position += bytes
     }
 
+    /// On which side of an odd number of digits the nibble is that fills them up.
+    @inline(__always)
+    private func isPaddedLeft(
+        _ pad: ElementDefinition.PadNibble, _ separator: UInt8, first: Int, last: Int
+    ) throws(Fault) -> Bool {
+        if pad == .left0 {
+            if input[first] >> 4 == 0 { return true }
+        } else if input[last] & 0x0F == (pad == .rightF ? 0x0F : 0) {
+            return false
+        }
+        return try unusualPad(pad, separator, first: first, last: last)
+    }
+
+    /// Senders of track 2 fill it up as they please. No PAN begins with 0, so that what stands on the other side than
+    /// the dialect's is told from a digit.
+    private func unusualPad(
+        _ pad: ElementDefinition.PadNibble, _ separator: UInt8, first: Int, last: Int
+    ) throws(Fault) -> Bool {
+        if separator == ElementSpec.anyNibble { return pad == .left0 }
+        let (before, behind) = (input[first] >> 4, input[last] & 0x0F)
+        if separator != 0, behind == 0 || behind == 0x0F { return false }
+        if separator != 0, before == 0 { return true }
+        throw fault(.badPad, at: pad == .left0 ? first : last)
+    }
+
     @inline(__always)
     private func unpack(
         _ nibble: UInt8, to target: UnsafeMutablePointer<UInt8>, separator: UInt8, at offset: Int
     ) throws(Fault) {
         if nibble <= 9 {
             target.pointee = 0x30 | nibble
+        } else if separator == ElementSpec.anyNibble {
+            target.pointee = 0x30 | nibble
         } else if nibble == 0x0D, separator != 0 {
             target.pointee = separator
+        } else if nibble == 0x0F, separator != 0 {
+            target.pointee = 0x46
         } else {
             throw fault(.badNibble, at: offset)
         }

@@ -7,9 +7,28 @@ struct ElementSpec: Sendable {
     /// The length indicator counts bytes where `form` would have it count digits.
     var countsBytes: Bool
     var pad: ElementDefinition.PadNibble
-    /// What nibble D reads as; 0 where it is no separator.
+    /// What nibble D reads as; 0 where it is no separator, `anyNibble` where no nibble is refused.
     var separator: UInt8
+    /// What stands around the content.
+    var around = Around.nothing
     var max: UInt32
+
+    /// Nibbles A to F become the characters behind the digit 9, so that they can be sent back as they came.
+    static let anyNibble: UInt8 = 0x30
+
+    /// The bytes before the objects of a data set.
+    static let dataSetHeadBytes = 3
+
+    /// A sentinel on either side of a track 2 and the check digit behind it, or a nibble or character of filling.
+    private static let trackBytesAround = 3
+
+    enum Around: UInt8, Sendable {
+        case nothing
+        /// `01` and two bytes of length before it.
+        case dataSet
+        /// Spaces behind it up to the greatest length.
+        case spaces
+    }
 
     enum Form: UInt8, Sendable {
         case undefined
@@ -46,7 +65,7 @@ extension ElementSpec {
             case .hex: .hex
             case .ebcdicHex: .ebcdicHex
             }
-        type = CharacterClass(definition.type)
+        type = CharacterClass(definition)
         lengthForm =
             switch definition.lengthEncoding {
             case _ where definition.length == .fixed: .fixed
@@ -58,8 +77,12 @@ extension ElementSpec {
         lengthBytes = UInt8(definition.lengthByteCount)
         countsBytes = definition.lengthUnit == .bytes
         pad = definition.pad
-        separator = definition.type == .track2 ? definition.separator : 0
-        max = UInt32(definition.max)
+        let (isTrack, isAny) = (definition.type == .track2, definition.content == .any)
+        separator = isTrack ? definition.separator : isAny ? ElementSpec.anyNibble : 0
+        around = definition.chipData == .dataSet01 ? .dataSet : definition.isFilled ? .spaces : .nothing
+        let more =
+            isTrack && definition.length != .fixed && !definition.isFilled ? ElementSpec.trackBytesAround : 0
+        max = UInt32(min(definition.max + more, definition.lengthIndicatorMax(or: definition.max)))
     }
 
     /// Whether a length of the indicator is in hex digits, two for each byte of content.
@@ -72,18 +95,36 @@ enum CharacterClass: UInt8, Sendable {
     case letters
     case alphanumeric
     case printable
+    /// Packed: digits, separator, and the nibble F that fills up.
     case track2
+    /// In characters: the sixteen of track 2 (ISO/IEC 7811-2 table 4), sentinels among them, `D` for the separator in
+    /// either case, and the filling `F`.
+    case track2Characters
     case signedDigits
+    /// What comes of packed digits of which none is refused.
+    case nibbles
+    /// The same behind one character.
+    case signedNibbles
     case any
 
-    init(_ type: ElementDefinition.ContentType) {
+    init(_ definition: ElementDefinition) {
+        let isPacked = definition.encoding == .bcd
+        switch (definition.content, definition.type) {
+        case (.type, _), (_, .binary), (_, .track2): self.init(definition.type, isPacked: isPacked)
+        case (.printable, _): self = .printable
+        case (.any, .signedDigits) where isPacked: self = .signedNibbles
+        case (.any, _): self = isPacked ? .nibbles : .any
+        }
+    }
+
+    private init(_ type: ElementDefinition.ContentType, isPacked: Bool) {
         self =
             switch type {
             case .digits: .digits
             case .letters: .letters
             case .alphanumeric: .alphanumeric
             case .text: .printable
-            case .track2: .track2
+            case .track2: isPacked ? .track2 : .track2Characters
             case .signedDigits: .signedDigits
             case .binary: .any
             }
@@ -105,7 +146,15 @@ enum CharacterClass: UInt8, Sendable {
         case .letters: Self.first(content, count) { Self.isLetter($0) || $0 == 0x20 }
         case .alphanumeric:
             Self.first(content, count) { $0 &- 0x30 <= 9 || Self.isLetter($0) || $0 == 0x20 }
-        case .track2: Self.first(content, count) { $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 }
+        case .track2:
+            Self.first(content, count) { $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 || $0 == 0x46 }
+        case .track2Characters:
+            Self.first(content, count) {
+                $0 &- 0x30 <= 0x0F || $0 | 0x20 == 0x64 || $0 | 0x20 == 0x66
+            }
+        case .nibbles: Self.first(content, count) { $0 &- 0x30 <= 0x0F || $0 == 0x44 }
+        case .signedNibbles:
+            count > 0 ? Self.nibbles.slowMisfit(content + 1, count - 1) + 1 : 0
         case .signedDigits:
             count > 0 && Self.alphanumeric.slowMisfit(content, 1) == 0
                 ? 0 : Self.firstNonDigit(content, count, from: 1)

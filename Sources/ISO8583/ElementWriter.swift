@@ -20,18 +20,25 @@ struct ElementWriter {
     mutating func write(
         _ content: UnsafePointer<UInt8>, _ count: Int, _ spec: ElementSpec
     ) throws(MessageEncodingError.Reason) {
+        let whole = spec.around == .dataSet ? count + ElementSpec.dataSetHeadBytes : count
         if spec.lengthForm == .fixed {
             guard count == Int(spec.max) else {
                 throw .wrongLength(length: count, expected: Int(spec.max))
             }
         } else {
-            guard count <= Int(spec.max) else {
-                throw .lengthOverMaximum(length: count, maximum: Int(spec.max))
+            guard whole <= Int(spec.max) else {
+                throw .lengthOverMaximum(length: whole, maximum: Int(spec.max))
             }
         }
         let misfit = spec.type.firstMisfit(content, count)
         guard misfit == count else { throw .badCharacter(index: misfit) }
-        if spec.lengthForm != .fixed { writeLength(spec.indicated(count), spec) }
+        if spec.lengthForm != .fixed { writeLength(spec.indicated(whole), spec) }
+        if spec.around == .dataSet {
+            let head = [0x01, UInt8(count >> 8), UInt8(count & 0xFF)]
+            head.withUnsafeBufferPointer { bytes in
+                if let base = bytes.baseAddress { writeBytes(base, bytes.count, spec.form) }
+            }
+        }
         switch spec.form {
         case .ascii, .binary:
             put(content, count)
@@ -47,14 +54,24 @@ struct ElementWriter {
                 }
             }
             position += count
-        case .hex, .ebcdicHex:
-            let ebcdic = spec.form == .ebcdicHex
-            for index in 0..<count {
-                put(HexForm.digit(content[index] >> 4, ebcdic: ebcdic))
-                put(HexForm.digit(content[index] & 0x0F, ebcdic: ebcdic))
-            }
+        case .hex, .ebcdicHex: writeBytes(content, count, spec.form)
         case .undefined:
             throw .unknownElement
+        }
+        if spec.around == .spaces {
+            for _ in count..<Int(spec.max) { put(spec.form == .ebcdic ? 0x40 : 0x20) }
+        }
+    }
+
+    /// As they are, or as hex digits.
+    private mutating func writeBytes(
+        _ content: UnsafePointer<UInt8>, _ count: Int, _ form: ElementSpec.Form
+    ) {
+        guard form != .binary else { return put(content, count) }
+        let ebcdic = form == .ebcdicHex
+        for index in 0..<count {
+            put(HexForm.digit(content[index] >> 4, ebcdic: ebcdic))
+            put(HexForm.digit(content[index] & 0x0F, ebcdic: ebcdic))
         }
     }
 
@@ -81,7 +98,7 @@ struct ElementWriter {
         position += bytes
     }
 
-    /// Digits (and the separator of a track 2, `=` or `D`, as nibble D) two to a byte.
+    /// Digits (and the separator of a track 2, `=` or `D`, as nibble D, its filling `F`) two to a byte.
     private mutating func pack(
         _ digits: UnsafePointer<UInt8>, _ count: Int, pad: ElementDefinition.PadNibble
     ) {
@@ -100,10 +117,10 @@ struct ElementWriter {
         }
     }
 
-    /// The low nibble of a digit and of `=` is what goes out; only `D` (44) differs.
+    /// The low nibble of a digit and of `=` is what goes out; only `D` and `F` (44, 46) differ.
     @inline(__always)
     private static func nibble(_ character: UInt8) -> UInt8 {
-        character == 0x44 ? 0x0D : character & 0x0F
+        character & 0x40 != 0 ? (character &- 0x37) & 0x0F : character & 0x0F
     }
 }
 

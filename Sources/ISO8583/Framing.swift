@@ -6,6 +6,16 @@ public struct Framing: Equatable, Sendable {
         case twoByteBigEndian = "2be"
         /// Four decimal digits in ASCII.
         case fourASCII = "4ascii"
+        /// Four bytes, the highest first.
+        case fourByteBigEndian = "4be"
+        /// Two decimal digits in ASCII.
+        case twoASCII = "2ascii"
+        /// Four decimal digits, packed into two bytes.
+        case twoByteBCD = "2bcd"
+        /// Two bytes, the higher first, and two of zeros, which the length does not count.
+        case twoByteAndZeros = "2be-zeros"
+        /// Four hex digits in ASCII.
+        case fourHex = "4hex"
     }
 
     /// The form of the length before each message.
@@ -25,10 +35,13 @@ public struct Framing: Equatable, Sendable {
         self.lengthForm = lengthForm
         self.includesItself = includesItself
         self.tpduLength = tpduLength
-        let most = (lengthForm == .fourASCII ? 9999 : 65535)
+        let most = lengthForm.valueMax
         self.frameBytesMax = min(
             frameBytesMax, includesItself ? most - lengthForm.byteCount : most)
     }
+
+    /// The most bytes of a frame over `frameBytesMax` that are passed over; a length beyond that is taken for none.
+    public static let skippedBytesMax = 65_535
 
     /// Two bytes that count what follows them.
     public static let twoByteBigEndian = Framing(.twoByteBigEndian)
@@ -61,9 +74,22 @@ public struct Framing: Equatable, Sendable {
         case .twoByteBigEndian:
             bytes.append(UInt8(value >> 8))
             bytes.append(UInt8(value & 0xFF))
+        case .twoByteAndZeros: bytes += [UInt8(value >> 8), UInt8(value & 0xFF), 0, 0]
+        case .fourByteBigEndian:
+            for shift in [24, 16, 8, 0] { bytes.append(UInt8(value >> shift & 0xFF)) }
         case .fourASCII:
             for unit in [1000, 100, 10, 1] {
                 bytes.append(0x30 + UInt8(value / unit % 10))
+            }
+        case .twoASCII:
+            for unit in [10, 1] { bytes.append(0x30 + UInt8(value / unit % 10)) }
+        case .twoByteBCD:
+            for unit in [100, 1] {
+                bytes.append(UInt8(value / unit / 10 % 10) << 4 | UInt8(value / unit % 10))
+            }
+        case .fourHex:
+            for shift in [12, 8, 4, 0] {
+                bytes.append(HexForm.digit(UInt8(value >> shift & 0x0F), ebcdic: false))
             }
         }
     }
@@ -86,20 +112,45 @@ extension Framing.LengthForm {
     /// How many bytes the length has.
     public var byteCount: Int {
         switch self {
-        case .twoByteBigEndian: 2
-        case .fourASCII: 4
+        case .twoByteBigEndian, .twoASCII, .twoByteBCD: 2
+        case .fourASCII, .fourByteBigEndian, .twoByteAndZeros, .fourHex: 4
+        }
+    }
+
+    /// The greatest length that it can say.
+    var valueMax: Int {
+        switch self {
+        case .twoByteBigEndian, .twoByteAndZeros, .fourHex: 65_535
+        case .fourASCII, .twoByteBCD: 9_999
+        case .twoASCII: 99
+        case .fourByteBigEndian: Int(UInt32.max)
         }
     }
 }
 
 /// Why a stream cannot be cut into frames, or a payload not be framed.
 public enum FrameError: Error, Equatable, Sendable {
-    /// The length is not made of four digits.
+    /// The length is not made of digits.
     case lengthNotDecimal
+    /// The two bytes behind the length are not zeros.
+    case zerosMissing
     /// The length leaves no room for a message.
     case emptyFrame
     /// More bytes than the link allows.
     case lengthOverMaximum(bytes: Int, maximum: Int)
     /// The TPDU to be sent is not as long as the framing says.
     case wrongTPDULength(bytes: Int, expected: Int)
+}
+
+extension FrameError: CustomStringConvertible {
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .lengthNotDecimal: "the length before the message is not made of digits"
+        case .zerosMissing: "the two bytes behind the length are not zeros"
+        case .emptyFrame: "the length leaves no room for a message"
+        case .lengthOverMaximum(let bytes, let maximum): "a frame of \(bytes) bytes, at most \(maximum)"
+        case .wrongTPDULength(let bytes, let expected): "a TPDU of \(bytes) bytes instead of \(expected)"
+        }
+    }
 }

@@ -62,7 +62,7 @@ struct HeadReader {
         if bitmap.secondary != .never {
             let announced = primary >> 63 == 1
             primary &= UInt64.max >> 1
-            if announced || bitmap.secondary == .always { secondary = try readBitmap(bits: 64) }
+            if announced || bitmap.secondary != .announced { secondary = try readBitmap(bits: 64) }
         }
         return (primary, secondary)
     }

@@ -1,8 +1,9 @@
 extension MessageCodec {
     /// The most bytes that `encode` can need for the message.
     public func encodedBytesMax(of message: Message) -> Int {
-        // Four for the message type, 32 for two bitmaps in hex, six for a length indicator; hex doubles.
-        message.header.count + 36 + 6 * message.extents.count + 2 * message.storage.count
+        // Four for the message type, 32 for two bitmaps in hex, six for the head of a data set and for a length indicator;
+        // hex doubles.
+        message.header.count + 42 + 6 * message.extents.count + 2 * message.storage.count + fillBytesMax
     }
 
     /// Writes the message to the start of a buffer of at least `encodedBytesMax(of:)` bytes and says how many
@@ -134,7 +135,8 @@ extension MessageCodec {
             if message.secondary != 0 { primary |= 1 << 63 }
             writer.writeBitmap(primary, bits: 64, bitmap.encoding)
             if message.secondary != 0 { writer.writeBitmap(message.secondary, bits: 64, bitmap.encoding) }
-        case .always:
+        case .always, .alwaysAnnounced:
+            if bitmap.secondary == .alwaysAnnounced { primary |= 1 << 63 }
             writer.writeBitmap(primary, bits: 64, bitmap.encoding)
             writer.writeBitmap(message.secondary, bits: 64, bitmap.encoding)
         case .never:

@@ -7,8 +7,8 @@ public struct MessageDecodingError: Error, Sendable {
     public let offset: Int
     /// What is wrong there.
     public let reason: Reason
-    /// Message type and all elements before the fault; nil if not even the message type could be read. Enough
-    /// to answer with a format error where the trace number came through.
+    /// Message type and all elements that could be read: those before the fault, and those behind it where only the
+    /// content of an element is wrong and its end is known. Nil if not even the message type could be read.
     public let partial: Message?
 
     /// The element in fault; for bytes behind the message the last one, for a bitmap element 1, nil for
@@ -54,6 +54,10 @@ public struct MessageDecodingError: Error, Sendable {
         case badCharacter
         /// The length indicator is not made of digits.
         case badLengthDigits
+        /// Bit 65 announces a third bitmap, which the dialect does not have.
+        case thirdBitmap
+        /// Chip data that is not data set 01 with its length.
+        case badDataSet
         /// A length indicator that counts hex digits and is odd.
         case oddHexLength(Int)
         /// Longer than the dialect allows; in digits, characters or (binary) bytes.
@@ -93,6 +97,8 @@ extension MessageDecodingError.Reason {
         case .badHexDigit: "a character is no hex digit"
         case .badCharacter: "a character is outside of the element's type"
         case .badLengthDigits: "the length indicator is not made of digits"
+        case .thirdBitmap: "a third bitmap, which the dialect does not have"
+        case .badDataSet: "the objects do not stand in data set 01 behind 01 and their length in two bytes"
         case .oddHexLength(let length): "\(length) hex digits do not make whole bytes"
         case .lengthOverMaximum(let length, let maximum): "length \(length), at most \(maximum) allowed"
         }

@@ -30,17 +30,18 @@ extension Message {
             case .masked:
                 // Six and four of fewer than 13 characters would leave too little hidden.
                 guard content.count >= 13 else { return String(repeating: "*", count: content.count) }
-                return Self.visible(content.prefix(6)) + String(repeating: "*", count: content.count - 10)
-                    + Self.visible(content.suffix(4))
+                return ShownText.visible(content.prefix(6))
+                    + String(repeating: "*", count: content.count - 10)
+                    + ShownText.visible(content.suffix(4))
             case .plain:
-                return isBinary ? Self.hex(content) : Self.visible(content[...])
+                return isBinary ? Self.hex(content) : ShownText.visible(content, masksAccounts: true)
             }
         }
     }
 
-    /// Text for a terminal or a log line: whatever is not printable ASCII becomes a full stop.
-    private static func visible(_ content: Slice<UnsafeRawBufferPointer>) -> String {
-        String(decoding: content.map { 0x20...0x7E ~= $0 ? $0 : 0x2E }, as: UTF8.self)
+    /// What a log line may have of an element: masked or left out as in `describe`, and escaped; nil if it is absent.
+    public func shown(_ element: DataElement) -> String? {
+        printable(element, isBinary: false, sensitivity: Sensitivity(of: element))
     }
 
     private static func hex(_ content: UnsafeRawBufferPointer) -> String {

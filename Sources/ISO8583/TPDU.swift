@@ -6,8 +6,15 @@ public enum TPDU {
 
     /// The TPDU that goes back: the origin becomes the destination. Nil for anything that is not five bytes.
     public static func reply(to tpdu: some Collection<UInt8>) -> [UInt8]? {
-        let bytes = Array(tpdu)
-        guard bytes.count == byteCount else { return nil }
-        return [bytes[0], bytes[3], bytes[4], bytes[1], bytes[2]]
+        tpdu.count == byteCount ? exchanged(tpdu) : nil
+    }
+
+    /// A header of two addresses of equal length, behind an identifier of one byte where the bytes are odd, with the
+    /// addresses exchanged.
+    static func exchanged(_ header: some Collection<UInt8>) -> [UInt8] {
+        let bytes = Array(header)
+        let (identifier, half) = (bytes.count % 2, bytes.count / 2)
+        return Array(bytes[..<identifier]) + bytes[(identifier + half)...]
+            + bytes[identifier..<identifier + half]
     }
 }

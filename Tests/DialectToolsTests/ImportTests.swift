@@ -105,8 +105,11 @@ import Testing
         arguments: [
             ("{}", nil, "no specification"), ("{\"fields\":{}}", "0", "missing"),
             ("not a specification", nil, "no JSON object"), ("<isopackager></isopackager>", "0", "missing"),
-            ("<!DOCTYPE x [<!ENTITY a \"b\">]><isopackager/>", nil, "entities"),
-            ("<?xml version=\"1.0\"?><?a?><isopackager/>", nil, "processing instructions"),
+            ("<!DOCTYPE x [<!ENTITY a \"b\">]><isopackager x=\"&c;\"/>", nil, "the entity c"),
+            ("<!DOCTYPE x [<!ELEMENT x", nil, "cut short"), ("<?xml version=\"1.0\"?><?a", nil, "cut short"),
+            ("<isopackager><isofield></isopackager>", nil, "closes nothing"),
+            ("<isopackager", nil, "cut short"), ("<isopackager><a>", nil, "not closed"),
+            ("<isopackager thirdBitmapField=\"65\"/>", nil, "thirdBitmapField"),
             (moov("\"enc\":\"Morse\",\"prefix\":\"ASCII.Fixed\""), "2", "unknown encoding Morse"),
             (moov("\"enc\":\"ASCII\",\"prefix\":\"Hex.LL\""), "2", "hex digits"),
             (moov("\"enc\":\"ASCII\",\"prefix\":\"ASCII.XX\""), "2", "unknown prefix ASCII.XX"),
@@ -142,6 +145,74 @@ import Testing
         """
     }
 
+    @Test(
+        "A packager with an internal subset is read, marks and blanks and all, and what was assumed is said")
+    func internalSubset() throws {
+        let file = try Self.fixture("jpos-internal-subset.xml")
+        for bytes in [file, [0xEF, 0xBB, 0xBF] + file] {
+            let imported = try ImportedDialect.importing(bytes, name: "imported")
+            let dialect = imported.dialect
+            #expect(dialect.header.bytes == 9 && dialect.header.answer == .kept)
+            #expect(dialect.messageType.encoding == .ebcdic && dialect.messageType.version == 1)
+            #expect(dialect[.pan]?.name == "PAN & more" && dialect[.stan]?.name == "Trace number")
+            #expect(dialect.definedElements.map(\.rawValue) == [2, 4, 11, 12, 35, 39, 41, 44, 56])
+            for words in [
+                "header of 9 bytes", "field 39 is given more than once", "length 255, of which",
+                "field 60 is left out",
+                "ISO 8583:1993, 1xxx: field 12",
+            ] {
+                #expect(imported.notes.contains { $0.contains(words) }, "\(words)")
+            }
+            let codec = MessageCodec(dialect: dialect)
+            var message = Message(mti: MTI(rawValue: 0x1100), header: Array(1...9))
+            message.set(.pan, text: "4761739001010010003")
+            message.set(.transactionAmount, text: "000000001000")
+            message.set(.track2, text: "4761739001010010=2912")
+            message.set(.responseCode, text: "000")
+            message.set(.additionalResponseData, text: "ABC")
+            let encoded = try codec.encode(message)
+            // EBCDIC length in bytes, packed digits with an F behind them.
+            #expect(
+                encoded[21...].starts(with: [
+                    0xF1, 0xF0, 0x47, 0x61, 0x73, 0x90, 0x01, 0x01, 0x00, 0x10, 0x00, 0x3F,
+                ]))
+            #expect(encoded.suffix(22).elementsEqual(Array("03ABC                 ".utf8)))
+            #expect(try codec.decode(encoded) == message)
+        }
+    }
+
+    @Test("A file that is not UTF-8 is read all the same: its names decide nothing")
+    func latin1() throws {
+        let latin = Array(
+            Self.jpos("IFB_LLNUM").replacing("PAN", with: "N\u{FA}mero").unicodeScalars.map {
+                UInt8($0.value)
+            })
+        let imported = try ImportedDialect.importing(latin, name: "imported")
+        #expect(imported.dialect[.pan]?.name == "N\u{FA}mero")
+        #expect(imported.notes.contains { $0.contains("not UTF-8") })
+    }
+
+    @Test("A first bitmap alone ends at element 64, and earlier exports of moov name fields in words")
+    func otherForms() throws {
+        let single = """
+            <isopackager><isofield id="0" length="4" name="T" class="org.jpos.iso.IFB_NUMERIC"/>
+            <isofield id="1" length="8" name="B" class="org.jpos.iso.IFB_BITMAP"/>
+            <isofield id="64" length="8" name="M" class="org.jpos.iso.IFB_BINARY"/>
+            <isofield id="70" length="3" name="N" class="org.jpos.iso.IFB_NUMERIC"/></isopackager>
+            """
+        let imported = try ImportedDialect.importing(Array(single.utf8), name: "imported")
+        #expect(imported.dialect.definedElements == [.mac])
+        #expect(imported.notes.contains { $0.contains("fields 70 to 70 are left out") })
+        let earlier = """
+            {"name":"x","fields":{
+            "Field000":{"type":"String","length":4,"enc":"asciiEncoder","prefix":"ASCII.fixed"},
+            "Field001":{"type":"Bitmap","length":16,"enc":"hexEncoder","prefix":"Hex.fixed"},
+            "Field011":{"type":"Numeric","length":6,"enc":"asciiEncoder","prefix":"ASCII.fixed"}}}
+            """
+        let moov = try ImportedDialect.importing(Array(earlier.utf8), name: "imported").dialect
+        #expect(moov.definedElements == [.stan] && moov.bitmap.encoding == .hex)
+    }
+
     @Test func whatStaysTogetherIsSaid() throws {
         let composite = """
             {"fields":{"0":{"type":"String","length":4,"enc":"ASCII","prefix":"ASCII.Fixed"},
@@ -153,7 +224,7 @@ import Testing
             "130":{"type":"String","length":4,"enc":"ASCII","prefix":"ASCII.Fixed"}}}
             """
         let imported = try ImportedDialect.importing(Array(composite.utf8), name: "imported")
-        #expect(imported.notes.count == 3)
+        #expect(imported.notes.count == 4)
         #expect(
             imported.dialect[.iccData]?.type == .binary && imported.dialect[.processingCode]?.type == .text)
         let nested = """
@@ -165,7 +236,7 @@ import Testing
             </isopackager>
             """
         let packager = try ImportedDialect.importing(Array(nested.utf8), name: "imported")
-        #expect(packager.notes.count == 1 && packager.dialect.definedElements == [.additionalData])
+        #expect(packager.notes.count == 2 && packager.dialect.definedElements == [.additionalData])
         #expect(packager.dialect.bitmap.secondary == .never)
     }
 

@@ -65,13 +65,37 @@ struct CryptogramProfileTests {
             .transactionCurrencyCode, .transactionDate, .transactionType, .unpredictableNumber,
             .applicationInterchangeProfile, .applicationTransactionCounter,
         ]
+        let cannotBeLeftOut: Set<EMV.Tag> = [
+            .unpredictableNumber, .applicationInterchangeProfile, .applicationTransactionCounter,
+        ]
         for tag in signed {
             let without = try error(objects.filter { $0.0 != tag })
-            #expect(without?.tag == tag && without?.foundCount == nil)
+            #expect(without?.tag == (cannotBeLeftOut.contains(tag) ? tag : nil) && without?.foundCount == nil)
             let longer = try error(objects.map { $0.0 == tag ? ($0.0, $0.1 + [0]) : $0 })
             let count = try #require(objects.first { $0.0 == tag }?.1.count)
             #expect(longer?.tag == tag && longer?.expectedCount == count && longer?.foundCount == count + 1)
         }
+    }
+
+    @Test("what a terminal leaves out stands as zeros in the input, and is named")
+    func zeros() throws {
+        let vector = try #require(try VectorCase.all("arqc.json").first)
+        let objects = try TLVReader.objects(in: vector.bytes("de55")[...])
+        for tag in [EMV.Tag.amountOther, .transactionType, .terminalVerificationResults] {
+            let zeros = objects.map { $0.0 == tag ? ($0.0, ArraySlice($0.1.map { _ in UInt8(0) })) : $0 }
+            let written = try input(zeros)
+            let leftOut = try input(objects.filter { $0.0 != tag })
+            #expect(written.bytes == leftOut.bytes, "\(tag)")
+            #expect(written.takenAsZeros == nil && leftOut.takenAsZeros == tag, "\(tag)")
+        }
+    }
+
+    private func input(_ objects: [(EMV.Tag, ArraySlice<UInt8>)]) throws -> CryptogramInput {
+        var writer = TLVWriter()
+        for (tag, value) in objects { writer.append(tag, value) }
+        let chip = try ICCData(parsing: writer.bytes)
+        let iad = try IssuerApplicationData(parsing: chip[.issuerApplicationData] ?? [])
+        return try CryptogramProfile.visaCVN10.cryptogramInput(from: chip, iad: iad)
     }
 
     private func error(_ objects: [(EMV.Tag, ArraySlice<UInt8>)]) throws -> CryptogramInputError? {

@@ -51,20 +51,37 @@ struct TLVTests {
             ("9C8201", .truncatedHeader(offset: 0)),
             ("9C82FFFF00", .truncated(type, offset: 0, missing: 65_534)),
             ("9C80000000", .badLength(type, offset: 0)),
-            ("9C83000001AA", .badLength(type, offset: 0)),
-            ("9C84FFFFFFFF", .badLength(type, offset: 0)),
+            ("9C84FFFFFFFF", .truncated(type, offset: 0, missing: 4_294_967_295)),
+            ("9C850000000001AA", .badLength(type, offset: 0)),
             ("9CFF", .badLength(type, offset: 0)),
-            ("9C8101AA", .badLength(type, offset: 0)),
-            ("9C820001AA", .badLength(type, offset: 0)),
-            ("9C0100009A03260101", .badTag(offset: 3)),
-            ("9C010000", .badTag(offset: 3)),
+            ("9C8102AA", .truncated(type, offset: 0, missing: 1)),
             ("FF00", .badTag(offset: 0)),
+            ("00FF", .badTag(offset: 1)),
             ("9F8000", .badTag(offset: 0)),
             ("9F8181818101", .badTag(offset: 0)),
             ("9C01009A032601019C0101", .duplicate(type, offset: 8)),
         ]
         for (hex, expected) in cases { #expect(try fault(hex) == expected, "\(hex)") }
         #expect(try fault("") == nil)
+    }
+
+    @Test("00 bytes between objects, longer forms of lengths and an object that comes twice cost nothing")
+    func whatSendersLeave() throws {
+        for hex in [
+            "009C0100", "00009C01009A03260101", "9C0100009A03260101", "9C01000000009A03260101", "9C010000",
+            "9C8101009A0326010100", "9C820001009A83000003260101", "9C84000000010000",
+            "9C01009A032601019C0100", "9C01009C0100",
+        ] {
+            let data = try parse(hex)
+            #expect(data[.transactionType].map(Array.init) == [0], "\(hex)")
+            #expect(
+                !data.has(.transactionDate) || data[.transactionDate].map(Array.init) == [0x26, 1, 1],
+                "\(hex)")
+            #expect(Set(data.tags).count == data.tags.count, "\(hex)")
+        }
+        #expect(try parse("0000").tags.isEmpty)
+        // A value's zeros are its own.
+        #expect(try parse("9F0306000000000000" + "9C0120")[.amountOther]?.count == 6)
     }
 
     @Test("bounds: objects and bytes")
@@ -87,7 +104,7 @@ struct TLVTests {
         let data = try ICCData(parsing: message[3..<11])
         #expect(data.atc == ApplicationTransactionCounter(rawValue: 0x0102))
         #expect(data[.transactionType].map(Array.init) == [0x20])
-        #expect(throws: TLVError.badTag(offset: 0)) { try ICCData(parsing: [0x00, 0x01][...]) }
+        #expect(throws: TLVError.badTag(offset: 1)) { try ICCData(parsing: [0x00, 0xFF][...]) }
     }
 
     @Test("typed values: absent, of the wrong length, not decimal")

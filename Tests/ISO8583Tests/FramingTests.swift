@@ -18,6 +18,10 @@ struct FramingTests {
         Form(framing: Framing(.twoByteBigEndian, includesItself: true), prefix: [0x01, 0x2E]),
         Form(framing: .fourASCII, prefix: Array("0300".utf8)),
         Form(framing: Framing(.fourASCII, includesItself: true), prefix: Array("0304".utf8)),
+        Form(framing: Framing(.fourByteBigEndian), prefix: [0, 0, 0x01, 0x2C]),
+        Form(framing: Framing(.twoByteBCD), prefix: [0x03, 0x00]),
+        Form(framing: Framing(.twoByteAndZeros, includesItself: true), prefix: [0x01, 0x30, 0, 0]),
+        Form(framing: Framing(.fourHex), prefix: Array("012C".utf8)),
         Form(framing: Framing(.twoByteBigEndian, tpduLength: 5), prefix: [0x01, 0x31]),
         Form(framing: Framing(.fourASCII, includesItself: true, tpduLength: 5), prefix: Array("0309".utf8)),
     ]
@@ -65,12 +69,54 @@ struct FramingTests {
         #expect(next(&decoder, [0, 5]) == .invalid(.emptyFrame))
     }
 
-    @Test func tooLongIsRefusedBeforeItComes() {
+    @Test func aFrameOverTheLimitIsPassedOverAndTheNextOneIsFound() {
         var decoder = FrameDecoder(framing: Framing(.twoByteBigEndian, frameBytesMax: 1000))
         #expect(next(&decoder, [0x03, 0xE8]) == .needMore(bytesMissing: 1000))
-        #expect(next(&decoder, [0x03, 0xE9]) == .invalid(.lengthOverMaximum(bytes: 1001, maximum: 1000)))
+        #expect(next(&decoder, [0x03, 0xEB]) == .needMore(bytesMissing: 1000))
+        let first = [UInt8](repeating: 0x31, count: 1000)
+        #expect(
+            next(&decoder, [0x03, 0xEB] + first)
+                == .oversized(start: 2..<1002, frameBytes: 1003, consumed: 1002)
+        )
+        #expect(decoder.isSkipping)
+        #expect(next(&decoder, []) == .needMore(bytesMissing: 3))
+        #expect(next(&decoder, [0x31]) == .skipped(consumed: 1, isLast: false))
+        #expect(next(&decoder, [0x31, 0x31, 0, 1, 0x32]) == .skipped(consumed: 2, isLast: true))
+        #expect(next(&decoder, [0, 1, 0x32]) == .frame(payload: 2..<3, consumed: 3))
+    }
+
+    @Test func aLengthBeyondAllBoundsEndsTheStreamBeforeItComes() {
+        var decoder = FrameDecoder(framing: Framing(.fourByteBigEndian, frameBytesMax: 1000))
+        let error = FrameError.lengthOverMaximum(bytes: 65_536, maximum: 1000)
+        #expect(next(&decoder, [0, 1, 0, 0]) == .invalid(error))
         // Out of step: what follows is not looked at any more.
-        #expect(next(&decoder, [0, 1, 0]) == .invalid(.lengthOverMaximum(bytes: 1001, maximum: 1000)))
+        #expect(next(&decoder, [0, 0, 0, 1, 0]) == .invalid(error))
+        var largest = FrameDecoder(framing: Framing(.fourByteBigEndian, frameBytesMax: 1000))
+        #expect(next(&largest, [0, 0, 0xFF, 0xFF]) == .needMore(bytesMissing: 1000))
+    }
+
+    @Test func theTwoBytesBehindTheLengthAreZeros() {
+        var decoder = FrameDecoder(framing: Framing(.twoByteAndZeros))
+        #expect(next(&decoder, [0, 1, 0, 1, 0x30]) == .invalid(.zerosMissing))
+    }
+
+    @Test func everyFramingHasAName() {
+        #expect(Framing.names.count == 14)
+        for name in Framing.names {
+            let framing = Framing(name: name)
+            #expect(framing?.includesItself == name.hasSuffix("-incl"), "\(name)")
+        }
+        #expect(Framing(name: "3be") == nil && Framing(name: "-incl") == nil)
+    }
+
+    @Test func twoDigitsReachNinetyNine() throws {
+        let framing = Framing(.twoASCII)
+        #expect(framing.frameBytesMax == 99)
+        #expect(try framing.prefix(forPayloadCount: 99) == Array("99".utf8))
+        #expect(throws: FrameError.self) { try framing.prefix(forPayloadCount: 100) }
+        var decoder = FrameDecoder(framing: framing)
+        #expect(next(&decoder, Array("021".utf8)) == .needMore(bytesMissing: 1))
+        #expect(next(&decoder, Array("0212".utf8)) == .frame(payload: 2..<4, consumed: 4))
     }
 
     @Test(arguments: ["00x1", " 001", "-001", "0x10", "\u{0}\u{0}\u{0}1"])

@@ -86,8 +86,8 @@ struct MalformedMessageTests {
             10,
             .lengthOverMaximum(length: 255, maximum: 19)),
         Case(
-            "DE55 of 256 bytes", "ascii87-binbitmap", ascii("0100") + "0000000000000200" + ascii("256"),
-            .element(.iccData), 12, .lengthOverMaximum(length: 256, maximum: 255)),
+            "DE54 of 241 characters", "ascii87-binbitmap", ascii("0100") + "0000000000000400" + ascii("241"),
+            .element(.additionalAmounts), 12, .lengthOverMaximum(length: 241, maximum: 240)),
         Case(
             "odd hex length", "ascii87-hexbitmap", ascii("01000000000000000200003ABC"), .element(.iccData),
             20,
@@ -99,8 +99,8 @@ struct MalformedMessageTests {
             "letter in digits", "ascii87-hexbitmap", ascii("0100002000000000000012345A"), .element(.stan), 25,
             .notADigit),
         Case(
-            "control character", "ascii87-hexbitmap", ascii("01000000000000800000TERM\u{01}001"),
-            .element(.terminalIdentifier), 24, .badCharacter),
+            "control character", "ascii87-hexbitmap", ascii("01000000000002000000A\u{01}"),
+            .element(.responseCode), 21, .badCharacter),
         Case(
             "punctuation in an", "ascii87-hexbitmap", ascii("01000000000002000000A-"),
             .element(.responseCode),
@@ -110,7 +110,7 @@ struct MalformedMessageTests {
             26, .badCharacter),
         Case(
             "DE65", "bcd87-rightF", packed("8000000000000000", "8000000000000000"),
-            .element(DataElement(rawValue: 65) ?? .pan), 18, .unknownElement),
+            .element(DataElement(rawValue: 65) ?? .pan), 18, .thirdBitmap),
         Case(
             "unknown element", "jpos-iso93-ebcdic-55", "F1" + "F0F2F0F0F0F0F0F0",
             .element(DataElement(rawValue: 7) ?? .pan), 9, .unknownElement),

@@ -96,7 +96,7 @@ struct MessageTests {
     @Test func controlCharactersAreNotPrinted() {
         var message = Message(mti: .authorisationRequest)
         message.set(.terminalIdentifier, text: "A\u{1B}[31m\nB")
-        #expect("\(message)" == "0100 DE41=A.[31m.B")
+        #expect("\(message)" == "0100 DE41=A\\x1B[31m\\x0AB")
     }
 
     @Test func valuesOutsideOfTheDialectAreNotEncoded() throws {

@@ -191,7 +191,7 @@ class Run:
                 tags["9F26"] = "%016X" % (int(tags["9F26"], 16) ^ 1)
 
             self.purchase(card.name + ", flipped ARQC", card, "88", arpc=False, change=flip)
-            self.purchase(card.name + ", ATC again", card, "63", arpc=False, atc=card.atc - 1)
+            self.purchase(card.name + ", ATC again", card, "63", amount=1600, arpc=False, atc=card.atc - 1)
             self.purchase(card.name + ", 9F37 missing", card, "30", arpc=False, change=lambda t: t.pop("9F37"))
 
     def kinds(self):
@@ -200,7 +200,7 @@ class Run:
         again = self.exchange("its repeat", dict(message, t="0101"), "00")
         self.note("the repeat's answer", [] if (again.get("38"), again.get("55")) == (first.get("38"), first.get("55"))
                   else ["is not the first one's"])
-        self.exchange("the same numbers, other amount", dict(message, **{"4": "%012d" % 9}), "94", approves=False)
+        self.exchange("another amount than was signed", dict(message, **{"4": "%012d" % 9}), "13", approves=False)
         self.reverse("reversal", message)
         tags, _ = card.sign(800)
         advice = self.link.request(card, 800, tags, mti="0120", _39="00")

@@ -40,6 +40,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
                     precondition(payload.upperBound <= consumed && consumed <= unread.count && consumed > 0)
                     unread.removeFirst(consumed)
                     continue
+                case .oversized(let start, let frame, let consumed):
+                    precondition(start.upperBound == consumed && frame > framing.frameBytesMax)
+                    unread.removeFirst(consumed)
+                    continue
+                case .skipped(let consumed, let isLast):
+                    precondition(consumed > 0 && isLast != decoder.isSkipping)
+                    unread.removeFirst(consumed)
+                    continue
                 }
                 break
             }
@@ -49,6 +57,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     private static let framings: [Framing] = [
         Framing(.twoByteBigEndian), Framing(.twoByteBigEndian, includesItself: true), Framing(.fourASCII),
         Framing(.fourASCII, includesItself: true), Framing(.twoByteBigEndian, tpduLength: 5),
+        Framing(.fourByteBigEndian, frameBytesMax: 64), Framing(.twoASCII), Framing(.twoByteBCD),
+        Framing(.twoByteAndZeros, includesItself: true), Framing(.fourHex, frameBytesMax: 16),
     ]
 
     /// The first byte chooses the dialect. What decodes can be encoded, and that decodes to the same; what does not
