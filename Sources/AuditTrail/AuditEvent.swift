@@ -40,6 +40,12 @@ public struct AuditEvent: Hashable, Sendable {
         public static let zoneKeyRefused = Kind(rawValue: "zone-key-refused")
         /// The ATCs seen of a card were forgotten: cryptograms seen before would verify again.
         public static let atcReset = Kind(rawValue: "atc-reset")
+        /// A PIN block became what a card's record keeps, or was refused.
+        public static let pinReferenceMade = Kind(rawValue: "pin-reference-made")
+        /// People looked at all lines before and signed them.
+        public static let trailVouched = Kind(rawValue: "trail-vouched")
+        /// A checkpoint left the machine.
+        public static let checkpointTaken = Kind(rawValue: "checkpoint-taken")
         /// An audit was run.
         public static let audited = Kind(rawValue: "audited")
     }

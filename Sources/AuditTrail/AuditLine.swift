@@ -22,8 +22,15 @@ public struct AuditLine: Sendable {
     let seal: [UInt8]
     /// What the seal covers.
     let sealed: [UInt8]
+    /// What people sign: all before their signatures, the line before it included.
+    public let signed: [UInt8]
+    /// By name; whether they are right is for those who know the keys.
+    public let signatures: [String: [UInt8]]
+    /// SHA-256 of the whole line; empty until it was computed.
+    public internal(set) var hash: [UInt8] = []
 
     static let noPrevious = [UInt8](repeating: 0, count: 32)
+    private static let signatureMark = Array(#","signatures":{"#.utf8)
     private static let sealMark = Array(#","seal":""#.utf8)
 
     /// The bytes that a seal is to cover.
@@ -46,6 +53,13 @@ public struct AuditLine: Sendable {
         return Array(("{" + parts.joined(separator: ",")).utf8)
     }
 
+    /// The bytes with the signatures behind them.
+    static func signed(_ unsealed: [UInt8], _ signatures: [(name: String, value: [UInt8])]) -> [UInt8] {
+        guard !signatures.isEmpty else { return unsealed }
+        let all = signatures.map { "\(quoted($0.name)):\"\(Hex.encode($0.value))\"" }
+        return unsealed + signatureMark + Array(all.joined(separator: ",").utf8) + Array("}".utf8)
+    }
+
     /// The whole line without its line feed.
     static func line(_ unsealed: [UInt8], seal: [UInt8]) -> [UInt8] {
         unsealed + sealMark + Array(Hex.encode(seal).utf8) + Array("\"}".utf8)
@@ -63,6 +77,7 @@ public struct AuditLine: Sendable {
             let key: String?
             let details: [String: String]?
             let previous: String
+            let signatures: [String: String]?
             let seal: String
         }
         guard let parts = try? JSONDecoder().decode(Parts.self, from: Data(bytes)),
@@ -72,7 +87,13 @@ public struct AuditLine: Sendable {
         // The mark, 64 digits, a quote and a brace.
         let end = bytes.endIndex - AuditLine.sealMark.count - 66
         guard end > bytes.startIndex, bytes[end...].starts(with: AuditLine.sealMark) else { return nil }
-        sealed = Array(bytes[..<end])
+        let sealed = Array(bytes[..<end])
+        self.sealed = sealed
+        signatures = (parts.signatures ?? [:]).compactMapValues { try? Hex.decode($0) }
+        // A quote within a text is escaped, so the mark stands nowhere else.
+        let mark =
+            parts.signatures == nil ? nil : sealed.firstRange(of: AuditLine.signatureMark)?.lowerBound
+        signed = Array(sealed[..<(mark ?? sealed.endIndex)])
         (sequence, time, process) = (parts.sequence, parts.time, parts.process)
         (processIdentifier, user) = (parts.pid, parts.user)
         event = AuditEvent(

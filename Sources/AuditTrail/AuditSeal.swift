@@ -86,6 +86,9 @@ struct AuditSeal: ~Copyable {
         do { return try session.workingCopy(of: key) } catch  where error.refusesCopy { return key }
     }
 
+    /// What the first line says of its key.
+    mutating func details() throws -> [String: String] { try KeyDescription(of: key, &session).details }
+
     mutating func head() throws -> Head {
         guard let head = Head(Array(try session.identifier(of: counter).prefix(40))) else {
             throw AuditTrailError("audit trail: the token's count of lines is damaged")

@@ -14,7 +14,7 @@ public struct AuditTrail: Sendable {
     public let keyLabel: String
     let location: TokenLocation
     private let process: String
-    private let now: @Sendable () -> Date
+    let now: @Sendable () -> Date
 
     /// - Parameters:
     ///   - path: the file; made with mode 0640 when first written.
@@ -43,8 +43,10 @@ public struct AuditTrail: Sendable {
     public func append(_ event: AuditEvent) throws -> String? { try append([event]) }
 
     /// Appends events that belong together.
+    ///
+    /// - Parameter signers: each signs each line, with its number and the line before it.
     @discardableResult
-    public func append(_ events: [AuditEvent]) throws -> String? {
+    public func append(_ events: [AuditEvent], signers: [AuditSigner] = []) throws -> String? {
         let file = try LockedFile(path)
         guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: true, at: location) else {
             throw AuditTrailError("audit trail: no key \(keyLabel)")
@@ -60,8 +62,10 @@ public struct AuditTrail: Sendable {
                 "\(path): does not end with line \(head.sequence), which the token counted; "
                 + "run issuer-keys audit-log verify"
         }
-        if seal.isNew { try write(AuditEvent(.trailBegun, key: keyLabel), &head, file, &seal) }
-        for event in events { try write(event, &head, file, &seal) }
+        if seal.isNew {
+            try write(AuditEvent(.trailBegun, key: keyLabel, details: seal.details()), [], &head, file, &seal)
+        }
+        for event in events { try write(event, signers, &head, file, &seal) }
         return warning
     }
 
@@ -69,13 +73,16 @@ public struct AuditTrail: Sendable {
     public func requireWritable() throws { try append([]) }
 
     private func write(
-        _ event: AuditEvent, _ head: inout AuditSeal.Head, _ file: borrowing LockedFile,
+        _ event: AuditEvent, _ signers: [AuditSigner], _ head: inout AuditSeal.Head,
+        _ file: borrowing LockedFile,
         _ seal: inout AuditSeal
     ) throws {
         let unsealed = AuditLine.unsealed(
             sequence: head.sequence + 1, time: now().formatted(.iso8601), process: process,
             processIdentifier: getpid(), user: NSUserName(), event: event, previous: head.hash)
-        let line = AuditLine.line(unsealed, seal: try seal.seal(unsealed))
+        let signatures = try signers.map { (name: $0.name, value: try $0.sign(unsealed)) }
+        let signed = AuditLine.signed(unsealed, signatures)
+        let line = AuditLine.line(signed, seal: try seal.seal(signed))
         try file.append(line: line)
         head = AuditSeal.Head(sequence: head.sequence + 1, hash: try seal.hash(line))
         try seal.setHead(head)

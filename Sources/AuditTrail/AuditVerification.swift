@@ -18,6 +18,14 @@ public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
         case truncated
         /// The line is sealed but not the one that its neighbour or the token's count knows.
         case replaced
+        /// The line was written before the one in front of it, by the clock.
+        case clockSetBack = "clock set back"
+        /// The token has the key of a log whose first line is nowhere.
+        case beginningMissing = "beginning missing"
+        /// The log does not reach a checkpoint, or has another line there.
+        case rolledBack = "rolled back"
+        /// A checkpoint that this token's key did not seal, or that was changed.
+        case checkpointForeign = "checkpoint foreign"
         /// The token has no key for this log.
         case keyMissing = "key missing"
     }
@@ -43,6 +51,13 @@ public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
         case .repeated: return "\(place): \(numbers ?? "") stands here a second time"
         case .truncated: return "\(place): \(numbers ?? "lines") cut off"
         case .replaced: return "\(place): \(numbers ?? "") is not the line that was written there"
+        case .clockSetBack:
+            return "\(place): \(numbers ?? "") is earlier than the line before it: the clock was set back"
+        case .beginningMissing:
+            return "the log does not begin with the line of its key: it was begun anew, or set back"
+        case .rolledBack:
+            return "\(numbers ?? "") of the checkpoint is not in this log: log and token were rolled back"
+        case .checkpointForeign: return "the checkpoint was changed, or is of another token's trail"
         case .keyMissing: return "the token has no key for this log"
         }
     }
@@ -52,6 +67,8 @@ public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
 public struct AuditVerification: Sendable {
     /// Every line that could be read, as it stands in the file.
     public let lines: [AuditLine]
+    /// Those of them whose seal is right: only these are evidence.
+    public let sealed: [AuditLine]
     /// What is wrong, in the order of the file.
     public let faults: [AuditFault]
     /// The token's count.
@@ -73,7 +90,7 @@ extension AuditTrail {
     func verify(_ bytes: [UInt8]) throws -> AuditVerification {
         guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location) else {
             let fault = AuditFault(kind: .keyMissing, line: nil, sequences: nil)
-            return AuditVerification(lines: [], faults: [fault], counted: 0)
+            return AuditVerification(lines: [], sealed: [], faults: [fault], counted: 0)
         }
         // The count first: a line that is appended meanwhile is newer than it, not missing.
         let head = try seal.head()
@@ -82,7 +99,9 @@ extension AuditTrail {
             try walk.add(text, number: index + 1, &seal)
         }
         walk.findFaults(head)
-        return AuditVerification(lines: walk.lines.map(\.line), faults: walk.faults, counted: head.sequence)
+        return AuditVerification(
+            lines: walk.lines.map(\.line), sealed: walk.lines.filter(\.isSealed).map(\.line),
+            faults: walk.faults, counted: head.sequence)
     }
 }
 
@@ -90,7 +109,7 @@ extension AuditTrail {
 private struct Walk {
     struct Placed {
         let number: Int
-        let line: AuditLine
+        var line: AuditLine
         let hash: [UInt8]
         let isSealed: Bool
     }
@@ -105,8 +124,9 @@ private struct Walk {
             return faults.append(AuditFault(kind: .changed, line: number, sequences: nil))
         }
         let isSealed = constantTimeEqual(try seal.seal(line.sealed), line.seal)
-        lines.append(
-            Placed(number: number, line: line, hash: try seal.hash(Array(text)), isSealed: isSealed))
+        var placed = Placed(number: number, line: line, hash: try seal.hash(Array(text)), isSealed: isSealed)
+        placed.line.hash = placed.hash
+        lines.append(placed)
         if !isSealed {
             faults.append(
                 AuditFault(kind: .changed, line: number, sequences: line.sequence...line.sequence))
@@ -138,7 +158,30 @@ private struct Walk {
         } else if highest == head.sequence, let before, before.hash != head.hash {
             report(.replaced, before.number, highest...highest)
         }
+        findSetBacks()
+        if head.sequence == 0
+            || lines.first(where: { $0.isSealed && $0.line.sequence == 1 })
+                .map({ $0.line.event.kind != .trailBegun }) == true
+        {
+            faults.append(AuditFault(kind: .beginningMissing, line: nil, sequences: nil))
+        }
         faults.sort { ($0.line ?? .max) < ($1.line ?? .max) }
+    }
+
+    /// Steps of the clock that a time server makes are no fault.
+    private static let stepSecondsMax: TimeInterval = 5
+
+    private mutating func findSetBacks() {
+        var before: (sequence: UInt64, time: Date)?
+        for placed in lines where placed.isSealed {
+            guard let time = try? Date(placed.line.time, strategy: .iso8601) else { continue }
+            if let before, placed.line.sequence == before.sequence + 1,
+                before.time.timeIntervalSince(time) > Self.stepSecondsMax
+            {
+                report(.clockSetBack, placed.number, placed.line.sequence...placed.line.sequence)
+            }
+            before = (placed.line.sequence, time)
+        }
     }
 
     /// Numbers that should stand before a line, stand nowhere, and are not claimed by a line that was changed.

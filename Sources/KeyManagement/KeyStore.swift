@@ -30,6 +30,8 @@ public struct KeyRecord: Sendable {
     public let provenance: KeyProvenance?
     /// In hex; nil where the token gives no way to it.
     public let checkValue: String?
+    /// `sensitive private derive`, as the token has it.
+    public let attributes: String
     /// RFC 7512.
     public let uri: KeyURI
     /// Name and version; nil where the label is no name of this product.
@@ -71,13 +73,21 @@ public struct KeyStore: ~Copyable {
         try record(of: try key(labelled: label))
     }
 
+    /// The copy of a key that may leave.
+    public mutating func transferCopy(of record: KeyRecord) throws -> KeyRecord {
+        guard let name = record.name else { throw KeyManagementError(record.label, "is no name of a key") }
+        return try self.record(labelled: try name.transfer.label)
+    }
+
     mutating func record(of key: ObjectHandle) throws -> KeyRecord {
         let label = try session.label(of: key)
         let algorithm = try workingKey(key) { key, session in try KeyAlgorithm.of(key, &session) }
         return KeyRecord(
             label: label, purpose: KeyPurpose.named(label), algorithm: algorithm,
             provenance: KeyProvenance(identifier: try session.identifier(of: key)),
-            checkValue: try TokenCheckValue.of(key, &session), uri: KeyURI(token: tokenLabel, object: label))
+            checkValue: try TokenCheckValue.of(key, &session),
+            attributes: KeyDescription.words(try session.attributes(KeyDescription.noted, of: key)),
+            uri: KeyURI(token: tokenLabel, object: label))
     }
 
     /// Nil where the key was ended by somebody else since it was found.
@@ -106,7 +116,30 @@ public struct KeyStore: ~Copyable {
         let template = purpose.tokenTemplate(
             label: name.label, algorithm: algorithm, provenance: KeyProvenance(.generated),
             statesLength: true)
-        return try record(of: try session.generateKey(algorithm.keyType, template))
+        return try record(
+            of: try KeyStore.made(name.label, purpose, &session) { (session) throws(PKCS11Error) in
+                try session.generateKey(algorithm.keyType, template)
+            })
+    }
+
+    /// Makes a key of the token and reads back what was made.
+    ///
+    /// - Throws: `KeyManagementError`, naming the key, the function and what to do; nothing is left then.
+    static func made(
+        _ label: String, _ purpose: KeyPurpose, _ session: inout Session,
+        _ body: (inout Session) throws(PKCS11Error) -> ObjectHandle
+    ) throws -> ObjectHandle {
+        let key: ObjectHandle
+        do throws(PKCS11Error) { key = try body(&session) } catch {
+            throw KeyManagementError(label, "could not be made: \(error)")
+        }
+        do { try KeyDescription.requireAsAsked(key, label, purpose, &session) } catch {
+            throw KeyManagementError(
+                label,
+                "the token made something else than was asked for (\(error)); it was destroyed, and this token "
+                    + "cannot hold such a key")
+        }
+        return key
     }
 
     /// Purpose and algorithm that a name stands for.

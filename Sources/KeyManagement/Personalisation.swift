@@ -1,3 +1,4 @@
+internal import ByteCoding
 public import EMV
 internal import Foundation
 public import HSM
@@ -40,6 +41,8 @@ public struct PersonalisationFile: Codable, Sendable {
         public let panSequenceNumber: String?
         /// Its keys.
         public let keys: [CardKey]
+        /// Certificates, records and private keys for offline data authentication; nil for cards without.
+        public var application: PersonalisedApplication?
     }
 
     /// The key that everything is under.
@@ -48,6 +51,12 @@ public struct PersonalisationFile: Codable, Sendable {
         public let label: String
         /// By which the bureau knows it.
         public let checkValue: String
+
+        /// Takes both.
+        public init(label: String, checkValue: String) {
+            self.label = label
+            self.checkValue = checkValue
+        }
     }
 
     /// The form of this file.
@@ -61,8 +70,10 @@ public struct PersonalisationFile: Codable, Sendable {
     public let cardCount: Int
     /// What the key blocks are under.
     public let transportKey: TransportKey
+    /// What private keys are under; nil where there are none.
+    public var dataEncryptionKey: TransportKey?
     /// One each.
-    public let cards: [Card]
+    public var cards: [Card]
 }
 
 /// Card keys for a bureau, derived inside the token and never outside it in clear (EMV Book 2 A1.4).
@@ -88,7 +99,8 @@ extension KeyStore {
         }
         let handles = masterKeys
         let done = try withProtectionKey(transportKey) { protection, kind, session in
-            try cards.map { card, keys in
+            try KeyStore.requireStrength(of: .tdes128, "a card", under: kind, transportKey)
+            return try cards.map { card, keys in
                 try KeyStore.card(card, keys, handles, protection, kind, &session)
             }
         }
@@ -97,6 +109,11 @@ extension KeyStore {
             format: PersonalisationFile.form,
             created: KeyProvenance.text(of: Int(Date().timeIntervalSince1970)), cardCount: done.count,
             transportKey: .init(label: transportKey, checkValue: checkValue), cards: done)
+    }
+
+    /// SHA-256 of a list of cards in hex, by which a batch is approved and noted.
+    public mutating func listHash(_ bytes: [UInt8]) throws -> String {
+        Hex.encode(try session.sha256(bytes))
     }
 
     /// A working copy of an issuer master key of the usual kind.

@@ -1,10 +1,27 @@
 internal import CPKCS11
 
-/// What a token says about a secret key beside its usage.
+/// Classes of keys (PKCS#11 v2.40, 4.7 to 4.9). The raw values stand in audit trails.
+public enum KeyClass: String, Sendable, CaseIterable {
+    case secret = "secret-key"
+    case privateKey = "private-key"
+    case publicKey = "public-key"
+
+    var type: CK_OBJECT_CLASS {
+        switch self {
+        case .secret: CK_OBJECT_CLASS(CKO_SECRET_KEY)
+        case .privateKey: CK_OBJECT_CLASS(CKO_PRIVATE_KEY)
+        case .publicKey: CK_OBJECT_CLASS(CKO_PUBLIC_KEY)
+        }
+    }
+}
+
+/// What a token says about a key beside its usage.
 extension Session {
-    /// Every secret key that is a token object and that this session can see.
-    public mutating func tokenKeys() throws(PKCS11Error) -> [ObjectHandle] {
-        var keyClass = CK_OBJECT_CLASS(CKO_SECRET_KEY)
+    /// Every key of a class that is a token object and that this session can see.
+    public mutating func tokenKeys(
+        _ kind: KeyClass = .secret
+    ) throws(PKCS11Error) -> [ObjectHandle] {
+        var keyClass = kind.type
         var onToken = CK_BBOOL(CK_TRUE)
         let code = withUnsafeMutableBytes(of: &keyClass) { keyClass in
             withUnsafeMutableBytes(of: &onToken) { onToken in
@@ -52,6 +69,41 @@ extension Session {
         try number(CKA_VALUE_LEN, of: object).map { Int($0) }
     }
 
+    /// `CKA_CHECK_VALUE`, empty where the token keeps none.
+    public mutating func keptCheckValue(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+        try bytes(CKA_CHECK_VALUE, of: object)
+    }
+
+    /// What everybody may know of an asymmetric key: the modulus of RSA or the point of an elliptic curve, empty where
+    /// the token says neither.
+    public mutating func publicPart(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+        let modulus = try bytes(CKA_MODULUS, of: object)
+        return modulus.isEmpty ? try bytes(CKA_EC_POINT, of: object) : modulus
+    }
+
+    /// Boolean attributes, read in one call; those that the token does not know are left out.
+    public mutating func attributes(
+        _ list: [Attribute], of object: ObjectHandle
+    ) throws(PKCS11Error) -> [Attribute: Bool] {
+        var values = [CK_BBOOL](repeating: 0xFF, count: list.count)
+        var found: [Attribute: Bool] = [:]
+        let code = values.withUnsafeMutableBytes { bytes in
+            var template = list.enumerated().map { index, attribute in
+                CK_ATTRIBUTE(
+                    type: attribute.type, pValue: bytes.baseAddress! + index, ulValueLen: 1)
+            }
+            let code = functions.pointee.C_GetAttributeValue!(
+                handle, object.rawValue, &template, CK_ULONG(template.count))
+            for (attribute, read) in zip(list, template) where read.ulValueLen == 1 {
+                let value = read.pValue.load(as: CK_BBOOL.self)
+                if value <= 1 { found[attribute] = value == 1 }
+            }
+            return code
+        }
+        if code != CKR_ATTRIBUTE_TYPE_INVALID { try check("C_GetAttributeValue", code) }
+        return found
+    }
+
     /// The buffer has exactly the size of the number: NSS calls a larger one too small.
     private mutating func number(
         _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle
@@ -71,16 +123,27 @@ extension Session {
         _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle
     ) throws(PKCS11Error) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 256)
-        var length: CK_ULONG = 0
-        let code = bytes.withUnsafeMutableBytes { bytes in
-            var template = CK_ATTRIBUTE(
-                type: type, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            let code = functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
-            length = template.ulValueLen
-            return code
+        var (code, length) = read(type, of: object, into: &bytes)
+        if code == CKR_BUFFER_TOO_SMALL {
+            bytes = [UInt8](repeating: 0, count: Session.attributeBytesMax)
+            (code, length) = read(type, of: object, into: &bytes)
         }
         if code == CKR_ATTRIBUTE_TYPE_INVALID { return [] }
         try check("C_GetAttributeValue", code)
         return Array(bytes.prefix(Int(length)))
+    }
+
+    /// The longest attribute is a key block's header in `CKA_ID`.
+    private static let attributeBytesMax = 16_384
+
+    private func read(
+        _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle, into bytes: inout [UInt8]
+    ) -> (code: CK_RV, length: CK_ULONG) {
+        bytes.withUnsafeMutableBytes { bytes in
+            var template = CK_ATTRIBUTE(
+                type: type, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
+            let code = functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
+            return (code, template.ulValueLen)
+        }
     }
 }

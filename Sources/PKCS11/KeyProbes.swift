@@ -147,6 +147,45 @@ extension Session {
         try destroy(ObjectHandle(rawValue: object))
     }
 
+    /// Tries to take a key out of the token under a wrapping key that is made for it and destroyed.
+    ///
+    /// - Returns: nil if the key left, else what each way out answered.
+    public mutating func refusals(ofExporting key: ObjectHandle) -> [PKCS11Error]? {
+        var refusals: [PKCS11Error] = []
+        for (type, mechanisms) in Session.waysOut {
+            let usage = Template(
+                keyType: type, valueCount: type == .aes ? 16 : nil, on: [.wrap, .encrypt, .sensitive],
+                off: [.token, .extractable])
+            do throws(PKCS11Error) {
+                let wrapping = try generateKey(type, usage)
+                defer { try? destroy(wrapping) }
+                for mechanism in mechanisms {
+                    do throws(PKCS11Error) {
+                        try attemptExport(of: key, under: wrapping, mechanism)
+                        return nil
+                    } catch { refusals.append(error) }
+                }
+            } catch { refusals.append(error) }
+        }
+        return refusals
+    }
+
+    private static let waysOut: [(KeyType, [CK_MECHANISM_TYPE])] = [
+        (.aes, [CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD, CKM_AES_ECB]), (.des3, [CKM_DES3_ECB]),
+    ]
+
+    private mutating func attemptExport(
+        of key: ObjectHandle, under wrapping: ObjectHandle, _ type: CK_MECHANISM_TYPE
+    ) throws(PKCS11Error) {
+        var mechanism = CK_MECHANISM(mechanism: type, pParameter: nil, ulParameterLen: 0)
+        // Enciphered, and the wrapping key ends with the probe: nobody can open it.
+        var output = [UInt8](repeating: 0, count: 512)
+        var length = CK_ULONG(output.count)
+        let code = functions.pointee.C_WrapKey!(
+            handle, &mechanism, wrapping.rawValue, key.rawValue, &output, &length)
+        try check("C_WrapKey", code)
+    }
+
     /// Tries to set a boolean attribute of the object itself, and puts it back if the token lets it. Worth
     /// something only in a session that may write: others refuse everything.
     ///

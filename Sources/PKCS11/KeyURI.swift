@@ -20,9 +20,16 @@ public struct KeyURI: Hashable, Sendable, CustomStringConvertible {
         guard let parsed = p11_kit_uri_new() else { throw .badURI(text) }
         defer { p11_kit_uri_free(parsed) }
         guard p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, parsed) == CInt(P11_KIT_URI_OK.rawValue),
-            p11_kit_uri_any_unrecognized(parsed) == 0,
             let label = p11_kit_uri_get_attribute(parsed, CKA_LABEL)
         else { throw .badURI(text) }
+        try Module.refuseWhatIsNotActedOn(parsed)
+        // Which slot or token is the configuration's to say; of the key, its label is the name.
+        if p11_kit_uri_get_slot_id(parsed) != CK_SLOT_ID.max {
+            throw .refusedURI(part: "slot-id", instead: "a key's URI names token and object")
+        }
+        if p11_kit_uri_get_attribute(parsed, CKA_ID) != nil {
+            throw .refusedURI(part: "id", instead: "a key's URI names token and object")
+        }
         if let keyClass = p11_kit_uri_get_attribute(parsed, CKA_CLASS) {
             let value = keyClass.pointee.pValue.load(as: CK_OBJECT_CLASS.self)
             guard value == CK_OBJECT_CLASS(CKO_SECRET_KEY) else { throw .badURI(text) }

@@ -10,6 +10,10 @@ public enum ModuleError: Error, Sendable, CustomStringConvertible {
     case badURI(String)
     /// No present token matches the URI.
     case noSuchToken(uri: String, present: [String])
+    /// The URI says something that this product does not act on; a part that is passed over would mislead.
+    case refusedURI(part: String, instead: String)
+    /// Several present tokens match the URI.
+    case ambiguousToken(uri: String, matching: [String])
     /// A Cryptoki function failed.
     case failed(PKCS11Error)
 
@@ -18,6 +22,9 @@ public enum ModuleError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .notLoadable(let path, let reason): "PKCS#11 module \(path) cannot be loaded: \(reason)"
         case .badURI(let uri): "not a PKCS#11 URI (RFC 7512): \(uri)"
+        case .refusedURI(let part, let instead): "PKCS#11 URI: \(part) is not taken; \(instead)"
+        case .ambiguousToken(let uri, let matching):
+            "\(matching.count) tokens match \(uri): \(matching.joined(separator: ", ")); name one by token, serial or slot-id"
         case .noSuchToken(let uri, let present):
             "no token matches \(uri); present: \(present.isEmpty ? "none" : present.joined(separator: ", "))"
         case .failed(let error): error.description
@@ -31,6 +38,8 @@ public final class Module: @unchecked Sendable {
     // Sendable because the function list is constant after loading and the library was initialised with
     // CKF_OS_LOCKING_OK.
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
+    /// The shared library, as it was named.
+    public let path: String
 
     /// Loads and initialises a library.
     ///
@@ -43,6 +52,7 @@ public final class Module: @unchecked Sendable {
             throw .notLoadable(path: path, reason: reason)
         }
         self.functions = functions
+        self.path = path
         var arguments = CK_C_INITIALIZE_ARGS()
         arguments.flags = CK_FLAGS(CKF_OS_LOCKING_OK)
         // Some libraries keep the pointer, so the string is never freed: one per process.
@@ -58,20 +68,49 @@ public final class Module: @unchecked Sendable {
     public func slot(matching uri: String) throws(ModuleError) -> Slot {
         guard let pattern = p11_kit_uri_new() else { throw .badURI(uri) }
         defer { p11_kit_uri_free(pattern) }
-        guard p11_kit_uri_parse(uri, P11_KIT_URI_FOR_TOKEN, pattern) == CInt(P11_KIT_URI_OK.rawValue) else {
+        let kinds = P11KitUriType(P11_KIT_URI_FOR_TOKEN.rawValue | P11_KIT_URI_FOR_SLOT.rawValue)
+        guard p11_kit_uri_parse(uri, kinds, pattern) == CInt(P11_KIT_URI_OK.rawValue) else {
             throw .badURI(uri)
         }
+        try Module.refuseWhatIsNotActedOn(pattern)
+        let wantedSlot = p11_kit_uri_get_slot_id(pattern)
         var present: [String] = []
+        var matching: [(identifier: CK_SLOT_ID, info: CK_TOKEN_INFO)] = []
         for identifier in try slotIdentifiers() {
             var info = CK_TOKEN_INFO()
             guard functions.pointee.C_GetTokenInfo!(identifier, &info) == CKR_OK else { continue }
             let initialised = info.flags & CK_FLAGS(CKF_TOKEN_INITIALIZED) != 0
-            if initialised, p11_kit_uri_match_token_info(pattern, &info) == 1 {
-                return Slot(module: self, identifier: identifier, tokenLabel: label(of: info))
+            if initialised, p11_kit_uri_match_token_info(pattern, &info) == 1,
+                wantedSlot == CK_SLOT_ID.max || wantedSlot == identifier
+            {
+                matching.append((identifier, info))
             }
-            present.append("pkcs11:token=\(label(of: info))")
+            present.append("pkcs11:token=\(label(of: info));slot-id=\(identifier)")
         }
-        throw .noSuchToken(uri: uri, present: present)
+        guard let found = matching.first else { throw .noSuchToken(uri: uri, present: present) }
+        // Before a login: a PIN tried on another token than was meant costs that one a try.
+        guard matching.count == 1 else {
+            throw .ambiguousToken(
+                uri: uri,
+                matching: matching.map { "token=\(label(of: $0.info));slot-id=\($0.identifier)" })
+        }
+        return Slot(module: self, identifier: found.identifier, tokenLabel: label(of: found.info))
+    }
+
+    static func refuseWhatIsNotActedOn(_ uri: OpaquePointer) throws(ModuleError) {
+        // The parts are named, and what stands in them is not shown: one of them is a PIN.
+        if p11_kit_uri_get_pin_value(uri) != nil {
+            throw .refusedURI(part: "pin-value", instead: "URIs are printed: use token.pinFile")
+        }
+        if p11_kit_uri_get_pin_source(uri) != nil {
+            throw .refusedURI(part: "pin-source", instead: "use token.pinFile")
+        }
+        if p11_kit_uri_get_module_name(uri) != nil || p11_kit_uri_get_module_path(uri) != nil {
+            throw .refusedURI(part: "module-name or module-path", instead: "use token.module")
+        }
+        if p11_kit_uri_any_unrecognized(uri) != 0 {
+            throw .refusedURI(part: "a part that RFC 7512 does not name", instead: "leave it out")
+        }
     }
 
     private func slotIdentifiers() throws(ModuleError) -> [CK_SLOT_ID] {

@@ -13,9 +13,25 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         self.code = code
     }
 
-    /// `C_DeriveKey: CKR_KEY_HANDLE_INVALID (0x60)`.
+    /// `C_DeriveKey: CKR_KEY_HANDLE_INVALID (0x60)`, and what to do where that is known.
     public var description: String {
-        "\(function): \(PKCS11Error.names[code] ?? "unknown code") (0x\(String(code, radix: 16)))"
+        let words = "\(function): \(PKCS11Error.names[code] ?? "unknown code") (0x\(String(code, radix: 16)))"
+        return advice.map { "\(words); \($0)" } ?? words
+    }
+
+    private var advice: String? {
+        switch (function, code) {
+        case ("C_Initialize", CKR_HOST_MEMORY):
+            "the library may need a service that does not run: opencryptoki's is pkcsslotd, start it"
+        case ("C_Initialize", _): "see token.module and token.initArguments"
+        case (_, CKR_MECHANISM_INVALID): "this token lacks the mechanism: another token is needed"
+        case (_, CKR_PIN_INCORRECT): "see token.pinFile"
+        case (_, CKR_PIN_LOCKED): "the token's security officer has to unlock it"
+        case (_, CKR_TOKEN_NOT_PRESENT), (_, CKR_DEVICE_REMOVED): "see token.uri and the device"
+        case (_, CKR_TOKEN_WRITE_PROTECTED), (_, CKR_SESSION_READ_ONLY):
+            "see who may write to the token's store"
+        default: nil
+        }
     }
 
     /// True where the request itself was at fault rather than the session or the token: the session is still
@@ -70,6 +86,7 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         CKR_SESSION_HANDLE_INVALID: "CKR_SESSION_HANDLE_INVALID",
         CKR_SESSION_READ_ONLY: "CKR_SESSION_READ_ONLY", CKR_TEMPLATE_INCOMPLETE: "CKR_TEMPLATE_INCOMPLETE",
         CKR_TEMPLATE_INCONSISTENT: "CKR_TEMPLATE_INCONSISTENT",
+        CKR_BUFFER_TOO_SMALL: "CKR_BUFFER_TOO_SMALL",
         CKR_TOKEN_NOT_PRESENT: "CKR_TOKEN_NOT_PRESENT",
         CKR_TOKEN_NOT_RECOGNIZED: "CKR_TOKEN_NOT_RECOGNIZED",
         CKR_TOKEN_WRITE_PROTECTED: "CKR_TOKEN_WRITE_PROTECTED",
@@ -80,4 +97,15 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         CKR_CRYPTOKI_NOT_INITIALIZED: "CKR_CRYPTOKI_NOT_INITIALIZED",
         CKR_CRYPTOKI_ALREADY_INITIALIZED: "CKR_CRYPTOKI_ALREADY_INITIALIZED",
     ]
+}
+
+extension PKCS11Error {
+    /// True where a token makes no key pairs with the exponent that was asked for; each says it in its own way.
+    public var refusesExponent: Bool {
+        function == "C_GenerateKeyPair"
+            && [
+                CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT,
+                CKR_MECHANISM_PARAM_INVALID,
+            ].contains(code)
+    }
 }

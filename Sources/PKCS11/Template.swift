@@ -65,12 +65,11 @@ public final class Template: @unchecked Sendable {
     // Sendable because nothing is changed after `init`; Cryptoki reads templates only.
     let attributes: UnsafeMutableBufferPointer<CK_ATTRIBUTE>
     private let values: UnsafeMutableRawPointer
-    private static let slotBytes = 128
 
     /// - Parameters:
     ///   - keyType: `CKA_KEY_TYPE`.
     ///   - label: `CKA_LABEL`, at most 64 bytes.
-    ///   - identifier: `CKA_ID`, at most 128 bytes.
+    ///   - identifier: `CKA_ID`.
     ///   - valueCount: `CKA_VALUE_LEN`, for key types of variable length.
     ///   - on: attributes set to true.
     ///   - off: attributes set to false.
@@ -81,11 +80,13 @@ public final class Template: @unchecked Sendable {
         let optional = [label == nil, identifier == nil, valueCount == nil].count { !$0 }
         let count = 2 + optional + on.count + off.count
         attributes = .allocate(capacity: count)
-        values = .allocate(byteCount: count * Template.slotBytes, alignment: 16)
-        var filled = 0
+        // Sixteen bytes hold any number; text has a place of its own length, in steps of sixteen.
+        let texts = [label?.utf8.count ?? 0, identifier?.count ?? 0].reduce(0) { $0 + ($1 + 15) / 16 * 16 }
+        values = .allocate(byteCount: count * 16 + texts, alignment: 16)
+        var (filled, offset) = (0, 0)
         func add(_ type: CK_ATTRIBUTE_TYPE, _ bytes: UnsafeRawBufferPointer) {
-            precondition(bytes.count <= Template.slotBytes, "attribute value too long")
-            let place = values + filled * Template.slotBytes
+            let place = values + offset
+            offset += max(16, (bytes.count + 15) / 16 * 16)
             if let base = bytes.baseAddress { place.copyMemory(from: base, byteCount: bytes.count) }
             attributes.initializeElement(
                 at: filled, to: CK_ATTRIBUTE(type: type, pValue: place, ulValueLen: CK_ULONG(bytes.count)))

@@ -183,6 +183,73 @@ struct AuditTrailTests {
         }
     }
 
+    @Test("A clock that was set back is named, steps of a time server are not")
+    func clock() throws {
+        let trail = try trail(.nss)
+        for (offset, isFault) in [(0, false), (60, false), (57, false), (-3_600, true), (-3_590, false)] {
+            let then = AuditTrail(
+                path: trail.path, keyLabel: trail.keyLabel, at: trail.location, process: "test",
+                now: { Date(timeIntervalSince1970: 1_795_000_000 + TimeInterval(offset)) })
+            let before = try trail.verify().faults.count { $0.kind == .clockSetBack }
+            try then.append(AuditEvent(.audited))
+            let after = try trail.verify().faults.count { $0.kind == .clockSetBack }
+            #expect(after - before == (isFault ? 1 : 0), "\(offset)")
+        }
+        #expect(
+            try trail.verify().faults.map(\.description).contains {
+                $0.hasPrefix("line 5: number 5 is earlier")
+            })
+    }
+
+    @Test("A checkpoint finds log and token rolled back together", arguments: Token.allCases)
+    func checkpoint(token: Token) throws {
+        let trail = try trail(token)
+        try write(3, to: trail)
+        var opened = try AuditSeal.open(keyLabel: trail.keyLabel, makesKey: true, at: trail.location)
+        let (head, before) = (try opened!.head(), try lines(trail))
+        try write(2, to: trail)
+        let text = try trail.checkpoint()
+        let checkpoint = try #require(AuditCheckpoint(text))
+        #expect(checkpoint.sequence == 6)
+        let aloud = try #require(text.split(separator: "\n").first { $0.hasPrefix("aloud ") }?.dropFirst(6))
+        #expect(aloud.count <= 40, "short enough to be read out")
+        let heard = try #require(AuditCheckpoint(String(aloud).lowercased()))
+        func faults(_ checkpoint: AuditCheckpoint) throws -> [AuditFault.Kind] {
+            try trail.faults(against: checkpoint, trail.verify()).map(\.kind)
+        }
+        try write(1, to: trail)
+        #expect(try faults(checkpoint).isEmpty && faults(heard).isEmpty)
+        let changed = try #require(AuditCheckpoint(text.replacingOccurrences(of: "line 6", with: "line 5")))
+        #expect(try faults(changed) == [.checkpointForeign, .rolledBack])
+        try put(before, in: trail)
+        try opened!.setHead(head)
+        #expect(try trail.verify().faults.isEmpty, "nothing on the machine shows it")
+        #expect(try faults(checkpoint) == [.rolledBack] && faults(heard) == [.rolledBack])
+        // Gone on with: other lines under the same numbers.
+        opened = nil
+        let other = AuditTrail(
+            path: trail.path, keyLabel: trail.keyLabel, at: trail.location, process: "other",
+            now: { Date(timeIntervalSince1970: 1_795_000_001) })
+        for _ in 1...4 { try other.append(AuditEvent(.audited)) }
+        #expect(try faults(checkpoint) == [.rolledBack] && faults(heard) == [.rolledBack])
+        for nonsense in ["", "12", "12 ABCD", "issuer-keys checkpoint 1\nline 3\n"] {
+            #expect(AuditCheckpoint(nonsense) == nil)
+        }
+    }
+
+    @Test("A log begun anew with its count is named")
+    func begunAnew() throws {
+        let trail = try trail(.nss)
+        try write(3, to: trail)
+        var opened = try AuditSeal.open(keyLabel: trail.keyLabel, makesKey: true, at: trail.location)
+        try opened!.setHead(.none)
+        opened = nil
+        try put([], in: trail)
+        #expect(try trail.verify().faults.map(\.kind) == [.beginningMissing])
+        try trail.append(AuditEvent(.hostStarted))
+        #expect(try trail.verify().faults.map(\.kind) == [.beginningMissing])
+    }
+
     @Test func anotherKeyOpensNothing() throws {
         let trail = try trail(.nss)
         try write(1, to: trail)

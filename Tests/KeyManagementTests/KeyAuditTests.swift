@@ -47,13 +47,20 @@ struct KeyAuditTests {
     @Test("A key with its least usage: every probe refused but for the token's known limits")
     func good() throws {
         for (location, limits) in [
-            (try TestTokens.nss.get(), ["probe-copy-with-wider-usage", "probe-copy-readable"]),
+            (
+                try TestTokens.nss.get(),
+                ["probe-copy-with-wider-usage", "probe-copy-readable", "probe-export"]
+            ),
             (try TestTokens.softHSM.get(), []),
         ] {
             try create("imk-ac-audited", .issuerMasterKeyAC, at: location)
             let report = try audit(location, uses: ["imk-ac-audited": "2026-11-24T10:00:00Z"])
             let key = try #require(report.keys.first { $0.label == "imk-ac-audited" })
             #expect(kinds(report, key.label) == Self.imported.union(limits), "\(report.token.label)")
+            let natural = report.findings.filter { $0.key == key.label && $0.cause == .token }.map(\.kind)
+            #expect(Set(natural) == Set(limits), "a limit of the token is nobody's doing")
+            #expect(report.tokenLimits.contains { $0.contains("CKA_EXTRACTABLE") } == !limits.isEmpty)
+            #expect(report.text.hasPrefix("THIS TOKEN") || limits.isEmpty)
             #expect(key.purpose == "IMK-AC" && key.type == "des2" && key.version == 1)
             #expect(key.checkValue?.count == 6 && key.origin == "imported")
             #expect(key.lastUse == "2026-11-24T10:00:00Z" && key.usageWords == "derive")
@@ -85,7 +92,10 @@ struct KeyAuditTests {
             if !isSoftHSM || ![.wrap, .unwrap].contains(extra) { #expect(found.contains(probe), "\(found)") }
             #expect(!report.passed)
             found.subtract(Self.imported)
-            let limits = ["probe-copy-with-wider-usage", "probe-copy-readable"]
+            let limits = ["probe-copy-with-wider-usage", "probe-copy-readable", "probe-export"]
+            for finding in report.findings where finding.key == label && finding.kind == probe {
+                #expect(finding.cause == .store, "somebody gave it that right")
+            }
             #expect(found.isSubset(of: ["too-powerful", probe] + limits), "\(found)")
             let detail = report.findings.first { $0.key == label && $0.kind == "too-powerful" }?.detail
             #expect(detail == extra.name)
@@ -137,7 +147,14 @@ struct KeyAuditTests {
         let open = try audit(location)
         #expect(!open.passed && open.findings.allSatisfy { !$0.accepted })
         let every = FindingKind.allCases.map(\.rawValue)
-        #expect(try audit(location, accepted: every).passed)
+        let caused = every.map { "store:\($0)" }
+        let natural = try audit(location, accepted: every)
+        #expect(
+            !natural.passed && natural.findings.contains { !$0.accepted && $0.kind == "probe-widen-usage" })
+        #expect(natural.findings.allSatisfy { $0.accepted || $0.cause == .store })
+        let stores = try audit(location, accepted: caused)
+        #expect(stores.findings.allSatisfy { $0.accepted == ($0.cause == .store) })
+        #expect(try audit(location, accepted: every + caused).passed)
         let one = try audit(location, accepted: ["zpk-accepted/modifiable", "zpk-nobody/modifiable"])
         #expect(one.findings.filter(\.accepted).map(\.key) == ["zpk-accepted"])
         #expect(one.acceptedInVain == ["zpk-nobody/modifiable"])
@@ -149,7 +166,7 @@ struct KeyAuditTests {
     @Test("A damaged trail is a finding; a whole one tells of use")
     func trails() throws {
         let location = try TestTokens.nss.get()
-        try create("imk-ac-used", .issuerMasterKeyAC, at: location)
+        try create("imk-ac-used", .issuerMasterKeyAC, value: Self.value.map { $0 &* 3 &+ 6 }, at: location)
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).log").path
         let trail = AuditTrail(path: path, keyLabel: "audit-of-audit", at: location, process: "test")
         try trail.append(AuditEvent(.hostStarted, details: ["keys": "imk-ac-used zpk-x"]))
@@ -158,7 +175,12 @@ struct KeyAuditTests {
         #expect(report.trail?.faults == [] && report.trail?.counted == 2)
         let counter = report.keys.first { $0.label == "audit-of-audit-head" }
         #expect(counter?.usageWords == "nothing" && kinds(report, "audit-of-audit-head").isEmpty)
-        #expect(!kinds(report, "audit-of-audit").contains("origin-unrecorded"))
+        #expect(kinds(report, "imk-ac-used").contains("key-unnoted"), "the trail knows nothing of it")
+        #expect(
+            report.keys.first { $0.label == "imk-ac-used" }?.origin == nil,
+            "what it says itself counts nothing")
+        #expect(
+            kinds(report, "audit-of-audit").isDisjoint(with: ["key-unnoted", "key-swapped", "key-missing"]))
         try FileManager.default.removeItem(atPath: path)
         let damaged = try audit(location, trail: trail)
         #expect(damaged.findings.contains { $0.kind == "trail-damaged" && $0.detail.contains("cut off") })

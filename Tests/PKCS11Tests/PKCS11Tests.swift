@@ -42,7 +42,7 @@ struct PKCS11Tests {
                 readWrite: false, pin: SecretBytes(copying: Array("87654321".utf8)))
             _ = consume session
         } catch {
-            #expect(error.description == "C_Login: CKR_PIN_INCORRECT (0xa0)")
+            #expect(error.description == "C_Login: CKR_PIN_INCORRECT (0xa0); see token.pinFile")
         }
     }
 
@@ -84,5 +84,71 @@ struct PKCS11Tests {
         #expect(
             try session.encryptBlock(1, key: copy)
                 == session.encryptBlock(1, key: session.findKeys(label: label)[0]))
+    }
+
+    @Test(
+        "A URI says nothing that is passed over, and its PIN is not shown",
+        arguments: [
+            ("pin-value=12345678", "pin-value"), ("pin-source=file:/etc/pin", "pin-source"),
+            ("module-name=softhsm2", "module-name"), ("x-vendor=1", "RFC 7512"),
+        ])
+    func refusedParts(part: String, named: String) throws {
+        let location = try TestTokens.softHSM.get()
+        let separator = part.hasPrefix("pin") || part.hasPrefix("module") ? "?" : ";"
+        for uri in ["pkcs11:token=issuer-test\(separator)\(part)", "pkcs11:\(part)"]
+        where separator == ";" || uri.contains("token") {
+            do {
+                _ = try location.module.slot(matching: uri)
+                Issue.record("\(part) was passed over")
+            } catch {
+                #expect(error.description.contains(named), "\(error)")
+                #expect(!error.description.contains("12345678"))
+            }
+        }
+        let key = "pkcs11:object=zpk-a;type=secret-key\(separator)\(part)"
+        #expect(throws: ModuleError.self) { try KeyURI(parsing: key) }
+    }
+
+    @Test("A slot-id is used, and a URI that several tokens match is refused before a login")
+    func slots() throws {
+        let module = try TestTokens.nss.get().module
+        #expect(try module.slot(matching: "pkcs11:slot-id=2").identifier == 2)
+        #expect {
+            try module.slot(matching: "pkcs11:token=NSS%20Certificate%20DB;slot-id=1")
+        } throws: { "\($0)".contains("no token matches") }
+        #expect {
+            try module.slot(matching: "pkcs11:")
+        } throws: { "\($0)".contains("tokens match") && "\($0)".contains("slot-id=2") }
+        for text in ["pkcs11:object=zpk-a;slot-id=2", "pkcs11:object=zpk-a;id=%01"] {
+            #expect(throws: ModuleError.self) { try KeyURI(parsing: text) }
+        }
+    }
+
+    @Test("An error says what to do where that is known")
+    func advice() {
+        #expect(
+            PKCS11Error(function: "C_Initialize", code: CKR_HOST_MEMORY).description.contains("pkcsslotd"))
+        #expect(
+            PKCS11Error(function: "C_DeriveKey", code: CKR_MECHANISM_INVALID).description
+                .contains("lacks the mechanism"))
+    }
+
+    @Test(
+        "What a token takes and does not heed is ended, and named",
+        arguments: [
+            [Attribute.derive, .encrypt], [.derive, .modifiable], [.derive, .extractable], [.sign],
+        ])
+    func readBack(usage: [Attribute]) throws {
+        let location = try TestTokens.nss.get()
+        var session = try location.openSession(readWrite: true)
+        let label = "imk-ac-read-back"
+        let template = Template(
+            keyType: .des2, label: label, on: [.token, .sensitive, .isPrivate] + usage,
+            off: ([.extractable, .modifiable] + KeyPurpose.usages).filter { !usage.contains($0) })
+        let key = try session.generateKey(.des2, template)
+        #expect {
+            try KeyDescription.requireAsAsked(key, label, .issuerMasterKeyAC, &session)
+        } throws: { "\($0)".contains(label) && "\($0)".contains("CKA_") }
+        #expect(try session.findKeys(label: label).isEmpty)
     }
 }

@@ -28,7 +28,13 @@ public struct AuditReport: Codable, Sendable {
     public var token: Token
     /// Nil where none is configured.
     public var trail: Trail?
-    /// Every secret key of the token, by label.
+    /// Whether two people are asked for where one alone must not act.
+    public var dualControl: Bool
+    /// What somebody with the token's PIN alone could forge of it, and what not.
+    public var trust: [String]
+    /// Where this token does not enforce what it reports: the first lines of the report.
+    public var tokenLimits: [String]
+    /// Every key of the token, by label.
     public var keys: [AuditedKey]
     /// What is wrong, accepted or not.
     public var findings: [AuditFinding]
@@ -49,13 +55,15 @@ public struct AuditedKey: Codable, Sendable {
     public var name: String
     /// 1 for the first.
     public var version: Int
+    /// `secret-key`, `private-key` or `public-key`.
+    public var keyClass: String
     /// Nil where the label says none.
     public var purpose: String?
     /// `des2`, `des3`, `aes`, `genericSecret`; nil for a type that this product does not use.
     public var type: String?
     /// Six hex digits; nil where the token gives no way to it.
     public var checkValue: String?
-    /// Ceremony, generated, imported …; nil where nobody wrote it down.
+    /// Ceremony, generated, imported … as the audit trail has it; nil where nobody wrote it down.
     public var origin: String?
     /// When, as the audit trail has it.
     public var since: String?
@@ -83,8 +91,13 @@ public struct AuditFinding: Codable, Hashable, Sendable {
     public var kind: String
     /// `CKA_LABEL`, nil where it is about no key.
     public var key: String?
+    /// `token` where the token's nature is the cause, `store` where somebody is.
+    public var causedBy: String
     /// What exactly.
     public var detail: String
     /// Whether the configuration accepts it.
     public var accepted: Bool
+
+    /// Nil for a word that this version does not know.
+    public var cause: FindingCause? { FindingCause(rawValue: causedBy) }
 }

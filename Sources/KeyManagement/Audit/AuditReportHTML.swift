@@ -1,3 +1,5 @@
+internal import ByteCoding
+
 extension AuditReport {
     /// One page that stands by itself and prints: A4, no script, no other file.
     public var html: String {
@@ -7,10 +9,12 @@ extension AuditReport {
         <style>\(Self.style)</style></head><body>
         <header><p class="kind">Key audit</p><h1>\(Self.escape(token.label))</h1>
         <p class="verdict \(passed ? "good" : "bad")">\(Self.escape(verdict))</p>
+        \(limits.map { "<p class=\"verdict bad\">\(Self.escape($0))</p>" }.joined(separator: "\n"))
         <dl><dt>Time</dt><dd>\(time)</dd><dt>Profile</dt><dd>\(profile)</dd>
         <dt>Token</dt><dd><code>\(Self.escape(token.uri))</code></dd>
         <dt>Module</dt><dd><code>\(Self.escape(token.module))</code></dd>
         <dt>Trail</dt><dd>\(Self.escape(trailWords))</dd></dl></header>
+        <section><h2>What this report rests on</h2>\(trust.map { "<p>\(Self.escape($0))</p>" }.joined())</section>
         \(findingsSection)
         <section><h2>Keys</h2><table class="keys"><thead><tr><th>Key</th><th>Purpose</th><th>Type</th><th>KCV</th>
         <th>Version</th><th>Origin</th><th>Last use</th><th>May</th></tr></thead><tbody>
@@ -33,7 +37,7 @@ extension AuditReport {
         let rows = groups.map { group in
             """
             <tr class="\(group.accepted ? "accepted" : "open")"><td>\(group.accepted ? "accepted" : "OPEN")</td>
-            <td><code>\(group.kind)</code><br>\(Self.escape(group.words))</td>
+            <td><code>\(group.kind)</code> (\(group.causedBy))<br>\(Self.escape(group.words))</td>
             <td>\(group.places.map { "<code>\(Self.escape($0))</code>" }.joined(separator: "<br>"))</td></tr>
             """
         }
@@ -99,8 +103,10 @@ extension AuditReport {
     }
 
     private static func escape(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-            .replacing("\"", with: "&quot;")
+        printable(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(
+            ">", with: "&gt;"
+        )
+        .replacing("\"", with: "&quot;")
     }
 
     private static let style = """

@@ -1,10 +1,14 @@
+internal import ByteCoding
+
 extension AuditReport {
-    /// For a terminal: the keys as a table, then what is wrong.
+    /// For a terminal: what the token does not hold to, the keys as a table, then what is wrong.
     public var text: String {
-        var lines = [
+        var lines = limits
+        lines += [
             "Audit of token \(token.label), profile \(profile), \(time)", "module \(token.module)",
             trailWords, "",
         ]
+        lines += trust + [""]
         lines += table
         lines.append("")
         let groups = groupedFindings
@@ -13,14 +17,23 @@ extension AuditReport {
             guard !group.isEmpty else { continue }
             lines.append(accepted ? "Accepted by configuration:" : "Findings:")
             for finding in group {
-                lines.append("  \(finding.kind): \(finding.words)")
-                lines += finding.places.map { "      \($0)" }
+                lines.append("  \(finding.kind) (\(finding.causedBy)): \(finding.words)")
+                lines += finding.places.map { "      \(printable($0))" }
             }
             lines.append("")
         }
         lines += acceptedInVain.map { "Accepted, but not found: \($0)" }
         lines.append(verdict)
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The first lines: what nobody can rely on with this token.
+    var limits: [String] {
+        let silent = keys.count { $0.checkValue == nil && $0.purpose != "audit trail's count" }
+        guard silent > 0 else { return tokenLimits }
+        return tokenLimits + [
+            "THIS TOKEN GIVES NO CHECK VALUE OF \(silent) KEYS: one that was swapped for another value looks the same."
+        ]
     }
 
     /// The last line: whether all is as it should be.
@@ -46,7 +59,8 @@ extension AuditReport {
             + keys.map { key in
                 let accepted = key.probes.count(where: \.accepted)
                 return [
-                    key.label, key.purpose ?? "?", key.type ?? "?", key.checkValue ?? "-", "\(key.version)",
+                    printable(key.label), key.purpose ?? "?", key.type ?? "?", key.checkValue ?? "-",
+                    "\(key.version)",
                     key.origin ?? "-", key.lastUse ?? "-", key.usageWords,
                     key.probes.isEmpty ? "-" : "\(key.probes.count - accepted)/\(key.probes.count) refused",
                 ]
@@ -61,6 +75,7 @@ extension AuditReport {
     /// One line of findings of one kind.
     struct FindingGroup {
         let kind: String
+        let causedBy: String
         let words: String
         let accepted: Bool
         var places: [String]
@@ -74,13 +89,15 @@ extension AuditReport {
             let place = [key, finding.detail].filter { !$0.isEmpty }.joined(separator: ": ")
             if let index = groups.firstIndex(where: {
                 $0.kind == finding.kind && $0.accepted == finding.accepted
+                    && $0.causedBy == finding.causedBy
             }) {
                 groups[index].places.append(place)
             } else {
                 let words = FindingKind(rawValue: finding.kind)?.words ?? ""
                 groups.append(
                     FindingGroup(
-                        kind: finding.kind, words: words, accepted: finding.accepted,
+                        kind: finding.kind, causedBy: finding.causedBy, words: words,
+                        accepted: finding.accepted,
                         places: place.isEmpty ? [] : [place]))
             }
         }

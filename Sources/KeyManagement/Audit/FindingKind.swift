@@ -21,6 +21,18 @@ public enum FindingKind: String, CaseIterable, Sendable {
     case probeWiden = "probe-widen-usage"
     case probeCopyWider = "probe-copy-with-wider-usage"
     case probeCopyReadable = "probe-copy-readable"
+    case probeExport = "probe-export"
+    case keyUnknown = "key-unknown"
+    case keyUnnoted = "key-unnoted"
+    case keyMissing = "key-missing"
+    case keySwapped = "key-swapped"
+    case keyRenamed = "key-renamed"
+    case keyCopied = "key-copied"
+    case keyChanged = "key-attributes-changed"
+    case keyUnverified = "key-unverified"
+    case originContradicted = "origin-contradicted"
+    case eventUnsigned = "event-unsigned"
+    case trailContradictory = "trail-contradictory"
     case testKey = "test-key"
     case originUnrecorded = "origin-unrecorded"
     case trailDamaged = "trail-damaged"
@@ -50,6 +62,18 @@ public enum FindingKind: String, CaseIterable, Sendable {
         case .probeWiden: "the token gives it another usage"
         case .probeCopyWider: "the token makes a copy of it with another usage"
         case .probeCopyReadable: "the token makes a copy of it that can be read or extracted"
+        case .probeExport: "the token lets it out under a wrapping key"
+        case .keyUnknown: "the audit trail knows no key of this label: somebody put it there"
+        case .keyUnnoted: "says in CKA_ID where it came from, and the audit trail knows nothing of it"
+        case .keyMissing: "the audit trail says that it is there, and it is not"
+        case .keySwapped: "has another check value than the key of which the audit trail tells"
+        case .keyRenamed: "is a key of the audit trail under another label"
+        case .keyCopied: "is a second copy of another key"
+        case .keyChanged: "has other attributes than when it was made"
+        case .keyUnverified: "the audit trail tells of it without a check value"
+        case .originContradicted: "says another origin in CKA_ID than the audit trail"
+        case .eventUnsigned: "its line in the audit trail lacks signatures that it has to have"
+        case .trailContradictory: "the audit trail tells of it in a way that cannot be"
         case .testKey: "its check value is that of a public test key"
         case .originUnrecorded: "the audit trail does not say where it came from"
         case .trailDamaged: "the audit trail is not whole"
@@ -58,19 +82,50 @@ public enum FindingKind: String, CaseIterable, Sendable {
     }
 }
 
-/// A finding that an operator has accepted: `test-key` for every key, `zpk-acquirer-a/probe-derive` for one.
+/// What a finding comes from. The raw values stand in reports.
+public enum FindingCause: String, Sendable, CaseIterable {
+    /// The token is so: a key that the audit made itself, with the least usage, behaves in the same way.
+    case token
+    /// Somebody brought it about, in the store or in the trail.
+    case store
+}
+
+extension FindingKind {
+    /// True for what can be either: a token's limit, or a key that somebody made so.
+    var hasTwoCauses: Bool {
+        switch self {
+        case .probeEncrypt, .probeDecrypt, .probeSign, .probeVerify, .probeWrap, .probeUnwrap, .probeDerive,
+            .probeRead, .probeWiden, .probeCopyWider, .probeCopyReadable, .probeExport, .notAlwaysSensitive,
+            .notNeverExtractable:
+            true
+        default: false
+        }
+    }
+}
+
+/// A finding that an operator has accepted: `test-key` for every key, `zpk-acquirer-a/modifiable` for one. Of what a
+/// token's nature can cause, `probe-derive` accepts that and nothing else; what somebody caused needs a word of its own,
+/// `store:zpk-acquirer-a/probe-derive`.
 public struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
     /// `CKA_LABEL`; nil: every key.
     public let key: String?
     /// What is accepted.
     public let kind: FindingKind
+    /// Whose doing is accepted.
+    public let cause: FindingCause
+
+    private static let storeMark = "store:"
 
     /// - Throws: `AcceptedFindingError` naming the nearest finding there is.
     public init(parsing text: String) throws(AcceptedFindingError) {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let isMarked = text.hasPrefix(Self.storeMark)
+        let parts = text.dropFirst(isMarked ? Self.storeMark.count : 0)
+            .split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard (1...2).contains(parts.count), !parts.contains(""), let last = parts.last else {
             throw AcceptedFindingError(
-                description: "audit.acceptedFindings: FINDING or KEY/FINDING is needed, not \(text)")
+                description:
+                    "audit.acceptedFindings: FINDING or KEY/FINDING is needed, with or without store: before it, "
+                    + "not \(text)")
         }
         guard let kind = FindingKind(rawValue: last) else {
             let known = FindingKind.allCases.map(\.rawValue).joined(separator: ", ")
@@ -79,13 +134,17 @@ public struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
         }
         self.kind = kind
         key = parts.count == 2 ? parts[0] : nil
+        cause = isMarked || !kind.hasTwoCauses ? .store : .token
     }
 
     /// As the configuration writes it.
-    public var description: String { key.map { "\($0)/\(kind.rawValue)" } ?? kind.rawValue }
+    public var description: String {
+        let words = key.map { "\($0)/\(kind.rawValue)" } ?? kind.rawValue
+        return cause == .store && kind.hasTwoCauses ? Self.storeMark + words : words
+    }
 
     func covers(_ finding: AuditFinding) -> Bool {
-        kind.rawValue == finding.kind && (key == nil || key == finding.key)
+        kind.rawValue == finding.kind && cause == finding.cause && (key == nil || key == finding.key)
     }
 }
 

@@ -14,6 +14,13 @@ public struct KeyAuditConfiguration: Sendable {
     /// The trail; nil is a finding.
     public var trail: AuditTrail?
 
+    /// Whose signatures count.
+    public var operators: OperatorRegister?
+    /// What the log was at some moment, from outside this machine.
+    public var checkpoint: AuditCheckpoint?
+    /// Told how many keys are done, of how many.
+    public var progress: @Sendable (Int, Int) -> Void = { _, _ in }
+
     /// Takes the parts.
     public init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
         self.profile = profile
@@ -23,30 +30,47 @@ public struct KeyAuditConfiguration: Sendable {
     }
 }
 
-/// Looks at every secret key of a token: what it says of itself, and what the token lets be done with it.
+/// Looks at every key of a token: what it says of itself, what the token lets be done with it, and whether the audit
+/// trail tells of it.
 public enum KeyAudit {
     /// - Parameter uses: of keys, from outside the trail: decisions of the journal, say.
     public static func run(
         _ configuration: KeyAuditConfiguration, uses: [String: String] = [:], at location: TokenLocation
     ) throws -> AuditReport {
-        let verification = try configuration.trail?.verify()
-        var history = KeyHistory(verification?.lines ?? [])
-        for (key, time) in uses { history.use(of: key, at: time) }
+        // Before and after the keys: what comes or ends meanwhile is in one of both.
+        let before = try configuration.trail?.verify()
         // Probes make objects and try to change some: that needs a session that may write.
         var session = try location.openSession(readWrite: true)
         let token = try location.module.slot(matching: location.uri).tokenLabel
-        var walk = AuditWalk(history: history, token: token, counter: configuration.trail)
-        var labelled: [(label: String, key: ObjectHandle)] = []
-        for key in try session.tokenKeys() {
-            if let label = try label(of: key, &session) { labelled.append((label, key)) }
-        }
-        for (label, key) in labelled.sorted(by: { $0.label < $1.label }) {
-            let count = labelled.count { $0.label == label }
+        let keys = try AuditedObject.all(&session)
+        let verification = try configuration.trail?.verify()
+        var history = KeyHistory(verification?.sealed ?? [])
+        for (key, time) in uses { history.use(of: key, at: time) }
+        let ledgers = verification.map { [KeyLedger($0.sealed), KeyLedger(before?.sealed ?? [])] } ?? []
+        var walk = AuditWalk(
+            history: history, ledgers: ledgers, token: token, counter: configuration.trail,
+            doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
+        let counts = Dictionary(grouping: keys, by: \.name).mapValues(\.count)
+        for (number, key) in keys.enumerated() {
             // One that was retired meanwhile is no part of the report.
-            guard try self.label(of: key, &session) != nil else { continue }
-            try walk.add(label, key, isAmbiguous: count > 1, &session)
+            guard try AuditedObject.label(of: key.handle, &session) != nil else { continue }
+            try walk.add(key, isAmbiguous: counts[key.name] ?? 1 > 1, &session)
+            configuration.progress(number + 1, keys.count)
         }
-        walk.add(verification, of: configuration.trail)
+        walk.compare()
+        walk.add(
+            verification, of: configuration.trail,
+            configuration.operators?.lacking(verification?.sealed ?? []) ?? [:])
+        if let checkpoint = configuration.checkpoint, let trail = configuration.trail, let verification {
+            walk.add(try trail.faults(against: checkpoint, verification))
+        }
+        return report(configuration, walk, verification, token, TokenNature.limits(&session), location)
+    }
+
+    private static func report(
+        _ configuration: KeyAuditConfiguration, _ walk: AuditWalk, _ verification: AuditVerification?,
+        _ token: String, _ limits: [String], _ location: TokenLocation
+    ) -> AuditReport {
         let findings = walk.findings.map { finding in
             var finding = finding
             finding.accepted = configuration.accepted.contains { $0.covers(finding) }
@@ -62,131 +86,39 @@ public enum KeyAudit {
                 .init(
                     path: configuration.trail?.path ?? "", counted: $0.counted,
                     faults: $0.faults.map(\.description))
-            }, keys: walk.keys, findings: findings, acceptedInVain: inVain.map(\.description))
+            },
+            dualControl: configuration.operators?.dualControl ?? false,
+            trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.keys,
+            findings: findings,
+            acceptedInVain: inVain.map(\.description))
+    }
+}
+
+/// A key as it was found.
+struct AuditedObject {
+    let name: KeyLedger.Name
+    let handle: ObjectHandle
+
+    /// By label.
+    static func all(_ session: inout Session) throws -> [AuditedObject] {
+        var found: [AuditedObject] = []
+        for keyClass in KeyClass.allCases {
+            for key in try session.tokenKeys(keyClass) {
+                if let label = try label(of: key, &session) {
+                    found.append(AuditedObject(name: .init(label: label, keyClass: keyClass), handle: key))
+                }
+            }
+        }
+        return found.sorted {
+            ($0.name.label, $0.name.keyClass.rawValue) < ($1.name.label, $1.name.keyClass.rawValue)
+        }
     }
 
     /// Nil for a key that has ended meanwhile.
-    private static func label(of key: ObjectHandle, _ session: inout Session) throws -> String? {
+    static func label(of key: ObjectHandle, _ session: inout Session) throws -> String? {
         do throws(PKCS11Error) { return try session.label(of: key) } catch {
             if error.isObjectGone { return nil }
             throw error
-        }
-    }
-}
-
-/// The report as it grows, key by key.
-private struct AuditWalk {
-    let history: KeyHistory
-    let token: String
-    let counterLabel: String?
-    private(set) var keys: [AuditedKey] = []
-    private(set) var findings: [AuditFinding] = []
-
-    init(history: KeyHistory, token: String, counter trail: AuditTrail?) {
-        self.history = history
-        self.token = token
-        counterLabel = trail.map { AuditTrail.counterLabel(of: $0.keyLabel) }
-    }
-
-    mutating func add(
-        _ label: String, _ key: ObjectHandle, isAmbiguous: Bool, _ session: inout Session
-    ) throws {
-        let isCounter = label == counterLabel
-        let purpose = isCounter ? nil : KeyPurpose.named(label)
-        let name = try? VersionedKeyName(label: label)
-        let type = try session.keyType(of: key)
-        let provenance = KeyProvenance(identifier: try session.identifier(of: key))
-        var audited = AuditedKey(
-            label: label, uri: KeyURI(token: token, object: label).description, name: name?.name ?? label,
-            version: Int(name?.version ?? 1), purpose: isCounter ? "audit trail's count" : purpose?.rawValue,
-            type: type.map { "\($0)" }, checkValue: nil,
-            origin: provenance?.origin.rawValue ?? history.origins[label]?.origin,
-            since: provenance?.createdText ?? history.origins[label]?.time, lastUse: history.lastUses[label],
-            attributes: [:],
-            probes: [])
-        if isAmbiguous { find(.labelAmbiguous, label) }
-        for attribute in Attribute.allCases where attribute != .token {
-            audited.attributes[attribute.name] = try session.attribute(attribute, of: key)
-        }
-        if isCounter {
-            // Holds no secret that anybody needs: that it can do nothing is all that matters.
-            checkUsage(audited, [], label)
-        } else if let purpose {
-            // What the token does not tell was written down when the key was made, where nobody can change it.
-            audited.checkValue = try TokenCheckValue.of(key, &session) ?? provenance?.checkValue
-            checkAttributes(audited, purpose)
-            if let type { audited.probes = probe(key, type, purpose, label, &session) }
-            if let value = audited.checkValue, TestKeys.contains(checkValue: value) {
-                find(.testKey, label, "KCV \(value)")
-            }
-            if audited.origin == nil { find(.originUnrecorded, label) }
-        } else {
-            find(.purposeUnknown, label)
-        }
-        keys.append(audited)
-    }
-
-    mutating func add(_ verification: AuditVerification?, of trail: AuditTrail?) {
-        guard let verification else { return find(.trailMissing, nil) }
-        for fault in verification.faults { find(.trailDamaged, nil, fault.description) }
-    }
-
-    private mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], _ label: String) {
-        for attribute in KeyPurpose.usages {
-            let has = key.attributes[attribute.name] == true
-            if has, !usage.contains(attribute) { find(.tooPowerful, label, attribute.name) }
-            if !has, usage.contains(attribute) { find(.tooWeak, label, attribute.name) }
-        }
-    }
-
-    private mutating func checkAttributes(_ key: AuditedKey, _ purpose: KeyPurpose) {
-        checkUsage(key, purpose.usage, key.label)
-        var wanted: [(Attribute, Bool, FindingKind)] = [
-            (.isPrivate, true, .notPrivate), (.sensitive, true, .notSensitive),
-            (.alwaysSensitive, true, .notAlwaysSensitive), (.modifiable, false, .modifiable),
-        ]
-        if !purpose.rules.isExtractable {
-            wanted += [(.extractable, false, .extractable), (.neverExtractable, true, .notNeverExtractable)]
-        }
-        for (attribute, value, kind) in wanted {
-            // A token that does not know an attribute has not said what is wanted to hear.
-            let found = key.attributes[attribute.name]
-            if found != value {
-                find(kind, key.label, "\(attribute.name) is \(found.map { "\($0)" } ?? "unknown")")
-            }
-        }
-    }
-
-    private mutating func probe(
-        _ key: ObjectHandle, _ type: KeyType, _ purpose: KeyPurpose, _ label: String,
-        _ session: inout Session
-    ) -> [AuditedKey.Probe] {
-        KeyProbe.all(for: purpose).map { probe in
-            let answer = probe.run(on: key, type, purpose, &session)
-            if case .accepted(let what) = answer { find(probe.finding, label, what) }
-            return AuditedKey.Probe(tried: probe.words, accepted: answer.isAccepted, answer: answer.words)
-        }
-    }
-
-    private mutating func find(_ kind: FindingKind, _ key: String?, _ detail: String = "") {
-        findings.append(AuditFinding(kind: kind.rawValue, key: key, detail: detail, accepted: false))
-    }
-}
-
-extension KeyProbe {
-    fileprivate var finding: FindingKind {
-        switch self {
-        case .use(.encrypt): .probeEncrypt
-        case .use(.decrypt): .probeDecrypt
-        case .use(.sign): .probeSign
-        case .use(.verify): .probeVerify
-        case .use(.wrap): .probeWrap
-        case .use(.unwrap): .probeUnwrap
-        case .use(.derive): .probeDerive
-        case .readValue: .probeRead
-        case .widenUsage: .probeWiden
-        case .copyWithWiderUsage: .probeCopyWider
-        case .copyReadable: .probeCopyReadable
         }
     }
 }

@@ -1,10 +1,9 @@
 public import AuditTrail
 internal import Foundation
 
-/// What is known of keys beside what the token says: where they came from and when they were last used.
+/// When keys were last used, as far as anything outside the token tells.
 public struct KeyHistory: Sendable {
     /// By label.
-    private(set) var origins: [String: (origin: String, time: String)] = [:]
     private(set) var lastUses: [String: String] = [:]
 
     /// Nothing known.
@@ -13,9 +12,6 @@ public struct KeyHistory: Sendable {
     /// - Parameter lines: of an audit trail; lines of which the seal is wrong should not be among them.
     public init(_ lines: [AuditLine]) {
         for line in lines {
-            if let key = line.event.key, let origin = Self.origin(of: line.event) {
-                origins[key] = (origin, line.time)
-            }
             for key in Self.keysUsed(in: line.event) { use(of: key, at: line.time) }
         }
     }
@@ -25,17 +21,6 @@ public struct KeyHistory: Sendable {
     /// - Parameter time: ISO 8601 in UTC, so that text order is time's.
     public mutating func use(of key: String, at time: String) {
         lastUses[key] = max(lastUses[key] ?? "", time)
-    }
-
-    private static func origin(of event: AuditEvent) -> String? {
-        switch event.kind {
-        case .keyFromCeremony: "ceremony"
-        case .keyGenerated, .trailBegun: "generated"
-        case .keyImported: "imported"
-        case .testKeyLoaded: "test key"
-        case .zoneKeyChanged: "link \(event.details["link"] ?? "?")"
-        default: nil
-        }
     }
 
     /// A host names the keys that it holds, when it starts and when it ends.

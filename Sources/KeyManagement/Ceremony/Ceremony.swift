@@ -106,7 +106,7 @@ public struct Ceremony {
             guard !FileManager.default.fileExists(atPath: path) else {
                 throw CeremonyError("\(path) is there already; nothing is written over")
             }
-            let passphrase = try newPassphrase()
+            let passphrase = try Ceremony.newPassphrase(console)
             let file = try CustodianFile(
                 plan, custodian: custodian, name: name, passphrase: passphrase, cost: cost)
             try file.write(to: path)
@@ -154,13 +154,19 @@ public struct Ceremony {
         }
         plan.keyCheckValue = checkValue
         try plan.write(to: folder)
+        // Before there is a key: a value that nobody confirms leaves none.
+        try confirm(checkValue, plan.witness)
+        plan.minute("key \(name.label): KCV \(checkValue), confirmed by witness \(plan.witness)")
         try recombination.install(name, purpose, algorithm, &store)
     }
 
     private func close(
         _ plan: inout CeremonyPlan, _ record: KeyRecord, _ folder: String, _ store: inout KeyStore
     ) throws {
-        try confirm(record.checkValue, plan.witness)
+        // A ceremony that ended between key and minutes: what was confirmed then is confirmed again.
+        if !plan.minutes.contains(where: { $0.contains("confirmed by witness") }) {
+            try confirm(record.checkValue, plan.witness)
+        }
         plan.minute(
             "key \(record.label): KCV \(record.checkValue ?? "unknown"), in the token; "
                 + "confirmed by witness \(plan.witness)")
@@ -202,7 +208,7 @@ public struct Ceremony {
         }
     }
 
-    private func newPassphrase() throws -> SecretBytes {
+    static func newPassphrase(_ console: any CeremonyConsole) throws -> SecretBytes {
         while true {
             let first = try console.askSecret(
                 "Your passphrase, at least \(Ceremony.passphraseMin) characters:")

@@ -206,6 +206,10 @@ extension Ceremony {
                 console.say("Those are not \(algorithm.byteCount * 2) hexadecimal digits.")
                 continue
             }
+            guard value.withUnsafeBytes({ $0.contains { $0 != 0 } }) else {
+                console.say("A component of zeros adds nothing: its bearer would have no part in the key.")
+                continue
+            }
             let expected = try console.ask("Its check value:").uppercased()
             let found = try Recombination.checkValue(of: value, as: algorithm, &store.session)
             guard found == expected else {

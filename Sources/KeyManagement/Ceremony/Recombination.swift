@@ -54,11 +54,16 @@ struct Recombination {
     ) throws {
         guard let object else { return }
         let checkValue = try checkValue(algorithm, &store.session)
+        do { try WeakKeys.refuse(object, algorithm, &store.session) } catch let weakness as KeyWeakness {
+            throw KeyManagementError(name.label, "\(weakness)")
+        }
         try KeyStore.refuseTestKey(name, checkValue, store.refusesTestKeys)
         let provenance = KeyProvenance(.ceremony, checkValue: checkValue)
         let template = purpose.tokenTemplate(
             label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true)
-        _ = try Recombination.copy(object, algorithm, template, &store.session)
+        _ = try KeyStore.made(name.label, purpose, &store.session) { (session) throws(PKCS11Error) in
+            try Recombination.copy(object, algorithm, template, &session)
+        }
     }
 
     /// Ends what is there so far.

@@ -1,5 +1,8 @@
 public import ByteCoding
 internal import Glibc
+internal import Synchronization
+
+private let interruption = Atomic<Bool>(false)
 
 /// The terminal on standard input. What is secret is typed without echo and kept in memory that is wiped.
 public struct TerminalConsole: CeremonyConsole {
@@ -9,8 +12,12 @@ public struct TerminalConsole: CeremonyConsole {
     /// - Throws: where standard input is no terminal: secrets do not come from files or pipes.
     public init() throws(CeremonyError) {
         guard isatty(STDIN_FILENO) == 1 else {
-            throw CeremonyError("a ceremony needs a terminal: standard input is none")
+            throw CeremonyError("people and passphrases need a terminal: standard input is none")
         }
+        // An interrupt ends the wait for an answer, not the program: what was begun is noted as broken off.
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in interruption.store(true, ordering: .relaxed) }
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaction(signal, &action, nil) }
     }
 
     /// Shows a line.
@@ -18,8 +25,7 @@ public struct TerminalConsole: CeremonyConsole {
 
     /// Asks for a line.
     public func ask(_ prompt: String) throws(CeremonyError) -> String {
-        write(prompt + " ")
-        let line = try readLine(editing: false)
+        let line = try readTyped(prompt, echoes: true)
         return line.withUnsafeBytes { bytes in
             var text = String(decoding: bytes, as: UTF8.self)
             while text.last == " " { text.removeLast() }
@@ -29,26 +35,34 @@ public struct TerminalConsole: CeremonyConsole {
 
     /// Asks for a line that is not shown while it is typed.
     public func askSecret(_ prompt: String) throws(CeremonyError) -> SecretBytes {
+        try readTyped(prompt, echoes: false)
+    }
+
+    /// Without signals and line editing of the terminal an interrupt is a character at once, so that the echo always
+    /// comes back and what was begun is noted as broken off.
+    private func readTyped(_ prompt: String, echoes: Bool) throws(CeremonyError) -> SecretBytes {
         var settings = termios()
         guard tcgetattr(STDIN_FILENO, &settings) == 0 else { throw .interrupted }
         var silent = settings
-        // Without signals and line editing an interrupt is a character at once, so that the echo always comes back.
         silent.c_lflag &= ~tcflag_t(ECHO | ISIG | ICANON)
         withUnsafeMutableBytes(of: &silent.c_cc) { characters in
             characters[Int(VMIN)] = 1
             characters[Int(VTIME)] = 0
         }
-        guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else { throw .interrupted }
+        // What was typed ahead of a secret would have been shown.
+        guard tcsetattr(STDIN_FILENO, echoes ? TCSADRAIN : TCSAFLUSH, &silent) == 0 else {
+            throw .interrupted
+        }
         // Asked only now: what is typed before the echo is off would be shown, or thrown away.
         write(prompt + " ")
         defer {
             tcsetattr(STDIN_FILENO, TCSADRAIN, &settings)
             write("\n")
         }
-        return try readLine(editing: true)
+        return try readLine(echoes: echoes)
     }
 
-    private func readLine(editing: Bool) throws(CeremonyError) -> SecretBytes {
+    private func readLine(echoes: Bool) throws(CeremonyError) -> SecretBytes {
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: TerminalConsole.lineMax, alignment: 1)
         defer {
@@ -59,9 +73,11 @@ public struct TerminalConsole: CeremonyConsole {
         while true {
             var byte: UInt8 = 0
             let found = read(STDIN_FILENO, &byte, 1)
+            if interruption.load(ordering: .relaxed) { throw .interrupted }
             if found < 0, errno == EINTR { continue }
             guard found == 1 else { throw .interrupted }
-            if editing, let edited = try TerminalConsole.edit(byte, buffer, count) {
+            if let edited = try TerminalConsole.edit(byte, buffer, count) {
+                if echoes { erase(buffer, edited..<count) }
                 count = edited
                 continue
             }
@@ -69,6 +85,8 @@ public struct TerminalConsole: CeremonyConsole {
             guard count < buffer.count else { throw CeremonyError("more than \(buffer.count) characters") }
             buffer[count] = byte
             count += 1
+            // Other control characters count and do not move the cursor.
+            if echoes, byte >= 0x20 { writeBytes([byte]) }
         }
         return SecretBytes(copying: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
@@ -93,8 +111,16 @@ public struct TerminalConsole: CeremonyConsole {
         }
     }
 
-    private func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
+    /// Takes characters back from the screen, one column each.
+    private func erase(_ buffer: UnsafeMutableRawBufferPointer, _ bytes: Range<Int>) {
+        let characters = bytes.count { buffer[$0] & 0xC0 != 0x80 }
+        for _ in 0..<characters { write("\u{8} \u{8}") }
+    }
+
+    private func write(_ text: String) { writeBytes(Array(text.utf8)) }
+
+    private func writeBytes(_ all: [UInt8]) {
+        var bytes = all[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

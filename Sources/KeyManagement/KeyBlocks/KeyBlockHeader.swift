@@ -97,7 +97,10 @@ public struct KeyBlockHeader: Hashable, Sendable {
     func encode(bodyCharacters: Int) throws(KeyBlockError) -> String {
         var blocks = optionalBlocks
         if !blocks.isEmpty {
-            let filled = blocks.reduce(0) { $0 + 4 + $1.data.count }
+            let filled = blocks.reduce(0) { sum, block in
+                let count = block.data.utf8.count + 4
+                return sum + (count < 256 ? count : count + 6)
+            }
             let excess = filled % version.blockCount
             // Four characters are the least that a block has.
             if excess != 0 {
@@ -107,11 +110,18 @@ public struct KeyBlockHeader: Hashable, Sendable {
             }
         }
         let encoded = try blocks.map { (block) throws(KeyBlockError) in
-            let count = block.data.count + 4
-            guard block.identifier.count == 2, count < 256 else {
-                throw KeyBlockError("optional block \(block.identifier)", "at most 251 characters")
+            let count = block.data.utf8.count + 4
+            guard block.identifier.utf8.count == 2 else {
+                throw KeyBlockError("optional block \(block.identifier)", "an identifier has two characters")
             }
-            return block.identifier + Hex.encode([UInt8(count)]) + block.data
+            guard count >= 256 else { return block.identifier + Hex.encode([UInt8(count)]) + block.data }
+            // The extended form: 00, how many bytes the length has, the length itself (6.3.6).
+            let whole = count + 6
+            guard whole <= 9_992 else {
+                throw KeyBlockError("optional block \(block.identifier)", "more than 9992 characters")
+            }
+            return block.identifier + "0002" + Hex.encode([UInt8(whole >> 8), UInt8(whole & 0xFF)])
+                + block.data
         }.joined()
         let total = KeyBlockHeader.fixedCount + encoded.count + bodyCharacters
         guard total <= 9_992, blocks.count < 100 else {
@@ -141,28 +151,10 @@ public struct KeyBlock: Hashable, Sendable {
     /// - Throws: `KeyBlockError`, naming the field.
     public init(parsing text: String) throws(KeyBlockError) {
         let characters = Array(text.utf8)
-        guard characters.count >= KeyBlockHeader.fixedCount,
-            characters.allSatisfy({ (0x20...0x7E).contains($0) })
-        else { throw KeyBlockError("header", "sixteen printable characters are needed") }
+        let (header, end) = try KeyBlock.head(characters, whole: characters.count)
+        self.header = header
         func field(_ range: Range<Int>) -> String { String(decoding: characters[range], as: UTF8.self) }
-        guard let version = KeyBlockVersion(rawValue: Character(field(0..<1))) else {
-            throw KeyBlockError("version", "\(field(0..<1)) is none of A, B, C, D, E")
-        }
-        guard field(1..<5).allSatisfy(\.isWholeNumber), Int(field(1..<5)) == characters.count else {
-            throw KeyBlockError("length", "\(field(1..<5)) is not the block's \(characters.count) characters")
-        }
-        guard field(12..<14).allSatisfy(\.isWholeNumber), let count = Int(field(12..<14)) else {
-            throw KeyBlockError("number of optional blocks", "\(field(12..<14)) is no number")
-        }
-        let (blocks, end) = try KeyBlock.optionalBlocks(count, characters)
-        guard end.isMultiple(of: version.blockCount) else {
-            throw KeyBlockError("optional blocks", "the header is not of whole blocks")
-        }
-        header = KeyBlockHeader(
-            version: version, usage: field(5..<7), algorithm: Character(field(7..<8)),
-            mode: Character(field(8..<9)), keyVersion: field(9..<11),
-            exportability: Character(field(11..<12)),
-            optionalBlocks: blocks)
+        let version = header.version
         headerBytes = Array(characters[..<end])
         guard let body = try? Hex.decode(field(end..<characters.count)) else {
             throw KeyBlockError("key data", "not hexadecimal")
@@ -173,6 +165,40 @@ public struct KeyBlock: Hashable, Sendable {
         }
         encipheredData = Array(body[..<dataCount])
         mac = Array(body[dataCount...])
+    }
+
+    /// A header by itself, as one of a block without a body.
+    static func header(parsing text: String) throws(KeyBlockError) -> KeyBlockHeader {
+        let characters = Array(text.utf8)
+        return try head(characters, whole: characters.count).header
+    }
+
+    private static func head(
+        _ characters: [UInt8], whole: Int
+    ) throws(KeyBlockError) -> (header: KeyBlockHeader, end: Int) {
+        guard characters.count >= KeyBlockHeader.fixedCount,
+            characters.allSatisfy({ (0x20...0x7E).contains($0) })
+        else { throw KeyBlockError("header", "sixteen printable characters are needed") }
+        func field(_ range: Range<Int>) -> String { String(decoding: characters[range], as: UTF8.self) }
+        guard let version = KeyBlockVersion(rawValue: Character(field(0..<1))) else {
+            throw KeyBlockError("version", "\(field(0..<1)) is none of A, B, C, D, E")
+        }
+        guard field(1..<5).allSatisfy(\.isWholeNumber), Int(field(1..<5)) == whole else {
+            throw KeyBlockError("length", "\(field(1..<5)) is not the block's \(whole) characters")
+        }
+        guard field(12..<14).allSatisfy(\.isWholeNumber), let count = Int(field(12..<14)) else {
+            throw KeyBlockError("number of optional blocks", "\(field(12..<14)) is no number")
+        }
+        let (blocks, end) = try KeyBlock.optionalBlocks(count, characters)
+        guard end.isMultiple(of: version.blockCount) else {
+            throw KeyBlockError("optional blocks", "the header is not of whole blocks")
+        }
+        let header = KeyBlockHeader(
+            version: version, usage: field(5..<7), algorithm: Character(field(7..<8)),
+            mode: Character(field(8..<9)), keyVersion: field(9..<11),
+            exportability: Character(field(11..<12)),
+            optionalBlocks: blocks)
+        return (header, end)
     }
 
     private static func optionalBlocks(
@@ -186,11 +212,12 @@ public struct KeyBlock: Hashable, Sendable {
             }
             let identifier = String(decoding: characters[offset..<offset + 2], as: UTF8.self)
             let digits = String(decoding: characters[offset + 2..<offset + 4], as: UTF8.self)
-            // The extended form, for more than 255 characters, begins with a length of 00.
-            guard let length = UInt8(digits, radix: 16).map(Int.init), length >= 4,
-                offset + length <= characters.count
-            else { throw KeyBlockError("optional block \(identifier)", "length \(digits) is impossible") }
-            let data = String(decoding: characters[offset + 4..<offset + length], as: UTF8.self)
+            var (head, length) = (4, UInt8(digits, radix: 16).map(Int.init) ?? 0)
+            if digits == "00" { (head, length) = extendedLength(characters, offset) }
+            guard length >= head, offset + length <= characters.count else {
+                throw KeyBlockError("optional block \(identifier)", "length \(digits) is impossible")
+            }
+            let data = String(decoding: characters[offset + head..<offset + length], as: UTF8.self)
             if identifier != "PB" {
                 guard !blocks.contains(where: { $0.identifier == identifier }) else {
                     throw KeyBlockError("optional block \(identifier)", "comes twice")
@@ -200,5 +227,19 @@ public struct KeyBlock: Hashable, Sendable {
             offset += length
         }
         return (blocks, offset)
+    }
+
+    /// More than 255 characters: 00, the count of the length's bytes, the length (6.3.6). Zero for nonsense.
+    private static func extendedLength(_ characters: [UInt8], _ offset: Int) -> (head: Int, length: Int) {
+        func number(_ range: Range<Int>) -> Int? {
+            guard range.upperBound <= characters.count else { return nil }
+            let digits = characters[range]
+            guard digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else { return nil }
+            return Int(String(decoding: digits, as: UTF8.self), radix: 16)
+        }
+        guard let bytes = number(offset + 4..<offset + 6), (1...4).contains(bytes),
+            let length = number(offset + 6..<offset + 6 + 2 * bytes)
+        else { return (1, 0) }
+        return (6 + 2 * bytes, length)
     }
 }

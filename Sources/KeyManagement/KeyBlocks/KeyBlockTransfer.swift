@@ -22,13 +22,14 @@ extension KeyStore {
         guard !exportable || block.header.exportability != "N" else {
             throw KeyBlockError("exportability", "N: this key may not leave again")
         }
+        let limits = BlockLimits(block.header)
         try requireFree(name)
         if exportable { try requireFree(try name.transfer) }
         let refusesTestKeys = refusesTestKeys
         let key = try withProtectionKey(protectionKey) { protection, kind, session in
             try KeyBlockCipher.open(block, under: protection, kind, &session) { data, algorithm, session in
                 try KeyStore.install(
-                    data, algorithm, name, purpose, expectedCheckValue, exportable: exportable,
+                    data, algorithm, name, purpose, expectedCheckValue, limits, exportable: exportable,
                     refusesTestKeys: refusesTestKeys, &session)
             }
         }
@@ -37,12 +38,18 @@ extension KeyStore {
 
     private static func install(
         _ data: KeyData, _ algorithm: KeyAlgorithm, _ name: VersionedKeyName, _ purpose: KeyPurpose,
-        _ expected: String?, exportable: Bool, refusesTestKeys: Bool, _ session: inout Session
+        _ expected: String?, _ limits: BlockLimits, exportable: Bool, refusesTestKeys: Bool,
+        _ session: inout Session
     ) throws -> ObjectHandle {
         guard purpose.rules.algorithms.contains(algorithm) else {
             throw KeyBlockError("algorithm", "\(purpose.rawValue) cannot be \(algorithm.rawValue)")
         }
         // Looked at before it is there for good.
+        do { try WeakKeys.refuse(data.object, offset: 2, algorithm, &session) } catch let weakness
+            as KeyWeakness
+        {
+            throw KeyManagementError(name.label, "\(weakness)")
+        }
         let trial = try data.key(KeyStore.sessionTemplate(purpose, algorithm), &session)
         let found = try TokenCheckValue.of(trial, &session)
         try session.destroy(trial)
@@ -51,16 +58,28 @@ extension KeyStore {
                 name.label, "has KCV \(found ?? "unknown"), not \(expected.uppercased())")
         }
         try KeyStore.refuseTestKey(name, found, refusesTestKeys)
-        let provenance = KeyProvenance(.imported, checkValue: found)
+        let provenance = KeyProvenance(.imported, checkValue: found, blockHeader: try limits.text)
+        var leaving: ObjectHandle?
         if exportable {
-            let template = KeyPurpose.transferKey.tokenTemplate(
-                label: try name.transfer.label, algorithm: algorithm, provenance: provenance,
-                statesLength: true)
-            _ = try data.key(template, &session)
+            leaving = try key(
+                data, algorithm, try name.transfer.label, .transferKey, provenance, &session)
         }
+        do { return try key(data, algorithm, name.label, purpose, provenance, &session) } catch {
+            if let leaving { try? session.destroy(leaving) }
+            throw error
+        }
+    }
+
+    /// A key of the token out of key data, read back.
+    private static func key(
+        _ data: KeyData, _ algorithm: KeyAlgorithm, _ label: String, _ purpose: KeyPurpose,
+        _ provenance: KeyProvenance, _ session: inout Session
+    ) throws -> ObjectHandle {
         let template = purpose.tokenTemplate(
-            label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true)
-        return try data.key(template, &session)
+            label: label, algorithm: algorithm, provenance: provenance, statesLength: true)
+        return try made(label, purpose, &session) { (session) throws(PKCS11Error) in
+            try data.key(template, &session)
+        }
     }
 
     /// Takes a key out of its encipherment in ECB mode under a ZMK: the form of exchange before key blocks, which
@@ -92,10 +111,18 @@ extension KeyStore {
                     name.label, "has KCV \(found ?? "unknown"), not \(expectedCheckValue.uppercased())")
             }
             try KeyStore.refuseTestKey(name, found, refusesTestKeys)
+            let material = try session.unwrapKey(
+                .tripleDESECB, under: wrapping, cryptogram, KeyData.template(cryptogram.count))
+            defer { try? session.destroy(material) }
+            do { try WeakKeys.refuse(material, algorithm, &session) } catch let weakness as KeyWeakness {
+                throw KeyManagementError(name.label, "\(weakness)")
+            }
             let template = purpose.tokenTemplate(
                 label: name.label, algorithm: algorithm,
                 provenance: KeyProvenance(.imported, checkValue: found), statesLength: false)
-            return try session.unwrapKey(.tripleDESECB, under: wrapping, cryptogram, template)
+            return try KeyStore.made(name.label, purpose, &session) { (session) throws(PKCS11Error) in
+                try session.unwrapKey(.tripleDESECB, under: wrapping, cryptogram, template)
+            }
         }
         return try record(of: key)
     }
@@ -117,26 +144,27 @@ extension KeyStore {
         let data = try KeyData(of: made, algorithm, fill: [], &session)
         defer { try? session.destroy(data.object) }
         let provenance = KeyProvenance(.generated, checkValue: try TokenCheckValue.of(made, &session))
-        _ = try data.key(
-            KeyPurpose.transferKey.tokenTemplate(
-                label: try name.transfer.label, algorithm: algorithm, provenance: provenance,
-                statesLength: true), &session)
-        let key = try data.key(
-            purpose.tokenTemplate(
-                label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true), &session
-        )
-        return try record(of: key)
+        let leaving = try KeyStore.key(
+            data, algorithm, try name.transfer.label, .transferKey, provenance, &session)
+        do {
+            return try record(
+                of: try KeyStore.key(data, algorithm, name.label, purpose, provenance, &session))
+        } catch {
+            try? session.destroy(leaving)
+            throw error
+        }
     }
 
-    /// A key block of a key that was made or imported exportable.
+    /// A key block of a key that was made or imported exportable. One that came in a key block leaves with the usage,
+    /// mode, key version, exportability and optional blocks that it came with, or with less.
     ///
     /// - Parameters:
-    ///   - mode: mode of use, nil for the first one of the purpose.
-    ///   - exportability: what the receiver may do: `N`, `E` or `S`.
+    ///   - mode: mode of use, nil for the one that it came with, or the first one of the purpose.
+    ///   - exportability: what the receiver may do: `N`, `E` or `S`; nil for what its sender allowed, else `N`.
     ///   - version: nil takes D under AES and B under triple DES.
     public mutating func exportBlock(
         _ name: VersionedKeyName, under protectionKey: String, mode: Character? = nil,
-        exportability: Character = "N", version: KeyBlockVersion? = nil, optionalBlocks: [OptionalBlock] = []
+        exportability: Character? = nil, version: KeyBlockVersion? = nil, optionalBlocks: [OptionalBlock] = []
     ) throws -> String {
         let (purpose, _) = try plan(name, nil)
         guard let usage = purpose.rules.blockUsages.first, let usualMode = purpose.rules.blockModes.first
@@ -148,18 +176,42 @@ extension KeyStore {
             throw KeyManagementError(
                 name.label, "may not leave: it was not made or imported exportable (no key \(label))")
         }
+        let allowed = try KeyProvenance(identifier: session.identifier(of: transfer))?.blockHeader
+            .map { try BlockLimits(text: $0, of: name.label) }
+        let value = try TokenCheckValue.of(transfer, &session)
         return try withProtectionKey(protectionKey) { protection, kind, session in
             guard let algorithm = try KeyAlgorithm.of(session.workingCopy(of: transfer), &session) else {
                 throw KeyManagementError(label, "the token does not say its length")
             }
-            let header = KeyBlockHeader(
+            try KeyStore.requireStrength(of: algorithm, name.label, under: kind, protectionKey)
+            let protectionValue = try TokenCheckValue.of(protection, &session)
+            guard protectionKey != name.label, algorithm != kind || value == nil || value != protectionValue
+            else { throw KeyManagementError(name.label, "a key does not protect itself (\(protectionKey))") }
+            var header = KeyBlockHeader(
                 version: version ?? (kind.keyType == .aes ? .d : .b), usage: usage,
                 algorithm: algorithm.blockLetter, mode: mode ?? usualMode,
-                keyVersion: KeyStore.digits(name.version), exportability: exportability,
+                keyVersion: KeyStore.digits(name.version), exportability: exportability ?? "N",
                 optionalBlocks: optionalBlocks)
+            if let allowed {
+                header = try allowed.header(
+                    version: header.version, mode: mode, exportability: exportability,
+                    adding: optionalBlocks, protectionCheckValue: protectionValue)
+            }
             try header.requireUse(as: purpose)
             return try KeyBlockCipher.seal(
                 transfer, algorithm, header: header, under: protection, kind, &session)
+        }
+    }
+
+    /// A key is protected by one that is no weaker (ANSI X9.143, 5.2; NIST SP 800-57 part 1, 5.6.2).
+    static func requireStrength(
+        of algorithm: KeyAlgorithm, _ label: String, under protection: KeyAlgorithm, _ protectionLabel: String
+    ) throws(KeyManagementError) {
+        guard algorithm.strengthBits <= protection.strengthBits else {
+            throw KeyManagementError(
+                protectionLabel,
+                "\(protection.rawValue) is weaker than \(algorithm.rawValue) of \(label), which it would protect"
+            )
         }
     }
 
@@ -198,10 +250,10 @@ extension KeyStore {
     }
 
     /// A key that is to leave under another, for the length of that.
-    static func leavingTemplate(_ algorithm: KeyAlgorithm) -> Template {
+    static func leavingTemplate(_ algorithm: KeyAlgorithm, statesLength: Bool = true) -> Template {
         Template(
             keyType: algorithm.keyType,
-            valueCount: algorithm.keyType == .aes || algorithm.keyType == .genericSecret
+            valueCount: statesLength && (algorithm.keyType == .aes || algorithm.keyType == .genericSecret)
                 ? algorithm.byteCount : nil,
             on: [.sensitive, .isPrivate, .extractable, .derive],
             off: [.token] + KeyPurpose.usages.filter { $0 != .derive })
@@ -230,6 +282,9 @@ extension KeyBlockHeader {
             throw KeyBlockError(
                 "mode of use",
                 "\(mode) is more or other than \(purpose.rawValue) may have (\(rules.blockModes))")
+        }
+        guard keyVersion.first != "c" else {
+            throw KeyBlockError("key version", "\(keyVersion): this is a component, not a key")
         }
         guard "ENS".contains(exportability) else {
             throw KeyBlockError("exportability", "\(exportability) is none of E, N, S")

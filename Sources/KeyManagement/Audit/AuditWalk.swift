@@ -1,0 +1,244 @@
+internal import AuditTrail
+internal import HSM
+internal import LibCrypto
+internal import PKCS11
+
+/// The report as it grows, key by key.
+struct AuditWalk {
+    let history: KeyHistory
+    /// After and before the keys were listed; empty without a trail.
+    let ledgers: [KeyLedger]
+    let token: String
+    let counterLabel: String?
+    let doubtsDerivedKeys: Bool
+    private(set) var keys: [AuditedKey] = []
+    private(set) var findings: [AuditFinding] = []
+    private var nature = TokenNature()
+    /// Keys that no event explains, looked at again once all are known.
+    private var unexplained: [(key: AuditedKey, saysOrigin: Bool)] = []
+    private var seen: Set<KeyLedger.Name> = []
+
+    init(
+        history: KeyHistory, ledgers: [KeyLedger], token: String, counter trail: AuditTrail?,
+        doubtsDerivedKeys: Bool
+    ) {
+        self.history = history
+        self.ledgers = ledgers
+        self.token = token
+        self.doubtsDerivedKeys = doubtsDerivedKeys
+        counterLabel = trail.map { AuditTrail.counterLabel(of: $0.keyLabel) }
+    }
+
+    private func entry(_ name: KeyLedger.Name) -> KeyLedger.Entry? {
+        ledgers.lazy.compactMap { $0.entries[name] }.first
+    }
+
+    mutating func add(
+        _ object: AuditedObject, isAmbiguous: Bool, _ session: inout Session
+    ) throws {
+        let (label, key) = (object.name.label, object.handle)
+        seen.insert(object.name)
+        let isCounter = label == counterLabel && object.name.keyClass == .secret
+        let purpose = isCounter || object.name.keyClass != .secret ? nil : KeyPurpose.named(label)
+        let name = try? VersionedKeyName(label: label)
+        let type = try session.keyType(of: key)
+        let provenance = KeyProvenance(identifier: try session.identifier(of: key))
+        let entry = entry(object.name)
+        let known = ledgers.isEmpty ? provenance?.origin.rawValue : entry?.origin
+        var audited = AuditedKey(
+            label: label, uri: KeyURI(token: token, object: label).description, name: name?.name ?? label,
+            version: Int(name?.version ?? 1), keyClass: object.name.keyClass.rawValue,
+            purpose: isCounter ? "audit trail's count" : purpose?.rawValue,
+            type: type.map { "\($0)" }, checkValue: nil, origin: known,
+            since: entry?.time ?? provenance?.createdText, lastUse: history.lastUses[label],
+            attributes: [:], probes: [])
+        if isAmbiguous { find(.labelAmbiguous, label) }
+        let found = try session.attributes(Attribute.allCases.filter { $0 != .token }, of: key)
+        for (attribute, value) in found { audited.attributes[attribute.name] = value }
+        if isCounter {
+            // Holds no secret that anybody needs: that it can do nothing is all that matters.
+            checkUsage(audited, [], label)
+        } else if object.name.keyClass != .secret {
+            audited.checkValue = try Self.checkValue(ofPublic: session.publicPart(of: key))
+            checkAsymmetric(audited, object.name.keyClass)
+        } else {
+            audited.checkValue = try TokenCheckValue.of(key, &session)
+            if let purpose {
+                checkAttributes(audited, purpose, entry)
+                if let type { audited.probes = probe(key, type, purpose, label, &session) }
+            } else {
+                find(.purposeUnknown, label)
+            }
+            if let value = audited.checkValue, TestKeys.contains(checkValue: value) {
+                find(.testKey, label, "KCV \(value)")
+            }
+            if known == nil, ledgers.isEmpty { find(.originUnrecorded, label) }
+        }
+        if !isCounter { compare(audited, KeyDescription.words(found), entry, provenance) }
+        keys.append(audited)
+    }
+
+    /// The first three bytes of the SHA-256 of what everybody may know of it.
+    private static func checkValue(ofPublic part: [UInt8]) throws -> String? {
+        guard !part.isEmpty else { return nil }
+        return try Digest.sha256(part).prefix(3).map { byte in
+            let digits = String(byte, radix: 16, uppercase: true)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
+    mutating func add(
+        _ verification: AuditVerification?, of trail: AuditTrail?, _ lacking: [UInt64: String]
+    ) {
+        guard let verification else { return find(.trailMissing, nil) }
+        for fault in verification.faults { find(.trailDamaged, nil, fault.description) }
+        for (label, words) in ledgers.first?.contradictions ?? [] {
+            find(.trailContradictory, label, words)
+        }
+        for line in verification.sealed {
+            if let words = lacking[line.sequence] {
+                find(
+                    .eventUnsigned, line.event.key,
+                    "line \(line.sequence), \(line.event.kind.rawValue): \(words)")
+            }
+        }
+    }
+
+    mutating func add(_ faults: [AuditFault]) {
+        for fault in faults { find(.trailDamaged, nil, fault.description) }
+    }
+
+    // MARK: - Against the trail
+
+    private mutating func compare(
+        _ key: AuditedKey, _ attributes: String, _ entry: KeyLedger.Entry?, _ provenance: KeyProvenance?
+    ) {
+        guard !ledgers.isEmpty else { return }
+        guard let entry else { return unexplained.append((key, provenance != nil)) }
+        switch (entry.checkValue, key.checkValue) {
+        case (let noted?, let found?) where noted != found:
+            find(.keySwapped, key.label, "KCV \(found), in line \(entry.sequence) \(noted)")
+        case (nil, _): find(.keyUnverified, key.label, "line \(entry.sequence)")
+        default: break
+        }
+        if let noted = entry.attributes, noted != attributes {
+            find(.keyChanged, key.label, "\(attributes); in line \(entry.sequence) \(noted)")
+        }
+        if let provenance, !provenance.origin.agrees(with: entry.origin) {
+            find(.originContradicted, key.label, "\(provenance.origin.rawValue), not \(entry.origin)")
+        }
+        if let noted = provenance?.checkValue, let found = key.checkValue, noted != found {
+            find(.originContradicted, key.label, "KCV \(noted) in CKA_ID, it has \(found)")
+        }
+        if let header = provenance?.blockHeader, header != entry.header {
+            find(.originContradicted, key.label, "key block header \(header) in CKA_ID")
+        }
+    }
+
+    /// What the trail tells of and the token has not, and what the token has and no line explains.
+    mutating func compare() {
+        guard let latest = ledgers.first else { return }
+        let missing = latest.entries.filter { name, _ in
+            !seen.contains(name) && ledgers.allSatisfy { $0.entries[name] != nil }
+        }.sorted { $0.key.label < $1.key.label }
+        for (name, entry) in missing {
+            find(.keyMissing, name.label, "KCV \(entry.checkValue ?? "unknown"), line \(entry.sequence)")
+        }
+        for (key, saysOrigin) in unexplained {
+            let value = key.checkValue
+            if value != nil, let old = missing.first(where: { $0.value.checkValue == value }) {
+                find(.keyRenamed, key.label, "it is \(old.key.label), KCV \(value ?? "")")
+            } else if value != nil,
+                let other = keys.first(where: { $0.checkValue == value && $0.label != key.label })
+            {
+                find(.keyCopied, key.label, "of \(other.label), KCV \(value ?? "")")
+            } else {
+                find(
+                    saysOrigin ? .keyUnnoted : .keyUnknown, key.label,
+                    "\(key.keyClass), KCV \(value ?? "unknown")")
+            }
+        }
+    }
+
+    // MARK: - By itself
+
+    private mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], _ label: String) {
+        for attribute in KeyPurpose.usages {
+            let has = key.attributes[attribute.name] == true
+            if has, !usage.contains(attribute) { find(.tooPowerful, label, attribute.name) }
+            if !has, usage.contains(attribute) { find(.tooWeak, label, attribute.name) }
+        }
+    }
+
+    private mutating func checkAsymmetric(_ key: AuditedKey, _ keyClass: KeyClass) {
+        guard keyClass == .privateKey else { return }
+        if key.attributes[Attribute.sensitive.name] != true { find(.notSensitive, key.label) }
+        if key.attributes[Attribute.extractable.name] != false { find(.extractable, key.label) }
+        if key.attributes[Attribute.isPrivate.name] != true { find(.notPrivate, key.label) }
+    }
+
+    private mutating func checkAttributes(
+        _ key: AuditedKey, _ purpose: KeyPurpose, _ entry: KeyLedger.Entry?
+    ) {
+        checkUsage(key, purpose.usage, key.label)
+        var wanted: [(Attribute, Bool, FindingKind)] = [
+            (.isPrivate, true, .notPrivate), (.sensitive, true, .notSensitive),
+            (.alwaysSensitive, true, .notAlwaysSensitive), (.modifiable, false, .modifiable),
+        ]
+        if !purpose.rules.isExtractable {
+            wanted += [(.extractable, false, .extractable), (.neverExtractable, true, .notNeverExtractable)]
+        }
+        for (attribute, value, kind) in wanted {
+            // A token that does not know an attribute has not said what is wanted to hear.
+            let found = key.attributes[attribute.name]
+            if found != value {
+                let isHistory = kind == .notAlwaysSensitive || kind == .notNeverExtractable
+                let isNatural = isHistory && entry?.isFromOutside == true && doubtsDerivedKeys
+                find(
+                    kind, key.label, "\(attribute.name) is \(found.map { "\($0)" } ?? "unknown")",
+                    isNatural ? .token : .store)
+            }
+        }
+    }
+
+    private mutating func probe(
+        _ key: ObjectHandle, _ type: KeyType, _ purpose: KeyPurpose, _ label: String,
+        _ session: inout Session
+    ) -> [AuditedKey.Probe] {
+        KeyProbe.all(for: purpose).map { probe in
+            let answer = probe.run(on: key, type, purpose, &session)
+            if case .accepted(let what) = answer {
+                let isNatural = nature.accepts(probe, purpose, type, &session)
+                find(probe.finding, label, what, isNatural ? .token : .store)
+            }
+            return AuditedKey.Probe(tried: probe.words, accepted: answer.isAccepted, answer: answer.words)
+        }
+    }
+
+    private mutating func find(
+        _ kind: FindingKind, _ key: String?, _ detail: String = "", _ cause: FindingCause = .store
+    ) {
+        findings.append(
+            AuditFinding(
+                kind: kind.rawValue, key: key, causedBy: cause.rawValue, detail: detail, accepted: false))
+    }
+}
+
+extension KeyProbe {
+    fileprivate var finding: FindingKind {
+        switch self {
+        case .use(.encrypt): .probeEncrypt
+        case .use(.decrypt): .probeDecrypt
+        case .use(.sign): .probeSign
+        case .use(.verify): .probeVerify
+        case .use(.wrap): .probeWrap
+        case .use(.unwrap): .probeUnwrap
+        case .use(.derive): .probeDerive
+        case .readValue: .probeRead
+        case .widenUsage: .probeWiden
+        case .copyWithWiderUsage: .probeCopyWider
+        case .copyReadable: .probeCopyReadable
+        case .export: .probeExport
+        }
+    }
+}

@@ -1,0 +1,165 @@
+// Somebody with the token's PIN and a C compiler: works on a token's keys behind the product's back. For tests only.
+//
+//   hostile-probe MODULE PIN INIT COMMAND ARGUMENT...      INIT: what C_Initialize gets, or -
+//
+//   create LABEL ID HEX USAGE[,USAGE...]   a key of a known value         (usages: derive encrypt decrypt sign verify
+//   generate LABEL ID USAGE[,USAGE...]     a key that the token makes      wrap unwrap extractable modifiable visible)
+//   aes LABEL ID HEX USAGE...              the same for AES
+//   copy LABEL NEW USAGE[,USAGE...]        a token copy with other attributes
+//   rename LABEL NEW                       CKA_LABEL; a copy and the end of the first where that is refused
+//   identify LABEL ID                      CKA_ID, with the label again
+//   set LABEL USAGE                        an attribute set to true
+//   destroy LABEL [N]                      the N-th object with this label, 0 by default
+//   rsa LABEL                              a key pair of 2,048 bits
+//   head LABEL HEX                         CKA_ID to these bytes and the label
+//   headof LABEL                           CKA_ID, printed in hex
+//   export LABEL                           whether the key leaves under a wrapping key of the prober
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <p11-kit/pkcs11.h>
+
+static CK_FUNCTION_LIST_PTR f;
+static CK_SESSION_HANDLE s;
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static const char *names[] = {"derive", "encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "extractable", "modifiable"};
+static const CK_ATTRIBUTE_TYPE types[] = {CKA_DERIVE, CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_EXTRACTABLE, CKA_MODIFIABLE};
+
+static CK_RV must(const char *what, CK_RV code) {
+    if (code != CKR_OK) { fprintf(stderr, "%s: 0x%lx\n", what, code); exit(1); }
+    return code;
+}
+
+static size_t unhex(const char *text, unsigned char *bytes) {
+    size_t count = strlen(text) / 2;
+    for (size_t i = 0; i < count; i++) { unsigned v; sscanf(text + 2 * i, "%2x", &v); bytes[i] = (unsigned char)v; }
+    return count;
+}
+
+static CK_OBJECT_HANDLE find(const char *label, int number) {
+    CK_OBJECT_HANDLE found[64]; CK_ULONG count = 0;
+    CK_ATTRIBUTE t[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, (void *)label, strlen(label)}};
+    must("C_FindObjectsInit", f->C_FindObjectsInit(s, t, 2));
+    must("C_FindObjects", f->C_FindObjects(s, found, 64, &count));
+    f->C_FindObjectsFinal(s);
+    if ((CK_ULONG)number >= count) { fprintf(stderr, "%s: not there\n", label); exit(1); }
+    return found[number];
+}
+
+static CK_ULONG usages(const char *list, CK_ATTRIBUTE *t, CK_ULONG n) {
+    char padded[256]; snprintf(padded, sizeof padded, ",%s,", list);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[32]; snprintf(name, sizeof name, ",%s,", names[i]);
+        t[n].type = types[i]; t[n].pValue = strstr(padded, name) ? &yes : &no; t[n].ulValueLen = 1; n++;
+    }
+    CK_ATTRIBUTE sensitive = {CKA_SENSITIVE, strstr(padded, ",visible,") ? &no : &yes, 1};
+    t[n++] = sensitive;
+    return n;
+}
+
+static CK_ULONG template(CK_ATTRIBUTE *t, CK_KEY_TYPE *type, const char *label, const char *id, const char *list) {
+    static CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
+    CK_ATTRIBUTE head[] = {{CKA_CLASS, &secret, sizeof secret}, {CKA_KEY_TYPE, type, sizeof *type}, {CKA_TOKEN, &yes, 1},
+        {CKA_PRIVATE, &yes, 1}, {CKA_LABEL, (void *)label, strlen(label)}, {CKA_ID, (void *)id, strlen(id)}};
+    memcpy(t, head, sizeof head);
+    return usages(list, t, 6);
+}
+
+static int export(const char *label) {
+    CK_MECHANISM generate = {CKM_AES_KEY_GEN, NULL, 0}; CK_ULONG length = 16, size = 256; unsigned char out[256];
+    CK_ATTRIBUTE t[] = {{CKA_TOKEN, &no, 1}, {CKA_WRAP, &yes, 1}, {CKA_VALUE_LEN, &length, sizeof length}};
+    CK_OBJECT_HANDLE key;
+    must("C_GenerateKey", f->C_GenerateKey(s, &generate, t, 3, &key));
+    CK_MECHANISM_TYPE all[] = {CKM_AES_KEY_WRAP, CKM_AES_ECB, CKM_AES_CBC_PAD};
+    unsigned char vector[16] = {0};
+    for (int i = 0; i < 3; i++) {
+        CK_MECHANISM m = {all[i], i == 2 ? vector : NULL, i == 2 ? 16 : 0};
+        size = sizeof out;
+        CK_RV code = f->C_WrapKey(s, &m, key, find(label, 0), out, &size);
+        printf("0x%lx: 0x%lx\n", all[i], code);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 6) return 2;
+    void *library = dlopen(argv[1], RTLD_NOW);
+    if (!library) { fprintf(stderr, "%s\n", dlerror()); return 1; }
+    CK_C_GetFunctionList list = (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
+    must("C_GetFunctionList", list(&f));
+    CK_C_INITIALIZE_ARGS arguments; memset(&arguments, 0, sizeof arguments);
+    arguments.flags = CKF_OS_LOCKING_OK;
+    if (strcmp(argv[3], "-")) arguments.pReserved = argv[3];
+    must("C_Initialize", f->C_Initialize(&arguments));
+    CK_SLOT_ID slots[32]; CK_ULONG count = 32;
+    must("C_GetSlotList", f->C_GetSlotList(CK_TRUE, slots, &count));
+    CK_RV login = CKR_GENERAL_ERROR;
+    for (CK_ULONG i = 0; i < count && login != CKR_OK; i++) {
+        CK_TOKEN_INFO info; must("C_GetTokenInfo", f->C_GetTokenInfo(slots[i], &info));
+        if (!(info.flags & CKF_TOKEN_INITIALIZED) || !(info.flags & CKF_LOGIN_REQUIRED)) continue;
+        must("C_OpenSession", f->C_OpenSession(slots[i], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &s));
+        login = f->C_Login(s, CKU_USER, (unsigned char *)argv[2], strlen(argv[2]));
+    }
+    must("C_Login", login);
+    char **a = argv + 5; int n = argc - 5; const char *command = argv[4];
+    CK_ATTRIBUTE t[32]; CK_OBJECT_HANDLE made = 0; unsigned char value[512];
+    if ((!strcmp(command, "create") || !strcmp(command, "aes")) && n == 4) {
+        size_t length = unhex(a[2], value);
+        CK_KEY_TYPE type = *command == 'a' ? CKK_AES : length == 16 ? CKK_DES2 : CKK_DES3;
+        CK_ULONG k = template(t, &type, a[0], a[1], a[3]);
+        t[k].type = CKA_VALUE; t[k].pValue = value; t[k].ulValueLen = length;
+        must("C_CreateObject", f->C_CreateObject(s, t, k + 1, &made));
+    } else if (!strcmp(command, "generate") && n == 3) {
+        CK_KEY_TYPE type = CKK_DES2; CK_MECHANISM m = {CKM_DES2_KEY_GEN, NULL, 0};
+        must("C_GenerateKey", f->C_GenerateKey(s, &m, t, template(t, &type, a[0], a[1], a[2]), &made));
+    } else if (!strcmp(command, "copy") && n == 3) {
+        char id[256]; snprintf(id, sizeof id, "copy/%s", a[1]);
+        CK_ATTRIBUTE head[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[1], strlen(a[1])}, {CKA_ID, id, strlen(id)}};
+        memcpy(t, head, sizeof head);
+        must("C_CopyObject", f->C_CopyObject(s, find(a[0], 0), t, usages(a[2], t, 3), &made));
+    } else if (!strcmp(command, "rename") && n == 2) {
+        CK_OBJECT_HANDLE key = find(a[0], 0);
+        char id[256]; snprintf(id, sizeof id, "copy/%s", a[1]);
+        CK_ATTRIBUTE label[] = {{CKA_LABEL, a[1], strlen(a[1])}, {CKA_TOKEN, &yes, 1}, {CKA_ID, id, strlen(id)}};
+        if (f->C_SetAttributeValue(s, key, label, 1) != CKR_OK) {
+            must("C_CopyObject", f->C_CopyObject(s, key, label, 3, &made));
+            must("C_DestroyObject", f->C_DestroyObject(s, key));
+        }
+    } else if (!strcmp(command, "identify") && n == 2) {
+        CK_ATTRIBUTE id = {CKA_ID, a[1], strlen(a[1])};
+        must("C_SetAttributeValue", f->C_SetAttributeValue(s, find(a[0], 0), &id, 1));
+    } else if (!strcmp(command, "set") && n == 2) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            CK_ATTRIBUTE one = {types[i], &yes, 1};
+            if (!strcmp(names[i], a[1])) must("C_SetAttributeValue", f->C_SetAttributeValue(s, find(a[0], 0), &one, 1));
+        }
+    } else if (!strcmp(command, "destroy") && n >= 1) {
+        must("C_DestroyObject", f->C_DestroyObject(s, find(a[0], n > 1 ? atoi(a[1]) : 0)));
+    } else if (!strcmp(command, "rsa") && n == 1) {
+        CK_MECHANISM m = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0}; CK_ULONG bits = 2048; CK_OBJECT_HANDLE other;
+        unsigned char exponent[] = {1, 0, 1};
+        CK_ATTRIBUTE open[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_VERIFY, &yes, 1},
+            {CKA_MODULUS_BITS, &bits, sizeof bits}, {CKA_PUBLIC_EXPONENT, exponent, 3}};
+        CK_ATTRIBUTE closed[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_SIGN, &yes, 1},
+            {CKA_PRIVATE, &yes, 1}, {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}};
+        must("C_GenerateKeyPair", f->C_GenerateKeyPair(s, &m, open, 5, closed, 6, &other, &made));
+    } else if (!strcmp(command, "head") && n == 2) {
+        size_t length = unhex(a[1], value);
+        memcpy(value + length, a[0], strlen(a[0]));
+        CK_ATTRIBUTE id = {CKA_ID, value, length + strlen(a[0])};
+        must("C_SetAttributeValue", f->C_SetAttributeValue(s, find(a[0], 0), &id, 1));
+    } else if (!strcmp(command, "headof") && n == 1) {
+        CK_ATTRIBUTE id = {CKA_ID, value, sizeof value};
+        must("C_GetAttributeValue", f->C_GetAttributeValue(s, find(a[0], 0), &id, 1));
+        for (CK_ULONG i = 0; i + strlen(a[0]) < id.ulValueLen; i++) printf("%02x", value[i]);
+        printf("\n");
+    } else if (!strcmp(command, "export") && n == 1) {
+        export(a[0]);
+    } else {
+        fprintf(stderr, "unknown command %s\n", command);
+        return 2;
+    }
+    f->C_Finalize(NULL);
+    return 0;
+}
