@@ -16,6 +16,7 @@ enum VectorRunner {
         "arqc.json": CryptogramVectors.cryptogram,
         "card-verification.json": CardValueVectors.value,
         "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
+        "emv-certificates.json": byField("op", CertificateVectors.operations),
         "emv-master-keys.json": KeyVectors.masterKey,
         "emv-session-keys.json": byField("method", KeyVectors.sessionKeyMethods),
         "issuer-scripts.json": byField("op", ScriptVectors.operations),

@@ -1,0 +1,143 @@
+public import EMV
+internal import Foundation
+public import HSM
+internal import PKCS11
+
+/// Cards of one batch, certified one after another; what is done is on disk, so that a batch that was broken off goes on
+/// where it was.
+public struct CardBatch: ~Copyable {
+    /// Where a batch stands.
+    public struct Progress: Sendable {
+        /// Cards that are done, those of an earlier run included.
+        public let done: Int
+        /// Of them, those of an earlier run.
+        public let earlier: Int
+        /// Of the batch.
+        public let total: Int
+        /// Since this run began.
+        public let elapsed: Duration
+
+        /// Of this run.
+        public var cardsASecond: Double {
+            let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+            return seconds > 0 ? Double(done - earlier) / seconds : 0
+        }
+    }
+
+    private struct Line: Codable {
+        let card: Int
+        let fingerprint: String
+        let application: PersonalisedApplication
+    }
+
+    private let certifier: CardCertifier
+    private let serialNumbers: SerialNumbers
+    private let dataEncryptionKey: String?
+    private let location: TokenLocation
+    private var keys: SigningKeys
+
+    /// - Parameters:
+    ///   - dataEncryptionKey: label of the key that cards' private keys leave under; nil for cards without one.
+    public init(
+        _ certifier: CardCertifier, at location: TokenLocation, serialNumbers: SerialNumbers,
+        dataEncryptionKey: String?
+    ) throws {
+        self.certifier = certifier
+        self.serialNumbers = serialNumbers
+        self.dataEncryptionKey = dataEncryptionKey
+        self.location = location
+        keys = try SigningKeys(at: location)
+    }
+
+    /// - Parameters:
+    ///   - path: of what is done so far; the caller removes it once the whole is written.
+    ///   - fingerprint: of everything that the result depends on beside the cards. What another input left is refused.
+    ///   - certified: called before a card's certificates are written: what cannot be noted is not made.
+    ///   - report: called after each card.
+    public mutating func run(
+        _ cards: [CardToCertify], keeping path: String, fingerprint: String,
+        certified: (Int, PersonalisedApplication) throws -> Void, report: (Progress) -> Void
+    ) throws -> [PersonalisedApplication] {
+        var done = try CardBatch.done(path, cards.count, fingerprint)
+        let earlier = done.count
+        let start = ContinuousClock.now
+        let file = try CardBatch.open(path)
+        defer { try? file.close() }
+        let left = cards.count - earlier
+        let pool = CardKeyPool(
+            certifier.keyPairsOfACard.mapValues { $0 * left }, at: location,
+            threads: ProcessInfo.processInfo.activeProcessorCount)
+        defer { pool.end() }
+        let (certifier, serialNumbers, label) = (certifier, serialNumbers, dataEncryptionKey)
+        try keys.signing(certifier.issuerKey) { signing, session in
+            let wrapping = try label.map { try DataEncryptionKey(labelled: $0, &session) }
+            for number in earlier..<cards.count {
+                let made = try certifier.certify(
+                    cards[number], signing: signing, under: wrapping, serialNumber: serialNumbers.next,
+                    from: pool,
+                    &session)
+                try certified(number, made)
+                let line = Line(card: number, fingerprint: fingerprint, application: made)
+                try file.write(contentsOf: try JSONEncoder().encode(line) + [0x0A])
+                done.append(made)
+                report(
+                    Progress(
+                        done: done.count, earlier: earlier, total: cards.count, elapsed: .now - start))
+            }
+        }
+        return done
+    }
+
+    private static func open(_ path: String) throws -> FileHandle {
+        if !FileManager.default.fileExists(atPath: path) {
+            guard
+                FileManager.default.createFile(
+                    atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+            else { throw IssuanceError(path, "cannot be written") }
+        }
+        guard let file = FileHandle(forUpdatingAtPath: path) else {
+            throw IssuanceError(path, "cannot be written")
+        }
+        return file
+    }
+
+    /// What an earlier run finished; a line that it did not finish is cut off.
+    private static func done(
+        _ path: String, _ total: Int, _ fingerprint: String
+    ) throws -> [PersonalisedApplication] {
+        guard let data = FileManager.default.contents(atPath: path), !data.isEmpty else { return [] }
+        var applications: [PersonalisedApplication] = []
+        var kept = 0
+        for text in data.split(separator: 0x0A, omittingEmptySubsequences: false) {
+            guard kept + text.count < data.count else { break }
+            guard let line = try? JSONDecoder().decode(Line.self, from: Data(text)),
+                line.card == applications.count,
+                line.card < total, line.fingerprint == fingerprint
+            else {
+                throw IssuanceError(path, "is of another batch; take it away to begin anew")
+            }
+            applications.append(line.application)
+            kept += text.count + 1
+        }
+        let file = try open(path)
+        try file.truncate(atOffset: UInt64(kept))
+        try file.close()
+        return applications
+    }
+}
+
+extension DataEncryptionKey {
+    /// A working copy of a key of the token.
+    init(labelled label: String, _ session: inout Session) throws {
+        guard KeyPurpose.named(label) == .dataEncryptionKey else {
+            throw IssuanceError(label, "is no data encryption key; its name has to begin with dek-")
+        }
+        let found = try session.findKeys(label: label)
+        guard let key = found.first, found.count == 1 else {
+            throw IssuanceError(label, "no such key in the token")
+        }
+        let copy = try session.workingCopy(of: key)
+        self.init(
+            copy, isAES: try session.keyType(of: copy) == .aes, export: try PrivateKeyExport(&session))
+    }
+}

@@ -1,0 +1,40 @@
+internal import Foundation
+
+/// Serial numbers of one signing key's certificates: each given once, whatever becomes of the program. The number is on
+/// disk before it is used.
+public struct SerialNumbers: Sendable {
+    private let path: String
+
+    /// - Parameter path: of the counter's file, made when first needed.
+    public init(path: String) { self.path = path }
+
+    /// The next number, 1 to 2^24 - 1.
+    public func next() throws -> UInt32 {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw IssuanceError(path, "cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        // Two programs that certify at once take turns.
+        guard flock(descriptor, LOCK_EX) == 0 else { throw IssuanceError(path, "cannot be locked") }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &buffer, buffer.count, 0)
+        guard count >= 0 else { throw IssuanceError(path, "cannot be read") }
+        let text = String(decoding: buffer.prefix(count), as: UTF8.self)
+        var last: UInt32 = 0
+        if count > 0 {
+            guard let found = UInt32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+                throw IssuanceError(path, "does not hold a serial number")
+            }
+            last = found
+        }
+        guard last < 0xFF_FFFF else {
+            throw IssuanceError(path, "all serial numbers of this key are used up")
+        }
+        let line = Array("\(last + 1)\n".utf8)
+        guard pwrite(descriptor, line, line.count, 0) == line.count, fsync(descriptor) == 0 else {
+            throw IssuanceError(path, "cannot be written")
+        }
+        return last + 1
+    }
+}

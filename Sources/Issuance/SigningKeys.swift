@@ -1,0 +1,120 @@
+public import EMV
+public import HSM
+public import PKCS11
+
+/// A key pair of the token that signs certificates.
+public struct SigningKey: Hashable, Sendable {
+    /// `CKA_LABEL` of both halves.
+    public let label: String
+    /// Its public half.
+    public let key: RSAPublicKey
+    /// From `CKA_ID`; nil for a key that this product did not make.
+    public let provenance: KeyProvenance?
+}
+
+/// RSA keys of one token: those that sign certificates never leave it. Not on the way of an authorisation.
+public struct SigningKeys: ~Copyable {
+    /// Open for writing.
+    public var session: Session
+
+    /// How labels of issuers' keys and of test CAs' keys begin.
+    public static let issuerPrefix = "issuer-rsa-"
+    /// See `issuerPrefix`.
+    public static let authorityPrefix = "ca-rsa-"
+
+    /// The lengths that schemes use for issuers and CAs, in bits.
+    public static let bits = [1_152, 1_408, 1_984]
+
+    /// Opens a session of its own that can make token objects.
+    public init(at location: TokenLocation) throws {
+        session = try location.openSession(readWrite: true)
+    }
+
+    /// Has the token make a key pair that stays: with the exponent 3 where the token can, else 65,537.
+    /// - Parameter bits: one of `bits`.
+    public mutating func generate(label: String, bits: Int) throws -> SigningKey {
+        guard SigningKeys.bits.contains(bits) else {
+            throw IssuanceError(
+                label,
+                "\(bits) bits: it has to be \(SigningKeys.bits.map(String.init).joined(separator: ", "))")
+        }
+        guard try session.findPrivateKeys(label: label).isEmpty else {
+            throw IssuanceError(label, "is in the token already; a new key has a new name")
+        }
+        let use = PrivateKeyUse.kept(
+            label: label, identifier: KeyProvenance(.generated).identifier(of: label))
+        _ = try session.generateRSAKeyPair(bits: bits, use)
+        return try key(labelled: label)
+    }
+
+    /// Every signing key of the token, by label.
+    public mutating func list() throws -> [SigningKey] {
+        let labels = try session.findPublicKeys().map { try session.label(of: $0) }
+        return try Set(labels).filter {
+            $0.hasPrefix(SigningKeys.issuerPrefix) || $0.hasPrefix(SigningKeys.authorityPrefix)
+        }.sorted().map { try key(labelled: $0) }
+    }
+
+    /// One key.
+    public mutating func key(labelled label: String) throws -> SigningKey {
+        let handle = try privateKey(labelled: label)
+        // The public half's object may be anybody's; the private key's own numbers are those that sign.
+        let numbers = try session.publicNumbers(of: handle)
+        return SigningKey(
+            label: label, key: try RSAPublicKey(modulus: numbers.modulus, exponent: numbers.exponent),
+            provenance: KeyProvenance(identifier: try session.identifier(of: handle)))
+    }
+
+    /// Signs blocks with a session copy of the key: the token object is read and deciphered at each use.
+    public mutating func signing<Result>(
+        _ label: String, _ body: (ObjectHandle, inout Session) throws -> Result
+    ) throws -> Result {
+        let handle = try privateKey(labelled: label)
+        let copy: ObjectHandle
+        do { copy = try session.workingCopy(of: handle) } catch  where error.refusesCopy {
+            return try body(handle, &session)
+        }
+        defer { try? session.destroy(copy) }
+        return try body(copy, &session)
+    }
+
+    /// One block. The signature is opened again before it is handed out: a fault while it is computed could give the
+    /// key away (Boneh, DeMillo, Lipton).
+    public mutating func sign(_ block: [UInt8], label: String) throws -> [UInt8] {
+        let key = try key(labelled: label).key
+        return try signing(label) { handle, session in
+            try SigningKeys.sign(block, handle, key, &session)
+        }
+    }
+
+    static func sign(
+        _ block: [UInt8], _ handle: ObjectHandle, _ key: RSAPublicKey, _ session: inout Session
+    ) throws -> [UInt8] {
+        let signature = try session.signRaw(block, key: handle)
+        guard PublicKeyArithmetic.portable.power(signature, key) == block else {
+            throw IssuanceError("signature", "the token's signature does not verify under its own key")
+        }
+        return signature
+    }
+
+    private mutating func privateKey(labelled label: String) throws -> ObjectHandle {
+        let found = try session.findPrivateKeys(label: label)
+        guard let key = found.first else { throw IssuanceError(label, "no such RSA key in the token") }
+        guard found.count == 1 else { throw IssuanceError(label, "\(found.count) RSA keys have this label") }
+        return key
+    }
+}
+
+extension Session {
+    /// With the exponent 3, which is quicker for terminals, where the token makes such; else with 65,537.
+    mutating func generateRSAKeyPair(
+        bits: Int, _ use: PrivateKeyUse
+    ) throws(PKCS11Error) -> KeyPairHandles {
+        do throws(PKCS11Error) {
+            return try generateRSAKeyPair(bits: bits, exponent: [3], use)
+        } catch {
+            guard error.refusesExponent else { throw error }
+            return try generateRSAKeyPair(bits: bits, exponent: [1, 0, 1], use)
+        }
+    }
+}
