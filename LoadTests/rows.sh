@@ -6,10 +6,10 @@
 # Every run has an environment of its own, as `make load` has, and begins with an empty store.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bin=${ISSUER_BIN:-$(swift build -c release --show-bin-path)}
+bin=${DEMO_BIN:-$(swift build -c release --show-bin-path)}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-export ISSUER_BIN=$bin ISSUER_PORT_A=18583 ISSUER_PORT_B=18584 ISSUER_ADMIN_PORT=19583
+export DEMO_BIN=$bin DEMO_PORT_A=18583 DEMO_PORT_B=18584 DEMO_ADMIN_PORT=19583
 
 # profile OUTSTANDING CONNECTIONS CARDS MIX: the short form of the standard profile
 profile() {
@@ -34,8 +34,8 @@ row() {
   local name=$1 runs=${RUNS:-$2} profile=$3 run path results=()
   shift 3
   for run in $(seq "$runs"); do
-    path=$(env ISSUER_DEMO_DIR="$folder/environment-$(echo "$*" | cksum | cut -d' ' -f1)" \
-      ISSUER_REDIS_FSYNC=everysec "$@" Config/demo/environment.sh load "$profile" 2>"$folder/log" | tail -1) ||
+    path=$(env DEMO_DIR="$folder/environment-$(echo "$*" | cksum | cut -d' ' -f1)" \
+      DEMO_REDIS_FSYNC=everysec "$@" Config/demo/environment.sh load "$profile" 2>"$folder/log" | tail -1) ||
       { tail -5 "$folder/log" >&2; exit 1; }
     results+=("$path")
   done
@@ -48,10 +48,10 @@ measure() {
   case $1 in
     standard) row "standard: 8 connections, 10,000 cards, everysec" 5 LoadTests/profiles/standard.yaml ;;
     peer) row "as the peer: 8 connections × 4 outstanding" 3 "$(profile 4 8 10000)" ;;
-    always) row "appendfsync always" 3 "$(profile 16 8 10000)" ISSUER_REDIS_FSYNC=always ;;
-    tls) row "TLS 1.3, certificates on both sides" 3 "$(profile 16 8 10000)" ISSUER_TLS=1 ;;
-    loops) row "2 event loops" 3 "$(profile 16 8 10000)" ISSUER_EVENT_LOOPS=2 ;;
-    softhsm2) row "SoftHSM2, no PINs" 3 "$(profile 16 8 10000 '{ purchase: 99, wrongCryptogram: 1 }')" ISSUER_TOKEN=softhsm2 ;;
+    always) row "appendfsync always" 3 "$(profile 16 8 10000)" DEMO_REDIS_FSYNC=always ;;
+    tls) row "TLS 1.3, certificates on both sides" 3 "$(profile 16 8 10000)" DEMO_TLS=1 ;;
+    loops) row "2 event loops" 3 "$(profile 16 8 10000)" DEMO_EVENT_LOOPS=2 ;;
+    softhsm2) row "SoftHSM2, no PINs" 3 "$(profile 16 8 10000 '{ purchase: 99, wrongCryptogram: 1 }')" DEMO_TOKEN=softhsm2 ;;
     connections)
       row "1 connection × 128" 3 "$(profile 128 1 10000)"
       row "64 connections × 2" 3 "$(profile 2 64 10000)"
@@ -62,13 +62,13 @@ measure() {
       row "1,000,000 cards" 1 "$(profile 16 8 1000000)"
       ;;
     keys)
-      row "1,000 cards, all ICC master keys kept" 3 "$(profile 16 8 1000)" ISSUER_MASTER_KEYS=16384
-      row "10,000 cards, all ICC master keys kept" 3 "$(profile 16 8 10000)" ISSUER_MASTER_KEYS=16384
+      row "1,000 cards, all ICC master keys kept" 3 "$(profile 16 8 1000)" DEMO_MASTER_KEYS=16384
+      row "10,000 cards, all ICC master keys kept" 3 "$(profile 16 8 10000)" DEMO_MASTER_KEYS=16384
       ;;
     wire)
       for workers in 1 4 16 32; do
         row "token of 1 ms a call, 16 at once, $workers workers" 1 "$(profile 8 8 1000)" \
-          ISSUER_TOKEN_DELAY=1000 ISSUER_TOKEN_LINES=16 ISSUER_TOKEN_WORKERS=$workers
+          DEMO_TOKEN_DELAY=1000 DEMO_TOKEN_LINES=16 DEMO_TOKEN_WORKERS=$workers
       done
       ;;
     *) echo "no row $1" >&2; exit 64 ;;

@@ -13,6 +13,9 @@ extension KeyLoading {
         at location: TokenLocation
     ) throws -> LoadedKey {
         var session = try location.openSession(readWrite: true)
+        do { try WeakKeys.refuse(clear: value, .aes128) } catch let weakness as KeyWeakness {
+            throw KeyLoadingError(label: label, reason: "\(weakness)")
+        }
         let trial = try session.createKey(
             Template(
                 keyType: .aes, on: [.sensitive, .isPrivate, .sign],
@@ -29,8 +32,9 @@ extension KeyLoading {
             let template = Template(
                 keyType: .aes, label: label, on: [.token, .isPrivate, .sensitive] + purpose.usage,
                 off: [.extractable, .modifiable] + KeyPurpose.usages.filter { !purpose.usage.contains($0) })
-            _ = try session.createKey(template, value: value)
+            let key = try session.createKey(template, value: value)
+            return try made(key, label, purpose, computed, &session)
         }
-        return LoadedKey(label: label, purpose: purpose, created: !isThere, checkValue: computed)
+        return LoadedKey(label: label, purpose: purpose, created: false, checkValue: computed)
     }
 }

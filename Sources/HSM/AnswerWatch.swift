@@ -1,5 +1,4 @@
 internal import Synchronization
-internal import WorkerPool
 
 /// The jobs of one event loop whose answers are waited for. A token may stall within a call, where nothing can stop it:
 /// whoever waits is then told at the deadline that no answer came, and the answer that comes later reaches nobody.
@@ -11,7 +10,7 @@ final class AnswerWatch: Sendable {
 
     private struct State {
         /// In the order of asking; those before `head` are done with.
-        var jobs: [CryptographyJob] = []
+        var jobs: [TokenJob] = []
         var head = 0
         var ticking = false
     }
@@ -21,7 +20,7 @@ final class AnswerWatch: Sendable {
 
     init(_ schedule: @escaping HSMSchedule) { self.schedule = schedule }
 
-    func watch(_ job: CryptographyJob) {
+    func watch(_ job: TokenJob) {
         let begin = state.withLock { state in
             while state.head < state.jobs.count, state.jobs[state.head].isDelivered { state.head += 1 }
             if state.head > 256, 2 * state.head > state.jobs.count {

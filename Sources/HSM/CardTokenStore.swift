@@ -2,12 +2,12 @@ internal import Authorisation
 internal import EMV
 internal import Synchronization
 
-/// The card tokens that the process has seen lately. Two generations: when the young one is full it becomes
+/// The tokens of accounts that the process has seen lately. Two generations: when the young one is full it becomes
 /// the old one, so that nothing is moved at a hit and memory is bounded by twice the half.
 final class CardTokenStore: Sendable {
     private struct Generations {
-        var young: [CardIdentity: CardToken] = [:]
-        var old: [CardIdentity: CardToken] = [:]
+        var young: [PAN: CardToken] = [:]
+        var old: [PAN: CardToken] = [:]
     }
 
     private let generations = Mutex(Generations())
@@ -15,7 +15,7 @@ final class CardTokenStore: Sendable {
 
     init(capacity: Int) { half = max(1, capacity / 2) }
 
-    func token(of card: CardIdentity) -> CardToken? {
+    func token(of card: PAN) -> CardToken? {
         generations.withLock { generations in
             if let token = generations.young[card] { return token }
             guard let token = generations.old[card] else { return nil }
@@ -24,11 +24,11 @@ final class CardTokenStore: Sendable {
         }
     }
 
-    func keep(_ token: CardToken, of card: CardIdentity) {
+    func keep(_ token: CardToken, of card: PAN) {
         generations.withLock { insert(token, card, &$0) }
     }
 
-    private func insert(_ token: CardToken, _ card: CardIdentity, _ generations: inout Generations) {
+    private func insert(_ token: CardToken, _ card: PAN, _ generations: inout Generations) {
         if generations.young.count >= half {
             generations.old = generations.young
             generations.young = Dictionary(minimumCapacity: half)

@@ -104,6 +104,26 @@ extension CryptographySession {
         }
     }
 
+    /// Whether every PIN digit is a decimal one. Each pair is looked for among the pairs that hold something else: of a
+    /// PIN that is one, nothing is found, and the host learns no digit.
+    mutating func hasDecimalDigits(_ question: PINQuestion, pan: PAN) throws(JobError) -> Bool {
+        let key = try pinMarks().key
+        let others = (0..<256).filter { $0 >> 4 > 9 || $0 & 0x0F > 9 }.map { UInt64($0) << 56 }
+        let marks = Set(
+            try withToken { () throws(PKCS11Error) in try PINMarks.marks(others, key, &session) })
+        return try withPINField(question, pan) { (session, field) throws(JobError) in
+            guard case .digits(let count) = try session.digitCount(of: field, question.format) else {
+                return true
+            }
+            // The last pair of an odd number overlaps the one before.
+            for digit in stride(from: 0, to: count, by: 2).map({ min($0, count - 2) }) {
+                let mark = try session.mark(of: field, bitOffset: 8 + 4 * digit, count: 1, key)
+                guard !marks.contains(mark) else { return false }
+            }
+            return true
+        }
+    }
+
     /// Formats 0 and 4 fill with one digit, F and A; from the first whole byte on the fill is compared like a length.
     /// A block bound to another PAN shows here. The fill of formats 1 and 3 is random.
     private mutating func fillFault(

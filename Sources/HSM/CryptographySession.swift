@@ -2,7 +2,7 @@ internal import Authorisation
 internal import EMV
 internal import PKCS11
 
-/// One worker's session with the token: its keys, its ICC master keys, and all cryptography of an
+/// One session with the token, of a worker or of an event loop: its keys, its ICC master keys, and all cryptography of an
 /// authorisation. Nothing here returns a key or a clear PIN.
 ///
 /// Each topic is an extension in a file of its own: `+Keys` the ICC master and session keys, `+Cryptograms` ARQC and
@@ -34,6 +34,8 @@ struct CryptographySession: ~Copyable {
     var evictedKeys: [ObjectHandle] = []
     /// How the chaining part of a MAC is computed on this token; found by a known-answer test.
     let chaining: Chaining
+    /// Where a worker notes what it has in the token.
+    var underWay: JobUnderWay?
 
     /// How a token computes a CBC-MAC.
     enum Chaining: Sendable {
@@ -62,7 +64,7 @@ struct CryptographySession: ~Copyable {
         _ question: CryptographyQuestion, knownToken: CardToken?
     ) throws(JobError) -> CryptographyAnswer {
         defer { destroyEvictedKeys() }
-        let token = if let knownToken { knownToken } else { try cardToken(of: question.card) }
+        let token = if let knownToken { knownToken } else { try cardToken(of: question.card.pan) }
         var cryptogram = CryptogramAnswer.notAsked
         if let asked = question.cryptogram { cryptogram = try verify(asked, card: question.card) }
         var pin = PINAnswer.notAsked
@@ -76,12 +78,12 @@ struct CryptographySession: ~Copyable {
         return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
     }
 
-    /// AES-CMAC over PAN and sequence number.
-    mutating func cardToken(of card: CardIdentity) throws(JobError) -> CardToken {
+    /// AES-CMAC over the PAN.
+    mutating func cardToken(of pan: PAN) throws(JobError) -> CardToken {
         let key = try keys.handle(panHashKey)
         var mac = (UInt64(0), UInt64(0))
         try withToken { () throws(PKCS11Error) in
-            let result = card.withUniqueBytes { input in
+            let result = pan.withUniqueBytes { input in
                 withUnsafeMutableBytes(of: &mac) { output in
                     Result { () throws(PKCS11Error) in
                         try session.mac(.aesCMAC, key: key, input, into: output)

@@ -3,29 +3,44 @@ public import EMV
 internal import Glibc
 internal import PKCS11
 internal import Synchronization
-internal import WorkerPool
 
 /// Runs work on the asking side after so many milliseconds.
 public typealias HSMSchedule = @Sendable (Int64, @escaping @Sendable () -> Void) -> Void
 
-/// The token with its workers: one for the whole host. Each event loop takes a port of its own from it.
+/// The token with its workers, and with sessions of the event loops where these call it themselves: one for the whole host.
+/// Each event loop takes a port of its own from it.
 public final class HSM: Sendable {
-    private let pool: WorkerPool<CryptographySession, CryptographyJob>
+    private let pool: WorkerPool<CryptographySession, TokenJob>
     private let tokens: CardTokenStore
     private let counters: HSMCounters
-    private let workers: Int
+    private let pace: TokenPace
+    /// What each worker has in the token now.
+    private let underWay: [JobUnderWay]
+    private let seats: Mutex<[LoopSeat]> = Mutex([])
+    private let makeSession: @Sendable () throws -> CryptographySession
+    private let takesLoops: Bool
+    private let hung: @Sendable (String) -> Void
+    private let isStopped = Atomic<Bool>(false)
     /// Zone PIN keys, each with the version that passes beside it.
     private let keysBefore: [KeyName: KeyName]
 
     /// Starts the workers. Each opens a session and makes working copies of the keys; until one has, jobs
     /// fail with the reason. Run `HSMCheck` before: this checks nothing.
     ///
-    /// - Parameter predecessor: one with the same PAN hash key, whose names of cards are known here, too.
+    /// - Parameters:
+    ///   - predecessor: one with the same PAN hash key, whose names of cards are known here, too.
+    ///   - hung: called on a thread of its own, with words for people, when a loop has been in a call of the token past the
+    ///     deadline of the request that it works for. Nothing can take the loop out of that call but the end of the process.
     public convenience init(
-        _ configuration: HSMConfiguration, at location: TokenLocation, after predecessor: HSM? = nil
+        _ configuration: HSMConfiguration, at location: TokenLocation, after predecessor: HSM? = nil,
+        hung: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         let chaining = try ChainingProbe.run(at: location)
-        self.init(configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens) {
+        let takesLoops = try configuration.placement.takesLoops(configuration, at: location, chaining)
+        self.init(
+            configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens,
+            takesLoops: takesLoops, hung: hung
+        ) {
             var session = try location.openSession()
             let keys = try KeyRing(configuration, &session)
             return CryptographySession(
@@ -33,22 +48,28 @@ public final class HSM: Sendable {
         }
     }
 
-    /// - Parameter makeSession: opens a worker's session, again after each eviction.
+    /// - Parameter makeSession: opens a session, again after each eviction.
     init(
         _ configuration: HSMConfiguration, zoneKeys: [KeyName: ZoneKeyLabels] = [:],
-        tokens: CardTokenStore? = nil,
+        tokens: CardTokenStore? = nil, takesLoops: Bool = false,
+        hung: @escaping @Sendable (String) -> Void = { _ in },
         makeSession: @escaping @Sendable () throws -> CryptographySession
     ) {
-        let counters = HSMCounters()
-        self.counters = counters
-        workers = configuration.workers
+        let (counters, pace) = (HSMCounters(), TokenPace())
+        (self.counters, self.pace) = (counters, pace)
+        self.makeSession = makeSession
+        self.takesLoops = takesLoops
+        self.hung = hung
         self.tokens = tokens ?? CardTokenStore(capacity: configuration.cardTokensKeptMax)
         keysBefore = zoneKeys.compactMapValues(\.previousKey)
+        let underWay = (0..<configuration.workers).map { _ in JobUnderWay() }
+        self.underWay = underWay
         pool = WorkerPool(
             workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
-            makeResource: { _ in
+            makeResource: { number in
                 do {
-                    let session = try makeSession()
+                    var session = try makeSession()
+                    session.underWay = underWay[number]
                     counters.opened(failure: nil)
                     return session
                 } catch {
@@ -56,15 +77,24 @@ public final class HSM: Sendable {
                     throw error
                 }
             },
-            run: { job, session in
-                let before = session.session.callCount
-                let fate = job.run(on: &session)
-                counters.add(jobs: 1, calls: session.session.callCount &- before, failed: fate == .evict)
-                return fate
-            })
+            run: { job, session in HSM.run(job, on: &session, pace, counters) })
     }
 
-    /// A port whose answers arrive through `wake`.
+    private static func run(
+        _ job: TokenJob, on session: inout CryptographySession, _ pace: TokenPace, _ counters: HSMCounters
+    ) -> ResourceFate {
+        let before = session.session.callCount
+        let begun = monotonicNanoseconds()
+        session.underWay?.begin(at: begun, deadline: job.deadlineNanoseconds)
+        let fate = job.run(on: &session)
+        session.underWay?.end()
+        pace.note(monotonicNanoseconds() - begun)
+        counters.add(jobs: 1, calls: session.session.callCount &- before)
+        if fate == .evict { counters.workersDropped.wrappingAdd(1, ordering: .relaxed) }
+        return fate
+    }
+
+    /// A port whose jobs run on workers and whose answers arrive through `wake`.
     /// - Parameters:
     ///   - schedule: for deadlines; without it, an answer is waited for as long as the token takes.
     ///   - wake: called on a worker's thread with work that has to be run soon on the asking side.
@@ -73,35 +103,78 @@ public final class HSM: Sendable {
         wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) -> HSMPort {
         let (tokens, counters) = (tokens, counters)
-        let mailbox = CompletionMailbox<CryptographyJob> { mailbox in
+        let mailbox = CompletionMailbox<TokenJob> { mailbox in
             wake {
                 mailbox.drain { if !$0.deliver(keepingTokensIn: tokens) { counters.addLate() } }
             }
         }
         return HSMPort(
-            pool: pool, tokens: tokens, mailbox: mailbox, watch: schedule.map(AnswerWatch.init),
+            pool: pool, tokens: tokens, mailbox: mailbox, watch: schedule.map(AnswerWatch.init), seat: nil,
             keysBefore: keysBefore)
     }
+
+    /// The port of an event loop: its jobs run there where the placement says so.
+    /// - Parameters:
+    ///   - schedule: for deadlines, on the loop.
+    ///   - wake: runs work on the loop, from any thread, after what stands in line there.
+    public func loopPort(
+        after schedule: @escaping HSMSchedule,
+        wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) -> HSMPort {
+        var port = port(after: schedule, wake: wake)
+        guard takesLoops else { return port }
+        let seat = LoopSeat(
+            pace: pace, counters: counters, tokens: tokens, schedule: wake, toWorkers: port.toWorkers,
+            makeSession: makeSession)
+        port.seat = seat
+        let count = seats.withLock { seats in
+            seats.append(seat)
+            return seats.count
+        }
+        if count == 1 { watchForHungLoops() }
+        return port
+    }
+
+    /// A loop that hangs cannot say so: a thread looks after all of them.
+    private func watchForHungLoops() {
+        pthread_detach(
+            startThread { [weak self] in
+                while let hsm = self, !hsm.isStopped.load(ordering: .relaxed) {
+                    let now = monotonicNanoseconds()
+                    let held = hsm.seats.withLock { $0 }.firstIndex { $0.underWay.isOverdue(now: now) }
+                    if let held { hsm.hung("event loop \(held): a call of the token does not return") }
+                    usleep(Self.lookMicroseconds)
+                }
+            })
+    }
+
+    private static let lookMicroseconds: UInt32 = 50_000
 
     /// What the workers have done since the start.
     public var statistics: HSMStatistics {
         HSMStatistics(
             jobs: counters.jobs.load(ordering: .relaxed), calls: counters.calls.load(ordering: .relaxed),
-            evictions: counters.evictions.load(ordering: .relaxed),
+            evictions: counters.evictions,
             lateAnswers: counters.lateAnswers.load(ordering: .relaxed), queuedJobs: pool.queuedJobs)
     }
 
-    /// Whether the workers can do anything now.
+    /// Whether the workers, and the loops that call the token themselves, can do anything now. Asks nobody: a few loads.
     public var health: HSMHealth {
-        HSMHealth(
-            workers: workers, workersReady: counters.openSessions, lastFailure: counters.lastFailure)
+        let (now, limit) = (monotonicNanoseconds(), pace.heldUpAfterNanoseconds)
+        let seats = seats.withLock { $0 }
+        return HSMHealth(
+            workers: underWay.count, workersReady: counters.openSessions,
+            workersHeldUp: underWay.count { $0.age(now: now) ?? 0 > limit }, loops: seats.count,
+            loopsServing: seats.count(where: \.isTaken),
+            loopsHeldUp: seats.indices.filter { seats[$0].underWay.age(now: now) ?? 0 > limit },
+            lastFailure: counters.lastFailure)
     }
 
     /// Waits until every worker has a session. Not on an event loop.
     /// - Returns: false if one has none after `seconds`.
     public func waitUntilReady(seconds: Int) -> Bool {
         let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
-        while counters.openSessions < workers {
+        while counters.openSessions < underWay.count {
             guard monotonicNanoseconds() < end else { return false }
             usleep(1_000)
         }
@@ -109,9 +182,13 @@ public final class HSM: Sendable {
     }
 
     /// Runs what is queued, then closes the sessions.
-    /// - Returns: false if a worker is still in a call of the token after `seconds`; it is left there.
+    /// - Returns: false if a worker or a loop is still in a call of the token after `seconds`; it is left there.
     @discardableResult
-    public func stop(seconds: Int = 5) -> Bool { pool.stop(seconds: seconds) }
+    public func stop(seconds: Int = 5) -> Bool {
+        isStopped.store(true, ordering: .relaxed)
+        let areLoopsOut = seats.withLock { $0 }.map { $0.close(seconds: seconds) }.allSatisfy { $0 }
+        return pool.stop(seconds: seconds) && areLoopsOut
+    }
 }
 
 /// Counts of the workers.
@@ -134,6 +211,14 @@ public struct HSMHealth: Sendable {
     public let workers: Int
     /// Those that have a session.
     public let workersReady: Int
+    /// Those that have been in one job for longer than any should take.
+    public let workersHeldUp: Int
+    /// Event loops that may call the token themselves.
+    public let loops: Int
+    /// Those that do: they have a session, and the token is quick.
+    public let loopsServing: Int
+    /// Those, by number, that have been in one job for longer than any should take.
+    public let loopsHeldUp: [Int]
     /// Why the last attempt to open one failed; nil after one that did not.
     public let lastFailure: String?
 }
@@ -141,7 +226,10 @@ public struct HSMHealth: Sendable {
 final class HSMCounters: Sendable {
     let jobs = Atomic<UInt64>(0)
     let calls = Atomic<UInt64>(0)
-    let evictions = Atomic<UInt64>(0)
+    /// Sessions that workers dropped.
+    let workersDropped = Atomic<UInt64>(0)
+    /// Sessions that loops dropped.
+    let loopsDropped = Atomic<UInt64>(0)
     let lateAnswers = Atomic<UInt64>(0)
     private let sessions = Atomic<UInt64>(0)
     private let failure = Mutex<String?>(nil)
@@ -152,67 +240,70 @@ final class HSMCounters: Sendable {
     }
 
     var openSessions: Int {
-        Int(clamping: sessions.load(ordering: .relaxed) &- evictions.load(ordering: .relaxed))
+        Int(clamping: sessions.load(ordering: .relaxed) &- workersDropped.load(ordering: .relaxed))
+    }
+
+    var evictions: UInt64 {
+        workersDropped.load(ordering: .relaxed) &+ loopsDropped.load(ordering: .relaxed)
     }
 
     var lastFailure: String? { failure.withLock { $0 } }
 
     func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
 
-    func add(jobs: UInt64, calls: UInt64, failed: Bool) {
+    func add(jobs: UInt64, calls: UInt64) {
         self.jobs.wrappingAdd(jobs, ordering: .relaxed)
         self.calls.wrappingAdd(calls, ordering: .relaxed)
-        if failed { evictions.wrappingAdd(1, ordering: .relaxed) }
     }
 }
 
 /// The port of one event loop.
 public struct HSMPort: CardCryptography {
-    let pool: WorkerPool<CryptographySession, CryptographyJob>
+    let pool: WorkerPool<CryptographySession, TokenJob>
     let tokens: CardTokenStore
-    let mailbox: CompletionMailbox<CryptographyJob>
+    let mailbox: CompletionMailbox<TokenJob>
     let watch: AnswerWatch?
+    /// Where the loop calls the token itself.
+    fileprivate(set) var seat: LoopSeat?
     let keysBefore: [KeyName: KeyName]
 
     /// From memory; no use of the token.
     public func zonePINKey(before name: KeyName) -> KeyName? { keysBefore[name] }
 
     /// From memory; no use of the token.
-    public func knownToken(of card: CardIdentity) -> CardToken? { tokens.token(of: card) }
+    public func knownToken(of pan: PAN) -> CardToken? { tokens.token(of: pan) }
 
-    /// One job for the next free worker.
+    /// One job, for this loop in its next turn or for the next free worker.
     public func begin(
         _ question: CryptographyQuestion
     ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-        let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
-        submit(
-            CryptographyJob(
-                .authorisation(question, pending), knownToken: tokens.token(of: question.card),
-                deadline: question.deadline, mailbox: mailbox))
-        return pending
+        let job = AuthorisationJob(question, mailbox: mailbox)
+        submit(job)
+        return job.pending
     }
 
     /// One job: derives the response key again and signs the verdict.
     public func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
-        let pending = Pending<IssuerAuthenticationData, CryptographyUnavailable>()
-        submit(
-            CryptographyJob(
-                .issuerAuthentication(question, card, verdict, pending), knownToken: nil, deadline: deadline,
-                mailbox: mailbox))
-        return try await pending.value
+        try await perform(
+            IssuerAuthenticationTask(question: question, card: card, verdict: verdict), deadline: deadline)
     }
 
-    /// Watches the deadline, too.
-    func submit(_ job: CryptographyJob) {
+    func submit(_ job: TokenJob) {
+        if let seat, seat.take(job) { return }
+        toWorkers(job)
+    }
+
+    /// Watches the deadline, too: a worker may be held up in a call while this side goes on.
+    func toWorkers(_ job: TokenJob) {
         watch?.watch(job)
         pool.submit(job)
     }
 }
 
 extension HSMPort: IssuerScriptCryptography {
-    /// One job for the next free worker.
+    /// One job.
     public func protectedCommand(
         _ question: IssuerScriptQuestion, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> [UInt8] {

@@ -36,6 +36,9 @@ public enum HSMCheck {
                         checkKey(label, purpose, refusesTestKeys: configuration.refusesTestKeys, &session))
                 }
             }
+            if configuration.refusesLeavingKeys {
+                lines.append(line("keys stay in the token") { try checkExport(&session) })
+            }
             lines.append(line("ARQC and ARPC") { try checkCryptogram(&session) })
             lines.append(line("card token (AES-CMAC)") { try checkCMAC(&session) })
             if !configuration.zonePINKeys.isEmpty || configuration.pinVerificationKey != nil {
@@ -124,6 +127,24 @@ public enum HSMCheck {
         where probe.run(on: key, type, purpose, &session).isAccepted {
             throw KeyError.probeAccepted(label, operation: probe.words)
         }
+    }
+
+    /// On a key of its own that nobody could have given more rights.
+    private static func checkExport(_ session: inout Session) throws -> String {
+        let template = Template(
+            keyType: .des2, on: [.sensitive, .isPrivate, .derive],
+            off: [.token, .extractable, .modifiable] + KeyPurpose.usages.filter { $0 != .derive })
+        let key = try session.generateKey(.des2, template)
+        defer { try? session.destroy(key) }
+        guard let refusals = session.refusals(ofExporting: key) else {
+            throw KeyError.probeAccepted(
+                "of this token",
+                operation:
+                    "leave under a wrapping key, though it is reported as not extractable; a production profile "
+                    + "has to name probe-export in audit.acceptedFindings")
+        }
+        return
+            "a key that is not extractable is refused: \(Set(refusals.map(\.name)).sorted().joined(separator: ", "))"
     }
 
     // MARK: - Known answers

@@ -33,6 +33,8 @@ public struct HSMConfiguration: Sendable, Equatable {
     public var secureMessagingConfidentialityKeys: Set<KeyName> = []
     /// Whether scripts go to cards whose session keys are Visa's: an exclusive or inside the token.
     public var hasVisaScripts = false
+    /// Where the jobs of requests run.
+    public var placement = TokenPlacement.workers
     /// Threads, each with a session of its own.
     public var workers: Int
     /// Jobs that may wait before more are refused.
@@ -44,6 +46,10 @@ public struct HSMConfiguration: Sendable, Equatable {
 
     /// True refuses keys whose check value is that of a public test key.
     public var refusesTestKeys = false
+
+    /// True refuses a token that lets keys out which it reports as not extractable: what a production profile does
+    /// unless it accepts that by name.
+    public var refusesLeavingKeys = false
 
     /// Takes the parts; see each property.
     public init(

@@ -11,6 +11,19 @@ public struct LoadedKey: Sendable {
     public let created: Bool
     /// The check value, nil where the key's usage gives no way to it.
     public let checkValue: String?
+    /// What the trail keeps of it, read back; nil where it was there already.
+    public let description: KeyDescription?
+
+    init(
+        label: String, purpose: KeyPurpose, created: Bool, checkValue: String?,
+        description: KeyDescription? = nil
+    ) {
+        self.label = label
+        self.purpose = purpose
+        self.created = created
+        self.checkValue = checkValue
+        self.description = description
+    }
 }
 
 /// Puts keys into the token, each with the least usage of its purpose.
@@ -27,6 +40,9 @@ public enum KeyLoading {
         at location: TokenLocation
     ) throws -> LoadedKey {
         var session = try location.openSession(readWrite: true)
+        do { try WeakKeys.refuse(clear: value, .tdes128) } catch let weakness as KeyWeakness {
+            throw KeyLoadingError(label: label, reason: "\(weakness)")
+        }
         let computed = try checkValue(of: value, &session)
         guard computed == expectedCheckValue else {
             throw KeyLoadingError(
@@ -43,8 +59,18 @@ public enum KeyLoading {
             purpose.tokenTemplate(
                 label: label, provenance: KeyProvenance(.test, checkValue: computed), statesLength: false),
             value: value)
-        let found = try TokenCheckValue.of(key, &session)
-        return LoadedKey(label: label, purpose: purpose, created: true, checkValue: found ?? computed)
+        return try made(key, label, purpose, computed, &session)
+    }
+
+    /// What was made, as the token has it.
+    static func made(
+        _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ computed: String?,
+        _ session: inout Session
+    ) throws -> LoadedKey {
+        let description = try KeyDescription(of: key, &session)
+        return LoadedKey(
+            label: label, purpose: purpose, created: true, checkValue: description.checkValue ?? computed,
+            description: description)
     }
 
     /// Has the token make the AES-256 key of the card tokens, unless it is there.
@@ -53,10 +79,11 @@ public enum KeyLoading {
         if try !session.findKeys(label: label).isEmpty {
             return LoadedKey(label: label, purpose: .panHashKey, created: false, checkValue: nil)
         }
-        _ = try session.generateAESKey(
+        let key = try session.generateAESKey(
             KeyPurpose.panHashKey.tokenTemplate(
                 label: label, provenance: KeyProvenance(.generated), statesLength: true))
-        return LoadedKey(label: label, purpose: .panHashKey, created: true, checkValue: nil)
+        try KeyDescription.requireAsAsked(key, label, .panHashKey, &session)
+        return try made(key, label, .panHashKey, nil, &session)
     }
 
     private static func checkValue(

@@ -12,19 +12,22 @@ public enum KeyProbe: Hashable, Sendable {
     case copyWithWiderUsage
     /// A copy that may be extracted, or whose value may be read.
     case copyReadable
+    /// The key itself, out of the token under a wrapping key that the probe makes and destroys.
+    case export
 
     /// Everything that a key of this purpose must refuse.
     public static func all(for purpose: KeyPurpose) -> [KeyProbe] {
         let usage = purpose.usage
         return KeyUse.allCases.filter { !usage.contains($0.attribute) }.map(KeyProbe.use)
             + [.readValue, .widenUsage, .copyWithWiderUsage]
-            + (purpose.rules.isExtractable ? [] : [.copyReadable])
+            + (purpose.rules.isExtractable ? [] : [.copyReadable, .export])
     }
 
-    /// What a host tries before it serves. Copies, and derivation with keys that do not derive, are limits of some
+    /// What a host tries before it serves. Copies, export, and derivation with keys that do not derive, are limits of some
     /// tokens that no host can lift: those are for an audit to report.
     static func startUp(for purpose: KeyPurpose) -> [KeyProbe] {
-        all(for: purpose).filter { $0 != .copyWithWiderUsage && $0 != .copyReadable && $0 != .use(.derive) }
+        let limits: Set<KeyProbe> = [.copyWithWiderUsage, .copyReadable, .export, .use(.derive)]
+        return all(for: purpose).filter { !limits.contains($0) }
     }
 
     /// What is tried, as a verb phrase.
@@ -35,6 +38,7 @@ public enum KeyProbe: Hashable, Sendable {
         case .widenUsage: "widen usage"
         case .copyWithWiderUsage: "copy with wider usage"
         case .copyReadable: "copy so that it can be read"
+        case .export: "export under a wrapping key"
         }
     }
 
@@ -47,6 +51,9 @@ public enum KeyProbe: Hashable, Sendable {
         switch self {
         case .use(let use):
             guard let refusals = session.refusals(of: use, key: key, type) else { return .accepted(words) }
+            return .refused(refusals)
+        case .export:
+            guard let refusals = session.refusals(ofExporting: key) else { return .accepted(words) }
             return .refused(refusals)
         case .readValue:
             do throws(PKCS11Error) {

@@ -22,9 +22,14 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     public let created: Int
     /// The check value at that time in hex, nil where it was not known before the key was made.
     public let checkValue: String?
+    /// The header of the key block that it came in, nil for a key that came otherwise: what the sender allows.
+    public let blockHeader: String?
 
     /// Takes the parts; `created` is now unless given.
-    public init(_ origin: Origin, created: Int? = nil, checkValue: String? = nil) {
+    public init(
+        _ origin: Origin, created: Int? = nil, checkValue: String? = nil, blockHeader: String? = nil
+    ) {
+        self.blockHeader = blockHeader
         self.origin = origin
         self.created = created ?? time(nil)
         self.checkValue = checkValue
@@ -33,12 +38,14 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     /// - Parameter identifier: `CKA_ID`; nil for a key that this product did not make.
     public init?(identifier: [UInt8]) {
         let parts = String(decoding: identifier, as: UTF8.self).split(
-            separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 4, let origin = Origin(rawValue: String(parts[0])) else {
+            separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count >= 4, let origin = Origin(rawValue: String(parts[0])) else {
             return nil
         }
         guard let created = KeyProvenance.seconds(from: String(parts[1])) else { return nil }
-        self.init(origin, created: created, checkValue: parts[2].isEmpty ? nil : String(parts[2]))
+        self.init(
+            origin, created: created, checkValue: parts[2].isEmpty ? nil : String(parts[2]),
+            blockHeader: parts.count == 5 ? String(parts[4]) : nil)
     }
 
     private static func seconds(from text: String) -> Int? {
@@ -73,7 +80,9 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `CKA_ID` of the key with this label.
-    public func identifier(of label: String) -> [UInt8] { Array("\(self)/\(label)".utf8) }
+    public func identifier(of label: String) -> [UInt8] {
+        Array((["\(self)", label] + [blockHeader].compactMap { $0 }).joined(separator: "/").utf8)
+    }
 
     /// As it stands in `CKA_ID`, before the label.
     public var description: String { "\(origin.rawValue)/\(createdText)/\(checkValue ?? "")" }

@@ -16,6 +16,7 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     case panHashKey = "PAN-HASH"
     case auditKey = "AUDIT"
     case transferKey = "TRANSFER"
+    case dataEncryptionKey = "DEK"
 
     /// The rules of this purpose.
     public var rules: KeyRules {
@@ -40,6 +41,9 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
         case .cardVerificationKey: KeyRules("cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
         case .panHashKey: KeyRules("pan-hash", [.sign], [.aes256], block: ["M6"], modes: "CG")
         case .auditKey: KeyRules("audit", [.sign], [.hmac256], block: ["M7"], modes: "CG")
+        // Under which cards' private keys leave (EMV CPS): it wraps and cannot undo it.
+        case .dataEncryptionKey:
+            KeyRules("dek", [.wrap], KeyAlgorithm.ciphers, block: ["D0"], modes: "BE")
         // The copy of a key that may leave under a key block protection key: of any type, usable for that alone.
         case .transferKey:
             KeyRules(

@@ -26,6 +26,9 @@ public enum PINIssuance {
         do {
             // Before a reference is made of it: what is malformed now would be refused at every purchase.
             if let fault = try serving.fault(in: question, pan: pan) { throw PINIssuanceError(fault.words) }
+            guard try serving.hasDecimalDigits(question, pan: pan) else {
+                throw PINIssuanceError("a digit of the PIN is none of 0 to 9")
+            }
             switch try serving.answer(question, pan: pan) {
             case .unreadable(let fault): throw PINIssuanceError(fault.words)
             case .notServed(let why): throw PINIssuanceError(why)

@@ -29,7 +29,7 @@ struct PINMarks {
         return try marks((1...5).map { whole << UInt64(64 - 8 * $0) }, key, &session)
     }
 
-    private static func marks(
+    static func marks(
         _ blocks: [UInt64], _ key: ObjectHandle, _ session: inout Session
     ) throws(PKCS11Error) -> [UInt64] {
         var marks: [UInt64] = []

@@ -41,6 +41,10 @@ public enum TokenCheckValue {
         if let block = try? encipherment(of: zeros, under: key, &session) { return block }
         var block = try? session.encryptBlock(0, key: key)
         if block == nil { block = wrappedZeros(key, &session) }
+        // What the token computed when the key was made (PKCS#11 v2.40, 4.9.3).
+        if block == nil, let kept = try? session.keptCheckValue(of: key), kept.count == byteCount {
+            return kept
+        }
         return block.map { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) } }
     }
 

@@ -32,12 +32,14 @@ public struct ZoneKeyOrder: Sendable {
 public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     /// The check value that came is not that of the key that came.
     case checkValueDiffers(sent: String, computed: String)
-    /// Two parts are the same: single DES in all but name.
-    case partsEqual
+    /// Single DES in all but name, or a key that ciphers badly.
+    case weak(KeyWeakness)
     /// Everybody knows it, and the profile is production.
     case testKey(String)
     /// It is the version before, which is about to end.
     case usedBefore(String)
+    /// Another host has taken in another key meanwhile.
+    case overtaken(String)
     /// The token cannot unwrap it, or lacks the zone master key.
     case token(String)
 
@@ -46,9 +48,10 @@ public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .checkValueDiffers(let sent, let computed):
             "check value \(sent) was sent, the key has \(computed)"
-        case .partsEqual: "two parts of the key are equal"
+        case .weak(let weakness): "\(weakness)"
         case .testKey(let value): "KCV \(value) is that of a public test key"
         case .usedBefore(let label): "it is the key \(label), which was in use before"
+        case .overtaken(let label): "another host has taken in \(label) meanwhile"
         case .token(let words): words
         }
     }
@@ -62,6 +65,15 @@ public struct ZoneKeyChange: Sendable {
     public let checkValue: String
     /// False where the very key was in use already: the order came twice.
     public let isNew: Bool
+    /// What the trail keeps of it beside the check value; empty where it is not new.
+    public let attributes: String
+
+    init(label: String, checkValue: String, isNew: Bool, attributes: String = "") {
+        self.label = label
+        self.checkValue = checkValue
+        self.isNew = isNew
+        self.attributes = attributes
+    }
 }
 
 /// Zone keys of the links as they change while the host serves. Calls use the token at length: never on an event
@@ -128,8 +140,11 @@ public struct ZoneKeys: Sendable {
     public func takeBack(_ change: ZoneKeyChange) throws {
         guard change.isNew else { return }
         try inSession(readWrite: true) { session in
-            let key = try KeyRing.tokenKey(change.label, &session)
-            try session.destroy(key)
+            // By its value: under the label there may be one that is in service.
+            for key in try session.findKeys(label: change.label)
+            where try TokenCheckValue.of(key, &session) == change.checkValue {
+                try session.destroy(key)
+            }
         }
     }
 
@@ -144,10 +159,17 @@ public struct ZoneKeys: Sendable {
 
     // MARK: - A new key
 
-    /// Takes a new key: unwrapped, checked and kept inside the token. `labels` knows it from now on.
-    public func change(_ order: ZoneKeyOrder) throws(ZoneKeyRefusal) -> ZoneKeyChange {
+    /// Takes a new key: unwrapped, checked and kept inside the token. `labels` knows it from now on. One change of a key
+    /// at a time: the caller holds a lock that every host of the token asks for.
+    ///
+    /// - Parameters:
+    ///   - serving: label of the version that the asking host serves with, nil where it has none.
+    ///   - arrived: when the order came, seconds since 1970: a version that another host took in since then has won.
+    public func change(
+        _ order: ZoneKeyOrder, serving: String? = nil, arrived: Int = .max
+    ) throws(ZoneKeyRefusal) -> ZoneKeyChange {
         do {
-            return try inSession(readWrite: true) { try change(order, &$0) }
+            return try inSession(readWrite: true) { try change(order, serving, arrived, &$0) }
         } catch let refusal as ZoneKeyRefusal {
             throw refusal
         } catch {
@@ -155,30 +177,55 @@ public struct ZoneKeys: Sendable {
         }
     }
 
-    private func change(_ order: ZoneKeyOrder, _ session: inout Session) throws -> ZoneKeyChange {
-        let parts = stride(from: 0, to: order.wrapped.count, by: 8).map {
-            Array(order.wrapped[$0..<min($0 + 8, order.wrapped.count)])
-        }
-        // In ECB mode equal blocks are equal ciphertext. The outer two of three may be: K1 K2 K1 is of double length.
-        guard zip(parts, parts.dropFirst()).allSatisfy({ $0 != $1 }) else { throw ZoneKeyRefusal.partsEqual }
+    private func change(
+        _ order: ZoneKeyOrder, _ serving: String?, _ arrived: Int, _ session: inout Session
+    ) throws -> ZoneKeyChange {
+        let algorithm: KeyAlgorithm = order.wrapped.count == 16 ? .tdes128 : .tdes192
         let master = try KeyRing.tokenKey(order.zoneMasterKey.rawValue, &session)
         let checkValue = try checkValue(of: order, under: master, &session)
+        try refuseWeak(order, under: master, algorithm, &session)
         let versions = try ZoneKeyVersion.all(of: order.name, &session)
         for (index, version) in versions.enumerated()
         where try TokenCheckValue.of(version.handle, &session) == checkValue {
             guard index == 0 else { throw ZoneKeyRefusal.usedBefore(version.label) }
             return ZoneKeyChange(label: version.label, checkValue: checkValue, isNew: false)
         }
+        if let newest = versions.first, newest.label != serving, newest.created ?? 0 >= arrived - 1 {
+            throw ZoneKeyRefusal.overtaken(newest.label)
+        }
         let label = ZoneKeyVersion.label(order.name, try nextNumber(order.name, versions))
         // Never born before the one that it follows, whatever the clock was set to.
         let created = max(now(), versions.first?.created ?? 0)
-        _ = try session.unwrapKey(
+        let key = try session.unwrapKey(
             .tripleDESECB, under: master, order.wrapped,
             order.purpose.tokenTemplate(
-                label: label, algorithm: parts.count == 2 ? .tdes128 : .tdes192,
+                label: label, algorithm: algorithm,
                 provenance: KeyProvenance(.imported, created: created, checkValue: checkValue),
                 statesLength: false))
-        return ZoneKeyChange(label: label, checkValue: checkValue, isNew: true)
+        try KeyDescription.requireAsAsked(key, label, order.purpose, &session)
+        // Somebody without the lock has made one of the same label: this one is not in service yet.
+        guard try session.findKeys(label: label).count == 1 else {
+            try session.destroy(key)
+            throw ZoneKeyRefusal.overtaken(label)
+        }
+        let words = try KeyDescription(of: key, &session).attributes
+        return ZoneKeyChange(label: label, checkValue: checkValue, isNew: true, attributes: words)
+    }
+
+    /// The key once as material that can be cut and nothing else, only as long as it takes.
+    private func refuseWeak(
+        _ order: ZoneKeyOrder, under master: ObjectHandle, _ algorithm: KeyAlgorithm,
+        _ session: inout Session
+    ) throws {
+        let material = Template(
+            keyType: .genericSecret, valueCount: order.wrapped.count,
+            on: [.sensitive, .isPrivate, .extractable, .derive],
+            off: [.token] + KeyPurpose.usages.filter { $0 != .derive })
+        let object = try session.unwrapKey(.tripleDESECB, under: master, order.wrapped, material)
+        defer { try? session.destroy(object) }
+        do { try WeakKeys.refuse(object, algorithm, &session) } catch let weakness as KeyWeakness {
+            throw ZoneKeyRefusal.weak(weakness)
+        }
     }
 
     private func nextNumber(_ name: KeyName, _ versions: [ZoneKeyVersion]) throws -> UInt8 {

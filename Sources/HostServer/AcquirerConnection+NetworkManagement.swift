@@ -31,12 +31,26 @@ extension AcquirerConnection {
         guard network.answered(stan: stan, approved: approved) else {
             return ignore(message, "answers nothing that was asked")
         }
+        if network.signOnFault != nil,
+            message.text(.networkManagementCode) != NetworkManagement.Code.signOff.rawValue
+        {
+            loop.metrics.signOnsRefused += 1
+        }
         if !approved {
             logger.warning(
                 "network management request refused",
                 metadata: Optional(message).fields(
-                    "code", "\(message.text(.networkManagementCode) ?? "")", withResponseCode: true))
+                    "code", "\(message.shown(.networkManagementCode) ?? "")", withResponseCode: true))
         }
+    }
+
+    /// A sign-on without an answer is as good as a refused one, and is sent again: the peer may have come up
+    /// late.
+    func watchSignOn(now: UInt64) {
+        guard network.signOnOverdue(now: now, after: link.echoAnswerNanoseconds) else { return }
+        loop.metrics.signOnsRefused += 1
+        logger.warning("sign-on not answered")
+        sendNetworkRequest(.signOn)
     }
 
     /// One request of the host itself.
@@ -47,6 +61,9 @@ extension AcquirerConnection {
         message.set(.transmissionTime, text: loop.transmissionTime())
         message.set(.networkManagementCode, text: code.rawValue)
         message.header = link.codec.ownHeader
-        if write(message) { loop.metrics.networkRequests += 1 }
+        if write(message) {
+            loop.metrics.networkRequests += 1
+            if code == .signOn { network.signOnSent(now: loop.clock()) }
+        }
     }
 }

@@ -4,7 +4,8 @@ internal import IssuerMessages
 internal import Logging
 internal import NIOCore
 
-// `NIOCore` is imported for the buffer of requests: without it the compiler takes, silently, the standard library's
+// `NIOCore` is imported for the buffer of requests: without it the compiler takes, silently, the standard
+// library's
 // `append` and `removeFirst` in place of the buffer's own, which cost many times as much.
 
 /// One request on its way. Answered once: with the decision, or when its time is over.
@@ -15,6 +16,8 @@ final class RequestInFlight {
     /// The MAC that it came with, for its answer; nil: that of the link.
     fileprivate(set) var mac: MessageMAC?
     fileprivate(set) var isAnswered = false
+    /// What was approved: it is known until the answer has arrived.
+    fileprivate(set) var approved: AuthorisationRequest?
 
     init(_ message: Message, receivedAt: UInt64, deadline: Deadline) {
         self.message = message
@@ -32,11 +35,7 @@ extension AcquirerConnection {
         do throws(MessageDecodingError) {
             message = try link.codec.decode(frame)
         } catch {
-            loop.metrics.undecodable += 1
-            let partial = error.partial
-            loop.refusals.log(logger, .notice, "message refused", partial.fields("fault", "\(error)"))
-            if let partial { answer(partial, responses.formatError(partial), receivedAt) }
-            return
+            return refuse(error.partial, "\(error)", receivedAt)
         }
         loop.metrics.received(served.slot, message.mti)
         if link.mac != nil {
@@ -46,9 +45,28 @@ extension AcquirerConnection {
         }
     }
 
+    /// Takes the start of a frame that is longer than the link allows. Its rest is passed over: the sender
+    /// learns that
+    /// this message came to nothing, and its others are served.
+    func receive(start: UnsafeRawBufferPointer, ofFrame bytes: Int) {
+        var partial: Message?
+        do throws(MessageDecodingError) { partial = try link.codec.decode(start) } catch {
+            partial = error.partial
+        }
+        let fault = FrameError.lengthOverMaximum(bytes: bytes, maximum: link.framing.frameBytesMax)
+        refuse(partial, "\(fault)", loop.clock())
+    }
+
+    /// Counted, logged, and answered with what could be read.
+    private func refuse(_ partial: Message?, _ fault: String, _ receivedAt: UInt64) {
+        loop.metrics.undecodable += 1
+        loop.refusals.log(logger, .notice, "message refused", partial.fields("fault", fault))
+        if let partial { answer(partial, responses.formatError(partial), receivedAt) }
+    }
+
     private func interpret(_ message: Message, _ receivedAt: UInt64) {
         if message.mti.messageClass == .networkManagement { return networkManagement(message, receivedAt) }
-        if link.signOnRequired, !network.peerSignedOn { return refuse(message, receivedAt, "not signed on") }
+        if link.signOnRequired, !network.isSignedOn { return refuse(message, receivedAt, "not signed on") }
         do throws(MappingError) {
             switch try mapping.interpret(message, receivedAt: receivedAt, deadline: deadline(receivedAt)) {
             case .authorise(let request): authorise(request, message)
@@ -87,7 +105,9 @@ extension AcquirerConnection {
 
     /// - Returns: nil where the request was refused instead.
     func admit(_ message: Message, _ receivedAt: UInt64) -> RequestInFlight? {
-        guard state.admitsRequest, loop.load.admits(within: link.answerTimeoutNanoseconds) else {
+        guard state.admitsRequest,
+            loop.load.admits(within: link.answerTimeoutNanoseconds, now: receivedAt)
+        else {
             refuse(message, receivedAt, "overload")
             return nil
         }
@@ -112,7 +132,7 @@ extension AcquirerConnection {
         if message.mti.messageClass == .networkManagement, case .none = duty {
             return networkManagement(message, receivedAt)
         }
-        if link.signOnRequired, !network.peerSignedOn, message.mti.messageClass != .networkManagement {
+        if link.signOnRequired, !network.isSignedOn, message.mti.messageClass != .networkManagement {
             return refuse(message, receivedAt, "not signed on")
         }
         guard let inFlight = admit(message, receivedAt) else { return }
@@ -166,6 +186,7 @@ extension AcquirerConnection {
         switch result {
         case .success(let decision):
             loop.metrics.passed(decision.times)
+            if case .approved = decision.outcome { inFlight.approved = request }
             conclude(inFlight, responses.response(to: inFlight.message, decision))
         case .failure(let failure):
             let fields = Optional(inFlight.message).fields("reason", "\(failure)")
@@ -181,16 +202,19 @@ extension AcquirerConnection {
         while requests.first?.isAnswered == true { _ = requests.popFirst() }
         let message = request.message
         if let response, let mac = sealingMAC(message) {
-            seal(response, for: message, request.receivedAt, request.mac ?? mac) { [self] in ended() }
+            seal(response, for: message, request.receivedAt, request.mac ?? mac, request.approved) { [self] in
+                ended()
+            }
         } else {
-            if let response { send(response, for: message, request.receivedAt) }
+            if let response { send(response, for: message, request.receivedAt, request.approved) }
             ended()
         }
     }
 
     private func ended() { perform(state.answered(now: loop.clock())) }
 
-    /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more, least of
+    /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more,
+    /// least of
     /// all on another connection. The journal has the decision, and a note that it came late.
     private func late(
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
@@ -243,25 +267,29 @@ extension AcquirerConnection {
     /// Sends the answer once the token has made its MAC. A token that stands still must not hold it for ever.
     private func seal(
         _ response: Message, for request: Message, _ receivedAt: UInt64, _ mac: MessageMAC,
-        _ sent: @escaping @Sendable () -> Void
+        _ approved: AuthorisationRequest? = nil, _ sent: @escaping @Sendable () -> Void
     ) {
         let latest = deadline(loop.clock())
         Task.immediate(executorPreference: loop.executor) { [self] in
             if let sealed = await sealed(request, response, mac, latest) {
-                send(sealed, for: request, receivedAt)
+                send(sealed, for: request, receivedAt, approved)
             }
             sent()
         }
     }
 
-    private func send(_ answer: Message, for request: Message, _ receivedAt: UInt64) {
+    private func send(
+        _ answer: Message, for request: Message, _ receivedAt: UInt64, _ approved: AuthorisationRequest? = nil
+    ) {
         guard context != nil else {
             loop.metrics.lateAnswers += 1
+            if let approved { loop.services.note(approved, .lateForConnection) }
             return
         }
         var response = answer
         response.header = link.codec.responseHeader(for: request)
-        if !write(response), let bare = responses.answer(request, .systemMalfunction) { _ = write(bare) }
+        if !write(response), let bare = malfunction(request) { _ = write(bare) }
+        if let approved { follow(approved) }
         let microseconds = (loop.clock() &- receivedAt) / 1_000
         loop.metrics.answered(served.slot, response, microseconds: microseconds)
         logger.debug(
@@ -270,18 +298,27 @@ extension AcquirerConnection {
     }
 }
 
+extension AcquirerConnection {
+    private func malfunction(_ request: Message) -> Message? {
+        var bare = responses.malfunction(request)
+        bare?.header = link.codec.responseHeader(for: request)
+        return bare
+    }
+}
+
 extension Message? {
-    /// What a log line says of a message: its type, STAN and retrieval reference number. Both together are the
+    /// What a log line says of a message: its type, STAN and retrieval reference number. Both together are
+    /// the
     /// correlation of all lines about one request; the journal and the acquirer know it by them as well.
     func fields(_ key: String, _ value: String, withResponseCode: Bool = false) -> Logger.Metadata {
         var fields: Logger.Metadata = [key: "\(value)"]
         guard let message = self else { return fields }
         fields["mti"] = "\(message.mti)"
-        let (stan, rrn) = (message.text(.stan), message.text(.retrievalReferenceNumber))
+        let (stan, rrn) = (message.shown(.stan), message.shown(.retrievalReferenceNumber))
         if let stan { fields["stan"] = "\(stan)" }
         if let rrn { fields["rrn"] = "\(rrn)" }
         if stan != nil || rrn != nil { fields["correlation"] = "\(rrn ?? "")-\(stan ?? "")" }
-        if withResponseCode, let code = message.text(.responseCode) { fields["de39"] = "\(code)" }
+        if withResponseCode, let code = message.shown(.responseCode) { fields["de39"] = "\(code)" }
         return fields
     }
 }

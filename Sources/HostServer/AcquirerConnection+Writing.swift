@@ -1,3 +1,4 @@
+internal import Authorisation
 internal import ISO8583
 internal import Logging
 internal import NIOCore
@@ -13,6 +14,11 @@ struct AnswerBuffer {
 }
 
 extension AcquirerConnection {
+    /// The approval that was written last is under way until the peer has it.
+    func follow(_ request: AuthorisationRequest) {
+        underWay.add(request, end: underWay.passed + UInt64(writing.outbound.readableBytes))
+    }
+
     /// - Returns: false if the dialect cannot carry the message.
     func write(_ message: Message) -> Bool {
         writing.encoded.removeAll(keepingCapacity: true)
@@ -37,8 +43,10 @@ extension AcquirerConnection {
     func flush() {
         writing.flushScheduled = false
         guard writing.outbound.readableBytes > 0, let context else { return }
+        underWay.passed += UInt64(writing.outbound.readableBytes)
         context.writeAndFlush(wrapOutboundOut(writing.outbound), promise: nil)
-        // Used again if the write is over, which it nearly always is; but one burst's size is not kept for ever.
+        // Used again if the write is over, which it nearly always is; but one burst's size is not kept for
+        // ever.
         if writing.outbound.capacity > 65_536 {
             writing.outbound = ByteBuffer()
         } else {

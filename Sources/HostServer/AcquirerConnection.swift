@@ -5,7 +5,8 @@ internal import NIOCore
 internal import NIOSSL
 internal import NIOTLS
 
-/// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do when is
+/// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do
+/// when is
 /// `ConnectionState`'s matter.
 ///
 /// All frames of one read are taken before anything is written, and all answers of one turn of the loop leave
@@ -19,7 +20,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     private(set) var link: LinkConfiguration
     let served: ServedLink
-    let responses = ResponseMapping()
+    private(set) var responses: ResponseMapping
     let loop: LoopContext
     private(set) var logger: Logger
     private(set) var mapping: RequestMapping
@@ -30,6 +31,14 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var requests = CircularBuffer<RequestInFlight>()
     var writing = AnswerBuffer()
     private(set) var context: ChannelHandlerContext?
+    /// Approvals on their way to the peer.
+    var underWay = AnswersUnderWay()
+    /// Since when the connection only waits for its end.
+    var lingeringSince: UInt64?
+    /// The peer has closed its side.
+    private(set) var inputHasEnded = false
+    /// The peer has said something.
+    private(set) var wasHeard = false
     private let tls: TLSContext?
     private var decoder: FrameDecoder
     private var unread: ByteBuffer?
@@ -49,9 +58,13 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         logger[metadataKey: "link"] = "\(link.profile.name)"
         logger[metadataKey: "connection"] = "\(loop.nextConnectionName())"
         mapping = RequestMapping(link: link.profile)
+        responses = ResponseMapping(
+            echo: link.profile.echo, hasNumericCodes: link.profile.hasNumericCodes)
         state = ConnectionState(limits: link.limits, now: loop.clock())
         decoder = FrameDecoder(framing: link.framing)
     }
+
+    var isTLS: Bool { tls != nil }
 
     // MARK: - Channel events
 
@@ -66,12 +79,14 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     func channelInactive(context: ChannelHandlerContext) {
         state.closed()
         loop.closed(self)
+        settleLost()
         self.context = nil
         context.fireChannelInactive()
     }
 
     func read(context: ChannelHandlerContext) {
-        if state.readingStopped { readHeld = true } else { context.read() }
+        // At its end it is read to the end.
+        if state.readingStopped, state.acceptsRequests { readHeld = true } else { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -92,12 +107,14 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if tls != nil { refusedHandshake() }
         loop.refusals.log(logger, .notice, "connection failed", ["reason": "\(error)"])
+        settleArrived()
         context.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         state.heard(now: loop.clock())
+        wasHeard = true
         if var earlier = unread {
             earlier.writeBuffer(&bytes)
             bytes = earlier
@@ -108,6 +125,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     /// What was read and waits for its turn is still taken.
     private func inputEnded() {
+        inputHasEnded = true
+        if lingeringSince != nil { return lingerOn(now: loop.clock()) }
         if unread != nil, state.readingStopped { drainsWhenRead = true } else { perform(state.drain()) }
     }
 
@@ -146,24 +165,35 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         link = new
         (link.codec, link.framing) = (codec, framing)
         mapping = RequestMapping(link: new.profile)
+        responses = ResponseMapping(
+            echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes)
         state.limits = new.limits
     }
 
     func drain() {
         if link.signsOn, state.acceptsRequests { sendNetworkRequest(.signOff) }
         perform(state.drain())
+        // What comes now is thrown away; unread it would turn the close into a reset.
+        if readHeld {
+            readHeld = false
+            context?.read()
+        }
     }
 
     /// Without half closure: TLS would wait for its time limit instead of ending with the peer's answer.
     func close() {
         guard let context else { return }
+        settleArrived()
         if tls != nil { try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false) }
         context.close(promise: nil)
     }
 
     func tick(now: UInt64) {
         expireRequests(now: now)
+        settleArrived()
+        watchSignOn(now: now)
         perform(state.tick(now: now))
+        lingerOn(now: now)
     }
 
     func perform(_ action: ConnectionAction) {
@@ -179,7 +209,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             // Answers of this turn of the loop go out first.
             loop.services.eventLoop.execute { [self] in
                 flush()
-                close()
+                linger()
             }
         }
     }
@@ -202,41 +232,55 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     private func take(_ bytes: inout ByteBuffer) {
         takingFrames = true
-        let start = bytes.readerIndex
-        takeFrames(&bytes)
+        let hasWholeFrames = takeFrames(&bytes)
         takingFrames = false
         // After whole frames the time of the next one begins anew: a busy connection's reads all end in one.
-        if bytes.readerIndex != start { state.frameIncomplete(false, now: loop.clock()) }
+        if hasWholeFrames { state.frameIncomplete(false, now: loop.clock()) }
         let left = bytes.readableBytes > 0 && state.acceptsRequests
         if left { unread = bytes }
-        state.frameIncomplete(left && !state.readingStopped, now: loop.clock())
+        state.frameIncomplete((left || decoder.isSkipping) && !state.readingStopped, now: loop.clock())
         if drainsWhenRead, !state.readingStopped { perform(state.drain()) }
     }
 
-    private func takeFrames(_ bytes: inout ByteBuffer) {
+    /// - Returns: whether a frame ended in these bytes.
+    private func takeFrames(_ bytes: inout ByteBuffer) -> Bool {
+        var hasWholeFrames = false
         while state.acceptsRequests, !state.readingStopped, bytes.readableBytes > 0 {
             let outcome = bytes.withUnsafeReadableBytes { raw -> FrameDecoder.Outcome in
                 let outcome = decoder.nextFrame(in: raw)
                 if case .frame(let payload, _) = outcome {
                     receive(UnsafeRawBufferPointer(rebasing: raw[payload]))
+                } else if case .oversized(let start, let count, _) = outcome {
+                    receive(start: UnsafeRawBufferPointer(rebasing: raw[start]), ofFrame: count)
                 }
                 return outcome
             }
             switch outcome {
-            case .needMore: return
-            case .frame(_, let consumed): bytes.moveReaderIndex(forwardBy: consumed)
+            case .needMore: return hasWholeFrames
+            case .frame(_, let consumed):
+                hasWholeFrames = true
+                bytes.moveReaderIndex(forwardBy: consumed)
+            case .oversized(_, _, let consumed): bytes.moveReaderIndex(forwardBy: consumed)
+            case .skipped(let consumed, let isLast):
+                hasWholeFrames = hasWholeFrames || isLast
+                bytes.moveReaderIndex(forwardBy: consumed)
             case .invalid(.emptyFrame):
                 // A length of zero is how some switches say that they are alive.
+                hasWholeFrames = true
                 decoder = FrameDecoder(framing: link.framing)
                 bytes.moveReaderIndex(forwardBy: link.framing.lengthForm.byteCount)
             case .invalid(let error):
-                // Where the next frame begins is unknown now; there is nothing left to read.
-                loop.metrics.invalidFrames += 1
-                loop.refusals.log(
-                    logger, .warning, "frame refused, connection closed", ["reason": "\(error)"])
+                outOfStep(error)
                 bytes.clear()
-                perform(state.drain())
             }
         }
+        return hasWholeFrames
+    }
+
+    /// Where the next frame begins is unknown now; there is nothing left to read.
+    private func outOfStep(_ error: FrameError) {
+        loop.metrics.invalidFrames += 1
+        loop.refusals.log(logger, .warning, "frame refused, connection closed", ["reason": "\(error)"])
+        perform(state.drain())
     }
 }

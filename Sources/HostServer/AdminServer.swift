@@ -51,7 +51,7 @@ enum AdminServer {
         _ address: HostServer.AdminAddress, group: any EventLoopGroup,
         answer: @escaping @Sendable (String) async -> AdminAnswer
     ) async throws -> any Channel {
-        try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -59,7 +59,10 @@ enum AdminServer {
                     try channel.pipeline.syncOperations.addHandler(AdminHandler(answer))
                 }
             }
-            .bind(host: address.host, port: address.port).get()
+        do { return try await bootstrap.bind(host: address.host, port: address.port).get() } catch {
+            throw LinkOpeningError(
+                description: "admin: cannot listen on \(address.host):\(address.port): \(error)")
+        }
     }
 }
 

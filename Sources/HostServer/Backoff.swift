@@ -1,10 +1,9 @@
-/// How long to wait before the next attempt to connect: longer after every failure, up to a bound, each time a
+/// How long to wait before the next attempt to connect: longer after every failure, up to a bound, each time
+/// a
 /// different part of it, so that links that were lost together do not come back together.
 struct Backoff {
-    static let shortestMilliseconds = 100
-    static let longestMilliseconds = 30_000
-    /// A connection that held so long was a success; one that was closed at once is another failure.
-    static let heldMilliseconds = 10_000
+    static let shortestMilliseconds = 250
+    static let longestMilliseconds = 5_000
 
     private var failures = 0
 
@@ -15,9 +14,11 @@ struct Backoff {
         return whole / 2 + Int(Double(whole / 2) * random)
     }
 
-    /// A connection was lost after it had held for a while.
-    mutating func lost(afterMilliseconds held: Int, random: Double) -> Int {
-        if held >= Backoff.heldMilliseconds { failures = 0 }
+    /// A connection was lost. One over which the peer said anything has worked, however short it was: a peer
+    /// that takes
+    /// connections and closes them at once is another failure.
+    mutating func lost(wasHeard: Bool, random: Double) -> Int {
+        if wasHeard { failures = 0 }
         return failed(random: random)
     }
 }

@@ -36,8 +36,8 @@ struct ConnectionLimits: Sendable {
     /// How long it may take with that.
     var echoAnswerNanoseconds: UInt64 = 5_000_000_000
     /// At the cap without any answer for so long, waiting helps nobody: requests are refused from then on, so that
-    /// echoes get through again.
-    var stalledNanoseconds: UInt64 = 300_000_000
+    /// echoes get through again. Long enough for a pause after which there is time left to answer.
+    var stalledNanoseconds: UInt64 = 3_000_000_000
 }
 
 /// One acquirer connection as a machine: events in, actions out, no I/O, no clock. Times are nanoseconds of one

@@ -1,3 +1,4 @@
+internal import Authorisation
 internal import ISO8583
 public import Logging
 public import NIOCore
@@ -11,6 +12,8 @@ public final class HostServer: Service {
     private let links: LinkTable
     private let group: any EventLoopGroup
     private let admin: AdminAddress?
+    /// The admin port's own: links' loops may be held up.
+    private let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let drainTimeout: Duration
     private let logger: Logger
     private let moreMetrics: @Sendable () async -> String
@@ -89,7 +92,7 @@ public final class HostServer: Service {
         }
         var adminListener: (any Channel)?
         if let admin {
-            let channel = try await AdminServer.listen(admin, group: group, answer: adminAnswer)
+            let channel = try await AdminServer.listen(admin, group: adminGroup, answer: adminAnswer)
             adminListener = channel
             let address = channel.localAddress
             bound.append(
@@ -106,9 +109,11 @@ public final class HostServer: Service {
         await drain()
         try? await adminListener?.close()
         for loop in loops.contexts { loop.services.eventLoop.execute { loop.stop() } }
+        try? await adminGroup.shutdownGracefully()
     }
 
-    /// Goes over to another configuration while connections stay open. Links that are gone drain, new ones open, the
+    /// Goes over to another configuration while connections stay open. Links that are gone drain, new ones
+    /// open, the
     /// others take what is new at once, but for how messages look and TLS: that is for new connections.
     ///
     /// - Parameter loops: as for `init`, for requests from now on.
@@ -146,17 +151,27 @@ public final class HostServer: Service {
         }
     }
 
-    private func open() async -> Int { await onEachLoop { $0.connectionCount }.reduce(0, +) }
+    /// A loop that says nothing counts as one that has something open.
+    private func open() async -> Int { await onEachLoop { $0.connectionCount }.reduce(0) { $0 + ($1 ?? 1) } }
 
+    /// How long a loop may take to say something of itself.
+    private static let loopAnswerTime = TimeAmount.milliseconds(100)
+    /// How long all that `/ready` depends on may take.
+    private static let healthMilliseconds: Int64 = 200
+
+    /// What each loop says; nil for one that is held up.
     private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopContext) -> Value) async
-        -> [Value]
+        -> [Value?]
     {
-        var values: [Value] = []
-        for loop in loops.contexts {
-            if let value = try? await loop.services.eventLoop.submit({ body(loop) }).get() {
-                values.append(value)
-            }
+        let clock = MultiThreadedEventLoopGroup.singleton.any()
+        let asked = loops.contexts.map { loop in
+            let answer = Pending<Value, TooLate>()
+            loop.services.eventLoop.execute { answer.fulfil(.success(body(loop))) }
+            clock.scheduleTask(in: Self.loopAnswerTime) { answer.fulfil(.failure(TooLate())) }
+            return answer
         }
+        var values: [Value?] = []
+        for answer in asked { values.append(try? await answer.value) }
         return values
     }
 
@@ -173,10 +188,40 @@ public final class HostServer: Service {
     }
 
     private func readiness() async -> AdminAnswer {
-        var lines = await health()
+        async let stirring = onEachLoop { _ in true }
+        let silent = [HealthLine("machinery", passed: false, "says nothing")]
+        var lines = await inTime(Self.healthMilliseconds, late: silent, health)
+        for (number, answer) in await stirring.enumerated() where answer == nil {
+            lines.append(HealthLine("loop \(number)", passed: false, "held up"))
+        }
+        lines += await dialledLinks()
         if !serving.load(ordering: .relaxed) { lines.append(HealthLine("host", passed: false, "draining")) }
         let text = lines.map { "\($0.passed ? "ok" : "FAILED") \($0.subject): \($0.detail)\n" }.joined()
         return lines.allSatisfy(\.passed) ? .text("ready\n" + text) : .unavailable("not ready\n" + text)
+    }
+
+    /// Links that the host dials and that it has to have: connected, and signed on where it signs on.
+    private func dialledLinks() async -> [HealthLine] {
+        let required = links.all.filter {
+            let configuration = $0.settings.configuration
+            return configuration.role == .client && configuration.isRequired
+        }
+        guard !required.isEmpty else { return [] }
+        let connections = await onEachLoop { loop in loop.connections().map { ($0.served.slot, $0.status) } }
+            .compactMap(\.self).joined()
+        return required.map { link in
+            let open = connections.filter { $0.0 == link.slot }.map { $0.1 }
+            guard !open.isEmpty else {
+                return HealthLine(
+                    "link \(link.name)", passed: false, link.endpoint?.trouble ?? "no connection")
+            }
+            guard link.settings.configuration.signsOn, !open.contains(where: \.hostSignedOn) else {
+                return HealthLine("link \(link.name)", passed: true, "connected")
+            }
+            return HealthLine(
+                "link \(link.name)", passed: false,
+                open.compactMap(\.signOnFault).first ?? "the sign-on is not answered yet")
+        }
     }
 
     private func metricsText() async -> String {
@@ -185,14 +230,16 @@ public final class HostServer: Service {
             var metrics = loop.metrics
             metrics.inFlight = loop.load.inFlight
             return metrics
-        }) { sum.add(metrics) }
+        }) {
+            if let metrics { sum.add(metrics) }
+        }
         return sum.text(links: links.namesBySlot) + links.gauges + (await moreMetrics())
     }
 
     private func linksText() async -> String {
         let connections = await onEachLoop { loop in
             loop.connections().map { ($0.served.slot, $0.status) }
-        }.joined()
+        }.compactMap(\.self).joined()
         let links = links.all.map { link in
             LinkStatus(link, connections: connections.filter { $0.0 == link.slot }.map { $0.1 }).json
         }

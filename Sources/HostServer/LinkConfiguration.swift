@@ -33,7 +33,8 @@ public struct LinkConfiguration: Sendable {
     public var allowedPeers: [PeerNetwork] = []
     /// Connections that may be open at once (server), or are held open (client).
     public var connectionsMax = 1_024
-    /// Requests of one connection that may be under way at once.
+    /// Requests of one connection that may be under way at once. Enough for what comes while the store pauses: what is left
+    /// unread in the meantime grows old without anybody knowing.
     public var inFlightMax: Int
     /// How long an answer may take, in nanoseconds.
     public var answerTimeoutNanoseconds: UInt64
@@ -45,13 +46,15 @@ public struct LinkConfiguration: Sendable {
     public var echoAnswerNanoseconds: UInt64 = 5_000_000_000
     /// Whether the host signs on when a connection is there, and off before it closes it.
     public var signsOn = false
+    /// Whether the host is not ready while this link, which it dials, has no connection or is not signed on.
+    public var isRequired = true
     /// Whether requests are served only between the peer's sign-on and its sign-off.
     public var signOnRequired = false
 
     /// Takes what every link has; the rest has defaults.
     public init(
         profile: LinkProfile, host: String, port: Int, codec: MessageCodec, framing: Framing,
-        inFlightMax: Int = 256, answerTimeoutNanoseconds: UInt64 = 5_000_000_000
+        inFlightMax: Int = 4_096, answerTimeoutNanoseconds: UInt64 = 5_000_000_000
     ) {
         self.profile = profile
         self.host = host
@@ -66,6 +69,7 @@ public struct LinkConfiguration: Sendable {
         ConnectionLimits(
             inFlightMax: inFlightMax, frameNanoseconds: frameTimeoutNanoseconds,
             unreadNanoseconds: frameTimeoutNanoseconds, echoAfterNanoseconds: echoAfterNanoseconds,
-            echoAnswerNanoseconds: echoAnswerNanoseconds)
+            echoAnswerNanoseconds: echoAnswerNanoseconds,
+            stalledNanoseconds: answerTimeoutNanoseconds / 5 * 3)
     }
 }

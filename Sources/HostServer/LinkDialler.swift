@@ -67,14 +67,14 @@ final class LinkDialler: LinkEndpoint {
     }
 
     private func connected(_ channel: any Channel, _ number: Int) {
-        let since = clock()
         state.withLock { $0.trouble[number] = nil }
+        let connection = try? channel.pipeline.syncOperations.handler(type: AcquirerConnection.self)
         channel.closeFuture.whenComplete { [self] _ in
-            let held = Int((clock() &- since) / 1_000_000)
+            let wasHeard = connection?.wasHeard ?? false
             let delay = state.withLock { state in
                 state.trouble[number] = "connection lost"
                 return state.backoffs[number, default: Backoff()]
-                    .lost(afterMilliseconds: held, random: .random(in: 0..<1))
+                    .lost(wasHeard: wasHeard, random: .random(in: 0..<1))
             }
             again(number, in: delay)
         }

@@ -11,6 +11,8 @@ struct ConnectionStatus: Sendable {
     let heardMillisecondsAgo: UInt64
     let peerSignedOn: Bool
     let hostSignedOn: Bool
+    /// Why the host's sign-on came to nothing.
+    let signOnFault: String?
     let waits: Bool
 
     var json: String {
@@ -18,6 +20,7 @@ struct ConnectionStatus: Sendable {
             ("connection", .text(name)), ("peer", .text(peer)), ("inFlight", .number(inFlight)),
             ("heardMillisecondsAgo", .number(Int(clamping: heardMillisecondsAgo))),
             ("peerSignedOn", .flag(peerSignedOn)), ("hostSignedOn", .flag(hostSignedOn)),
+            ("signOn", .text(signOnFault ?? "")),
             ("readingStopped", .flag(waits)),
         ])
     }
@@ -55,6 +58,7 @@ extension AcquirerConnection {
             peer: context?.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?",
             inFlight: state.inFlight, heardMillisecondsAgo: (loop.clock() &- state.heardAt) / 1_000_000,
             peerSignedOn: network.peerSignedOn, hostSignedOn: network.hostSignedOn,
+            signOnFault: network.signOnFault,
             waits: state.readingStopped)
     }
 }

@@ -40,6 +40,8 @@ struct LoopMetrics: Sendable {
     var handshakesRefused: UInt64 = 0
     var macFailures: UInt64 = 0
     var networkRequests: UInt64 = 0
+    var untold: UInt64 = 0
+    var signOnsRefused: UInt64 = 0
     var abandoned: [AbandonReason: UInt64] = [:]
     var connections: Int = 0
     var inFlight: Int = 0
@@ -84,6 +86,8 @@ struct LoopMetrics: Sendable {
         handshakesRefused += other.handshakesRefused
         macFailures += other.macFailures
         networkRequests += other.networkRequests
+        untold += other.untold
+        signOnsRefused += other.signOnsRefused
         abandoned.merge(other.abandoned) { $0 + $1 }
         connections += other.connections
         inFlight += other.inFlight

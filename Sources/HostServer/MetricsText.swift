@@ -33,6 +33,15 @@ extension LoopMetrics {
             ("issuer_peers_refused_total", "Connections from elsewhere or over the limit.", peersRefused),
             ("issuer_tls_refused_total", "TLS connections that came to nothing.", handshakesRefused),
             ("issuer_mac_failures_total", "Messages with a wrong MAC or none.", macFailures),
+            (
+                "issuer_untold_approvals_total",
+                "Approvals in time whose answer did not reach the peer; the journal has a note of each.",
+                untold
+            ),
+            (
+                "issuer_sign_ons_refused_total", "Sign-ons of the host refused or not answered.",
+                signOnsRefused
+            ),
             ("issuer_network_requests_sent_total", "Echoes, sign-ons, sign-offs sent.", networkRequests),
         ]
     }

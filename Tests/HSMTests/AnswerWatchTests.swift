@@ -2,7 +2,6 @@ import Authorisation
 import EMV
 import Synchronization
 import Testing
-import WorkerPool
 
 @testable import HSM
 
@@ -23,15 +22,12 @@ import WorkerPool
 
     private func job(
         deadline: UInt64
-    ) throws -> (CryptographyJob, Pending<CryptographyAnswer, CryptographyUnavailable>) {
-        let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
+    ) throws -> (AuthorisationJob, Pending<CryptographyAnswer, CryptographyUnavailable>) {
         let question = CryptographyQuestion(
             card: CardIdentity(pan: try PAN("4761739001010010"), panSequenceNumber: nil), cryptogram: nil,
             pin: nil, deadline: Deadline(nanoseconds: deadline))
-        let mailbox = CompletionMailbox<CryptographyJob> { _ in }
-        let job = CryptographyJob(
-            .authorisation(question, pending), knownToken: nil, deadline: question.deadline, mailbox: mailbox)
-        return (job, pending)
+        let job = AuthorisationJob(question, mailbox: CompletionMailbox<TokenJob> { _ in })
+        return (job, job.pending)
     }
 
     @Test func whoWaitsIsToldAtTheDeadlineAndTheLateAnswerReachesNobody() async throws {

@@ -8,9 +8,9 @@ import Testing
 /// What an operation makes in the token it destroys again.
 @Suite("Objects of the token", .serialized)
 struct TokenObjectTests {
-    /// `ISSUER_OPERATIONS=100000` for the long count.
+    /// `TOKEN_OPERATIONS=100000` for the long count.
     private static let operations =
-        ProcessInfo.processInfo.environment["ISSUER_OPERATIONS"].flatMap { Int($0) } ?? 400
+        ProcessInfo.processInfo.environment["TOKEN_OPERATIONS"].flatMap { Int($0) } ?? 400
 
     @Test("No operation leaves an object behind", arguments: [true, false])
     func noneLeft(onNSS: Bool) throws {
@@ -152,6 +152,18 @@ struct TokenObjectTests {
             return
         }
         #expect(value == expected)
+        // A digit that is none, in each place of an odd and an even number.
+        for (pin, count) in [
+            (UInt64(0x0412_A4FF_FFFF_FFFF), 4), (0x0412_3FFF_FFFF_FFFF, 4), (0x0512_34CF_FFFF_FFFF, 5),
+        ] {
+            let field = pin ^ PINBlock.panField(for: pan)
+            let bad = PINQuestion(
+                zonePINKey: KeyName("zpk-acquirer-a"), format: .iso0,
+                block: EncipheredPINBlock(rawValue: try session.encryptBlock(field, key: zone)))
+            #expect("\(count) digits") {
+                try PINIssuance.record(of: bad, pan: pan, configuration, at: location)
+            } throws: { "\($0)".contains("none of 0 to 9") }
+        }
         #expect(throws: PINIssuanceError.self) {
             try PINIssuance.record(
                 of: question, pan: PAN("5413330089010483"), configuration, at: location)

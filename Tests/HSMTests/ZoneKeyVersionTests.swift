@@ -73,7 +73,18 @@ struct ZoneKeyVersionTests {
         let (location, clock, name) = (try DemoKeys.nss.get(), Clock(), KeyName("zpk-refused"))
         let keys = ZoneKeys([name: 60], at: location, refusesTestKeys: true, now: { clock.now })
         let equal = Array(key(9)[..<8] + key(9)[..<8])
-        #expect(throws: ZoneKeyRefusal.partsEqual) { try keys.change(try order(equal, name, location)) }
+        #expect(throws: ZoneKeyRefusal.weak(.partsEqual)) {
+            try keys.change(try order(equal, name, location))
+        }
+        // Equal but for parity, and a semi-weak half behind a good one.
+        let parity = Array(key(9)[..<8]) + key(9)[..<8].map { $0 ^ 1 }
+        #expect(throws: ZoneKeyRefusal.weak(.partsEqual)) {
+            try keys.change(try order(parity, name, location))
+        }
+        let semiWeak = Array(key(9)[..<8]) + [0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE]
+        #expect(throws: ZoneKeyRefusal.weak(.knownWeak)) {
+            try keys.change(try order(semiWeak, name, location))
+        }
         #expect(throws: ZoneKeyRefusal.self) {
             try keys.change(try order(key(9), name, checkValue: "ABCDEF", location))
         }

@@ -1,4 +1,6 @@
+import Glibc
 import ISO8583
+import IssuerMessages
 import SocketSupport
 import Testing
 
@@ -24,13 +26,163 @@ import Testing
     }
 
     @Test("A length that no frame can have ends that connection, others live on")
+    func impossibleLength() async throws {
+        var link = try TestMessages.link()
+        link.framing = .fourASCII
+        try await withHost([link]) { host in
+            let (bad, good) = (try host.connect(), try host.connect())
+            bad.send(Array("00x1".utf8))
+            #expect(bad.receive(1) == nil)
+            let echo = try TestMessages.network(stan: 1)
+            good.send(try Framing.fourASCII.prefix(forPayloadCount: echo.count) + echo)
+            #expect(good.receive(4) != nil)
+            #expect(try host.metric("issuer_invalid_frames_total") == 1)
+        }
+    }
+
+    @Test("A frame over the limit is answered with 30 and passed over, the next one is served")
     func oversize() async throws {
         try await withHost([TestMessages.link()]) { host in
-            let (bad, good) = (try host.connect(), try host.connect())
-            bad.send([0xFF, 0xFF, 0x30])
-            #expect(bad.receive(1) == nil)
-            #expect(try good.echoes(stan: 1))
-            #expect(try host.metric("issuer_invalid_frames_total") == 1)
+            let socket = try host.connect()
+            for count in [8_193, 20_000, 65_535] {
+                let message = try TestMessages.request(stan: count)
+                let rest = [UInt8](repeating: 0x20, count: count - message.count)
+                socket.send([UInt8(count >> 8), UInt8(count & 0xFF)] + message + rest)
+                let answer = try socket.receiveMessage()
+                #expect(answer?.text(.responseCode) == "30" && answer?.mti == .authorisationResponse)
+                #expect(answer?.text(.stan) == TestMessages.digits(count))
+                #expect(try socket.echoes(stan: count % 1_000))
+            }
+            // What cannot be read is passed over all the same.
+            socket.send([0xFF, 0xFF] + [UInt8](repeating: 0xFF, count: 65_535))
+            #expect(try socket.echoes(stan: 4))
+            #expect(try host.metric("issuer_undecodable_messages_total") == 4)
+        }
+    }
+
+    @Test("A frame over the limit has a deadline too, however slowly its rest comes")
+    func slowOversize() async throws {
+        var link = try TestMessages.link()
+        link.frameTimeoutNanoseconds = 100_000_000
+        link.framing.frameBytesMax = 200
+        try await withHost([link]) { host in
+            let socket = try host.connect()
+            let message = try TestMessages.request(stan: 9)
+            socket.send([0xFF, 0xFF] + message + [UInt8](repeating: 0x20, count: 200))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "30")
+            // One byte at a time, over many deadlines, until the host has had enough of it.
+            var sent = 0
+            while sent < 10_000, socket.send([0x20]) {
+                sent += 1
+                usleep(500)
+            }
+            #expect(sent < 10_000)
+        }
+    }
+
+    @Test(
+        "A request that has a type is answered, whatever else is wrong with it",
+        arguments: [
+            ("0100", "no STAN", "30"), ("0800", "no STAN", "00"), ("0801", "", "00"), ("0820", "", "00"),
+            ("0821", "", "00"), ("0100", "DE4", "30"), ("0100", "DE3", "30"), ("0100", "DE7", "30"),
+            ("0200", "third bitmap", "30"), ("0400", "cut", "30"),
+        ])
+    func neverSilent(type: String, fault: String, code: String) async throws {
+        try await withHost([TestMessages.link()]) { host in
+            let socket = try host.connect()
+            let mti = try #require(UInt16(type, radix: 16).map(MTI.init(rawValue:)))
+            var message = try TestMessages.codec().decode(TestMessages.request(stan: 77))
+            message.mti = mti
+            if fault == "no STAN" { message.remove(.stan) }
+            var bytes = try TestMessages.codec().encode(message)
+            // DE3, DE4 and DE7 begin 18, 24 and 36 bytes behind the bitmap.
+            let places = ["DE3": 30, "DE4": 36, "DE7": 48]
+            if let place = places[fault] { bytes[place] = 0x41 }
+            if fault == "third bitmap" {
+                bytes[4] |= 0x80
+                bytes.insert(contentsOf: [0x80] + [UInt8](repeating: 0, count: 15), at: 12)
+            }
+            if fault == "cut" { bytes.removeLast(10) }
+            socket.sendFrame(bytes)
+            let answer = try socket.receiveMessage()
+            #expect(answer?.mti == mti.response && answer?.text(.responseCode) == code)
+            #expect(answer?.text(.stan) == (fault == "no STAN" ? nil : "000077"))
+            #expect(try host.metric("issuer_undecodable_messages_total") == (code == "30" ? 1 : 0))
+            #expect(try socket.echoes(stan: 2))
+        }
+    }
+
+    @Test(
+        "Of 20,000 hostile messages each that has the type of a request is answered once, and the link lives")
+    func hostile() async throws {
+        try await withHost([TestMessages.link()]) { host in
+            let (socket, codec) = (try host.connect(), try TestMessages.codec())
+            var echo = try codec.decode(TestMessages.network(stan: 0))
+            let models = try [
+                TestMessages.request(stan: 1), TestMessages.network(stan: 2),
+                Array("0400".utf8) + TestMessages.request(stan: 3).dropFirst(4),
+            ]
+            var state: UInt64 = 0x2545_F491_4F6C_DD1D
+            func random(_ bound: Int) -> Int {
+                state ^= state << 13
+                state ^= state >> 7
+                state ^= state << 17
+                return Int(state >> 33) % bound
+            }
+            for batch in 0..<400 {
+                var expected = 0
+                for _ in 0..<50 {
+                    var bytes = models[random(models.count)]
+                    for _ in 0...random(4) { bytes[random(bytes.count)] = UInt8(random(256)) }
+                    switch random(4) {
+                    case 0: bytes.removeLast(random(bytes.count))
+                    case 1: bytes.insert(UInt8(random(256)), at: random(bytes.count))
+                    case 2: bytes += (0..<random(40)).map { _ in UInt8(random(256)) }
+                    default: break
+                    }
+                    socket.sendFrame(bytes)
+                    let digits = bytes.prefix(4).map { $0 &- 0x30 }
+                    guard digits.count == 4, digits.allSatisfy({ $0 <= 9 }), digits[0] == 0 else { continue }
+                    let mti = MTI(rawValue: digits.reduce(0) { $0 << 4 | UInt16($1) })
+                    if mti.isWellFormed, mti.isRequest { expected += 1 }
+                }
+                let last = TestMessages.digits(900_000 + batch)
+                echo.set(.stan, text: last)
+                socket.sendFrame(try codec.encode(echo))
+                var answers = 0
+                while let frame = socket.receiveFrame(), try codec.decode(frame).text(.stan) != last {
+                    answers += 1
+                }
+                #expect(answers == expected, "batch \(batch)")
+            }
+        }
+    }
+
+    @Test("Answers bring back what the link's list names, byte by byte, in the dialect's form")
+    func echo() async throws {
+        var link = try TestMessages.link("b")
+        link.codec = MessageCodec(
+            dialect: try Dialect(contentsOf: "\(TestMessages.root)/Config/iso8583/ebcdic87.json"))
+        link.profile.echo = [.stan, .merchantNameAndLocation]
+        let codec = link.codec
+        try await withHost([TestMessages.link(), link]) { host in
+            var message = try TestMessages.codec().decode(TestMessages.request(stan: 5))
+            let name = Array("Ångström\r\n\0".utf8) + [UInt8](repeating: 0x80, count: 27)
+            message.set(.merchantNameAndLocation, bytes: name)
+            message.set(.privateData62, bytes: [0, 1, 0xFF])
+            message.set(.forwardingIdentifier, text: "12345")
+            let socket = try host.connect()
+            socket.sendFrame(try TestMessages.codec().encode(message))
+            let usual = try socket.receiveMessage()
+            #expect(usual?.bytes(.privateData62).map(Array.init) == [0, 1, 0xFF])
+            #expect(usual?.text(.forwardingIdentifier) == "12345" && usual?.text(.panSequenceNumber) == "001")
+            #expect(usual?.has(.merchantNameAndLocation) == false)
+            let other = try host.connect("b")
+            other.sendFrame(try codec.encode(message))
+            let frame = try #require(other.receiveFrame())
+            let answer = try codec.decode(frame)
+            #expect(answer.presentElements.map(\.rawValue) == [11, 39, 43])
+            #expect(answer.bytes(.merchantNameAndLocation).map(Array.init) == name)
         }
     }
 

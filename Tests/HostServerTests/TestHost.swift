@@ -12,7 +12,8 @@ import Synchronization
 
 @testable import HostServer
 
-/// Links on loopback with real sockets. What decides is the test: it answers when the test says so, as a token that
+/// Links on loopback with real sockets. What decides is the test: it answers when the test says so, as a
+/// token that
 /// works, is slow or stands still.
 final class TestHost: Sendable {
     /// What makes the MACs of the links.
@@ -102,6 +103,12 @@ final class TestHost: Sendable {
     func metric(_ name: String) throws -> Int {
         let line = try admin("/metrics").split(whereSeparator: \.isNewline).first { $0.hasPrefix(name + " ") }
         return line.flatMap { Int($0.split(separator: " ").last ?? "") } ?? -1
+    }
+
+    /// The end begins; does not wait for it.
+    func beginDrain() {
+        let services = services
+        Task { await services.triggerGracefulShutdown() }
     }
 
     func stop() async throws {

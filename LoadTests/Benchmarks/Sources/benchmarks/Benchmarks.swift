@@ -13,10 +13,6 @@ struct Benchmarks {
             return value
         }
 
-        if arguments.first == "commit" {
-            try await CommitThroughput(runs: option("--runs").flatMap { Int($0) } ?? 5).run()
-            return
-        }
         let save = option("--save")
         let baseline = option("--compare")
         let batches = option("--batches").flatMap { Int($0) }
@@ -27,7 +23,7 @@ struct Benchmarks {
         do {
             try await pureBenchmarks(&harness, parts, &cards)
             try await operationBenchmarks(&harness, parts)
-            try await storeBenchmarks(&harness, parts)
+            try await storeBenchmarks(&harness, parts, &cards)
             try await wholeBenchmarks(&harness, parts, &cards)
         } catch {
             print("failed: \(error)")

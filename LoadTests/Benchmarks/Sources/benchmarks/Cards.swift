@@ -4,6 +4,7 @@ import ISO8583
 import IssuerMessages
 import LibCrypto
 import VirtualCard
+import struct VirtualCard.CardDefinition
 
 /// Cards of the demo issuer's Visa range that sign as fast as a load needs it.
 struct Cards: ~Copyable {

@@ -4,7 +4,6 @@ import EMV
 import HSM
 import PKCS11
 import VirtualCard
-import WorkerPool
 
 /// What each operation of the token costs, in calls and microseconds: the table of `make bench BENCH="'token: '"`.
 /// One worker, a hundred jobs under way; the note says how many PKCS#11 functions one job calls.

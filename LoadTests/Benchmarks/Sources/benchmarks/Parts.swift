@@ -12,7 +12,6 @@ import NIOCore
 import PKCS11
 import Redis
 import VirtualCard
-import WorkerPool
 
 /// Everything that the benchmarks run on.
 final class Parts: Sendable {

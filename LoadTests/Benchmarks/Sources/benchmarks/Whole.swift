@@ -7,12 +7,12 @@ import IssuerMessages
 import NIOCore
 import NIOPosix
 import Redis
-import WorkerPool
 
-/// Ports that answer at once: what is left is the machinery.
-private struct InstantPorts: CardCryptography, CardState {
-    let card: CardRecord
-    let data: IssuerAuthenticationData
+/// A token that answers at once and takes everything for right.
+struct InstantToken: CardCryptography {
+    private let data = IssuerAuthenticationData(arpc: UInt32(1), statusUpdate: .approve)
+    /// What is known of a card beforehand; nil: `CardToken` of one card for all.
+    var token: @Sendable (PAN) -> CardToken = { _ in CardToken(high: 1, low: 1) }
 
     func pinAnswer(
         for question: PINQuestion, card: CardIdentity, deadline: Deadline
@@ -22,56 +22,72 @@ private struct InstantPorts: CardCryptography, CardState {
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
 
-    func knownToken(of card: CardIdentity) -> CardToken? { CardToken(high: 1, low: 1) }
+    func knownToken(of pan: PAN) -> CardToken? { token(pan) }
 
     func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
         Pending(
             .success(
                 CryptographyAnswer(
-                    token: CardToken(high: 1, low: 1), cryptogram: .matches([data, data]),
-                    pin: card.pinReference.map(PINAnswer.translated) ?? .notAsked)))
+                    token: token(question.card.pan), cryptogram: .matches([data, data]),
+                    pin: .translated(EncipheredPINBlock(rawValue: 1)))))
     }
 
     func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData { data }
 
-    func read(
-        _ token: CardToken, retransmission: RetransmissionKey, deadline: Deadline
-    ) async throws(StateUnavailable) -> CardReading { CardReading(card: card, answered: nil) }
-
-    func commit(_ commit: AuthorisationCommit) async throws(StateUnavailable) -> CommitResult {
-        CommitResult(
-            declined: nil, approvalCode: commit.approvalCode, repeated: false, atc: .ahead, pinTriesLeft: 3,
-            availableMinorUnits: 1)
-    }
-
-    /// No benchmark reverses anything.
-    func reverse(_ reversal: ReversalCommit) async throws(StateUnavailable) -> CommitResult {
-        throw StateUnavailable("no reversals here")
-    }
+    func protectedCommand(
+        _ question: IssuerScriptQuestion, deadline: Deadline
+    ) async throws(CryptographyUnavailable) -> [UInt8] { [] }
 }
 
-private let surroundings = Surroundings(
-    unixSeconds: { 1_795_000_000 }, monotonicNanoseconds: { monotonicNanoseconds() }, random: { 42 })
+/// A store that answers at once, always with the same card: what is left is the machinery.
+private struct FixedRecords: CardRecords {
+    let reading: CardReading
+
+    init(_ definition: CardDefinition) throws {
+        let step = CardTransition.apply(
+            .importCard(definition, forgettingATCs: false), to: CardReading(record: nil, past: []),
+            policy: CardPolicy(), now: 1_795_000_000, random: 1)
+        guard case .done(_, let change) = step else { throw CancellationError() }
+        reading = CardReading(record: change.record, past: [])
+    }
+
+    func read(
+        _ token: CardToken, withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReading { reading }
+
+    func replace(
+        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReplacement { .done }
+
+    func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {}
+}
+
+/// A card of the benchmarks.
+func cardDefinition(pin block: EncipheredPINBlock, sequenceNumber: UInt8 = 0) -> CardDefinition {
+    CardDefinition(
+        sequenceNumber: sequenceNumber, status: .active, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
+        pin: .reference(block), pinTriesMax: 3, availableMinorUnits: 900_000_000_000,
+        currency: CurrencyCode(rawValue: 752)!, profile: "visa-cvn18")
+}
+
+let surroundings = Surroundings(
+    unixSeconds: { 1_795_000_000 }, monotonicNanoseconds: { monotonicNanoseconds() },
+    random: { .random(in: .min ... .max) })
 
 /// From one thread to the token and back, to Redis and back, and everything together.
 func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Cards) async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     let executor = EventLoopExecutor(loop)
     let mapping = RequestMapping(link: LinkProfile(name: "a", zonePINKey: KeyName("zpk-acquirer-a")))
-    let record = CardRecord(
-        status: .active, expiry: ExpiryDate(ascii: Array("2912".utf8))!,
-        pinReference: EncipheredPINBlock(rawValue: 1), pinTriesMax: 3, pinTriesUsed: 0, highestATC: nil,
-        availableMinorUnits: 900_000_000_000, currency: CurrencyCode(rawValue: 752)!, profile: "visa-cvn18")
     let request = try mapping.request(try cards.message(2))
 
-    let instant = InstantPorts(
-        card: record, data: IssuerAuthenticationData(arpc: UInt32(1), statusUpdate: .approve))
+    let instant = InstantToken()
+    let fixed = try FixedRecords(cardDefinition(pin: EncipheredPINBlock(rawValue: 1), sequenceNumber: 1))
     let machinery = Authoriser(
         ranges: Parts.ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: instant,
-        state: instant,
-        surroundings: surroundings)
+        records: fixed, surroundings: surroundings)
     await harness.measure("authoriser with instant ports", operations: 10_000) {
         await Task(executorPreference: executor) {
             for _ in 0..<10_000 { consume(try? await machinery.authorise(request)) }
@@ -100,7 +116,7 @@ func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Ca
         hsm.stop()
     }
     if ([1, 16, 64, 128].contains { harness.runs("whole authorisation, \($0) in flight") }) {
-        try await withStore(&harness, parts, &cards, loop, executor, record, mapping)
+        try await withStore(&harness, parts, &cards, loop, executor, mapping)
     }
 }
 
@@ -126,28 +142,28 @@ private func cryptography(_ request: AuthorisationRequest) throws -> Cryptograph
 
 private func withStore(
     _ harness: inout Harness, _ parts: Parts, _ cards: inout Cards, _ loop: any EventLoop,
-    _ executor: EventLoopExecutor, _ record: CardRecord, _ mapping: RequestMapping
+    _ executor: EventLoopExecutor, _ mapping: RequestMapping
 ) async throws {
     let connection = StateStore(to: .server(.fixed(parts.redisAddress)), on: loop)
     try await connection.waitUntilReady(timeout: .seconds(10))
-    let state = RedisCardState(connection, settings: CardStateSettings())
+    let records = RedisCardRecords(connection, settings: CardStateSettings())
+    let orders = CardOrders(records, unixSeconds: surroundings.unixSeconds)
     let hsm = try parts.hsm(workers: 2)
     let port = hsm.port { work in loop.execute(work) }
     let authoriser = Authoriser(
         ranges: Parts.ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
-        state: state,
-        surroundings: surroundings)
+        records: records, surroundings: surroundings)
     for identity in cards.identities {
         let reference = try cards.reference(parts, identity)
         let token = try await port.begin(
             CryptographyQuestion(
                 card: identity, cryptogram: nil, pin: nil, deadline: Deadline(nanoseconds: .max))
         ).value.token
-        let card = CardRecord(
-            status: .active, expiry: record.expiry, pinReference: reference, pinTriesMax: 3, pinTriesUsed: 0,
-            highestATC: nil, availableMinorUnits: record.availableMinorUnits, currency: record.currency,
-            profile: record.profile)
-        try await Task(executorPreference: executor) { try await state.importCard(card, token: token) }.value
+        try await Task(executorPreference: executor) {
+            _ = try await orders.carryOut(
+                .importCard(cardDefinition(pin: reference, sequenceNumber: 1), forgettingATCs: true),
+                for: token, note: "benchmark;0;import")
+        }.value
     }
     // Numbers run on over all depths: a number twice would be a retransmission.
     var number = 0

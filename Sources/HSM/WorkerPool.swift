@@ -1,8 +1,8 @@
-public import Glibc
-public import Synchronization
+internal import Glibc
+internal import Synchronization
 
 /// Why a job was not run.
-public enum JobRefusal: Error, Hashable, Sendable {
+enum JobRefusal: Error, Hashable, Sendable {
     /// The bounded queue is full.
     case queueFull
     /// Its deadline passed while it waited.
@@ -14,14 +14,14 @@ public enum JobRefusal: Error, Hashable, Sendable {
 }
 
 /// What a job says of its resource afterwards.
-public enum ResourceFate: Sendable {
+enum ResourceFate: Sendable {
     case keep
     /// It is broken: drop it and make a new one.
     case evict
 }
 
 /// Work for one worker. A class, so that the result travels in the job itself and nothing is boxed.
-public protocol PooledJob: AnyObject, Sendable {
+protocol PooledJob: AnyObject, Sendable {
     /// Nanoseconds of CLOCK_MONOTONIC after which the job must not begin any more.
     var deadlineNanoseconds: UInt64 { get }
 
@@ -33,22 +33,13 @@ public protocol PooledJob: AnyObject, Sendable {
 }
 
 /// N threads, each the owner of one resource that nobody else ever touches, before one bounded queue.
-///
-/// This and its parts are inlinable so that they are compiled for the jobs of the module that uses them: unspecialised
-/// code asks the runtime for metadata at each step of each job.
-public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
+final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// How many jobs a worker takes at a time at most: saves locking without starving its neighbour.
-    @inlinable
     static var batchMax: Int { 4 }
     /// How long a finished job may wait for the next one to finish.
-    @inlinable
     static var heldBackMaxNanoseconds: UInt64 { 100_000 }
-
-    @usableFromInline
     let queue: JobQueue<Job>
-    @usableFromInline
     let threads: [pthread_t]
-    @usableFromInline
     let ended: Ended
 
     /// Starts the threads; each makes its resource itself, at once.
@@ -59,8 +50,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     ///   - retryDelayMilliseconds: shortest pause between attempts to make a resource; doubled up to 64 times.
     ///   - makeResource: called on the worker's thread, again after each eviction.
     ///   - run: does the work on the worker's thread and keeps the result in the job.
-    @inlinable
-    public init(
+    init(
         workers: Int, queuedJobsMax: Int, retryDelayMilliseconds: UInt64 = 50,
         makeResource: @escaping @Sendable (_ worker: Int) throws -> Resource,
         run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate
@@ -81,8 +71,7 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
 
     /// Queues a job. A full or stopped queue refuses it at once, on the caller's thread; `finished` is called
     /// in every case, exactly once.
-    @inlinable
-    public func submit(_ job: Job) {
+    func submit(_ job: Job) {
         if let refusal = queue.push(job) {
             job.refuse(refusal)
             job.finished()
@@ -90,13 +79,12 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     }
 
     /// Jobs that wait for a worker.
-    public var queuedJobs: Int { queue.count }
+    var queuedJobs: Int { queue.count }
 
     /// Refuses new jobs, runs those already queued, ends the threads, drops the resources.
     /// - Returns: false if a thread was still at work after `seconds`: it is left to itself.
     @discardableResult
-    @inlinable
-    public func stop(seconds: Int = 60) -> Bool {
+    func stop(seconds: Int = 60) -> Bool {
         guard queue.close() else { return true }
         let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
         while ended.count.load(ordering: .acquiring) < threads.count {
@@ -107,7 +95,6 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         return true
     }
 
-    @inlinable
     static func work(
         _ queue: JobQueue<Job>, number: Int, retryDelay: UInt64,
         _ makeResource: @escaping @Sendable (Int) throws -> Resource,
@@ -134,7 +121,6 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         }
     }
 
-    @inlinable
     static func runOne(
         _ job: Job, on slot: inout ResourceSlot<Resource>, _ run: (Job, inout Resource) -> ResourceFate
     ) {
@@ -146,22 +132,13 @@ public final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
 }
 
 /// A resource that comes, breaks and comes again with a growing pause between attempts.
-@usableFromInline
 struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
-    @usableFromInline
     var resource: Resource?
-    @usableFromInline
     let make: () throws -> Resource
-    @usableFromInline
     let shortestDelay: UInt64
-    @usableFromInline
     var delay: UInt64
-    @usableFromInline
     var notBefore: UInt64 = 0
-    @usableFromInline
     var lastError = "not made yet"
-
-    @inlinable
     init(retryDelay: UInt64, make: @escaping () throws -> Resource) {
         resource = nil
         self.make = make
@@ -170,7 +147,6 @@ struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
     }
 
     /// Makes the resource if it is missing and the pause is over.
-    @inlinable
     mutating func prepare(now: UInt64) {
         guard resource == nil, now >= notBefore else { return }
         do {
@@ -184,7 +160,6 @@ struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
     }
 
     /// - Returns: false if there is no resource.
-    @inlinable
     mutating func withResource(_ body: (inout Resource) -> ResourceFate) -> Bool {
         guard resource != nil else { return false }
         if body(&resource!) == .evict {
@@ -204,12 +179,8 @@ public func monotonicNanoseconds() -> UInt64 {
 }
 
 /// Threads that are done.
-@usableFromInline
 final class Ended: Sendable {
-    @usableFromInline
     let count = Atomic<Int>(0)
-
-    @usableFromInline
     init() {}
 }
 
@@ -217,8 +188,6 @@ private final class ThreadBody: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
-
-@usableFromInline
 func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()

@@ -1,23 +1,19 @@
-public import Synchronization
+internal import Synchronization
 
 /// Where finished jobs wait for the thread that asked. One wake-up serves all that have gathered: a hop costs
 /// microseconds, a place in the box nanoseconds.
-public final class CompletionMailbox<Job: Sendable>: Sendable {
-    @usableFromInline
+final class CompletionMailbox<Job: Sendable>: Sendable {
     let finished: Mutex<[Job]> = Mutex([])
-    @usableFromInline
     let wake: @Sendable (CompletionMailbox<Job>) -> Void
 
     /// - Parameter wake: called on a worker's thread when the box has become non-empty; it has to see to it
     ///   that `drain` runs soon on the asking side (for an event loop: one `execute`).
-    @inlinable
-    public init(wake: @escaping @Sendable (CompletionMailbox<Job>) -> Void) {
+    init(wake: @escaping @Sendable (CompletionMailbox<Job>) -> Void) {
         self.wake = wake
     }
 
     /// Puts a finished job in.
-    @inlinable
-    public func post(_ job: Job) {
+    func post(_ job: Job) {
         let first = finished.withLock { jobs in
             jobs.append(job)
             return jobs.count == 1
@@ -26,8 +22,7 @@ public final class CompletionMailbox<Job: Sendable>: Sendable {
     }
 
     /// Takes everything out, in the order of finishing.
-    @inlinable
-    public func drain(_ body: (Job) -> Void) {
+    func drain(_ body: (Job) -> Void) {
         let jobs = finished.withLock { jobs in
             var taken: [Job] = []
             taken.reserveCapacity(jobs.count)

@@ -1,51 +1,36 @@
-public import Glibc
+internal import Glibc
 
 /// A bounded first-in-first-out queue between threads that wakes no more of them than the work needs.
 ///
 /// One worker that stays awake costs less than two that wake each other: a signal is a system call, and threads
 /// inside one token contend for its locks. So another worker is woken only when the oldest job has waited for
 /// `patience`; sleeping workers look for such a job now and then by themselves, in case the one awake is held up.
-@usableFromInline
 final class JobQueue<Job: Sendable>: @unchecked Sendable {
     // Sendable because every access to the mutable state happens under `mutex`.
-    @usableFromInline
     let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    @usableFromInline
     let condition: UnsafeMutablePointer<pthread_cond_t>
-    @usableFromInline
     var ring: [Job?]
     /// When the job at the same place of `ring` came, in nanoseconds of CLOCK_MONOTONIC.
-    @usableFromInline
     var arrivals: [UInt64]
-    @usableFromInline
     var head = 0
-    @usableFromInline
     var used = 0
     /// Workers that wait and have not been woken yet: each is signalled once, however many jobs come before it
     /// runs.
-    @usableFromInline
     var sleeping = 0
     /// Of those woken, the ones that have not noticed yet.
-    @usableFromInline
     var signals = 0
     /// When jobs were last taken.
-    @usableFromInline
     var takenAt: UInt64 = 0
-    @usableFromInline
     var closed = false
-    @usableFromInline
     let workers: Int
     /// How long a job may wait before one more worker is woken for it.
-    @inlinable
     static var patience: UInt64 { 500_000 }
     /// How often a sleeping worker looks by itself.
-    @inlinable
     static var lookEvery: Int { 5_000_000 }
 
     /// - Parameters:
     ///   - capacity: jobs that may wait.
     ///   - workers: threads that share them.
-    @inlinable
     init(capacity: Int, workers: Int) {
         self.workers = workers
         mutex = .allocate(capacity: 1)
@@ -60,7 +45,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         arrivals = Array(repeating: 0, count: capacity)
     }
 
-    @inlinable
     deinit {
         pthread_cond_destroy(condition)
         pthread_mutex_destroy(mutex)
@@ -68,7 +52,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    @inlinable
     var count: Int {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
@@ -76,7 +59,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     }
 
     /// - Returns: why the job was not taken, nil if it was.
-    @inlinable
     func push(_ job: Job) -> JobRefusal? {
         let now = monotonicNanoseconds()
         pthread_mutex_lock(mutex)
@@ -105,7 +87,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
 
     /// Waits for jobs and takes up to `most`.
     /// - Returns: false once the queue is closed and empty.
-    @inlinable
     func pop(into batch: inout [Job], most: Int) -> Bool {
         pthread_mutex_lock(mutex)
         guard waitForJobs() else {
@@ -125,7 +106,6 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     }
 
     /// Returns with the mutex held and at least one job in the queue, or false once it is closed and empty.
-    @inlinable
     func waitForJobs() -> Bool {
         while true {
             let now = monotonicNanoseconds()
@@ -139,11 +119,19 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Until this worker is signalled, or finds a job that has waited too long.
-    @inlinable
+    /// Until this worker is signalled, or finds a job that has waited too long. A worker without others has nobody to look
+    /// after: it is signalled for every first job.
     func sleep() {
         sleeping += 1
         repeat {
+            if workers == 1 {
+                pthread_cond_wait(condition, mutex)
+                if signals > 0 {
+                    signals -= 1
+                    return
+                }
+                continue
+            }
             var end = timespec()
             clock_gettime(CLOCK_MONOTONIC, &end)
             end.tv_nsec += Self.lookEvery
@@ -162,16 +150,13 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     }
 
     /// Whether another worker is awake and took jobs just now, so that it will be back for these in a moment.
-    @inlinable
     func isServed(_ now: UInt64) -> Bool {
         workers - sleeping > 1 && now &- takenAt < Self.patience / 2
     }
 
-    @inlinable
     func isOverdue(_ now: UInt64) -> Bool { now &- arrivals[head] > Self.patience }
 
     /// - Returns: false if it was closed before.
-    @inlinable
     func close() -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
-import WorkerPool
+
+@testable import HSM
 
 /// A resource that counts what was done with it and tells when it ends.
 private struct Counter: ~Copyable {

@@ -1,0 +1,44 @@
+internal import Foundation
+internal import NIOSSL
+
+/// When a certificate of a link's files is valid.
+public struct CertificateLife: Sendable {
+    /// The key of the configuration that names its file, `links.NAME.tls.certificateFile`.
+    public let key: String
+    /// Its place in the file, from 1.
+    public let place: Int
+    /// Seconds since 1970.
+    public let notBefore: Int64
+    /// Seconds since 1970.
+    public let notAfter: Int64
+}
+
+extension LinkTLS {
+    /// Makes everything that connections of the link need, and lets it go again.
+    ///
+    /// - Parameters:
+    ///   - role: of the link.
+    ///   - link: its name, for errors.
+    /// - Returns: the certificates of the host's file, then those of the trusted authorities.
+    /// - Throws: where the files do not make a TLS link; names the key.
+    public func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
+    {
+        _ = try TLSContext(self, role: role, link: link)
+        return try lives("certificateFile", certificateFile, link) + lives("trustedFile", trustedFile, link)
+    }
+
+    private func lives(_ key: String, _ file: String, _ link: String) throws(LinkTLSError)
+        -> [CertificateLife]
+    {
+        let key = "links.\(link).tls.\(key)"
+        do {
+            return try NIOSSLCertificate.fromPEMFile(file).enumerated().map { index, certificate in
+                CertificateLife(
+                    key: key, place: index + 1, notBefore: Int64(certificate.notValidBefore),
+                    notAfter: Int64(certificate.notValidAfter))
+            }
+        } catch {
+            throw LinkTLSError(description: "\(key): \(file): \(error)")
+        }
+    }
+}

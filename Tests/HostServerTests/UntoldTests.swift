@@ -1,0 +1,90 @@
+import ISO8583
+import SocketSupport
+import Synchronization
+import Testing
+
+@testable import Authorisation
+@testable import HostServer
+
+/// Approvals that the peer never gets: each has its note, and a drain makes none.
+@Suite(.timeLimit(.minutes(5))) struct UntoldTests {
+    /// An approval without a chip, as the store and the token would make it.
+    private static func approval(_ request: AuthorisationRequest) -> Decision {
+        var trace = DecisionTrace()
+        let question = CardValueQuestion(cardVerificationKey: KeyName("cvk"), candidates: [], value: 0)
+        let policy = NonChipPolicy(cardVerificationKey: KeyName("cvk"))
+        let (value, _) = NonChipCheck.evaluate(.askValue(question, policy), .matches(0), request, &trace)
+        return Decision(
+            outcome: .final(nil, approvalCode: Array("123456".utf8), basis: value.map { .cardValue($0) }),
+            issuerAuthenticationData: nil, authorisationResponseCode: nil, repeated: false, trace: trace,
+            times: StageTimes())
+    }
+
+    private final class Count: Sendable {
+        private let value = Atomic<Int>(0)
+        func add() { value.wrappingAdd(1, ordering: .relaxed) }
+        var now: Int { value.load(ordering: .relaxed) }
+    }
+
+    /// Approvals that come until the end of the stream.
+    private func approvals(_ socket: Socket) throws -> Int {
+        var count = 0
+        while let message = try socket.receiveMessage() {
+            if message.text(.responseCode) == "00" { count += 1 }
+        }
+        return count
+    }
+
+    @Test("A peer that reads nothing: what it has not got is noted and counted, to the last one")
+    func peerReadsNothing() async throws {
+        var link = try TestMessages.link()
+        link.frameTimeoutNanoseconds = 500_000_000
+        let decided = Count()
+        try await withHost(
+            [link],
+            decide: { request in
+                decided.add()
+                return .success(Self.approval(request))
+            }
+        ) { host in
+            let socket = try Socket(port: host.port("a"), receiveBufferBytes: 4_096)
+            let request = try TestMessages.request(stan: 1)
+            let frame = [UInt8(request.count >> 8), UInt8(request.count & 0xFF)] + request
+            var sent = 0
+            while sent < 400_000, socket.send((0..<100).flatMap { _ in frame }) { sent += 100 }
+            try eventually { try host.metric("issuer_connections") == 0 }
+            let told = try approvals(socket)
+            let untold = host.notes.filter { $0.event == .untold || $0.event == .lateForConnection }.count
+            #expect(
+                untold > 0 && decided.now == told + untold,
+                "\(decided.now) decided, \(told) told, \(untold) noted")
+            let late = host.notes.filter { $0.event == .lateForConnection }.count
+            #expect(try host.metric("issuer_untold_approvals_total") == untold - late)
+        }
+    }
+
+    @Test("A drain under load tells everything that was approved, without a reset")
+    func drain() async throws {
+        var link = try TestMessages.link()
+        link.inFlightMax = 8
+        let decided = Count()
+        try await withHost(
+            [link],
+            decide: { request in
+                try? await Task.sleep(for: .milliseconds(1))
+                decided.add()
+                return .success(Self.approval(request))
+            }
+        ) { host in
+            let socket = try host.connect()
+            // More than is taken: the rest waits unread when the drain comes, and more comes during it.
+            for stan in 1...3_000 { socket.sendFrame(try TestMessages.request(stan: stan)) }
+            host.beginDrain()
+            for stan in 3_001...3_500 { socket.sendFrame(try TestMessages.request(stan: stan)) }
+            let told = try approvals(socket)
+            #expect(
+                told == decided.now && decided.now > 0 && decided.now < 3_500, "\(told) of \(decided.now)")
+            #expect(host.notes.isEmpty)
+        }
+    }
+}
