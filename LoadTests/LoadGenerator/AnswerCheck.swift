@@ -1,4 +1,5 @@
 internal import EMV
+internal import Glibc
 internal import IssuerMessages
 internal import ISO8583
 internal import VirtualCard
@@ -11,6 +12,8 @@ struct PendingRequest {
     let card: Int
     let product: Int
     let signed: SignedCryptogram
+    /// Tag 91 of an approval, where it was foretold.
+    let approval: [UInt8]?
     let prediction: Prediction
     /// Monotonic nanoseconds at which it should have been sent: where its latency begins.
     let intendedAt: UInt64
@@ -48,7 +51,10 @@ enum AnswerCheck {
 
     private static func same(_ element: DataElement, _ left: Message, _ right: Message) -> Bool {
         let equal = left.withBytes(element) { a in
-            right.withBytes(element) { b in a.elementsEqual(b) }
+            right.withBytes(element) { b in
+                a.count == b.count
+                    && (a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
+            }
         }
         return (equal ?? nil) ?? false
     }
@@ -70,6 +76,11 @@ enum AnswerCheck {
     private static func authenticationFault(
         _ answer: Message, _ pending: PendingRequest, _ code: UInt16, _ source: inout TransactionSource
     ) throws -> String? {
+        if pending.prediction.code == .approved, pending.prediction.authenticated,
+            let approval = pending.approval, has(approval, answer)
+        {
+            return nil
+        }
         let data = authenticationData(answer)
         guard pending.prediction.authenticated else {
             return data == nil ? nil : "ARPC for a cryptogram that is not the card's"
@@ -83,6 +94,16 @@ enum AnswerCheck {
         case .absent: return "ARPC missing"
         case .malformed, .wrong: return "ARPC wrong"
         }
+    }
+
+    /// Tag 91 stands first and is this; the response code in it is that of DE39, which was compared before.
+    private static func has(_ approval: [UInt8], _ answer: Message) -> Bool {
+        answer.withBytes(.iccData) { data in
+            guard data.count >= approval.count + 2, data[0] == 0x91, data[1] == approval.count else {
+                return false
+            }
+            return approval.withUnsafeBytes { memcmp($0.baseAddress!, data.baseAddress! + 2, $0.count) == 0 }
+        } ?? false
     }
 
     /// Tag 91 stands first; where it does not, the whole element is read.

@@ -28,9 +28,9 @@ struct BarChart {
             let reach = Self.left + max(bar.value, bar.reach) * scale
             svg += "<text class=\"right\" x=\"\(Self.left - 8)\" y=\"\(y + 13)\">\(escaped(bar.name))</text>"
             svg += "<rect x=\"\(Self.left)\" y=\"\(y + 2)\" width=\"\(rounded(bar.value * scale, 1))\""
-            svg += " height=\"14\" fill=\"#1565c0\"/>"
+            svg += " height=\"14\" class=\"bar\"/>"
             svg += "<line x1=\"\(rounded(end, 1))\" x2=\"\(rounded(reach, 1))\" y1=\"\(y + 9)\""
-            svg += " y2=\"\(y + 9)\" stroke=\"#c62828\" stroke-width=\"2\"/>"
+            svg += " y2=\"\(y + 9)\" class=\"reach\"/>"
             svg += "<text x=\"\(rounded(reach + 6, 1))\" y=\"\(y + 13)\">"
             svg += "\(rounded(bar.value, 0)) / \(rounded(bar.reach, 0))</text>"
         }

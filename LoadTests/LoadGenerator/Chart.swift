@@ -20,7 +20,8 @@ struct Chart {
     private static let left = 64.0
     private static let bottom = 40.0
     private static let top = 34.0
-    private static let colours = ["#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00"]
+    /// As many as ReportStyle has.
+    private static let stylesCount = 5
 
     /// Empty for a chart without points.
     var svg: String {
@@ -36,11 +37,11 @@ struct Chart {
         svg += "<text class=\"title\" x=\"\(Self.left)\" y=\"16\">\(escaped(title))</text>"
         svg += grid(scale) + axis(scale)
         for (index, line) in lines.enumerated() {
-            let colour = Self.colours[index % Self.colours.count]
+            let style = "s\(index % Self.stylesCount)"
             let path = line.points.map { "\(scale.x($0.x)),\(scale.y($0.y))" }.joined(separator: " ")
-            svg += "<polyline fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.6\" points=\"\(path)\"/>"
+            svg += "<polyline class=\"line \(style)\" points=\"\(path)\"/>"
             let x = Self.width - 190 * Double(lines.count - index)
-            svg += "<rect x=\"\(x)\" y=\"8\" width=\"12\" height=\"4\" fill=\"\(colour)\"/>"
+            svg += "<line class=\"key \(style)\" x1=\"\(x - 12)\" x2=\"\(x + 12)\" y1=\"10\" y2=\"10\"/>"
             svg += "<text x=\"\(x + 16)\" y=\"14\">\(escaped(line.name))</text>"
         }
         return svg + "</svg>"

@@ -44,7 +44,8 @@ final class EchoConnection: ChannelInboundHandler {
             case .needMore:
                 unread = bytes
                 return
-            case .frame(_, let consumed): bytes.moveReaderIndex(forwardBy: consumed)
+            case .frame(_, let consumed), .oversized(_, _, let consumed), .skipped(let consumed, _):
+                bytes.moveReaderIndex(forwardBy: consumed)
             case .invalid:
                 context.close(promise: nil)
                 return

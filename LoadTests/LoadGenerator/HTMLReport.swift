@@ -4,20 +4,17 @@ extension LoadResult {
     /// A page that needs nothing but itself.
     public var html: String {
         """
-        <!doctype html><html lang="en"><head><meta charset="utf-8"><title>Load \(escaped(profile))</title>
+        <!doctype html><html lang="en"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width"><title>Load \(escaped(profile))</title>
         <style>
-        body { font: 14px/1.45 system-ui, sans-serif; max-width: 900px; margin: 2em auto; color: #222 }
-        table { border-collapse: collapse; margin: 1em 0 } td, th { padding: 2px 12px; text-align: right }
-        td:first-child, th:first-child { text-align: left } tr:nth-child(even) { background: #f4f4f4 }
-        svg { width: 100%; margin: .6em 0 } svg text { font: 11px system-ui, sans-serif; fill: #444 }
-        svg .title { font-weight: 600; fill: #111 } svg .grid { stroke: #ddd } svg .right { text-anchor: end }
-        svg .middle { text-anchor: middle } .bad { color: #c62828; font-weight: 600 }
+        \(ReportStyle.css)
         </style></head><body>
         <h1>Load \(escaped(profile))</h1>
         <p>\(escaped(startedAt)) · \(escaped(machine.processor)), \(machine.cores) cores, Linux
         \(escaped(machine.kernel)), load average before \(escaped(machine.loadAverageBefore)) · \(cards) cards,
         \(connections) connections</p>
         \(headline)
+        \(hints.map { "<p class=bad>\(escaped($0))</p>" }.joined())
         \(overTime)
         \(percentileChart)
         \(stages.map(\.section).joined(separator: "\n"))
@@ -28,8 +25,10 @@ extension LoadResult {
     private var headline: String {
         var rows: [(String, String)] = [
             ("Authorisations a second at saturation", rounded(throughputPerSecond, 0)),
-            ("p50 / p99 / p99.9 at half (ms)", latencyMilliseconds.text),
-            ("p50 / p99 / p99.9 at saturation (ms)", saturationLatencyMilliseconds.text),
+            (
+                "p50 / p99 / p99.9 \(hasHalf ? "at half" : "of \(escaped(latencyStage ?? "the last stage"))") (ms)",
+                latencyMilliseconds.text
+            ),
             ("Host CPU seconds per 10,000", hostCPUSecondsPer10000.text(3)),
             ("Redis CPU seconds per 10,000", redisCPUSecondsPer10000.text(3)),
             ("Generator CPU seconds per 10,000", generatorCPUSecondsPer10000.text(3)),
@@ -38,8 +37,16 @@ extension LoadResult {
             ("Redis round trips per authorisation", redisRoundTripsPerAuthorisation.text(2)),
             ("Answers checked", "\(answersChecked)"),
             ("Answers wrong", answersMismatched == 0 ? "0" : "<span class=bad>\(answersMismatched)</span>"),
-            ("Requests without answer", answersLost == 0 ? "0" : "<span class=bad>\(answersLost)</span>"),
+            (
+                "Requests sent without an answer (lost)",
+                answersLost == 0 ? "0" : "<span class=bad>\(answersLost)</span>"
+            ),
         ]
+        let unsent = requestsUnsent ?? 0
+        rows.append(("Requests never sent", unsent == 0 ? "0" : "<span class=bad>\(unsent)</span>"))
+        if hasSaturation {
+            rows.insert(("p50 / p99 / p99.9 at saturation (ms)", saturationLatencyMilliseconds.text), at: 2)
+        }
         if let kneePerSecond { rows.append(("Knee (a second)", rounded(kneePerSecond, 0))) }
         return table(["Figure", "Value"], rows.map { [$0.0, $0.1] })
     }
@@ -156,7 +163,7 @@ extension Double? {
     func text(_ places: Int) -> String { map { rounded($0, places) } ?? "–" }
 }
 
-private func table(_ head: [String], _ rows: [[String]]) -> String {
+func table(_ head: [String], _ rows: [[String]]) -> String {
     let header = head.map { "<th>\(escaped($0))</th>" }.joined()
     let body = rows.map { "<tr>" + $0.map { "<td>\($0)</td>" }.joined() + "</tr>" }.joined()
     return "<table><tr>\(header)</tr>\(body)</table>"

@@ -1,9 +1,8 @@
-internal import FoundationEssentials
 public import ISO8583
+internal import IssuerConfiguration
 internal import NIOCore
 internal import NIOSSL
-internal import VirtualCard
-internal import Yams
+public import VirtualCard
 
 /// Where a link is and what it speaks.
 public struct LoadLink: Sendable {
@@ -34,6 +33,41 @@ public struct LoadLink: Sendable {
     }
 }
 
+extension LoadLink {
+    /// A link without a configuration.
+    /// - Parameters:
+    ///   - target: `HOST:PORT` or `[IPV6]:PORT`.
+    ///   - dialect: a file of the folder, without `.json`.
+    ///   - framing: `2be`, `4ascii`, each also with `-incl`.
+    ///   - zonePINKey: name of a test key of the issuer's file; nil sends no PINs.
+    public init(
+        target: String, dialect: String, dialects folder: String, framing: String, zonePINKey: String?,
+        issuer: DemoIssuer
+    ) throws(LoadSetupError) {
+        guard let colon = target.lastIndex(of: ":"), let port = Int(target[target.index(after: colon)...]),
+            (1...65_535).contains(port), colon > target.startIndex
+        else { throw LoadSetupError("target \(target) is no HOST:PORT") }
+        let name = target[..<colon]
+        let isBracketed = name.hasPrefix("[") && name.hasSuffix("]")
+        do {
+            self.init(
+                name: target, host: String(isBracketed ? name.dropFirst().dropLast() : name), port: port,
+                codec: MessageCodec(dialect: try Dialect(contentsOf: "\(folder)/\(dialect).json")),
+                framing: try LoadLink.framing(framing), zonePINKey: try zonePINKey.map { try issuer.key($0) })
+        } catch {
+            throw LoadSetupError("target \(target): \(error)")
+        }
+    }
+
+    private static func framing(_ name: String) throws(LoadSetupError) -> Framing {
+        let isInclusive = name.hasSuffix("-incl")
+        guard let form = Framing.LengthForm(rawValue: isInclusive ? String(name.dropLast(5)) : name) else {
+            throw LoadSetupError("there is no framing \(name); choose 2be, 4ascii, 2be-incl or 4ascii-incl")
+        }
+        return Framing(form, includesItself: isInclusive)
+    }
+}
+
 /// The parts of `issuer-host.yaml` that a load needs. Everything else in the file is the host's.
 public struct HostConfiguration: Sendable {
     /// By name.
@@ -43,44 +77,18 @@ public struct HostConfiguration: Sendable {
     /// Host and port of `/metrics`; nil if the host has none.
     public let admin: (host: String, port: Int)?
 
-    /// Reads the file and the dialects that it names; relative paths count from its folder.
+    /// Reads the file as the host does, overrides of the environment included, and the dialects that it names.
     public init(contentsOf path: String) throws(LoadSetupError) {
-        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
-            throw LoadSetupError("cannot read \(path)")
-        }
-        let file: ConfigurationFile
-        do { file = try YAMLDecoder().decode(ConfigurationFile.self, from: text) } catch {
-            throw LoadSetupError("\(path): \(describe(error))")
-        }
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
-        issuerPath = absolute(file.demo.issuer)
-        admin = file.admin.map { (reachable($0.host), $0.port) }
         do {
+            let host = try IssuerConfiguration(path: path)
+            issuerPath = try host.demoIssuer()
+            admin = host.reachableAdmin
             let issuer = try DemoIssuer(contentsOf: issuerPath)
-            links = try file.links.sorted { $0.key < $1.key }.map { name, link in
-                let form = link.framing ?? "2be"
-                let inclusive = form.hasSuffix("-incl")
-                guard let length = Framing.LengthForm(rawValue: inclusive ? String(form.dropLast(5)) : form)
-                else { throw LoadSetupError("\(path): link \(name): framing \(form) is unknown") }
-                let dialect = try Dialect(
-                    contentsOf: "\(absolute(file.dialects))/\(link.dialect).json")
-                var found = LoadLink(
-                    name: name, host: reachable(link.host), port: link.port,
-                    codec: MessageCodec(dialect: dialect),
-                    framing: Framing(length, includesItself: inclusive, tpduLength: link.tpduBytes ?? 0),
-                    zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
-                if link.tls != nil {
-                    guard let identity = file.demo.tls else {
-                        throw LoadSetupError(
-                            "\(path): link \(name) has TLS; demo.tls has to name the terminals' certificate")
-                    }
-                    found.tls = try LoadTLS(identity, absolute)
-                }
-                return found
-            }
+            links = try host.links.sorted { $0.name < $1.name }.map { try LoadLink($0, host, issuer) }
+        } catch let error as LoadSetupError {
+            throw error
         } catch {
-            throw LoadSetupError("\(path): \(error)")
+            throw LoadSetupError("\(error)")
         }
     }
 
@@ -99,12 +107,26 @@ public struct HostConfiguration: Sendable {
     }
 }
 
-/// Addresses that mean "every interface" to a listener mean nothing to a caller.
-private func reachable(_ host: String?) -> String {
-    switch host {
-    case nil, "0.0.0.0": "127.0.0.1"
-    case "::": "::1"
-    case .some(let host): host
+extension LoadLink {
+    fileprivate init(_ link: IssuerConfiguration.Link, _ host: IssuerConfiguration, _ issuer: DemoIssuer)
+        throws
+    {
+        guard let framing = Framing(name: link.framing, tpduLength: link.tpduBytes) else {
+            throw LoadSetupError("link \(link.name): framing \(link.framing) is unknown")
+        }
+        var dialect = try Dialect(contentsOf: "\(host.dialects)/\(link.dialect).json")
+        if let form = link.iccData.flatMap(ElementDefinition.ChipDataForm.init(rawValue:)) {
+            dialect = try dialect.withChipData(form)
+        }
+        self.init(
+            name: link.name, host: link.reachableHost, port: link.port, codec: MessageCodec(dialect: dialect),
+            framing: framing, zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
+        guard link.tls != nil else { return }
+        guard let identity = host.demo.tls else {
+            throw LoadSetupError(
+                "link \(link.name) has TLS; demo.tls has to name the terminals' certificate")
+        }
+        tls = try LoadTLS(identity)
     }
 }
 
@@ -114,17 +136,17 @@ struct LoadTLS: Sendable {
     /// The name that the host's certificate bears; nil: the address.
     let serverName: String?
 
-    fileprivate init(_ identity: ConfigurationFile.Identity, _ absolute: (String) -> String) throws {
+    fileprivate init(_ identity: IssuerConfiguration.Demo.TLS) throws {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        if let file = identity.trustedFile { configuration.trustRoots = .file(absolute(file)) }
+        if let file = identity.trustedFile { configuration.trustRoots = .file(file) }
         if let file = identity.certificateFile {
-            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(absolute(file)).map {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map {
                 .certificate($0)
             }
         }
         if let file = identity.privateKeyFile {
-            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: absolute(file), format: .pem))
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: file, format: .pem))
         }
         context = try NIOSSLContext(configuration: configuration)
         serverName = identity.serverName
@@ -136,33 +158,4 @@ struct LoadTLS: Sendable {
         return try NIOSSLClientHandler(
             context: context, serverHostname: serverName ?? (isAddress ? nil : host))
     }
-}
-
-private struct ConfigurationFile: Decodable {
-    struct Identity: Decodable {
-        let trustedFile: String?
-        let certificateFile: String?
-        let privateKeyFile: String?
-        let serverName: String?
-    }
-    struct TLS: Decodable {}
-    struct Demo: Decodable {
-        let issuer: String
-        let tls: Identity?
-    }
-    struct Admin: Decodable { let host: String?, port: Int }
-    struct Link: Decodable {
-        let host: String?
-        let port: Int
-        let dialect: String
-        let framing: String?
-        let tpduBytes: Int?
-        let zonePINKey: String?
-        let tls: TLS?
-    }
-
-    let demo: Demo
-    let dialects: String
-    let links: [String: Link]
-    let admin: Admin?
 }

@@ -71,7 +71,8 @@ final class LoadConnection: ChannelInboundHandler {
             case .needMore:
                 unread = bytes
                 return
-            case .frame(_, let consumed): bytes.moveReaderIndex(forwardBy: consumed)
+            case .frame(_, let consumed), .oversized(_, _, let consumed), .skipped(let consumed, _):
+                bytes.moveReaderIndex(forwardBy: consumed)
             case .invalid(let error):
                 engine.outOfStep(self, error)
                 context.close(promise: nil)
@@ -92,7 +93,9 @@ final class LoadConnection: ChannelInboundHandler {
         try link.framing.appendPrefix(forPayloadCount: encoded.count, into: &prefix)
         outbound.writeBytes(prefix)
         if link.framing.tpduLength > 0 {
-            outbound.writeBytes([0x60, 0x00, 0x01, 0x00, 0x02].prefix(link.framing.tpduLength))
+            let length = link.framing.tpduLength
+            outbound.writeBytes(
+                ([0x60, 0x00, 0x01, 0x00, 0x02] + Array(repeating: 0, count: length)).prefix(length))
         }
         outbound.writeBytes(encoded)
     }

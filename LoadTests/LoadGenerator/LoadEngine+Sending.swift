@@ -78,7 +78,8 @@ extension LoadEngine {
         if sequence % 1_000_000 == 0 { sequence += 1 }
         let message = try builder.message(
             product: product, identity: source.identity(of: number), amount: transaction.amount,
-            chipData: transaction.answer.chipData, pin: pin, sequence: sequence)
+            chipData: transaction.answer.chipData, pin: pin, sequence: sequence,
+            blockPlace: known && transaction.kind != .wrongPIN ? number : nil)
         try connection.write(message, bytesCut: transaction.kind == .badFrame ? 5 : 0)
         let kind = transaction.kind == .purchase && !sendsPIN ? .purchaseWithoutPIN : transaction.kind
         var prediction = Prediction(code: .unknownCard, authenticated: true)
@@ -92,7 +93,8 @@ extension LoadEngine {
             on: connection, stan: UInt32(sequence % 1_000_000),
             PendingRequest(
                 message: message, kind: kind, card: number, product: product,
-                signed: transaction.answer.signed, prediction: prediction, intendedAt: intended,
+                signed: transaction.answer.signed, approval: transaction.approval, prediction: prediction,
+                intendedAt: intended,
                 sentAt: NIODeadline.now().uptimeNanoseconds))
     }
 
@@ -129,7 +131,7 @@ extension LoadEngine {
             on: connection, stan: stan,
             PendingRequest(
                 message: message, kind: kind, card: found.request.card, product: found.request.product,
-                signed: found.request.signed, prediction: prediction, intendedAt: intended,
+                signed: found.request.signed, approval: nil, prediction: prediction, intendedAt: intended,
                 sentAt: NIODeadline.now().uptimeNanoseconds))
         return true
     }

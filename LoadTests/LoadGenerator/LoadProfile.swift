@@ -96,6 +96,8 @@ public struct LoadProfile: Sendable {
     public var stages: [Stage]
     /// PIN tries that the host's policy gives.
     public var pinTriesMax: Int
+    /// What it has to keep to.
+    public var thresholds: [Threshold]
 
     /// A profile of purchases.
     public init(name: String, cards: Int, connections: Int, stages: [Stage]) {
@@ -110,6 +112,7 @@ public struct LoadProfile: Sendable {
         precompute = false
         mix = [.purchase: 1]
         pinTriesMax = 3
+        thresholds = []
     }
 
     static let productsByDefault: [(name: String, weight: Int)] = [
@@ -127,6 +130,7 @@ public struct LoadProfile: Sendable {
 
     /// The same from memory; `path` is for error texts.
     public init(yaml: String, path: String) throws(LoadSetupError) {
+        try ProfileKeys.check(yaml, path: path)
         let file: ProfileFile
         do { file = try YAMLDecoder().decode(ProfileFile.self, from: yaml) } catch {
             throw LoadSetupError("\(path): \(describe(error))")
@@ -144,6 +148,11 @@ public struct LoadProfile: Sendable {
         precompute = file.precompute ?? false
         pinTriesMax = file.pinTriesMax ?? 3
         mix = file.mix ?? [.purchase: 1]
+        do throws(LoadSetupError) {
+            for text in file.thresholds ?? [] { thresholds.append(try Threshold(text)) }
+        } catch {
+            throw LoadSetupError("\(path): \(error)")
+        }
         try check(path)
     }
 

@@ -71,6 +71,8 @@ public struct LoadResult: Codable, Sendable {
         var hostStages: [StageTime]
         var series: [SecondOfLoad]
         var faults: [String]
+        /// For the histogram log; not in the JSON.
+        var intervals: [HistogramInterval]?
 
         var failed: Int { answersMismatched + strayAnswers + lost + unsent }
     }
@@ -95,8 +97,10 @@ public struct LoadResult: Codable, Sendable {
     public var connections: Int
     /// At saturation, or the most of any stage.
     public var throughputPerSecond: Double
-    /// Of the stage with the role `half`, or of the last one.
+    /// Of the stage with the role `half`, or of the last one: `latencyStage` names it.
     public var latencyMilliseconds: Latency
+    /// The stage that `latencyMilliseconds` is of; nil in older results.
+    public var latencyStage: String?
     /// At saturation.
     public var saturationLatencyMilliseconds: Latency
     /// At saturation.
@@ -111,8 +115,11 @@ public struct LoadResult: Codable, Sendable {
     public var answersChecked: Int
     /// Wrong, crossed, unreadable or belonging to nothing.
     public var answersMismatched: Int
-    /// Requests without an answer.
+    /// Requests that were sent and got no answer.
     public var answersLost: Int
+    /// Requests that were never sent, since no connection or card was free in time; nil in older results, where they
+    /// count as lost.
+    public var requestsUnsent: Int?
     /// At saturation.
     public var pkcs11CallsPerAuthorisation: Double?
     /// At saturation.
@@ -126,7 +133,9 @@ public struct LoadResult: Codable, Sendable {
     public func json() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self))
+        var plain = self
+        for index in plain.stages.indices { plain.stages[index].intervals = nil }
+        return Array(try encoder.encode(plain))
     }
 
     /// Reads what `json` has made.
@@ -141,6 +150,31 @@ public struct LoadResult: Codable, Sendable {
 }
 
 extension LoadResult {
+    /// Whether a stage ran at half of the saturation.
+    var hasHalf: Bool { stages.contains { $0.role == .half } }
+    /// Whether a stage was meant to saturate the host.
+    var hasSaturation: Bool { stages.contains { $0.role == .saturation } || kneePerSecond != nil }
+
+    /// What to look at where something went wrong.
+    public var hints: [String] {
+        var hints: [String] = []
+        let unknown = stages.reduce(0) { $0 + ($1.answersByCode["14"] ?? 0) }
+        if unknown * 2 > answersChecked, answersMismatched * 2 > answersChecked {
+            hints.append(
+                "the host does not know the cards (DE39 14): import them with --import-cards, or with "
+                    + "`load-generator cards --out FILE` and `issuer-host cards import FILE`")
+        }
+        // Cards that the host does not know are not used again: what is unsent then has no other reason.
+        if (requestsUnsent ?? 0) > 0, hints.isEmpty {
+            let waited = stages.reduce(0) { $0 + $1.waitedForCard }
+            hints.append(
+                waited > 0
+                    ? "requests were not sent since every card was in use: give more cards"
+                    : "requests were not sent since no connection was open: does the host take connections?")
+        }
+        return hints
+    }
+
     /// Puts the headline figures together.
     init(
         _ profile: LoadProfile, startedAt: Date, machine: Machine, stages: [Stage], knee: Double? = nil
@@ -160,6 +194,7 @@ extension LoadResult {
         connections = profile.connections
         throughputPerSecond = saturation.throughputPerSecond
         latencyMilliseconds = half.latencyMilliseconds
+        latencyStage = half.name
         saturationLatencyMilliseconds = saturation.latencyMilliseconds
         hostCPUSecondsPer10000 = saturation.hostCPUSecondsPer10000
         redisCPUSecondsPer10000 = saturation.redisCPUSecondsPer10000
@@ -167,7 +202,8 @@ extension LoadResult {
         hostResidentMegabytes = saturation.hostResidentMegabytes
         answersChecked = stages.reduce(0) { $0 + $1.answersChecked }
         answersMismatched = stages.reduce(0) { $0 + $1.answersMismatched + $1.strayAnswers }
-        answersLost = stages.reduce(0) { $0 + $1.lost + $1.unsent }
+        answersLost = stages.reduce(0) { $0 + $1.lost }
+        requestsUnsent = stages.reduce(0) { $0 + $1.unsent }
         pkcs11CallsPerAuthorisation = saturation.pkcs11CallsPerAuthorisation
         redisRoundTripsPerAuthorisation = saturation.redisRoundTripsPerAuthorisation
         kneePerSecond = knee

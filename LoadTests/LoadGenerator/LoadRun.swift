@@ -95,6 +95,23 @@ public struct LoadRun: Sendable {
         }
     }
 
+    /// Runs steps of rising rates until one breaks a bound, and fits what an authorisation costs.
+    public func capacity(_ plan: CapacityPlan) async throws -> CapacityReport {
+        let result = try await withEngine { engine in
+            var results: [LoadResult.Stage] = []
+            for rate in plan.rates {
+                let stage = LoadProfile.Stage(
+                    name: "\(Int(rate)) a second", seconds: plan.seconds,
+                    load: .open(.constant(rate), .poisson))
+                let result = try await perform(stage, results.count, engine, expected: rate)
+                results.append(result)
+                if !plan.holds(result) { break }
+            }
+            return (results, nil)
+        }
+        return CapacityReport(result, plan: plan)
+    }
+
     private func withEngine(
         _ body: (LoadEngine) async throws -> ([LoadResult.Stage], Double?)
     ) async throws -> LoadResult {

@@ -1,3 +1,46 @@
+internal import Yams
+
+/// The keys that a profile may have, at each place: a misspelt one would be passed over in silence.
+enum ProfileKeys {
+    static let top = [
+        "name", "cards", "products", "seed", "links", "connections", "reconnectSeconds", "precompute",
+        "pinTriesMax", "mix", "thresholds", "stages",
+    ]
+    static let stage = [
+        "name", "role", "seconds", "outstanding", "rate", "ramp", "spike", "ofSaturation", "arrivals",
+    ]
+    static let ramp = ["from", "to"]
+    static let spike = ["base", "peak", "from", "until"]
+
+    /// - Throws: the first key that is none, with its line.
+    static func check(_ yaml: String, path: String) throws(LoadSetupError) {
+        // What is no YAML at all, the decoder says better.
+        guard let document = try? Yams.compose(yaml: yaml), let mapping = document.mapping else { return }
+        try check(mapping, top, path)
+        for stage in mapping["stages"]?.sequence ?? [] {
+            guard let entries = stage.mapping else { continue }
+            try check(entries, self.stage, path)
+            if let inner = entries["ramp"]?.mapping { try check(inner, ramp, path) }
+            if let inner = entries["spike"]?.mapping { try check(inner, spike, path) }
+        }
+        if let mix = mapping["mix"]?.mapping {
+            try check(mix, TransactionKind.allCases.map(\.rawValue), path)
+        }
+    }
+
+    private static func check(
+        _ mapping: Node.Mapping, _ valid: [String], _ path: String
+    ) throws(LoadSetupError) {
+        for (key, _) in mapping {
+            let name = key.string ?? "?"
+            guard !valid.contains(name) else { continue }
+            let place = key.mark.map { ":\($0.line):\($0.column)" } ?? ""
+            throw LoadSetupError(
+                "\(path)\(place): unknown key \(name); known here: \(valid.joined(separator: ", "))")
+        }
+    }
+}
+
 /// The YAML form of a profile.
 struct ProfileFile: Decodable {
     struct Stage: Decodable {
@@ -46,6 +89,7 @@ struct ProfileFile: Decodable {
     let precompute: Bool?
     let pinTriesMax: Int?
     let mix: [TransactionKind: Double]?
+    let thresholds: [String]?
     let stages: [Stage]
 }
 

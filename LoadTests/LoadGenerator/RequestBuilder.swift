@@ -19,6 +19,9 @@ package final class RequestBuilder {
     private var trackTail: [[UInt8]]
     private var number = [UInt8](repeating: 0x30, count: 12)
     private let separator: UInt8
+    /// Blocks of right PINs by card: format 0 has no chance in it, so they are the same in each request. 0 for one that
+    /// was not made yet.
+    private var blocks: [UInt64] = []
 
     /// - Parameter products: what a request names by index.
     package init(_ link: LoadLink, products: [LoadProduct]) throws {
@@ -54,8 +57,10 @@ package final class RequestBuilder {
     /// - Parameters:
     ///   - sequence: DE37 whole, and DE11 in its last six digits.
     ///   - pin: nil for none.
+    ///   - blockPlace: of the card, where the PIN is always the same one; nil makes the block anew.
     package func message(
-        product: Int, identity: CardIdentity, amount: UInt64, chipData: [UInt8], pin: PIN?, sequence: UInt64
+        product: Int, identity: CardIdentity, amount: UInt64, chipData: [UInt8], pin: PIN?, sequence: UInt64,
+        blockPlace: Int? = nil
     ) throws -> Message {
         var message = pin == nil ? templates[product].withoutPIN : templates[product].withPIN
         let pan = identity.pan
@@ -73,10 +78,17 @@ package final class RequestBuilder {
         message.set(.stan, bytes: number[6...])
         message.set(.iccData, bytes: chipData)
         if let pin {
-            let block = try pad?.block(pin, pan: pan, fill: 0).rawValue ?? 0
+            let block = try block(pin, pan, blockPlace)
             withUnsafeBytes(of: block.bigEndian) { message.set(.pinData, bytes: $0) }
         }
         return message
+    }
+
+    private func block(_ pin: PIN, _ pan: PAN, _ place: Int?) throws -> UInt64 {
+        guard let place else { return try pad?.block(pin, pan: pan, fill: 0).rawValue ?? 0 }
+        while blocks.count <= place { blocks.append(0) }
+        if blocks[place] == 0 { blocks[place] = try pad?.block(pin, pan: pan, fill: 0).rawValue ?? 0 }
+        return blocks[place]
     }
 
     private func setNumber(_ value: UInt64) {

@@ -35,15 +35,17 @@ public struct ResultMedians: Sendable {
     private static let figures = [
         Figure(title: "authorisations/s", places: 0) { $0.throughputPerSecond },
         Figure(title: "p99 ms there", places: 2) { $0.saturationLatencyMilliseconds.p99 },
-        Figure(title: "p50 ms at half", places: 3) { $0.latencyMilliseconds.p50 },
-        Figure(title: "p99 ms at half", places: 2) { $0.latencyMilliseconds.p99 },
+        Figure(title: "p50 ms at half", places: 3) { $0.hasHalf ? $0.latencyMilliseconds.p50 : nil },
+        Figure(title: "p99 ms at half", places: 2) { $0.hasHalf ? $0.latencyMilliseconds.p99 : nil },
         Figure(title: "host CPU s/10,000", places: 3) { $0.hostCPUSecondsPer10000 },
         Figure(title: "Redis CPU s/10,000", places: 3) { $0.redisCPUSecondsPer10000 },
         Figure(title: "host MB", places: 0) { $0.hostResidentMegabytes },
         Figure(title: "token calls", places: 2) { $0.pkcs11CallsPerAuthorisation },
         Figure(title: "Redis trips", places: 2) { $0.redisRoundTripsPerAuthorisation },
         Figure(title: "checked", places: 0) { Double($0.answersChecked) },
-        Figure(title: "wrong or missing", places: 0) { Double($0.answersMismatched + $0.answersLost) },
+        Figure(title: "wrong or missing", places: 0) {
+            Double($0.answersMismatched + $0.answersLost + ($0.requestsUnsent ?? 0))
+        },
     ]
 
     static func cell(_ values: [Double], _ places: Int) -> String {

@@ -59,6 +59,7 @@ struct StageRecorder {
     var latency = LatencyHistogram.empty()
     var byCode: [UInt16: Int] = [:]
     var series: [SecondOfLoad] = []
+    var intervals: [HistogramInterval] = []
     /// Answers that came while requests were being sent.
     var answeredInTime = 0
     /// The first faults, in words.
@@ -89,7 +90,13 @@ struct StageRecorder {
             second: Double(now - startedAt) / 1e9, answersPerSecond: Double(interval.totalCount) / seconds,
             p50: interval.milliseconds(50), p99: interval.milliseconds(99),
             longest: interval.totalCount == 0 ? 0 : Double(interval.max) / 1e6, outstanding: outstanding)
-        interval.reset()
+        if interval.totalCount > 0 {
+            intervals.append(
+                HistogramInterval(
+                    start: Double(intervalStart &- startedAt) / 1e9, seconds: seconds, longest: point.longest,
+                    histogram: HistogramLog.encoded(interval)))
+            interval.reset()
+        }
         intervalStart = now
         return point
     }

@@ -33,7 +33,7 @@ struct StageSummary {
             redisRoundTripsPerAuthorisation: perAnswer("issuer_redis_commands_total"),
             holdingsBefore: metricsBefore?.holdings, holdingsAfter: metricsAfter?.holdings,
             hostHistogram: hostHistogram, hostStages: hostStages, series: recorder.series,
-            faults: recorder.faults)
+            faults: recorder.faults, intervals: recorder.intervals)
     }
 
     private var load: String {

@@ -8,6 +8,8 @@ struct Transaction: Sendable {
     let card: Int
     let amount: UInt64
     let answer: CardAnswer
+    /// Tag 91 of an approval, where it could be foretold; an answer with another one is looked at closely.
+    var approval: [UInt8]?
 }
 
 /// Draws transactions from the mix. Chip data may be computed beforehand; numbers, times and PIN blocks never
@@ -20,6 +22,8 @@ struct TransactionSource: ~Copyable {
     private let kinds: [(kind: TransactionKind, upTo: Double)]
     private var prepared: [Transaction] = []
     private var preparedNext = 0
+    /// By product: what the issuer's approvals say to cards of ARPC method 2, once one was seen.
+    private var approvingUpdates: [Int: (update: CardStatusUpdate, proprietary: [UInt8])] = [:]
     /// Prepared ones whose card was busy when their turn came.
     private(set) var discarded = 0
 
@@ -76,10 +80,36 @@ struct TransactionSource: ~Copyable {
         prepared.reserveCapacity(count)
         while prepared.count < count {
             let kind = kind()
-            guard kind != .replay, kind != .repeat, kind != .reversal, let transaction = try next(kind) else {
+            guard kind != .replay, kind != .repeat, kind != .reversal, var transaction = try next(kind) else {
                 continue
             }
+            if kind == .purchase || kind == .purchaseWithoutPIN {
+                transaction.approval = try approval(of: transaction)
+            }
             prepared.append(transaction)
+        }
+    }
+
+    /// `00`.
+    private static let approved = AuthorisationResponseCode(rawValue: 0x3030)
+
+    /// Tag 91 as the issuer should send it with an approval.
+    private mutating func approval(of transaction: Transaction) throws -> [UInt8]? {
+        let product = product(of: transaction.card)
+        let signed = transaction.answer.signed
+        switch population.products[product].definition.product.profile.responseMethod {
+        case .method1:
+            let arpc = try chip.responseMethod1(
+                key: signed.responseKey, signed.cryptogram, code: TransactionSource.approved)
+            return withUnsafeBytes(of: arpc.bigEndian) { Array($0) } + [0x30, 0x30]
+        case .method2:
+            guard let (update, proprietary) = approvingUpdates[product],
+                let arpc = try chip.responseMethod2(
+                    key: signed.responseKey, signed.cryptogram, statusUpdate: update, proprietary: proprietary
+                )
+            else { return nil }
+            return withUnsafeBytes(of: arpc.bigEndian) { Array($0) }
+                + withUnsafeBytes(of: update.rawValue.bigEndian) { Array($0) } + proprietary
         }
     }
 
@@ -95,7 +125,8 @@ struct TransactionSource: ~Copyable {
                 tampering = .atc(.init(rawValue: population.cards[index].verifiedATC))
             }
         }
-        let amount = UInt64(100 + chance.below(20_000))
+        // A replay is of another amount: with the same one it would be a repeat of the same transaction.
+        let amount = UInt64((kind == .replay ? 20_100 : 100) + chance.below(20_000))
         let terminal = terminal(amount)
         let product = population.products[Int(population.cards[index].product)].definition.product
         do throws(ChipCardError) {
@@ -143,7 +174,14 @@ struct TransactionSource: ~Copyable {
     mutating func verify(
         _ data: IssuerAuthenticationData?, _ signed: SignedCryptogram, product: Int
     ) throws -> IssuerAuthenticationVerdict {
-        try chip.verify(data, signed, profile: population.products[product].definition.product.profile)
+        let profile = population.products[product].definition.product.profile
+        let verdict = try chip.verify(data, signed, profile: profile)
+        if case .statusUpdate(let update, let proprietary) = verdict, update.approves,
+            approvingUpdates[product] == nil
+        {
+            approvingUpdates[product] = (update, proprietary)
+        }
+        return verdict
     }
 
     /// The product of a card by its index.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import Foundation
 internal import LoadGenerator
 internal import VirtualCard
@@ -8,32 +9,57 @@ struct LoadGeneratorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load-generator",
         abstract: "Puts load on an issuer host and checks every answer.",
-        subcommands: [Run.self, CardsCommand.self, Compare.self, Medians.self, EchoServerCommand.self])
+        version: BuildVersion.text,
+        subcommands: [
+            Run.self, Capacity.self, CardsCommand.self, Compare.self, Medians.self, EchoServerCommand.self,
+        ])
 }
 
 struct HostOptions: ParsableArguments {
-    @Option(help: "The host's configuration; ISSUER_CONFIG where it is not given.")
+    @Option(help: "The host's configuration; DEMO_CONFIG where it is not given.")
     var config: String?
 
     func configuration() throws -> HostConfiguration {
         let environment = ProcessInfo.processInfo.environment
-        guard let path = config ?? environment["ISSUER_CONFIG"] else {
-            throw ValidationError("--config or ISSUER_CONFIG has to name the host's configuration")
+        guard let path = config ?? environment["DEMO_CONFIG"] else {
+            throw ValidationError("--config or DEMO_CONFIG has to name the host's configuration")
         }
         return try HostConfiguration(contentsOf: path)
     }
 
-    var path: String? { config ?? ProcessInfo.processInfo.environment["ISSUER_CONFIG"] }
+    var path: String? { config ?? ProcessInfo.processInfo.environment["DEMO_CONFIG"] }
 }
 
 struct Compare: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Put two results side by side.")
+    static let configuration = CommandConfiguration(
+        abstract: "Put two loads side by side, each of one or several runs.",
+        discussion: """
+              load-generator compare old.json new.json
+              load-generator compare --first old-1.json old-2.json old-3.json --second new-1.json new-2.json new-3.json
 
-    @Argument(help: "The older result (JSON).") var first: String
-    @Argument(help: "The newer result (JSON).") var second: String
+            Latencies at other offered rates are not compared. With several runs a change is called better or worse \
+            only outside of its 95 % interval. Exit code: 2 if the offered rates differ.
+            """)
+
+    @Argument(help: "The older result and the newer one (JSON).") var pair: [String] = []
+    @Option(parsing: .upToNextOption, help: "Several runs of the older one.") var first: [String] = []
+    @Option(parsing: .upToNextOption, help: "Several runs of the newer one.") var second: [String] = []
+
+    func validate() throws {
+        let isPair = pair.count == 2 && first.isEmpty && second.isEmpty
+        guard isPair || pair.isEmpty && !first.isEmpty && !second.isEmpty else {
+            throw ValidationError("two results, or --first and --second with some each")
+        }
+    }
 
     func run() throws {
-        print(try ResultComparison(LoadResult(contentsOf: first), LoadResult(contentsOf: second)).text)
+        func read(_ paths: [String]) throws -> [LoadResult] {
+            try paths.map { try LoadResult(contentsOf: $0) }
+        }
+        let comparison = try ResultComparison(
+            read(pair.isEmpty ? first : [pair[0]]), read(pair.isEmpty ? second : [pair[1]]))
+        print(comparison.text)
+        if comparison.rateWarning != nil { throw ExitCode(2) }
     }
 }
 

@@ -3,17 +3,64 @@ internal import Foundation
 internal import LoadGenerator
 internal import VirtualCard
 
+/// Where the load goes: a link of the host's configuration, or any host.
+struct TargetOptions: ParsableArguments {
+    @OptionGroup var host: HostOptions
+    @Option(help: ArgumentHelp("Any host instead of a configuration.", valueName: "host:port"))
+    var target: String?
+    @Option(help: "With --target: a dialect of the folder, without .json.") var dialect = "ascii87-binbitmap"
+    @Option(help: "With --target: folder of dialects.") var dialects = "Config/iso8583"
+    @Option(help: "With --target: 2be, 4ascii, 2be-incl or 4ascii-incl.") var framing = "2be"
+    @Option(help: "With --target: the zone PIN key, a key of the issuer's file; without it no PINs are sent.")
+    var zpk: String?
+    @Option(
+        help: "Test keys and kinds of card; by default the configuration's, or Config/demo/demo-issuer.json.")
+    var issuer: String?
+
+    /// What a load needs of it.
+    func resolve(
+        _ names: [String]
+    ) throws -> (issuer: DemoIssuer, links: [LoadLink], admin: (host: String, port: Int)?) {
+        if let target {
+            let issuer = try DemoIssuer(contentsOf: self.issuer ?? "Config/demo/demo-issuer.json")
+            let link = try LoadLink(
+                target: target, dialect: dialect, dialects: dialects, framing: framing, zonePINKey: zpk,
+                issuer: issuer)
+            return (issuer, [link], nil)
+        }
+        let configuration = try host.configuration()
+        return (
+            try DemoIssuer(contentsOf: issuer ?? configuration.issuerPath),
+            try configuration.links(named: names), configuration.admin
+        )
+    }
+}
+
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run a profile, or look for the knee.",
+        abstract: "Put a rate or a profile's stages on a host, or look for the knee.",
         discussion: """
-            ISSUER_HOST_PID and ISSUER_REDIS_PID name the processes whose CPU time and memory are taken. The \
-            last line on standard output is the path of the result as JSON; an HTML report lies beside it. \
-            The status is 1 if an answer was wrong or missing.
+              load-generator run --rate 2000 --duration 30s --connections 8 --target 127.0.0.1:8583
+              load-generator run --profile LoadTests/profiles/standard.yaml --import-cards \\
+                --threshold "p99 < 5 ms in half of saturation" --threshold "wrong == 0"
+
+            DEMO_HOST_PID and DEMO_REDIS_PID name the processes whose CPU time and memory are taken. The last \
+            line on standard output is the path of the result as JSON; beside it lie an HTML report, a CSV of \
+            seconds and a log for HdrHistogram's tools (.hlog). docs/load-testing.md has every key of a profile.
+
+            Exit code: 1 if a threshold is broken. Without any, nothing may be wrong, lost (sent, no answer) or \
+            unsent. 64 for an option that is wrong.
             """)
 
-    @OptionGroup var host: HostOptions
-    @Option(help: "The profile (YAML).") var profile: String
+    @OptionGroup(title: "Where to") var target: TargetOptions
+    @Option(help: "The profile (YAML).") var profile: String?
+    @Option(help: "Requests a second, without a profile.") var rate: Double?
+    @Option(help: "Requests under way on each connection, without a profile.") var outstanding: Int?
+    @Option(help: "How long, such as 30s or 5m, without a profile.") var duration = "30s"
+    @Option(
+        help: ArgumentHelp(
+            "What the load has to keep to, such as \"p99 < 5 ms\"; may be given several times."))
+    var threshold: [String] = []
     @Option(help: "Folder for the results.") var results = "LoadTests/results"
     @Option(help: "Cards instead of the profile's number.") var cards: Int?
     @Option(help: "Connections instead of the profile's number.") var connections: Int?
@@ -25,17 +72,41 @@ struct Run: AsyncParsableCommand {
     @Option(help: "p99 in milliseconds that the search allows.") var kneeP99 = 10.0
     @Option(help: "Seconds of each step of the search.") var kneeSeconds = 10.0
 
+    func validate() throws {
+        let given = [profile != nil, rate != nil, outstanding != nil].count { $0 }
+        guard given == 1 || given == 0 && findKnee else {
+            throw ValidationError("exactly one of --profile, --rate and --outstanding")
+        }
+        guard rate.map({ $0 > 0 && $0 <= 1_000_000 }) ?? true else {
+            throw ValidationError("--rate has to be above 0 and at most 1,000,000 a second")
+        }
+        guard outstanding.map({ (1...10_000).contains($0) }) ?? true else {
+            throw ValidationError("--outstanding has to be 1 to 10,000")
+        }
+        guard connections.map({ (1...10_000).contains($0) }) ?? true else {
+            throw ValidationError("--connections has to be 1 to 10,000")
+        }
+        guard cards.map({ (10...1_000_000).contains($0) }) ?? true else {
+            throw ValidationError("--cards has to be 10 to 1,000,000")
+        }
+        guard Run.seconds(duration) != nil else {
+            throw ValidationError("--duration has to be a time such as 30s, 5m or 1h")
+        }
+        guard !importCards || target.target == nil else {
+            throw ValidationError(
+                "--import-cards needs the host's configuration: it goes with --config, not --target")
+        }
+        do { for text in threshold { _ = try Threshold(text) } } catch { throw ValidationError("\(error)") }
+    }
+
     func run() async throws {
-        let host = try host.configuration()
-        var profile = try LoadProfile(contentsOf: profile)
-        if let cards { profile.cards = cards }
-        if let connections { profile.connections = connections }
-        let issuer = try DemoIssuer(contentsOf: host.issuerPath)
+        let profile = try plan()
+        let (issuer, links, admin) = try target.resolve(profile.links)
         if importCards { try importCards(of: profile, issuer) }
         let environment = ProcessInfo.processInfo.environment
         let run = LoadRun(
-            profile, issuer: issuer, links: try host.links(named: profile.links), admin: host.admin,
-            hostPID: environment["ISSUER_HOST_PID"], redisPID: environment["ISSUER_REDIS_PID"],
+            profile, issuer: issuer, links: links, admin: admin,
+            hostPID: environment["DEMO_HOST_PID"], redisPID: environment["DEMO_REDIS_PID"],
             progress: Run.say)
         var result: LoadResult
         if findKnee {
@@ -46,11 +117,49 @@ struct Run: AsyncParsableCommand {
             result = try await run.perform()
         }
         print(result.summary)
+        let verdicts = try thresholds(profile).map { $0.verdict(on: result) }
+        for verdict in verdicts { print(verdict.words) }
         print(try write(result))
-        if result.answersMismatched + result.answersLost > 0 { throw ExitCode.failure }
+        if verdicts.contains(where: { !$0.holds }) { throw ExitCode.failure }
     }
 
-    private static func say(_ line: String) {
+    /// The profile, or one of a single stage.
+    private func plan() throws -> LoadProfile {
+        var plan: LoadProfile
+        if let profile {
+            plan = try LoadProfile(contentsOf: profile)
+        } else {
+            let load: LoadProfile.Stage.Load =
+                outstanding.map { .closed(outstanding: $0) } ?? .open(.constant(rate ?? kneeStart), .poisson)
+            plan = LoadProfile(
+                name: "run", cards: 10_000, connections: 8,
+                stages: [
+                    .init(
+                        name: rate.map { "\(Int($0)) a second" } ?? "closed",
+                        role: outstanding == nil ? nil : .saturation,
+                        seconds: Run.seconds(duration) ?? 30, load: load)
+                ])
+        }
+        if let cards { plan.cards = cards }
+        if let connections { plan.connections = connections }
+        return plan
+    }
+
+    private func thresholds(_ profile: LoadProfile) throws -> [Threshold] {
+        let given = try profile.thresholds + threshold.map { try Threshold($0) }
+        return given.isEmpty ? try Threshold.usual.map { try Threshold($0) } : given
+    }
+
+    /// `30s`, `5m`, `1h`, `500ms`; a bare number is seconds.
+    static func seconds(_ text: String) -> Double? {
+        let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600), ("", 1)]
+        guard let unit = units.first(where: { text.hasSuffix($0.0) }),
+            let number = Double(text.dropLast(unit.0.count)), number > 0, number * unit.1 <= 86_400
+        else { return nil }
+        return number * unit.1
+    }
+
+    static func say(_ line: String) {
         FileHandle.standardError.write(Data("\(line)\n".utf8))
     }
 
@@ -65,7 +174,7 @@ struct Run: AsyncParsableCommand {
         let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         importer.executableURL = beside.appendingPathComponent("issuer-host")
         importer.arguments = ["cards", "import", "--forget-atcs", file.path]
-        if let path = host.path { importer.arguments?.append(contentsOf: ["--config", path]) }
+        if let path = target.host.path { importer.arguments?.append(contentsOf: ["--config", path]) }
         importer.standardOutput = FileHandle.standardError
         try importer.run()
         importer.waitUntilExit()
@@ -79,6 +188,59 @@ struct Run: AsyncParsableCommand {
         let base = "\(results)/\(result.profile)-\(moment)"
         try Data(result.json()).write(to: URL(filePath: "\(base).json"))
         try Data(result.html.utf8).write(to: URL(filePath: "\(base).html"))
+        try Data(result.csv.utf8).write(to: URL(filePath: "\(base).csv"))
+        try Data(result.histogramLog.utf8).write(to: URL(filePath: "\(base).hlog"))
         return "\(base).json"
+    }
+}
+
+struct Capacity: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Step through rates, find the knee, and say what more cores, hosts and masters would carry.",
+        discussion: """
+            DEMO_HOST_PID and DEMO_REDIS_PID name the processes whose CPU the model is made of. Text goes to \
+            standard output, JSON and HTML beside the last line's path. The model, what it leaves out and its error \
+            are part of the report.
+            """)
+
+    @OptionGroup(title: "Where to") var target: TargetOptions
+    @Option(help: ArgumentHelp("Rates, rising.", valueName: "a,b,c"))
+    var rates = "500,1000,2000,4000,6000,8000"
+    @Option(help: "Seconds of each rate.") var seconds = 10.0
+    @Option(help: "p99 in milliseconds that a step may have.") var p99 = 10.0
+    @Option(help: "Cards.") var cards = 10_000
+    @Option(help: "Connections.") var connections = 8
+    @Option(help: "Folder for the results.") var results = "LoadTests/results"
+
+    private var steps: [Double] { rates.split(separator: ",").compactMap { Double($0) } }
+
+    func validate() throws {
+        guard steps.count >= 2, steps.count == rates.split(separator: ",").count, steps == steps.sorted(),
+            steps.allSatisfy({ $0 > 0 })
+        else { throw ValidationError("--rates has to be two or more rising numbers, such as 500,1000,2000") }
+        guard seconds > 0, p99 > 0, (10...1_000_000).contains(cards), (1...10_000).contains(connections)
+        else {
+            throw ValidationError("--seconds, --p99, --cards and --connections have to be above zero")
+        }
+    }
+
+    func run() async throws {
+        let (issuer, links, admin) = try target.resolve([])
+        let profile = LoadProfile(name: "capacity", cards: cards, connections: connections, stages: [])
+        let environment = ProcessInfo.processInfo.environment
+        let run = LoadRun(
+            profile, issuer: issuer, links: links, admin: admin,
+            hostPID: environment["DEMO_HOST_PID"], redisPID: environment["DEMO_REDIS_PID"],
+            progress: Run.say)
+        let report = try await run.capacity(
+            CapacityPlan(rates: steps, seconds: seconds, p99Milliseconds: p99))
+        print(report.text)
+        try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
+        let moment = report.result.startedAt.replacing(":", with: "").replacing("-", with: "")
+        let base = "\(results)/capacity-\(moment)"
+        try Data(report.json()).write(to: URL(filePath: "\(base).json"))
+        try Data(report.html.utf8).write(to: URL(filePath: "\(base).html"))
+        print("\(base).json")
     }
 }

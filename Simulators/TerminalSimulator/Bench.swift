@@ -28,6 +28,8 @@ public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     public let printedValue: PrintedValuePosition?
     /// Nil for a link without TLS.
     public var tls: TLSIdentity?
+    /// Sees every byte of its connections; nil for none.
+    public var tap: WireTap?
 
     /// The key that PIN blocks of a format are under.
     public func zonePINKey(for format: PINBlockFormat) -> [UInt8]? {
@@ -49,22 +51,80 @@ public struct Bench: Sendable {
 
     /// Cards whose keys come from a bureau's file; nil derives all from the issuer's.
     private let bureau: BureauFile?
+    /// By which terminals check cards: `ca-keys.json` beside the issuer's file, and the environment's own.
+    public let caKeys: CAKeys
+    /// Certifies cards that no bureau has; nil where there is no `test-scheme.json` beside the issuer's file.
+    private let scheme: TestScheme?
 
-    /// Reads the demo issuer's file.
-    public init(_ configuration: SimulatorConfiguration) throws(DemoIssuerError) {
+    /// Reads the demo issuer's file and what lies beside it. Cards are personalised from the environment's bureau file
+    /// where the configuration names one.
+    public init(_ configuration: SimulatorConfiguration) throws {
         self.configuration = configuration
         issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
         bureau = nil
+        caKeys = try Bench.caKeys(configuration)
+        scheme = try Bench.scheme(configuration)
     }
 
     /// The same with cards that a bureau has personalised: their keys come from its file alone.
     /// - Parameters:
     ///   - path: what `issuer-keys personalise` wrote.
     ///   - transportKey: name of a test key in the issuer's file.
-    public init(_ configuration: SimulatorConfiguration, bureau path: String, transportKey: String) throws {
+    ///   - dataEncryptionKey: the same, for private keys; nil for a file without.
+    public init(
+        _ configuration: SimulatorConfiguration, bureau path: String, transportKey: String,
+        dataEncryptionKey: String? = nil
+    ) throws {
         self.configuration = configuration
         issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
-        bureau = try BureauFile(path: path, transportKey: try issuer.key(transportKey))
+        let issuer = issuer
+        bureau = try BureauFile(
+            path: path, transportKey: try issuer.key(transportKey),
+            dataEncryptionKey: try dataEncryptionKey.map { try issuer.key($0) })
+        caKeys = try Bench.caKeys(configuration)
+        scheme = try Bench.scheme(configuration)
+    }
+
+    private static func beside(_ configuration: SimulatorConfiguration, _ name: String) -> String {
+        let issuer = configuration.issuerPath
+        return (issuer.lastIndex(of: "/").map { String(issuer[..<$0]) } ?? ".") + "/" + name
+    }
+
+    private static func scheme(_ configuration: SimulatorConfiguration) throws -> TestScheme? {
+        let path = beside(configuration, "test-scheme.json")
+        return FileManager.default.fileExists(atPath: path) ? try TestScheme(contentsOf: path) : nil
+    }
+
+    private static func caKeys(_ configuration: SimulatorConfiguration) throws -> CAKeys {
+        var entries: [CAKeyFile.Entry] = []
+        for path in [beside(configuration, "ca-keys.json")] + configuration.caKeyPaths {
+            guard let data = FileManager.default.contents(atPath: path) else { continue }
+            do { entries += try JSONDecoder().decode(CAKeyFile.self, from: data).keys } catch {
+                throw ConfigurationError.malformed(path: path, reason: "no file of CA keys")
+            }
+        }
+        do throws(CAKeyFault) { return try CAKeys(CAKeyFile(keys: entries), .libcrypto) } catch {
+            throw ConfigurationError.malformed(
+                path: beside(configuration, "ca-keys.json"), reason: "\(error)")
+        }
+    }
+
+    /// Gives an application its certificates and private key: the bureau's, or where it has none, or one with a fault is
+    /// wanted, the test scheme's.
+    func certify(
+        _ application: inout ChipApplication, of card: CardDefinition, fault: AuthenticationFault? = nil,
+        pinKey: Bool = false
+    ) throws {
+        if fault == nil, !pinKey,
+            let found = bureau?.cards.first(where: { $0.identity == card.identity }),
+            let authentication = found.authentication, let profile = found.interchangeProfile
+        {
+            application.interchangeProfile = profile
+            application.authentication = authentication
+            return
+        }
+        application.authentication = try scheme?.authentication(
+            of: card, application, fault: fault, pinKey: pinKey)
     }
 
     /// The card with this name, its counter kept in the environment's folder.
@@ -91,17 +151,16 @@ public struct Bench: Sendable {
 
     /// Loads dialect and key of a link.
     public func link(_ description: LinkDescription) throws -> Link {
-        let dialects = try dialectNames()
-        guard dialects.contains(description.dialect) else {
-            throw ConfigurationError.noDialect(description.dialect, valid: dialects)
+        var dialect = try dialect(description.dialect)
+        if let form = description.chipData { dialect = try dialect.withChipData(form) }
+        guard let framing = Framing(name: description.framing, tpduLength: description.tpduBytes) else {
+            throw ConfigurationError.noFraming(description.framing, valid: Framing.names)
         }
-        let dialect = try Dialect(
-            contentsOf: "\(configuration.dialectsPath)/\(description.dialect).json")
         return Link(
             name: description.name, endpoint: description.endpoint,
             form: LinkForm(
                 codec: MessageCodec(dialect: dialect),
-                framing: try FramingName.framing(description.framing, tpduBytes: description.tpduBytes),
+                framing: framing,
                 mac: try description.mac.map { try mac($0) }),
             zonePINKey: try description.zonePINKey.map { try key($0) },
             zonePINKeyName: description.zonePINKey,
@@ -109,6 +168,14 @@ public struct Bench: Sendable {
             wantedPINFormat: description.wantedPINFormat,
             pinFormatCodes: description.pinFormatCodes,
             printedValue: description.printedValue, tls: description.tls)
+    }
+
+    /// - Parameter name: of a dialect in the folder, or the path of a file.
+    private func dialect(_ name: String) throws -> Dialect {
+        if name.contains("/") || name.hasSuffix(".json") { return try Dialect(contentsOf: name) }
+        let known = try dialectNames()
+        guard known.contains(name) else { throw ConfigurationError.noDialect(name, valid: known) }
+        return try Dialect(contentsOf: "\(configuration.dialectsPath)/\(name).json")
     }
 
     private func mac(_ description: MACDescription) throws -> LinkMAC {
@@ -137,6 +204,7 @@ public struct Bench: Sendable {
 extension Exchange {
     /// Connects over a link.
     public init(to link: Link, timeout: Duration) throws(ConnectionError) {
-        try self.init(to: link.endpoint, form: link.form, identity: link.tls, timeout: timeout)
+        try self.init(
+            to: link.endpoint, form: link.form, identity: link.tls, tap: link.tap, timeout: timeout)
     }
 }

@@ -15,6 +15,8 @@ public struct DemoLine: Sendable {
     public let card: CardDefinition
     /// What came back; the words of the error if nothing usable did.
     public let outcome: Result<PurchaseOutcome, DemoFault>
+    /// What the terminal's offline data authentication came to: `DDA ✓`, or the method and the reason.
+    public let offlineAuthentication: String
     /// Why the outcome is not the expected one; nil where it is.
     public let complaint: String?
 }
@@ -82,12 +84,18 @@ public struct Demo {
             amount: step.amount, pin: step.pin,
             distortion: step.deed.distortion(card: card, amount: step.amount))
         purchase.setPINFormat(of: session.link)
+        let (bench, month, tampering) = (bench, terminal.month, purchase.distortion.chip)
+        var offline: (words: String, fault: CertificateFault?) = ("", nil)
         let request = try terminal.request(
             purchase, card: &card, zonePINKey: session.link.zonePINKey(for: purchase.pinFormat),
-            dialect: session.link.form.codec.dialect)
+            dialect: session.link.form.codec.dialect
+        ) { card, transaction in
+            offline = try Demo.authenticate(card, transaction, bench, month)
+            return try card.answer(transaction, tampering: tampering)
+        }
         cards[step.card] = card
         let outcome: Result<PurchaseOutcome, DemoFault>
-        let complaint: String?
+        var complaint: String?
         switch session.perform(request, timeout: timeout) {
         case .success(let answer):
             let found = try PurchaseOutcome(answer, to: request, card: card)
@@ -97,9 +105,35 @@ public struct Demo {
             outcome = .failure(DemoFault(words: error.description))
             complaint = "expected \(PurchaseOutcome.words(step.expected.rawValue))"
         }
+        // A card's certificate ends with the card.
+        let passes = step.card != DemoTable.stranger && card.definition.expiry >= month
+        if (offline.fault == nil) != passes {
+            let words = "expected offline data authentication to \(passes ? "pass" : "fail")"
+            complaint = [complaint, words].compactMap { $0 }.joined(separator: "; ")
+        }
         return DemoLine(
             step: step, number: number, link: session.link.name, card: card.definition, outcome: outcome,
-            complaint: complaint)
+            offlineAuthentication: offline.words, complaint: complaint)
+    }
+
+    /// Records, certificates and INTERNAL AUTHENTICATE, before anything goes to the issuer.
+    private static func authenticate(
+        _ card: VirtualCard, _ transaction: TerminalTransaction, _ bench: Bench, _ month: ExpiryDate
+    ) throws -> (words: String, fault: CertificateFault?) {
+        let isGenuine = card.definition.name != DemoTable.stranger
+        var application = ChipApplication(for: card.definition.product)
+        var risk = TerminalRisk()
+        risk.caKeys = bench.caKeys
+        try bench.certify(&application, of: card.definition, fault: isGenuine ? nil : .unknownCA)
+        risk.month = month
+        // The signature of CDA comes with the cryptogram; here the terminal knows SDA and DDA.
+        var transaction = transaction
+        transaction.terminalCapabilities &= ~0x08
+        var conversation = CardConversation(card, application: application, risk: risk)
+        try conversation.authenticate(transaction)
+        let method = conversation.offlineMethod.map { "\($0)" } ?? "none"
+        guard let fault = conversation.authenticationFault else { return ("\(method) ✓", nil) }
+        return ("\(method) ✗ \(fault.reason)", fault)
     }
 
     private func makeCard(_ name: String) throws -> VirtualCard {

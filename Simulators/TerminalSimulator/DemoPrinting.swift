@@ -4,12 +4,13 @@ public import VirtualCard
 
 extension Printing {
     private static let widths = (
-        link: 11, card: 14, amount: 11, profile: 14, deed: 28, response: 22, verdict: 34
+        link: 11, card: 14, amount: 11, profile: 14, deed: 28, response: 22, offline: 24, verdict: 34
     )
 
     /// The headings of `line`.
     public static let demoHeadings = row(
-        " ", "#", "link", "card", "amount", "profile", "what was done", "DE39", "the card's verdict", "ms")
+        " ", "#", "link", "card", "amount", "profile", "what was done", "offline authentication", "DE39",
+        "the card's verdict", "ms")
 
     /// One transaction in one line; a second one where it was not as expected.
     public static func line(_ line: DemoLine) -> String {
@@ -27,8 +28,8 @@ extension Printing {
         case .failure(let fault): (response, verdict, time) = ("no answer", fault.words, "-")
         }
         let text = row(
-            mark, "\(line.number)", line.link, line.card.name, amount, profile, line.step.words, response,
-            verdict, time)
+            mark, "\(line.number)", line.link, line.card.name, amount, profile, line.step.words,
+            line.offlineAuthentication, response, verdict, time)
         return line.complaint.map { "\(text)\n       \($0)" } ?? text
     }
 
@@ -59,12 +60,14 @@ extension Printing {
 
     private static func row(
         _ mark: String, _ number: String, _ link: String, _ card: String, _ amount: String,
-        _ profile: String, _ deed: String, _ response: String, _ verdict: String, _ time: String
+        _ profile: String, _ deed: String, _ offline: String, _ response: String, _ verdict: String,
+        _ time: String
     ) -> String {
         [
             mark, rightAligned(number, 3), padded(link, widths.link), padded(card, widths.card),
             rightAligned(amount, widths.amount), padded(profile, widths.profile), padded(deed, widths.deed),
-            padded(response, widths.response), padded(verdict, widths.verdict), rightAligned(time, 7),
+            padded(offline, widths.offline), padded(response, widths.response),
+            padded(verdict, widths.verdict), rightAligned(time, 7),
         ].joined(separator: "  ")
     }
 }

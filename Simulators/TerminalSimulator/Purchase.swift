@@ -92,6 +92,8 @@ public struct Distortion: Sendable {
     public var chip: Tampering = .none
     /// Other contents for data elements.
     public var fields: [(element: DataElement, text: String)] = []
+    /// The same for elements of bytes.
+    public var binaryFields: [(element: DataElement, bytes: [UInt8])] = []
     /// Data elements that are left out.
     public var removed: [DataElement] = []
     /// The PIN block is enciphered under a key that the link does not have.
@@ -105,6 +107,7 @@ public struct Distortion: Sendable {
     /// What concerns data elements.
     func apply(to message: inout Message) {
         for (element, text) in fields { message.set(element, text: text) }
+        for (element, bytes) in binaryFields { message.set(element, bytes: bytes) }
         for element in removed { message.remove(element) }
     }
 }

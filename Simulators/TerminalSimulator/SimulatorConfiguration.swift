@@ -1,12 +1,16 @@
 public import EMV
-internal import FoundationEssentials
+internal import Foundation
 public import ISO8583
-internal import Yams
+internal import IssuerConfiguration
 
 /// A configuration that the simulator cannot use. Names the file, key or name at fault, and the valid names.
 public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The file cannot be read.
+    /// A file or folder cannot be read.
     case unreadable(path: String)
+    /// The host's own reader refuses the file: place, key and reason.
+    case refused(String)
+    /// A result cannot be written there.
+    case unwritable(path: String, folder: String)
     /// No YAML of the expected form.
     case malformed(path: String, reason: String)
     /// No link of this name.
@@ -26,6 +30,8 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     public var description: String {
         switch self {
         case .unreadable(let path): "cannot read \(path) (`make demo` and `make run` write one)"
+        case .refused(let words): words
+        case .unwritable(let path, let folder): "\(path) cannot be written: is there a folder \(folder)?"
         case .malformed(let path, let reason): "\(path): \(reason)"
         case .noLink(let name, let valid): ConfigurationError.words("link", name, valid)
         case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid)
@@ -66,10 +72,12 @@ public struct LinkDescription: Hashable, Sendable {
     public var endpoint: Endpoint
     /// Name of a file in the folder of dialects, without `.json`.
     public var dialect: String
-    /// One of `FramingName`.
+    /// One of `Framing.names`.
     public var framing: String
     /// Bytes of a TPDU between length and message that are no part of the dialect; 0 if there is none.
     public var tpduBytes: Int
+    /// How the objects of DE55 stand in it; nil: as the dialect says.
+    public var chipData: ElementDefinition.ChipDataForm?
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
     public var zonePINKey: String?
     /// How PIN blocks are made where nothing else is said.
@@ -101,22 +109,6 @@ public struct LinkDescription: Hashable, Sendable {
     }
 }
 
-/// The framings by the names that configurations use.
-public enum FramingName {
-    /// In the order in which they are shown to people.
-    public static let all = ["2be", "4ascii", "2be-incl", "4ascii-incl"]
-
-    /// - Parameter tpduBytes: 0 or 5.
-    /// - Throws: `.noFraming` with the valid names.
-    public static func framing(_ name: String, tpduBytes: Int = 0) throws(ConfigurationError) -> Framing {
-        let suffix = "-incl"
-        let includesItself = name.hasSuffix(suffix)
-        let form = includesItself ? String(name.dropLast(suffix.count)) : name
-        guard let form = Framing.LengthForm(rawValue: form) else { throw .noFraming(name, valid: all) }
-        return Framing(form, includesItself: includesItself, tpduLength: tpduBytes)
-    }
-}
-
 /// The parts of `issuer-host.yaml` that a terminal needs. Everything else in the file is the host's.
 public struct SimulatorConfiguration: Sendable {
     /// The demo issuer's keys and cards.
@@ -125,48 +117,54 @@ public struct SimulatorConfiguration: Sendable {
     public let cardStatePath: String
     /// Folder of dialects.
     public let dialectsPath: String
+    /// Files of CA keys beside those of the demo issuer: the environment's own.
+    public let caKeyPaths: [String]
     /// Relative paths count from here.
     public let folder: String
     /// By name.
     public let links: [LinkDescription]
 
-    /// Reads the file; relative paths in it count from its folder.
+    /// Reads the file as the host does, overrides of the environment included.
     public init(contentsOf path: String) throws(ConfigurationError) {
-        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
-            throw .unreadable(path: path)
-        }
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        try self.init(yaml: text, path: path, folder: folder.isEmpty ? "/" : folder)
-    }
-
-    /// - Parameters:
-    ///   - path: for error texts.
-    ///   - folder: relative paths count from here.
-    public init(yaml: String, path: String, folder: String) throws(ConfigurationError) {
-        let file: ConfigurationFile
+        let host: IssuerConfiguration
         do {
-            file = try YAMLDecoder().decode(ConfigurationFile.self, from: yaml)
-        } catch let error as DecodingError {
-            throw .malformed(path: path, reason: error.place)
-        } catch {
-            throw .malformed(path: path, reason: "\(error)")
-        }
-        func absolute(_ name: String) -> String { name.hasPrefix("/") ? name : "\(folder)/\(name)" }
-        issuerPath = absolute(file.demo.issuer)
-        cardStatePath = absolute(file.demo.cardState)
-        dialectsPath = absolute(file.dialects)
-        self.folder = folder
-        let identity = file.demo.tls?.identity(absolute) ?? TLSIdentity()
-        links = file.links.sorted { $0.key < $1.key }.map { $1.description(name: $0, identity) }
+            host = try IssuerConfiguration(path: path)
+            issuerPath = try host.demoIssuer()
+        } catch { throw .refused("\(error)") }
+        cardStatePath = host.demo.cardState
+        dialectsPath = host.dialects
+        caKeyPaths = host.demo.caKeys
+        folder = host.folder
+        let identity = TLSIdentity(host.demo.tls)
+        links = host.links.sorted { $0.name < $1.name }.map { LinkDescription($0, identity) }
     }
 
     /// Without a file and without links: for hosts that are named by their address.
     public init(issuerPath: String, dialectsPath: String, cardStatePath: String) {
         self.issuerPath = issuerPath
         self.dialectsPath = dialectsPath
-        folder = "."
+        caKeyPaths = []
         self.cardStatePath = cardStatePath
+        folder = "."
         links = []
+    }
+
+    /// The demo issuer and the dialects that this program was shipped with, found above its own place or above the
+    /// folder it is used in; nil where they are not there.
+    public static func shipped(above places: [String], cardStatePath: String) -> SimulatorConfiguration? {
+        for place in places {
+            var folder = URL(filePath: place).standardizedFileURL
+            while folder.path() != "/" {
+                let issuer = folder.appending(path: "Config/demo/demo-issuer.json").path()
+                if FileManager.default.isReadableFile(atPath: issuer) {
+                    return SimulatorConfiguration(
+                        issuerPath: issuer, dialectsPath: folder.appending(path: "Config/iso8583").path(),
+                        cardStatePath: cardStatePath)
+                }
+                folder = folder.deletingLastPathComponent()
+            }
+        }
+        return nil
     }
 
     /// The link with this name.
@@ -178,109 +176,44 @@ public struct SimulatorConfiguration: Sendable {
     }
 }
 
-private struct ConfigurationFile: Decodable {
-    struct Demo: Decodable {
-        let issuer: String
-        let cardState: String
-        let tls: TLS?
-
-        /// What terminals show on links with TLS.
-        struct TLS: Decodable {
-            let trustedFile: String?
-            let certificateFile: String?
-            let privateKeyFile: String?
-            let serverName: String?
-
-            func identity(_ absolute: (String) -> String) -> TLSIdentity {
-                var identity = TLSIdentity()
-                identity.trustedFile = trustedFile.map(absolute)
-                identity.certificateFile = certificateFile.map(absolute)
-                identity.privateKeyFile = privateKeyFile.map(absolute)
-                identity.serverName = serverName
-                return identity
-            }
+extension LinkDescription {
+    fileprivate init(_ link: IssuerConfiguration.Link, _ identity: TLSIdentity) {
+        self.init(
+            name: link.name, endpoint: Endpoint(host: link.reachableHost, port: UInt16(clamping: link.port)),
+            dialect: link.dialect, framing: link.framing, tpduBytes: link.tpduBytes,
+            zonePINKey: link.zonePINKey)
+        mac = link.mac.map {
+            MACDescription(
+                key: $0.key, algorithm: LinkMAC.Algorithm(rawValue: $0.algorithm) ?? .algorithm3,
+                padding: $0.padding)
+        }
+        pinFormat = PINBlockFormat(rawValue: UInt8(clamping: link.pins.format)) ?? .iso0
+        tls = link.tls == nil ? nil : identity
+        chipData = link.iccData.flatMap(ElementDefinition.ChipDataForm.init(rawValue:))
+        aesPINKey = link.pins.aesKey
+        pinFormatCodes = Self.codes(link.pins.formatCodes)
+        printedValue = link.cvv2Element.flatMap { DataElement(rawValue: UInt8(clamping: $0)) }.map {
+            PrintedValuePosition(element: $0, offset: link.cvv2Offset)
         }
     }
 
-    struct Link: Decodable {
-        let host: String?
-        let port: UInt16
-        let dialect: String
-        let framing: String?
-        let tpduBytes: Int?
-        let zonePINKey: String?
-        let mac: MAC?
-        let pin: PINs?
-        /// The host's; that it is there is what a terminal wants to know.
-        let tls: TLS?
-
-        struct TLS: Decodable {}
-        let cvv2Element: UInt8?
-        let cvv2Offset: Int?
-
-        struct PINs: Decodable {
-            let format: UInt8?
-            let aesKey: String?
-            let formatCodes: [String]?
-
-            /// `01:0`: digits 5 and 6 of DE53, and what they stand for.
-            var codes: [PINBlockFormat: String] {
-                let pairs = (formatCodes ?? []).compactMap { text -> (PINBlockFormat, String)? in
-                    let parts = text.split(separator: ":")
-                    guard parts.count == 2, let number = UInt8(parts[1]) else { return nil }
-                    return PINBlockFormat(rawValue: number).map { ($0, String(parts[0])) }
-                }
-                return Dictionary(pairs) { first, _ in first }
-            }
+    /// `01:0`: digits 5 and 6 of DE53, and what they stand for.
+    private static func codes(_ texts: [String]) -> [PINBlockFormat: String] {
+        let pairs = texts.compactMap { text -> (PINBlockFormat, String)? in
+            let parts = text.split(separator: ":")
+            guard parts.count == 2, let number = UInt8(parts[1]) else { return nil }
+            return PINBlockFormat(rawValue: number).map { ($0, String(parts[0])) }
         }
-
-        struct MAC: Decodable {
-            let key: String
-            let algorithm: LinkMAC.Algorithm?
-            let padding: Int?
-        }
-
-        func description(name: String, _ identity: TLSIdentity) -> LinkDescription {
-            // Addresses that mean "every interface" to a listener mean nothing to a caller.
-            let reachable = ["0.0.0.0": "127.0.0.1", "::": "::1"]
-            let host = host ?? "127.0.0.1"
-            var link = LinkDescription(
-                name: name, endpoint: Endpoint(host: reachable[host] ?? host, port: port), dialect: dialect,
-                framing: framing ?? "2be", tpduBytes: tpduBytes ?? 0, zonePINKey: zonePINKey)
-            link.mac = mac.map {
-                MACDescription(
-                    key: $0.key, algorithm: $0.algorithm ?? .algorithm3, padding: $0.padding ?? 1)
-            }
-            link.pinFormat = pin?.format.flatMap(PINBlockFormat.init(rawValue:)) ?? .iso0
-            link.tls = tls == nil ? nil : identity
-            link.aesPINKey = pin?.aesKey
-            link.pinFormatCodes = pin?.codes ?? [:]
-            link.printedValue = cvv2Element.flatMap(DataElement.init(rawValue:)).map {
-                PrintedValuePosition(element: $0, offset: cvv2Offset ?? 0)
-            }
-            return link
-        }
+        return Dictionary(pairs) { first, _ in first }
     }
-
-    let demo: Demo
-    let dialects: String
-    let links: [String: Link]
 }
 
-extension DecodingError {
-    /// Key and reason; no values.
-    fileprivate var place: String {
-        func path(_ context: Context, _ last: String? = nil) -> String {
-            (context.codingPath.map(\.stringValue) + (last.map { [$0] } ?? [])).joined(separator: ".")
-        }
-        switch self {
-        case .keyNotFound(let key, let context): return "key \(path(context, key.stringValue)) is missing"
-        case .valueNotFound(_, let context): return "key \(path(context)) is empty"
-        case .typeMismatch(_, let context): return "key \(path(context)) has a value of the wrong type"
-        case .dataCorrupted(let context):
-            let place = path(context)
-            return place.isEmpty ? "no valid YAML" : "key \(place) has an impossible value"
-        @unknown default: return "not of the expected form"
-        }
+extension TLSIdentity {
+    fileprivate init(_ identity: IssuerConfiguration.Demo.TLS?) {
+        self.init()
+        trustedFile = identity?.trustedFile
+        certificateFile = identity?.certificateFile
+        privateKeyFile = identity?.privateKeyFile
+        serverName = identity?.serverName
     }
 }

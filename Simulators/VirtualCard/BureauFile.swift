@@ -22,6 +22,7 @@ public struct BureauFile: Sendable {
             let pan: String
             let panSequenceNumber: String?
             let keys: [Key]
+            let application: PersonalisedApplication?
         }
         let format: String
         let cards: [Card]
@@ -33,6 +34,10 @@ public struct BureauFile: Sendable {
         public let identity: CardIdentity
         /// Its master keys.
         public let keys: [String: DoubleLengthKey]
+        /// 82; nil where the file has no certificates for it.
+        public let interchangeProfile: UInt16?
+        /// Certificates, records and private keys; nil where the file has none for it.
+        public let authentication: CardAuthentication?
 
         /// A chip that has made no cryptogram yet; nil where the file has no AC key for it.
         public var chip: ChipCard? {
@@ -52,7 +57,8 @@ public struct BureauFile: Sendable {
     /// - Parameters:
     ///   - path: what `issuer-keys personalise` wrote.
     ///   - transportKey: 16 or 24 bytes for TDES key blocks (version B), 16, 24 or 32 for AES (version D).
-    public init(path: String, transportKey: [UInt8]) throws {
+    ///   - dataEncryptionKey: what private keys are under: TDES in ECB mode; nil where the file has none.
+    public init(path: String, transportKey: [UInt8], dataEncryptionKey: [UInt8]? = nil) throws {
         guard let data = FileManager.default.contents(atPath: path),
             let contents = try? JSONDecoder().decode(Contents.self, from: data),
             contents.format == "issuer-keys personalisation 1"
@@ -74,8 +80,16 @@ public struct BureauFile: Sendable {
                 }
                 keys[key.use] = double
             }
-            return PersonalisedCard(
-                identity: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), keys: keys)
+            do {
+                return PersonalisedCard(
+                    identity: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), keys: keys,
+                    interchangeProfile: card.application.flatMap { UInt16($0.interchangeProfile, radix: 16) },
+                    authentication: try card.application.map {
+                        try $0.authentication(under: dataEncryptionKey)
+                    })
+            } catch let fault as Fault {
+                throw Fault(description: "\(path), card \(number + 1): \(fault)")
+            }
         }
     }
 }
@@ -123,5 +137,47 @@ enum KeyBlockReader {
             counter += 1
         }
         return Array(derived.prefix(key.count))
+    }
+}
+
+extension PersonalisedApplication {
+    /// What a chip makes of it: the records, and the private keys out of their DGIs.
+    func authentication(under dataEncryptionKey: [UInt8]?) throws -> CardAuthentication {
+        func file(_ identifier: UInt8) throws -> [[UInt8]] {
+            try records.filter { $0.file == identifier }.sorted { $0.number < $1.number }.map {
+                try Hex.decode($0.data)
+            }
+        }
+        var made = CardAuthentication(
+            certificateRecords: try file(ApplicationLayout.certificateFile), locator: try Hex.decode(locator))
+        made.staticRecords = try file(ApplicationLayout.staticFile)
+        made.key = try privateKey.map { try $0.open(dataEncryptionKey) }
+        made.pinKey = try pinPrivateKey.map { try $0.open(dataEncryptionKey) }
+        return made
+    }
+}
+
+extension PersonalisedApplication.PrivateKey {
+    fileprivate func open(_ dataEncryptionKey: [UInt8]?) throws -> RSAPrivateKey {
+        guard let dataEncryptionKey else {
+            throw BureauFile.Fault(
+                description: "its private key is under a data encryption key, which is not given")
+        }
+        func component(_ identifier: String) throws -> [UInt8] {
+            guard let text = components[identifier], let enciphered = try? Hex.decode(text) else {
+                throw BureauFile.Fault(description: "DGI \(identifier) is missing")
+            }
+            var cipher = try KeyedCipher(.tdes, .ecb, .decrypt, key: dataEncryptionKey)
+            let clear = try cipher.process(enciphered)
+            // As long as a prime, then 80 and zeros.
+            guard clear.count > bits / 16, clear[bits / 16] == 0x80,
+                clear[(bits / 16 + 1)...].allSatisfy({ $0 == 0 })
+            else { throw BureauFile.Fault(description: "DGI \(identifier) is under another key") }
+            return Array(clear.prefix(bits / 16))
+        }
+        return try RSAPrivateKey(
+            .init(
+                prime1: component("8205"), prime2: component("8204"), exponent1: component("8203"),
+                exponent2: component("8202"), coefficient: component("8201")))
     }
 }

@@ -22,7 +22,7 @@ public struct Tampering: Sendable {
     public var cryptogramBit: Int?
     /// These bits of objects are turned after the card has signed, 0 the lowest bit of the last byte.
     public var flipped: [(tag: Tag, bit: Int)] = []
-    /// These objects get other values after the card has signed.
+    /// These objects get other values after the card has signed, or come behind the others.
     public var changed: [(tag: Tag, value: [UInt8])] = []
     /// These objects are taken away after the card has signed.
     public var removed: [Tag] = []
@@ -79,6 +79,9 @@ public struct Tampering: Sendable {
             for (tag, value) in objects where !removed.contains(tag) {
                 writer.append(tag, altered(tag, value))
             }
+            for (tag, value) in changed where !objects.contains(where: { $0.0 == tag }) {
+                writer.append(tag, value)
+            }
             result = writer.bytes
         }
         switch malformation {
@@ -86,7 +89,7 @@ public struct Tampering: Sendable {
         case .cut(let count): result = Array(result.prefix(count))
         case .lengthBeyondEnd: result.removeLast()
         case .indefiniteLength: result += [0x9F, 0x7C, 0x80, 0x00, 0x00]
-        case .duplicate: result += [0x9C, 0x01, 0x00]
+        case .duplicate: result += [0x9C, 0x01, 0xFF]
         case .trailingZeros(let count): result += [UInt8](repeating: 0, count: count)
         case .replaced(let other): result = other
         }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import FaultProxy
 internal import Foundation
 internal import NIOCore
@@ -13,7 +14,7 @@ struct FaultProxyCommand: AsyncParsableCommand {
         discussion: """
             Listens on 127.0.0.1. Prints `ready on port N`, and what it has done when SIGINT or SIGTERM ends it. \
             Delays and holds are for what the target answers; --both for both directions.
-            """)
+            """, version: BuildVersion.text)
 
     @Option(help: "Port to listen on; 0 takes a free one.") var port = 0
     @Option(help: "host:port of the target.") var target: String

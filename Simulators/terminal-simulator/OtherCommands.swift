@@ -56,7 +56,7 @@ struct EchoCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let link = try linkOptions.link(of: environment.bench())
+            let link = try linkOptions.link(of: environment.bench(for: linkOptions))
             var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
             let dialect = link.form.codec.dialect

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import FoundationEssentials
 internal import ISO8583
 internal import TerminalSimulator
 internal import VirtualCard
@@ -25,6 +26,17 @@ struct PurchaseCommand: ParsableCommand {
     @Option(help: ArgumentHelp("What is typed at the PIN pad, 4 to 12 digits. Without it no PIN is sent."))
     var pin: String?
 
+    @Flag(
+        help: "Print both messages as hex too: what `issuer-host decode` and `explain-arqc --message` take.")
+    var hex = false
+
+    @Option(
+        help: ArgumentHelp("Write the exchange as a scenario, to be played with `run`.", valueName: "file"))
+    var record: String?
+
+    @Option(help: ArgumentHelp("Write every byte to a capture file for Wireshark.", valueName: "file"))
+    var pcap: String?
+
     @OptionGroup(title: "Link options")
     var linkOptions: LinkOptions
 
@@ -41,9 +53,11 @@ struct PurchaseCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            let bench = try environment.bench()
+            let bench = try environment.bench(for: linkOptions)
             var card = try bench.card(card)
-            let link = try linkOptions.link(of: bench)
+            var link = try linkOptions.link(of: bench)
+            let tap = WireTap(capture: try pcap.map { try CaptureFile(path: $0) })
+            link.tap = tap
             let entry = pin.flatMap { PIN($0) }.map { PINEntry.typed($0) } ?? .none
             var purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
             purchase.setPINFormat(of: link)
@@ -52,14 +66,28 @@ struct PurchaseCommand: ParsableCommand {
             let request = try terminal.request(
                 purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
                 dialect: link.form.codec.dialect)
+            defer { if hex { show(tap.take(), of: link) } }
             let answer = try exchange.perform(
                 request.message, bytesCut: request.bytesCut, timeout: environment.wait)
             let outcome = try PurchaseOutcome(answer, to: request, card: card)
             print(Printing.purchase(request, outcome, link: link))
+            if let record {
+                let order = TillOrder(
+                    card: self.card, link: link.name, amount: purchase.amount, pin: pin.flatMap { PIN($0) },
+                    deed: .nothing)
+                let recording = ScenarioRecording(
+                    order, outcome, pin: card.definition.pin, named: linkOptions.target == nil)
+                try Data(recording.yaml(name: "\(self.card), \(amount)").utf8).write(
+                    to: URL(filePath: record))
+            }
             guard !outcome.isApproved else { return }
             let desk = linkOptions.target == nil ? environment.desk() : nil
             for line in Printing.why(request, outcome, bench: bench, desk: desk) { print(line) }
             throw ExitCode(1)
         }
+    }
+    private func show(_ messages: [WireMessage], of link: Link) {
+        print("\nBytes in dialect \(link.form.codec.dialect.name), without length (test data in clear):")
+        for message in messages { print("\(message.direction.rawValue) \(message.hex)") }
     }
 }

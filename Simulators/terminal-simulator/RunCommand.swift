@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import FoundationEssentials
 internal import Glibc
 internal import TerminalSimulator
@@ -14,6 +15,7 @@ struct RunCommand: ParsableCommand {
 
               terminal-simulator run Config/scenarios/ --junit result.xml --report result.html
               terminal-simulator run my.yaml --only "wrong PIN" --verbose
+              terminal-simulator run my.yaml --trace=hex --pcap run.pcap
               terminal-simulator run my.yaml --target 192.0.2.7:8583 --dialect bcd87-rightF --zpk my-zpk \\
                 --issuer my-keys-and-cards.json
 
@@ -52,6 +54,17 @@ struct RunCommand: ParsableCommand {
 
     @Flag(help: "Show every message, and what card and terminal say to each other, object by object.")
     var trace = false
+
+    @Flag(help: "With --trace, and in --report: every message as hex as well. `--trace=hex` says both.")
+    var hex = false
+
+    @Flag(
+        name: .customLong("report-everything"),
+        help: "In --report: messages of what passed too, whatever the size.")
+    var reportEverything = false
+
+    @Option(help: ArgumentHelp("Write every byte to a capture file for Wireshark.", valueName: "file"))
+    var pcap: String?
 
     @Flag(help: "Read the files and list the scenarios, without a host.")
     var list = false
@@ -107,10 +120,11 @@ struct RunCommand: ParsableCommand {
                 for scenario in scenarios { print(scenario.name) }
                 return
             }
+            for path in [junit, report].compactMap({ $0 }) { try checkWritable(path) }
             let run = try perform(scenarios)
             print("\n" + ScenarioText.summary(run))
             try write(JUnitReport.xml(run), to: junit)
-            try write(ScenarioPage.html(run), to: report)
+            try write(ScenarioPage.html(run, hex: hex, everything: reportEverything), to: report)
             if !run.passed { throw ExitCode(1) }
         }
     }
@@ -126,12 +140,37 @@ struct RunCommand: ParsableCommand {
         }
         options.refine = linkOptions.refined
         options.issuer = desk()
-        guard terminals > 1 else {
+        try ScenarioCheck(bench, options: options).check(scenarios)
+        options.capture = try pcap.map { try CaptureFile(path: $0) }
+        let about = about(bench)
+        var run: ScenarioRun
+        if terminals > 1 {
+            var fleet = ScenarioFleet(bench, options: options, terminals: terminals)
+            run = try fleet.run(scenarios, report: show)
+        } else {
             var runner = ScenarioRunner(bench, options: options)
-            return runner.run(scenarios, report: show)
+            run = runner.run(scenarios, report: show)
         }
-        var fleet = ScenarioFleet(bench, options: options, terminals: terminals)
-        return try fleet.run(scenarios, report: show)
+        run.about = about
+        return run
+    }
+
+    private func about(_ bench: Bench) -> ScenarioRunAbout {
+        let links = bench.configuration.links.map { "\($0.name) \($0.endpoint), \($0.dialect)" }
+        let target = linkOptions.target.map { "\($0), \(linkOptions.dialect), \(linkOptions.framing)" }
+        let filter = [only.map { "only \"\($0)\"" }, except.map { "except \"\($0)\"" }].compactMap { $0 }
+        return ScenarioRunAbout(
+            startedAt: Date().formatted(.iso8601), host: target ?? links.joined(separator: "; "),
+            version: BuildVersion.text,
+            filter: filter.joined(separator: ", "))
+    }
+
+    /// A run of minutes must not end at a folder that is not there.
+    private func checkWritable(_ path: String) throws {
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        guard access(folder, W_OK) == 0, !path.isEmpty else {
+            throw ConfigurationError.unwritable(path: path, folder: folder)
+        }
     }
 
     /// Another host's cards are nobody's business but its own program's.
@@ -145,12 +184,12 @@ struct RunCommand: ParsableCommand {
 
     private func show(_ result: ScenarioResult) {
         for line in ScenarioText.lines(result, allSteps: verbose || trace) { print(line) }
-        for line in ScenarioText.messages(result, allSteps: trace) { print(line) }
+        for line in ScenarioText.messages(result, allSteps: trace, hex: hex) { print(line) }
         fflush(nil)
     }
 
     private func bench() throws -> Bench {
-        guard let issuer else { return try environment.bench() }
+        guard let issuer else { return try environment.bench(for: linkOptions) }
         return try environment.bench(
             SimulatorConfiguration(issuerPath: issuer, dialectsPath: dialects, cardStatePath: ".cards"))
     }

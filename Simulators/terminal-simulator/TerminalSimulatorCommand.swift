@@ -1,5 +1,7 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import EMV
+internal import Foundation
 internal import ISO8583
 internal import TerminalSimulator
 
@@ -17,10 +19,17 @@ struct TerminalSimulatorCommand: ParsableCommand {
             Start a host with `make run`, then try it without a command, on the whole screen, or:
               terminal-simulator purchase --card visa-cvn10 --amount 42.50 --pin 1234
             """,
+        version: BuildVersion.text,
         subcommands: [
-            TillCommand.self, RunCommand.self, PurchaseCommand.self, DemoCommand.self, EchoCommand.self,
+            TillCommand.self, RunCommand.self, PurchaseCommand.self, SendCommand.self, DemoCommand.self,
+            EchoCommand.self,
             CardsCommand.self, ExplainCommand.self, WebCommand.self,
         ], defaultSubcommand: TillCommand.self)
+
+    /// A flag takes no value: `--trace=hex` is `--trace --hex`.
+    static func main() {
+        main(CommandLine.arguments.dropFirst().flatMap { $0 == "--trace=hex" ? ["--trace", "--hex"] : [$0] })
+    }
 }
 
 /// What all commands need.
@@ -28,7 +37,10 @@ struct Environment: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The environment's configuration, as `make demo` and `make run` write it.", valueName: "file"))
-    var config = ".demo/issuer-host.yaml"
+    var config = Environment.usualConfiguration
+
+    /// Where `make demo` and `make run` write it.
+    private static let usualConfiguration = ".demo/issuer-host.yaml"
 
     @Option(
         help: ArgumentHelp(
@@ -41,6 +53,12 @@ struct Environment: ParsableArguments {
         help: ArgumentHelp("With --bureau: the transport key, a key of the issuer's file.", valueName: "name")
     )
     var bureauKey = "kbpk-bureau"
+    @Option(
+        name: .customLong("bureau-dek"),
+        help: ArgumentHelp(
+            "With --bureau: the key that private keys are under, a key of the issuer's file.",
+            valueName: "name"))
+    var bureauDEK: String?
 
     @Option(help: ArgumentHelp("How long to wait for a connection or an answer.", valueName: "seconds"))
     var timeout = 5.0
@@ -58,9 +76,30 @@ struct Environment: ParsableArguments {
 
     func bench() throws -> Bench { try bench(SimulatorConfiguration(contentsOf: config)) }
 
+    /// For a host that is named by its address no configuration is needed: keys and cards are those of the demo issuer.
+    func bench(for options: LinkOptions) throws -> Bench {
+        let configuration: SimulatorConfiguration
+        do throws(ConfigurationError) {
+            configuration = try SimulatorConfiguration(contentsOf: config)
+        } catch {
+            guard options.target != nil, config == Environment.usualConfiguration,
+                !FileManager.default.fileExists(atPath: config),
+                let shipped = SimulatorConfiguration.shipped(
+                    above: [CommandLine.arguments[0], "/proc/self/exe", "."].map(Environment.resolved),
+                    cardStatePath: ".cards")
+            else { throw error }
+            configuration = shipped
+        }
+        return try bench(configuration)
+    }
+
+    private static func resolved(_ path: String) -> String {
+        URL(filePath: path).resolvingSymlinksInPath().path()
+    }
+
     func bench(_ configuration: SimulatorConfiguration) throws -> Bench {
         guard let bureau else { return try Bench(configuration) }
-        return try Bench(configuration, bureau: bureau, transportKey: bureauKey)
+        return try Bench(configuration, bureau: bureau, transportKey: bureauKey, dataEncryptionKey: bureauDEK)
     }
 }
 
@@ -77,13 +116,13 @@ struct LinkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --target: how messages are written, a file of Config/iso8583 without .json.",
+            "With --target: how messages are written, the name of a file of Config/iso8583, or any such file.",
             valueName: "name"))
     var dialect = "ascii87-binbitmap"
 
     @Option(
         help: ArgumentHelp(
-            "With --target: how messages are told apart, one of: \(FramingName.all.joined(separator: ", ")).",
+            "With --target: how messages are told apart, one of: \(Framing.names.joined(separator: ", ")).",
             valueName: "name"))
     var framing = "2be"
 

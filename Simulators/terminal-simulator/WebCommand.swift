@@ -7,10 +7,22 @@ struct WebCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "web",
         abstract: "Serve a payment terminal as a web page, on loopback only.",
-        discussion: "Digits, Enter, Backspace and Escape work as on the terminal's keys. Ends with SIGINT.")
+        discussion: """
+            Pays, repeats and reverses; edits elements and tags before sending; shows every message decoded and as \
+            hex; keeps the history of each page and exports it as JSON, CSV and JUnit; runs scenarios. Digits, \
+            Enter, Tab and Escape work as on a terminal's keys. Ends with SIGINT.
+            """)
 
     @Option(help: ArgumentHelp("Where to listen; 0 for any free port.", valueName: "port"))
     var port = 8080
+
+    @Option(
+        help: ArgumentHelp(
+            "A file or folder of scenarios for the page; may be given several times.", valueName: "path"))
+    var scenarios: [String] = []
+
+    @Option(help: ArgumentHelp("Write every byte to a capture file for Wireshark.", valueName: "file"))
+    var pcap: String?
 
     @OptionGroup var environment: Environment
 
@@ -20,8 +32,11 @@ struct WebCommand: ParsableCommand {
             guard !bench.configuration.links.isEmpty else {
                 throw ValidationError("the configuration has no links")
             }
+            _ = try ScenarioFile.scenarios(at: scenarios)
+            let capture = try pcap.map { try CaptureFile(path: $0) }
             let server = try WebServer(
-                Till(bench, timeout: environment.wait, desk: environment.desk()), port: port)
+                Till(bench, timeout: environment.wait, desk: environment.desk(), capture: capture),
+                port: port, scenarios: scenarios, desk: environment.desk(), timeout: environment.wait)
             print("ready: http://127.0.0.1:\(server.port)/")
             fflush(nil)
             try server.wait()

@@ -5,23 +5,19 @@ import Testing
 
 @Suite("Simulator configuration")
 struct ConfigurationTests {
-    private func configuration(_ yaml: String) throws(ConfigurationError) -> SimulatorConfiguration {
-        try SimulatorConfiguration(yaml: yaml, path: "host.yaml", folder: "/env")
-    }
-
-    private func reason(_ yaml: String) -> String {
-        do throws(ConfigurationError) {
-            _ = try configuration(yaml)
+    private func reason(_ text: String) -> String {
+        do {
+            _ = try TestData.configuration(text)
             return "accepted"
         } catch {
-            return error.description
+            return "\(error)"
         }
     }
 
-    @Test("Paths count from the file's folder, links are sorted, the host's own keys are left alone")
+    @Test("A terminal reads what the host reads, links sorted")
     func reading() throws {
         let found = try TestData.configuration(portA: 8583, portB: 8584, state: "/state")
-        #expect(found.issuerPath == TestData.root.path() + "/Config/demo/demo-issuer.json")
+        #expect(found.issuerPath.hasSuffix("/Config/demo/demo-issuer.json"))
         #expect(found.cardStatePath == "/state")
         #expect(found.links.map(\.name) == ["acquirer-a", "acquirer-b"])
         #expect(found.links[0].endpoint == Endpoint(host: "127.0.0.1", port: 8583))
@@ -30,14 +26,21 @@ struct ConfigurationTests {
         #expect(try bench.link(found.links[1]).form.codec.dialect.name == "bcd87-rightF")
     }
 
-    @Test("Errors name the file and the key")
+    @Test("Errors are the host's: file, line and key")
     func errors() {
-        let head = "demo: {issuer: i.json, cardState: s}\ndialects: d\n"
-        #expect(reason("dialects: d\nlinks: {}") == "host.yaml: key demo is missing")
-        #expect(reason(head + "links: {a: {port: 1}}") == "host.yaml: key links.a.dialect is missing")
-        #expect(reason(head + "links: {a: {port: 70000, dialect: x}}").contains("links.a.port"))
-        #expect(reason("a: [").hasPrefix("host.yaml: "))
-        #expect(throws: ConfigurationError.unreadable(path: "/nowhere/x.yaml")) {
+        let good = TestData.file(links: "  a: {port: 1, dialect: ascii87-binbitmap}", state: "s")
+        #expect(reason(good) == "accepted")
+        for (written, wrong, words) in [
+            ("port: 1", "prot: 1", ":8: unknown key links.a.prot; did you mean port?"),
+            ("port: 1, ", "", "links.a.port is missing"),
+            ("port: 1", "port: 70000", "links.a.port has to be a whole number from 1 to 65535"),
+            ("demo: {", "demo: {tls: {serverName: x}} #", "demo.issuer is missing"),
+            ("token:", "tokens:", "unknown key tokens"),
+        ] {
+            let found = reason(good.replacingOccurrences(of: written, with: wrong))
+            #expect(found.contains(words), "\(wrong): \(found)")
+        }
+        #expect(throws: ConfigurationError.refused("/nowhere/x.yaml: cannot be read")) {
             _ = try SimulatorConfiguration(contentsOf: "/nowhere/x.yaml")
         }
     }
@@ -59,18 +62,19 @@ struct ConfigurationTests {
         #expect(words { _ = try bench.link(link) }.contains("no dialect latin; choose one of: ascii87-"))
         link = found.links[0]
         link.framing = "3be"
-        #expect(words { _ = try bench.link(link) }.contains("2be, 4ascii, 2be-incl, 4ascii-incl"))
+        #expect(words { _ = try bench.link(link) }.contains("2be, 2be-incl, 4ascii, 4ascii-incl"))
         link = found.links[0]
         link.zonePINKey = "zpk-c"
         #expect(words { _ = try bench.link(link) }.contains("zpk-acquirer-a, zpk-acquirer-b"))
     }
 
     @Test("Framings by name")
-    func framings() throws {
-        #expect(try FramingName.framing("2be") == .twoByteBigEndian)
-        #expect(try FramingName.framing("4ascii-incl") == Framing(.fourASCII, includesItself: true))
-        #expect(try FramingName.framing("2be", tpduBytes: 5) == Framing(.twoByteBigEndian, tpduLength: 5))
-        for name in FramingName.all { _ = try FramingName.framing(name) }
+    func framings() {
+        #expect(Framing(name: "2be") == .twoByteBigEndian)
+        #expect(Framing(name: "4ascii-incl") == Framing(.fourASCII, includesItself: true))
+        #expect(Framing(name: "2be", tpduLength: 5) == Framing(.twoByteBigEndian, tpduLength: 5))
+        #expect(Framing.names.allSatisfy { Framing(name: $0) != nil })
+        #expect(["", "-incl", "2be-", "3be", "2BE"].allSatisfy { Framing(name: $0) == nil })
     }
 
     @Test(

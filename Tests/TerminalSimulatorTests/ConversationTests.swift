@@ -10,16 +10,24 @@ import Testing
 @Suite struct ConversationTests {
     private let issuer: DemoIssuer
 
-    init() throws { issuer = try DemoIssuer(contentsOf: TestData.issuerPath) }
+    private let scheme: TestScheme
+    private let caKeys: CAKeys
+
+    init() throws {
+        issuer = try DemoIssuer(contentsOf: TestData.issuerPath)
+        (scheme, caKeys) = (try TestData.scheme(), try TestData.caKeys())
+    }
 
     private func begin(
-        _ name: String, amount: UInt64 = 6_000, pinEntered: Bool = true,
+        _ name: String, amount: UInt64 = 6_000, pinEntered: Bool = true, fault: AuthenticationFault? = nil,
         change: (inout ChipApplication, inout TerminalRisk) -> Void = { _, _ in }
     ) throws -> (CardConversation, CardProposal) {
         let card = try VirtualCard(issuer, card: name)
         var application = ChipApplication(for: card.definition.product)
         var risk = TerminalRisk()
         change(&application, &risk)
+        risk.caKeys = caKeys
+        application.authentication = try scheme.authentication(of: card.definition, application, fault: fault)
         var conversation = CardConversation(card, application: application, risk: risk)
         let proposal = try conversation.begin(
             transaction(amount), pin: pinEntered ? card.definition.pin : nil)
@@ -53,7 +61,7 @@ import Testing
 
     @Test func theRecordCarriesTheExpiryInDecimalDigits() throws {
         let (conversation, _) = try begin("visa-cvn18")
-        let record = try #require(conversation.commands.first { $0.name == "READ RECORD 1" })
+        let record = try #require(conversation.commands.first { $0.name == "READ RECORD 1 of file 2" })
         let content = try #require(try TLVReader.objects(in: record.received[...]).first)
         let value = try TLVReader.objects(in: content.1).first { $0.0 == Tag(rawValue: 0x5F24) }?.1
         let digits = value.map {
@@ -78,9 +86,10 @@ import Testing
         let hasCommand = name.hasPrefix("visa")
         #expect(
             conversation.commands.map(\.name) == [
-                "SELECT PSE", "SELECT AID", "GET PROCESSING OPTIONS", "READ RECORD 1", "READ RECORD 2",
-                "GENERATE AC (first, ARQC)",
-            ] + (hasCommand ? ["EXTERNAL AUTHENTICATE"] : []) + ["GENERATE AC (second, TC)"])
+                "SELECT PSE", "SELECT AID", "GET PROCESSING OPTIONS", "READ RECORD 1 of file 2",
+                "READ RECORD 2 of file 2", "READ RECORD 1 of file 1", "READ RECORD 2 of file 1",
+                "READ RECORD 3 of file 1", "READ RECORD 4 of file 1", "GENERATE AC (first, ARQC, CDA)",
+            ] + (hasCommand ? ["EXTERNAL AUTHENTICATE"] : []) + ["GENERATE AC (second, TC, CDA)"])
         let second = try #require(conversation.commands.last)
         let sent = second.sent.first { $0.tag == .issuerAuthenticationData }?.value
         #expect(sent == (hasCommand ? nil : Array(data.dropFirst(2))))
@@ -127,8 +136,8 @@ import Testing
             Issue.record("below the floor limit: \(offline)")
             return
         }
-        let (_, denied) = try begin("visa-cvn22") { application, _ in
-            application.offlineAuthentication = .failed
+        let (_, denied) = try begin("visa-cvn22", fault: .dynamicSignature) { application, _ in
+            application.interchangeProfile = 0x3C00
             application.actionDenial = 0x08_0000_0000
         }
         guard case .declinedOffline = denied else {
@@ -155,7 +164,8 @@ import Testing
         #expect("\(try conversation.finishOffline())" == kind)
         #expect(conversation.notes.contains { $0.hasSuffix("code \(code)") })
         let second = try #require(conversation.commands.last)
-        #expect(second.name == "GENERATE AC (second, \(kind))")
+        // No signature comes with an AAC.
+        #expect(second.name == "GENERATE AC (second, \(kind)\(kind == "TC" ? ", CDA" : ""))")
         let sent = second.sent.first { $0.tag == Tag(rawValue: 0x8A) }?.value
         #expect(sent == Array(code.utf8))
     }

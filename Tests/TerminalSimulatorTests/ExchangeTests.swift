@@ -136,8 +136,15 @@ struct ExchangeTests {
         }
         let half = try LoopbackServer { _ in .send([0, 40, 0x30, 0x38]) }
         exchange = try connect(half)
-        guard case .connection(.timedOut) = failure(&exchange, timeout: .milliseconds(50)) else {
+        guard case .incomplete(bytes: 4, _) = failure(&exchange, timeout: .milliseconds(50)) else {
             Issue.record("half")
+            return
+        }
+        let codec = codec
+        let elsewhere = try LoopbackServer { frame in .send(Self.answer(frame, codec, stan: "000000")) }
+        exchange = try connect(elsewhere)
+        guard case .unmatched(messages: 1, _) = failure(&exchange, timeout: .milliseconds(500)) else {
+            Issue.record("an answer to something else")
             return
         }
     }

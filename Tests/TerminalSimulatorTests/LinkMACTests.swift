@@ -15,7 +15,7 @@ import Testing
         let file = TestData.root.appending(path: "Config/iso8583/ascii87-binbitmap.json").path()
         return LinkForm(
             codec: MessageCodec(dialect: try Dialect(contentsOf: file)),
-            framing: try FramingName.framing("2be"),
+            framing: .twoByteBigEndian,
             mac: LinkMAC(algorithm: algorithm, padding: .method2, key: key))
     }
 

@@ -202,6 +202,31 @@ import VirtualCard
         }
     }
 
+    @Test func aReportOfFiveHundredStaysBelowAMegabyte() {
+        let place = ScenarioPlace(file: "many.yaml", line: 3, column: 5)
+        let exchange = DecodedExchange(
+            request: String(repeating: "DE2 element\n", count: 400),
+            response: String(repeating: "x", count: 4_000))
+        for failing in [false, true] {
+            var run = ScenarioRun(seed: 1)
+            run.results = (1...500).map { number in
+                let step = StepResult(
+                    name: "purchase", place: place, summary: "00 approved, ARPC ok",
+                    complaints: failing ? ["DE39 is 00 approved, expected 55 wrong PIN"] : [], elapsed: nil,
+                    exchanges: [exchange], cardTrace: [], why: [])
+                return ScenarioResult(
+                    name: "scenario \(number)", place: place, steps: [step, step, step, step], skipped: 0,
+                    elapsed: .zero)
+            }
+            let page = ScenarioPage.html(run)
+            #expect(page.utf8.count < ScenarioPage.bytesMax)
+            #expect(
+                page.contains("scenario 500") && page.contains("500 scenarios, \(failing ? 500 : 0) failed"))
+            #expect(page.contains("Messages left out for size") == failing)
+            #expect(ScenarioPage.html(run, everything: true).utf8.count > ScenarioPage.bytesMax)
+        }
+    }
+
     @Test func aReversalNamesItsOriginal() throws {
         let bench = try Bench(TestData.configuration(portA: 1, portB: 2, state: TestData.temporaryFolder()))
         let link = try bench.link(bench.configuration.links[0])

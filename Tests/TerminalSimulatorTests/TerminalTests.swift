@@ -101,14 +101,11 @@ struct TerminalTests {
     @Test("A PIN block of sixteen bytes goes where the dialect has its place, and DE53 says its format")
     func format4() throws {
         let state = TestData.temporaryFolder()
-        let yaml = """
-            demo: {issuer: Config/demo/demo-issuer.json, cardState: \(state)}
-            dialects: Config/iso8583
-            links:
+        let links = """
               a: {port: 1, dialect: ascii87-binbitmap, zonePINKey: zpk-acquirer-a,
                 pin: {format: 0, aesKey: zpk-aes, formatCodes: ["01:0", "04:4"]}}
             """
-        let bench = try Bench(SimulatorConfiguration(yaml: yaml, path: "t", folder: TestData.root.path()))
+        let bench = try Bench(TestData.configuration(links: links, state: state))
         let link = try bench.link(bench.configuration.links[0])
         let dialect = link.form.codec.dialect
         var card = try VirtualCard(issuer, card: "visa-cvn18")

@@ -14,6 +14,16 @@ enum TestData {
 
     static var issuerPath: String { root.appending(path: "Config/demo/demo-issuer.json").path() }
 
+    /// The simulator's own CA and issuer.
+    static func scheme() throws -> TestScheme {
+        try TestScheme(contentsOf: root.appending(path: "Config/demo/test-scheme.json").path())
+    }
+
+    static func caKeys() throws -> CAKeys {
+        let data = try Data(contentsOf: root.appending(path: "Config/demo/ca-keys.json"))
+        return try CAKeys(JSONDecoder().decode(CAKeyFile.self, from: data), .libcrypto)
+    }
+
     static func codec(_ dialect: String) throws -> MessageCodec {
         MessageCodec(
             dialect: try Dialect(contentsOf: root.appending(path: "Config/iso8583/\(dialect).json").path()))
@@ -31,16 +41,38 @@ enum TestData {
     }
 
     static func configuration(portA: UInt16, portB: UInt16, state: String) throws -> SimulatorConfiguration {
-        let yaml = """
-            demo: {issuer: Config/demo/demo-issuer.json, cardState: \(state)}
-            dialects: Config/iso8583
-            links:
-              acquirer-b: {host: 127.0.0.1, port: \(portB), dialect: bcd87-rightF, zonePINKey: zpk-acquirer-b}
-              acquirer-a: {host: 0.0.0.0, port: \(portA), dialect: ascii87-binbitmap, framing: 2be,
-                zonePINKey: zpk-acquirer-a, drainSeconds: 5}
-            redis: {socket: ignored}
-            """
-        return try SimulatorConfiguration(yaml: yaml, path: "test.yaml", folder: root.path())
+        try configuration(
+            links: """
+                  acquirer-b: {host: 127.0.0.1, port: \(portB), dialect: bcd87-rightF, zonePINKey: zpk-acquirer-b}
+                  acquirer-a: {host: 0.0.0.0, port: \(portA), dialect: ascii87-binbitmap, framing: 2be,
+                    zonePINKey: zpk-acquirer-a, inFlightMax: 5}
+                """, state: state)
+    }
+
+    /// A host's whole file with these links.
+    static func file(links: String, state: String) -> String {
+        """
+        profile: demo
+        dialects: \(root.path())/Config/iso8583
+        token: {module: module.so, uri: "pkcs11:token=t"}
+        keys: {panHash: pan-hash}
+        issuers:
+          visa: {prefix: "476173", issuerMasterKey: imk-ac-476173, profiles: [visa-cvn10]}
+        links:
+        \(links)
+        demo: {issuer: \(root.path())/Config/demo/demo-issuer.json, cardState: \(state)}
+        """
+    }
+
+    static func configuration(links: String, state: String) throws -> SimulatorConfiguration {
+        try configuration(file(links: links, state: state))
+    }
+
+    static func configuration(_ text: String) throws -> SimulatorConfiguration {
+        let path = temporaryFolder() + ".yaml"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try SimulatorConfiguration(contentsOf: path)
     }
 
     static func digits(of pan: PAN) -> String {

@@ -129,7 +129,7 @@ import VirtualCard
         var paying = program()
         type(&paying, "100", .enter, .enter)
         programs.append(paying)
-        for page in 0..<3 {
+        for page in 0..<5 {
             var done = paying
             _ = done.received(.finished(receipt()))
             for _ in 0..<page { type(&done, "", .tab) }
@@ -145,6 +145,42 @@ import VirtualCard
             }
         }
         #expect(program().screen(columns: 40, rows: 10).text.contains("Please enlarge the window"))
+    }
+
+    @Test(arguments: [(80, 24), (60, 20)])
+    func nothingImportantIsCutOff(columns: Int, rows: Int) {
+        var program = program()
+        func screen() -> String { program.screen(columns: columns, rows: rows).text }
+        #expect(screen().contains("? help  q quit"))
+        // The chosen card in full.
+        type(&program, "", .up)
+        #expect(screen().contains("visa-cvn10") && !screen().contains("…"), "\(screen())")
+        type(&program, "", .down)
+        type(&program, "100", .enter, .enter)
+        #expect(screen().contains("Ctrl+C quit"))
+        var receipt = receipt()
+        receipt.response = "00 approved"
+        receipt.verdict = "ARPC ok, status update approves, of a card that says much"
+        receipt.why = [
+            "The issuer's checks:", "  CVR " + String(repeating: "bit, ", count: 30) + "last words",
+        ]
+        receipt.requestHex = String(repeating: "30", count: 300)
+        _ = program.received(.finished(receipt))
+        #expect(screen().contains("APPROVED  00 approved") && screen().contains("much"))
+        #expect(screen().contains("? help  q quit") && screen().contains("Bytes"))
+        for _ in 0..<3 { type(&program, "", .tab) }
+        // An approval is explained as a decline is, and long lines are shifted into view.
+        #expect(screen().contains("The issuer's checks:") && !screen().contains("last words"))
+        for _ in 0..<7 { type(&program, ">") }
+        #expect(screen().contains("last words"), "\(screen())")
+        type(&program, "", .tab)
+        #expect(screen().contains("Request, 300 bytes") && screen().contains("303030303030"))
+        type(&program, "?")
+        #expect(screen().contains("reverses the last request") && screen().contains("q quit"))
+        #expect(type(&program, "x") == nil)
+        #expect(screen().contains("Request, 300 bytes"))
+        type(&program, "?")
+        #expect(type(&program, "q") == .quit)
     }
 
     @Test func amountsKeepToTwelveDigits() {

@@ -48,6 +48,25 @@ import Testing
         #expect(reply.body.contains("\"approved\":false"))
     }
 
+    @Test(arguments: [
+        ("{\"kind\":\"element\",\"name\":\"1\"}", "1 is no data element"),
+        ("{\"kind\":\"element\",\"name\":\"DE55\",\"content\":\"xyz\"}", "hex digits"),
+        ("{\"kind\":\"tag\",\"name\":\"zz\"}", "is no tag"),
+        ("{\"kind\":\"tag\",\"name\":\"9F02\",\"content\":\"0\"}", "9F02: hex digits"),
+    ])
+    func anImpossibleChangeIsRefusedByName(edit: String, words: String) throws {
+        let order = "{\"card\":\"visa-cvn18\",\"amount\":\"1.00\",\"edits\":[\(edit)]}"
+        let reply = try web(LoopbackServer.closedPort())
+            .reply(method: "POST", path: "/pay", body: Array(order.utf8))
+        #expect(reply.status == 400 && reply.body.contains(words), "\(reply.body)")
+    }
+
+    @Test func aLinkWithoutAHostIsSaidToBeDown() throws {
+        let reply = try web(LoopbackServer.closedPort()).reply(
+            method: "GET", path: "/state?link=acquirer-a", body: [])
+        #expect(reply.body.contains("\"up\":false") && reply.body.contains("refused"))
+    }
+
     @Test func aDiagnosisIsOneJSONObject() throws {
         var card = try VirtualCard(issuer, card: "visa-cvn18")
         let date = try #require(TransactionDate(year: 26, month: 11, day: 24))

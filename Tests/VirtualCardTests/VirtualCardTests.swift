@@ -141,13 +141,16 @@ struct VirtualCardTests {
         without.removed = [.unpredictableNumber]
         #expect(try ICCData(parsing: tampered(without).chipData).unpredictableNumber == nil)
         let broken: [Tampering.Malformation] = [
-            .cut(toCount: 41), .lengthBeyondEnd, .indefiniteLength, .duplicate, .trailingZeros(2),
-            .replaced([0xFF]),
+            .cut(toCount: 41), .lengthBeyondEnd, .indefiniteLength, .duplicate, .replaced([0xFF]),
         ]
         for malformation in broken {
             let answer = try tampered(.malformed(malformation))
             #expect(throws: TLVError.self, "\(malformation)") { _ = try ICCData(parsing: answer.chipData) }
         }
+        // Filling is none of it.
+        let filled = try tampered(.malformed(.trailingZeros(2)))
+        #expect(filled.chipData.suffix(2) == [0, 0])
+        #expect(try issuerAnswer(issuer, card.definition, filled.chipData, approve: true).genuine)
     }
 
     @Test("the PIN block of the demo card opens under its link's key")

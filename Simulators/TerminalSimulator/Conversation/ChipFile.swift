@@ -7,16 +7,21 @@ public struct ChipFile: Sendable {
     /// Name of the card in the issuer's file.
     public let card: String
     /// What is on the chip.
-    public let application: ChipApplication
+    public private(set) var application: ChipApplication
     /// The terminal that goes with it.
-    public let risk: TerminalRisk
+    public private(set) var risk: TerminalRisk
+    /// What is wrong with its certificates; nil for nothing.
+    public private(set) var fault: AuthenticationFault?
+    /// PINs are enciphered under a key of their own.
+    private var hasPINKey = false
     /// In a few words, for people.
     public private(set) var about = ""
 
     private static let keys = [
         "about", "card", "label", "aid", "aip", "cvm-list", "cdol1", "cdol2", "iac-default", "iac-denial",
         "iac-online", "tac-default", "tac-denial", "tac-online", "floor-limit", "offline-authentication",
-        "attitude", "interface", "contactless-limit", "cvm-limit", "random-selection", "consecutive-offline",
+        "authentication-fault", "pin-key", "attitude", "interface", "contactless-limit", "cvm-limit",
+        "random-selection", "consecutive-offline",
         "offline-only",
     ]
 
@@ -38,12 +43,17 @@ public struct ChipFile: Sendable {
     }
 
     /// Reads `NAME.yaml` in the folder `cards` beside the issuer's file.
-    public init(_ name: String, bench: Bench) throws {
+    /// - Parameter given: what is wrong with its certificates, in place of what the file says.
+    public init(_ name: String, bench: Bench, fault given: AuthenticationFault? = nil) throws {
         let path = "\(ChipFile.folder(bench))/\(name).yaml"
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
             throw ConfigurationError.unreadable(path: path)
         }
         try self.init(yaml: text, file: path, issuer: bench.issuer)
+        if let given { fault = given }
+        risk.caKeys = bench.caKeys
+        try bench.certify(
+            &application, of: try bench.issuer.card(card), fault: fault, pinKey: hasPINKey)
     }
 
     /// - Parameter file: for error texts.
@@ -57,7 +67,12 @@ public struct ChipFile: Sendable {
         var application = ChipApplication(for: try issuer.card(card).product)
         var risk = TerminalRisk()
         for entry in entries {
-            if entry.key == "about" { about = try entry.value.text() }
+            switch entry.key {
+            case "about": about = try entry.value.text()
+            case "authentication-fault": fault = try ChipFile.fault(entry.value)
+            case "pin-key": hasPINKey = try entry.value.flag()
+            default: break
+            }
             if try ChipFile.read(entry, &risk) { continue }
             try ChipFile.read(entry, &application)
         }
@@ -81,15 +96,28 @@ public struct ChipFile: Sendable {
         case "iac-online": application.actionOnline = try number(value, 5)
         case "consecutive-offline": application.consecutiveOffline = try consecutive(value)
         case "offline-authentication":
-            application.offlineAuthentication = try value.choice([
-                "passed": .passed, "failed": .failed, "none": .none,
-            ])
+            let methods: KeyValuePairs<String, UInt16> = [
+                "none": 0, "sda": OfflineAuthenticationMethod.static.rawValue,
+                "dda": OfflineAuthenticationMethod.dynamic.rawValue,
+                "cda": OfflineAuthenticationMethod.combined.rawValue,
+            ]
+            let profile = application.interchangeProfile & ~OfflineAuthenticationMethod.mask
+            application.interchangeProfile = profile | (try value.choice(methods))
         case "attitude":
             application.attitude = try value.choice([
                 "agrees": .agrees, "online": .online, "declines": .declines,
             ])
         default: break
         }
+    }
+
+    static func fault(_ node: ScenarioNode) throws(ScenarioError) -> AuthenticationFault {
+        let name = try node.text()
+        guard let fault = AuthenticationFault(rawValue: name) else {
+            let known = AuthenticationFault.allCases.map(\.rawValue).joined(separator: ", ")
+            throw node.fault("\(name) is unknown; known here: \(known)")
+        }
+        return fault
     }
 
     /// - Returns: false for a key that is not the terminal's.

@@ -19,7 +19,9 @@ public enum ConversationText {
         var writer = TLVWriter()
         for (tag, value) in command.sent { writer.append(tag, value) }
         lines += objects(writer.bytes, mark: ">")
-        lines += objects(command.received, mark: "<")
+        // A challenge is no object: eight bytes of chance.
+        let isChallenge = command.header.dropFirst().first == 0x84
+        lines += isChallenge ? ["  < \(Hex.encode(command.received))"] : objects(command.received, mark: "<")
         lines.append("  < \(hex(UInt64(command.status), 2))")
         return lines
     }

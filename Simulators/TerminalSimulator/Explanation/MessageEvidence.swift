@@ -36,7 +36,7 @@ public enum MessageEvidence {
         }
     }
 
-    private static func framed(_ bytes: [UInt8]) -> [UInt8]? {
+    static func framed(_ bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count > 4 else { return nil }
         if Int(bytes[0]) << 8 | Int(bytes[1]) == bytes.count - 2 { return Array(bytes[2...]) }
         let text = String(decoding: bytes[..<4], as: UTF8.self)
@@ -52,7 +52,7 @@ public enum MessageEvidence {
         let chip: ICCData
         do { chip = try ICCData(parsing: Array(data)) } catch { throw .badElement(.iccData, "\(error)") }
         let trackPAN = message.bytes(.track2).flatMap { track -> PAN? in
-            try? PAN(ascii: track.prefix { $0 != UInt8(ascii: "=") && $0 != UInt8(ascii: "D") })
+            try? PAN(ascii: track.drop { $0 == UInt8(ascii: ";") }.prefix { (0x30...0x39).contains($0) })
         }
         let pan: PAN
         if let bytes = message.bytes(.pan) {

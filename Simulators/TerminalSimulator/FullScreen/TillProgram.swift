@@ -54,7 +54,7 @@ public struct TillProgram: Sendable {
     }
 
     enum Page: Int, CaseIterable, Sendable {
-        case messages, card, stages, why
+        case messages, card, stages, why, bytes
     }
 
     /// The till keeps them in memory: more than anybody scrolls through.
@@ -80,6 +80,12 @@ public struct TillProgram: Sendable {
     private(set) var page = Page.messages
     /// First visible line and chosen line of the page.
     private(set) var line = 0
+    /// Columns that long lines are shifted by.
+    private(set) var shift = 0
+    /// The keys are shown instead of anything else.
+    private(set) var showsHelp = false
+    private static let shiftStep = 20
+    private static let shiftMax = 2_000
     private(set) var history: [Past] = []
 
     /// - Parameters:
@@ -113,6 +119,14 @@ public struct TillProgram: Sendable {
     }
 
     private mutating func pressed(_ key: Key) -> Action? {
+        if showsHelp {
+            showsHelp = false
+            return key == .character("q") ? .quit : nil
+        }
+        if key == .character("?"), view != .busy {
+            showsHelp = true
+            return nil
+        }
         switch view {
         // A request under way is answered or times out: nothing can take it back.
         case .busy: return nil
@@ -126,6 +140,7 @@ public struct TillProgram: Sendable {
         view = .receipt
         page = .messages
         line = 0
+        shift = 0
         if receipt.rows.isEmpty { page = .card }
         let words = receipt.response + (receipt.verdict.isEmpty ? "" : ", \(receipt.verdict)")
         history.insert(
@@ -260,6 +275,8 @@ public struct TillProgram: Sendable {
         case .end: line = .max
         case .tab, .right: turn(1)
         case .backTab, .left: turn(-1)
+        case .character("<"): shift = max(0, shift - TillProgram.shiftStep)
+        case .character(">"): shift = min(TillProgram.shiftMax, shift + TillProgram.shiftStep)
         case .character("r"): return order(.payAgain)
         case .character("v"): return order(.reverse)
         case .character("q"): return .quit
@@ -276,6 +293,7 @@ public struct TillProgram: Sendable {
         let count = Page.allCases.count
         page = Page.allCases[(page.rawValue + step + count) % count]
         line = 0
+        shift = 0
     }
 
     private var lineCount: Int {
@@ -284,6 +302,19 @@ public struct TillProgram: Sendable {
         case .card: receipt.map { $0.scripts.count + $0.trace.count } ?? 0
         case .stages: stages.count
         case .why: receipt?.why.count ?? 0
+        case .bytes: byteLines.count
+        }
+    }
+
+    /// Test data in clear: only this page, which somebody has to choose, shows it.
+    var byteLines: [String] {
+        guard let receipt, !receipt.requestHex.isEmpty else { return [] }
+        return [("Request", receipt.requestHex), ("Answer", receipt.responseHex)].flatMap { title, hex in
+            // 24 bytes fit into 60 columns.
+            let parts = stride(from: 0, to: hex.count, by: 48).map {
+                " " + String(hex.dropFirst($0).prefix(48))
+            }
+            return ["\(title), \(hex.count / 2) bytes"] + (parts.isEmpty ? [" none came"] : parts)
         }
     }
 }

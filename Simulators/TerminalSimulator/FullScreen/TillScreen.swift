@@ -21,16 +21,28 @@ extension TillProgram {
         case .busy: drawBusy(&canvas)
         case .receipt: drawReceipt(&canvas)
         }
-        if !message.isEmpty { canvas.write(" \(message)", row: rows - 2, column: 0, .bad) }
+        for (index, line) in messageLines(columns).enumerated() {
+            let row = rows - 1 - messageLines(columns).count + index
+            canvas.write(Printing.padded(" \(line)", columns), row: row, column: 0, .bad)
+        }
+        if showsHelp { drawHelp(&canvas) }
         return canvas
+    }
+
+    /// What went wrong, on as many lines as it needs, three at most.
+    private func messageLines(_ columns: Int) -> [String] {
+        message.isEmpty ? [] : Array(TillProgram.wrapped(message, columns - 2).prefix(3))
     }
 
     // MARK: - Form
 
     private static let deviceWidth = 25
+    private static let columnsWithDevice = 72
 
     private func drawForm(_ canvas: inout Canvas) {
-        let width = canvas.columns - TillProgram.deviceWidth - 4
+        // In a narrow window the fields say everything that the device would.
+        let hasDevice = canvas.columns >= TillProgram.columnsWithDevice
+        let width = hasDevice ? canvas.columns - TillProgram.deviceWidth - 4 : canvas.columns - 1
         for (index, field) in Field.allCases.enumerated() {
             let row = 2 + index
             let isChosen = field == self.field
@@ -39,12 +51,11 @@ extension TillProgram {
             let value = " \(content(of: field, isChosen: isChosen)) "
             canvas.write(value, row: row, column: 11, width: width - 11, isChosen ? .chosen : .plain)
         }
-        drawDevice(&canvas, column: canvas.columns - TillProgram.deviceWidth - 1)
-        drawHistory(&canvas, from: 14)
-        help(
-            &canvas,
-            "↑↓ field  ←→ choose  0-9 type  Enter on  r repeat  v reverse"
-                + (receipt == nil ? "" : "  m messages") + "  q quit")
+        if hasDevice { drawDevice(&canvas, column: canvas.columns - TillProgram.deviceWidth - 1) }
+        drawHistory(&canvas, from: hasDevice ? 14 : 11)
+        var keys = ["↑↓ field", "←→ choose", "0-9 type", "Enter on"]
+        if receipt != nil { keys += ["m messages", "r repeat", "v reverse"] }
+        help(&canvas, keys)
     }
 
     private static let names = ["Do", "Card", "Amount", "PIN", "Tamper", "Link", "Entry"]
@@ -108,7 +119,9 @@ extension TillProgram {
     private func drawBusy(_ canvas: inout Canvas) {
         banner(&canvas, "PLEASE WAIT  \(Printing.milliseconds(waited)) ms", .waitBanner)
         drawStages(&canvas, from: 3, first: max(0, stages.count - (canvas.rows - 6)))
-        help(&canvas, "the issuer is asked")
+        canvas.write(" the issuer is asked", row: canvas.rows - 1, column: 0, .faint)
+        let quit = "Ctrl+C quit "
+        canvas.write(quit, row: canvas.rows - 1, column: canvas.columns - quit.count, .strong)
     }
 
     private func drawStages(_ canvas: inout Canvas, from start: Int, first: Int) {
@@ -122,31 +135,68 @@ extension TillProgram {
 
     private func drawReceipt(_ canvas: inout Canvas) {
         guard let receipt else { return }
-        let words = receipt.response + (receipt.verdict.isEmpty ? "" : ". Card: \(receipt.verdict)")
-        let style = receipt.approved ? TextStyle.goodBanner : .badBanner
-        banner(&canvas, "\(receipt.approved ? "APPROVED" : "DECLINED")  \(words)", style)
+        let outcome = "\(receipt.approved ? "APPROVED" : "DECLINED")  \(receipt.response)"
+        let verdict = receipt.verdict.isEmpty ? "" : "Card: \(receipt.verdict)"
+        let fits = outcome.count + verdict.count + 4 <= canvas.columns
+        banner(
+            &canvas, fits && !verdict.isEmpty ? "\(outcome). \(verdict)" : outcome,
+            receipt.approved ? .goodBanner : .badBanner)
         let time = receipt.milliseconds == "-" ? "" : "  \(receipt.milliseconds) ms"
-        canvas.write(" \(receipt.title)\(time)", row: 2, column: 0, .strong)
-        var column = canvas.columns - 34
+        // What does not fit beside the other gets a line of its own.
+        let said = [fits || verdict.isEmpty ? nil : verdict, "\(receipt.title)\(time)"].compactMap { $0 }
+        let head = said.flatMap { TillProgram.wrapped($0, canvas.columns - 2).prefix(2) }
+        for (index, line) in head.enumerated() {
+            canvas.write(" \(line)", row: 2 + index, column: 0, .strong)
+        }
+        let row = 2 + head.count
+        var column = 0
         for page in Page.allCases {
             let name = " \(TillProgram.pageNames[page.rawValue]) "
-            canvas.write(name, row: 2, column: column, page == self.page ? .chosen : .faint)
+            canvas.write(name, row: row, column: column, page == self.page ? .chosen : .faint)
             column += name.count + 1
         }
-        if !receipt.hint.isEmpty {
-            canvas.write(" Why: \(receipt.hint)", row: canvas.rows - 2, column: 0, .faint)
+        let hint = receipt.hint.isEmpty ? [] : TillProgram.wrapped("Why: \(receipt.hint)", canvas.columns - 2)
+        let hintRows = min(hint.count, 3)
+        for (index, line) in hint.prefix(3).enumerated() {
+            canvas.write(" \(line)", row: canvas.rows - 1 - hintRows + index, column: 0, .faint)
         }
-        let bottom = canvas.rows - 3
+        let range = row + 1..<canvas.rows - 1 - max(hintRows, messageLines(canvas.columns).count)
         switch page {
-        case .messages: drawMessages(&canvas, receipt, 3..<bottom)
-        case .card: drawLines(&canvas, receipt.scripts + receipt.trace, 3..<bottom)
-        case .stages: drawStages(&canvas, from: 3, first: line)
-        case .why: drawLines(&canvas, receipt.why, 3..<bottom)
+        case .messages: drawMessages(&canvas, receipt, range)
+        case .card: drawLines(&canvas, receipt.scripts + receipt.trace, range)
+        case .stages:
+            for (index, stage) in stages.dropFirst(line).prefix(range.count).enumerated() {
+                canvas.write(stage.actor.rawValue, row: range.lowerBound + index, column: 2, .faint)
+                canvas.write(shifted(stage.words), row: range.lowerBound + index, column: 12)
+            }
+        case .why: drawLines(&canvas, receipt.why, range)
+        case .bytes: drawLines(&canvas, byteLines, range)
         }
-        help(&canvas, "↑↓ line  Tab page  r repeat  v reverse  n new  q quit")
+        help(&canvas, ["↑↓ line", "Tab page", "< > shift", "n new", "r repeat", "v reverse"])
     }
 
-    private static let pageNames = ["Messages", "Card", "Stages", "Why"]
+    /// Words on lines that are at most so wide.
+    static func wrapped(_ text: String, _ width: Int) -> [String] {
+        var lines = [""]
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + word.count + 1 <= width {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+
+    /// A line from where the user has shifted to.
+    private func shifted(_ text: String) -> String {
+        shift == 0 ? text : text.count > shift ? "‹" + text.dropFirst(shift + 1) : ""
+    }
+
+    private static let pageNames = ["Messages", "Card", "Stages", "Why", "Bytes"]
 
     /// Three columns: what it is, what was asked, what was answered; the chosen line in full below.
     private func drawMessages(_ canvas: inout Canvas, _ receipt: TillReceipt, _ range: Range<Int>) {
@@ -155,7 +205,8 @@ extension TillProgram {
         let (left, right) = (nameWidth + 1, nameWidth + valueWidth + 2)
         canvas.write("Request", row: range.lowerBound, column: left, .faint)
         canvas.write("Answer", row: range.lowerBound, column: right, .faint)
-        let rows = range.lowerBound + 1..<range.upperBound - 2
+        let chosen = receipt.rows.indices.contains(line) ? chosenLines(receipt.rows[line], canvas) : []
+        let rows = range.lowerBound + 1..<max(range.lowerBound + 2, range.upperBound - chosen.count)
         let first = firstVisible(count: receipt.rows.count, room: rows.count)
         for (offset, entry) in receipt.rows.dropFirst(first).prefix(rows.count).enumerated() {
             let row = rows.lowerBound + offset
@@ -170,13 +221,25 @@ extension TillProgram {
                 differs ? .strong : entry.request == nil ? .strong : .plain)
             if first + offset == line { canvas.paint(row: row, columns: 0..<canvas.columns, .chosen) }
         }
-        guard receipt.rows.indices.contains(line) else { return }
-        let chosen = receipt.rows[line]
-        let last = range.upperBound - 2
-        canvas.write(
-            " \(chosen.identifier) \(chosen.name): \(chosen.request ?? "not in the request")", row: last,
-            column: 0)
-        canvas.write(" answer: \(chosen.response ?? "not there")", row: last + 1, column: 0)
+        for (offset, text) in chosen.enumerated() {
+            canvas.write(" \(text)", row: rows.upperBound + offset, column: 0)
+        }
+    }
+
+    /// The chosen row in full: what the columns above have no room for.
+    private func chosenLines(_ row: TillRow, _ canvas: Canvas) -> [String] {
+        let texts = [
+            "\(row.identifier) \(row.name): \(row.request ?? "not in the request")",
+            "answer: \(row.response ?? "not there")",
+        ]
+        return texts.flatMap { text in
+            // A long value has no blanks to break at.
+            TillProgram.wrapped(text, canvas.columns - 2).flatMap { line in
+                stride(from: 0, to: max(line.count, 1), by: canvas.columns - 2).map {
+                    String(line.dropFirst($0).prefix(canvas.columns - 2))
+                }
+            }.prefix(3)
+        }
     }
 
     private func drawLines(_ canvas: inout Canvas, _ lines: [String], _ range: Range<Int>) {
@@ -184,11 +247,16 @@ extension TillProgram {
         for (offset, text) in lines.dropFirst(first).prefix(range.count).enumerated() {
             let isHead = !text.hasPrefix(" ")
             canvas.write(
-                " \(text)", row: range.lowerBound + offset, column: 0, width: canvas.columns,
+                " \(shifted(text))", row: range.lowerBound + offset, column: 0, width: canvas.columns,
                 isHead ? .strong : .plain)
         }
         if lines.isEmpty {
-            let words = page == .why ? "Nothing is known of it here." : "The card took no part in this."
+            let words =
+                switch page {
+                case .why: "Nothing is known of it here."
+                case .bytes: "Nothing was sent."
+                default: "The card took no part in this."
+                }
             canvas.write(words, row: range.lowerBound, column: 2, .faint)
         }
     }
@@ -202,7 +270,36 @@ extension TillProgram {
         canvas.write(" \(words)", row: 1, column: 0, width: canvas.columns, style)
     }
 
-    private func help(_ canvas: inout Canvas, _ words: String) {
-        canvas.write(" \(words)", row: canvas.rows - 1, column: 0, .faint)
+    /// As many keys as there is room for; help and quit always stand at the right.
+    private func help(_ canvas: inout Canvas, _ keys: [String]) {
+        let always = "? help  q quit "
+        var words = ""
+        for key in keys where words.count + key.count + 2 + always.count <= canvas.columns {
+            words += " \(key) "
+        }
+        canvas.write(words, row: canvas.rows - 1, column: 0, .faint)
+        canvas.write(always, row: canvas.rows - 1, column: canvas.columns - always.count, .strong)
+    }
+
+    private static let keyHelp: [(key: String, words: String)] = [
+        ("↑ ↓", "the field before, after; in messages the line"), ("← →", "the choice of a field; the page"),
+        ("0-9", "amount and PIN"), ("Enter", "goes on; after the PIN asks the issuer"),
+        ("letter", "in the list of cards: the next that begins with it"), ("Esc", "clears; leaves messages"),
+        ("r", "the last request again"), ("v", "reverses the last request"), ("m", "the last messages again"),
+        ("n", "a new transaction"), ("< >", "shifts long lines"), ("PgUp PgDn", "ten lines"),
+        ("q Ctrl+C", "quits"), ("Ctrl+Z", "suspends"),
+    ]
+
+    private func drawHelp(_ canvas: inout Canvas) {
+        for row in 1..<canvas.rows {
+            canvas.write(String(repeating: " ", count: canvas.columns), row: row, column: 0)
+        }
+        canvas.write(" Keys", row: 1, column: 0, .strong)
+        for (index, entry) in TillProgram.keyHelp.enumerated() {
+            canvas.write(entry.key, row: 2 + index, column: 2, .strong)
+            canvas.write(entry.words, row: 2 + index, column: 13)
+        }
+        let back = "any key: back  q quit "
+        canvas.write(back, row: canvas.rows - 1, column: canvas.columns - back.count, .strong)
     }
 }

@@ -33,6 +33,10 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
     case garbled(MessageDecodingError)
     /// What came cannot be cut into frames; the connection is of no more use.
     case outOfStep(FrameError)
+    /// Bytes came within the time, and no whole message.
+    case incomplete(bytes: Int, Duration)
+    /// Messages came within the time, and none that answers the request.
+    case unmatched(messages: Int, Duration)
 
     /// One line for people.
     public var description: String {
@@ -42,7 +46,11 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
         case .unframeable(let error): "the request cannot be framed: \(error)"
         case .connection(let error): error.description
         case .garbled(let error):
-            "the answer is no message of dialect and framing of this link: \(error)"
+            "the host answered, but not in dialect and framing of this link: \(error)"
+        case .incomplete(let bytes, let wait):
+            "\(bytes) bytes came within \(wait) and make no whole message: is the framing right?"
+        case .unmatched(let messages, let wait):
+            "\(messages) messages came within \(wait), none with type and STAN of an answer: is the dialect right?"
         case .outOfStep(let error): "the answer has an impossible length, is the framing right? (\(error))"
         }
     }
@@ -65,18 +73,28 @@ public struct Exchange: ~Copyable {
     /// Dialect and framing.
     public let form: LinkForm
     private let connection: Transport
+    private let tap: WireTap?
+    /// Of the connection in a capture file.
+    private let number: Int
     private var frames: FrameDecoder
     private var received: [UInt8] = []
 
     /// Connects.
-    /// - Parameter identity: for TLS; nil for a link without it.
+    /// - Parameters:
+    ///   - identity: for TLS; nil for a link without it.
+    ///   - tap: sees every byte; nil for none.
     public init(
-        to endpoint: Endpoint, form: LinkForm, identity: TLSIdentity? = nil, timeout: Duration
+        to endpoint: Endpoint, form: LinkForm, identity: TLSIdentity? = nil, tap: WireTap? = nil,
+        timeout: Duration
     ) throws(ConnectionError) {
         self.form = form
+        self.tap = tap
         frames = FrameDecoder(framing: form.framing)
         connection = try Transport(to: endpoint, identity: identity, timeout: timeout)
+        number = tap?.opened(endpoint) ?? 0
     }
+
+    deinit { tap?.closed(number) }
 
     /// Sends a request and waits for its own answer; answers to others are left aside. After a time-out or a
     /// garbled message the connection may be used on.
@@ -101,7 +119,8 @@ public struct Exchange: ~Copyable {
 
     /// Sends bytes as they are, or as a frame of their own.
     public func send(bytes: [UInt8], framed: Bool, timeout: Duration) throws(ExchangeError) {
-        try transmit(framed ? frame(bytes) : bytes, TimeLimit(timeout), timeout)
+        let whole = framed ? try frame(bytes) : bytes
+        try transmit(whole, payload: whole.count - bytes.count..<whole.count, TimeLimit(timeout), timeout)
     }
 
     /// Waits for the answer to a request that was sent before.
@@ -124,19 +143,22 @@ public struct Exchange: ~Copyable {
     ) throws(ExchangeError) {
         var payload = try form.encoded(request, mac: mac)
         payload.removeLast(min(bytesCut, payload.count - 1))
-        try transmit(frame(payload), limit, timeout)
+        let whole = try frame(payload)
+        try transmit(whole, payload: whole.count - payload.count..<whole.count, limit, timeout)
     }
 
     private func transmit(
-        _ bytes: [UInt8], _ limit: TimeLimit, _ timeout: Duration
+        _ bytes: [UInt8], payload: Range<Int>, _ limit: TimeLimit, _ timeout: Duration
     ) throws(ExchangeError) {
         do { try connection.send(bytes, limit: limit, timeout: timeout) } catch { throw .connection(error) }
+        tap?.passed(.sent, bytes, payload: payload, connection: number)
     }
 
     private func frame(_ payload: [UInt8]) throws(ExchangeError) -> [UInt8] {
         var frame: [UInt8] = []
-        // A framing with a TPDU of its own sends that of a terminal with no address.
-        let tpdu = Array(Terminal.tpdu.prefix(form.framing.tpduLength))
+        // A framing with a TPDU of its own sends that of a terminal with no address; a longer header is zeros from there.
+        let length = form.framing.tpduLength
+        let tpdu = (Terminal.tpdu + [UInt8](repeating: 0, count: length)).prefix(length)
         do { try form.framing.appendFrame(of: payload, tpdu: tpdu, into: &frame) } catch {
             throw .unframeable(error)
         }
@@ -148,7 +170,11 @@ public struct Exchange: ~Copyable {
     ) throws(ExchangeError) -> Answer {
         var stray = 0
         while true {
-            let bytes = try nextPayload(limit, timeout)
+            let bytes: [UInt8]
+            do throws(ExchangeError) { bytes = try nextPayload(limit, timeout) } catch {
+                guard case .connection(.timedOut) = error, stray > 0 else { throw error }
+                throw .unmatched(messages: stray, timeout)
+            }
             let message: Message
             do { message = try form.codec.decode(bytes) } catch { throw .garbled(error) }
             if Exchange.answers(message, request) {
@@ -161,6 +187,10 @@ public struct Exchange: ~Copyable {
         }
     }
 
+    /// Nothing came at all. Many hosts drop what they cannot read.
+    private static let silence =
+        "answer (not a byte; a host is silent where it cannot read dialect or framing)"
+
     private mutating func nextPayload(
         _ limit: TimeLimit, _ timeout: Duration
     ) throws(ExchangeError) -> [UInt8] {
@@ -168,16 +198,24 @@ public struct Exchange: ~Copyable {
             switch received.withUnsafeBytes({ frames.nextFrame(in: $0) }) {
             case .frame(let payload, let consumed):
                 let bytes = Array(received[payload])
+                tap?.passed(
+                    .received, Array(received[..<consumed]), payload: payload, connection: number)
                 received.removeFirst(consumed)
                 return bytes
             case .invalid(let error): throw .outOfStep(error)
-            case .needMore: break
+            case .oversized(_, let bytes, _):
+                throw .outOfStep(
+                    .lengthOverMaximum(bytes: bytes, maximum: form.framing.frameBytesMax))
+            case .needMore, .skipped: break
             }
             let more: Bool
             do { more = try connection.receive(into: &received, limit: limit) } catch {
                 throw .connection(error)
             }
-            guard more else { throw .connection(.timedOut(waitingFor: "answer", timeout)) }
+            guard more else {
+                guard received.isEmpty else { throw .incomplete(bytes: received.count, timeout) }
+                throw .connection(.timedOut(waitingFor: Exchange.silence, timeout))
+            }
         }
     }
 

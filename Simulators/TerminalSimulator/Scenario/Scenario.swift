@@ -32,6 +32,8 @@ struct ScenarioStep: Sendable {
     let place: ScenarioPlace
     let action: ScenarioAction
     let expectation: ScenarioExpectation
+    /// Of what its keys say.
+    var places: [String: ScenarioPlace] = [:]
 }
 
 /// What a step does.
@@ -132,6 +134,8 @@ struct StepFault: Sendable {
     var isLost = false
     /// Tag and bit of the answer's DE55 to flip before the card sees it.
     var answerFlips: [(tag: Tag, bit: Int)] = []
+    /// With a conversation: what is wrong with the card's certificates or signatures.
+    var authentication: AuthenticationFault?
     /// The connection is cut after sending.
     var connectionCut = false
     /// So long nobody reads the answer.

@@ -9,7 +9,7 @@ extension ScenarioRunner {
         _ name: String, _ step: TransactionStep, _ expectation: ScenarioExpectation,
         _ record: inout StepRecord
     ) throws {
-        let file = try ChipFile(name, bench: bench)
+        let file = try ChipFile(name, bench: bench, fault: step.fault.authentication)
         var card = try card(file.card)
         let session = try session(step.link)
         var risk = file.risk

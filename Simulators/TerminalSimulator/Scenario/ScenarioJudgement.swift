@@ -67,7 +67,8 @@ extension ScenarioRunner {
 
     func decoded(_ request: Message, _ response: String, _ session: ScenarioSession) -> DecodedExchange {
         DecodedExchange(
-            request: text(request, "Request to \(session.link.name)", session), response: response)
+            request: text(request, "Request to \(session.link.name)", session), response: response,
+            bytes: session.tap.take())
     }
 }
 

@@ -11,7 +11,7 @@ public enum ScenarioFile {
         for path in paths {
             for file in try files(path) {
                 guard let text = try? String(contentsOf: URL(filePath: file), encoding: .utf8) else {
-                    throw ConfigurationError.unreadable(path: file)
+                    throw StepError("\(file): no file of scenarios that can be read")
                 }
                 result += try scenarios(yaml: text, file: file)
             }
@@ -22,7 +22,7 @@ public enum ScenarioFile {
     private static func files(_ path: String) throws -> [String] {
         var isFolder: Bool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw ConfigurationError.unreadable(path: path)
+            throw StepError("there is no file or folder \(path)")
         }
         guard isFolder else { return [path] }
         let folder = path.hasSuffix("/") ? String(path.dropLast()) : path

@@ -16,10 +16,20 @@ public enum ScenarioText {
     }
 
     /// The messages, and the card's conversation, of the steps that went wrong, or of all.
-    public static func messages(_ result: ScenarioResult, allSteps: Bool = false) -> [String] {
+    /// - Parameter hex: the bytes as well, test data in clear.
+    public static func messages(
+        _ result: ScenarioResult, allSteps: Bool = false, hex: Bool = false
+    ) -> [String] {
         result.steps.filter { allSteps || !$0.complaints.isEmpty }.flatMap { step in
-            step.why + step.exchanges.flatMap { [$0.request, $0.response] } + step.cardTrace
+            step.why
+                + step.exchanges.flatMap { exchange in
+                    [exchange.request, exchange.response] + (hex ? ScenarioText.hex(exchange) : [])
+                } + step.cardTrace
         }
+    }
+
+    static func hex(_ exchange: DecodedExchange) -> [String] {
+        exchange.bytes.map { "\($0.direction.rawValue) \($0.hex)" }
     }
 
     /// The last line.
@@ -47,12 +57,26 @@ public enum JUnitReport {
             let time = cases.reduce(Duration.zero) { $0 + $1.elapsed }
             lines.append(
                 "  <testsuite name=\"\(escaped(file))\" tests=\"\(cases.count)\" failures=\"\(failures)\" "
-                    + "errors=\"0\" skipped=\"0\" time=\"\(seconds(time))\">")
+                    + "errors=\"0\" skipped=\"0\" time=\"\(seconds(time))\"\(timestamp(run))>")
+            lines += properties(run)
             lines += cases.flatMap { testCase($0, suite: file) }
             lines.append("  </testsuite>")
         }
         lines.append("</testsuites>")
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func timestamp(_ run: ScenarioRun) -> String {
+        run.about.map { " timestamp=\"\(escaped($0.startedAt))\"" } ?? ""
+    }
+
+    private static func properties(_ run: ScenarioRun) -> [String] {
+        guard let about = run.about else { return [] }
+        let named = about.properties + [("seed", "\(run.seed)")]
+        return ["    <properties>"]
+            + named.map {
+                "      <property name=\"\(escaped($0.name))\" value=\"\(escaped($0.value))\"/>"
+            } + ["    </properties>"]
     }
 
     private static func testCase(_ result: ScenarioResult, suite: String) -> [String] {
@@ -92,64 +116,5 @@ public enum JUnitReport {
             }
         }
         return result
-    }
-}
-
-/// A page that stands alone: no script, no other files.
-public enum ScenarioPage {
-    private static let style = """
-        :root{color-scheme:light dark;--good:#1a7f37;--bad:#cf222e;--line:#8886}
-        body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
-        h1{font-size:1.4rem}details{border-bottom:1px solid var(--line);padding:.3rem 0}
-        summary{cursor:pointer}.good{color:var(--good)}.bad{color:var(--bad)}
-        pre{overflow:auto;font:12px/1.4 ui-monospace,monospace;border:1px solid var(--line);padding:.5rem}
-        .pair{display:grid;grid-template-columns:1fr 1fr;gap:.5rem}.pair>*{min-width:0}
-        @media(max-width:60rem){.pair{grid-template-columns:1fr}}
-        @media(prefers-color-scheme:dark){:root{--good:#3fb950;--bad:#ff7b72}}
-        """
-
-    /// Summary, then every scenario with its steps and messages; failed ones are open.
-    public static func html(_ run: ScenarioRun) -> String {
-        var lines = [
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">",
-            "<meta name=\"viewport\" content=\"width=device-width\"><title>Scenarios</title>",
-            "<style>\(style)</style><h1>Scenarios</h1>",
-            "<p class=\"\(run.passed ? "good" : "bad")\">\(escaped(ScenarioText.summary(run)))</p>",
-        ]
-        for result in run.results {
-            lines.append(
-                "<details\(result.passed ? "" : " open")><summary>\(mark(result.passed)) "
-                    + "\(escaped(result.name)) <small>\(escaped("\(result.place)"))</small></summary>")
-            lines += result.steps.flatMap(step)
-            lines.append("</details>")
-        }
-        return lines.joined(separator: "\n") + "\n</html>\n"
-    }
-
-    private static func step(_ step: StepResult) -> [String] {
-        var lines = [
-            "<p>\(mark(step.complaints.isEmpty)) <b>\(escaped(step.name))</b>: \(escaped(step.summary))"
-                + (step.elapsed.map { " <small>\(Printing.milliseconds($0)) ms</small>" } ?? "") + "</p>"
-        ]
-        lines += step.complaints.map { "<p class=\"bad\">\(escaped("\(step.place)")): \(escaped($0))</p>" }
-        if !step.why.isEmpty { lines.append("<pre>\(escaped(step.why.joined(separator: "\n")))</pre>") }
-        for exchange in step.exchanges {
-            lines.append(
-                "<div class=\"pair\"><pre>\(escaped(exchange.request))</pre>"
-                    + "<pre>\(escaped(exchange.response))</pre></div>")
-        }
-        if !step.cardTrace.isEmpty {
-            lines.append("<pre>\(escaped(step.cardTrace.joined(separator: "\n")))</pre>")
-        }
-        return lines
-    }
-
-    private static func mark(_ good: Bool) -> String {
-        good ? "<span class=\"good\">✓</span>" : "<span class=\"bad\">✗</span>"
-    }
-
-    static func escaped(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-            .replacing("\"", with: "&quot;")
     }
 }

@@ -4,6 +4,8 @@ public struct DecodedExchange: Sendable {
     public let request: String
     /// Element by element, or why there is nothing.
     public let response: String
+    /// The same as bytes, in order; whatever else came in between among them.
+    public var bytes: [WireMessage] = []
 }
 
 /// What became of a step.
@@ -43,8 +45,38 @@ public struct ScenarioResult: Sendable {
     public var passed: Bool { steps.allSatisfy(\.complaints.isEmpty) }
 }
 
+/// What a report says of a run besides its results.
+public struct ScenarioRunAbout: Sendable {
+    /// ISO 8601, UTC.
+    public var startedAt: String
+    /// Links and their addresses, or the target.
+    public var host: String
+    /// Of the simulator and, where it says so, of the host.
+    public var version: String
+    /// What was chosen of the scenarios; empty for all.
+    public var filter = ""
+
+    /// Takes what has no default.
+    public init(startedAt: String, host: String, version: String, filter: String = "") {
+        self.startedAt = startedAt
+        self.host = host
+        self.version = version
+        self.filter = filter
+    }
+
+    /// By name, for tables and properties.
+    var properties: [(name: String, value: String)] {
+        [
+            ("date", startedAt), ("host", host), ("version", version),
+            ("filter", filter.isEmpty ? "all" : filter),
+        ]
+    }
+}
+
 /// What became of a run.
 public struct ScenarioRun: Sendable {
+    /// Nil in tests of parts.
+    public var about: ScenarioRunAbout?
     /// In order.
     public internal(set) var results: [ScenarioResult] = []
     /// From the first step to the last.

@@ -20,6 +20,8 @@ public struct ScenarioRunner {
         public var seed: UInt64 = 1
         /// How often everything is run.
         public var repeats = 1
+        /// Gets every byte of every link; nil for none.
+        public var capture: CaptureFile?
 
         /// The defaults.
         public init() {}
@@ -148,15 +150,16 @@ public struct ScenarioRunner {
 
     private mutating func sessionOf(_ link: Link) -> ScenarioSession {
         if let session = sessions[link.name] { return session }
-        let session = ScenarioSession(link)
+        let session = ScenarioSession(link, capture: options.capture)
         sessions[link.name] = session
         return session
     }
 }
 
-/// A step that cannot be done.
-struct StepError: Error, CustomStringConvertible {
-    let description: String
+/// Something that cannot be done, in words for people.
+public struct StepError: Error, CustomStringConvertible {
+    /// One line.
+    public let description: String
 
     init(_ description: String) { self.description = description }
 }

@@ -18,12 +18,18 @@ struct SentRequest {
 final class ScenarioSession {
     private(set) var link: Link
     private let ownIdentity: TLSIdentity?
+    /// Has the bytes since they were last taken.
+    let tap: WireTap
     /// The last request that expects, or got, an answer.
     var last: SentRequest?
     private var exchange: Exchange?
 
-    init(_ link: Link) {
+    /// - Parameter capture: gets every byte; nil for none.
+    init(_ link: Link, capture: CaptureFile? = nil) {
+        let tap = WireTap(capture: capture)
         self.link = link
+        self.link.tap = tap
+        self.tap = tap
         ownIdentity = link.tls
     }
 

@@ -36,8 +36,16 @@ enum ScenarioStepReader {
             if entry.key == "name" { name = try value.text() }
             if entry.key == "expect" { expectation = try ScenarioExpectationReader.expectation(value) }
         }
-        let action = try action(acted.key, try acted.value.substituting(variables))
-        return [ScenarioStep(name: name, place: acted.place, action: action, expectation: expectation)]
+        let value = try acted.value.substituting(variables)
+        let action = try action(acted.key, value)
+        var places: [String: ScenarioPlace] = [:]
+        if case .map(let entries) = value.content {
+            for entry in entries { places[entry.key] = entry.value.place }
+        }
+        return [
+            ScenarioStep(
+                name: name, place: acted.place, action: action, expectation: expectation, places: places)
+        ]
     }
 
     /// `{times: 3, as: n, steps: […]}` or `{over: […], as: amount, steps: […]}`.

@@ -234,10 +234,13 @@ extension ScenarioRunner {
                 try exchange.nextMessage(timeout: patience)
             }
             record.exchanges.append(
-                DecodedExchange(request: request, response: text(message, "Response", session)))
+                DecodedExchange(
+                    request: request, response: text(message, "Response", session),
+                    bytes: session.tap.take()))
             record.judge(message, nil, expectation, [])
         } catch {
-            record.exchanges.append(DecodedExchange(request: request, response: "\(error)"))
+            record.exchanges.append(
+                DecodedExchange(request: request, response: "\(error)", bytes: session.tap.take()))
             try record.judge(error, expectation)
         }
     }

@@ -98,7 +98,7 @@ enum TransactionStepReader {
     private static func fault(_ node: ScenarioNode, _ step: inout TransactionStep) throws(ScenarioError) {
         let keys = [
             "flip", "atc", "tags", "remove-tags", "chip-data", "cut-bytes", "twice", "cut-connection", "hold",
-            "line-down", "wrong-pin-key", "mac", "lost", "flip-answer",
+            "line-down", "wrong-pin-key", "mac", "lost", "flip-answer", "authentication",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -126,6 +126,7 @@ enum TransactionStepReader {
             case "line-down": step.fault.lineDown = try value.flag()
             case "lost": step.fault.isLost = try value.flag()
             case "flip-answer": step.fault.answerFlips += try flips(value)
+            case "authentication": step.fault.authentication = try ChipFile.fault(value)
             case "hold": step.fault.held = try value.duration()
             default: step.fault.wrongPINKey = try value.flag()
             }

@@ -13,18 +13,35 @@ public struct Till {
     public let bench: Bench
     private let timeout: Duration
     private let desk: IssuerDesk?
+    private let capture: CaptureFile?
     private var terminal: Terminal
     private var cards: [String: VirtualCard] = [:]
-    private var last: (sent: SentRequest, link: Link)?
+    private var kept: [Int: Kept] = [:]
+    private var count = 0
+    /// The last one that can be sent again or reversed.
+    private var last: Int?
+
+    /// A request that was sent, for repeats and reversals.
+    private struct Kept {
+        var sent: SentRequest
+        let link: Link
+        var canReverse: Bool
+    }
+
+    /// More than anybody goes back to.
+    private static let keptMax = 1_000
 
     /// - Parameters:
     ///   - timeout: for a connection and an answer.
     ///   - desk: knows why the issuer declines; nil where nobody here does.
+    ///   - capture: gets every byte; nil for none.
     public init(
-        _ bench: Bench, timeout: Duration, desk: IssuerDesk? = nil, terminal: Terminal = Terminal()
+        _ bench: Bench, timeout: Duration, desk: IssuerDesk? = nil, capture: CaptureFile? = nil,
+        terminal: Terminal = Terminal()
     ) {
         self.bench = bench
         self.desk = desk
+        self.capture = capture
         self.timeout = timeout
         self.terminal = terminal
     }
@@ -48,6 +65,18 @@ public struct Till {
     /// A purchase, a withdrawal or a refund.
     /// - Parameter progress: called at each step, on the caller's thread.
     public mutating func pay(_ order: TillOrder, progress: Progress = { _ in }) throws -> TillReceipt {
+        let chip = try chip(order.card)
+        let pin = try card(chip.card).definition.pin
+        let isChip = ChipFile.names(bench).contains(order.card)
+        var receipt = try perform(order, progress)
+        if receipt.id > 0 {
+            let step = ScenarioRecording.purchase(order, pin: pin, isChip: isChip)
+            receipt.recorded = [step] + receipt.recorded
+        }
+        return receipt
+    }
+
+    private mutating func perform(_ order: TillOrder, _ progress: Progress) throws -> TillReceipt {
         let link = try bench.link(bench.configuration.link(order.link))
         let chip = try chip(order.card)
         var card = try card(chip.card)
@@ -56,20 +85,22 @@ public struct Till {
             distortion: order.deed.distortion(card: card, amount: order.amount))
         purchase.kind = order.kind
         purchase.setPINFormat(of: link)
+        for edit in order.edits { edit.apply(to: &purchase.distortion) }
         let money = MoneyText.text(order.amount, currency: card.definition.currencyCode)
         let kind = order.kind == .purchase ? "" : "\(order.kind.words) "
         let way = order.presentation == .chip ? "" : ", \(order.presentation.words)"
-        let title = "\(kind)\(money) with \(order.card)\(way)"
+        let edited = order.edits.isEmpty ? "" : ", edited"
+        let title = "\(kind)\(money) with \(order.card)\(way)\(edited)"
         guard order.presentation == .chip else {
             return try swipe(purchase, order.presentation, card, link, title, progress)
         }
-        guard order.deed == .nothing else {
+        guard order.deed == .nothing, order.edits.isEmpty else {
             let request = try terminal.request(
                 purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
                 dialect: link.form.codec.dialect)
             cards[chip.card] = card
             progress(TillStage(.card, "signs with ATC \(request.cardAnswer.atc)"))
-            progress(TillStage(.terminal, order.deed.words))
+            progress(TillStage(.terminal, order.edits.isEmpty ? order.deed.words : "sends an edited request"))
             let sent = SentRequest(
                 message: request.message, cardAnswer: request.cardAnswer, card: chip.card, start: .now)
             return try ask(sent, link, title, bytesCut: request.bytesCut, nil, progress)
@@ -137,31 +168,88 @@ public struct Till {
         }
     }
 
-    /// The last request once more.
-    public mutating func payAgain(progress: Progress = { _ in }) throws -> TillReceipt {
-        guard let last else { throw StepError("nothing has been sent yet") }
-        return try ask(last.sent, last.link, "the same request again", bytesCut: 0, nil, progress)
+    /// A request once more.
+    /// - Parameter id: of the receipt; nil for the last one.
+    public mutating func payAgain(
+        _ id: Int? = nil, progress: Progress = { _ in }
+    ) throws -> TillReceipt {
+        let (_, found) = try find(id)
+        var receipt = try ask(
+            found.sent, found.link, "the same request again", bytesCut: 0, nil, canReverse: found.canReverse,
+            progress)
+        receipt.recorded = ["repeat: {}"] + receipt.recorded
+        return receipt
     }
 
-    /// A reversal of the last request.
-    public mutating func reverse(progress: Progress = { _ in }) throws -> TillReceipt {
-        guard let last else { throw StepError("nothing has been sent yet") }
+    /// A reversal of a request.
+    /// - Parameter id: of the receipt; nil for the last one.
+    public mutating func reverse(
+        _ id: Int? = nil, progress: Progress = { _ in }
+    ) throws -> TillReceipt {
+        let (number, found) = try find(id)
+        guard found.canReverse else { throw StepError("this was reversed before, or is a reversal") }
         let message = terminal.reversal(
-            of: last.sent.message, answer: last.sent.answer, mti: .reversalRequest, completed: nil,
-            dialect: last.link.form.codec.dialect)
+            of: found.sent.message, answer: found.sent.answer, mti: .reversalRequest, completed: nil,
+            dialect: found.link.form.codec.dialect)
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
-        let kept = last
-        let receipt = try ask(sent, last.link, "reversal of the last request", bytesCut: 0, nil, progress)
-        self.last = kept
+        let title = id == nil ? "reversal of the last request" : "reversal of no. \(number)"
+        var receipt = try ask(
+            sent, found.link, title, bytesCut: 0, nil, canReverse: false, progress)
+        receipt.recorded = ["reversal: {}"] + receipt.recorded
+        if receipt.approved { kept[number]?.canReverse = false }
+        last = number
         return receipt
+    }
+
+    private func find(_ id: Int?) throws -> (Int, Kept) {
+        guard let number = id ?? last else { throw StepError("nothing has been sent yet") }
+        guard let found = kept[number] else { throw StepError("there is no transaction \(number)") }
+        return (number, found)
+    }
+
+    /// Whether a transaction can still be reversed.
+    public func canReverse(_ id: Int) -> Bool { kept[id]?.canReverse ?? false }
+
+    /// Cards are read anew from their files: somebody else has used them meanwhile.
+    public mutating func forgetCards() { cards = [:] }
+
+    /// Asks a link whether anybody is there.
+    /// - Returns: how long the answer took.
+    /// - Throws: what is wrong, in words for people.
+    public mutating func echo(_ name: String, timeout: Duration) throws -> Duration {
+        let link = try bench.link(bench.configuration.link(name))
+        let message = terminal.echoRequest(dialect: link.form.codec.dialect)
+        var exchange = try Exchange(to: link, timeout: timeout)
+        return try exchange.perform(message, timeout: timeout).elapsed
     }
 
     /// Every request on a connection of its own: people are slow, and hosts are restarted meanwhile.
     private mutating func ask(
-        _ sent: SentRequest, _ link: Link, _ title: String, bytesCut: Int,
+        _ sent: SentRequest, _ given: Link, _ title: String, bytesCut: Int,
+        _ conversation: CardConversation?, canReverse: Bool = true, _ progress: Progress
+    ) throws -> TillReceipt {
+        let tap = WireTap(capture: capture)
+        var link = given
+        link.tap = tap
+        count += 1
+        let number = count
+        kept[number] = Kept(sent: sent, link: given, canReverse: canReverse)
+        kept[number - Till.keptMax] = nil
+        last = number
+        var receipt = try answered(sent, link, title, number, bytesCut: bytesCut, conversation, progress)
+        receipt.id = number
+        receipt.link = link.name
+        receipt.canReverse = kept[number]?.canReverse ?? false
+        let messages = tap.take()
+        receipt.requestHex = messages.last { $0.direction == .sent }?.hex ?? ""
+        receipt.responseHex = messages.last { $0.direction == .received }?.hex ?? ""
+        return receipt
+    }
+
+    private mutating func answered(
+        _ sent: SentRequest, _ link: Link, _ title: String, _ number: Int, bytesCut: Int,
         _ conversation: CardConversation?, _ progress: Progress
     ) throws -> TillReceipt {
-        last = (sent, link)
         let dialect = link.form.codec.dialect
         progress(TillStage(.terminal, "\(sent.message.mti) to \(link)"))
         let answer: Answer
@@ -173,9 +261,7 @@ public struct Till {
             progress(TillStage(.issuer, "gives no answer"))
             return try unanswered(sent, title, "\(error)", conversation, dialect, progress)
         }
-        var answered = sent
-        answered.answer = answer.message
-        last = (answered, link)
+        kept[number]?.sent.answer = answer.message
         return try receipt(answer, to: sent, link, title, conversation, progress)
     }
 
@@ -207,6 +293,7 @@ public struct Till {
             receipt.trace += ConversationText.lines(conversation)
         }
         receipt.verdict = verdict?.description ?? ""
+        receipt.recorded = [ScenarioRecording.expectation(code: code, verdict: verdict)]
         receipt.milliseconds = Printing.milliseconds(answer.elapsed)
         let dialect = link.form.codec.dialect
         receipt.requestText = Printing.message(
@@ -214,8 +301,8 @@ public struct Till {
         receipt.responseText = Printing.message(answer.message, title: "Response", dialect: dialect)
         receipt.rows = TillRow.rows(request: sent.message, response: answer.message, dialect: dialect)
         receipt.scripts = (try? IssuerScripts.commands(in: chipData ?? []))?.map(\.description) ?? []
+        receipt.why = DeclineExplanation(bench: bench, desk: desk).lines(sent.message, code: code)
         if !receipt.approved, let number = sent.message.text(.retrievalReferenceNumber) {
-            receipt.why = DeclineExplanation(bench: bench, desk: desk).lines(sent.message, code: code)
             receipt.hint =
                 DeclineExplanation.headline(receipt.why) ?? "issuer-host explain \(number)"
         }
@@ -232,6 +319,7 @@ public struct Till {
         receipt.responseText = reason
         receipt.rows = TillRow.rows(request: sent.message, response: nil, dialect: dialect)
         receipt.hint = reason
+        receipt.recorded = [ScenarioRecording.expectation(code: nil, verdict: nil)]
         if var conversation {
             let before = conversation.commands.count
             let final = try conversation.finishOffline()

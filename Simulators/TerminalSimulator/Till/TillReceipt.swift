@@ -1,5 +1,6 @@
-internal import EMV
-internal import ISO8583
+internal import ByteCoding
+public import EMV
+public import ISO8583
 public import VirtualCard
 
 /// What a person orders at the till.
@@ -18,6 +19,8 @@ public struct TillOrder: Hashable, Sendable {
     public var deed: Deed
     /// How the card comes to the terminal.
     public var presentation = CardPresentation.chip
+    /// What is changed in the finished request.
+    public var edits: [TillEdit] = []
 
     /// Takes the parts.
     public init(
@@ -30,6 +33,61 @@ public struct TillOrder: Hashable, Sendable {
         self.kind = kind
         self.pin = pin
         self.deed = deed
+    }
+}
+
+/// A data element or an object of DE55 that is sent with another content than terminal and card gave it.
+public struct TillEdit: Hashable, Sendable {
+    /// What is changed.
+    public enum Place: Hashable, Sendable {
+        case element(DataElement)
+        case tag(Tag)
+    }
+
+    /// What is changed.
+    public let place: Place
+    /// Text of an element, hex of an object or of a binary element; nil leaves it out.
+    public let content: String?
+
+    /// - Parameters:
+    ///   - name: `DE22` or `22` for an element, hex digits such as `9F02` for an object.
+    ///   - isTag: which of the two it is.
+    /// - Throws: `StepError` that names what is wrong.
+    public init(name: String, isTag: Bool, content: String?) throws {
+        self.content = content
+        if isTag {
+            guard let tag = Tag(hex: name) else { throw StepError("\(name) is no tag, such as 9F02") }
+            if let content, TillEdit.bytes(content) == nil {
+                throw StepError("\(name): hex digits are expected, two a byte")
+            }
+            place = .tag(tag)
+            return
+        }
+        let digits = name.uppercased().hasPrefix("DE") ? String(name.dropFirst(2)) : name
+        guard let number = UInt8(digits), number > 1, let element = DataElement(rawValue: number) else {
+            throw StepError("\(name) is no data element of 2 to 128")
+        }
+        if let content, TillEdit.binary.contains(element), TillEdit.bytes(content) == nil {
+            throw StepError("\(element): hex digits are expected, two a byte")
+        }
+        place = .element(element)
+    }
+
+    /// Elements of bytes (ISO 8583:1987 table 4, and DE55): their content is given as hex.
+    private static let binary: [DataElement] = [.pinData, .iccData, .mac, .mac2]
+
+    private static func bytes(_ hex: String) -> [UInt8]? { try? Hex.decode(hex.filter { !$0.isWhitespace }) }
+
+    func apply(to distortion: inout Distortion) {
+        switch (place, content) {
+        case (.element(let element), let text?) where TillEdit.binary.contains(element):
+            distortion.binaryFields.append((element, TillEdit.bytes(text) ?? []))
+        case (.element(let element), let text?): distortion.fields.append((element, text))
+        case (.element(let element), nil): distortion.removed.append(element)
+        case (.tag(let tag), let text?):
+            distortion.chip.changed.append((tag, TillEdit.bytes(text) ?? []))
+        case (.tag(let tag), nil): distortion.chip.removed.append(tag)
+        }
     }
 }
 
@@ -66,8 +124,15 @@ public struct TillRow: Hashable, Sendable, Encodable {
     public let response: String?
 }
 
-/// One transaction as a till shows it, everything decoded and masked.
+/// One transaction as a till shows it, everything decoded and masked but `bytes`, which are shown where somebody asks
+/// for them.
 public struct TillReceipt: Sendable, Encodable {
+    /// By which the till knows it, from 1; 0 for one that never left.
+    public var id = 0
+    /// A reversal of it can be sent: it is no reversal itself, and none was approved yet.
+    public var canReverse = false
+    /// Name of the link.
+    public var link = ""
     /// What was done.
     public var title: String
     /// Issuer and card agree to it.
@@ -92,6 +157,12 @@ public struct TillReceipt: Sendable, Encodable {
     public var hint = ""
     /// The same at length, a check a line.
     public var why: [String] = []
+    /// As a step of a scenario, with what came of it as expectation; empty where nothing was sent.
+    public var recorded: [String] = []
+    /// The request as hex; empty where none was sent.
+    public var requestHex = ""
+    /// The answer as hex; empty where none came.
+    public var responseHex = ""
 
     /// Takes what has no default.
     public init(title: String, approved: Bool, response: String) {

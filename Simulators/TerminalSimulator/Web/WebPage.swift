@@ -1,194 +1,112 @@
-/// The page: a payment terminal, the live exchange beside it, the history below.
+/// The page: a payment terminal, what is to be sent and what came of it beside it, history and scenarios below.
 enum WebPage {
-    static let html = """
+    static let html = #"""
         <!doctype html>
         <html lang="en">
         <head>
-        <meta charset="utf-8"><meta name="viewport" content="width=device-width">
+        <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
         <title>Payment terminal</title>
+        <link rel="icon" href="data:,">
         <link rel="stylesheet" href="/style.css">
         </head>
         <body>
+        <header>
+          <h1>Payment terminal</h1>
+          <div class="line">
+            <label for="link">Link</label> <select id="link"></select>
+            <span id="state" data-state="unknown" role="status">not asked yet</span>
+            <button type="button" id="check">Ask again</button>
+          </div>
+        </header>
         <main>
-        <section class="device" aria-label="Payment terminal">
-          <div class="screen" role="status" aria-live="polite">
-            <div id="line1">AMOUNT</div><div id="line2">0.00</div><div id="line3">Enter goes on</div>
+        <section class="device" aria-label="Terminal">
+          <div class="screen">
+            <label for="amount">Amount</label>
+            <input id="amount" inputmode="numeric" autocomplete="off" value="0.00" aria-describedby="message">
+            <label for="pin">PIN <span class="soft">(empty: none)</span></label>
+            <input id="pin" type="password" inputmode="numeric" autocomplete="off" maxlength="12"
+              aria-describedby="message pinhint">
+            <p id="pinhint"></p>
+            <p id="message" role="alert"></p>
           </div>
           <div class="keys" id="keys"></div>
           <div class="slot" aria-hidden="true"></div>
         </section>
-        <section class="side">
+        <section class="side" aria-label="Transaction">
+          <h2>Transaction</h2>
           <form id="choices">
             <label>Do <select id="kind"></select></label>
-            <label>Card <select id="card"></select></label>
+            <label class="wide">Card <select id="card"></select></label>
             <label>Comes by <select id="entry"></select></label>
-            <label>Link <select id="link"></select></label>
             <label>Tamper <select id="deed"></select></label>
+            <label>Expect <input id="expected" list="codes" size="10" autocomplete="off" placeholder="anything"></label>
+            <datalist id="codes"><option value="approved"><option value="declined"><option value="00">
+              <option value="51"><option value="55"><option value="88"></datalist>
+          </form>
+          <details id="editor"><summary>Change elements and tags before sending <span id="editcount"></span></summary>
+            <div id="edits"></div>
+            <button type="button" id="addelement">Change an element</button>
+            <button type="button" id="addtag">Change a tag of DE55</button>
+            <p class="soft">After the card has signed. An empty content leaves it out. DE52, DE55 and tags are hex.</p>
+          </details>
+          <details id="saving"><summary>Saved cards <span id="savedcount"></span></summary>
+            <div class="line"><label>Saved <select id="saved"></select></label>
+            <button type="button" id="take">Take</button> <button type="button" id="forget">Delete</button></div>
+            <div class="line"><label>Name <input id="savename" size="20" maxlength="40" autocomplete="off"></label>
+            <button type="button" id="save">Save these choices</button></div>
+            <p class="soft">Card, way, amount, tampering, expectation and changes; never a PIN. This browser keeps them.</p>
+          </details>
+          <div class="actions">
             <button type="button" id="again">Repeat</button>
             <button type="button" id="reverse">Reverse</button>
-          </form>
+            <span id="target" class="soft"></span>
+          </div>
           <p id="outcome" data-state="idle" role="status">No transaction yet.</p>
           <p id="why"></p>
           <details id="checks" hidden><summary>Why, check by check</summary>
           <pre id="explanation" tabindex="0"></pre></details>
-          <div class="pair"><pre id="request" tabindex="0">Request</pre>
-          <pre id="response" tabindex="0">Response</pre></div>
-          <details><summary>Issuer scripts <span id="count"></span></summary>
+          <table id="exchange" hidden><caption>Request and answer</caption>
+          <thead><tr><th scope="col">Element</th><th scope="col">Request</th><th scope="col">Answer</th></tr></thead>
+          <tbody id="rows"></tbody></table>
+          <details id="bytes" hidden><summary>Bytes (test data in clear)</summary>
+            <div class="line"><b>Request</b> <button type="button" id="copyrequest">Copy as hex</button></div>
+            <pre id="requesthex" tabindex="0" aria-label="Request as hex"></pre>
+            <div class="line"><b>Answer</b> <button type="button" id="copyresponse">Copy as hex</button></div>
+            <pre id="responsehex" tabindex="0" aria-label="Answer as hex"></pre>
+            <p id="copied" role="status"></p>
+          </details>
+          <details id="scriptbox" hidden><summary>Issuer scripts <span id="count"></span></summary>
           <pre id="scripts" tabindex="0"></pre></details>
-          <details><summary>Card and terminal, command by command</summary>
+          <details id="tracebox" hidden><summary>Card and terminal, command by command</summary>
           <pre id="trace" tabindex="0"></pre></details>
-          <table><caption>History</caption>
-          <thead><tr><th>Time</th><th>What</th><th>Answer</th><th>Card</th><th>ms</th></tr></thead>
+        </section>
+        <section class="past" aria-label="History">
+          <h2>History</h2>
+          <p class="line" id="exports">
+            <a id="json" href="/history.json" download="history.json">JSON</a>
+            <a id="csv" href="/history.csv" download="history.csv">CSV</a>
+            <a id="junit" href="/history.xml" download="history.xml">JUnit</a>
+            <a id="yaml" href="/history.yaml" download="history.yaml">Scenario</a>
+            <span class="soft">of this page; it survives a reload</span></p>
+          <table><caption class="soft">Newest first. The chosen one is what Repeat and Reverse act on.</caption>
+          <thead><tr><th scope="col">Time</th><th scope="col">What</th><th scope="col">Answer</th>
+          <th scope="col">Card</th><th scope="col">ms</th><th scope="col">As expected</th></tr></thead>
           <tbody id="history"></tbody></table>
         </section>
+        <section class="past" id="scenarios" aria-label="Scenarios" hidden>
+          <h2>Scenarios</h2>
+          <div class="line"><label>Name or label contains <input id="only" list="names" autocomplete="off"></label>
+          <datalist id="names"></datalist>
+          <button type="button" id="runs">Run</button> <span id="chosen" class="soft"></span></div>
+          <p id="score" role="status"></p>
+          <progress id="bar" max="1" value="0" hidden aria-label="Scenarios done"></progress>
+          <div id="results"></div>
+        </section>
         </main>
+        <footer><p>Keys: digits type into the field · Tab goes from amount to PIN · Enter goes on, then pays · Esc clears.
+        Test cards only. Account numbers are masked everywhere but under Bytes.</p></footer>
         <script src="/script.js"></script>
         </body>
         </html>
-        """
-
-    static let style = """
-        :root{color-scheme:light dark;--page:#f3f2ee;--text:#1c1c1a;--soft:#66645e;--line:#cfccc4;--card:#fff;
-        --body:#2b2f36;--key:#e9e7e1;--keytext:#1c1c1a;--lcd:#c9d8c5;--ink:#17251a;--good:#17692f;--bad:#a8201a}
-        @media(prefers-color-scheme:dark){:root{--page:#15171a;--text:#e8e6e1;--soft:#a19e97;--line:#3a3d42;
-        --card:#1d2024;--body:#0c0d0f;--key:#33373d;--keytext:#f0eee9;--lcd:#22332a;--ink:#b9f0c8;
-        --good:#5fce82;--bad:#ff8a80}}
-        *{box-sizing:border-box}
-        body{margin:0;background:var(--page);color:var(--text);font:15px/1.45 system-ui,sans-serif}
-        main{display:grid;grid-template-columns:17rem 1fr;gap:1.5rem;max-width:84rem;margin:1.5rem auto;
-        padding:0 1rem;align-items:start}
-        .device{background:var(--body);border:1px solid var(--line);border-radius:1.4rem;padding:1.1rem;
-        position:sticky;top:1.5rem}
-        .screen{background:var(--lcd);color:var(--ink);border-radius:.5rem;padding:.8rem;min-height:7.2rem;
-        font-family:ui-monospace,"DejaVu Sans Mono",monospace}
-        #line2{font-size:1.7rem;font-weight:700;min-height:2.4rem;overflow-wrap:anywhere}
-        #line1,#line3{font-size:.85rem}
-        .keys{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;margin-top:1rem}
-        .keys button{font:600 1.15rem system-ui,sans-serif;padding:.65rem 0;border:0;border-radius:.5rem;
-        background:var(--key);color:var(--keytext)}
-        .keys [data-key=Escape]{background:#b3261e;color:#fff}.keys [data-key=Backspace]{background:#e0b000;color:#221a00}
-        .keys [data-key=Enter]{background:#1d7a3a;color:#fff}
-        .slot{height:.4rem;border-radius:.2rem;background:#0008;margin:1rem 1.5rem 0}
-        form{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end}
-        label{display:grid;font-size:.8rem;color:var(--soft)}
-        select,form button{font:inherit;color:var(--text);background:var(--card);border:1px solid var(--line);
-        border-radius:.35rem;padding:.3rem .5rem;max-width:20rem}
-        #outcome{font-size:1.15rem;font-weight:600}
-        #outcome[data-state=approved]{color:var(--good)}#outcome[data-state=declined]{color:var(--bad)}
-        .pair{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}.side,.pair>*{min-width:0}
-        pre{font:12px/1.45 ui-monospace,"DejaVu Sans Mono",monospace;background:var(--card);margin:0;
-        border:1px solid var(--line);border-radius:.35rem;padding:.6rem;overflow:auto;max-height:26rem}
-        details{margin:.8rem 0}table{border-collapse:collapse;width:100%;margin-top:.8rem}
-        caption{text-align:left;font-weight:600}#why{color:var(--soft);margin:-.8rem 0 .8rem}
-        td button{font:inherit;color:inherit;background:none;border:0;padding:0;text-decoration:underline}
-        th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}
-        :focus-visible{outline:2px solid var(--good);outline-offset:2px}
-        @media(max-width:60rem){main,.pair{grid-template-columns:1fr}.device{position:static}}
-        """
-
-    static let script = """
-        'use strict';
-        const at = id => document.getElementById(id);
-        // amount: minor units as digits; stage: amount, pin, busy or done.
-        let stage = 'amount', digits = '', pin = '';
-        const money = text => {
-          const padded = text.padStart(3, '0');
-          return padded.slice(0, -2) + '.' + padded.slice(-2);
-        };
-        function show(one, two, three) {
-          at('line1').textContent = one; at('line2').textContent = two; at('line3').textContent = three;
-        }
-        function draw() {
-          if (stage === 'amount') show('AMOUNT', money(digits), 'Enter goes on');
-          if (stage === 'pin') show('PIN for ' + money(digits), '•'.repeat(pin.length), 'Enter without digits: no PIN');
-          if (stage === 'busy') show('PLEASE WAIT', money(digits), 'asking the issuer');
-        }
-        function reset() { stage = 'amount'; digits = ''; pin = ''; draw(); }
-        function press(key) {
-          if (stage === 'busy') return;
-          if (key === 'Escape') { reset(); return; }
-          if (stage === 'done') reset();
-          if (/^[0-9]$/.test(key)) {
-            if (stage === 'amount' && digits.length < 10) digits = (digits + key).replace(/^0+/, '');
-            if (stage === 'pin' && pin.length < 12) pin += key;
-          } else if (key === 'Backspace') {
-            if (stage === 'amount') digits = digits.slice(0, -1); else pin = pin.slice(0, -1);
-          } else if (key === 'Enter') {
-            if (stage === 'amount' && digits) stage = 'pin';
-            else if (stage === 'pin' && (pin.length === 0 || pin.length >= 4)) { pay(); return; }
-          }
-          draw();
-        }
-        async function ask(path, order) {
-          stage = 'busy'; draw();
-          let receipt;
-          try {
-            const reply = await fetch(path, { method: 'POST', headers: { 'X-Terminal': '1' }, body: JSON.stringify(order) });
-            receipt = await reply.json();
-          } catch (fault) { receipt = { error: String(fault) }; }
-          finish(receipt);
-        }
-        function pay() {
-          const order = { kind: at('kind').value, card: at('card').value, link: at('link').value, amount: money(digits), pin: pin, deed: at('deed').value, entry: at('entry').value };
-          pin = '';
-          ask('/pay', order);
-        }
-        function showReceipt(receipt) {
-          const words = receipt.error || receipt.response;
-          at('outcome').dataset.state = receipt.approved ? 'approved' : 'declined';
-          at('outcome').textContent = words + (receipt.verdict ? '. Card: ' + receipt.verdict : '');
-          at('why').textContent = receipt.hint ? 'Why: ' + receipt.hint : '';
-          at('checks').hidden = !(receipt.why && receipt.why.length);
-          at('checks').open = !receipt.approved;
-          at('explanation').textContent = (receipt.why || []).join('\\n');
-          if (receipt.error) return;
-          at('request').textContent = receipt.requestText;
-          at('response').textContent = receipt.responseText;
-          at('scripts').textContent = receipt.scripts.join('\\n');
-          at('count').textContent = '(' + receipt.scripts.length + ')';
-          at('trace').textContent = receipt.trace.join('\\n');
-        }
-        function finish(receipt) {
-          stage = 'done';
-          show(receipt.approved ? 'APPROVED' : 'DECLINED', receipt.approved ? '✓' : '✗', receipt.error || receipt.response);
-          showReceipt(receipt);
-          if (receipt.error) return;
-          const row = document.createElement('tr');
-          const again = document.createElement('button');
-          again.textContent = receipt.title;
-          again.addEventListener('click', () => showReceipt(receipt));
-          for (const content of [new Date().toLocaleTimeString(), again, receipt.response, receipt.verdict, receipt.milliseconds]) {
-            const cell = document.createElement('td');
-            cell.append(content); row.append(cell);
-          }
-          at('history').prepend(row);
-        }
-        function fill(id, choices) {
-          for (const choice of choices) at(id).add(new Option(choice.words, choice.value));
-        }
-        for (const [key, label] of [['1','1'],['2','2'],['3','3'],['4','4'],['5','5'],['6','6'],['7','7'],['8','8'],['9','9'],
-            ['Escape','✕'],['0','0'],['Backspace','‹'],['Enter','Enter']]) {
-          const button = document.createElement('button');
-          button.dataset.key = key; button.textContent = label;
-          button.setAttribute('aria-label', key === 'Escape' ? 'Cancel' : key === 'Backspace' ? 'Correct' : label);
-          if (key === 'Enter') button.style.gridColumn = '1 / -1';
-          button.addEventListener('click', () => press(key));
-          at('keys').append(button);
-        }
-        document.addEventListener('keydown', event => {
-          if (event.ctrlKey || event.altKey || event.metaKey) return;
-          // A focused control keeps its own keys.
-          if (event.target.closest('select, #choices button, summary, td button, .keys button') && !/^[0-9]$/.test(event.key)) return;
-          if (event.target.closest('select')) return;
-          if (/^([0-9]|Enter|Escape|Backspace)$/.test(event.key)) { event.preventDefault(); press(event.key); }
-        });
-        at('again').addEventListener('click', () => ask('/repeat', {}));
-        at('reverse').addEventListener('click', () => ask('/reverse', {}));
-        fetch('/choices').then(reply => reply.json()).then(choices => {
-          fill('kind', choices.kinds); fill('card', choices.cards); fill('link', choices.links); fill('deed', choices.deeds);
-          fill('entry', choices.entries);
-          document.body.dataset.ready = 'yes';
-        });
-        reset();
-        """
+        """#
 }

@@ -9,9 +9,19 @@ public struct WebServer: Sendable {
     private let channel: any Channel
 
     /// Starts to serve.
-    /// - Parameter port: 0 for any free one.
-    public init(_ till: sending Till, port: Int) throws {
-        let terminal = WebTerminal(till)
+    /// - Parameters:
+    ///   - port: 0 for any free one.
+    ///   - scenarios: files and folders of scenarios that the page can run; empty for none.
+    ///   - desk: changes cards for scenarios; nil where nobody here can.
+    ///   - timeout: for a connection or an answer.
+    public init(
+        _ till: sending Till, port: Int, scenarios: [String] = [], desk: IssuerDesk? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws {
+        let runs =
+            scenarios.isEmpty
+            ? nil : WebScenarios(scenarios, bench: till.bench, desk: desk, timeout: timeout)
+        let terminal = WebTerminal(till, scenarios: runs)
         channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -37,8 +47,8 @@ private final class WebHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// An order has a hundred bytes.
-    private static let bodyBytesMax = 4_096
+    /// An order has a few hundred bytes, with edited elements some thousand.
+    private static let bodyBytesMax = 65_536
     private let terminal: WebTerminal
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
@@ -89,11 +99,15 @@ private final class WebHandler: ChannelInboundHandler {
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: reply.type)
         headers.add(name: "content-length", value: "\(reply.body.utf8.count)")
+        if let name = reply.fileName {
+            headers.add(name: "content-disposition", value: "attachment; filename=\"\(name)\"")
+        }
         headers.add(name: "cache-control", value: "no-store")
         headers.add(name: "connection", value: "close")
         headers.add(
             name: "content-security-policy",
-            value: "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'")
+            value:
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:")
         let status = HTTPResponseStatus(statusCode: reply.status)
         context.write(
             wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)

@@ -1,5 +1,5 @@
 internal import EMV
-internal import FoundationEssentials
+internal import Foundation
 internal import Synchronization
 internal import VirtualCard
 
@@ -9,17 +9,8 @@ final class WebTerminal: Sendable {
         var status = 200
         var type = "application/json"
         var body: String
-    }
-
-    /// What the page sends; everything optional, and checked one by one.
-    private struct Order: Decodable {
-        let card: String?
-        let link: String?
-        let amount: String?
-        let pin: String?
-        let deed: String?
-        let kind: String?
-        let entry: String?
+        /// The browser keeps it as a file of this name.
+        var fileName: String?
     }
 
     private struct Choice: Encodable {
@@ -33,28 +24,86 @@ final class WebTerminal: Sendable {
         let deeds: [Choice]
         let kinds: [Choice]
         let entries: [Choice]
+        let scenarios: Bool
     }
 
-    private let till: Mutex<Till>
+    private struct LinkState: Encodable {
+        let up: Bool
+        let words: String
+    }
 
-    init(_ till: sending Till) { self.till = Mutex(till) }
+    /// Pages whose history is kept, and lines of each; the oldest go first.
+    private static let sessionsMax = 32
+    private static let recordsMax = 200
+    /// A page shows quickly that nobody is there.
+    private static let echoTimeout = Duration.seconds(2)
+
+    private struct State {
+        var till: Till
+        var sessions: [(name: String, records: [WebRecord])] = []
+
+        func records(_ session: String) -> [WebRecord] {
+            sessions.first { $0.name == session }?.records ?? []
+        }
+
+        mutating func keep(_ record: WebRecord, in session: String) {
+            var records = self.records(session) + [record]
+            if records.count > WebTerminal.recordsMax { records.removeFirst() }
+            sessions.removeAll { $0.name == session }
+            sessions.append((session, records))
+            if sessions.count > WebTerminal.sessionsMax { sessions.removeFirst() }
+        }
+    }
+
+    private let state: Mutex<State>
+    private let scenarios: WebScenarios?
+
+    /// - Parameter scenarios: nil for a page without them.
+    init(_ till: sending Till, scenarios: WebScenarios? = nil) {
+        state = Mutex(State(till: till))
+        self.scenarios = scenarios
+    }
 
     /// Blocks while the host is asked.
     func reply(method: String, path: String, body: [UInt8]) -> Reply {
-        switch (method, path) {
+        let (name, query) = WebTerminal.split(path)
+        switch (method, name) {
         case ("GET", "/"): return Reply(type: "text/html; charset=utf-8", body: WebPage.html)
-        case ("GET", "/style.css"): return Reply(type: "text/css", body: WebPage.style)
-        case ("GET", "/script.js"): return Reply(type: "text/javascript", body: WebPage.script)
+        case ("GET", "/style.css"): return Reply(type: "text/css", body: WebStyle.css)
+        case ("GET", "/script.js"): return Reply(type: "text/javascript", body: WebScript.js)
         case ("GET", "/choices"): return json(choices())
-        case ("POST", "/pay"): return answer { try self.pay(body, &$0) }
-        case ("POST", "/repeat"): return answer { try $0.payAgain() }
-        case ("POST", "/reverse"): return answer { try $0.reverse() }
+        case ("GET", "/test-pin"): return json(["pin": testPIN(query["card"] ?? "")])
+        case ("GET", "/state"): return json(linkState(query["link"] ?? ""))
+        case ("GET", "/history"): return json(records(query))
+        case ("GET", "/history.json"), ("GET", "/history.csv"), ("GET", "/history.xml"),
+            ("GET", "/history.yaml"):
+            return export(name, records(query))
+        case ("GET", "/scenarios"):
+            return refusing { json(try scenarios?.choices() ?? []) }
+        case ("GET", "/progress"): return json(scenarios?.progress(from: Int(query["from"] ?? "") ?? 0))
+        case ("POST", "/scenarios"):
+            return refusing { try run(WebOrder(body)) }
+        case ("POST", "/pay"):
+            return transact(body) { order, till in try till.pay(order.order(for: till)) }
+        case ("POST", "/repeat"): return transact(body) { order, till in try till.payAgain(order.id) }
+        case ("POST", "/reverse"): return transact(body) { order, till in try till.reverse(order.id) }
         default: return Reply(status: 404, type: "text/plain", body: "not found\n")
         }
     }
 
+    private static func split(_ path: String) -> (String, [String: String]) {
+        let parts = path.split(separator: "?", maxSplits: 1)
+        var query: [String: String] = [:]
+        for pair in parts.dropFirst().first?.split(separator: "&") ?? [] {
+            let sides = pair.split(separator: "=", maxSplits: 1)
+            query[String(sides[0])] = sides.dropFirst().first.map { $0.removingPercentEncoding ?? "" } ?? ""
+        }
+        return (parts.first.map(String.init) ?? "/", query)
+    }
+
     private func choices() -> Choices {
-        till.withLock { till in
+        state.withLock { state in
+            let till = state.till
             let cards = till.cardNames.map { name in
                 Choice(value: name, words: "\(name)  \(till.words(ofCard: name))")
             }
@@ -62,44 +111,95 @@ final class WebTerminal: Sendable {
                 cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
                 deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
                 kinds: TransactionKind.allCases.map { Choice(value: $0.words, words: $0.words) },
-                entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) })
+                entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
+                scenarios: scenarios != nil)
         }
     }
 
-    private func pay(_ body: [UInt8], _ till: inout Till) throws -> TillReceipt {
-        let order: Order
-        do { order = try JSONDecoder().decode(Order.self, from: Data(body)) } catch {
-            throw StepError("the order is not of the expected form")
+    /// Of a demo card, as everybody can read it in the issuer's public file; empty for others.
+    private func testPIN(_ name: String) -> String {
+        state.withLock { state in
+            let bench = state.till.bench
+            let card = (try? ChipFile(name, bench: bench))?.card ?? name
+            return bench.issuer.cards.first { $0.name == card }?.testPINDigits ?? ""
         }
-        guard let card = order.card, till.cardNames.contains(card) else { throw StepError("no such card") }
-        guard let link = order.link ?? till.linkNames.first else { throw StepError("no such link") }
-        guard let amount = order.amount.flatMap({ MoneyText.minorUnits($0) }), amount > 0 else {
-            throw StepError("the amount has to be a number such as 42.50")
-        }
-        var pin: PIN?
-        if let digits = order.pin, !digits.isEmpty {
-            guard let typed = PIN(digits) else { throw StepError("the PIN has 4 to 12 digits") }
-            pin = typed
-        }
-        guard let deed = Deed(rawValue: order.deed ?? Deed.nothing.rawValue) else {
-            throw StepError("no such tampering")
-        }
-        guard let kind = TransactionKind.allCases.first(where: { $0.words == order.kind ?? "purchase" })
-        else {
-            throw StepError("no such kind of transaction")
-        }
-        guard let entry = CardPresentation(rawValue: order.entry ?? CardPresentation.chip.rawValue) else {
-            throw StepError("no such way for a card to come")
-        }
-        var wanted = TillOrder(card: card, link: link, amount: amount, kind: kind, pin: pin, deed: deed)
-        wanted.presentation = entry
-        return try till.pay(wanted)
     }
 
-    private func answer(_ body: (inout Till) throws -> TillReceipt) -> Reply {
+    private func linkState(_ link: String) -> LinkState {
         do {
-            return json(try till.withLock { till in try body(&till) })
+            let elapsed = try state.withLock { state in
+                try state.till.echo(link, timeout: WebTerminal.echoTimeout)
+            }
+            return LinkState(up: true, words: "answers in \(Printing.milliseconds(elapsed)) ms")
         } catch {
+            return LinkState(up: false, words: "\(error)")
+        }
+    }
+
+    // MARK: - History
+
+    private func records(_ query: [String: String]) -> [WebRecord] {
+        let session = query["session"] ?? ""
+        return state.withLock { state in
+            state.records(session).map { record in
+                var record = record
+                record.receipt.canReverse = state.till.canReverse(record.receipt.id)
+                return record
+            }
+        }
+    }
+
+    private func export(_ name: String, _ records: [WebRecord]) -> Reply {
+        refusing {
+            switch name {
+            case "/history.csv":
+                Reply(type: "text/csv; charset=utf-8", body: WebExport.csv(records), fileName: "history.csv")
+            case "/history.yaml":
+                Reply(type: "application/yaml", body: WebExport.yaml(records), fileName: "history.yaml")
+            case "/history.xml":
+                Reply(type: "application/xml", body: WebExport.junit(records), fileName: "history.xml")
+            default: Reply(body: try WebExport.json(records), fileName: "history.json")
+            }
+        }
+    }
+
+    // MARK: - Orders
+
+    private func transact(
+        _ body: [UInt8], _ perform: (WebOrder, inout Till) throws -> TillReceipt
+    ) -> Reply {
+        refusing {
+            let order = try WebOrder(body)
+            return try state.withLock { state in
+                // Another page's transaction is nobody's to take back.
+                let session = order.session ?? ""
+                if let id = order.id, !state.records(session).contains(where: { $0.receipt.id == id }) {
+                    throw StepError("this page has no transaction \(id)")
+                }
+                let receipt = try perform(order, &state.till)
+                let earlier = order.id.flatMap { id in
+                    state.records(session).first { $0.receipt.id == id }?.card
+                }
+                let record = WebRecord(
+                    receipt: receipt, time: Date().formatted(.iso8601), card: order.card ?? earlier ?? "",
+                    expected: String((order.expected ?? "").prefix(16)))
+                state.keep(record, in: session)
+                return json(record)
+            }
+        }
+    }
+
+    private func run(_ order: WebOrder) throws -> Reply {
+        guard let scenarios else { throw StepError("this page was started without scenarios") }
+        // Its cards go on counting where the till's are.
+        try scenarios.start(only: order.only ?? "") { [self] in
+            state.withLock { $0.till.forgetCards() }
+        }
+        return json(scenarios.progress(from: 0))
+    }
+
+    private func refusing(_ body: () throws -> Reply) -> Reply {
+        do { return try body() } catch {
             var reply = json(["error": "\(error)"])
             reply.status = 400
             return reply

@@ -1,4 +1,4 @@
-internal import EMV
+public import EMV
 internal import LibCrypto
 
 /// How the first part of a conversation ends.
@@ -50,6 +50,18 @@ public struct CardConversation: Sendable {
     var transaction: TerminalTransaction?
     /// 91 of the answer.
     var issuerData: [UInt8]?
+    /// What the card's records say.
+    var objects = CardObjects()
+    /// Chosen by AIP and the terminal's capabilities.
+    var method: OfflineAuthenticationMethod?
+    var issuerKey: RSAPublicKey?
+    var iccKey: RSAPublicKey?
+    /// How the card is authenticated offline; nil where card and terminal have no method in common.
+    public var offlineMethod: OfflineAuthenticationMethod? { method }
+    /// Why offline data authentication failed; nil where it did not, or not yet.
+    public internal(set) var authenticationFault: CertificateFault?
+    /// Values of CDOL1 as they were sent.
+    private var firstData: [UInt8] = []
 
     /// Begins with a card that has just been put in.
     public init(_ card: VirtualCard, application: ChipApplication, risk: TerminalRisk) {
@@ -69,12 +81,7 @@ public struct CardConversation: Sendable {
         if risk.interface == .contactless, let limit = risk.contactlessLimit, given.amount > limit {
             throw OtherInterfaceNeeded()
         }
-        try select()
-        try exchange("GET PROCESSING OPTIONS", [0x80, 0xA8, 0, 0], []) { $0.processingOptions() }
-        for record in 1...2 {
-            try exchange("READ RECORD \(record)", [0x00, 0xB2, UInt8(record), 0x0C], []) { $0.record(record) }
-        }
-        authenticateOffline()
+        try authenticate(given)
         checkRestrictions()
         try verifyCardholder(given, pin: pin)
         try manageRisk(given)
@@ -83,17 +90,85 @@ public struct CardConversation: Sendable {
         transaction.terminalVerificationResults = verificationResults
         transaction.verificationMethodResults = verificationMethodResults
         self.transaction = transaction
-        let received = try exchange(
-            "GENERATE AC (first, \(asked))", [0x80, 0xAE, CardConversation.reference(asked), 0],
-            transaction.values(of: application.firstObjects, code: asked == .arqc ? nil : offlineCode(asked))
-        ) { try $0.generateFirst(asked, transaction) }
-        let kind = CardConversation.kind(received)
-        notes.append("the card gives \(kind.map { "\($0)" } ?? "nothing")")
+        let (kind, holds) = try generateFirst(asked, transaction)
         switch (kind, applet.first) {
+        case _ where !holds: return try refuse(kind, transaction)
         case (.arqc, let answer?): return .online(answer)
         case (.tc, _): return .approvedOffline
         default: return .declinedOffline
         }
+    }
+
+    /// From SELECT to the end of what can be authenticated before a cryptogram.
+    public mutating func authenticate(_ given: TerminalTransaction) throws {
+        try select()
+        try readApplication()
+        try authenticateOffline(given)
+    }
+
+    /// The first cryptogram, and whether its signature holds where one was asked for.
+    private mutating func generateFirst(
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction
+    ) throws -> (kind: CryptogramKind?, holds: Bool) {
+        let sent = transaction.values(
+            of: application.firstObjects, code: asked == .arqc ? nil : offlineCode(asked))
+        firstData = sent.flatMap(\.value)
+        let isSigned = asksForSignature(asked)
+        let signedData = isSigned ? firstData : nil
+        let received = try exchange(
+            "GENERATE AC (first, \(asked)\(isSigned ? ", CDA" : ""))",
+            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent
+        ) { try $0.generateFirst(asked, transaction, signedData: signedData) }
+        let kind = CardConversation.kind(received)
+        notes.append("the card gives \(kind.map { "\($0)" } ?? "nothing")")
+        guard isSigned else { return (kind, true) }
+        return (
+            kind,
+            try checkCombinedSignature(
+                received, kind, unpredictableNumber: transaction.unpredictableNumber, terminalData: firstData)
+        )
+    }
+
+    /// A cryptogram whose signature does not hold: no online, no approval. A card that waits is told so by a second
+    /// GENERATE AC for an AAC (EMV Book 4 6.3.2.1).
+    private mutating func refuse(
+        _ kind: CryptogramKind?, _ transaction: TerminalTransaction
+    ) throws -> CardProposal {
+        notes.append("declined: the cryptogram's signature does not hold")
+        guard kind == .arqc, risk.interface == .contact else { return .declinedOffline }
+        _ = try generateSecond(.aac, transaction, .offlineDeclined)
+        return .declinedOffline
+    }
+
+    /// The last cryptogram, checked where it comes with a signature.
+    mutating func generateSecond(
+        _ asked: CryptogramKind, _ given: TerminalTransaction, _ code: AuthorisationResponseCode
+    ) throws -> CryptogramKind {
+        var final = given
+        final.terminalVerificationResults = verificationResults
+        let transaction = final
+        let issuerData = issuerData
+        let sent = transaction.values(of: application.secondObjects, code: code, issuerData: issuerData)
+        let isSigned = asksForSignature(asked)
+        let data = sent.flatMap(\.value)
+        let received = try exchange(
+            "GENERATE AC (second, \(asked)\(isSigned ? ", CDA" : ""))",
+            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent
+        ) { try $0.generateSecond(asked, transaction, code, issuerData, signedData: isSigned ? data : nil) }
+        var kind = CardConversation.kind(received) ?? .aac
+        if issuerData != nil, application.interchangeProfile & 0x0400 == 0 {
+            notes.append("issuer authentication in the second GENERATE AC: \(verdict)")
+        }
+        if isSigned,
+            try !checkCombinedSignature(
+                received, kind, unpredictableNumber: transaction.unpredictableNumber,
+                terminalData: firstData + data)
+        {
+            notes.append("declined: the cryptogram's signature does not hold")
+            kind = .aac
+        }
+        notes.append("final: \(kind)")
+        return kind
     }
 
     private mutating func select() throws {
@@ -123,13 +198,15 @@ public struct CardConversation: Sendable {
         return data
     }
 
-    /// P1 of GENERATE AC (EMV Book 3 6.5.5.2).
-    static func reference(_ kind: CryptogramKind) -> UInt8 {
-        switch kind {
-        case .aac: 0x00
-        case .tc: 0x40
-        case .arqc: 0x80
-        }
+    /// P1 of GENERATE AC (EMV Book 3 6.5.5.2); bit 5 asks for CDA.
+    static func reference(_ kind: CryptogramKind, signed: Bool) -> UInt8 {
+        let asked: UInt8 =
+            switch kind {
+            case .aac: 0x00
+            case .tc: 0x40
+            case .arqc: 0x80
+            }
+        return signed ? asked | 0x10 : asked
     }
 
     static func kind(_ received: [UInt8]) -> CryptogramKind? {

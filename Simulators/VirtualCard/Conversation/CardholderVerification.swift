@@ -1,4 +1,5 @@
 internal import EMV
+internal import LibCrypto
 
 /// Cardholder verification (EMV Book 3 10.5 and annex C3).
 extension CardConversation {
@@ -100,7 +101,14 @@ extension CardConversation {
     /// VERIFY (EMV Book 3 6.5.12). The PIN block is no object of the trace.
     private mutating func verify(_ pin: PIN, enciphered: Bool) throws -> Bool {
         do {
-            try exchange("VERIFY", [0x00, 0x20, 0x00, enciphered ? 0x88 : 0x80], []) { $0.verify(pin) }
+            guard enciphered else {
+                try exchange("VERIFY", [0x00, 0x20, 0x00, 0x80], []) { $0.verify(pin) }
+                return true
+            }
+            let data = try encipher(pin)
+            try exchange("VERIFY (enciphered)", [0x00, 0x20, 0x00, 0x88], []) {
+                try $0.verifyEnciphered(data)
+            }
             return true
         } catch let error as CardConversationError {
             if error.status == ChipApplet.Status.pinBlocked || error.status == 0x63C0 {
@@ -108,6 +116,21 @@ extension CardConversation {
             }
             notes.append("offline PIN: \(error)")
             return false
+        } catch let fault as CertificateFault {
+            notes.append("offline PIN: no key to encipher it under, \(fault)")
+            return false
         }
+    }
+
+    /// Under the card's key, for this challenge alone (EMV Book 2 7.2).
+    private mutating func encipher(_ pin: PIN) throws -> [UInt8] {
+        let key = try pinKey()
+        let challenge = try exchange("GET CHALLENGE", [0x00, 0x84, 0, 0], []) { try $0.giveChallenge() }
+        let random = try Random.bytes(key.byteCount - 17)
+        let clear = EncipheredPIN.data(block: pin.format2, challenge: challenge, random: random)
+        guard let enciphered = PublicKeyArithmetic.libcrypto.power(clear, key) else {
+            throw CertificateFault.length
+        }
+        return enciphered
     }
 }

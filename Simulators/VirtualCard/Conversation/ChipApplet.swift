@@ -17,8 +17,11 @@ struct ChipApplet: Sendable {
     }
 
     private(set) var card: VirtualCard
-    private let application: ChipApplication
-    private var isSelected = false
+    let application: ChipApplication
+    private(set) var isSelected = false
+    /// Of GET CHALLENGE, until it is used.
+    var challenge: [UInt8]?
+    private var firstTerminalData: [UInt8] = []
     private(set) var first: CardAnswer?
     private(set) var verdict = IssuerAuthenticationVerdict.absent
     private var isFinished = false
@@ -69,44 +72,12 @@ struct ChipApplet: Sendable {
         var content = TLVWriter()
         content.append(
             .applicationInterchangeProfile, number: UInt64(application.interchangeProfile), count: 2)
-        // Short file 1, records 1 to 2, none of them part of offline data authentication.
-        content.append(.fileLocator, [0x08, 0x01, 0x02, 0x00])
+        content.append(
+            .fileLocator,
+            application.authentication?.locator
+                ?? ApplicationLayout.locator(staticRecords: 2, certificateRecords: 0))
         var whole = TLVWriter()
         whole.append(.processingOptions, content.bytes)
-        return (whole.bytes, Status.success)
-    }
-
-    /// READ RECORD.
-    func record(_ number: Int) -> (data: [UInt8], status: UInt16) {
-        guard isSelected else { return ([], Status.conditionsNotSatisfied) }
-        var content = TLVWriter()
-        switch number {
-        case 1:
-            let pan = card.definition.identity.pan
-            var digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
-            if !digits.count.isMultiple(of: 2) { digits.append(0xF) }
-            content.append(
-                .accountNumber,
-                stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
-            content.append(.expiration, expiration)
-            if let sequenceNumber = card.definition.identity.panSequenceNumber {
-                content.append(.panSequenceNumber, [sequenceNumber.packed])
-            }
-        case 2:
-            content.append(.riskObjects1, ChipApplet.list(application.firstObjects))
-            content.append(.riskObjects2, ChipApplet.list(application.secondObjects))
-            content.append(.verificationMethodList, application.verificationMethods)
-            content.append(.actionCodeDefault, number: application.actionDefault, count: 5)
-            content.append(.actionCodeDenial, number: application.actionDenial, count: 5)
-            content.append(.actionCodeOnline, number: application.actionOnline, count: 5)
-            if let limits = application.consecutiveOffline {
-                content.append(.lowerConsecutiveLimit, [UInt8(clamping: limits.lower)])
-                content.append(.upperConsecutiveLimit, [UInt8(clamping: limits.upper)])
-            }
-        default: return ([], Status.recordNotFound)
-        }
-        var whole = TLVWriter()
-        whole.append(.recordTemplate, content.bytes)
         return (whole.bytes, Status.success)
     }
 
@@ -136,14 +107,7 @@ struct ChipApplet: Sendable {
         return ([], Status.success)
     }
 
-    /// 5F24: the 28th, a day that every month has.
-    private var expiration: [UInt8] {
-        let months = card.definition.expiry.months
-        func bcd(_ value: Int) -> UInt8 { UInt8((value / 10) << 4 | value % 10) }
-        return [bcd(months / 12 % 100), bcd(months % 12 + 1), 0x28]
-    }
-
-    private static func list(_ objects: [(tag: Tag, count: Int)]) -> [UInt8] {
+    static func list(_ objects: [(tag: Tag, count: Int)]) -> [UInt8] {
         objects.flatMap { tag, count in
             (0..<tag.byteCount).map {
                 UInt8(truncatingIfNeeded: tag.rawValue >> UInt32(8 * (tag.byteCount - 1 - $0)))
@@ -152,8 +116,9 @@ struct ChipApplet: Sendable {
     }
 
     /// First GENERATE AC.
+    /// - Parameter signedData: the values of CDOL1 where a signature is asked for (CDA); nil for none.
     mutating func generateFirst(
-        _ asked: CryptogramKind, _ transaction: TerminalTransaction
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction, signedData: [UInt8]?
     ) throws -> (data: [UInt8], status: UInt16) {
         guard isSelected, first == nil else { return ([], Status.conditionsNotSatisfied) }
         let kind: CryptogramKind =
@@ -167,7 +132,8 @@ struct ChipApplet: Sendable {
             transaction, product: product(first: kind, second: nil), atc: nil)
         first = answer
         isFinished = kind != .arqc
-        return (ChipApplet.response(kind, answer), Status.success)
+        firstTerminalData = signedData ?? []
+        return (try response(kind, answer, transaction, signedData: signedData), Status.success)
     }
 
     /// EXTERNAL AUTHENTICATE with tag 91.
@@ -185,7 +151,7 @@ struct ChipApplet: Sendable {
     /// - Parameter issuerData: 91 where CDOL2 asks for it; looked at unless EXTERNAL AUTHENTICATE came before.
     mutating func generateSecond(
         _ asked: CryptogramKind, _ transaction: TerminalTransaction, _ code: AuthorisationResponseCode,
-        _ issuerData: [UInt8]?
+        _ issuerData: [UInt8]?, signedData: [UInt8]?
     ) throws -> (data: [UInt8], status: UInt16) {
         guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
         if let issuerData, verdict == .absent, application.looksAtIssuerDataLast {
@@ -197,7 +163,8 @@ struct ChipApplet: Sendable {
         let kind: CryptogramKind = asked == .tc && mayApprove ? .tc : .aac
         let answer = try card.generate(
             transaction, product: product(first: .arqc, second: kind), atc: first.atc)
-        return (ChipApplet.response(kind, answer), Status.success)
+        let whole = signedData.map { firstTerminalData + $0 }
+        return (try response(kind, answer, transaction, signedData: whole), Status.success)
     }
 
     /// The product with the CVR's upper nibble of byte 1: AC given second and first (EMV Book 3 C7.3; the
@@ -221,21 +188,38 @@ struct ChipApplet: Sendable {
         return changed
     }
 
-    /// Format 2 (EMV Book 3 6.5.5.4): 9F27, 9F36, 9F26, 9F10.
-    private static func response(_ kind: CryptogramKind, _ answer: CardAnswer) -> [UInt8] {
+    /// Format 2 (EMV Book 3 6.5.5.4): 9F27, 9F36, 9F26, 9F10; with CDA 9F4B in place of the cryptogram.
+    private func response(
+        _ kind: CryptogramKind, _ answer: CardAnswer, _ transaction: TerminalTransaction, signedData: [UInt8]?
+    ) throws -> [UInt8] {
         let information: UInt8 =
             switch kind {
             case .aac: 0x00
             case .tc: 0x40
             case .arqc: 0x80
             }
-        var content = TLVWriter()
-        content.append(.cryptogramInformationData, [information])
-        content.append(.applicationTransactionCounter, number: UInt64(answer.atc.rawValue), count: 2)
-        content.append(.applicationCryptogram, number: answer.signed.cryptogram.rawValue, count: 8)
+        let cryptogram = answer.signed.cryptogram.rawValue
+        var objects: [(tag: Tag, value: [UInt8])] = [
+            (.cryptogramInformationData, [information]),
+            (
+                .applicationTransactionCounter,
+                [UInt8(answer.atc.rawValue >> 8), UInt8(answer.atc.rawValue & 0xFF)]
+            ),
+            (
+                .applicationCryptogram,
+                (0..<8).map { UInt8(truncatingIfNeeded: cryptogram >> UInt64(56 - 8 * $0)) }
+            ),
+        ]
         if let iad = (try? ICCData(parsing: answer.chipData))?[.issuerApplicationData] {
-            content.append(.issuerApplicationData, iad)
+            objects.append((.issuerApplicationData, Array(iad)))
         }
+        if kind != .aac, let signedData, let key = application.authentication?.key {
+            objects = try combined(
+                objects, kind, answer, unpredictableNumber: transaction.unpredictableNumber.bytes,
+                terminalData: signedData, key)
+        }
+        var content = TLVWriter()
+        for (tag, value) in objects { content.append(tag, value) }
         var whole = TLVWriter()
         whole.append(.processingOptions, content.bytes)
         return whole.bytes

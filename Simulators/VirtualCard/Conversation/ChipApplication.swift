@@ -3,11 +3,6 @@ public import EMV
 /// A payment application as it is personalised on a chip: what SELECT, GET PROCESSING OPTIONS and READ RECORD
 /// give, and what the card decides by.
 public struct ChipApplication: Sendable {
-    /// How offline data authentication comes out at the terminal; its certificates are not simulated.
-    public enum OfflineAuthentication: String, Sendable, CaseIterable {
-        case passed, failed, none
-    }
-
     /// What the card makes of the terminal's proposal at the first GENERATE AC.
     public enum Attitude: String, Sendable, CaseIterable {
         /// Gives what is asked for.
@@ -38,8 +33,8 @@ public struct ChipApplication: Sendable {
     public var actionOnline: UInt64
     /// 9F14 and 9F23: transactions in a row without the issuer; nil where the terminal does not look.
     public var consecutiveOffline: (lower: Int, upper: Int)?
-    /// As configured.
-    public var offlineAuthentication: OfflineAuthentication
+    /// Certificates and private key; nil for a card without, which no terminal can authenticate.
+    public var authentication: CardAuthentication?
     /// As configured.
     public var attitude: Attitude
 
@@ -62,7 +57,6 @@ public struct ChipApplication: Sendable {
         actionDefault = 0xB8_6004_0000
         actionDenial = 0x00_1000_0000
         actionOnline = 0xB8_6804_9800
-        offlineAuthentication = .passed
         attitude = .agrees
     }
 

@@ -41,25 +41,6 @@ extension CardConversation {
         return try generateSecond(asked, transaction, code)
     }
 
-    private mutating func generateSecond(
-        _ asked: CryptogramKind, _ given: TerminalTransaction, _ code: AuthorisationResponseCode
-    ) throws -> CryptogramKind {
-        var final = given
-        final.terminalVerificationResults = verificationResults
-        let transaction = final
-        let issuerData = issuerData
-        let received = try exchange(
-            "GENERATE AC (second, \(asked))", [0x80, 0xAE, CardConversation.reference(asked), 0],
-            transaction.values(of: application.secondObjects, code: code, issuerData: issuerData)
-        ) { try $0.generateSecond(asked, transaction, code, issuerData) }
-        let kind = CardConversation.kind(received) ?? .aac
-        if issuerData != nil, application.interchangeProfile & 0x0400 == 0 {
-            notes.append("issuer authentication in the second GENERATE AC: \(verdict)")
-        }
-        notes.append("final: \(kind)")
-        return kind
-    }
-
     /// Y1 and Z1: decided without the issuer; Y3 and Z3 where the terminal has no line to it.
     func offlineCode(_ kind: CryptogramKind) -> AuthorisationResponseCode {
         switch (kind, risk.isOfflineOnly) {

@@ -2,18 +2,6 @@ internal import EMV
 
 /// What the terminal finds out and decides before the first GENERATE AC.
 extension CardConversation {
-    mutating func authenticateOffline() {
-        switch application.offlineAuthentication {
-        case .passed: notes.append("offline data authentication: passed")
-        case .failed:
-            verificationResults |= VerificationBit.dynamicAuthenticationFailed
-            notes.append("offline data authentication: DDA failed")
-        case .none:
-            verificationResults |= VerificationBit.offlineAuthenticationNotPerformed
-            notes.append("offline data authentication: not performed")
-        }
-    }
-
     mutating func checkRestrictions() {
         guard let month = risk.month, card.definition.expiry < month else { return }
         verificationResults |= VerificationBit.applicationExpired

@@ -53,6 +53,8 @@ public struct TerminalRisk: Sendable {
     public var contactlessLimit: UInt64?
     /// Contactless only: up to this, nobody has to prove anything; minor units.
     public var verificationLimit: UInt64 = 0
+    /// CA keys that the terminal checks certificates by.
+    public var caKeys = CAKeys([])
     /// The terminal has no way to the issuer at all (terminal types 23 and 26).
     public var isOfflineOnly = false
 
@@ -63,7 +65,19 @@ public struct TerminalRisk: Sendable {
 /// Terminal verification results (tag 95), EMV Book 3 annex C5.
 enum VerificationBit {
     static let offlineAuthenticationNotPerformed: UInt64 = 0x80_0000_0000
+    static let staticAuthenticationFailed: UInt64 = 0x40_0000_0000
+    static let cardDataMissing: UInt64 = 0x20_0000_0000
     static let dynamicAuthenticationFailed: UInt64 = 0x08_0000_0000
+    static let combinedAuthenticationFailed: UInt64 = 0x04_0000_0000
+    static let staticAuthenticationSelected: UInt64 = 0x02_0000_0000
+
+    static func failure(of method: OfflineAuthenticationMethod) -> UInt64 {
+        switch method {
+        case .static: staticAuthenticationFailed
+        case .dynamic: dynamicAuthenticationFailed
+        case .combined: combinedAuthenticationFailed
+        }
+    }
     static let applicationExpired: UInt64 = 0x00_4000_0000
     static let newCard: UInt64 = 0x00_0800_0000
     static let cardholderVerificationFailed: UInt64 = 0x00_0080_0000

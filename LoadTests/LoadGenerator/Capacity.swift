@@ -1,0 +1,162 @@
+internal import Foundation
+
+/// The steps of a capacity measurement, and what each has to keep to.
+public struct CapacityPlan: Sendable {
+    /// Requests a second, rising.
+    public var rates: [Double]
+    /// Of each step.
+    public var seconds: Double
+    /// A step whose p99 is above this is behind the knee.
+    public var p99Milliseconds: Double
+    /// Cores that the host may use in the model; the part of them that is meant to be busy is measured.
+    public var cores = [1, 2, 4, 8, 16]
+    /// Hosts side by side.
+    public var hosts = [1, 2, 4]
+    /// Masters of the store's cluster.
+    public var masters = [1, 3, 6]
+
+    /// Takes what has no default.
+    public init(rates: [Double], seconds: Double, p99Milliseconds: Double) {
+        self.rates = rates
+        self.seconds = seconds
+        self.p99Milliseconds = p99Milliseconds
+    }
+
+    func holds(_ stage: LoadResult.Stage) -> Bool {
+        stage.failed == 0 && stage.latencyMilliseconds.p99 <= p99Milliseconds
+            && stage.throughputPerSecond >= 0.95 * (stage.offeredPerSecond ?? 0)
+    }
+}
+
+/// CPU seconds a second as a straight line over the rate, by least squares.
+public struct CostFit: Codable, Sendable {
+    /// CPU seconds a second at rest.
+    public var atRest: Double
+    /// CPU seconds that one authorisation adds.
+    public var perAuthorisation: Double
+    /// Half of the 95 % interval of `perAuthorisation`; nil for fewer than three steps.
+    public var margin: Double?
+    /// The largest distance of a step from the line, as a part of what was measured there.
+    public var worstMisfit: Double
+
+    /// - Parameter points: rate and CPU seconds a second, at least two.
+    /// - Returns: nil for fewer, or for rates that are all the same.
+    init?(_ points: [(rate: Double, cpu: Double)]) {
+        let count = Double(points.count)
+        guard points.count >= 2 else { return nil }
+        let meanRate = points.reduce(0) { $0 + $1.rate } / count
+        let meanCPU = points.reduce(0) { $0 + $1.cpu } / count
+        let spread = points.reduce(0) { $0 + ($1.rate - meanRate) * ($1.rate - meanRate) }
+        guard spread > 0 else { return nil }
+        let slope = points.reduce(0) { $0 + ($1.rate - meanRate) * ($1.cpu - meanCPU) } / spread
+        let atRest = meanCPU - slope * meanRate
+        self.atRest = atRest
+        perAuthorisation = slope
+        let misfits = points.map { $0.cpu - atRest - slope * $0.rate }
+        worstMisfit = zip(points, misfits).reduce(0) { max($0, abs($1.1) / max(1e-9, $1.0.cpu)) }
+        guard points.count > 2 else { return }
+        let variance = misfits.reduce(0) { $0 + $1 * $1 } / (count - 2)
+        margin = Student.quantile95(degrees: points.count - 2) * (variance / spread).squareRoot()
+    }
+}
+
+/// What N cores, M hosts and a cluster of K masters would carry, by a straight-line model of CPU costs, with its error.
+public struct CapacityReport: Codable, Sendable {
+    /// One cell of the model.
+    public struct Estimate: Codable, Sendable {
+        /// Of each host.
+        public var cores: Int
+        /// Side by side.
+        public var hosts: Int
+        /// Of the store's cluster.
+        public var masters: Int
+        /// Authorisations a second.
+        public var perSecond: Double
+        /// By the 95 % interval of the costs; nil without one.
+        public var least: Double?
+        /// What is at its limit first.
+        public var limit: String
+    }
+
+    /// The steps.
+    public var result: LoadResult
+    /// Requests a second of the last step that held; nil where none did.
+    public var kneePerSecond: Double?
+    /// True where no step broke a bound: the knee lies above.
+    public var isOpen: Bool
+    /// Nil without the process's number.
+    public var host: CostFit?
+    /// Nil without the process's number.
+    public var store: CostFit?
+    /// Cores' worth of CPU that the host used at the knee.
+    public var hostBusyAtKnee: Double?
+    /// Likewise the store; one of its threads executes commands.
+    public var storeBusyAtKnee: Double?
+    /// One master's thread is taken to be at its limit at this.
+    public var storeBusyMax: Double
+    /// Of the host's cores that may be busy.
+    public var coreBusyMax: Double
+    /// The model's cells.
+    public var estimates: [Estimate]
+
+    /// What is left for everything that a straight line does not know: at 70 % queues still are short (M/M/1: 2.3 waiting).
+    private static let busyMax = 0.7
+
+    init(_ result: LoadResult, plan: CapacityPlan) {
+        self.result = result
+        let held = result.stages.filter(plan.holds)
+        kneePerSecond = held.last?.offeredPerSecond
+        isOpen = held.count == result.stages.count
+        coreBusyMax = CapacityReport.busyMax
+        storeBusyMax = CapacityReport.busyMax
+        // Behind the knee requests queue and fail: their cost is another one.
+        let fitted = held.count >= 2 ? held : result.stages
+        func points(_ cost: (LoadResult.Stage) -> Double?) -> [(rate: Double, cpu: Double)] {
+            fitted.compactMap { stage in
+                cost(stage).map { (stage.throughputPerSecond, $0 * stage.throughputPerSecond / 10_000) }
+            }
+        }
+        host = CostFit(points(\.hostCPUSecondsPer10000))
+        store = CostFit(points(\.redisCPUSecondsPer10000))
+        hostBusyAtKnee = points(\.hostCPUSecondsPer10000).last?.cpu
+        storeBusyAtKnee = points(\.redisCPUSecondsPer10000).last?.cpu
+        estimates = []
+        guard let host else { return }
+        for masters in plan.masters {
+            for hosts in plan.hosts {
+                for cores in plan.cores { estimates.append(estimate(host, cores, hosts, masters)) }
+            }
+        }
+    }
+
+    private func estimate(_ host: CostFit, _ cores: Int, _ hosts: Int, _ masters: Int) -> Estimate {
+        func carried(_ fit: CostFit, _ units: Double, worst: Bool) -> Double {
+            let cost = fit.perAuthorisation + (worst ? fit.margin ?? 0 : 0)
+            return max(0, units - max(0, fit.atRest)) / max(1e-9, cost)
+        }
+        func both(worst: Bool) -> (Double, String) {
+            let byHosts = Double(hosts) * carried(host, Double(cores) * coreBusyMax, worst: worst)
+            guard let store else { return (byHosts, "the hosts") }
+            let byStore = Double(masters) * carried(store, storeBusyMax, worst: worst)
+            return byHosts <= byStore ? (byHosts, "the hosts") : (byStore, "the store")
+        }
+        let (likely, limit) = both(worst: false)
+        return Estimate(
+            cores: cores, hosts: hosts, masters: masters, perSecond: likely,
+            least: host.margin == nil ? nil : both(worst: true).0, limit: limit)
+    }
+}
+
+/// Student's t distribution.
+enum Student {
+    /// Two-sided, 95 %, by degrees of freedom from 1.
+    private static let table = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
+        2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
+        2.045, 2.042,
+    ]
+
+    static func quantile95(degrees: Int) -> Double {
+        degrees < 1 ? .infinity : degrees <= table.count ? table[degrees - 1] : 1.96
+    }
+}
