@@ -4,8 +4,9 @@
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
+# make pauses  the store and the token pause under load, then a flood: nothing refused but what is lost
 # make simulate  the same promises under millions of random interleavings, by seed
-.PHONY: demo run test check lint build deps test-deps bench load faults simulate fuzz core-search clean
+.PHONY: demo run test check lint build deps test-deps bench load faults pauses simulate fuzz core-search clean
 
 environment := Config/demo/environment.sh
 
@@ -43,13 +44,17 @@ bench: deps
 # The last line printed is the path of the JSON result; an HTML report lies beside it.
 PROFILE ?= LoadTests/profiles/standard.yaml
 load: build
-	@ISSUER_DEMO_DIR=$(CURDIR)/.demo-load ISSUER_PORT_A=18583 ISSUER_PORT_B=18584 ISSUER_ADMIN_PORT=19583 \
-	ISSUER_REDIS_FSYNC=$${ISSUER_REDIS_FSYNC:-everysec} $(environment) load $(PROFILE)
+	@DEMO_DIR=$(CURDIR)/.demo-load DEMO_PORT_A=18583 DEMO_PORT_B=18584 DEMO_ADMIN_PORT=19583 \
+	DEMO_REDIS_FSYNC=$${DEMO_REDIS_FSYNC:-everysec} $(environment) load $(PROFILE)
 
 # FAULTS=n for another number, SEED=n for the plan of an earlier campaign. The status is 1 if a promise was broken.
 FAULTS ?= 200
 faults: build
 	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+# Needs jq as well.
+pauses: build
+	@DEMO_BIN="$$(swift build -c release --show-bin-path)" LoadTests/pauses.sh
 
 # SEEDS=n of a hundred messages each, from seed FIRST on.
 SEEDS ?= 100000

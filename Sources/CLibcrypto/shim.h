@@ -7,3 +7,5 @@
 #include <openssl/kdf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/bn.h>
+#include <openssl/rsa.h>

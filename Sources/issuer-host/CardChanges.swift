@@ -10,13 +10,35 @@ internal import IssuerConfiguration
 /// One card, named on the command line.
 struct CardArguments: ParsableArguments {
     @Argument(help: "The PAN.") var pan: String
-    @Option(name: .long, help: "The PAN sequence number.") var psn: UInt8 = 0
+    @Option(name: .long, help: "The PAN sequence number; not needed where the account has one card.")
+    var psn: UInt8?
 
-    func identity() throws -> CardIdentity {
-        guard let number = PANSequenceNumber(rawValue: psn) else {
-            throw ValidationError("--psn has to be 0 to 99")
+    func identity() throws -> PAN {
+        guard (psn ?? 0) <= 99 else { throw ValidationError("--psn has to be 0 to 99") }
+        return try PAN(pan)
+    }
+
+    /// The sequence number of the card that is meant.
+    func sequenceNumber(_ record: CardRecord) throws -> UInt8 {
+        let numbers = record.plastics.map(\.sequenceNumber)
+        if let psn {
+            guard numbers.contains(psn) else { throw OperatorRefusal.unknownSequenceNumber }
+            return psn
         }
-        return CardIdentity(pan: try PAN(pan), panSequenceNumber: number)
+        guard let only = numbers.first, numbers.count == 1 else {
+            let all = numbers.map { "\($0)" }.joined(separator: ", ")
+            throw ValidationError("--psn is needed: the account has cards \(all)")
+        }
+        return only
+    }
+}
+
+/// Who works at this machine.
+enum OperatorName {
+    /// Printable, without what divides a journal line.
+    static var now: String {
+        let name = ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName()
+        return String(name.unicodeScalars.filter { $0.value > 0x20 && $0.value < 0x7F && $0 != ";" })
     }
 }
 
@@ -32,10 +54,7 @@ extension Cards {
             }
             guard reason.utf8.count <= 200, reason.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0x3B })
             else { throw ValidationError("--reason: one line of up to 200 characters without `;`") }
-            let name = ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName()
-            // A journal line of its own form: nothing in it may look like a divider.
-            let who = String(name.unicodeScalars.filter { $0.value > 0x20 && $0.value < 0x7F && $0 != ";" })
-            return "\(who);\(Int64(Date().timeIntervalSince1970));\(reason)"
+            return "\(OperatorName.now);\(Int64(Date().timeIntervalSince1970));\(reason)"
         }
     }
 
@@ -54,17 +73,16 @@ extension Cards {
 
         func run() async throws {
             guard reset else {
-                return try await onCard(options, card) { state, token in
-                    try await state.record(token).map { record in
-                        "highest ATC seen: \(record.highestATC?.description ?? "none")"
-                    }
+                return try await onCard(options, card) { _, _, record, number in
+                    let highest = record.plastics.first { $0.sequenceNumber == number }?.highestATC
+                    return "highest ATC seen: \(highest.map { "\($0)" } ?? "none")"
                 }
             }
             let note = try reason.note()
-            try await onCard(options, card, noting: (.atcReset, note)) { state, token in
-                try await state.change(token, .resetATC, note: note).map { before in
-                    "ATC reset, highest seen before: \(before.isEmpty ? "none" : before)"
-                }
+            try await onCard(options, card, noting: (.atcReset, note)) { orders, token, _, number in
+                let before = try await orders.carryOut(
+                    .resetATC(sequenceNumber: number), for: token, note: note)
+                return "ATC reset, highest seen before: \(before.isEmpty ? "none" : before)"
             }
         }
     }
@@ -79,17 +97,18 @@ extension Cards {
 
         func run() async throws {
             let note = try reason.note()
-            try await onCard(options, card) { state, token in
-                try await state.change(token, .unblockPIN, note: note).map { before in
-                    "PIN tries given back, wrong before: \(before)"
-                }
+            try await onCard(options, card) { orders, token, _, number in
+                let before = try await orders.carryOut(
+                    .unblockPIN(sequenceNumber: number), for: token, note: note)
+                return "PIN tries given back, wrong before: \(before)"
             }
         }
     }
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Report a card lost or stolen, restrict it, or make it active again.")
+            abstract: "Report a card lost or stolen, restrict it, or make it active again.",
+            discussion: "Without --psn the whole account: every card with this PAN.")
 
         @OptionGroup var options: ConfigurationOption
         @OptionGroup var card: CardArguments
@@ -102,10 +121,52 @@ extension Cards {
                     "status: one of \(CardStatus.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             let note = try reason.note()
-            try await onCard(options, card) { state, token in
-                try await state.change(token, .status(status), note: note).map { before in
-                    "status \(status.rawValue), before: \(before)"
+            let psn = card.psn
+            try await onAccount(options, card) { orders, token, _ in
+                let before = try await orders.carryOut(
+                    .status(status, sequenceNumber: psn), for: token, note: note)
+                return "status \(status.rawValue), before: \(before)"
+            }
+        }
+    }
+
+    struct Replace: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Move an account to a new PAN.",
+            discussion: """
+                The card of the new PAN has to be imported before and must not have been used. It takes over balance, \
+                transactions, holds and what limits count. Requests with the old PAN are declined from then on; \
+                advices, completions and reversals of the old PAN are booked on the new one. A move that was broken \
+                off is ended by the same command.
+                """)
+
+        @OptionGroup var options: ConfigurationOption
+        @Argument(help: "The PAN of now.") var old: String
+        @Argument(help: "The new PAN.") var new: String
+        @OptionGroup var reason: Reason
+
+        func run() async throws {
+            let note = try reason.note()
+            let (oldPAN, newPAN) = (try PAN(old), try PAN(new))
+            guard oldPAN != newPAN else { throw ValidationError("the new PAN is the old one") }
+            let desk = try await CardDesk(options.config)
+            let (oldToken, newToken) = (try await desk.token(of: oldPAN), try await desk.token(of: newPAN))
+            let orders = desk.orders
+            do {
+                let balance = try await onLoop(desk.store.eventLoop) {
+                    guard try await orders.record(newToken) != nil else { throw OperatorRefusal.unknownCard }
+                    let balance = try await orders.carryOut(
+                        .moveAway(to: newToken), for: oldToken, note: note)
+                    let reading = try await orders.reading(oldToken)
+                    _ = try await orders.carryOut(
+                        .takeOver(reading, from: oldToken), for: newToken, note: note)
+                    return balance
                 }
+                await desk.close()
+                print("\(oldPAN): moved to \(newPAN), available \(balance)")
+            } catch let refusal as OperatorRefusal {
+                await desk.close()
+                throw ValidationError("\(oldPAN) to \(newPAN): \(refusal)")
             }
         }
     }
@@ -114,37 +175,41 @@ extension Cards {
 /// Does something with a card and prints what came of it.
 /// - Parameters:
 ///   - event: for the audit trail, before anything is done, with who, when and why.
-///   - body: returns nil for a card that the store does not know.
+///   - body: gets the record and the sequence number of the card that is meant.
 private func onCard(
     _ options: ConfigurationOption, _ card: CardArguments,
     noting event: (kind: AuditEvent.Kind, note: String)? = nil,
-    _ body: @escaping @Sendable (RedisCardState, CardToken) async throws -> String?
+    _ body: @escaping @Sendable (CardOrders, CardToken, CardRecord, UInt8) async throws -> String
 ) async throws {
-    let identity = try card.identity()
+    try await onAccount(options, card, noting: event) { orders, token, record in
+        try await body(orders, token, record, try card.sequenceNumber(record))
+    }
+}
+
+/// The same with an account.
+private func onAccount(
+    _ options: ConfigurationOption, _ card: CardArguments,
+    noting event: (kind: AuditEvent.Kind, note: String)? = nil,
+    _ body: @escaping @Sendable (CardOrders, CardToken, CardRecord) async throws -> String
+) async throws {
+    let pan = try card.identity()
     let desk = try await CardDesk(options.config)
-    let token = try await desk.token(of: identity)
-    let state = desk.state
+    let token = try await desk.token(of: pan)
+    let orders = desk.orders
     if let event {
         let name = String(token.high, radix: 16) + "-" + String(token.low, radix: 16)
         let details = ["card": name, "note": event.note]
         try desk.configuration.auditTrail(at: desk.location)?.append(
             AuditEvent(event.kind, details: details))
     }
-    let text = try await onLoop(desk.store.eventLoop) { try await body(state, token) }
+    let text = try await onLoop(desk.store.eventLoop) { () async throws -> String? in
+        guard let record = try await orders.record(token) else { return nil }
+        return try await body(orders, token, record)
+    }
     await desk.close()
     guard let text else {
-        print("no card \(identity.pan), sequence number \(card.psn), in the state store")
+        print("no card \(pan) in the state store")
         throw ExitCode.failure
     }
-    print("\(identity.pan): \(text)")
-}
-
-extension RedisCardState {
-    /// The card alone.
-    func record(_ token: CardToken) async throws(StateUnavailable) -> CardRecord? {
-        try await read(
-            token, retransmission: RetransmissionKey(moment: 0, acquirer: 0, reference: 0, fingerprint: 0),
-            deadline: Deadline(nanoseconds: .max)
-        ).card
-    }
+    print("\(pan): \(text)")
 }

@@ -18,6 +18,20 @@ struct CardFile: Decodable {
         }
     }
 
+    /// Cards of one PAN share one account: what the file says of it has to be the same for each.
+    static func checkAccounts(_ cards: [Card]) throws {
+        var accounts: [PAN: Card] = [:]
+        for card in cards {
+            guard let other = accounts.updateValue(card, forKey: try card.identity().pan) else { continue }
+            guard other.availableMinorUnits == card.availableMinorUnits, other.currency == card.currency
+            else {
+                throw WiringError(
+                    "card \(card.name ?? "without a name"): availableMinorUnits and currency have to be those of "
+                        + "the other card with this PAN: they share one account")
+            }
+        }
+    }
+
     /// Names the place of a decoding error, not the value there.
     private static func words(_ error: any Error) -> String {
         switch error {
@@ -64,7 +78,9 @@ struct CardFile: Decodable {
             return CardIdentity(pan: pan, panSequenceNumber: number)
         }
 
-        func record(_ desk: CardDesk, _ pins: inout TestPINs?, withPIN: Bool) throws -> CardRecord {
+        func definition(
+            _ desk: CardDesk, _ pins: inout TestPINs?, _ ranges: IssuerRangeTable, withPIN: Bool
+        ) throws -> CardDefinition {
             guard let status = CardStatus(rawValue: status) else {
                 let all = CardStatus.allCases.map(\.rawValue).joined(separator: ", ")
                 throw WiringError("\(place): status has to be one of \(all)")
@@ -78,19 +94,18 @@ struct CardFile: Decodable {
             guard availableMinorUnits >= 0, availableMinorUnits <= Amount.minorUnitsMax else {
                 throw WiringError("\(place): availableMinorUnits has to be of up to twelve digits")
             }
-            let pin = withPIN ? try storedPIN(desk, &pins) : (nil, nil)
-            return CardRecord(
-                status: status, expiry: expiry, pinReference: pin.0,
-                pinTriesMax: desk.configuration.policy.pinTriesMax, pinTriesUsed: 0, highestATC: nil,
+            return CardDefinition(
+                sequenceNumber: try identity().panSequenceNumber?.rawValue ?? 0, status: status,
+                expiry: expiry,
+                pin: withPIN ? try storedPIN(desk, &pins) : .none,
+                pinTriesMax: UInt8(clamping: desk.configuration.policy.pinTriesMax),
                 availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile,
-                limits: try limits.map { try SpendingLimits($0, place: "\(place): limits") },
-                pinVerificationValue: pin.1)
+                issuerMasterKey: try issuerMasterKey(ranges)?.rawValue ?? "",
+                limits: try limits.map { try SpendingLimits($0, place: "\(place): limits") })
         }
 
-        /// The PIN as the record keeps it; both nil for a card without online PIN.
-        private func storedPIN(
-            _ desk: CardDesk, _ pins: inout TestPINs?
-        ) throws -> (reference: EncipheredPINBlock?, value: PINVerificationValue?) {
+        /// The PIN as the record keeps it.
+        private func storedPIN(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> PINOnRecord {
             guard [pinReference, pinVerificationValue, pin].count(where: { $0 != nil }) <= 1 else {
                 throw WiringError("\(place): pinReference, pinVerificationValue and pin exclude each other")
             }
@@ -98,10 +113,10 @@ struct CardFile: Decodable {
                 guard pinReference.utf8.count == 16, let block = UInt64(pinReference, radix: 16) else {
                     throw WiringError("\(place): pinReference has to be 16 hex digits")
                 }
-                return (EncipheredPINBlock(rawValue: block), nil)
+                return .reference(EncipheredPINBlock(rawValue: block))
             }
-            if let pinVerificationValue { return (nil, try value(pinVerificationValue)) }
-            guard let pin else { return (nil, nil) }
+            if let pinVerificationValue { return .verificationValue(try value(pinVerificationValue)) }
+            guard let pin else { return .none }
             return try testPIN(pin, desk, &pins)
         }
 
@@ -118,7 +133,7 @@ struct CardFile: Decodable {
 
         private func testPIN(
             _ pin: String, _ desk: CardDesk, _ pins: inout TestPINs?
-        ) throws -> (reference: EncipheredPINBlock?, value: PINVerificationValue?) {
+        ) throws -> PINOnRecord {
             guard desk.configuration.profile == .demo else {
                 throw WiringError("\(place): a clear pin is for test cards in the demo profile only")
             }
@@ -133,9 +148,10 @@ struct CardFile: Decodable {
                 }
                 let secret = SecretBytes(copying: Array(pin.utf8))
                 switch verification {
-                case .reference: return (try pins!.reference(pin: secret, pan: pan), nil)
+                case .reference: return .reference(try pins!.reference(pin: secret, pan: pan))
                 case .verificationValue(let keyIndex):
-                    return (nil, try pins!.verificationValue(pin: secret, pan: pan, keyIndex: keyIndex))
+                    return .verificationValue(
+                        try pins!.verificationValue(pin: secret, pan: pan, keyIndex: keyIndex))
                 }
             } catch {
                 throw WiringError("\(place): pin: \(error)")

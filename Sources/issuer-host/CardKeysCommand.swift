@@ -47,7 +47,7 @@ extension Cards {
 /// A card on its way into the store.
 struct ImportedCard: Sendable {
     let identity: CardIdentity
-    let record: CardRecord
+    let definition: CardDefinition
     /// Nil where the configuration does not tell.
     let issuerMasterKey: KeyName?
 }

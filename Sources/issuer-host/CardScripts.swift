@@ -7,7 +7,6 @@ internal import Foundation
 internal import HSM
 internal import HostServer
 internal import IssuerConfiguration
-internal import WorkerPool
 
 extension Cards {
     struct Script: AsyncParsableCommand {
@@ -44,45 +43,52 @@ extension Cards {
             }
             if list { return try await show() }
             let note = try reason.note()
-            let (identity, desk) = (try card.identity(), try await CardDesk(options.config))
-            let token = try await desk.token(of: identity)
-            let order = try await order(ScriptPreparation(desk, identity, token))
-            let state = desk.state
-            let answer = try await onLoop(desk.store.eventLoop) {
-                try await state.order(order, for: token, note: note)
-            }
+            let (pan, desk) = (try card.identity(), try await CardDesk(options.config))
+            let (token, record) = try await account(desk, pan)
+            let number = try card.sequenceNumber(record)
+            let order = try await order(ScriptPreparation(desk, pan, record, number), number)
+            let orders = desk.orders
+            let answer: String
+            do {
+                answer = try await onLoop(desk.store.eventLoop) {
+                    try await orders.carryOut(order, for: token, note: note)
+                }
+            } catch let refusal as OperatorRefusal { throw CardScriptError("\(pan): \(refusal); see --list") }
             await desk.close()
-            guard let answer else { throw CardScriptError("no card \(identity.pan) in the state store") }
-            guard !answer.isEmpty else {
-                throw CardScriptError("\(identity.pan): no such script in a state for that; see --list")
-            }
             switch order {
-            case .queue(let script):
-                print("\(identity.pan): script \(answer) queued, \(script.command.kind.words)")
-            case .withdraw(let number): print("\(identity.pan): script \(number) withdrawn")
-            case .resend(let number): print("\(identity.pan): script \(number) queued once more")
+            case .queueScript(let script, _):
+                print("\(pan): script \(answer) queued, \(script.command.kind.words)")
+            case .withdrawScript(let number, _): print("\(pan): script \(number) withdrawn")
+            case .resendScript(let number, _): print("\(pan): script \(number) queued once more")
+            default: break
             }
         }
 
+        private func account(_ desk: CardDesk, _ pan: PAN) async throws -> (CardToken, CardRecord) {
+            let token = try await desk.token(of: pan)
+            let orders = desk.orders
+            let record = try await onLoop(desk.store.eventLoop) { try await orders.record(token) }
+            guard let record else { throw CardScriptError("no card \(pan) in the state store") }
+            return (token, record)
+        }
+
         private func show() async throws {
-            let (identity, desk) = (try card.identity(), try await CardDesk(options.config))
-            let token = try await desk.token(of: identity)
-            let state = desk.state
-            let scripts = try await onLoop(desk.store.eventLoop) { try await state.scripts(of: token) }
+            let (pan, desk) = (try card.identity(), try await CardDesk(options.config))
+            let (_, record) = try await account(desk, pan)
             await desk.close()
-            guard let scripts else { throw CardScriptError("no card \(identity.pan) in the state store") }
-            if scripts.isEmpty { print("\(identity.pan): no scripts") }
+            let scripts = record.scripts(sequenceNumber: try card.sequenceNumber(record))
+            if scripts.isEmpty { print("\(pan): no scripts") }
             for script in scripts {
                 let carrier = script.atc.map { ", with ATC \($0)" } ?? ""
                 print(
-                    "\(identity.pan): script \(script.identifier) \(script.command.kind.words): "
+                    "\(pan): script \(script.identifier) \(script.command.kind.words): "
                         + "\(script.state.words)\(carrier)")
             }
         }
 
-        private func order(_ preparation: ScriptPreparation) async throws -> RedisCardState.ScriptOrder {
-            if let withdraw { return .withdraw(withdraw) }
-            if let resend { return .resend(resend) }
+        private func order(_ preparation: ScriptPreparation, _ number: UInt8) async throws -> OperatorOrder {
+            if let withdraw { return .withdrawScript(withdraw, sequenceNumber: number) }
+            if let resend { return .resendScript(resend, sequenceNumber: number) }
             guard let kind = ScriptCommand.Kind(rawValue: command ?? "") else {
                 let known = ScriptCommand.Kind.allCases.map(\.rawValue).joined(separator: ", ")
                 throw ValidationError("\(command ?? ""): none of \(known)")
@@ -90,10 +96,10 @@ extension Cards {
             let script = try scriptCommand(kind)
             let newPIN = kind == .pinChange ? try newPIN(preparation.desk) : nil
             let before = before
-            return .queue(
+            return .queueScript(
                 try await onLoop(preparation.desk.store.eventLoop) {
                     try await preparation.script(script, newPIN, before: before)
-                })
+                }, sequenceNumber: number)
         }
 
         private func scriptCommand(_ kind: ScriptCommand.Kind) throws -> ScriptCommand {
@@ -132,28 +138,31 @@ extension Cards {
 private final class ScriptPreparation: Sendable {
     let desk: CardDesk
     private let identity: CardIdentity
-    private let token: CardToken
+    private let profile: String
+    private let pin: PINOnRecord
 
-    init(_ desk: CardDesk, _ identity: CardIdentity, _ token: CardToken) {
-        (self.desk, self.identity, self.token) = (desk, identity, token)
+    init(_ desk: CardDesk, _ pan: PAN, _ record: CardRecord, _ number: UInt8) {
+        self.desk = desk
+        identity = CardIdentity(pan: pan, panSequenceNumber: PANSequenceNumber(rawValue: number))
+        let index = record.plastics.firstIndex { $0.sequenceNumber == number } ?? 0
+        (profile, pin) = (record.profile(of: index), record.plastics[index].pin)
     }
 
     func script(_ command: ScriptCommand, _ newPIN: NewPIN?, before: Bool) async throws -> QueuedScript {
-        guard let record = try await desk.state.record(token) else {
-            throw CardScriptError("no card \(identity.pan) in the state store")
-        }
-        try check(command.kind, record)
+        try check(command.kind)
         guard let newPIN else {
             return QueuedScript(identifier: 0, command: command, isBeforeFinal: before)
         }
-        let (reference, value) = try await verifier(of: newPIN, record.pinVerificationValue?.keyIndex)
+        var keyIndex: UInt8?
+        if case .verificationValue(let value) = pin { keyIndex = value.keyIndex }
+        let (reference, value) = try await verifier(of: newPIN, keyIndex)
         return QueuedScript(
             identifier: 0, command: command, isBeforeFinal: before, newPIN: newPIN, newReference: reference,
             newVerificationValue: value)
     }
 
     /// What no token does for this card is refused now, not when the card is there.
-    private func check(_ kind: ScriptCommand.Kind, _ record: CardRecord) throws {
+    private func check(_ kind: ScriptCommand.Kind) throws {
         guard let range = try desk.configuration.rangeTable().range(for: identity.pan) else {
             throw CardScriptError("\(identity.pan): no issuer range")
         }
@@ -162,7 +171,7 @@ private final class ScriptPreparation: Sendable {
             throw CardScriptError(
                 "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
         }
-        guard let profile = CryptogramProfile.named(record.profile) else { return }
+        guard let profile = CryptogramProfile.named(profile) else { return }
         if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
             throw CardScriptError("\(identity.pan): \(obstacle)")
         }

@@ -10,12 +10,14 @@ internal import IssuerConfiguration
 internal import NIOCore
 internal import NIOPosix
 internal import Redis
-internal import WorkerPool
 
 struct Cards: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Cards in the state store: import, look, change.",
-        subcommands: [Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Script.self, Keys.self])
+        subcommands: [
+            Import.self, Show.self, ATC.self, UnblockPIN.self, Status.self, Replace.self, Script.self,
+            Keys.self,
+        ])
 }
 
 /// A token and a store for a command that looks at cards.
@@ -31,7 +33,7 @@ final class CardDesk: Sendable {
         configuration = try IssuerConfiguration(path: path)
         location = try configuration.tokenLocation()
         var hsmConfiguration = try configuration.hsmConfiguration(at: location)
-        hsmConfiguration.workers = 1
+        (hsmConfiguration.workers, hsmConfiguration.placement) = (1, .workers)
         hsm = try HSM(hsmConfiguration, at: location)
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         // A port is bound to one loop: whoever asks it, and what it answers, meet there and nowhere else.
@@ -40,9 +42,15 @@ final class CardDesk: Sendable {
         try await store.waitUntilReady(timeout: .seconds(5))
     }
 
-    var state: RedisCardState { RedisCardState(store, settings: configuration.cardStateSettings) }
+    var orders: CardOrders {
+        CardOrders(
+            RedisCardRecords(store, settings: configuration.cardStateSettings),
+            unixSeconds: Surroundings.system.unixSeconds)
+    }
 
-    func token(of card: CardIdentity) async throws -> CardToken { try await tokens(of: [card])[0] }
+    func token(of pan: PAN) async throws -> CardToken {
+        try await tokens(of: [CardIdentity(pan: pan, panSequenceNumber: nil)])[0]
+    }
 
     func tokens(of cards: [CardIdentity]) async throws -> [CardToken] {
         let (port, questions) = (port, cards.map { question($0) })
@@ -75,8 +83,9 @@ extension Cards {
                 lost, stolen, restricted), availableMinorUnits, currency (numeric), cryptogramProfile, and \
                 one of pinReference (a format 0 PIN block under the PIN verification key, hex), \
                 pinVerificationValue (Visa's, key index and value as 1:1234) or, for test cards in the demo \
-                profile only, pin (kept as its range verifies, or as pinVerification says: reference or pvv). A card that is there already keeps its ATCs; its PIN \
-                tries and available amount begin anew.
+                profile only, pin (kept as its range verifies, or as pinVerification says: reference or pvv). Cards of \
+                one PAN share one account, and so one available amount. A card that is there already keeps its ATCs \
+                and transactions; its PIN tries and available amount begin anew. Each import is journalled.
                 """)
 
         @OptionGroup var options: ConfigurationOption
@@ -96,33 +105,41 @@ extension Cards {
             guard !forgetATCs || desk.configuration.profile == .demo else {
                 throw ValidationError("--forget-atcs makes old cryptograms good again: demo profile only")
             }
+            _ = try await StoreLife(desk.store, settings: desk.configuration.cardStateSettings)
+                .initialise(path: desk.configuration.redis.placeFile)
             let ranges = try desk.configuration.rangeTable()
+            try CardFile.checkAccounts(cards)
+            let note = "\(OperatorName.now);\(Surroundings.system.unixSeconds());import"
             var pins: TestPINs?
             for start in stride(from: 0, to: cards.count, by: 1_000) {
                 let part = try cards[start..<min(start + 1_000, cards.count)].map { card in
                     ImportedCard(
                         identity: try card.identity(),
-                        record: try card.record(desk, &pins, withPIN: !withoutPINs),
+                        definition: try card.definition(
+                            desk, &pins, ranges, withPIN: !withoutPINs),
                         issuerMasterKey: try card.issuerMasterKey(ranges))
                 }
-                try await store(part, desk)
+                try await store(part, desk, note)
             }
             await desk.close()
             print("\(cards.count) cards imported")
         }
 
         /// Many at a time: each waits for the token and for Redis.
-        private func store(_ cards: [ImportedCard], _ desk: CardDesk) async throws {
-            let (state, forgetATCs, register) = (desk.state, forgetATCs, desk.keyRegister)
+        private func store(_ cards: [ImportedCard], _ desk: CardDesk, _ note: String) async throws {
+            let (orders, forgetATCs, register) = (desk.orders, forgetATCs, desk.keyRegister)
             let tokens = try await desk.tokens(of: cards.map(\.identity))
             try await onLoop(desk.store.eventLoop) {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for (card, token) in zip(cards, tokens) {
                         group.addTask(executorPreference: EventLoopExecutor(desk.store.eventLoop)) {
-                            try await state.importCard(card.record, token: token, forgettingATCs: forgetATCs)
+                            _ = try await orders.carryOut(
+                                .importCard(card.definition, forgettingATCs: forgetATCs), for: token,
+                                note: note)
                             guard let key = card.issuerMasterKey else { return }
                             try await register.note(
-                                issuerMasterKey: key, expiry: card.record.expiry, of: token)
+                                issuerMasterKey: key, expiry: card.definition.expiry, of: token,
+                                sequenceNumber: card.definition.sequenceNumber)
                         }
                     }
                     try await group.waitForAll()
@@ -132,49 +149,56 @@ extension Cards {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a card's record, without secrets.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show an account and its cards, without secrets.")
 
         @OptionGroup var options: ConfigurationOption
         @Argument(help: "The PAN.") var pan: String
-        @Option(name: .long, help: "The PAN sequence number; without it, 00 to 09 are tried.") var psn: UInt8?
+        @Option(name: .long, help: "Only the card with this PAN sequence number.") var psn: UInt8?
+        @Flag(help: "Every field of the record by its name.") var raw = false
 
         func run() async throws {
             let pan = try PAN(pan)
             let desk = try await CardDesk(options.config)
-            var found = 0
-            for number in psn.map({ [$0] }) ?? Array(0...9) {
-                let card = CardIdentity(pan: pan, panSequenceNumber: PANSequenceNumber(rawValue: number))
-                let token = try await desk.token(of: card)
-                let state = desk.state
-                let read = try await onLoop(desk.store.eventLoop) { try await state.record(token) }
-                guard let record = read else { continue }
-                found += 1
-                show(card, record)
-            }
+            let token = try await desk.token(of: pan)
+            let orders = desk.orders
+            let reading = try await onLoop(desk.store.eventLoop) { try await orders.reading(token) }
             await desk.close()
-            guard found > 0 else {
+            guard let record = reading.record,
+                psn == nil || record.plastics.contains(where: { $0.sequenceNumber == psn })
+            else {
                 print("no card \(pan) in the state store")
                 throw ExitCode.failure
             }
+            if raw { return print(reading.fieldsByName.joined(separator: "\n")) }
+            for (index, plastic) in record.plastics.enumerated()
+            where psn == nil || plastic.sequenceNumber == psn {
+                show(pan, record, plastic, index)
+            }
         }
 
-        private func pinForm(_ record: CardRecord) -> String {
-            if let value = record.pinVerificationValue { return "PVV under key \(value.keyIndex)" }
-            return record.pinReference == nil ? "none on record" : "reference block on record"
+        private func pinForm(_ plastic: Plastic) -> String {
+            switch plastic.pin {
+            case .verificationValue(let value): "PVV under key \(value.keyIndex)"
+            case .reference: "reference block on record"
+            case .none: "none on record"
+            }
         }
 
-        private func show(_ card: CardIdentity, _ record: CardRecord) {
+        private func show(_ pan: PAN, _ record: CardRecord, _ plastic: Plastic, _ index: Int) {
+            let status = record.status == .active ? plastic.status : record.status
+            let number = PANSequenceNumber(rawValue: plastic.sequenceNumber)?.description ?? "--"
             print(
                 """
-                card          \(card.pan), sequence number \(card.panSequenceNumber?.description ?? "--")
-                status        \(record.status.rawValue)
-                expiry        \(record.expiry) (YYMM)
-                profile       \(record.profile)
+                card          \(pan), sequence number \(number)
+                status        \(status.rawValue)
+                expiry        \(plastic.expiry) (YYMM)
+                profile       \(record.profile(of: index))
                 available     \(ISO4217.text(minorUnits: record.availableMinorUnits, numericCode: record.currency.rawValue))
-                limits        \(record.limits.map(\.words) ?? "those of its range")
-                ATC           \(record.highestATC.map { "\($0.rawValue) highest seen" } ?? "none seen")
-                PIN           \(pinForm(record)), \
-                \(record.pinTriesMax - record.pinTriesUsed) of \(record.pinTriesMax) tries left
+                limits        \(record.limits(of: index).map(\.words) ?? "those of its range")
+                ATC           \(plastic.highestATC.map { "\($0) highest seen" } ?? "none seen")
+                PIN           \(pinForm(plastic)), \
+                \(Int(plastic.pinTriesMax) - Int(plastic.pinTriesUsed)) of \(plastic.pinTriesMax) tries left
                 """)
         }
     }

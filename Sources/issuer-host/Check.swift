@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import Authorisation
 internal import CardStateStore
 internal import HSM
@@ -9,34 +10,48 @@ internal import Redis
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check configuration, token, key usage, known answers and Redis.",
-        discussion: "Prints a table of what was checked. Exit code 1 if anything is not as it has to be.")
+        discussion: """
+            Prints a table of what was checked. Exit code 1 if anything is not as it has to be, and then `serve` does \
+            not start either. Warnings (a certificate that ends within 30 days, a port that is taken now) keep the \
+            exit code at 0.
+            """)
 
     @OptionGroup var options: ConfigurationOption
 
     func run() async throws {
         let configuration = try IssuerConfiguration(path: options.config)
-        var lines = [CheckLine("configuration", passed: true, options.config)]
-        lines.append(attempt("dialects") { "\(try configuration.linkConfigurations().count) links" })
-        lines.append(attempt("issuer ranges") { "\(try configuration.rangeTable().ranges.count) ranges" })
+        var findings = [Finding("configuration", .passed, options.config)]
+        findings += configuration.settings.overrides.map {
+            Finding("environment", .passed, "\($0.key) comes from \($0.variable)")
+        }
+        findings += configuration.examination() + configuration.bindFindings()
         do {
             let location = try configuration.tokenLocation()
-            lines += HSMCheck.run(try configuration.hsmConfiguration(at: location), at: location)
+            let lines = HSMCheck.run(try configuration.hsmConfiguration(at: location), at: location)
+            findings += lines.map { Finding($0) }
+            if let trail = configuration.auditTrail(at: location) {
+                findings.append(
+                    Finding("audit trail") {
+                        try trail.requireWritable()
+                        return configuration.audit.log ?? ""
+                    })
+            }
         } catch {
-            lines.append(CheckLine("token", passed: false, "\(error)"))
+            findings.append(Finding("token", .failed, "\(error)"))
         }
-        lines += await store(configuration)
-        let width = lines.map(\.subject.count).max() ?? 0
-        for line in lines {
-            let subject = line.subject + String(repeating: " ", count: width - line.subject.count)
-            print("\(line.passed ? "ok    " : "FAILED")  \(subject)  \(line.detail)")
+        do {
+            findings += try CertificateExpiry(configuration)?.lines.map { Finding($0) } ?? []
+        } catch {
+            findings.append(Finding("certificates", .failed, "\(error)"))
         }
-        guard lines.allSatisfy(\.passed) else { throw ExitCode.failure }
-    }
-
-    private func attempt(_ subject: String, _ body: () throws -> String) -> CheckLine {
-        do { return CheckLine(subject, passed: true, try body()) } catch {
-            return CheckLine(subject, passed: false, "\(error)")
+        findings += await store(configuration).map { Finding($0) }
+        let width = findings.map(\.subject.count).max() ?? 0
+        for finding in findings {
+            let subject = finding.subject + String(repeating: " ", count: width - finding.subject.count)
+            let word = finding.outcome.rawValue
+            print("\(word)\(String(repeating: " ", count: 7 - word.count))  \(subject)  \(finding.detail)")
         }
+        guard findings.allSatisfy({ $0.outcome != .failed }) else { throw ExitCode.failure }
     }
 
     private func store(_ configuration: IssuerConfiguration) async -> [CheckLine] {

@@ -1,8 +1,10 @@
 internal import ArgumentParser
 internal import ByteCoding
 internal import DialectTools
+internal import EMV
 internal import Foundation
 internal import ISO8583
+internal import Issuance
 
 struct DialectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -56,23 +58,63 @@ struct DialectCommand: ParsableCommand {
 
 struct DecodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "decode", abstract: "Print a message field by field, masked, with DE55 opened.")
+        commandName: "decode", abstract: "Print a message field by field, masked, with DE55 opened.",
+        discussion: """
+            With --records the bytes are a card's records (templates 70 one after another) instead of a message. \
+            With --ca-keys, certificates in records or in DE55 are opened, where their CA key is in the file.
+            """)
 
     @OptionGroup var dialects: DialectsOption
-    @Option(help: "Name of a dialect, or its file.") var dialect: String
-    @Argument(help: "The message in hexadecimal digits, without its length; - reads standard input.")
+    @Option(
+        help:
+            "Name of a dialect, or its file; auto tries all of the folder and says which fit. Every message needs one."
+    )
+    var dialect: String?
+    @Flag(help: "The bytes are a card's records, no message.") var records = false
+    @Option(name: .customLong("ca-keys"), help: "File of CA keys, to open certificates.") var caKeys: String?
+    @Option(help: "With --ca-keys: the card's AID, where the data do not say it.") var aid: String?
+    @Argument(
+        help:
+            "The message in hexadecimal digits; with a length before it only for --dialect auto. - reads standard input."
+    )
     var message: String
 
     func run() throws {
-        let dialect = try dialects.dialect(dialect)
+        let opener = try CertificateOpener(caKeys: caKeys, aid: aid)
+        guard records || dialect != nil else { throw ValidationError("a message needs --dialect") }
         let text = message == "-" ? readLine() ?? "" : message
         let bytes: [UInt8]
         do { bytes = try Hex.decode(text.filter { !$0.isWhitespace }) } catch {
             throw ValidationError("the message: \(error)")
         }
+        guard let dialect else { return try show(records: bytes, opener) }
+        if dialect == "auto" {
+            let guess = DialectGuess(bytes, dialects: try dialects.all())
+            for line in guess.lines { print(line) }
+            if guess.fits.isEmpty { throw ExitCode(1) }
+            return
+        }
+        try show(bytes, try dialects.dialect(dialect), opener)
+    }
+
+    private func show(records bytes: [UInt8], _ opener: CertificateOpener?) throws {
+        do throws(TLVError) {
+            for line in try ChipDataListing.lines(bytes[...]) {
+                print("\(String(repeating: "  ", count: line.depth))\(line.tag) \(line.name)  \(line.value)")
+            }
+        } catch {
+            throw ValidationError("the records: \(error)")
+        }
+        for line in opener?.lines(bytes[...]) ?? [] { print(line) }
+    }
+
+    private func show(_ bytes: [UInt8], _ dialect: Dialect, _ opener: CertificateOpener?) throws {
         do throws(MessageDecodingError) {
             let message = try MessageCodec(dialect: dialect).decode(bytes)
             for line in MessageListing.lines(message, dialect: dialect) { print(line) }
+            if let data = message.bytes(.iccData) {
+                for line in opener?.lines(data) ?? [] { print("         \(line)") }
+            }
         } catch {
             // What came before the fault helps to find it.
             if let partial = error.partial {
@@ -83,9 +125,43 @@ struct DecodeCommand: ParsableCommand {
     }
 }
 
+/// Opens certificates with the CA keys of a file.
+private struct CertificateOpener {
+    private let keys: CAKeys
+    private let application: [UInt8]?
+
+    /// Nil without a file.
+    init?(caKeys: String?, aid: String?) throws {
+        guard let caKeys else { return nil }
+        keys = try CAKeys(contentsOf: caKeys)
+        application = try aid.map { text in
+            guard let bytes = try? Hex.decode(text), (5...16).contains(bytes.count) else {
+                throw ValidationError("--aid \(text): 5 to 16 bytes of hex are needed")
+            }
+            return bytes
+        }
+    }
+
+    func lines(_ data: ArraySlice<UInt8>) -> [String] {
+        let now = ExpiryDate(unixSeconds: Int64(Date().timeIntervalSince1970))
+        let month = CertificateMonth(year: 2000 + now.months / 12, month: now.months % 12 + 1)
+        return CertificateListing.lines(data, keys, application: application, month: month)
+    }
+}
+
 /// Where dialects are found by name.
 struct DialectsOption: ParsableArguments {
     @Option(help: "Folder of dialect files.") var dialects = "Config/iso8583"
+
+    /// Every dialect of the folder, by name.
+    func all() throws -> [Dialect] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: dialects) else {
+            throw ValidationError("cannot read the folder \(dialects)")
+        }
+        let found = names.filter { $0.hasSuffix(".json") }.sorted()
+        guard !found.isEmpty else { throw ValidationError("there is no dialect in \(dialects)") }
+        return try found.map { try dialect("\(dialects)/\($0)") }
+    }
 
     /// - Parameter name: of a dialect in the folder, or the path of a file.
     func dialect(_ name: String) throws -> Dialect {

@@ -22,7 +22,7 @@ struct Explain: AsyncParsableCommand {
             to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
         try await store.waitUntilReady(timeout: .seconds(5))
         let found = try await RedisJournal(store, settings: configuration.cardStateSettings)
-            .find(retrievalReferenceNumber: rrn)
+            .find(retrievalReferenceNumber: journalled(rrn))
         await store.close()
         guard !found.records.isEmpty || !found.notes.isEmpty else {
             print("nothing with retrieval reference number \(rrn) in the journal")
@@ -30,6 +30,11 @@ struct Explain: AsyncParsableCommand {
         }
         for record in found.records { print(text(record)) }
         for note in found.notes { print(text(note)) }
+    }
+
+    /// The journal has letters and digits only of DE37.
+    private func journalled(_ number: String) -> String {
+        String(number.filter { $0.isASCII && ($0.isLetter || $0.isNumber) })
     }
 
     private func text(_ note: JournalNote) -> String {

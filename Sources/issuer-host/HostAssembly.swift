@@ -1,5 +1,6 @@
 internal import Authorisation
 internal import CardStateStore
+internal import EMV
 internal import Foundation
 internal import HSM
 internal import HostServer
@@ -28,21 +29,24 @@ final class HostAssembly: Sendable {
     let location: TokenLocation
     let logger: Logger
     private let path: String
-    private let stores: [StateStore]
+    private let stores: StoreSide
     /// What the journal has to know of requests beside their decisions.
     let notes: NoteWriter
+    /// One change of a zone key at a time across hosts.
+    let changeLock: KeyChangeLock
     private let parts: Mutex<Parts>
 
     init(
         path: String, _ configuration: IssuerConfiguration, _ hsmConfiguration: HSMConfiguration,
-        at location: TokenLocation, stores: [StateStore], logger: Logger
+        at location: TokenLocation, stores: StoreSide, logger: Logger
     ) throws {
         self.path = path
         self.location = location
         self.stores = stores
-        notes = NoteWriter(stores[0], settings: configuration.cardStateSettings)
+        notes = NoteWriter(stores.stores[0], settings: configuration.cardStateSettings)
+        changeLock = KeyChangeLock(stores.stores[0])
         self.logger = logger
-        let hsm = try HSM(hsmConfiguration, at: location)
+        let hsm = try HSM(hsmConfiguration, at: location, hung: endProcess(logger))
         parts = Mutex(
             Parts(
                 configuration: configuration, hsm: hsm, zoneKeyLabels: hsmConfiguration.zoneKeyLabels))
@@ -68,18 +72,22 @@ final class HostAssembly: Sendable {
     ) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
         let notes = notes
-        return stores.map { store in
+        let clock = stores.clock
+        return stores.stores.map { store in
             let loop = store.eventLoop
-            let port = hsm.port(
+            let port = hsm.loopPort(
                 after: { milliseconds, work in loop.scheduleTask(in: .milliseconds(milliseconds), work) },
                 wake: { work in loop.execute(work) })
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
-                state: RedisCardState(store, settings: configuration.cardStateSettings),
+                records: RedisCardRecords(store, settings: configuration.cardStateSettings),
                 surroundings: .system)
             var services = LoopServices(
                 eventLoop: loop,
                 decide: { request in
+                    if let why = clock.refusal, request.purpose.countsDays {
+                        return .failure(.state(StateUnavailable(why)))
+                    }
                     do throws(CouldNotDecide) {
                         return .success(try await authoriser.authorise(request))
                     } catch {
@@ -99,7 +107,7 @@ final class HostAssembly: Sendable {
                 note: { request, event in
                     notes.add(
                         JournalNote(
-                            request, event, card: port.knownToken(of: request.card),
+                            request, event, card: port.knownToken(of: request.card.pan),
                             unixSeconds: Surroundings.system.unixSeconds()))
                 })
             services.zoneKeys = ZoneKeysInForce(labels)
@@ -142,8 +150,11 @@ final class HostAssembly: Sendable {
 
     private func adopt(_ new: IssuerConfiguration, _ server: HostServer) async throws {
         let (old, hsm, oldLabels) = parts.withLock { ($0.configuration, $0.hsm, $0.zoneKeyLabels) }
-        if let key = new.firstKeyThatNeedsARestart(since: old) {
+        if let key = new.settings.firstKeyThatNeedsARestart(since: old.settings) {
             throw WiringError("\(key): cannot change while the host runs; restart it")
+        }
+        if let failure = new.examination().first(where: { $0.outcome == .failed }) {
+            throw WiringError("\(failure.subject): \(failure.detail)")
         }
         let links = try new.linkConfigurations()
         let isOther = try new.hsmConfiguration() != old.hsmConfiguration()
@@ -177,7 +188,8 @@ final class HostAssembly: Sendable {
     /// Ready before the first request comes to them.
     private func sessions(_ next: HSMConfiguration, after hsm: HSM) async throws -> HSM {
         try await onTokenThread {
-            let nextHSM = try HSM(next, at: self.location, after: hsm)
+            let nextHSM = try HSM(
+                next, at: self.location, after: hsm, hung: endProcess(self.logger))
             guard nextHSM.waitUntilReady(seconds: 10) else {
                 let why = nextHSM.health.lastFailure ?? "they take too long"
                 nextHSM.stop()
@@ -201,21 +213,19 @@ final class HostAssembly: Sendable {
     }
 }
 
-extension IssuerConfiguration {
-    /// Parts that are made once: a token's library, connections to the store, threads.
-    fileprivate func firstKeyThatNeedsARestart(since old: IssuerConfiguration) -> String? {
-        let same: [(String, Bool)] = [
-            ("profile", profile == old.profile), ("token.module", token.module == old.token.module),
-            ("token.initArguments", token.initArguments == old.token.initArguments),
-            ("token.uri", token.uri == old.token.uri), ("token.pinFile", token.pinFile == old.token.pinFile),
-            ("keys.panHash", panHashKey == old.panHashKey),
-            ("redis", redis == old.redis), ("admin.host", adminHost == old.adminHost),
-            ("admin.port", adminPort == old.adminPort),
-            ("server.eventLoops", eventLoops == old.eventLoops),
-            ("server.drainTimeoutSeconds", drainTimeoutSeconds == old.drainTimeoutSeconds),
-            ("log", logLevel == old.logLevel && logFormat == old.logFormat),
-        ]
-        return same.first { !$0.1 }?.0
+extension RequestPurpose {
+    /// Whether it goes by what day it is: a reversal takes back what was counted on another day.
+    fileprivate var countsDays: Bool {
+        if case .reversal = self { false } else { true }
+    }
+}
+
+/// Whoever supervises the process starts it anew: nothing else takes an event loop out of a call. What was under way is as
+/// after a kill: the store has each change whole or not at all, and acquirers repeat or reverse what nobody answered.
+private func endProcess(_ logger: Logger) -> @Sendable (String) -> Void {
+    { words in
+        logger.critical("the process ends", metadata: ["reason": "\(words)"])
+        _exit(70)
     }
 }
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 
 /// `issuer-host`: the server and its operator's tools.
 @main
@@ -11,9 +12,11 @@ struct IssuerHostCommand: AsyncParsableCommand {
             in a PKCS#11 token, keeps card state in Redis, and sends the issuer's cryptogram back.
 
             Begin with `issuer-host check --config FILE`, which says what is missing, then `serve`.
-            """,
+            """, version: BuildVersion.text,
         subcommands: [
-            Serve.self, Check.self, Cards.self, Explain.self, JournalCommand.self, DialectCommand.self,
+            Serve.self, Check.self, ConfigCommand.self, Cards.self, Explain.self, JournalCommand.self,
+            StoreCommand.self,
+            DialectCommand.self,
             DecodeCommand.self,
         ])
 }

@@ -10,14 +10,15 @@ internal import Redis
 struct JournalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "journal", abstract: "The journal of all decisions: export and trimming.",
-        subcommands: [Export.self, Trim.self])
+        subcommands: [Export.self, Follow.self, Trim.self])
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print entries as JSON lines.",
             discussion: """
                 Without --since, everything after the last export that was run with --mark. --mark remembers how \
-                far this one came, once its last line is written; only what is before that mark can be trimmed.
+                far this one came, once its last line is written; only what is before that mark can be trimmed. Of \
+                exports with --mark one runs at a time.
                 """)
 
         @OptionGroup var options: ConfigurationOption
@@ -32,7 +33,16 @@ struct JournalCommand: AsyncParsableCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             var count = 0
-            let ends = try await journal.journal.export(since: since) { bucket, items in
+            let holder = "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
+            if mark {
+                guard try await journal.journal.takeExport(holder) else {
+                    throw ValidationError("another export with --mark is under way")
+                }
+            }
+            let marks = since == nil || mark ? try await journal.journal.marks() : [:]
+            let ends = try await journal.journal.export(since: since, marks: marks) { bucket, items in
+                // It may take longer than the lock lasts.
+                if mark, try await !journal.journal.takeExport(holder) { throw MarkMoved(bucket: bucket) }
                 for item in items {
                     try output.write(
                         contentsOf: encoder.encode(JournalLine(item, bucket: bucket)) + Data([0x0A]))
@@ -40,7 +50,10 @@ struct JournalCommand: AsyncParsableCommand {
                 count += items.count
             }
             if out != nil { try output.synchronize() }
-            if mark { try await journal.journal.markExported(ends) }
+            if mark {
+                try await journal.journal.markExported(ends, since: marks)
+                try await journal.journal.releaseExport(holder)
+            }
             await journal.close()
             FileHandle.standardError.write(Data("\(count) entries exported\(mark ? ", marked" : "")\n".utf8))
         }
@@ -51,6 +64,73 @@ struct JournalCommand: AsyncParsableCommand {
                 let file = FileHandle(forWritingAtPath: out)
             else { throw ValidationError("\(out) cannot be written") }
             return file
+        }
+    }
+
+    struct Follow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print entries as JSON lines, and go on with those to come.",
+            discussion: """
+                Readers of one group share the entries; each entry is printed at least once to the group, and again \
+                where a reader ended before it had acknowledged it. An entry is acknowledged once its line is \
+                written. One reader gets a card's new entries in the order of the journal. `trim` keeps what a group has not \
+                acknowledged, for as long as the group exists. Ends with SIGINT or SIGTERM.
+                """)
+
+        @OptionGroup var options: ConfigurationOption
+        @Option(help: "The group: one for each system that gets all entries.") var group: String
+        @Option(help: "This reader's name in the group; by itself host and process.") var reader: String?
+        @Flag(help: "End once there is nothing new.") var once = false
+        @Flag(help: "Remove the group: what it has not acknowledged may be trimmed then.") var remove = false
+
+        func validate() throws {
+            guard !group.isEmpty, group.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw ValidationError("--group: printable characters without blanks")
+            }
+        }
+
+        func run() async throws {
+            let open = try await OpenJournal(options.config)
+            let journal = open.journal
+            if remove {
+                try await journal.removeGroup(group)
+                await open.close()
+                return print("group \(group) removed")
+            }
+            let process = "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+            try await journal.makeGroup(group)
+            var printed = 0
+            repeat {
+                var found = 0
+                for bucket in 0..<open.buckets {
+                    for again in [true, false] {
+                        found += try await pass(on: journal, bucket, reader ?? process, again: again)
+                    }
+                }
+                printed += found
+                if once, found == 0 { break }
+                if found == 0 { try await Task.sleep(for: .milliseconds(200)) }
+            } while true
+            await open.close()
+            FileHandle.standardError.write(Data("\(printed) entries\n".utf8))
+        }
+
+        private func pass(
+            on journal: RedisJournal, _ bucket: Int, _ reader: String, again: Bool
+        ) async throws -> Int {
+            let (items, identifiers) = try await journal.next(
+                bucket, group: group, reader: reader, again: again)
+            guard !items.isEmpty else { return 0 }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            var lines = Data()
+            for item in items {
+                lines += try encoder.encode(JournalLine(item, bucket: bucket)) + Data([0x0A])
+            }
+            // Written before it is acknowledged: a reader that is killed between the two prints it again.
+            try FileHandle.standardOutput.write(contentsOf: lines)
+            try await journal.acknowledge(identifiers, bucket, group: group)
+            return items.count
         }
     }
 
@@ -80,6 +160,7 @@ private func milliseconds(_ text: String) throws -> Int64 {
 
 private struct OpenJournal {
     let journal: RedisJournal
+    let buckets: Int
     private let store: StateStore
 
     init(_ path: String) async throws {
@@ -87,6 +168,7 @@ private struct OpenJournal {
         store = StateStore(
             to: try configuration.storeLocation(), on: MultiThreadedEventLoopGroup.singleton.any())
         try await store.waitUntilReady(timeout: .seconds(5))
+        buckets = configuration.redis.buckets
         journal = RedisJournal(store, settings: configuration.cardStateSettings)
     }
 

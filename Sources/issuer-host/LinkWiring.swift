@@ -8,23 +8,68 @@ internal import IssuerMessages
 /// From the links of a configuration to those of the server.
 extension IssuerConfiguration {
     func linkConfigurations() throws -> [LinkConfiguration] {
-        try links.map { link in
-            var dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json")
-            if link.tpduBytes > 0 {
-                guard dialect.header.bytes == 0 else {
-                    throw WiringError("links.\(link.name).tpduBytes: \(link.dialect) has a header already")
-                }
-                dialect = dialect.withHeader(bytes: link.tpduBytes)
+        try links.map { try linkConfiguration($0) }
+    }
+
+    func linkConfiguration(_ link: Link) throws -> LinkConfiguration {
+        let dialect = try dialect(link)
+        var profile = try linkProfile(link, dialect)
+        profile.printedValue = try printedValue(link)
+        profile.echo = try echo(link)
+        profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
+        var configuration = LinkConfiguration(
+            profile: profile,
+            host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
+            framing: try framing(link), inFlightMax: link.inFlightMax,
+            answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
+        try complete(&configuration, link)
+        try AnswerCheck(codec: configuration.codec, hasScripts: hasScripts).check(configuration, link)
+        return configuration
+    }
+
+    private var hasScripts: Bool {
+        issuers.contains { $0.keyVersions.contains { $0.secureMessagingIntegrityKey != nil } }
+    }
+
+    /// The dialect of the link with what the link says of it.
+    private func dialect(_ link: Link) throws -> Dialect {
+        let place = "links.\(link.name)"
+        var dialect: Dialect
+        do { dialect = try Dialect(contentsOf: "\(dialects)/\(link.dialect).json") } catch {
+            throw WiringError("\(place).dialect: \(error)")
+        }
+        if link.tpduBytes > 0 {
+            guard dialect.header.bytes == 0 else {
+                throw WiringError("\(place).tpduBytes: \(link.dialect) has a header already")
             }
-            var profile = try linkProfile(link, dialect)
-            profile.printedValue = try printedValue(link)
-            var configuration = LinkConfiguration(
-                profile: profile,
-                host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),
-                framing: try framing(link), inFlightMax: link.inFlightMax,
-                answerTimeoutNanoseconds: UInt64(link.answerTimeoutMilliseconds) * 1_000_000)
-            try complete(&configuration, link)
-            return configuration
+            dialect = dialect.withHeader(bytes: link.tpduBytes)
+        }
+        if let name = link.headerAnswer {
+            guard let answer = Dialect.Header.Answer(rawValue: name) else {
+                throw WiringError("\(place).headerAnswer: kept or exchanged, not \(name)")
+            }
+            guard dialect.header.bytes > 0 else {
+                throw WiringError("\(place).headerAnswer: neither tpduBytes nor the dialect gives a header")
+            }
+            dialect = dialect.withHeader(bytes: dialect.header.bytes, answer: answer)
+        }
+        guard let name = link.iccData else { return dialect }
+        guard let form = ElementDefinition.ChipDataForm(rawValue: name) else {
+            throw WiringError("\(place).iccData: tlv or dataSet01, not \(name)")
+        }
+        return try dialect.withChipData(form)
+    }
+
+    private func echo(_ link: Link) throws -> [DataElement] {
+        guard let numbers = link.echo else { return ResponseMapping.usualEcho }
+        return try numbers.map { text in
+            guard let element = UInt8(text).flatMap(DataElement.init(rawValue:)), element.rawValue > 1 else {
+                throw WiringError("links.\(link.name).echo: numbers of 2 to 128, not \(text)")
+            }
+            guard !ResponseMapping.neverEchoed.contains(element) else {
+                throw WiringError("links.\(link.name).echo: \(element) is never sent back")
+            }
+            return element
         }
     }
 
@@ -36,6 +81,7 @@ extension IssuerConfiguration {
         configuration.echoAnswerNanoseconds = UInt64(link.echoAnswerMilliseconds) * 1_000_000
         configuration.signsOn = link.signOn
         configuration.signOnRequired = link.signOnRequired
+        configuration.isRequired = link.isRequired
         configuration.allowedPeers = try link.allowedPeers.map { text in
             guard let network = PeerNetwork(text) else {
                 throw WiringError("links.\(link.name).allowedPeers: \(text) is no address or network")
@@ -75,15 +121,11 @@ extension IssuerConfiguration {
     }
 
     private func framing(_ link: Link) throws -> Framing {
-        switch link.framing {
-        case "2be": Framing(.twoByteBigEndian)
-        case "2be-incl": Framing(.twoByteBigEndian, includesItself: true)
-        case "4ascii": Framing(.fourASCII)
-        case "4ascii-incl": Framing(.fourASCII, includesItself: true)
-        default:
-            throw WiringError(
-                "links.\(link.name).framing: 2be, 2be-incl, 4ascii or 4ascii-incl, not \(link.framing)")
+        guard let framing = Framing(name: link.framing, frameBytesMax: link.frameBytesMax) else {
+            let known = Framing.names.joined(separator: ", ")
+            throw WiringError("links.\(link.name).framing: \(link.framing) is none of \(known)")
         }
+        return framing
     }
 
     /// The keys of all links with MACs, each with its one algorithm.

@@ -1,32 +1,33 @@
+internal import BuildVersion
 internal import CardStateStore
 internal import Foundation
 internal import HSM
 internal import HostServer
 
-/// What `/ready` depends on: a worker of the token with a session, and the state store of every loop.
-func health(_ hsm: HSM, _ stores: [StateStore]) async -> [HealthLine] {
+/// What `/ready` depends on: somebody who can call the token, and the state store of every loop. A loop that hangs in a
+/// call is not asked: it would not answer.
+func health(_ hsm: HSM, _ stores: StoreSide) async -> [HealthLine] {
     let token = hsm.health
+    let isServed = token.workersReady > 0 && token.workersHeldUp < token.workers
     var lines = [
         HealthLine(
-            "token", passed: token.workersReady > 0,
+            "token", passed: isServed && token.loopsHeldUp.isEmpty,
             "\(token.workersReady) of \(token.workers) workers have a session"
+                + (token.loops > 0 ? ", \(token.loopsServing) of \(token.loops) loops serve" : "")
+                + (token.workersHeldUp > 0 ? ", \(token.workersHeldUp) workers in a call that hangs" : "")
                 + (token.lastFailure.map { "; \($0)" } ?? ""))
     ]
-    for (index, store) in stores.enumerated() {
-        let why = await store.unavailability()
-        lines.append(HealthLine("state store, loop \(index)", passed: why == nil, why ?? "connected"))
+    for index in token.loopsHeldUp {
+        lines.append(HealthLine("loop \(index)", passed: false, "in a call of the token that hangs"))
     }
-    return lines
+    return lines + (await stores.health(without: Set(token.loopsHeldUp)))
 }
 
 /// Counters of token and state store, beside those of the links.
 func machineryMetrics(
-    _ hsm: HSM, _ stores: [StateStore], _ notes: NoteWriter, at location: TokenLocation
+    _ hsm: HSM, _ stores: StoreSide, _ notes: NoteWriter, at location: TokenLocation
 ) async -> String {
     let statistics = hsm.statistics
-    let commands = stores.reduce(0) { $0 + $1.commandsSent }
-    var storesReady = 0
-    for store in stores where await store.unavailability() == nil { storesReady += 1 }
     var lines: [(name: String, type: String, help: String, value: UInt64)] = [
         ("issuer_hsm_jobs_total", "counter", "Jobs that the token's workers have run.", statistics.jobs),
         ("issuer_hsm_calls_total", "counter", "PKCS#11 functions called by them.", statistics.calls),
@@ -44,11 +45,9 @@ func machineryMetrics(
             "issuer_hsm_workers_ready", "gauge", "Workers with a session.",
             UInt64(hsm.health.workersReady)
         ),
-        ("issuer_redis_commands_total", "counter", "Commands sent to the state store.", commands),
-        ("issuer_redis_connections", "gauge", "Connections to the state store.", UInt64(stores.count)),
         (
-            "issuer_redis_connections_ready", "gauge", "Of those, usable now.",
-            UInt64(storesReady)
+            "issuer_hsm_loops_serving", "gauge", "Event loops that call the token themselves.",
+            UInt64(hsm.health.loopsServing)
         ),
         (
             "issuer_journal_notes_waiting", "gauge",
@@ -68,8 +67,19 @@ func machineryMetrics(
     if let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
         lines.append(("process_open_fds", "gauge", "Open file descriptors.", UInt64(descriptors.count)))
     }
-    return lines.map {
-        "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n\($0.name) \($0.value)\n"
-    }
-    .joined()
+    let all: [MetricLine] =
+        await stores.metrics() + lines.map { ($0.name, $0.type, $0.help, Int64(clamping: $0.value)) }
+    return buildInformation
+        + all.map {
+            "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.type)\n\($0.name) \($0.value)\n"
+        }
+        .joined()
 }
+
+/// Which build answers, as a metric whose value is always 1.
+private let buildInformation = """
+    # HELP issuer_build_info Commit and build of this program.
+    # TYPE issuer_build_info gauge
+    issuer_build_info{commit="\(BuildVersion.commit)",time="\(BuildVersion.commitTime)",build="\(BuildVersion.build)"} 1
+
+    """

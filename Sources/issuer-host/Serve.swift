@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Authorisation
+internal import BuildVersion
 internal import CardStateStore
 internal import Foundation
 internal import HSM
@@ -28,6 +29,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let configuration = try IssuerConfiguration(path: options.config)
         let logger = try makeLogger(configuration)
+        try announce(configuration, logger)
         let location = try configuration.tokenLocation()
         let hsmConfiguration = try configuration.hsmConfiguration(at: location)
         let trail = StartUpTrail(configuration, hsmConfiguration, at: location, logger: logger)
@@ -38,16 +40,7 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
-        let storeLocation = try configuration.storeLocation()
-        let stores = group.makeIterator().map {
-            StateStore(to: storeLocation, on: $0, durable: configuration.profile == .production)
-        }
-        for store in stores {
-            do { try await store.waitUntilReady(timeout: .seconds(5)) } catch {
-                logger.critical("state store: \(error)")
-                throw ExitCode.failure
-            }
-        }
+        let stores = try await openStores(configuration, group, logger)
         let assembly = try HostAssembly(
             path: options.config, configuration, hsmConfiguration, at: location, stores: stores,
             logger: logger)
@@ -56,19 +49,25 @@ struct Serve: AsyncParsableCommand {
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
-            moreMetrics: { await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location) },
+            moreMetrics: {
+                await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location)
+                    + certificateMetrics(configuration)
+            },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         assembly.serve(with: server)
         try trail.started()
         let services = ServiceGroup(
-            services: [server, ReloadOnSignal(assembly: assembly), ZoneKeyWatch(assembly: assembly)],
+            services: [
+                server, ReloadOnSignal(assembly: assembly), ZoneKeyWatch(assembly: assembly),
+                StoreWatching(side: stores),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         let unwritten = await assembly.notes.finish(within: .seconds(2))
         if unwritten > 0 {
             logger.warning("notes that the journal has not got", metadata: ["count": "\(unwritten)"])
         }
-        for store in stores { await store.close() }
+        await stores.close()
         // A token that answers no more cannot seal a line either.
         if assembly.hsm.stop() {
             trail.stopped()
@@ -76,6 +75,37 @@ struct Serve: AsyncParsableCommand {
             logger.warning("a worker is left in a call of the token")
         }
         try await group.shutdownGracefully()
+    }
+
+    private func openStores(
+        _ configuration: IssuerConfiguration, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
+    ) async throws -> StoreSide {
+        do {
+            let stores = try StoreSide(configuration, group, logger)
+            try await stores.waitUntilReady()
+            return stores
+        } catch {
+            logger.critical("state store: \(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// What starts here and by whose word, whatever the level; then what keeps it from starting.
+    private func announce(_ configuration: IssuerConfiguration, _ logger: Logger) throws {
+        let level = max(Logger.Level.notice, logger.logLevel)
+        logger.log(
+            level: level, "issuer-host starts: \(BuildVersion.text)",
+            metadata: ["configuration": "\(options.config)", "profile": "\(configuration.profile.rawValue)"])
+        for (key, variable) in configuration.settings.overrides {
+            logger.log(
+                level: level, "the environment sets \(key)",
+                metadata: ["variable": "\(variable)", "value": "***"])
+        }
+        let findings = configuration.examination()
+        for finding in findings where finding.outcome == .warning { logger.warning("\(finding.detail)") }
+        let failures = findings.filter { $0.outcome == .failed }
+        for failure in failures { logger.critical("\(failure.subject): \(failure.detail)") }
+        guard failures.isEmpty else { throw ExitCode.failure }
     }
 
     private func makeLogger(_ configuration: IssuerConfiguration) throws -> Logger {

@@ -11,7 +11,6 @@ internal import IssuerMessages
 internal import NIOCore
 internal import PKCS11
 internal import Redis
-internal import WorkerPool
 
 /// A configuration that names something that is not there.
 struct WiringError: Error, CustomStringConvertible {
@@ -43,6 +42,11 @@ extension IssuerConfiguration {
             zonePINKeys: Set(links.compactMap { $0.zonePINKey.map { KeyName($0) } }),
             issuerMasterKeys: masterKeys(\.issuerMasterKey), workers: token.workers,
             queuedJobsMax: token.queuedJobsMax, masterKeysKeptMax: token.masterKeysKept)
+        guard let placement = TokenPlacement(rawValue: token.placement) else {
+            let placements = TokenPlacement.allCases.map(\.rawValue).joined(separator: ", ")
+            throw WiringError("token.placement: one of \(placements) is needed, not \(token.placement)")
+        }
+        configuration.placement = placement
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
         configuration.hasVisaScripts = issuers.contains { issuer in
@@ -58,6 +62,8 @@ extension IssuerConfiguration {
             issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
         }
         configuration.refusesTestKeys = profile == .production
+        configuration.refusesLeavingKeys =
+            profile == .production && !audit.acceptedFindings.contains("probe-export")
         configuration.zoneAuthenticationKeys = try zoneAuthenticationKeys()
         configuration.zoneMasterKeys = Set(
             links.compactMap { $0.keyChange.map { KeyName($0.zoneMasterKey) } })
@@ -104,7 +110,7 @@ extension IssuerConfiguration {
                     name: issuer.name, prefix: prefix,
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
-                    limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") },
+                    cardPolicy: try cardPolicy(issuer, place: place),
                     nonChip: try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") },
                     offlineResults: try OfflineResultsPolicy(issuer, place: place),
                     scriptPINForm: try issuer.scriptPINForm.map { text in
@@ -113,26 +119,23 @@ extension IssuerConfiguration {
                         }
                         return form
                     },
-                    pinVerification: try pinVerification(issuer),
-                    countsMalformedPINBlocks: issuer.pins.countsMalformed)
+                    pinVerification: try pinVerification(issuer))
             })
     }
 
-    /// One of the four ways; a configuration that names two of them is refused.
+    private func cardPolicy(_ issuer: Issuer, place: String) throws -> CardPolicy {
+        CardPolicy(
+            limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") },
+            holds: try HoldRules(issuer, place: place), atcJumpMax: policy.atcJumpMax,
+            acceptsLateATC: policy.lateATCAccepted, countsMalformedPINBlocks: issuer.pins.countsMalformed)
+    }
+
+    /// One of the four ways.
     func storeLocation() throws -> StoreLocation {
         if !redis.cluster.isEmpty {
-            guard redis.sentinels.isEmpty, redis.unixSocket == nil else {
-                throw WiringError("redis: cluster, sentinels and unixSocket exclude each other")
-            }
             return .cluster(try redis.cluster.map { try address($0, "redis.cluster") })
         }
-        guard redis.sentinels.isEmpty == (redis.sentinelMaster == nil) else {
-            throw WiringError("redis: sentinels and sentinelMaster belong together")
-        }
         if let master = redis.sentinelMaster {
-            guard redis.unixSocket == nil else {
-                throw WiringError("redis: sentinels and unixSocket exclude each other")
-            }
             let sentinels = try redis.sentinels.map { try address($0, "redis.sentinels") }
             return .server(.sentinels(master: master, sentinels))
         }
@@ -147,11 +150,19 @@ extension IssuerConfiguration {
         return .tcp(host: String(text[..<colon]), port: port)
     }
 
+    /// A store that pauses is waited for as long as there is time left to answer then: three fifths of the longest answer
+    /// time, and a moment for what has gathered.
+    var connectionSettings: RedisConnectionSettings {
+        var settings = RedisConnectionSettings()
+        let longest = Int64(links.map(\.answerTimeoutMilliseconds).max() ?? 0)
+        settings.stallTimeout = max(settings.stallTimeout, .milliseconds(longest * 7 / 10))
+        settings.replyTimeout = settings.stallTimeout
+        return settings
+    }
+
     var cardStateSettings: CardStateSettings {
         var settings = CardStateSettings()
         settings.bucketCount = redis.buckets
-        settings.atcJumpMax = policy.atcJumpMax
-        settings.lateATCAccepted = policy.lateATCAccepted
         settings.replicasMin = redis.replicasMin
         settings.replicaTimeoutMilliseconds = redis.replicaTimeoutMilliseconds
         return settings

@@ -1,5 +1,6 @@
 internal import AuditTrail
 internal import Authorisation
+internal import CardStateStore
 internal import Foundation
 internal import HSM
 internal import HostServer
@@ -13,24 +14,46 @@ internal import ServiceLifecycle
 extension HostAssembly {
     /// Takes the key in a request, or says why not. The answer leaves when the workers have the key.
     func changeKey(_ request: KeyChangeRequest, link: String) async -> ResponseCode {
-        await inTurn { await self.takeKey(request, link: link) }
+        // Now, and not when its turn has come: what another host took in meanwhile was first.
+        let (arrived, before) = (Int(time(nil)), zoneKeyLabels)
+        return await inTurn { await self.takeKey(request, link: link, arrived: arrived, before: before) }
     }
 
-    private func takeKey(_ request: KeyChangeRequest, link: String) async -> ResponseCode {
+    private func takeKey(
+        _ request: KeyChangeRequest, link: String, arrived: Int, before: [KeyName: ZoneKeyLabels]
+    ) async -> ResponseCode {
         let configuration = configuration
         guard let order = configuration.zoneKeyOrder(request, link: link) else {
             logger.warning(
                 "key change refused", metadata: ["link": "\(link)", "reason": "no such key on this link"])
             return .unsupportedTransaction
         }
+        let serving = before[order.name]?.current
         do {
             guard let keys = try configuration.zoneKeys(at: location) else { return .unsupportedTransaction }
-            let change = try await onTokenThread { try keys.change(order) }
-            do { try await followZoneKeys() } catch {
-                try? await onTokenThread { try keys.takeBack(change) }
-                throw error
+            guard let held = try await changeLock.take(order.name.rawValue) else {
+                throw WiringError("another host is changing it")
             }
-            let details = ["link": link, "kcv": change.checkValue, "under": order.zoneMasterKey.rawValue]
+            let change = try await holding(held) {
+                let change = try await onTokenThread {
+                    try keys.change(order, serving: serving, arrived: arrived)
+                }
+                do {
+                    // A lock that ended meanwhile is another host's now, and so is the change.
+                    guard try await self.changeLock.isHeld(held) else {
+                        throw WiringError("the lock was lost meanwhile")
+                    }
+                    try await self.followZoneKeys()
+                } catch {
+                    try? await onTokenThread { try keys.takeBack(change) }
+                    throw error
+                }
+                return change
+            }
+            let details = [
+                "link": link, "kcv": change.checkValue, "under": order.zoneMasterKey.rawValue,
+                "purpose": order.purpose.rawValue, "attributes": change.attributes,
+            ]
             logger.notice(
                 change.isNew ? "zone key changed" : "zone key is in use already",
                 metadata: ["link": "\(link)", "key": "\(change.label)", "kcv": "\(change.checkValue)"])
@@ -45,9 +68,26 @@ extension HostAssembly {
                     .zoneKeyRefused, key: order.name.rawValue,
                     details: ["link": link, "reason": "\(error)"]))
             switch error as? ZoneKeyRefusal {
-            case .checkValueDiffers, .partsEqual, .testKey, .usedBefore: return .securityViolation
+            case .checkValueDiffers, .weak, .testKey, .usedBefore: return .securityViolation
+            case .overtaken:
+                // What won is served from now on.
+                try? await followZoneKeys()
+                return .systemMalfunction
             case .token, nil: return .systemMalfunction
             }
+        }
+    }
+
+    private func holding<Result: Sendable>(
+        _ held: KeyChangeLock.Held, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            let result = try await body()
+            await changeLock.release(held)
+            return result
+        } catch {
+            await changeLock.release(held)
+            throw error
         }
     }
 

@@ -29,19 +29,45 @@ struct AuditCommand: ParsableCommand {
                 + "from standard input.", valueName: "file"))
     var journal: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Hold the trail against a checkpoint that left the machine.", valueName: "file"))
+    var against: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Write which requirements of PCI PIN, PCI HSM, FIPS 140-3 and PCI DSS are met by whom: JSON for a name that "
+                + "ends so, else a page to print.", valueName: "file"))
+    var controls: String?
+
     func run() throws {
         let desk = try token.desk()
         let configuration = desk.configuration
         let accepted = try configuration.audit.acceptedFindings.map(AcceptedFinding.init(parsing:))
-        let audit = KeyAuditConfiguration(
+        var audit = KeyAuditConfiguration(
             profile: configuration.profile.rawValue, module: configuration.token.module, accepted: accepted,
             trail: desk.trail)
+        audit.operators = desk.operators
+        audit.checkpoint = try against.map { try checkpoint($0, desk) }
         let uses = try journal.map { try JournalUses.read($0, configuration) } ?? [:]
+        if isatty(STDERR_FILENO) == 1 {
+            audit.progress = { done, count in
+                guard done.isMultiple(of: 50) || done == count else { return }
+                FileHandle.standardError.write(
+                    Data("\r\(done) of \(count) keys\(done == count ? "\n" : "")".utf8))
+            }
+        }
         let report = try KeyAudit.run(audit, uses: uses, at: desk.location)
         print(report.text, terminator: "")
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        if let controls {
+            let mapping = ControlMapping(report)
+            try write(
+                controls.hasSuffix(".json") ? encoder.encode(mapping) : Data(mapping.html.utf8), controls)
+        }
         if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             try write(encoder.encode(report), json)
         }
         if let html { try write(Data(report.html.utf8), html) }

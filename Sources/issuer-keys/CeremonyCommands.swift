@@ -43,6 +43,7 @@ struct CeremonyCommand: ParsableCommand {
             commandName: "generate", abstract: "Make a key as components of M of N custodians, and load it.")
 
         @OptionGroup var token: TokenOption
+        @OptionGroup var operators: OperatorOption
         @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
         @Option(name: .long, help: "As for `issuer-keys generate`.") var algorithm: String?
         @Option(name: .long, help: "Custodians that are needed.") var threshold = 3
@@ -52,7 +53,9 @@ struct CeremonyCommand: ParsableCommand {
 
         func run() throws {
             let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
-            try CeremonyCommand.hold(token, "generate \(name), \(threshold) of \(custodians)", folder) {
+            try CeremonyCommand.hold(
+                token, operators, "generate \(name), \(threshold) of \(custodians)", folder
+            ) {
                 try $0.generate(
                     name, algorithm: algorithm, threshold: threshold, custodians: custodians, in: folder)
             }
@@ -64,11 +67,14 @@ struct CeremonyCommand: ParsableCommand {
             commandName: "load", abstract: "Load a key from the files of M custodians.")
 
         @OptionGroup var token: TokenOption
+        @OptionGroup var operators: OperatorOption
         @Argument(help: "Custodians' files; those that are not named are asked for.") var files: [String] = []
         @Option(name: .long, help: "Where the minutes go.") var folder: String
 
         func run() throws {
-            try CeremonyCommand.hold(token, "load", folder) { try $0.load(files, minutesIn: folder) }
+            try CeremonyCommand.hold(token, operators, "load", folder) {
+                try $0.load(files, minutesIn: folder)
+            }
         }
     }
 
@@ -77,6 +83,7 @@ struct CeremonyCommand: ParsableCommand {
             abstract: "Load a key from components that custodians type.")
 
         @OptionGroup var token: TokenOption
+        @OptionGroup var operators: OperatorOption
         @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
         @Option(name: .long, help: "As for `issuer-keys generate`.") var algorithm: String?
         @Option(name: .long, help: "Components that the key has.") var components = 3
@@ -84,7 +91,7 @@ struct CeremonyCommand: ParsableCommand {
 
         func run() throws {
             let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
-            try CeremonyCommand.hold(token, "enter \(name), \(components) components", folder) {
+            try CeremonyCommand.hold(token, operators, "enter \(name), \(components) components", folder) {
                 try $0.enter(name, algorithm: algorithm, components: components, minutesIn: folder)
             }
         }
@@ -107,15 +114,22 @@ struct CeremonyCommand: ParsableCommand {
 
     /// Holds a ceremony; its beginning, its key and a refusal are in the audit trail.
     private static func hold(
-        _ token: TokenOption, _ what: String, _ folder: String, _ body: (Ceremony) throws -> KeyRecord
+        _ token: TokenOption, _ operators: OperatorOption, _ what: String, _ folder: String,
+        _ body: (Ceremony) throws -> KeyRecord
     ) throws {
         let desk = try token.desk()
         let ceremony = Ceremony(
             console: try TerminalConsole(), at: desk.location, auditKey: desk.configuration.audit.key,
             refusesTestKeys: desk.refusesTestKeys)
-        let record = try desk.noting("ceremony \(what)") { try body(ceremony) }
-        try desk.note(.keyFromCeremony, record, ["ceremony": what, "folder": folder])
-        printKeys([record])
+        try desk.noting("ceremony \(what)") {
+            // First: a key that nobody could sign for is not made.
+            let signers = try desk.approval(
+                of: AuditEvent(.keyFromCeremony), "The ceremony", operators)
+            let record = try body(ceremony)
+            try desk.note(
+                .keyFromCeremony, record, ["ceremony": what, "folder": folder], signers: signers)
+            printKeys([record])
+        }
     }
 
     private static func algorithm(_ text: String) throws -> KeyAlgorithm {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 
 /// `issuer-keys`: keys into the token, and what is there.
 @main
@@ -6,8 +7,11 @@ struct IssuerKeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "issuer-keys",
         abstract: "Key management of the issuer host.",
+        version: BuildVersion.text,
         subcommands: [
             Generate.self, Import.self, Export.self, List.self, Retire.self, CeremonyCommand.self,
-            Personalise.self, PINReference.self, LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
+            OperatorCommand.self,
+            Personalise.self, CertificateCommand.self, TestCACommand.self, PINReference.self,
+            LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
         ])
 }

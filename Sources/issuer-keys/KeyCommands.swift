@@ -13,13 +13,26 @@ func keyName(_ text: String) throws -> VersionedKeyName {
     return try VersionedKeyName(label: KeyURI(parsing: text).object)
 }
 
+extension KeyDesk {
+    /// The same; a URI that names another token than the configured one is refused.
+    func keyName(_ text: String) throws -> VersionedKeyName {
+        let name = try issuer_keys.keyName(text)
+        guard text.hasPrefix("pkcs11:"), let token = try KeyURI(parsing: text).token else { return name }
+        let own = try location.module.slot(matching: location.uri).tokenLabel
+        guard token == own else {
+            throw ValidationError("\(printable(text)): the configured token is \(own)")
+        }
+        return name
+    }
+}
+
 /// The list of keys as people read it, one line each.
 func printKeys(_ records: [KeyRecord]) {
     let rows =
         [["LABEL", "PURPOSE", "ALGORITHM", "KCV", "ORIGIN", "CREATED", "URI"]]
         + records.map { record in
             [
-                record.label, record.purpose?.rawValue ?? "-", record.algorithm?.rawValue ?? "-",
+                printable(record.label), record.purpose?.rawValue ?? "-", record.algorithm?.rawValue ?? "-",
                 record.checkValue ?? "------", record.provenance?.origin.rawValue ?? "unknown",
                 record.provenance?.createdText ?? "-", record.uri.description,
             ]
@@ -44,6 +57,7 @@ struct Generate: ParsableCommand {
     }
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
     @Option(
         name: .long, help: "tdes-128, tdes-192, aes-128, aes-192, aes-256 or hmac-256; else the usual one.")
@@ -56,7 +70,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let desk = try token.desk()
         var store = try desk.changingStore()
-        var name = try keyName(name)
+        var name = try desk.keyName(name)
         if newVersion { name = try store.nextVersion(of: name.name) }
         let algorithm = try algorithm.map { text in
             guard let algorithm = KeyAlgorithm(rawValue: text) else {
@@ -64,11 +78,15 @@ struct Generate: ParsableCommand {
             }
             return algorithm
         }
+        let details = ["exportable": "\(exportable)"]
+        let signers = try desk.approval(
+            of: AuditEvent(.keyGenerated, key: name.label, details: details), "Making \(name)", operators)
         let record =
             exportable
             ? try store.generateExportable(name, algorithm: algorithm)
             : try store.generate(name, algorithm: algorithm)
-        try desk.note(.keyGenerated, record, ["exportable": "\(exportable)"])
+        try desk.note(
+            try store.noted(.keyGenerated, record, details, transfer: exportable), signers: signers)
         printKeys([record])
     }
 }
@@ -114,6 +132,7 @@ struct Import: ParsableCommand {
             """)
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
     @Option(name: .long, help: "The key that it comes under.") var under: String
     @Option(name: .customLong("block"), help: "The key block, or @FILE.") var block: String?
@@ -125,7 +144,12 @@ struct Import: ParsableCommand {
     func run() throws {
         let desk = try token.desk()
         var store = try desk.changingStore()
-        let name = try keyName(name)
+        let name = try desk.keyName(name)
+        let details = [
+            "under": under, "form": block == nil ? "cryptogram" : "key block", "exportable": "\(exportable)",
+        ]
+        let signers = try desk.approval(
+            of: AuditEvent(.keyImported, key: name.label, details: details), "Importing \(name)", operators)
         let record: KeyRecord
         switch (block, cryptogram) {
         case (let block?, nil):
@@ -141,11 +165,7 @@ struct Import: ParsableCommand {
         default: throw ValidationError("either --block or --cryptogram")
         }
         try desk.note(
-            .keyImported, record,
-            [
-                "under": under, "form": block == nil ? "cryptogram" : "key block",
-                "exportable": "\(exportable)",
-            ])
+            try store.noted(.keyImported, record, details, transfer: exportable), signers: signers)
         printKeys([record])
     }
 
@@ -167,32 +187,37 @@ struct Export: ParsableCommand {
             """)
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
     @Option(name: .long, help: "The KBPK to put it under.") var under: String
     @Option(name: .long, help: "Mode of use; else the usual one of the purpose.") var mode: String?
-    @Option(name: .long, help: "N, E or S: what the receiver may do.") var exportability = "N"
+    @Option(name: .long, help: "N, E or S: what the receiver may do; else what the key came with, or N.")
+    var exportability: String?
     @Option(name: .long, help: "A, B, C or D; else D under AES and B under triple DES.") var version: String?
 
     func run() throws {
         let desk = try token.desk()
         var store = try desk.changingStore()
-        let name = try keyName(name)
+        let name = try desk.keyName(name)
         let version = try version.map { text in
             guard text.count == 1, let version = KeyBlockVersion(rawValue: Character(text)) else {
                 throw ValidationError("--version \(text): none of A, B, C, D")
             }
             return version
         }
-        guard exportability.count == 1, mode?.count ?? 1 == 1 else {
+        guard exportability?.count ?? 1 == 1, mode?.count ?? 1 == 1 else {
             throw ValidationError("--mode and --exportability are one character each")
         }
+        let signers = try desk.approval(
+            of: AuditEvent(.keyExported, key: name.label), "Exporting \(name) under \(under)", operators)
         let block = try store.exportBlock(
-            name, under: under, mode: mode.map { Character($0) }, exportability: Character(exportability),
+            name, under: under, mode: mode.map { Character($0) },
+            exportability: exportability.map { Character($0) },
             version: version)
         // Before it is out: what cannot be noted is not said.
         try desk.note(
             .keyExported, try store.record(labelled: name.label),
-            ["under": under, "header": String(block.prefix(16))])
+            ["under": under, "form": String(block.prefix(16))], signers: signers)
         print(block)
     }
 }

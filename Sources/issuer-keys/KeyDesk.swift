@@ -15,12 +15,24 @@ struct TokenOption: ParsableArguments {
     func desk() throws -> KeyDesk { try KeyDesk(IssuerConfiguration(path: config)) }
 }
 
+/// The people who approve a command.
+struct OperatorOption: ParsableArguments {
+    @Option(
+        name: .customLong("operator"),
+        help: ArgumentHelp(
+            "File of a person of keys.operators who approves; once for each. Asked for where it is needed.",
+            valueName: "file"))
+    var paths: [String] = []
+}
+
 /// What the commands of this program share.
 struct KeyDesk {
     let configuration: IssuerConfiguration
     let location: TokenLocation
     /// Nil where none is configured.
     let trail: AuditTrail?
+    /// Whose signatures count.
+    let operators: OperatorRegister
 
     init(_ configuration: IssuerConfiguration) throws {
         self.configuration = configuration
@@ -29,6 +41,8 @@ struct KeyDesk {
             module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri,
             pin: { try token.pin() })
         self.location = location
+        operators = try OperatorRegister(
+            parsing: configuration.audit.operators, dualControl: configuration.audit.dualControl)
         let audit = configuration.audit
         trail = audit.log.map {
             AuditTrail(path: $0, keyLabel: audit.key, at: location, process: "issuer-keys")
@@ -44,15 +58,31 @@ struct KeyDesk {
         return try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
     }
 
+    /// Asks for the people that an event needs, before anything is done.
+    ///
+    /// - Parameter files: theirs; those that are not named are asked for.
+    func approval(of event: AuditEvent, _ what: String, _ files: OperatorOption) throws -> [AuditSigner] {
+        let count = operators.needed(for: event)
+        guard count == 0 || trail != nil else {
+            throw ValidationError("audit.log is not set: there is nowhere to name who approved it")
+        }
+        return try operators.signers(count, from: files.paths, for: what) { try TerminalConsole() }
+    }
+
     /// Appends events; what is wrong with the log goes to standard error.
-    func note(_ events: [AuditEvent]) throws {
-        guard !events.isEmpty, let warning = try trail?.append(events) else { return }
+    func note(_ events: [AuditEvent], signers: [AuditSigner] = []) throws {
+        let names = signers.map(\.name).joined(separator: ", ")
+        let events = names.isEmpty ? events : events.map { $0.adding(["approved": names]) }
+        guard !events.isEmpty, let warning = try trail?.append(events, signers: signers) else { return }
         FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
     }
 
     /// Appends what happened to a key.
-    func note(_ kind: AuditEvent.Kind, _ record: KeyRecord, _ details: [String: String] = [:]) throws {
-        try note([AuditEvent(kind, record, details)])
+    func note(
+        _ kind: AuditEvent.Kind, _ record: KeyRecord, _ details: [String: String] = [:],
+        signers: [AuditSigner] = []
+    ) throws {
+        try note([AuditEvent(kind, record, details)], signers: signers)
     }
 
     /// Does what takes people and time. A refusal is evidence, too.
@@ -66,12 +96,30 @@ struct KeyDesk {
 }
 
 extension AuditEvent {
+    /// The same with more details.
+    func adding(_ more: [String: String]) -> AuditEvent {
+        AuditEvent(kind, key: key, details: details.merging(more) { $1 })
+    }
+
     /// What happened to a key, with what everybody may know of it.
     init(_ kind: Kind, _ record: KeyRecord, _ details: [String: String] = [:]) {
         var all = details
         all["purpose"] = record.purpose?.rawValue
         all["algorithm"] = record.algorithm?.rawValue
         all["kcv"] = record.checkValue
+        all["attributes"] = record.attributes
+        if kind == .keyImported { all["header"] = record.provenance?.blockHeader }
         self.init(kind, key: record.label, details: all)
+    }
+}
+
+extension KeyStore {
+    /// What happened to a key and, where one was made, to the copy that may leave.
+    mutating func noted(
+        _ kind: AuditEvent.Kind, _ record: KeyRecord, _ details: [String: String], transfer: Bool
+    ) throws -> [AuditEvent] {
+        var events = [AuditEvent(kind, record, details)]
+        if transfer { events.append(AuditEvent(kind, try transferCopy(of: record), details)) }
+        return events
     }
 }

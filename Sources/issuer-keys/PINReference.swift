@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import AuditTrail
 internal import Authorisation
 internal import ByteCoding
 internal import EMV
@@ -33,7 +34,25 @@ struct PINReference: AsyncParsableCommand {
             pinVerificationKey: configuration.pinVerificationKey.map { KeyName($0) }, zonePINKeys: [],
             issuerMasterKeys: [])
         keys.pinVerificationValueKey = configuration.pinVerificationValueKey.map { KeyName($0) }
-        switch try PINIssuance.record(of: question(), pan: PAN(pan), keys, at: desk.location) {
+        let noted: (String) throws -> Void = { outcome in
+            try desk.note([
+                AuditEvent(
+                    .pinReferenceMade, key: zoneKey,
+                    details: [
+                        "pan": "\(try PAN(pan))", "verification": verification, "format": "\(format)",
+                        "outcome": outcome,
+                    ])
+            ])
+        }
+        try desk.trail?.requireWritable()
+        let answer: PINAnswer
+        do { answer = try PINIssuance.record(of: question(), pan: PAN(pan), keys, at: desk.location) } catch {
+            try noted("refused: \(error)")
+            throw error
+        }
+        // Before it is out: what cannot be noted is not said.
+        try noted("made")
+        switch answer {
         case .translated(let block):
             print("\"pinReference\": \"\(hexadecimal(block.rawValue, 16))\"")
         case .verificationValue(let value):

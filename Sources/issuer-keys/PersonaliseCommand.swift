@@ -3,6 +3,7 @@ internal import AuditTrail
 internal import EMV
 internal import Foundation
 internal import HSM
+internal import Issuance
 internal import IssuerConfiguration
 internal import KeyManagement
 
@@ -17,16 +18,26 @@ struct Personalise: ParsableCommand {
             """)
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "The file of cards.") var cards: String
     @Option(name: .long, help: "The KBPK that the bureau has too.") var under: String
     @Option(name: .long, help: "The bureau's input file.") var out: String
     @Option(name: .customLong("key-version"), help: "Name of the range's key version.") var keyVersion:
         String?
 
+    @Option(name: .long, help: "What the cards' records have in common, for certificates.") var application:
+        String?
+    @Option(
+        name: .long, help: "With --application: name of the issuer's certificate; else the one of each PAN.")
+    var certificate: String?
+    @Option(name: .long, help: "With --application: the DEK that cards' private keys leave under.") var dek:
+        String?
+
     private struct CardList: Decodable {
         struct Card: Decodable {
             let pan: String
             let panSequenceNumber: String?
+            let expiry: String?
         }
         let cards: [Card]
     }
@@ -54,21 +65,61 @@ struct Personalise: ParsableCommand {
             )
         }
         var store = try desk.changingStore()
-        let file = try store.personalise(batch, under: under)
+        // Once for the whole list: another list is another approval.
+        let hash = try store.listHash([UInt8](data))
+        let signers = try desk.approval(
+            of: AuditEvent(.cardsPersonalised, key: under),
+            "Personalising \(batch.count) cards of list \(hash.prefix(16)) under \(under)", operators)
+        var file = try store.personalise(batch, under: under)
+        let certification = try certification(desk)
+        if let certification {
+            file.dataEncryptionKey = try dek.map {
+                .init(label: $0, checkValue: try store.record(labelled: $0).checkValue ?? "unknown")
+            }
+            let cards = try zip(batch, list.cards).enumerated().map { number, pair in
+                CardToCertify(
+                    identity: pair.0.card,
+                    expiry: try Personalise.expiry(pair.1.expiry, "\(self.cards), card \(number + 1)"))
+            }
+            let made = try certification.run(cards, desk, out: out)
+            for (index, application) in made.enumerated() { file.cards[index].application = application }
+        }
         let labels = Set(batch.flatMap(\.keys.labels.values)).sorted().joined(separator: " ")
         // Before the file: what cannot be noted is not handed out.
-        try desk.note([
-            AuditEvent(
-                .cardsPersonalised, key: under,
-                details: [
-                    "cards": "\(file.cardCount)", "keys": labels, "kcv": file.transportKey.checkValue,
-                    "out": out,
-                ])
-        ])
+        try desk.note(
+            [
+                AuditEvent(
+                    .cardsPersonalised, key: under,
+                    details: [
+                        "cards": "\(file.cardCount)", "list": hash, "keys": labels,
+                        "kcv": file.transportKey.checkValue,
+                        "out": out,
+                    ])
+            ], signers: signers)
         try file.write(to: out)
+        for part in Certification.parts(of: out) { try? FileManager.default.removeItem(atPath: part) }
         print(
             "\(file.cardCount) cards, \(file.cards.reduce(0) { $0 + $1.keys.count }) keys under \(under), KCV \(file.transportKey.checkValue)"
         )
+    }
+
+    private func certification(_ desk: KeyDesk) throws -> Certification? {
+        guard let application else {
+            guard certificate == nil, dek == nil else {
+                throw ValidationError("--certificate and --dek go with --application")
+            }
+            return nil
+        }
+        return try Certification(
+            profile: application, certificate: certificate, dataEncryptionKey: dek, desk)
+    }
+
+    /// YYMM.
+    private static func expiry(_ text: String?, _ place: String) throws -> CertificateMonth {
+        guard let text, text.utf8.count == 4, let number = Int(text),
+            let month = CertificateMonth(year: 2000 + number / 100, month: number % 100)
+        else { throw ValidationError("\(place): expiry has to be YYMM, below 2050") }
+        return month
     }
 
     private func keys(

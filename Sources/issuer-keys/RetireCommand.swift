@@ -16,14 +16,17 @@ struct Retire: ParsableCommand {
             """)
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "Its name, or an RFC 7512 URI.") var name: String
     @Option(name: .long, help: "What `issuer-host cards keys --json` printed.") var cards: String?
     @Flag(name: .customLong("without-cards"), help: "No card was made with this key.") var withoutCards =
         false
 
+    @Flag(name: .long, help: "Do not ask: the label was checked.") var yes = false
+
     func run() throws {
         let desk = try token.desk()
-        let name = try keyName(name)
+        let name = try desk.keyName(name)
         if let place = desk.configuration.place(ofKey: name.label) {
             throw ValidationError("key \(name): \(place) still names it")
         }
@@ -40,9 +43,27 @@ struct Retire: ParsableCommand {
                 throw ExitCode.failure
             }
         }
+        if !yes { try confirm(record) }
+        let signers = try desk.approval(
+            of: AuditEvent(.keyRetired, key: name.label), "Retiring \(name)", operators)
         try store.destroy(name)
-        try desk.note(.keyRetired, record, ["cards": withoutCards ? "none were made" : "none need it"])
+        try desk.note(
+            .keyRetired, record, ["cards": withoutCards ? "none were made" : "none need it"], signers: signers
+        )
         print("key \(name) retired, KCV \(record.checkValue ?? "------")")
+    }
+
+    /// A label typed at the terminal; a key that ended does not come back.
+    private func confirm(_ record: KeyRecord) throws {
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw ValidationError(
+                "key \(name): retire asks at a terminal, and standard input is none; --yes answers for it")
+        }
+        let console = try TerminalConsole()
+        console.say("Key \(record.label), KCV \(record.checkValue ?? "------"), ends for good.")
+        guard try console.ask("Type its name to end it:") == record.label else {
+            throw ValidationError("key \(name) is not retired: that is another name")
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 # that of another under a ZMK (`import`), and the host answers more than 10,000 requests with both. Each process is dumped:
 # issuer-keys at its very end, the host while it serves.
 #
-# Needs gdb, gcc and python3 beside what the demo needs. ISSUER_BIN is the folder of the executables. The report goes to
+# Needs gdb, gcc and python3 beside what the demo needs. DEMO_BIN is the folder of the executables. The report goes to
 # standard output; exit code 1 if one of the three holds a value outside the token library's own memory.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,9 +20,9 @@ for tool in gdb gcc python3 openssl; do
 done
 gcc -shared -fPIC -O2 -fno-builtin-malloc -o "$work/alloc-origin.so" "$here/alloc-origin.c"
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-export ISSUER_DEMO_DIR=$work/demo ISSUER_PORT_A=$(free_port) ISSUER_PORT_B=$(free_port) ISSUER_ADMIN_PORT=$(free_port) \
+export DEMO_DIR=$work/demo DEMO_PORT_A=$(free_port) DEMO_PORT_B=$(free_port) DEMO_ADMIN_PORT=$(free_port) \
   SEARCH_PORT_A=$(free_port) SEARCH_PORT_B=$(free_port) SEARCH_ADMIN_PORT=$(free_port) \
-  ISSUER_REDIS_FSYNC=everysec ISSUER_BIN=${ISSUER_BIN:-$root/.build/release}
+  DEMO_REDIS_FSYNC=everysec DEMO_BIN=${DEMO_BIN:-$root/.build/release}
 demo=$root/Config/demo/demo-issuer.json
 
 cat >"$work/profile.yaml" <<'YAML'
@@ -62,22 +62,20 @@ PY
 
 cat >"$work/inside.sh" <<'SH'
 set -euo pipefail
-work=$1 here=$2 bin=$ISSUER_BIN
-admin_port=$ISSUER_ADMIN_PORT
-# It would come before what the second host's file says.
-unset ISSUER_ADMIN_PORT
+work=$1 here=$2 bin=$DEMO_BIN
+admin_port=$DEMO_ADMIN_PORT
 # A second host, whose master keys of two ranges are the versions that come in now.
-export configuration=$ISSUER_DEMO_DIR/core-search.yaml
-sed -e 's/imk-ac-541333/imk-ac-541333.v2/; s/imk-ac-639999/imk-ac-639999.v2/' -e "s/port: $ISSUER_PORT_A\$/port: $SEARCH_PORT_A/" \
-  -e "s/port: $ISSUER_PORT_B\$/port: $SEARCH_PORT_B/" -e "s/port: $admin_port\$/port: $SEARCH_ADMIN_PORT/" \
-  "$ISSUER_CONFIG" >"$configuration"
+export configuration=$DEMO_DIR/core-search.yaml
+sed -e 's/imk-ac-541333/imk-ac-541333.v2/; s/imk-ac-639999/imk-ac-639999.v2/' -e "s/port: $DEMO_PORT_A\$/port: $SEARCH_PORT_A/" \
+  -e "s/port: $DEMO_PORT_B\$/port: $SEARCH_PORT_B/" -e "s/port: $admin_port\$/port: $SEARCH_ADMIN_PORT/" \
+  "$DEMO_CONFIG" >"$configuration"
 
 # dump NAME ARGUMENTS...: runs issuer-keys and dumps it at its very end
 cat >"$work/dump.sh" <<'DUMP'
 name=$1
 shift
 exec gdb -q -batch -ex "set exec-wrapper env LD_PRELOAD=$work/alloc-origin.so" -ex 'catch syscall exit_group' -ex run \
-  -ex "generate-core-file $work/$name.core" --args "$ISSUER_BIN/issuer-keys" "$@" --config "$configuration"
+  -ex "generate-core-file $work/$name.core" --args "$DEMO_BIN/issuer-keys" "$@" --config "$configuration"
 DUMP
 export work
 python3 "$here/ceremony.py" "$work/ceremony.json" bash "$work/dump.sh" ceremony ceremony enter imk-ac-541333.v2 \

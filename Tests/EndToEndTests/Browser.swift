@@ -102,6 +102,21 @@ final class Browser {
         }
     }
 
+    /// Presses and releases the mouse in the middle of an element.
+    func click(_ selector: String) throws {
+        let script = """
+            (() => { const one = document.querySelector('\(selector)'); one.scrollIntoView({ block: 'center' });
+              const box = one.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()
+            """
+        let place = try value(script) as? [Double] ?? []
+        guard place.count == 2 else { throw DemoEnvironment.Failure(description: "there is no \(selector)") }
+        for kind in ["mousePressed", "mouseReleased"] {
+            try send(
+                "Input.dispatchMouseEvent",
+                ["type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1])
+        }
+    }
+
     /// A picture of the page as PNG.
     func screenshot() throws -> Data {
         let answer = try send("Page.captureScreenshot", ["format": "png"])

@@ -115,7 +115,7 @@ struct CeremonyTerminalTests {
     private func destroy(_ room: Room) throws {
         let (status, output) = try DemoEnvironment.run(
             "issuer-keys",
-            ["retire", Self.label, "--without-cards", "--config", room.environment.configuration])
+            ["retire", Self.label, "--without-cards", "--yes", "--config", room.environment.configuration])
         #expect(status == 0, "\(output)")
     }
 

@@ -9,7 +9,7 @@ final class DemoEnvironment {
     let portA: UInt16
     let portB: UInt16
     let adminPort: UInt16
-    /// Of the link that ISSUER_SECURE adds.
+    /// Of the link that DEMO_SECURE adds.
     let portS: UInt16
     private let process = Process()
     private let output = Pipe()
@@ -38,9 +38,9 @@ final class DemoEnvironment {
             ] + command
         process.environment = ProcessInfo.processInfo.environment.merging(
             [
-                "ISSUER_DEMO_DIR": directory.path, "ISSUER_PORT_A": "\(portA)", "ISSUER_PORT_B": "\(portB)",
-                "ISSUER_PORT_S": "\(portS)", "ISSUER_ADMIN_PORT": "\(adminPort)",
-                "ISSUER_BIN": DemoEnvironment.binaries(),
+                "DEMO_DIR": directory.path, "DEMO_PORT_A": "\(portA)", "DEMO_PORT_B": "\(portB)",
+                "DEMO_PORT_S": "\(portS)", "DEMO_ADMIN_PORT": "\(adminPort)",
+                "DEMO_BIN": DemoEnvironment.binaries(),
             ].merging(variables) { $1 }
         ) { $1 }
         process.standardOutput = output

@@ -51,6 +51,14 @@ struct FullScreenTests {
         try terminal.type("n")
         _ = try terminal.wait(for: "History", "✗ 9.99 SEK with visa-cvn10", "✓ 42.50 SEK with visa-cvn10")
 
+        // A small window: what leads out stands there, and every key is explained.
+        try terminal.resize(columns: 60, rows: 20)
+        _ = try terminal.wait(for: "? help  q quit", "✗ 9.99 SEK with visa-cvn10")
+        try terminal.type("m", "Tab")
+        _ = try terminal.wait(for: "Request, ", "30313030", "Why: The cryptogram differs")
+        try terminal.type("?")
+        _ = try terminal.wait(for: "shifts long lines", "reverses the last request")
+
         try terminal.type("q")
         _ = try terminal.wait(for: "ready>")
         try expectRestored(terminal)

@@ -8,9 +8,11 @@ final class HostProcess {
     private let output = Pipe()
     private(set) var text = ""
 
-    init(configuration: String) throws {
+    /// - Parameter variables: of the environment, beside those of this process.
+    init(configuration: String, variables: [String: String] = [:]) throws {
         process.executableURL = URL(fileURLWithPath: DemoEnvironment.executable("issuer-host"))
         process.arguments = ["serve", "--config", configuration]
+        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         process.standardOutput = output
         process.standardError = output
         try DemoEnvironment.start(process)

@@ -165,7 +165,7 @@ struct HostTests {
         defer { try? FileManager.default.removeItem(at: control) }
         let environment = try DemoEnvironment(
             command: ["run"],
-            variables: ["ISSUER_TOKEN_DELAY": "0", "FAULTY_TOKEN_CONTROL": control.path])
+            variables: ["DEMO_TOKEN_DELAY": "0", "FAULTY_TOKEN_CONTROL": control.path])
         defer { environment.stop() }
         try environment.waitUntilReady()
         let socket = try Socket(port: environment.portA)

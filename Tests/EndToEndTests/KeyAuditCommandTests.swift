@@ -8,7 +8,7 @@ struct KeyAuditCommandTests {
         "A store as it should be passes on both tokens; what is not accepted fails",
         arguments: ["nss", "softhsm2"])
     func audit(token: String) throws {
-        let environment = try DemoEnvironment(command: ["run"], variables: ["ISSUER_TOKEN": token])
+        let environment = try DemoEnvironment(command: ["run"], variables: ["DEMO_TOKEN": token])
         defer { environment.stop() }
         try environment.waitUntilReady()
         func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
@@ -18,6 +18,13 @@ struct KeyAuditCommandTests {
         }
         let good = ["--config", environment.configuration]
 
+        let controls = try keys(["audit", "--controls", place("c.json")] + good)
+        #expect(controls.status == 0, "\(controls.output)")
+        let mapping = try String(contentsOfFile: place("c.json"), encoding: .utf8)
+        #expect(mapping.contains("PCI PIN v3.1") && mapping.contains("not met"))
+        #expect(mapping.contains("findings, the first: probe-") == (token == "nss"))
+        _ = try keys(["audit", "--controls", place("c.html")] + good)
+        #expect(try String(contentsOfFile: place("c.html"), encoding: .utf8).contains("FIPS 140-3"))
         let passed = try keys(["audit", "--json", place("a.json"), "--html", place("a.html")] + good)
         #expect(passed.status == 0 && passed.output.contains("PASSED"), "\(passed.output)")
         let report = try #require(
@@ -63,6 +70,13 @@ struct KeyAuditCommandTests {
         #expect(loaded.status != 0 && loaded.output.contains("demo profile only"), "\(loaded.output)")
         let served = try DemoEnvironment.run("issuer-host", ["serve", "--config", path])
         #expect(served.status == 1, "\(served.output)")
+        #expect(!served.output.contains("keys stay in the token"), "the configuration accepts probe-export")
+        let strict = text.replacingOccurrences(of: "probe-export, ", with: "")
+        try strict.write(toFile: path, atomically: true, encoding: .utf8)
+        let refused = try DemoEnvironment.run("issuer-host", ["check", "--config", path])
+        #expect(
+            refused.status != 0 && refused.output.contains("has to name probe-export"), "\(refused.output)")
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
         for key in ["imk-ac-476173", "imk-smi-476173", "imk-smc-476173", "zpk-acquirer-a", "pvk"] {
             #expect(served.output.contains("key \(key): KCV"), "\(key): \(served.output)")
         }

@@ -38,7 +38,7 @@ struct KeyCommandTests {
         let mode = try FileManager.default.attributesOfItem(atPath: bureau)[.posixPermissions] as? Int
         #expect(mode == 0o600)
 
-        #expect(try keys("retire", "zpk-acquirer-c", "--without-cards").status == 0)
+        #expect(try keys("retire", "zpk-acquirer-c", "--without-cards", "--yes").status == 0)
         let left = try keys("list").output.split(separator: "\n")
         #expect(!left.contains { $0.hasPrefix("zpk-acquirer-c ") })
         #expect(left.contains { $0.hasPrefix("zpk-acquirer-c.v2 ") })

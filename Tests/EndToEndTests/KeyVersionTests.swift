@@ -9,7 +9,7 @@ struct KeyVersionTests {
 
     @Test("Cards of both versions are served by one host, on both tokens", arguments: ["nss", "softhsm2"])
     func sideBySide(token: String) throws {
-        let environment = try DemoEnvironment(command: ["run"], variables: ["ISSUER_TOKEN": token])
+        let environment = try DemoEnvironment(command: ["run"], variables: ["DEMO_TOKEN": token])
         defer { environment.stop() }
         try environment.waitUntilReady()
         let files = try write(environment)

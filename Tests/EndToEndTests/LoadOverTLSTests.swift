@@ -20,7 +20,7 @@ struct LoadOverTLSTests {
         stages:
           - { name: load, role: saturation, seconds: 2, outstanding: 2 }
         """.write(toFile: profile, atomically: true, encoding: .utf8)
-        let environment = try DemoEnvironment(command: ["load", profile], variables: ["ISSUER_TLS": "1"])
+        let environment = try DemoEnvironment(command: ["load", profile], variables: ["DEMO_TLS": "1"])
         let (status, output) = environment.finish()
         let configuration = try String(contentsOfFile: environment.configuration, encoding: .utf8)
         environment.stop()

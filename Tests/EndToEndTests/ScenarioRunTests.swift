@@ -8,10 +8,10 @@ struct ScenarioRunTests {
     /// Every folder of scenarios, with what its environment needs.
     private static let folders: [(paths: [String], variables: [String: String])] = [
         (["Config/scenarios"], [:]),
-        (["Config/scenarios/limits"], ["ISSUER_LIMITS": "1"]),
+        (["Config/scenarios/limits"], ["DEMO_LIMITS": "1"]),
         (
             ["Config/scenarios/rules", "Config/scenarios/secure"],
-            ["ISSUER_RULES": "1", "ISSUER_SECURE": "1"]
+            ["DEMO_RULES": "1", "DEMO_SECURE": "1"]
         ),
     ]
 
@@ -28,9 +28,9 @@ struct ScenarioRunTests {
                 """
                 simulator=$0 host=$1 results=$2
                 shift 2
-                "$simulator" run "$@" --config "$ISSUER_CONFIG" --terminals 4 \\
+                "$simulator" run "$@" --config "$DEMO_CONFIG" --terminals 4 \\
                   --junit "$results/result.xml" --report "$results/result.html" &&
-                "$host" journal export --config "$ISSUER_CONFIG" --out "$results/journal.jsonl"
+                "$host" journal export --config "$DEMO_CONFIG" --out "$results/journal.jsonl"
                 """,
                 DemoEnvironment.executable("terminal-simulator"), DemoEnvironment.executable("issuer-host"),
                 results.path,
@@ -87,7 +87,7 @@ struct ScenarioRunTests {
 
     @Test("The command line names a PIN format, certificates and a MAC key, and the host holds it to them")
     func commandLine() throws {
-        let environment = try DemoEnvironment(command: ["run"], variables: ["ISSUER_SECURE": "1"])
+        let environment = try DemoEnvironment(command: ["run"], variables: ["DEMO_SECURE": "1"])
         defer { environment.stop() }
         try environment.waitUntilReady()
         func purchase(_ pin: String, _ arguments: [String]) throws -> (status: Int32, output: String) {

@@ -54,7 +54,7 @@ import Testing
 
         try write(good.replacingOccurrences(of: line, with: line + "    partialApproval: always\n"))
         host.reload()
-        try host.waitUntil(says: "partialApproval: always is none of never, de48-61, de60-12")
+        try host.waitUntil(says: "partialApproval has to be de48-61, de60-12 or never")
 
         try write(good.replacingOccurrences(of: line, with: line + "    signOnRequired: true\n"))
         host.reload()

@@ -2,6 +2,7 @@ import Foundation
 import ISO8583
 import LibCrypto
 import SocketSupport
+import Synchronization
 import TerminalSimulator
 import Testing
 import VirtualCard
@@ -24,9 +25,9 @@ struct ZoneKeyTests {
         let configuration: String
         private var process: HostProcess?
 
-        init(_ environment: DemoEnvironment, overlapSeconds: Int) throws {
+        init(_ environment: DemoEnvironment, overlapSeconds: Int, name: String = "zone-keys") throws {
             (portA, portB) = (try freePort(), try freePort())
-            configuration = environment.directory.appendingPathComponent("zone-keys.yaml").path
+            configuration = environment.directory.appendingPathComponent("\(name).yaml").path
             let change =
                 "keyChange: {zoneMasterKey: zmk-acquirer-a, overlapSeconds: \(overlapSeconds)}\n    answerTimeoutMilliseconds: 2000"
             var text = try String(contentsOfFile: environment.configuration, encoding: .utf8)
@@ -53,8 +54,8 @@ struct ZoneKeyTests {
         }
     }
 
-    /// What a switch has: a connection, its dialect, and a counter.
-    private final class Switch {
+    /// What a switch has: a connection, its dialect, and a counter. One thread at a time uses it.
+    private final class Switch: @unchecked Sendable {
         let socket: Socket
         let codec: MessageCodec
         /// Nil on a link without MACs.
@@ -172,6 +173,63 @@ struct ZoneKeyTests {
         #expect(try purchase(later, &card, &terminal, pin: pin, under: new) == "00", "after a restart")
     }
 
+    /// ISSUER_RACES says how many.
+    private static let races = ProcessInfo.processInfo.environment["ISSUER_RACES"].flatMap(Int.init) ?? 20
+
+    @Test("Two hosts get two new keys at once: one wins each time, and no PIN fails under it")
+    func race() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let hosts = try ["one", "other"].map { try Host(environment, overlapSeconds: 30, name: $0) }
+        defer { hosts.forEach { $0.stop() } }
+        let peers = try hosts.map { try Switch(port: $0.portA, dialect: "ascii87-binbitmap") }
+        var (card, terminal) = (try VirtualCard(issuer, card: "visa-cvn18"), Terminal())
+        for round in 0..<Self.races {
+            let keys = [UInt8(1), 2].map { side in
+                (0..<16).map { UInt8(truncatingIfNeeded: 7 &+ $0 &* 37 &+ Int(side) &* 89 &+ round &* 113) }
+            }
+            let data = try keys.map { try wrapped($0) }
+            let codes = Mutex<[Int: String]>([:])
+            let pairs = zip(peers, data).enumerated().map { ($0.offset, $0.element.0, $0.element.1) }
+            let answered = DispatchGroup()
+            for (side, peer, text) in pairs {
+                answered.enter()
+                // Threads of their own: a pool may run one after the other.
+                Thread {
+                    let code = (try? peer.network("161", data: text)) ?? "none"
+                    codes.withLock { $0[side] = code }
+                    answered.leave()
+                }.start()
+            }
+            answered.wait()
+            let found = codes.withLock { $0 }
+            let winners = found.filter { $0.value == "00" }.map(\.key)
+            #expect(winners.count == 1, "round \(round): \(found)")
+            guard let winner = winners.first else { continue }
+            for peer in peers {
+                let code = try purchase(peer, &card, &terminal, pin: "4321", under: keys[winner])
+                #expect(code != "55" && code != "96" && code != "91", "round \(round): \(code ?? "none")")
+            }
+        }
+        let audit = try DemoEnvironment.run("issuer-keys", ["audit", "--config", hosts[0].configuration])
+        #expect(audit.status == 0, "\(audit.output)")
+    }
+
+    @Test("Without a store a key change is refused, and nothing is left of it")
+    func withoutStore() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let host = try Host(environment, overlapSeconds: 30)
+        defer { host.stop() }
+        let peer = try Switch(port: host.portA, dialect: "ascii87-binbitmap")
+        try environment.killStore()
+        #expect(try peer.network("161", data: wrapped(Self.newPINKey)) == "96")
+        let keys = try DemoEnvironment.run("issuer-keys", ["list", "--config", host.configuration]).output
+        #expect(!keys.contains("zpk-acquirer-a.v2"))
+    }
+
     /// What is left of it in token and trail.
     private func ended(_ environment: DemoEnvironment, _ host: Host) throws {
         let keys = try DemoEnvironment.run("issuer-keys", ["list", "--config", host.configuration]).output
@@ -181,7 +239,7 @@ struct ZoneKeyTests {
         let trail = try DemoEnvironment.run(
             "issuer-keys", ["audit-log", "show", "--config", host.configuration]
         ).output
-        #expect(trail.contains("zone-key-changed  zpk-acquirer-a.v2  kcv="))
+        #expect(trail.contains("zone-key-changed  zpk-acquirer-a.v2  attributes="))
         #expect(trail.contains("zone-key-refused  zpk-acquirer-a  link=acquirer-a reason=check value 000000"))
         #expect(trail.contains("key-retired  zpk-acquirer-a  kcv="))
         let whole = try DemoEnvironment.run(

@@ -47,8 +47,12 @@ public final class Socket: Sendable {
     private let descriptor: Int32
 
     /// Connects to a port of this machine.
-    public init(port: UInt16, timeoutSeconds: Int = 10) throws {
+    /// - Parameter receiveBufferBytes: how much the system keeps of what is not read; nil: as it likes.
+    public init(port: UInt16, timeoutSeconds: Int = 10, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        if var bytes = receiveBufferBytes {
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+        }
         var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var address = loopback(port)

@@ -1,0 +1,78 @@
+internal import EMV
+internal import Foundation
+internal import HSM
+internal import Issuance
+internal import IssuerConfiguration
+
+/// When the issuer's certificates for offline data authentication end. Authorisations do not need them; cards in shops
+/// do.
+struct CertificateExpiry {
+    /// One certificate.
+    struct Row {
+        let name: String
+        /// To the end of its last day, UTC; nil where it does not verify.
+        let daysLeft: Int?
+        let fault: String?
+        let expiry: CertificateMonth?
+    }
+
+    let rows: [Row]
+    private let warningDays: Int
+
+    /// Nil where the configuration names no certificates.
+    init?(_ configuration: IssuerConfiguration, now: Date = Date()) throws {
+        let settings = configuration.certificates
+        guard let folder = settings.folder, let caKeys = settings.caKeys else { return nil }
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = TimeZone(secondsFromGMT: 0) ?? .current
+        let today = calendar.dateComponents([.year, .month], from: now)
+        let month = CertificateMonth(year: today.year ?? 0, month: today.month ?? 0)
+        // A file of CA keys that nobody has written yet knows no certificate.
+        let keys =
+            FileManager.default.fileExists(atPath: caKeys) ? try CAKeys(contentsOf: caKeys) : CAKeys([])
+        warningDays = settings.warningDays
+        rows = try CertificateStore(folder: folder).list(keys, month: month).map { entry in
+            let expiry = entry.certificate?.expiry
+            let end = expiry.flatMap { last in
+                calendar.date(
+                    from: DateComponents(
+                        year: last.month == 12 ? last.year + 1 : last.year, month: last.month % 12 + 1, day: 1
+                    ))
+            }
+            let daysLeft = end.flatMap { calendar.dateComponents([.day], from: now, to: $0).day }
+            return Row(name: entry.name, daysLeft: daysLeft, fault: entry.fault, expiry: expiry)
+        }
+    }
+
+    /// One line each for `check`: what has expired or does not verify fails, what ends soon is said.
+    var lines: [CheckLine] {
+        rows.map { row in
+            let subject = "certificate \(row.name)"
+            if let fault = row.fault { return CheckLine(subject, passed: false, fault) }
+            let days = row.daysLeft ?? 0
+            let end = row.expiry.map { "good to the end of \($0)" } ?? "no end known"
+            let warning =
+                days <= warningDays ? "WARNING: \(days) days left; ask the CA for the next one; " : ""
+            return CheckLine(subject, passed: true, warning + end)
+        }
+    }
+
+    /// In the text format of Prometheus.
+    var metrics: String {
+        guard !rows.isEmpty else { return "" }
+        let name = "issuer_certificate_days_left"
+        return "# HELP \(name) Days to the end of an issuer certificate; none where it does not verify.\n"
+            + "# TYPE \(name) gauge\n"
+            + rows.compactMap { row in
+                row.daysLeft.map {
+                    "\(name){certificate=\"\(row.name)\"} \(row.fault == nil ? $0 : min($0, 0))\n"
+                }
+            }.joined()
+    }
+}
+
+/// Empty where there are none, or their files cannot be read now: `check` says why.
+func certificateMetrics(_ configuration: IssuerConfiguration) async -> String {
+    // Files are read: not on the loop that asks.
+    await Task.detached { (try? CertificateExpiry(configuration))??.metrics ?? "" }.value
+}

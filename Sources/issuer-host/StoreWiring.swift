@@ -1,0 +1,171 @@
+internal import CardStateStore
+internal import Foundation
+internal import HostServer
+internal import IssuerConfiguration
+internal import Logging
+internal import NIOCore
+internal import Redis
+internal import ServiceLifecycle
+internal import Synchronization
+
+/// The state store of a running host: its connections, and what is watched while they serve.
+final class StoreSide: Sendable {
+    let stores: [StateStore]
+    let watch: StoreWatch
+    let clock: StoreClock
+    private let primaryChanges = Counter()
+
+    private final class Counter: Sendable {
+        let value = Atomic<UInt64>(0)
+    }
+
+    /// Begins to connect.
+    init(_ configuration: IssuerConfiguration, _ group: any EventLoopGroup, _ logger: Logger) throws {
+        let location = try configuration.storeLocation()
+        let report = StoreSide.report(logger)
+        let watch: StoreWatch
+        do throws(StorePlaceError) {
+            watch = try StoreWatch(
+                path: configuration.redis.placeFile, location: location,
+                settings: configuration.cardStateSettings, report: report)
+        } catch {
+            throw WiringError("redis.placeFile: \(error)")
+        }
+        let counter = primaryChanges
+        let last = Mutex("")
+        var settings = configuration.connectionSettings
+        settings.primaryReplaced = { old, new in
+            // Every loop hears of it; one line and one count are enough.
+            let isNew = last.withLock { last in
+                defer { last = "\(new)" }
+                return last != "\(new)"
+            }
+            guard isNew else { return }
+            counter.value.wrappingAdd(1, ordering: .relaxed)
+            logger.warning(
+                "the sentinels have replaced the state store's primary",
+                metadata: ["before": "\(old)", "now": "\(new)"])
+        }
+        let connection = settings
+        self.watch = watch
+        stores = group.makeIterator().map {
+            StateStore(
+                to: location, on: $0, durable: configuration.profile == .production, watch: watch,
+                settings: connection)
+        }
+        clock = StoreClock(
+            name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
+            unixMilliseconds: { Int64(Date().timeIntervalSince1970 * 1_000) }, report: report)
+    }
+
+    private static func report(_ logger: Logger) -> @Sendable (StoreEvent) -> Void {
+        { event in
+            switch event {
+            case .refused, .lostInFailover: logger.critical("\(event)")
+            case .placeNotKept: logger.error("\(event)")
+            case .clock: logger.warning("\(event)")
+            case .taken: logger.notice("\(event)")
+            }
+        }
+    }
+
+    /// Until every loop has its connection.
+    /// - Returns: at once where the store is refused: it may be accepted while the host runs.
+    /// - Throws: the reason after five seconds.
+    func waitUntilReady() async throws {
+        for store in stores {
+            let end = ContinuousClock.now + .seconds(5)
+            while let why = await store.unavailability() {
+                if watch.refusal != nil { return }
+                guard ContinuousClock.now < end else { throw RedisError.notConnected(why) }
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+        await watch.round(stores)
+        await clock.round(stores[0])
+    }
+
+    func close() async {
+        watch.keep(stores)
+        for store in stores { await store.close() }
+    }
+
+    // MARK: - What operators see
+
+    /// - Parameter loopsHeldUp: would not answer, and are not asked.
+    func health(without loopsHeldUp: Set<Int>) async -> [HealthLine] {
+        var lines: [HealthLine] = []
+        for (index, store) in stores.enumerated() where !loopsHeldUp.contains(index) {
+            let why = await store.unavailability()
+            lines.append(HealthLine("state store, loop \(index)", passed: why == nil, why ?? "connected"))
+        }
+        for (index, memory) in watch.memory.enumerated() {
+            lines.append(
+                HealthLine("state store memory, server \(index)", passed: memory.hasRoom, memory.words))
+        }
+        lines.append(HealthLine("clock", passed: clock.refusal == nil, clock.verdict.words))
+        return lines
+    }
+
+    func metrics() async -> [MetricLine] {
+        var ready = 0
+        for store in stores where await store.unavailability() == nil { ready += 1 }
+        let commands = stores.reduce(0) { $0 + $1.commandsSent }
+        let memory = watch.memory
+        return [
+            ("issuer_redis_commands_total", "counter", "Commands sent to the state store.", Int64(commands)),
+            ("issuer_redis_connections", "gauge", "Connections to the state store.", Int64(stores.count)),
+            ("issuer_redis_connections_ready", "gauge", "Of those, usable now.", Int64(ready)),
+            (
+                "issuer_store_primary_changes_total", "counter",
+                "Primaries that were left because the sentinels named another one.",
+                Int64(primaryChanges.value.load(ordering: .relaxed))
+            ),
+            (
+                "issuer_store_refused", "gauge",
+                "1 while the store is refused: empty, another one, or cut short.",
+                watch.refusal == nil ? 0 : 1
+            ),
+            (
+                "issuer_store_failover_losses_total", "counter",
+                "Buckets that lacked acknowledged entries after a failover without replicasMin.",
+                Int64(watch.lossesInFailovers)
+            ),
+            (
+                "issuer_store_clock_offset_milliseconds", "gauge", "This host's clock less the store's.",
+                clock.offsetMilliseconds
+            ),
+            (
+                "issuer_store_memory_used_bytes", "gauge", "Of the fullest server of the store.",
+                Int64(fullest(memory)?.used ?? 0)
+            ),
+            (
+                "issuer_store_memory_max_bytes", "gauge", "Its maxmemory; 0 for none.",
+                Int64(fullest(memory)?.bound ?? 0)
+            ),
+        ]
+    }
+
+    private func fullest(_ memory: [StoreMemory]) -> StoreMemory? {
+        memory.max { Double($0.used) / Double(max(1, $0.bound)) < Double($1.used) / Double(max(1, $1.bound)) }
+    }
+}
+
+/// Name, type, help, value.
+typealias MetricLine = (name: String, type: String, help: String, value: Int64)
+
+/// Looks at the store while the host serves.
+struct StoreWatching: Service {
+    let side: StoreSide
+
+    func run() async throws {
+        var turn = 0
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            turn += 1
+            side.watch.keep(side.stores)
+            if turn % 5 == 0 { await side.watch.round(side.stores) }
+            if turn % 15 == 0 { await side.clock.round(side.stores[0]) }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+    }
+}

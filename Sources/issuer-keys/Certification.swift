@@ -1,0 +1,141 @@
+internal import ArgumentParser
+internal import AuditTrail
+internal import ByteCoding
+internal import EMV
+internal import Foundation
+internal import HSM
+internal import Issuance
+
+/// The part of `personalise` that makes certificates.
+struct Certification {
+    private struct Issuer {
+        let name: String
+        let digits: [UInt8]
+        let certifier: CardCertifier
+        let fingerprint: String
+    }
+
+    private let issuers: [Issuer]
+    private let dataEncryptionKey: String?
+    private let store: CertificateStore
+
+    /// - Parameters:
+    ///   - path: of the file of what the cards have in common.
+    ///   - chosen: the issuer certificate of all cards; nil takes for each card the one of its PANs.
+    init(profile path: String, certificate chosen: String?, dataEncryptionKey: String?, _ desk: KeyDesk)
+        throws
+    {
+        let data = try contents(path)
+        let profile: ApplicationProfile
+        do { profile = try JSONDecoder().decode(ApplicationProfile.self, from: Data(data)) } catch {
+            throw ValidationError(
+                "\(path): aip and objects are needed, iccKeyBits and pinKeyBits may be there")
+        }
+        let (store, known) = try desk.certificates()
+        var keys = try SigningKeys(at: desk.location)
+        let entries = try store.list(known, month: thisMonth()).filter { chosen == nil || $0.name == chosen }
+        guard !entries.isEmpty else {
+            throw ValidationError(
+                "there is no certificate \(chosen ?? ""); `certificate list` shows those that are there")
+        }
+        issuers = try entries.compactMap { entry in
+            guard let certificate = entry.certificate, entry.fault == nil else {
+                guard chosen == nil else {
+                    throw ValidationError("certificate \(entry.name): \(entry.fault ?? "unusable")")
+                }
+                return nil
+            }
+            guard !entry.isTest || !desk.refusesTestKeys else {
+                throw ValidationError(
+                    "certificate \(entry.name): its CA key is a test key, which production refuses")
+            }
+            let key = try keys.key(labelled: SigningKeys.issuerPrefix + entry.name)
+            let dependencies = data + entry.file.encoded + Array((dataEncryptionKey ?? "").utf8)
+            return Issuer(
+                name: entry.name, digits: certificate.identifierDigits,
+                certifier: try CardCertifier(entry.file, certificate, key: key, profile: profile),
+                fingerprint: Hex.encode(PublicKeyArithmetic.portable.sha1(dependencies) ?? []))
+        }
+        self.dataEncryptionKey = dataEncryptionKey
+        self.store = store
+    }
+
+    /// What a run leaves while it is under way.
+    static func parts(of path: String) -> [String] {
+        let folder = (path as NSString).deletingLastPathComponent
+        let name = (path as NSString).lastPathComponent + ".part."
+        let files =
+            (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        return files.filter { $0.hasPrefix(name) }.map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
+    }
+
+    /// Every card, with its serial numbers in the trail, and how far it is on standard error.
+    /// - Returns: in the order of the cards.
+    func run(_ cards: [CardToCertify], _ desk: KeyDesk, out: String) throws -> [PersonalisedApplication] {
+        var batches: [String: (issuer: Issuer, numbers: [Int])] = [:]
+        for (number, card) in cards.enumerated() {
+            let pan = card.identity.pan
+            let digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
+            let fitting = issuers.filter { digits.starts(with: $0.digits) }
+            guard let issuer = fitting.max(by: { $0.digits.count < $1.digits.count }) else {
+                throw ValidationError("card \(number + 1): no certificate is for its PAN")
+            }
+            batches[issuer.name, default: (issuer, [])].numbers.append(number)
+        }
+        var made: [Int: PersonalisedApplication] = [:]
+        for (_, batch) in batches.sorted(by: { $0.key < $1.key }) {
+            let results = try run(
+                batch.numbers.map { (number: $0, card: cards[$0]) }, batch.issuer, desk,
+                part: "\(out).part.\(batch.issuer.name)")
+            for (number, application) in zip(batch.numbers, results) { made[number] = application }
+        }
+        return try cards.indices.map { number in
+            guard let application = made[number] else {
+                throw ValidationError("card \(number + 1) was left out")
+            }
+            return application
+        }
+    }
+
+    private func run(
+        _ cards: [(number: Int, card: CardToCertify)], _ issuer: Issuer, _ desk: KeyDesk, part: String
+    ) throws -> [PersonalisedApplication] {
+        // Another list of cards is another batch.
+        var accounts: [UInt8] = []
+        for (_, card) in cards {
+            let pan = card.identity.pan
+            accounts += (0..<pan.digitCount).map { pan.digit(at: $0) }
+            accounts += [card.identity.panSequenceNumber?.packed ?? 0xFF] + card.expiry.packedDigits
+        }
+        let whole = issuer.fingerprint + Hex.encode(PublicKeyArithmetic.portable.sha1(accounts) ?? [])
+        var batch = try CardBatch(
+            issuer.certifier, at: desk.location, serialNumbers: store.serialNumbers(of: issuer.name),
+            dataEncryptionKey: dataEncryptionKey)
+        var last: Duration = .zero
+        return try batch.run(
+            cards.map(\.card), keeping: part, fingerprint: whole,
+            certified: { index, application in
+                guard !application.serialNumbers.isEmpty else { return }
+                let serials = application.serialNumbers.joined(separator: " ")
+                try desk.note([
+                    AuditEvent(
+                        .cardCertified, key: SigningKeys.issuerPrefix + issuer.name,
+                        details: ["card": "\(cards[index].number + 1)", "serials": serials])
+                ])
+            },
+            report: { progress in
+                guard progress.elapsed - last >= .seconds(1) || progress.done == progress.total else {
+                    return
+                }
+                last = progress.elapsed
+                Certification.tell(progress, issuer.name)
+            })
+    }
+
+    private static func tell(_ progress: CardBatch.Progress, _ name: String) {
+        let rate = String(format: "%.1f", progress.cardsASecond)
+        let earlier = progress.earlier > 0 ? ", \(progress.earlier) of them earlier" : ""
+        FileHandle.standardError.write(
+            Data("\(name): \(progress.done) of \(progress.total) cards\(earlier), \(rate) a second\n".utf8))
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import ISO8583
+import SocketSupport
+import Testing
+
+/// `docs/acquirer-interface.md` says what the host does: its examples are played against one.
+@Suite(.timeLimit(.minutes(5))) struct AcquirerInterfaceTests {
+    private struct Example {
+        var request: [UInt8]
+        var answer: [UInt8]
+    }
+
+    /// `>` begins a request, `<` its answer; lines behind go on with it.
+    private static func examples() throws -> [Example] {
+        let path = DemoEnvironment.root.appendingPathComponent("docs/acquirer-interface.md")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        return try text.components(separatedBy: "```hex\n").dropFirst().map { block in
+            var parts: [Character: String] = [:]
+            var current: Character = " "
+            for line in block.components(separatedBy: "```")[0].split(separator: "\n") {
+                if let mark = line.first, mark != " " { current = mark }
+                parts[current, default: ""] += line.dropFirst(2)
+            }
+            return Example(request: try bytes(parts[">"]), answer: try bytes(parts["<"]))
+        }
+    }
+
+    private static func bytes(_ hex: String?) throws -> [UInt8] {
+        let digits = Array(try #require(hex).utf8)
+        return try stride(from: 0, to: digits.count, by: 2).map { place in
+            try #require(UInt8(String(decoding: digits[place..<place + 2], as: UTF8.self), radix: 16))
+        }
+    }
+
+    @Test("Every example of the interface's description is answered as it says")
+    func examples() throws {
+        let examples = try Self.examples()
+        #expect(examples.count == 15)
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let file = DemoEnvironment.root.appendingPathComponent("Config/iso8583/ascii87-binbitmap.json").path
+        let codec = MessageCodec(dialect: try Dialect(contentsOf: file))
+        let socket = try Socket(port: environment.portA)
+        var classes: Set<String> = []
+        for (number, example) in examples.enumerated() {
+            socket.sendFrame(example.request)
+            let frame = try #require(socket.receiveFrame(), "example \(number): silence")
+            var (answer, told) = (try codec.decode(frame), try codec.decode(example.answer))
+            classes.insert("\(told.mti) \(told.text(.responseCode) ?? "")")
+            // The only part that is another each time.
+            #expect(
+                answer.count(of: .authorisationCode) == told.count(of: .authorisationCode),
+                "example \(number)")
+            answer.remove(.authorisationCode)
+            told.remove(.authorisationCode)
+            let same = answer == told
+            #expect(
+                same, "example \(number), \(told.mti): the answer is another one than the description has")
+        }
+        for needed in [
+            "0810 00", "0110 00", "0110 51", "0110 30", "0410 00", "0430 00", "0230 00", "0130 00",
+        ] {
+            #expect(classes.contains(needed), "no example with \(needed)")
+        }
+    }
+
+    /// Framing, and lines of the link's configuration beside it.
+    private static let forms = [
+        ("4be", ["tpduBytes: 12"]), ("2bcd", ["iccData: dataSet01"]),
+        ("4hex-incl", ["tpduBytes: 5", "headerAnswer: kept"]),
+        ("2be-zeros", ["tpduBytes: 4", "headerAnswer: exchanged"]),
+        ("4ascii", ["echo: [\"2\", \"11\", \"37\"]"]), ("2be-incl", ["iccData: tlv", "frameBytesMax: 600"]),
+    ]
+
+    @Test("Every framing, header and form of chip data is paid over from the terminal")
+    func linkForms() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        var (text, _) = try environment.configurationBeside()
+        var links = ""
+        for (framing, lines) in Self.forms {
+            links += "  form-\(framing):\n    port: \(try freePort())\n    dialect: ascii87-binbitmap\n"
+            for line in ["framing: \(framing)", "zonePINKey: zpk-acquirer-a"] + lines {
+                links += "    \(line)\n"
+            }
+        }
+        text = text.replacingOccurrences(of: "\nlinks:\n", with: "\nlinks:\n" + links)
+        let path = environment.directory.appendingPathComponent("forms.yaml").path
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let host = try HostProcess(configuration: path)
+        defer { host.stop() }
+        for (framing, _) in Self.forms {
+            let paid = try DemoEnvironment.run(
+                "terminal-simulator",
+                [
+                    "purchase", "--card", "mchip-14h", "--pin", "123456789012", "--amount", "4.00", "--link",
+                    "form-\(framing)", "--config", path,
+                ])
+            #expect(paid.output.contains("ARPC ok"), "\(framing): \(paid.output)")
+        }
+        for (key, value, words) in [
+            ("iccData", "tlvs", "tlv or dataSet01"), ("headerAnswer", "kept", "neither tpduBytes"),
+            ("headerAnswer", "swapped", "kept or exchanged"), ("framing", "3be", "2be-zeros-incl"),
+            ("echo", "[\"52\"]", "DE52 is never sent back"), ("echo", "[\"200\"]", "2 to 128"),
+        ] {
+            let wrong = text.replacingOccurrences(
+                of: "\nlinks:\n",
+                with:
+                    "\nlinks:\n  wrong:\n    port: 1\n    dialect: ascii87-binbitmap\n    \(key): \(value)\n")
+            try wrong.write(toFile: path, atomically: true, encoding: .utf8)
+            let checked = try DemoEnvironment.run("issuer-host", ["check", "--config", path])
+            #expect(checked.status != 0 && checked.output.contains(words), "\(key): \(checked.output)")
+        }
+    }
+
+    @Test("Every element and setting that the description names exists")
+    func names() throws {
+        let text = try String(
+            contentsOf: DemoEnvironment.root.appendingPathComponent("docs/acquirer-interface.md"),
+            encoding: .utf8)
+        for name in Framing.LengthForm.allCases.map(\.rawValue) {
+            #expect(text.contains("`\(name)`"), "framing \(name)")
+        }
+        let checked = ElementDefinition.checkedElements.sorted()
+        #expect(checked == [2, 3, 4, 7] + Array(11...14) + [18, 19, 22, 23, 25, 32, 35, 39, 49, 70, 90])
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import Testing
+
+/// What one person alone must not do, at a terminal, broken off at each prompt.
+@Suite("Dual control at a terminal", .serialized)
+struct DualControlTests {
+    private final class Office {
+        let store: HostileStore
+        private(set) var configuration: String
+
+        init() throws {
+            store = try HostileStore("nss")
+            configuration = store.environment.configuration
+            let entries = try ["Ann", "Bob"].map { try enrol($0) }
+            let text = try String(contentsOfFile: configuration, encoding: .utf8)
+            let list = entries.map { "\"\($0)\"" }.joined(separator: ", ")
+            configuration = store.place("dual.yaml")
+            try text.replacingOccurrences(
+                of: "\nkeys:\n", with: "\nkeys:\n  dualControl: true\n  operators: [\(list)]\n"
+            ).write(toFile: configuration, atomically: true, encoding: .utf8)
+        }
+
+        func file(_ name: String) -> String { store.place("\(name).operator") }
+
+        private func enrol(_ name: String) throws -> String {
+            let terminal = try Pseudoterminal(
+                "issuer-keys", ["operator", "enrol", name, "--out", file(name)])
+            try terminal.answer("Your passphrase", "passphrase of \(name)")
+            try terminal.answer("The same again:", "passphrase of \(name)")
+            try terminal.expect("keys.operators: \"")
+            #expect(terminal.finish() == 0)
+            #expect(!terminal.screen.contains("passphrase of"))
+            let line = terminal.screen.components(separatedBy: "keys.operators: \"").last ?? ""
+            return String(line.prefix { $0 != "\"" })
+        }
+
+        func sit(_ arguments: [String]) throws -> Pseudoterminal {
+            try Pseudoterminal("issuer-keys", arguments + ["--config", configuration])
+        }
+
+        func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+            try DemoEnvironment.run("issuer-keys", arguments + ["--config", configuration])
+        }
+
+        /// Prompts of two people, each with what is typed there.
+        var approvals: [(prompt: String, answer: String)] {
+            ["Ann", "Bob"].enumerated().flatMap { number, name in
+                [
+                    ("File of person \(number + 1)", file(name)),
+                    ("Passphrase of \(name):", "passphrase of \(name)"),
+                ]
+            }
+        }
+
+        deinit { store.environment.stop() }
+    }
+
+    @Test("Two people approve; each prompt broken off leaves nothing; the trail names both")
+    func approvals() throws {
+        let office = try Office()
+        let vouched = try office.sit(["audit-log", "vouch"])
+        for (prompt, answer) in office.approvals { try vouched.answer(prompt, answer) }
+        try vouched.expect("vouched for by Ann, Bob")
+        #expect(vouched.finish() == 0)
+        #expect(try office.run("audit").status == 0)
+
+        let commands: [([String], String)] = [
+            (["generate", "imk-ac-888888"], "imk-ac-888888"), (["generate", "kbpk-office"], "kbpk-office"),
+            (["generate", "zmk-office"], "zmk-office"),
+            (["generate", "zpk-office", "--exportable"], "zpk-office"),
+        ]
+        for (arguments, label) in commands {
+            for broken in office.approvals.indices {
+                let terminal = try office.sit(arguments)
+                for (prompt, answer) in office.approvals[..<broken] { try terminal.answer(prompt, answer) }
+                try terminal.expect(office.approvals[broken].prompt)
+                try terminal.interrupt()
+                #expect(terminal.finish() != 0)
+                #expect(try !office.run("list").output.contains(label), "\(label) at prompt \(broken)")
+            }
+            #expect(try office.run("generate", label).status != 0, "not without a terminal")
+            let terminal = try office.sit(arguments)
+            for (prompt, answer) in office.approvals { try terminal.answer(prompt, answer) }
+            #expect(terminal.finish() == 0, "\(terminal.screen)")
+            #expect(!terminal.screen.contains("passphrase of A"))
+        }
+        try exportAndRetire(office)
+        let trail = try office.run("audit-log", "show").output
+        for label in ["imk-ac-888888", "kbpk-office", "zmk-office", "zpk-office", "transfer-zpk-office"] {
+            #expect(
+                trail.split(separator: "\n").contains {
+                    $0.contains("key-generated  \(label)  ") && $0.hasSuffix("signed by Ann, Bob")
+                }, "\(label)")
+        }
+        #expect(trail.contains("key-exported") && trail.contains("key-retired  zpk-office"))
+        #expect(try office.run("audit-log", "verify").status == 0)
+        let audit = try office.run("audit")
+        #expect(audit.status == 0 && audit.output.contains("cannot forge one"), "\(audit.output)")
+        try forgery(office)
+    }
+
+    private func exportAndRetire(_ office: Office) throws {
+        let export = try office.sit(["export", "zpk-office", "--under", "kbpk-office"])
+        try export.expect(office.approvals[0].prompt)
+        try export.interrupt()
+        #expect(export.finish() != 0 && !export.screen.contains("P0TB"))
+        let exported = try office.sit(["export", "zpk-office", "--under", "kbpk-office"])
+        for (prompt, answer) in office.approvals { try exported.answer(prompt, answer) }
+        #expect(exported.finish() == 0 && exported.screen.contains("P0TB"), "\(exported.screen)")
+
+        for wrong in ["", "zpk-offic"] {
+            let kept = try office.sit(["retire", "zpk-office"])
+            try kept.answer("Type its name to end it:", wrong)
+            #expect(kept.finish() != 0)
+        }
+        let broken = try office.sit(["retire", "zpk-office"])
+        try broken.expect("Type its name to end it:")
+        try broken.interrupt()
+        #expect(broken.finish() != 0)
+        #expect(try office.run("retire", "zpk-office").output.contains("asks at a terminal"))
+        #expect(try office.run("list").output.contains("\nzpk-office "))
+        let retired = try office.sit(["retire", "zpk-office"])
+        try retired.answer("Type its name to end it:", "zpk-office")
+        for (prompt, answer) in office.approvals { try retired.answer(prompt, answer) }
+        #expect(retired.finish() == 0, "\(retired.screen)")
+        #expect(try !office.run("list").output.contains("\nzpk-office "))
+    }
+
+    /// The PIN's holder writes a line by the product's own means, as from a configuration without operators.
+    private func forgery(_ office: Office) throws {
+        let own = office.store.environment.configuration
+        #expect(
+            try DemoEnvironment.run("issuer-keys", ["generate", "imk-ac-777777", "--config", own]).status == 0
+        )
+        let audit = try office.run("audit")
+        #expect(audit.status == 1 && audit.output.contains("event-unsigned"), "\(audit.output)")
+        #expect(audit.output.contains("imk-ac-777777: line"))
+    }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Testing
+
+/// Somebody with the token's PIN works against the report with other tools. Each manipulation has to be found, and
+/// named by finding and key; a clean store has none.
+@Suite("A hostile holder of the token's PIN", .serialized)
+struct HostileAuditTests {
+    struct Manipulation: Sendable {
+        let name: String
+        /// The finding that has to be among the open ones, with its key.
+        let finding: String
+        let key: String?
+        let act: @Sendable (HostileStore) throws -> Void
+
+        init(
+            _ name: String, _ finding: String, _ key: String? = nil,
+            _ act: @escaping @Sendable (HostileStore) throws -> Void
+        ) {
+            (self.name, self.finding, self.key, self.act) = (name, finding, key, act)
+        }
+    }
+
+    private static let value = "3D8C52E96B0F94A71B5E70C3F82A964D"
+    private static let identity = "generated/20261124T190733Z//imk-ac-planted"
+
+    /// On any token, by the C probe and by an editor.
+    private static let anywhere: [Manipulation] = [
+        .init("a key of a known value planted", "key-unknown", "imk-ac-planted") {
+            try $0.probe("create", "imk-ac-planted", "x", value, "derive")
+        },
+        .init("a planted key that claims an origin", "key-unnoted", "imk-ac-planted") {
+            try $0.probe("create", "imk-ac-planted", identity, value, "derive")
+        },
+        .init("a key that the token made for somebody else", "key-unnoted", "imk-ac-planted") {
+            try $0.probe("generate", "imk-ac-planted", identity, "derive")
+        },
+        .init("a planted key without a purpose", "key-unknown", "backdoor") {
+            try $0.probe("create", "backdoor", "x", value, "encrypt,decrypt")
+        },
+        .init("a planted AES key", "key-unknown", "kbpk-other") {
+            try $0.probe("aes", "kbpk-other", "x", value + value, "derive")
+        },
+        .init("a planted key with a line of its own colour", "key-unknown", "imk-ac-\u{1B}[32mgood") {
+            try $0.probe("create", "imk-ac-\u{1B}[32mgood", "x", value, "derive")
+        },
+        .init("an RSA key pair planted", "key-unknown", "signing") { try $0.probe("rsa", "signing") },
+        .init("a key destroyed", "key-missing", "imk-smi-541333") {
+            try $0.probe("destroy", "imk-smi-541333")
+        },
+        .init("a key swapped", "key-swapped", "imk-ac-476173") {
+            try $0.probe("destroy", "imk-ac-476173")
+            try $0.probe("create", "imk-ac-476173", "x", value, "derive")
+        },
+        .init("a key swapped that claims the first one's check value", "key-swapped", "imk-ac-476173") {
+            try $0.probe("destroy", "imk-ac-476173")
+            try $0.probe(
+                "create", "imk-ac-476173", "test/20261124T190733Z/08D7B4/imk-ac-476173", value, "derive")
+        },
+        .init("two keys that changed places", "key-swapped", "zak-acquirer-b") {
+            try $0.probe("destroy", "zak-acquirer-b")
+            try $0.probe("create", "zak-acquirer-b", "x", value, "sign")
+        },
+        .init("a second key with the same label", "label-ambiguous", "imk-ac-476173") {
+            try $0.probe("create", "imk-ac-476173", "y", value, "derive")
+        },
+        .init("a right more, the value being known", "key-attributes-changed", "imk-ac-541333") {
+            try again($0, "imk-ac-541333", "derive,encrypt")
+        },
+        .init("a key that may be changed later", "modifiable", "imk-ac-541333") {
+            try again($0, "imk-ac-541333", "derive,modifiable")
+        },
+        .init("a key that may leave", "extractable", "imk-ac-541333") {
+            try again($0, "imk-ac-541333", "derive,extractable")
+        },
+        .init("another origin claimed", "origin-contradicted", "imk-ac-541333") {
+            try again(
+                $0, "imk-ac-541333", "derive", identity: "ceremony/20261124T190733Z/%/imk-ac-541333")
+        },
+        .init("a line of the log changed", "trail-damaged") {
+            try $0.write(
+                log: $0.log.map { $0.replacingOccurrences(of: "\"imk-ac-476173\"", with: "\"imk-ac-1\"") })
+        },
+        .init("a line of the log dropped", "trail-damaged") {
+            var lines = try $0.log
+            lines.remove(at: 4)
+            try $0.write(log: lines)
+        },
+        .init("two lines of the log swapped", "trail-damaged") {
+            var lines = try $0.log
+            lines.swapAt(3, 4)
+            try $0.write(log: lines)
+        },
+        .init("the end of the log cut off", "trail-damaged") { try $0.write(log: $0.log.dropLast(2)) },
+        .init("the log deleted", "trail-damaged") {
+            try FileManager.default.removeItem(atPath: $0.place("audit.log"))
+        },
+        .init("the log emptied and the token's count set back", "trail-damaged") {
+            try $0.write(log: [])
+            try $0.probe("head", "audit-head", String(repeating: "00", count: 40))
+        },
+        .init("the count set back with the log, a key made since", "key-unnoted", "cvk-made-since") {
+            let (head, lines) = (try $0.probe("headof", "audit-head"), try $0.log)
+            try $0.keys("generate", "cvk-made-since")
+            try $0.probe("head", "audit-head", head)
+            try $0.write(log: lines)
+        },
+        .init("the store put back to before a key was made", "key-missing", "cvk-made-since") {
+            try $0.keys("generate", "cvk-made-since")
+            try $0.restore(["token"])
+        },
+        .init("log, seal key and count all gone", "trail-damaged") {
+            try FileManager.default.removeItem(atPath: $0.place("audit.log"))
+            try $0.probe("destroy", "audit")
+            try $0.probe("destroy", "audit-head")
+        },
+    ]
+
+    /// NSS's own tool, and what NSS lets be done.
+    private static let nss: [Manipulation] = [
+        .init("symkeyutil makes a key", "key-unknown", "from-symkeyutil") {
+            try $0.symkeyutil("-K", "-n", "from-symkeyutil", "-t", "des3")
+        },
+        .init("symkeyutil deletes a key", "key-missing", "cvk-541333") {
+            try $0.symkeyutil("-D", "-n", "cvk-541333")
+        },
+        .init("a key copied under another name", "key-copied", "imk-ac-copy") {
+            try $0.probe("copy", "imk-ac-476173", "imk-ac-copy", "derive")
+        },
+        .init(
+            "a key copied with more rights and the first one ended", "key-attributes-changed", "imk-ac-639999"
+        ) {
+            try $0.probe("copy", "imk-ac-639999", "imk-ac-wide", "derive,encrypt,extractable")
+            try $0.probe("destroy", "imk-ac-639999")
+            try $0.probe("copy", "imk-ac-wide", "imk-ac-639999", "derive,encrypt,extractable")
+            try $0.probe("destroy", "imk-ac-wide")
+        },
+        .init("a key renamed", "key-renamed", "imk-ac-777777") {
+            try $0.probe("rename", "imk-ac-476173", "imk-ac-777777")
+        },
+    ]
+
+    /// OpenSC's tool.
+    private static let softHSM: [Manipulation] = [
+        .init("pkcs11-tool makes a key", "key-unknown", "from-pkcs11-tool") {
+            try $0.pkcs11Tool("--keygen", "--key-type", "aes:16", "--label", "from-pkcs11-tool")
+        },
+        .init("pkcs11-tool deletes a key", "key-missing", "cvk-541333") {
+            try $0.pkcs11Tool("--delete-object", "--type", "secrkey", "--label", "cvk-541333")
+        },
+        .init("pkcs11-tool makes a key pair", "key-unknown", "pair") {
+            try $0.pkcs11Tool("--keypairgen", "--key-type", "rsa:2048", "--label", "pair")
+        },
+    ]
+
+    /// The same value anew, which everybody has of a demo key, with other rights.
+    private static func again(
+        _ store: HostileStore, _ label: String, _ usage: String, identity: String = "x"
+    ) throws {
+        struct Demo: Decodable {
+            struct Key: Decodable { let value, kcv: String }
+            let keys: [String: Key]
+        }
+        let path = DemoEnvironment.root.appendingPathComponent("Config/demo/demo-issuer.json")
+        let demo = try JSONDecoder().decode(Demo.self, from: Data(contentsOf: path))
+        let key = try #require(demo.keys[label])
+        try store.probe("destroy", label)
+        try store.probe(
+            "create", label, identity.replacingOccurrences(of: "%", with: key.kcv), key.value, usage)
+    }
+
+    @Test(
+        "Every manipulation is found and named; a clean store has no finding", arguments: ["nss", "softhsm2"])
+    func suite(token: String) throws {
+        let store = try HostileStore(token)
+        defer { store.environment.stop() }
+        let clean = try store.audit()
+        #expect(clean.status == 0 && clean.open.isEmpty, "\(clean.output)")
+        let manipulations = Self.anywhere + (token == "nss" ? Self.nss : Self.softHSM)
+        #expect(manipulations.count >= 24)
+        for manipulation in manipulations {
+            try store.restore()
+            do { try manipulation.act(store) } catch {
+                Issue.record("\(manipulation.name): \(error)")
+                continue
+            }
+            let (status, open, output) = try store.audit()
+            #expect(status == 1, "\(manipulation.name): \(output.suffix(400))")
+            #expect(
+                open.contains {
+                    $0.kind == manipulation.finding && $0.key == manipulation.key && $0.causedBy == "store"
+                }, "\(manipulation.name): \(open.map { "\($0.kind) \($0.key ?? "")" })")
+            #expect(!output.contains("\u{1B}"), "\(manipulation.name): a label reached the terminal as it is")
+        }
+        try store.restore()
+        let after = try store.audit()
+        #expect(after.status == 0 && after.open.isEmpty, "\(after.output)")
+    }
+}
