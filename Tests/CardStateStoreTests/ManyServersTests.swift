@@ -193,11 +193,12 @@ import Testing
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
         let card = 1
-        try await bench.importCard(card)
+        // An import waits for its replica like any other write.
         for _ in 0..<100
         where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
             try await Task.sleep(for: .milliseconds(100))
         }
+        try await bench.importCard(card)
         #expect(try await bench.decline(card, atc: 1) == nil)
         servers.kill(replica)
         do {
