@@ -39,7 +39,7 @@ lint:
 check: lint test
 
 bench: deps
-	swift run --package-path LoadTests/Benchmarks --scratch-path .build-benchmarks -c release benchmarks $(BENCH)
+	swift run -c release benchmarks $(BENCH)
 
 # The last line printed is the path of the JSON result; an HTML report lies beside it.
 PROFILE ?= LoadTests/profiles/standard.yaml
@@ -67,7 +67,7 @@ core-search: build
 	@Tests/CoreSearch/core-search.sh
 
 clean:
-	rm -rf .build .build-benchmarks .demo .demo-load
+	rm -rf .build .demo .demo-load
 
 # libFuzzer on frames, messages, chip data and dialect files, so many seconds each.
 SECONDS ?= 60

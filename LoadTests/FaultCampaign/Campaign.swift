@@ -7,29 +7,29 @@ internal import NIOPosix
 internal import VirtualCard
 
 /// Faults under load, and the count after them.
-public struct Campaign: Sendable {
+package struct Campaign: Sendable {
     /// What goes wrong.
-    public var plan: FaultPlan
+    package var plan: FaultPlan
     /// The project's folder, for its configuration files.
-    public var root: String
+    package var root: String
     /// The folder of `issuer-host`, `issuer-keys` and `libFaultyToken.so`.
-    public var binaries: String
+    package var binaries: String
     /// Where everything of the campaign lies; made anew.
-    public var folder: String
+    package var folder: String
     /// Terminals.
-    public var lanes = 12
+    package var lanes = 12
     /// Called with a line about each step.
-    public var progress: @Sendable (String) -> Void = { _ in }
+    package var progress: @Sendable (String) -> Void = { _ in }
 
     /// Takes what has no default.
-    public init(_ plan: FaultPlan, root: String, binaries: String, folder: String) {
+    package init(_ plan: FaultPlan, root: String, binaries: String, folder: String) {
         (self.plan, self.root, self.binaries, self.folder) = (plan, root, binaries, folder)
     }
 
     /// Runs it.
     /// - Throws: `CampaignError` where a part does not start or does not come back; a broken promise is no error, it
     ///   stands in the result.
-    public func run() async throws -> CampaignResult {
+    package func run() async throws -> CampaignResult {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         let store = try await CampaignStore(

@@ -1,73 +1,73 @@
 internal import Foundation
 
 /// What a campaign found.
-public struct CampaignResult: Codable, Sendable {
+package struct CampaignResult: Codable, Sendable {
     /// One kind of fault.
-    public struct Recovery: Codable, Sendable {
+    package struct Recovery: Codable, Sendable {
         /// The kind.
-        public let kind: FaultKind
+        package let kind: FaultKind
         /// How often.
-        public let count: Int
+        package let count: Int
         /// Milliseconds from the end of the cause (of a kill: from the kill) to the first decision told to a terminal
         /// for a request sent after it; median and worst.
-        public let firstMedian: Int
+        package let firstMedian: Int
         /// See `firstMedian`.
-        public let firstMax: Int
+        package let firstMax: Int
         /// The same until every terminal was told one.
-        public let allMedian: Int
+        package let allMedian: Int
         /// See `allMedian`.
-        public let allMax: Int
+        package let allMax: Int
     }
 
     /// Replays the plan.
-    public let seed: UInt64
+    package let seed: UInt64
     /// Faults injected.
-    public var faults = 0
+    package var faults = 0
     /// Terminals.
-    public let lanes: Int
+    package let lanes: Int
     /// Seconds from the first fault to the last recovery.
-    public var seconds = 0
+    package var seconds = 0
     /// By kind.
-    public var recoveries: [Recovery] = []
+    package var recoveries: [Recovery] = []
     /// Requests, repeats not counted.
-    public var requests = 0
+    package var requests = 0
     /// Transmissions, repeats counted.
-    public var transmissions = 0
+    package var transmissions = 0
     /// Transmissions without an answer.
-    public var unanswered = 0
+    package var unanswered = 0
     /// Answers 91 and 96.
-    public var notDecided = 0
+    package var notDecided = 0
     /// Other answers.
-    public var decisionsTold = 0
+    package var decisionsTold = 0
     /// Requests whose approval a terminal was told.
-    public var approvalsTold = 0
+    package var approvalsTold = 0
     /// Approvals in the journal.
-    public var approvalsBooked = 0
+    package var approvalsBooked = 0
     /// In the journal, and no terminal was told.
-    public var approvalsUntold = 0
+    package var approvalsUntold = 0
     /// Requests with 55 or 75.
-    public var wrongPINsTold = 0
+    package var wrongPINsTold = 0
     /// Requests with an ATC that had been approved.
-    public var replaysSent = 0
+    package var replaysSent = 0
     /// Advices that a terminal was told were booked.
-    public var advicesTold = 0
+    package var advicesTold = 0
     /// Reversals that a terminal was told were carried out, and what of those never got an answer.
-    public var reversalsTold = 0
+    package var reversalsTold = 0
     /// See `reversalsTold`.
-    public var reversalsUntold = 0
+    package var reversalsUntold = 0
     /// Of the reversals in the journal, those that gave something back.
-    public var reversalsGivingBack = 0
+    package var reversalsGivingBack = 0
     /// Journal notes of requests without a decision, and of decisions that nobody was told.
-    public var undecidedNoted = 0
+    package var undecidedNoted = 0
     /// See `undecidedNoted`.
-    public var lateNoted = 0
+    package var lateNoted = 0
     /// Starts of the host that had to be tried again.
-    public var hostStartsRepeated = 0
+    package var hostStartsRepeated = 0
     /// Nothing may stand here.
-    public var violations: [String] = []
+    package var violations: [String] = []
 
     /// For a person: the counts, a table of the recoveries, and what was violated.
-    public var summary: String {
+    package var summary: String {
         var lines = [
             "seed \(seed): \(faults) faults in \(seconds) s under load from \(lanes) terminals",
             "\(requests) requests in \(transmissions) transmissions: \(decisionsTold) decisions told, "
@@ -95,7 +95,7 @@ public struct CampaignResult: Codable, Sendable {
     }
 
     /// Writes the result as JSON.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(self).write(to: URL(fileURLWithPath: path))

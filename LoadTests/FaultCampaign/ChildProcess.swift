@@ -2,12 +2,12 @@ internal import Foundation
 internal import Glibc
 
 /// Something that stops a campaign: a part that does not start, a file that cannot be read.
-public struct CampaignError: Error, Sendable, CustomStringConvertible {
+package struct CampaignError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 
     /// Takes the line.
-    public init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// A process that the campaign starts, kills and starts again. Its output goes to a file.

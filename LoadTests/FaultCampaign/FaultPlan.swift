@@ -1,7 +1,7 @@
 internal import LoadGenerator
 
 /// What can go wrong, one at a time.
-public enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
+package enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
     /// `kill -9` of the host, begun again at once.
     case hostKilled = "host killed"
     /// `kill -9` of the Redis primary, begun again at once.
@@ -29,26 +29,26 @@ public enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, Se
 }
 
 /// One fault at one moment.
-public struct PlannedFault: Sendable, Equatable {
+package struct PlannedFault: Sendable, Equatable {
     /// What goes wrong.
-    public let kind: FaultKind
+    package let kind: FaultKind
     /// Load before it, milliseconds.
-    public let afterMilliseconds: Int
+    package let afterMilliseconds: Int
     /// How long its cause stays, milliseconds; 0 for a kill or a cut, which are over at once.
-    public let lastingMilliseconds: Int
+    package let lastingMilliseconds: Int
 }
 
 /// The faults of one campaign: the same for the same seed.
-public struct FaultPlan: Sendable, Equatable {
+package struct FaultPlan: Sendable, Equatable {
     /// Where they come from.
-    public let seed: UInt64
+    package let seed: UInt64
     /// One after the other.
-    public let faults: [PlannedFault]
+    package let faults: [PlannedFault]
 
     /// - Parameters:
     ///   - count: every kind comes as often as every other, give or take one, in random order.
     ///   - all: the kinds, at least one.
-    public init(seed: UInt64, count: Int, kinds all: [FaultKind] = FaultKind.allCases) {
+    package init(seed: UInt64, count: Int, kinds all: [FaultKind] = FaultKind.allCases) {
         self.seed = seed
         var chance = Chance(seed: seed)
         var kinds: [FaultKind] = []

@@ -1,5 +1,5 @@
 /// How the rate of an open load goes over time, in requests a second.
-public enum RateCurve: Hashable, Sendable {
+package enum RateCurve: Hashable, Sendable {
     /// The same all the time: steady load, a soak, or one step of a staircase.
     case constant(Double)
     /// From the first to the second, evenly.
@@ -45,7 +45,7 @@ struct RatePiece: Hashable, Sendable {
 }
 
 /// The distances of arrivals.
-public enum ArrivalSpacing: String, Codable, Sendable {
+package enum ArrivalSpacing: String, Codable, Sendable {
     /// As even as a clock.
     case fixed
     /// Exponential, as independent customers arrive.
@@ -54,7 +54,7 @@ public enum ArrivalSpacing: String, Codable, Sendable {
 
 /// Intended send times of an open load. They are fixed before the first request goes out and nothing that the
 /// host does can move them: that is what keeps omission out of the latencies.
-public struct ArrivalSchedule: Sequence, IteratorProtocol, Sendable {
+package struct ArrivalSchedule: Sequence, IteratorProtocol, Sendable {
     private let pieces: [RatePiece]
     private let spacing: ArrivalSpacing
     private var chance: Chance
@@ -63,14 +63,14 @@ public struct ArrivalSchedule: Sequence, IteratorProtocol, Sendable {
     private var arrivals = 0.0
 
     /// A schedule; the same for the same seed.
-    public init(_ curve: RateCurve, seconds: Double, spacing: ArrivalSpacing, seed: UInt64) {
+    package init(_ curve: RateCurve, seconds: Double, spacing: ArrivalSpacing, seed: UInt64) {
         pieces = curve.pieces(seconds: seconds)
         self.spacing = spacing
         chance = Chance(seed: seed)
     }
 
     /// Nanoseconds from the start of the stage; nil at its end.
-    public mutating func next() -> UInt64? {
+    package mutating func next() -> UInt64? {
         guard piece < pieces.count else { return nil }
         arrivals += spacing == .fixed ? 1 : chance.exponential()
         while arrivals > pieces[piece].arrivals {

@@ -1,22 +1,22 @@
 internal import Foundation
 
 /// The steps of a capacity measurement, and what each has to keep to.
-public struct CapacityPlan: Sendable {
+package struct CapacityPlan: Sendable {
     /// Requests a second, rising.
-    public var rates: [Double]
+    package var rates: [Double]
     /// Of each step.
-    public var seconds: Double
+    package var seconds: Double
     /// A step whose p99 is above this is behind the knee.
-    public var p99Milliseconds: Double
+    package var p99Milliseconds: Double
     /// Cores that the host may use in the model; the part of them that is meant to be busy is measured.
-    public var cores = [1, 2, 4, 8, 16]
+    package var cores = [1, 2, 4, 8, 16]
     /// Hosts side by side.
-    public var hosts = [1, 2, 4]
+    package var hosts = [1, 2, 4]
     /// Masters of the store's cluster.
-    public var masters = [1, 3, 6]
+    package var masters = [1, 3, 6]
 
     /// Takes what has no default.
-    public init(rates: [Double], seconds: Double, p99Milliseconds: Double) {
+    package init(rates: [Double], seconds: Double, p99Milliseconds: Double) {
         self.rates = rates
         self.seconds = seconds
         self.p99Milliseconds = p99Milliseconds
@@ -29,15 +29,15 @@ public struct CapacityPlan: Sendable {
 }
 
 /// CPU seconds a second as a straight line over the rate, by least squares.
-public struct CostFit: Codable, Sendable {
+package struct CostFit: Codable, Sendable {
     /// CPU seconds a second at rest.
-    public var atRest: Double
+    package var atRest: Double
     /// CPU seconds that one authorisation adds.
-    public var perAuthorisation: Double
+    package var perAuthorisation: Double
     /// Half of the 95 % interval of `perAuthorisation`; nil for fewer than three steps.
-    public var margin: Double?
+    package var margin: Double?
     /// The largest distance of a step from the line, as a part of what was measured there.
-    public var worstMisfit: Double
+    package var worstMisfit: Double
 
     /// - Parameter points: rate and CPU seconds a second, at least two.
     /// - Returns: nil for fewer, or for rates that are all the same.
@@ -61,43 +61,43 @@ public struct CostFit: Codable, Sendable {
 }
 
 /// What N cores, M hosts and a cluster of K masters would carry, by a straight-line model of CPU costs, with its error.
-public struct CapacityReport: Codable, Sendable {
+package struct CapacityReport: Codable, Sendable {
     /// One cell of the model.
-    public struct Estimate: Codable, Sendable {
+    package struct Estimate: Codable, Sendable {
         /// Of each host.
-        public var cores: Int
+        package var cores: Int
         /// Side by side.
-        public var hosts: Int
+        package var hosts: Int
         /// Of the store's cluster.
-        public var masters: Int
+        package var masters: Int
         /// Authorisations a second.
-        public var perSecond: Double
+        package var perSecond: Double
         /// By the 95 % interval of the costs; nil without one.
-        public var least: Double?
+        package var least: Double?
         /// What is at its limit first.
-        public var limit: String
+        package var limit: String
     }
 
     /// The steps.
-    public var result: LoadResult
+    package var result: LoadResult
     /// Requests a second of the last step that held; nil where none did.
-    public var kneePerSecond: Double?
+    package var kneePerSecond: Double?
     /// True where no step broke a bound: the knee lies above.
-    public var isOpen: Bool
+    package var isOpen: Bool
     /// Nil without the process's number.
-    public var host: CostFit?
+    package var host: CostFit?
     /// Nil without the process's number.
-    public var store: CostFit?
+    package var store: CostFit?
     /// Cores' worth of CPU that the host used at the knee.
-    public var hostBusyAtKnee: Double?
+    package var hostBusyAtKnee: Double?
     /// Likewise the store; one of its threads executes commands.
-    public var storeBusyAtKnee: Double?
+    package var storeBusyAtKnee: Double?
     /// One master's thread is taken to be at its limit at this.
-    public var storeBusyMax: Double
+    package var storeBusyMax: Double
     /// Of the host's cores that may be busy.
-    public var coreBusyMax: Double
+    package var coreBusyMax: Double
     /// The model's cells.
-    public var estimates: [Estimate]
+    package var estimates: [Estimate]
 
     /// What is left for everything that a straight line does not know: at 70 % queues still are short (M/M/1: 2.3 waiting).
     private static let busyMax = 0.7

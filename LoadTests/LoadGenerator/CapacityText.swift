@@ -2,7 +2,7 @@ internal import Foundation
 
 extension CapacityReport {
     /// The same as JSON, keys sorted.
-    public func json() throws -> [UInt8] {
+    package func json() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var plain = self
@@ -11,7 +11,7 @@ extension CapacityReport {
     }
 
     /// For a terminal.
-    public var text: String {
+    package var text: String {
         var lines = [knee]
         lines += [cost("host", host), cost("store", store)].compactMap { $0 }
         lines += ["", "Model: \(CapacityReport.model)"]
@@ -54,7 +54,7 @@ extension CapacityReport {
     }
 
     /// A page that needs nothing but itself.
-    public var html: String {
+    package var html: String {
         func line(_ name: String, _ value: (LoadResult.Stage) -> Double?) -> Chart.Line {
             Chart.Line(
                 name: name,

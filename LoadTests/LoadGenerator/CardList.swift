@@ -1,14 +1,14 @@
 internal import ByteCoding
 internal import EMV
 internal import Foundation
-public import VirtualCard
+package import VirtualCard
 
 /// The population as `issuer-host cards import` reads it.
-public enum CardList {
+package enum CardList {
     /// Writes the cards of a profile. PINs are given as reference blocks under the test verification key, which
     /// spares the token one unwrapping a card.
     /// - Parameter clearPINs: true gives them as they are instead; the token then makes the blocks.
-    public static func write(
+    package static func write(
         _ profile: LoadProfile, issuer: DemoIssuer, to path: String, clearPINs: Bool = false
     ) throws {
         let plan = try CardPlan(profile, issuer: issuer)

@@ -3,13 +3,13 @@ internal import ISO8583
 internal import LibCrypto
 internal import NIOCore
 internal import NIOPosix
-public import VirtualCard
+package import VirtualCard
 
 /// A stand-in for a host: it approves whatever it can read, with a right ARPC, and looks at nothing else. It
 /// shows what the generator itself can do, and whether the generator sees what it should see.
-public struct EchoServer: Sendable {
+package struct EchoServer: Sendable {
     /// What it does wrong on purpose.
-    public enum Misbehaviour: Sendable {
+    package enum Misbehaviour: Sendable {
         /// Nothing.
         case none
         /// After so many answers it keeps everything to itself for a while, once.
@@ -21,13 +21,13 @@ public struct EchoServer: Sendable {
     }
 
     /// Where it listens.
-    public let port: Int
+    package let port: Int
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
 
     /// Listens on the loopback interface.
     /// - Parameter port: 0 for any that is free.
-    public init(
+    package init(
         _ link: LoadLink, issuer: DemoIssuer, port: Int, misbehaviour: Misbehaviour = .none
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -51,10 +51,10 @@ public struct EchoServer: Sendable {
     }
 
     /// Waits until it is closed.
-    public func run() async throws { try await channel.closeFuture.get() }
+    package func run() async throws { try await channel.closeFuture.get() }
 
     /// Closes everything.
-    public func stop() async throws {
+    package func stop() async throws {
         try await channel.close()
         try await group.shutdownGracefully()
     }

@@ -2,7 +2,7 @@ internal import Foundation
 
 extension LoadResult {
     /// A page that needs nothing but itself.
-    public var html: String {
+    package var html: String {
         """
         <!doctype html><html lang="en"><head><meta charset="utf-8">
         <meta name="viewport" content="width=device-width"><title>Load \(escaped(profile))</title>

@@ -108,13 +108,13 @@ enum HistogramLog {
 
 extension LoadResult {
     /// Latencies as HdrHistogram's tools read them.
-    public var histogramLog: String {
+    package var histogramLog: String {
         let start = (try? Date(startedAt, strategy: .iso8601))?.timeIntervalSince1970 ?? 0
         return HistogramLog.text(self, startedAt: start)
     }
 
     /// A line a second, over all stages (RFC 4180).
-    public var csv: String {
+    package var csv: String {
         var lines = [
             "stage,second,answers_per_second,p50_ms,p99_ms,longest_ms,outstanding,host_cpu,redis_cpu,generator_cpu,"
                 + "host_mb,redis_mb"

@@ -1,27 +1,27 @@
-public import ISO8583
+package import ISO8583
 internal import IssuerConfiguration
 internal import NIOCore
 internal import NIOSSL
-public import VirtualCard
+package import VirtualCard
 
 /// Where a link is and what it speaks.
-public struct LoadLink: Sendable {
+package struct LoadLink: Sendable {
     /// Its name in the host's configuration.
-    public let name: String
+    package let name: String
     /// Address to connect to.
-    public let host: String
+    package let host: String
     /// TCP port.
-    public let port: Int
+    package let port: Int
     /// Dialect.
-    public let codec: MessageCodec
+    package let codec: MessageCodec
     /// Framing.
-    public let framing: Framing
+    package let framing: Framing
     let zonePINKey: [UInt8]?
     /// For a link with TLS.
     var tls: LoadTLS?
 
     /// - Parameter zonePINKey: a test key; nil for a link without PINs.
-    public init(
+    package init(
         name: String, host: String, port: Int, codec: MessageCodec, framing: Framing, zonePINKey: [UInt8]?
     ) {
         self.name = name
@@ -40,7 +40,7 @@ extension LoadLink {
     ///   - dialect: a file of the folder, without `.json`.
     ///   - framing: `2be`, `4ascii`, each also with `-incl`.
     ///   - zonePINKey: name of a test key of the issuer's file; nil sends no PINs.
-    public init(
+    package init(
         target: String, dialect: String, dialects folder: String, framing: String, zonePINKey: String?,
         issuer: DemoIssuer
     ) throws(LoadSetupError) {
@@ -69,16 +69,16 @@ extension LoadLink {
 }
 
 /// The parts of `issuer-host.yaml` that a load needs. Everything else in the file is the host's.
-public struct HostConfiguration: Sendable {
+package struct HostConfiguration: Sendable {
     /// By name.
-    public let links: [LoadLink]
+    package let links: [LoadLink]
     /// Test keys and kinds of card.
-    public let issuerPath: String
+    package let issuerPath: String
     /// Host and port of `/metrics`; nil if the host has none.
-    public let admin: (host: String, port: Int)?
+    package let admin: (host: String, port: Int)?
 
     /// Reads the file as the host does, overrides of the environment included, and the dialects that it names.
-    public init(contentsOf path: String) throws(LoadSetupError) {
+    package init(contentsOf path: String) throws(LoadSetupError) {
         do {
             let host = try IssuerConfiguration(path: path)
             issuerPath = try host.demoIssuer()
@@ -93,7 +93,7 @@ public struct HostConfiguration: Sendable {
     }
 
     /// The links with these names, in this order; all of them for none.
-    public func links(named names: [String]) throws(LoadSetupError) -> [LoadLink] {
+    package func links(named names: [String]) throws(LoadSetupError) -> [LoadLink] {
         guard !names.isEmpty else { return links }
         var found: [LoadLink] = []
         for name in names {

@@ -2,16 +2,16 @@ internal import FoundationEssentials
 internal import Yams
 
 /// Something about a profile, a file or an address that stops a load before it begins.
-public struct LoadSetupError: Error, Sendable, CustomStringConvertible {
+package struct LoadSetupError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 
     /// Takes the line.
-    public init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// What a request of the mix is.
-public enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
+package enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
     /// Chip and right PIN.
     case purchase
     /// Chip, no PIN.
@@ -33,11 +33,11 @@ public enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresentab
 }
 
 /// What a load consists of: cards, connections, mix and stages.
-public struct LoadProfile: Sendable {
+package struct LoadProfile: Sendable {
     /// One stretch of load.
-    public struct Stage: Sendable {
+    package struct Stage: Sendable {
         /// What it stands for in the result's headline figures.
-        public enum Role: String, Codable, Sendable {
+        package enum Role: String, Codable, Sendable {
             /// Throughput and costs are taken from here.
             case saturation
             /// Latencies are taken from here.
@@ -47,7 +47,7 @@ public struct LoadProfile: Sendable {
         }
 
         /// Where the requests come from.
-        public enum Load: Sendable {
+        package enum Load: Sendable {
             /// So many under way on every connection, the next one when an answer comes.
             case closed(outstanding: Int)
             /// At a rate in requests a second.
@@ -57,16 +57,16 @@ public struct LoadProfile: Sendable {
         }
 
         /// For people.
-        public var name: String
+        package var name: String
         /// What it stands for, if anything.
-        public var role: Role?
+        package var role: Role?
         /// How long requests are sent.
-        public var seconds: Double
+        package var seconds: Double
         /// Where the requests come from.
-        public var load: Load
+        package var load: Load
 
         /// Takes the parts.
-        public init(name: String, role: Role? = nil, seconds: Double, load: Load) {
+        package init(name: String, role: Role? = nil, seconds: Double, load: Load) {
             self.name = name
             self.role = role
             self.seconds = seconds
@@ -75,32 +75,32 @@ public struct LoadProfile: Sendable {
     }
 
     /// For people and file names.
-    public var name: String
+    package var name: String
     /// Cards, 10 to 1,000,000.
-    public var cards: Int
+    package var cards: Int
     /// Shares of the kinds of card, by the names of the demo issuer's cards.
-    public var products: [(name: String, weight: Int)]
+    package var products: [(name: String, weight: Int)]
     /// Of everything that looks random.
-    public var seed: UInt64
+    package var seed: UInt64
     /// Names of links; all that the configuration has if empty.
-    public var links: [String]
+    package var links: [String]
     /// Over all links together.
-    public var connections: Int
+    package var connections: Int
     /// Every so many seconds one connection is closed and opened again; 0 for never.
-    public var reconnectSeconds: Double
+    package var reconnectSeconds: Double
     /// Whether cryptograms and PIN blocks of a stage are computed before it begins.
-    public var precompute: Bool
+    package var precompute: Bool
     /// Shares of the kinds of request.
-    public var mix: [TransactionKind: Double]
+    package var mix: [TransactionKind: Double]
     /// One after the other.
-    public var stages: [Stage]
+    package var stages: [Stage]
     /// PIN tries that the host's policy gives.
-    public var pinTriesMax: Int
+    package var pinTriesMax: Int
     /// What it has to keep to.
-    public var thresholds: [Threshold]
+    package var thresholds: [Threshold]
 
     /// A profile of purchases.
-    public init(name: String, cards: Int, connections: Int, stages: [Stage]) {
+    package init(name: String, cards: Int, connections: Int, stages: [Stage]) {
         self.name = name
         self.cards = cards
         self.connections = connections
@@ -121,7 +121,7 @@ public struct LoadProfile: Sendable {
     ]
 
     /// Reads a YAML file.
-    public init(contentsOf path: String) throws(LoadSetupError) {
+    package init(contentsOf path: String) throws(LoadSetupError) {
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
             throw LoadSetupError("cannot read \(path)")
         }
@@ -129,7 +129,7 @@ public struct LoadProfile: Sendable {
     }
 
     /// The same from memory; `path` is for error texts.
-    public init(yaml: String, path: String) throws(LoadSetupError) {
+    package init(yaml: String, path: String) throws(LoadSetupError) {
         try ProfileKeys.check(yaml, path: path)
         let file: ProfileFile
         do { file = try YAMLDecoder().decode(ProfileFile.self, from: yaml) } catch {

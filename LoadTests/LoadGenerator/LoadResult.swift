@@ -1,45 +1,45 @@
 internal import Foundation
 
 /// What a load came to. Times in milliseconds, CPU in seconds, memory in 2^20 bytes.
-public struct LoadResult: Codable, Sendable {
+package struct LoadResult: Codable, Sendable {
     /// Percentiles of a stage.
-    public struct Latency: Codable, Sendable {
+    package struct Latency: Codable, Sendable {
         /// Median.
-        public var p50: Double
+        package var p50: Double
         /// Of a hundred, one takes longer.
-        public var p99: Double
+        package var p99: Double
         /// Of a thousand, one takes longer.
-        public var p999: Double
+        package var p999: Double
         /// The longest of all.
-        public var max: Double
+        package var max: Double
     }
 
     /// A point of the percentile curve.
-    public struct CurvePoint: Codable, Sendable {
+    package struct CurvePoint: Codable, Sendable {
         /// 0…100.
-        public var percentile: Double
+        package var percentile: Double
         /// At or below this.
-        public var milliseconds: Double
+        package var milliseconds: Double
     }
 
     /// A bar of the host's own histogram.
-    public struct Bucket: Codable, Sendable {
+    package struct Bucket: Codable, Sendable {
         /// Nil for infinity.
-        public var upToMicroseconds: Double?
+        package var upToMicroseconds: Double?
         /// Answers in this bucket alone.
-        public var answers: Double
+        package var answers: Double
     }
 
     /// What the host holds: whatever grows here while load is steady leaks.
-    public struct Holdings: Codable, Sendable {
+    package struct Holdings: Codable, Sendable {
         /// Open file descriptors.
-        public var descriptors: Int
+        package var descriptors: Int
         /// Session objects in the token.
-        public var tokenObjects: Int
+        package var tokenObjects: Int
     }
 
     /// One stage.
-    public struct Stage: Codable, Sendable {
+    package struct Stage: Codable, Sendable {
         var name: String
         var role: LoadProfile.Stage.Role?
         var load: String
@@ -78,7 +78,7 @@ public struct LoadResult: Codable, Sendable {
     }
 
     /// Where it was measured.
-    public struct Machine: Codable, Sendable {
+    package struct Machine: Codable, Sendable {
         var processor: String
         var cores: Int
         var kernel: String
@@ -86,51 +86,51 @@ public struct LoadResult: Codable, Sendable {
     }
 
     /// Of the profile.
-    public var profile: String
+    package var profile: String
     /// ISO 8601, UTC.
-    public var startedAt: String
+    package var startedAt: String
     /// Where it was measured.
-    public var machine: Machine
+    package var machine: Machine
     /// Cards of the population.
-    public var cards: Int
+    package var cards: Int
     /// Connections, over all links.
-    public var connections: Int
+    package var connections: Int
     /// At saturation, or the most of any stage.
-    public var throughputPerSecond: Double
+    package var throughputPerSecond: Double
     /// Of the stage with the role `half`, or of the last one: `latencyStage` names it.
-    public var latencyMilliseconds: Latency
+    package var latencyMilliseconds: Latency
     /// The stage that `latencyMilliseconds` is of; nil in older results.
-    public var latencyStage: String?
+    package var latencyStage: String?
     /// At saturation.
-    public var saturationLatencyMilliseconds: Latency
+    package var saturationLatencyMilliseconds: Latency
     /// At saturation.
-    public var hostCPUSecondsPer10000: Double?
+    package var hostCPUSecondsPer10000: Double?
     /// At saturation.
-    public var redisCPUSecondsPer10000: Double?
+    package var redisCPUSecondsPer10000: Double?
     /// At saturation.
-    public var generatorCPUSecondsPer10000: Double?
+    package var generatorCPUSecondsPer10000: Double?
     /// At the end of saturation.
-    public var hostResidentMegabytes: Double?
+    package var hostResidentMegabytes: Double?
     /// Over all stages, with those that did not match.
-    public var answersChecked: Int
+    package var answersChecked: Int
     /// Wrong, crossed, unreadable or belonging to nothing.
-    public var answersMismatched: Int
+    package var answersMismatched: Int
     /// Requests that were sent and got no answer.
-    public var answersLost: Int
+    package var answersLost: Int
     /// Requests that were never sent, since no connection or card was free in time; nil in older results, where they
     /// count as lost.
-    public var requestsUnsent: Int?
+    package var requestsUnsent: Int?
     /// At saturation.
-    public var pkcs11CallsPerAuthorisation: Double?
+    package var pkcs11CallsPerAuthorisation: Double?
     /// At saturation.
-    public var redisRoundTripsPerAuthorisation: Double?
+    package var redisRoundTripsPerAuthorisation: Double?
     /// Rate at which the search for the knee stopped holding its bounds; nil without a search.
-    public var kneePerSecond: Double?
+    package var kneePerSecond: Double?
     /// One by one.
-    public var stages: [Stage]
+    package var stages: [Stage]
 
     /// The same as JSON, keys sorted.
-    public func json() throws -> [UInt8] {
+    package func json() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         var plain = self
@@ -139,7 +139,7 @@ public struct LoadResult: Codable, Sendable {
     }
 
     /// Reads what `json` has made.
-    public init(contentsOf path: String) throws(LoadSetupError) {
+    package init(contentsOf path: String) throws(LoadSetupError) {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw LoadSetupError("cannot read \(path)")
         }
@@ -156,7 +156,7 @@ extension LoadResult {
     var hasSaturation: Bool { stages.contains { $0.role == .saturation } || kneePerSecond != nil }
 
     /// What to look at where something went wrong.
-    public var hints: [String] {
+    package var hints: [String] {
         var hints: [String] = []
         let unknown = stages.reduce(0) { $0 + ($1.answersByCode["14"] ?? 0) }
         if unknown * 2 > answersChecked, answersMismatched * 2 > answersChecked {

@@ -1,25 +1,25 @@
 internal import Foundation
 internal import NIOCore
 internal import NIOPosix
-public import VirtualCard
+package import VirtualCard
 
 /// A load from its first connection to its result.
-public struct LoadRun: Sendable {
+package struct LoadRun: Sendable {
     /// Bounds for the search for the knee.
-    public struct Knee: Sendable {
+    package struct Knee: Sendable {
         /// First rate, requests a second.
-        public var start: Double
+        package var start: Double
         /// Of each step; more than 1.
-        public var factor = 1.25
+        package var factor = 1.25
         /// Of each step.
-        public var seconds = 10.0
+        package var seconds = 10.0
         /// A step whose p99 is above this is behind the knee.
-        public var p99Milliseconds: Double
+        package var p99Milliseconds: Double
         /// Failed requests, as a part of all.
-        public var failures = 0.001
+        package var failures = 0.001
 
         /// Takes what has no default.
-        public init(start: Double, p99Milliseconds: Double) {
+        package init(start: Double, p99Milliseconds: Double) {
             self.start = start
             self.p99Milliseconds = p99Milliseconds
         }
@@ -37,7 +37,7 @@ public struct LoadRun: Sendable {
     ///   - hostPID: process whose CPU and memory belong into the result; nil for none.
     ///   - redisPID: likewise.
     ///   - progress: gets a line once a second.
-    public init(
+    package init(
         _ profile: LoadProfile, issuer: DemoIssuer, links: [LoadLink],
         admin: (host: String, port: Int)? = nil, hostPID: String? = nil, redisPID: String? = nil,
         progress: @escaping @Sendable (String) -> Void = { _ in }
@@ -51,7 +51,7 @@ public struct LoadRun: Sendable {
     }
 
     /// Runs the stages of the profile one after the other.
-    public func perform() async throws -> LoadResult {
+    package func perform() async throws -> LoadResult {
         try await withEngine { engine in
             var results: [LoadResult.Stage] = []
             for (index, stage) in profile.stages.enumerated() {
@@ -70,7 +70,7 @@ public struct LoadRun: Sendable {
     }
 
     /// Raises the rate until a bound breaks, then halves the distance three times.
-    public func findKnee(_ knee: Knee) async throws -> LoadResult {
+    package func findKnee(_ knee: Knee) async throws -> LoadResult {
         try await withEngine { engine in
             var results: [LoadResult.Stage] = []
             var good = 0.0
@@ -96,7 +96,7 @@ public struct LoadRun: Sendable {
     }
 
     /// Runs steps of rising rates until one breaks a bound, and fits what an authorisation costs.
-    public func capacity(_ plan: CapacityPlan) async throws -> CapacityReport {
+    package func capacity(_ plan: CapacityPlan) async throws -> CapacityReport {
         let result = try await withEngine { engine in
             var results: [LoadResult.Stage] = []
             for rate in plan.rates {

@@ -1,6 +1,6 @@
 extension LoadResult {
     /// The headline figures for a terminal.
-    public var summary: String {
+    package var summary: String {
         var lines = [
             "throughput             \(rounded(throughputPerSecond, 0)) a second",
             "host CPU               \(hostCPUSecondsPer10000.text(3)) s per 10,000",

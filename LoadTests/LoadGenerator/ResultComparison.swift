@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Two loads side by side, each of one or several runs.
-public struct ResultComparison: Sendable {
+package struct ResultComparison: Sendable {
     private struct Row: Sendable {
         let name: String
         let higherIsBetter: Bool?
@@ -47,13 +47,13 @@ public struct ResultComparison: Sendable {
     /// - Parameters:
     ///   - first: the older runs, at least one.
     ///   - second: the newer runs, at least one.
-    public init(_ first: [LoadResult], _ second: [LoadResult]) {
+    package init(_ first: [LoadResult], _ second: [LoadResult]) {
         self.first = first
         self.second = second
     }
 
     /// Why latencies cannot be compared; nil where they can.
-    public var rateWarning: String? {
+    package var rateWarning: String? {
         let rates = [first, second].map { runs in runs.compactMap(ResultComparison.rate) }
         guard rates[0].count == first.count, rates[1].count == second.count,
             let low = (rates[0] + rates[1]).min(), let high = (rates[0] + rates[1]).max()
@@ -75,7 +75,7 @@ public struct ResultComparison: Sendable {
     }
 
     /// A table for people, one figure a line; what differs by chance is not called better or worse.
-    public var text: String {
+    package var text: String {
         let warning = rateWarning
         var lines = warning.map { ["warning: \($0)"] } ?? []
         if first[0].cards != second[0].cards || first[0].connections != second[0].connections {

@@ -1,25 +1,25 @@
 /// Several results of the same load as one row of a table: the median of each figure, and where more than one
 /// result is there, the smallest and the largest.
-public struct ResultMedians: Sendable {
+package struct ResultMedians: Sendable {
     private let name: String
     private let results: [LoadResult]
 
     /// - Parameters:
     ///   - name: what the row is called.
     ///   - results: at least one.
-    public init(_ name: String, _ results: [LoadResult]) {
+    package init(_ name: String, _ results: [LoadResult]) {
         self.name = name
         self.results = results
     }
 
     /// The head of the table (Markdown).
-    public static var head: String {
+    package static var head: String {
         let titles = ["row", "runs"] + figures.map(\.title)
         return "| \(titles.joined(separator: " | ")) |\n|\(String(repeating: "---|", count: titles.count))"
     }
 
     /// The row (Markdown).
-    public var row: String {
+    package var row: String {
         let cells = Self.figures.map { figure in
             Self.cell(results.compactMap(figure.value), figure.places)
         }

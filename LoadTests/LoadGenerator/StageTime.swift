@@ -1,16 +1,16 @@
 extension LoadResult {
     /// How long one stage of the host took, from its histogram: percentiles are interpolated within a bucket.
-    public struct StageTime: Codable, Sendable {
+    package struct StageTime: Codable, Sendable {
         /// As the host names it.
-        public var name: String
+        package var name: String
         /// Authorisations that passed it.
-        public var count: Double
+        package var count: Double
         /// Microseconds.
-        public var mean: Double
+        package var mean: Double
         /// Microseconds.
-        public var p50: Double
+        package var p50: Double
         /// Microseconds.
-        public var p99: Double
+        package var p99: Double
     }
 }
 

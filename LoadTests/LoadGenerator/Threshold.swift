@@ -1,7 +1,7 @@
 /// What a load has to keep to, such as `p99 < 5 ms` or `wrong == 0`, for the exit code of a pipeline.
-public struct Threshold: Sendable, CustomStringConvertible {
+package struct Threshold: Sendable, CustomStringConvertible {
     /// As it was written.
-    public let description: String
+    package let description: String
     private let figure: Figure
     private let holds: @Sendable (Double, Double) -> Bool
     private let bound: Double
@@ -42,10 +42,10 @@ public struct Threshold: Sendable, CustomStringConvertible {
     ]
 
     /// What a load keeps to where nothing else is said.
-    public static let usual = ["wrong == 0", "lost == 0", "unsent == 0"]
+    package static let usual = ["wrong == 0", "lost == 0", "unsent == 0"]
 
     /// - Parameter text: `FIGURE COMPARISON NUMBER`, a unit behind times, and perhaps ` in STAGE`.
-    public init(_ text: String) throws(LoadSetupError) {
+    package init(_ text: String) throws(LoadSetupError) {
         func fault(_ reason: String) -> LoadSetupError { LoadSetupError("threshold \"\(text)\": \(reason)") }
         var rest = text[...]
         var stage: String?
@@ -82,15 +82,15 @@ public struct Threshold: Sendable, CustomStringConvertible {
     }
 
     /// A threshold held against a result.
-    public struct Verdict: Sendable {
+    package struct Verdict: Sendable {
         /// Whether it held.
-        public let holds: Bool
+        package let holds: Bool
         /// One line for people.
-        public let words: String
+        package let words: String
     }
 
     /// The worst of the stages counts.
-    public func verdict(on result: LoadResult) -> Verdict {
+    package func verdict(on result: LoadResult) -> Verdict {
         let stages = result.stages.filter { one in stage.map { $0 == one.name } ?? (one.role != .warmUp) }
         let values = stages.compactMap(figure.value)
         guard let worst = figure.isHigherWorse ? values.max() : values.min() else {

@@ -1,20 +1,20 @@
 /// What the proxy does to one direction of every connection.
-public struct Behaviour: Sendable, Equatable {
+package struct Behaviour: Sendable, Equatable {
     /// Nothing passes until this is false again; nothing is lost either.
-    public var isHeld = false
+    package var isHeld = false
     /// How long everything takes longer.
-    public var delay: Duration = .zero
+    package var delay: Duration = .zero
     /// Added to `delay`, evenly between zero and this, anew for every read. Order is kept.
-    public var jitter: Duration = .zero
+    package var jitter: Duration = .zero
     /// Of a million reads, so many end their connection half-way, with a reset.
-    public var cutsPerMillion: UInt32 = 0
+    package var cutsPerMillion: UInt32 = 0
 
     /// Passes everything at once.
-    public init() {}
+    package init() {}
 }
 
 /// Which way bytes go.
-public enum Direction: Sendable, CaseIterable {
+package enum Direction: Sendable, CaseIterable {
     /// From the side that connected to the target.
     case toTarget
     /// From the target back.
@@ -22,21 +22,21 @@ public enum Direction: Sendable, CaseIterable {
 }
 
 /// What the proxy has done.
-public struct FaultCounts: Sendable, Equatable {
+package struct FaultCounts: Sendable, Equatable {
     /// Connections taken.
-    public var connections = 0
+    package var connections = 0
     /// Connections that did not reach the target.
-    public var unreachable = 0
+    package var unreachable = 0
     /// Connections ended by the proxy.
-    public var cuts = 0
+    package var cuts = 0
     /// Bytes passed to the target.
-    public var bytesToTarget = 0
+    package var bytesToTarget = 0
     /// Bytes passed to the client.
-    public var bytesToClient = 0
+    package var bytesToClient = 0
 }
 
 /// Where the proxy's connections go.
-public enum Target: Sendable {
+package enum Target: Sendable {
     /// TCP.
     case tcp(host: String, port: Int)
     /// A Unix socket.

@@ -1,14 +1,14 @@
-public import NIOCore
+package import NIOCore
 internal import NIOPosix
 
 /// A TCP proxy on loopback that holds, delays and cuts what passes: what a network does on its worst day, when one
 /// wants it. Everything happens on one event loop; memory is bounded because a side whose other side takes nothing
 /// is not read any more.
-public final class FaultProxy: Sendable {
+package final class FaultProxy: Sendable {
     /// The port it listens on.
-    public let port: Int
+    package let port: Int
     /// The Unix socket it listens on, nil for TCP.
-    public let socketPath: String?
+    package let socketPath: String?
     private let listener: any Channel
     private let hub: NIOLoopBoundBox<ProxyHub>
 
@@ -18,7 +18,7 @@ public final class FaultProxy: Sendable {
     ///   - port: on 127.0.0.1; 0 takes a free one.
     ///   - socketPath: listens there instead of on a port.
     ///   - seed: for jitter and cuts.
-    public init(
+    package init(
         to target: Target, port: Int = 0, socketPath: String? = nil, seed: UInt64 = 1,
         on eventLoop: any EventLoop
     ) async throws {
@@ -48,12 +48,12 @@ public final class FaultProxy: Sendable {
     }
 
     /// Changes one direction of all connections, those that are there and those to come.
-    public func set(_ behaviour: Behaviour, _ direction: Direction) async throws {
+    package func set(_ behaviour: Behaviour, _ direction: Direction) async throws {
         try await onLoop { $0.set(behaviour, direction) }
     }
 
     /// Holds both directions for so long.
-    public func hold(for duration: Duration, _ directions: [Direction] = Direction.allCases) async throws {
+    package func hold(for duration: Duration, _ directions: [Direction] = Direction.allCases) async throws {
         let before = try await onLoop { hub in directions.map { hub.behaviour($0) } }
         for (direction, var behaviour) in zip(directions, before) {
             behaviour.isHeld = true
@@ -67,13 +67,13 @@ public final class FaultProxy: Sendable {
     }
 
     /// Ends all connections with a reset.
-    public func cut() async throws { try await onLoop { $0.cut() } }
+    package func cut() async throws { try await onLoop { $0.cut() } }
 
     /// What it has done so far.
-    public func counts() async throws -> FaultCounts { try await onLoop { $0.counts } }
+    package func counts() async throws -> FaultCounts { try await onLoop { $0.counts } }
 
     /// Ends everything.
-    public func stop() async throws {
+    package func stop() async throws {
         try await listener.close().get()
         try await cut()
     }

@@ -1,64 +1,64 @@
-public import EMV
+package import EMV
 internal import FoundationEssentials
 internal import ISO8583
 internal import LibCrypto
-public import VirtualCard
+package import VirtualCard
 
 /// A link with everything loaded that belongs to it. It describes itself without its key.
-public struct Link: Sendable, CustomStringConvertible, CustomReflectable {
+package struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     /// Its name, or its address.
-    public let name: String
+    package let name: String
     /// Where the host listens.
-    public let endpoint: Endpoint
+    package let endpoint: Endpoint
     /// Dialect and framing.
-    public let form: LinkForm
+    package let form: LinkForm
     /// Test key, TDES or for format 4 AES; nil for a link without PINs.
-    public let zonePINKey: [UInt8]?
+    package let zonePINKey: [UInt8]?
     /// Its name.
-    public let zonePINKeyName: String?
+    package let zonePINKeyName: String?
     /// Of format 4 on a link that has another key for the others.
     let aesPINKey: [UInt8]?
     /// How PIN blocks are made where nothing else is said.
-    public let pinFormat: PINBlockFormat
+    package let pinFormat: PINBlockFormat
     /// Another format that is wanted all the same.
     let wantedPINFormat: PINBlockFormat?
     /// By format, two digits of DE53; nothing is said of `pinFormat`.
     let pinFormatCodes: [PINBlockFormat: String]
     /// Where CVV2 is; nil for a link without.
-    public let printedValue: PrintedValuePosition?
+    package let printedValue: PrintedValuePosition?
     /// Nil for a link without TLS.
-    public var tls: TLSIdentity?
+    package var tls: TLSIdentity?
     /// Sees every byte of its connections; nil for none.
-    public var tap: WireTap?
+    package var tap: WireTap?
 
     /// The key that PIN blocks of a format are under.
-    public func zonePINKey(for format: PINBlockFormat) -> [UInt8]? {
+    package func zonePINKey(for format: PINBlockFormat) -> [UInt8]? {
         format == .iso4 ? aesPINKey ?? zonePINKey : zonePINKey
     }
 
     /// Name and address.
-    public var description: String { "\(name) (\(endpoint))" }
+    package var description: String { "\(name) (\(endpoint))" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// What a configuration comes to once its files are read: keys, cards and links to test with.
-public struct Bench: Sendable {
+package struct Bench: Sendable {
     /// As read.
-    public let configuration: SimulatorConfiguration
+    package let configuration: SimulatorConfiguration
     /// Keys and cards.
-    public let issuer: DemoIssuer
+    package let issuer: DemoIssuer
 
     /// Cards whose keys come from a bureau's file; nil derives all from the issuer's.
     private let bureau: BureauFile?
     /// By which terminals check cards: `ca-keys.json` beside the issuer's file, and the environment's own.
-    public let caKeys: CAKeys
+    package let caKeys: CAKeys
     /// Certifies cards that no bureau has; nil where there is no `test-scheme.json` beside the issuer's file.
     private let scheme: TestScheme?
 
     /// Reads the demo issuer's file and what lies beside it. Cards are personalised from the environment's bureau file
     /// where the configuration names one.
-    public init(_ configuration: SimulatorConfiguration) throws {
+    package init(_ configuration: SimulatorConfiguration) throws {
         self.configuration = configuration
         issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
         bureau = nil
@@ -71,7 +71,7 @@ public struct Bench: Sendable {
     ///   - path: what `issuer-keys personalise` wrote.
     ///   - transportKey: name of a test key in the issuer's file.
     ///   - dataEncryptionKey: the same, for private keys; nil for a file without.
-    public init(
+    package init(
         _ configuration: SimulatorConfiguration, bureau path: String, transportKey: String,
         dataEncryptionKey: String? = nil
     ) throws {
@@ -128,7 +128,7 @@ public struct Bench: Sendable {
     }
 
     /// The card with this name, its counter kept in the environment's folder.
-    public func card(_ name: String) throws -> VirtualCard {
+    package func card(_ name: String) throws -> VirtualCard {
         guard issuer.cards.contains(where: { $0.name == name }) else {
             throw ConfigurationError.noCard(name, valid: issuer.cards.map(\.name))
         }
@@ -150,7 +150,7 @@ public struct Bench: Sendable {
     }
 
     /// Loads dialect and key of a link.
-    public func link(_ description: LinkDescription) throws -> Link {
+    package func link(_ description: LinkDescription) throws -> Link {
         var dialect = try dialect(description.dialect)
         if let form = description.chipData { dialect = try dialect.withChipData(form) }
         guard let framing = Framing(name: description.framing, tpduLength: description.tpduBytes) else {
@@ -203,7 +203,7 @@ public struct Bench: Sendable {
 
 extension Exchange {
     /// Connects over a link.
-    public init(to link: Link, timeout: Duration) throws(ConnectionError) {
+    package init(to link: Link, timeout: Duration) throws(ConnectionError) {
         try self.init(
             to: link.endpoint, form: link.form, identity: link.tls, tap: link.tap, timeout: timeout)
     }

@@ -1,9 +1,9 @@
 internal import EMV
-public import ISO8583
+package import ISO8583
 internal import VirtualCard
 
 /// How a card comes to the terminal.
-public enum CardPresentation: String, Hashable, Sendable, CaseIterable {
+package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     case chip
     /// The stripe, read whole.
     case stripe
@@ -35,7 +35,7 @@ public enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     }
 
     /// In a few words, for people.
-    public var words: String {
+    package var words: String {
         switch self {
         case .chip: "chip"
         case .stripe: "magnetic stripe"
@@ -49,9 +49,9 @@ public enum CardPresentation: String, Hashable, Sendable, CaseIterable {
 }
 
 /// What a request without a chip says of the card.
-public struct StripeSettings: Hashable, Sendable {
+package struct StripeSettings: Hashable, Sendable {
     /// A card verification value.
-    public enum Value: String, Hashable, Sendable, CaseIterable {
+    package enum Value: String, Hashable, Sendable, CaseIterable {
         case right, wrong
         /// The chip's iCVV, which only a copy of a chip's data has on a stripe.
         case chip
@@ -59,25 +59,25 @@ public struct StripeSettings: Hashable, Sendable {
     }
 
     /// Three digits of track 2; 201 says: a chip, and PIN where possible (ISO/IEC 7813).
-    public var serviceCode = "201"
+    package var serviceCode = "201"
     /// On the stripe.
-    public var cvv = Value.right
+    package var cvv = Value.right
     /// Printed; sent where there is no stripe.
-    public var cvv2 = Value.right
+    package var cvv2 = Value.right
 
     /// A card with a chip, everything right.
-    public init() {}
+    package init() {}
 }
 
 /// Where a link has CVV2.
-public struct PrintedValuePosition: Hashable, Sendable {
+package struct PrintedValuePosition: Hashable, Sendable {
     /// The element.
-    public let element: DataElement
+    package let element: DataElement
     /// Characters of it before the three digits.
-    public let offset: Int
+    package let offset: Int
 
     /// Takes both.
-    public init(element: DataElement, offset: Int = 0) {
+    package init(element: DataElement, offset: Int = 0) {
         self.element = element
         self.offset = offset
     }

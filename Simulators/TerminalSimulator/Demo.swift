@@ -1,47 +1,47 @@
 internal import EMV
 internal import ISO8583
 internal import IssuerMessages
-public import VirtualCard
+package import VirtualCard
 
 /// One line of the demo: what was done and what came of it.
-public struct DemoLine: Sendable {
+package struct DemoLine: Sendable {
     /// The step.
-    public let step: DemoStep
+    package let step: DemoStep
     /// Its place in the table, from 1.
-    public let number: Int
+    package let number: Int
     /// Over which link.
-    public let link: String
+    package let link: String
     /// As defined.
-    public let card: CardDefinition
+    package let card: CardDefinition
     /// What came back; the words of the error if nothing usable did.
-    public let outcome: Result<PurchaseOutcome, DemoFault>
+    package let outcome: Result<PurchaseOutcome, DemoFault>
     /// What the terminal's offline data authentication came to: `DDA ✓`, or the method and the reason.
-    public let offlineAuthentication: String
+    package let offlineAuthentication: String
     /// Why the outcome is not the expected one; nil where it is.
-    public let complaint: String?
+    package let complaint: String?
 }
 
 /// A step that got no usable answer.
-public struct DemoFault: Error, Sendable {
+package struct DemoFault: Error, Sendable {
     /// One line for people.
-    public let words: String
+    package let words: String
 }
 
 /// What a whole demo came to.
-public struct DemoSummary: Sendable {
+package struct DemoSummary: Sendable {
     /// Every step.
-    public internal(set) var lines: [DemoLine] = []
+    package internal(set) var lines: [DemoLine] = []
     /// From the first request to the last answer.
-    public internal(set) var elapsed: Duration = .zero
+    package internal(set) var elapsed: Duration = .zero
 
     /// Steps with another outcome than the expected one.
-    public var complaints: [DemoLine] { lines.filter { $0.complaint != nil } }
+    package var complaints: [DemoLine] { lines.filter { $0.complaint != nil } }
     /// Every step was as expected, and there was one.
-    public var isAsExpected: Bool { !lines.isEmpty && complaints.isEmpty }
+    package var isAsExpected: Bool { !lines.isEmpty && complaints.isEmpty }
 }
 
 /// Runs a table of steps against a host: one connection a link, one terminal, one request at a time.
-public struct Demo {
+package struct Demo {
     private let links: [LinkSession]
     private var cards: [String: VirtualCard] = [:]
     private var terminal: Terminal
@@ -49,7 +49,7 @@ public struct Demo {
     private let timeout: Duration
 
     /// - Parameter links: at least one; steps take turns on them.
-    public init(
+    package init(
         _ bench: Bench, links: [Link], terminal: Terminal = Terminal(), timeout: Duration
     ) throws(ConnectionError) {
         self.bench = bench
@@ -63,7 +63,7 @@ public struct Demo {
     /// Runs the steps in order. A step without an answer is a complaint, and the next one gets a new
     /// connection.
     /// - Parameter report: called after each step.
-    public mutating func run(
+    package mutating func run(
         _ steps: [DemoStep] = DemoTable.steps, report: (DemoLine) -> Void = { _ in }
     ) throws -> DemoSummary {
         var summary = DemoSummary()

@@ -1,6 +1,6 @@
 internal import EMV
 internal import IssuerMessages
-public import VirtualCard
+package import VirtualCard
 
 extension Printing {
     private static let widths = (
@@ -8,12 +8,12 @@ extension Printing {
     )
 
     /// The headings of `line`.
-    public static let demoHeadings = row(
+    package static let demoHeadings = row(
         " ", "#", "link", "card", "amount", "profile", "what was done", "offline authentication", "DE39",
         "the card's verdict", "ms")
 
     /// One transaction in one line; a second one where it was not as expected.
-    public static func line(_ line: DemoLine) -> String {
+    package static func line(_ line: DemoLine) -> String {
         let mark = line.complaint == nil ? "✓" : "✗"
         let profile = line.card.product.profile.name
         let amount = MoneyText.text(line.step.amount, currency: line.card.currencyCode)
@@ -34,7 +34,7 @@ extension Printing {
     }
 
     /// The last line.
-    public static func summary(_ summary: DemoSummary) -> String {
+    package static func summary(_ summary: DemoSummary) -> String {
         let count = summary.lines.count
         let bad = summary.complaints.count
         let approved = summary.lines.count { line in
@@ -74,7 +74,7 @@ extension Printing {
 
 extension Printing {
     /// The cards of an issuer, one a line.
-    public static func cards(_ cards: [CardDefinition]) -> String {
+    package static func cards(_ cards: [CardDefinition]) -> String {
         let rows =
             [["name", "account", "expiry", "profile", "status", "at first"]]
             + cards.map { card in

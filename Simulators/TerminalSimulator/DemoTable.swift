@@ -1,11 +1,11 @@
 internal import ByteCoding
 internal import EMV
-public import IssuerMessages
+package import IssuerMessages
 internal import ISO8583
 internal import VirtualCard
 
 /// What is done to a request of the demo. A scenario file can name these as they stand.
-public enum Deed: String, Sendable, CaseIterable {
+package enum Deed: String, Sendable, CaseIterable {
     case nothing
     case cryptogramBitFlipped
     case verificationResultsChanged
@@ -42,7 +42,7 @@ public enum Deed: String, Sendable, CaseIterable {
 }
 
 /// What the card has to say of the answer for a step to be right.
-public enum ExpectedVerdict: Sendable {
+package enum ExpectedVerdict: Sendable {
     /// Authentic, and approves.
     case approves
     /// Authentic, and declines: the issuer knows the card's cryptogram to be good.
@@ -56,23 +56,23 @@ public enum ExpectedVerdict: Sendable {
 }
 
 /// One transaction of the demo and what has to come of it.
-public struct DemoStep: Sendable {
+package struct DemoStep: Sendable {
     /// A demo card, or `DemoTable.stranger`.
-    public let card: String
+    package let card: String
     /// Index of the link, modulo the number of links.
-    public let link: Int
+    package let link: Int
     /// Minor units.
-    public let amount: UInt64
+    package let amount: UInt64
     /// At the PIN pad.
-    public let pin: PINEntry
+    package let pin: PINEntry
     /// Behind the backs of card and terminal.
-    public let deed: Deed
+    package let deed: Deed
     /// What was done, in words.
-    public let words: String
+    package let words: String
     /// DE39.
-    public let expected: ResponseCode
+    package let expected: ResponseCode
     /// Of the card.
-    public let verdict: ExpectedVerdict
+    package let verdict: ExpectedVerdict
 
     init(
         _ words: String, _ card: String, link: Int, _ amount: UInt64, pin: PINEntry = .right,
@@ -91,9 +91,9 @@ public struct DemoStep: Sendable {
 
 /// The demo as a table: every good card on both links, then every decline, each followed by a good request on
 /// the same connection.
-public enum DemoTable {
+package enum DemoTable {
     /// A card with a right cryptogram that the issuer never issued.
-    public static let stranger = "never-issued"
+    package static let stranger = "never-issued"
     static let strangerPAN = "4761739001019094"
     /// The issued card that it otherwise equals.
     static let strangerModel = "visa-cvn18"
@@ -143,7 +143,7 @@ public enum DemoTable {
     ]
 
     /// All of it, in order.
-    public static let steps: [DemoStep] =
+    package static let steps: [DemoStep] =
         purchases
         + declines.flatMap { step in
             // The same card where it is a good one: a right PIN after a wrong one shows that tries begin anew.

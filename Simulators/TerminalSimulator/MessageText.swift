@@ -1,12 +1,12 @@
 internal import ByteCoding
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// Messages as hex and as fields in YAML, for whoever changes one by hand. Both hold test data in clear.
-public enum MessageText {
+package enum MessageText {
     /// Reads hex digits; white space is left out, and with a dialect a length before the message where it is right.
     /// - Parameter dialect: nil takes the bytes as they are.
-    public static func bytes(hex: String, dialect: Dialect?) throws -> [UInt8] {
+    package static func bytes(hex: String, dialect: Dialect?) throws -> [UInt8] {
         // Lines as this simulator prints them begin with who sent them.
         let digits = hex.split(whereSeparator: \.isWhitespace).filter { $0 != "sent" }.joined()
         guard !digits.isEmpty else { throw StepError("there are no hex digits") }
@@ -28,7 +28,7 @@ public enum MessageText {
 
     /// A message as fields: `mti`, `header` where there is one, then elements by number; those of bytes as hex, DE55 as
     /// its objects.
-    public static func yaml(_ bytes: [UInt8], dialect: Dialect) throws -> String {
+    package static func yaml(_ bytes: [UInt8], dialect: Dialect) throws -> String {
         let message = try MessageCodec(dialect: dialect).decode(bytes)
         var lines = [
             "# dialect \(dialect.name); text in quotes, elements of bytes as hex", "mti: \"\(message.mti)\"",
@@ -54,7 +54,7 @@ public enum MessageText {
     /// Fields back to bytes.
     /// - Parameter file: for error texts.
     /// - Throws: `ScenarioError` with the place, or `StepError`.
-    public static func bytes(yaml: String, file: String, dialect: Dialect) throws -> [UInt8] {
+    package static func bytes(yaml: String, file: String, dialect: Dialect) throws -> [UInt8] {
         var message = Message(mti: .authorisationRequest)
         var mti: MTI?
         for entry in try ScenarioNode(yaml: yaml, file: file).entries(["mti", "header", "fields"]) {
@@ -102,7 +102,7 @@ public enum MessageText {
     }
 
     /// Decoded and masked, or how long it is where it is no message of the dialect.
-    public static func listing(_ bytes: [UInt8], title: String, dialect: Dialect) -> String {
+    package static func listing(_ bytes: [UInt8], title: String, dialect: Dialect) -> String {
         guard let message = try? MessageCodec(dialect: dialect).decode(bytes) else {
             return "\(title): \(bytes.count) bytes, no message of dialect \(dialect.name)"
         }

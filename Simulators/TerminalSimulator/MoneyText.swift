@@ -1,11 +1,11 @@
 /// Amounts as people write them: major units with a point, `42.50`. All currencies of the demo have two
 /// decimal places.
-public enum MoneyText {
+package enum MoneyText {
     /// Twelve digits: what DE4 and tag 9F02 can carry.
-    public static let minorUnitsMax: UInt64 = 999_999_999_999
+    package static let minorUnitsMax: UInt64 = 999_999_999_999
 
     /// - Returns: minor units; nil unless the text is decimal digits, and perhaps a point and one or two more.
-    public static func minorUnits(_ text: String) -> UInt64? {
+    package static func minorUnits(_ text: String) -> UInt64? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
             (1...10).contains(parts[0].utf8.count), let major = UInt64(parts[0])
@@ -16,7 +16,7 @@ public enum MoneyText {
     }
 
     /// `42.50 SEK`.
-    public static func text(_ minorUnits: UInt64, currency: UInt16) -> String {
+    package static func text(_ minorUnits: UInt64, currency: UInt16) -> String {
         let name = currencies[currency] ?? "(\(digits(UInt64(currency), count: 3)))"
         return "\(minorUnits / 100).\(digits(minorUnits % 100, count: 2)) \(name)"
     }

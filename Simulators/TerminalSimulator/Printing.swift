@@ -1,11 +1,11 @@
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// Exchanges as text for people. Everything sensitive is masked by the codec's own description of messages
 /// and by `ChipDataListing`.
-public enum Printing {
+package enum Printing {
     /// Why a purchase was not approved, as far as that can be found out here.
-    public static func why(
+    package static func why(
         _ request: PurchaseRequest, _ outcome: PurchaseOutcome, bench: Bench, desk: IssuerDesk?
     ) -> [String] {
         DeclineExplanation(bench: bench, desk: desk).lines(request.message, code: outcome.responseCode)
@@ -13,7 +13,7 @@ public enum Printing {
 
     /// A message, element by element, DE55 opened.
     /// - Parameter title: above it.
-    public static func message(_ message: Message, title: String, dialect: Dialect) -> String {
+    package static func message(_ message: Message, title: String, dialect: Dialect) -> String {
         var lines = ["\(title): \(message.mti) in dialect \(dialect.name)"]
         let elements = message.describe(dialect: dialect)
         let width = elements.map(\.name.count).max() ?? 0
@@ -48,7 +48,7 @@ public enum Printing {
     }
 
     /// Request, response, and what terminal and card say of it.
-    public static func purchase(
+    package static func purchase(
         _ request: PurchaseRequest, _ outcome: PurchaseOutcome, link: Link
     ) -> String {
         let dialect = link.form.codec.dialect
@@ -68,7 +68,7 @@ public enum Printing {
     }
 
     /// `1.83`.
-    public static func milliseconds(_ duration: Duration) -> String {
+    package static func milliseconds(_ duration: Duration) -> String {
         let hundredths = UInt64(max(0, (duration / .microseconds(10)).rounded()))
         return "\(hundredths / 100).\(MoneyText.digits(hundredths % 100, count: 2))"
     }

@@ -1,9 +1,9 @@
-public import EMV
-public import ISO8583
-public import VirtualCard
+package import EMV
+package import ISO8583
+package import VirtualCard
 
 /// What the cardholder does at the PIN pad.
-public enum PINEntry: Hashable, Sendable {
+package enum PINEntry: Hashable, Sendable {
     /// No PIN is asked for: no DE52.
     case none
     /// The card's own PIN.
@@ -25,7 +25,7 @@ public enum PINEntry: Hashable, Sendable {
 }
 
 /// What the terminal does with the money.
-public enum TransactionKind: UInt8, Hashable, Sendable, CaseIterable {
+package enum TransactionKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Goods and services.
     case purchase = 0x00
     /// Cash.
@@ -44,34 +44,34 @@ public enum TransactionKind: UInt8, Hashable, Sendable, CaseIterable {
 }
 
 /// What a terminal says of itself and of the transaction; nil leaves the terminal's own.
-public struct TerminalSettings: Sendable {
+package struct TerminalSettings: Sendable {
     /// 9F1A.
-    public var countryCode: UInt16?
+    package var countryCode: UInt16?
     /// 5F2A and DE49; the card's own by default.
-    public var currencyCode: UInt16?
+    package var currencyCode: UInt16?
     /// 9F35.
-    public var terminalType: UInt8?
+    package var terminalType: UInt8?
     /// 95.
-    public var verificationResults: UInt64?
+    package var verificationResults: UInt64?
     /// 9F33.
-    public var capabilities: UInt32?
+    package var capabilities: UInt32?
     /// 9F34.
-    public var verificationMethodResults: UInt32?
+    package var verificationMethodResults: UInt32?
     /// 9F03 in minor units.
-    public var amountOther: UInt64?
+    package var amountOther: UInt64?
     /// DE22.
-    public var entryMode: String?
+    package var entryMode: String?
     /// DE41.
-    public var terminal: String?
+    package var terminal: String?
     /// DE42.
-    public var merchant: String?
+    package var merchant: String?
     /// DE32.
-    public var acquirer: String?
+    package var acquirer: String?
     /// DE18.
-    public var merchantType: String?
+    package var merchantType: String?
 
     /// Everything as the terminal has it.
-    public init() {}
+    package init() {}
 
     func apply(to transaction: inout TerminalTransaction) {
         if let countryCode { transaction.countryCode = countryCode }
@@ -87,22 +87,22 @@ public struct TerminalSettings: Sendable {
 }
 
 /// What is done to a request behind the backs of card and terminal.
-public struct Distortion: Sendable {
+package struct Distortion: Sendable {
     /// To DE55.
-    public var chip: Tampering = .none
+    package var chip: Tampering = .none
     /// Other contents for data elements.
-    public var fields: [(element: DataElement, text: String)] = []
+    package var fields: [(element: DataElement, text: String)] = []
     /// The same for elements of bytes.
-    public var binaryFields: [(element: DataElement, bytes: [UInt8])] = []
+    package var binaryFields: [(element: DataElement, bytes: [UInt8])] = []
     /// Data elements that are left out.
-    public var removed: [DataElement] = []
+    package var removed: [DataElement] = []
     /// The PIN block is enciphered under a key that the link does not have.
-    public var wrongPINKey = false
+    package var wrongPINKey = false
     /// Bytes missing at the end of the message.
-    public var bytesCut = 0
+    package var bytesCut = 0
 
     /// Nothing.
-    public init() {}
+    package init() {}
 
     /// What concerns data elements.
     func apply(to message: inout Message) {
@@ -113,30 +113,30 @@ public struct Distortion: Sendable {
 }
 
 /// One purchase, withdrawal or refund as its cardholder sees it.
-public struct Purchase: Sendable {
+package struct Purchase: Sendable {
     /// Minor units of the card's currency, at most twelve digits.
-    public var amount: UInt64
+    package var amount: UInt64
     /// The PIN.
-    public var pin: PINEntry
+    package var pin: PINEntry
     /// What goes wrong with it.
-    public var distortion: Distortion
+    package var distortion: Distortion
     /// 0100 where nothing else is said.
-    public var mti = MTI.authorisationRequest
+    package var mti = MTI.authorisationRequest
     /// DE3 and 9C.
-    public var kind = TransactionKind.purchase
+    package var kind = TransactionKind.purchase
     /// What the terminal says of itself.
-    public var settings = TerminalSettings()
+    package var settings = TerminalSettings()
     /// How the PIN block is made.
-    public var pinFormat = PINBlockFormat.iso0
+    package var pinFormat = PINBlockFormat.iso0
     /// Digits 5 and 6 of DE53, where the link has to be told the format.
     var pinFormatCode: String?
     /// How the card comes to the terminal.
-    public var presentation = CardPresentation.chip
+    package var presentation = CardPresentation.chip
     /// What is read or typed where it is not the chip.
-    public var stripe = StripeSettings()
+    package var stripe = StripeSettings()
 
     /// Takes the parts.
-    public init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {
+    package init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {
         self.amount = amount
         self.pin = pin
         self.distortion = distortion
@@ -145,24 +145,24 @@ public struct Purchase: Sendable {
 
 extension Purchase {
     /// PIN blocks as a link has them, or in another format that it can be told of.
-    public mutating func setPINFormat(_ format: PINBlockFormat? = nil, of link: Link) {
+    package mutating func setPINFormat(_ format: PINBlockFormat? = nil, of link: Link) {
         pinFormat = format ?? link.wantedPINFormat ?? link.pinFormat
         pinFormatCode = pinFormat == link.pinFormat ? nil : link.pinFormatCodes[pinFormat]
     }
 }
 
 /// A request, and what the card needs to judge its answer.
-public struct PurchaseRequest: Sendable {
+package struct PurchaseRequest: Sendable {
     /// 0100.
-    public let message: Message
+    package let message: Message
     /// What the card did.
-    public let cardAnswer: CardAnswer
+    package let cardAnswer: CardAnswer
     /// Bytes to leave away at the end of the message.
-    public let bytesCut: Int
+    package let bytesCut: Int
 }
 
 /// A request that cannot be built.
-public enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Over twelve digits.
     case amountTooLarge
     /// A PIN was typed, but the link has no key for it.
@@ -175,7 +175,7 @@ public enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
     case noPrintedValuePlace
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .amountTooLarge: "the amount has more than twelve digits"
         case .noZonePINKey: "a PIN is to be sent, but the link has no zone PIN key"

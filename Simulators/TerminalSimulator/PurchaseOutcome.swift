@@ -1,20 +1,20 @@
 internal import EMV
 internal import ISO8583
 internal import IssuerMessages
-public import VirtualCard
+package import VirtualCard
 
 /// What terminal and card make of an answer.
-public struct PurchaseOutcome: Sendable {
+package struct PurchaseOutcome: Sendable {
     /// The answer.
-    public let answer: Answer
+    package let answer: Answer
     /// DE39; nil if it is missing.
-    public let responseCode: String?
+    package let responseCode: String?
     /// What the card says of tag 91; nil if DE55 is malformed.
-    public let verdict: IssuerAuthenticationVerdict?
+    package let verdict: IssuerAuthenticationVerdict?
 
     /// Lets the card look at the answer.
     /// - Throws: `LibCryptoError`.
-    public init(_ answer: Answer, to request: PurchaseRequest, card: VirtualCard) throws {
+    package init(_ answer: Answer, to request: PurchaseRequest, card: VirtualCard) throws {
         self.answer = answer
         responseCode = answer.message.text(.responseCode)
         do {
@@ -26,16 +26,16 @@ public struct PurchaseOutcome: Sendable {
     }
 
     /// Approved by the issuer, authentically so: what lets a card give its final cryptogram.
-    public var isApproved: Bool {
+    package var isApproved: Bool {
         responseCode == ResponseCode.approved.rawValue && verdict?.approves == true
             && answer.discrepancies.isEmpty
     }
 
     /// `00 approved`.
-    public var responseWords: String { PurchaseOutcome.words(responseCode) }
+    package var responseWords: String { PurchaseOutcome.words(responseCode) }
 
     /// `ARPC ok, response code 00`.
-    public var verdictWords: String { verdict?.description ?? "DE55 of the answer malformed" }
+    package var verdictWords: String { verdict?.description ?? "DE55 of the answer malformed" }
 
     static func words(_ responseCode: String?) -> String {
         guard let responseCode else { return "no DE39" }

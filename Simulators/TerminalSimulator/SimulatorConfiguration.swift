@@ -1,10 +1,10 @@
-public import EMV
+package import EMV
 internal import Foundation
-public import ISO8583
+package import ISO8583
 internal import IssuerConfiguration
 
 /// A configuration that the simulator cannot use. Names the file, key or name at fault, and the valid names.
-public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A file or folder cannot be read.
     case unreadable(path: String)
     /// The host's own reader refuses the file: place, key and reason.
@@ -27,7 +27,7 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
     case noKey(String, valid: [String])
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let path): "cannot read \(path) (`make demo` and `make run` write one)"
         case .refused(let words): words
@@ -48,16 +48,16 @@ public enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertib
 }
 
 /// The MACs of a link as the configuration describes them.
-public struct MACDescription: Hashable, Sendable {
+package struct MACDescription: Hashable, Sendable {
     /// Name of a zone authentication key in the demo issuer's file.
-    public var key: String
+    package var key: String
     /// One of `LinkMAC.Algorithm`.
-    public var algorithm: LinkMAC.Algorithm
+    package var algorithm: LinkMAC.Algorithm
     /// 1…3, of the two ISO algorithms.
-    public var padding: Int
+    package var padding: Int
 
     /// Takes the parts.
-    public init(key: String, algorithm: LinkMAC.Algorithm, padding: Int) {
+    package init(key: String, algorithm: LinkMAC.Algorithm, padding: Int) {
         self.key = key
         self.algorithm = algorithm
         self.padding = padding
@@ -65,38 +65,38 @@ public struct MACDescription: Hashable, Sendable {
 }
 
 /// A link as the configuration describes it.
-public struct LinkDescription: Hashable, Sendable {
+package struct LinkDescription: Hashable, Sendable {
     /// Its name, or the address where the user gave one.
-    public var name: String
+    package var name: String
     /// Where the host listens.
-    public var endpoint: Endpoint
+    package var endpoint: Endpoint
     /// Name of a file in the folder of dialects, without `.json`.
-    public var dialect: String
+    package var dialect: String
     /// One of `Framing.names`.
-    public var framing: String
+    package var framing: String
     /// Bytes of a TPDU between length and message that are no part of the dialect; 0 if there is none.
-    public var tpduBytes: Int
+    package var tpduBytes: Int
     /// How the objects of DE55 stand in it; nil: as the dialect says.
-    public var chipData: ElementDefinition.ChipDataForm?
+    package var chipData: ElementDefinition.ChipDataForm?
     /// Name of a key in the demo issuer's file; nil for a link without PINs.
-    public var zonePINKey: String?
+    package var zonePINKey: String?
     /// How PIN blocks are made where nothing else is said.
-    public var pinFormat = PINBlockFormat.iso0
+    package var pinFormat = PINBlockFormat.iso0
     /// Another format that is wanted all the same; DE53 says so where the link has digits for it.
-    public var wantedPINFormat: PINBlockFormat?
+    package var wantedPINFormat: PINBlockFormat?
     /// Digits 5 and 6 of DE53 for a format that is not the link's usual one; empty where it is not said there.
-    public var pinFormatCodes: [PINBlockFormat: String] = [:]
+    package var pinFormatCodes: [PINBlockFormat: String] = [:]
     /// Name of the AES key of format 4; nil where `zonePINKey` is one, or none is needed.
-    public var aesPINKey: String?
+    package var aesPINKey: String?
     /// Where CVV2 is; nil for a link without.
-    public var printedValue: PrintedValuePosition?
+    package var printedValue: PrintedValuePosition?
     /// Nil for a link without MACs.
-    public var mac: MACDescription?
+    package var mac: MACDescription?
     /// Nil for a link without TLS.
-    public var tls: TLSIdentity?
+    package var tls: TLSIdentity?
 
     /// Takes the parts.
-    public init(
+    package init(
         name: String, endpoint: Endpoint, dialect: String, framing: String, tpduBytes: Int = 0,
         zonePINKey: String?
     ) {
@@ -110,22 +110,22 @@ public struct LinkDescription: Hashable, Sendable {
 }
 
 /// The parts of `issuer-host.yaml` that a terminal needs. Everything else in the file is the host's.
-public struct SimulatorConfiguration: Sendable {
+package struct SimulatorConfiguration: Sendable {
     /// The demo issuer's keys and cards.
-    public let issuerPath: String
+    package let issuerPath: String
     /// Folder of the cards' counters.
-    public let cardStatePath: String
+    package let cardStatePath: String
     /// Folder of dialects.
-    public let dialectsPath: String
+    package let dialectsPath: String
     /// Files of CA keys beside those of the demo issuer: the environment's own.
-    public let caKeyPaths: [String]
+    package let caKeyPaths: [String]
     /// Relative paths count from here.
-    public let folder: String
+    package let folder: String
     /// By name.
-    public let links: [LinkDescription]
+    package let links: [LinkDescription]
 
     /// Reads the file as the host does, overrides of the environment included.
-    public init(contentsOf path: String) throws(ConfigurationError) {
+    package init(contentsOf path: String) throws(ConfigurationError) {
         let host: IssuerConfiguration
         do {
             host = try IssuerConfiguration(path: path)
@@ -140,7 +140,7 @@ public struct SimulatorConfiguration: Sendable {
     }
 
     /// Without a file and without links: for hosts that are named by their address.
-    public init(issuerPath: String, dialectsPath: String, cardStatePath: String) {
+    package init(issuerPath: String, dialectsPath: String, cardStatePath: String) {
         self.issuerPath = issuerPath
         self.dialectsPath = dialectsPath
         caKeyPaths = []
@@ -151,7 +151,7 @@ public struct SimulatorConfiguration: Sendable {
 
     /// The demo issuer and the dialects that this program was shipped with, found above its own place or above the
     /// folder it is used in; nil where they are not there.
-    public static func shipped(above places: [String], cardStatePath: String) -> SimulatorConfiguration? {
+    package static func shipped(above places: [String], cardStatePath: String) -> SimulatorConfiguration? {
         for place in places {
             var folder = URL(filePath: place).standardizedFileURL
             while folder.path() != "/" {
@@ -168,7 +168,7 @@ public struct SimulatorConfiguration: Sendable {
     }
 
     /// The link with this name.
-    public func link(_ name: String) throws(ConfigurationError) -> LinkDescription {
+    package func link(_ name: String) throws(ConfigurationError) -> LinkDescription {
         guard let link = links.first(where: { $0.name == name }) else {
             throw .noLink(name, valid: links.map(\.name))
         }

@@ -1,23 +1,23 @@
 internal import ByteCoding
 internal import EMV
-public import ISO8583
-public import VirtualCard
+package import ISO8583
+package import VirtualCard
 
 /// A chip-and-PIN terminal of one merchant: it numbers its requests and builds them. Sending is `Exchange`'s.
-public struct Terminal: Sendable {
+package struct Terminal: Sendable {
     /// Who the terminal is.
-    public struct Identity: Sendable {
+    package struct Identity: Sendable {
         /// DE32.
-        public var acquirer = "123456"
+        package var acquirer = "123456"
         /// DE41, eight characters.
-        public var terminal = "TERM0001"
+        package var terminal = "TERM0001"
         /// DE42, fifteen characters.
-        public var merchant = "MERCHANT0000001"
+        package var merchant = "MERCHANT0000001"
         /// DE18, ISO 18245.
-        public var merchantType = "5411"
+        package var merchantType = "5411"
 
         /// A grocer.
-        public init() {}
+        package init() {}
     }
 
     /// The five bytes that a dialect or framing with a TPDU begins with: to 0001, from 0002.
@@ -36,7 +36,7 @@ public struct Terminal: Sendable {
     }
 
     /// The trace numbers begin anywhere, so that a second run does not look like a repeat of the first.
-    public init(identity: Identity = Identity(), surroundings: TerminalSurroundings = .real) {
+    package init(identity: Identity = Identity(), surroundings: TerminalSurroundings = .real) {
         self.identity = identity
         self.surroundings = surroundings
         traceNumber = UInt64(surroundings.random()) % 999_999
@@ -47,7 +47,7 @@ public struct Terminal: Sendable {
     ///   - card: counts and signs.
     ///   - zonePINKey: TDES, of the link; nil where it carries no PINs.
     ///   - dialect: decides whether a header goes before the message type.
-    public mutating func request(
+    package mutating func request(
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect
     ) throws -> PurchaseRequest {
         let tampering = purchase.distortion.chip
@@ -58,7 +58,7 @@ public struct Terminal: Sendable {
     }
 
     /// The same with a signature that comes about in another way, such as a whole conversation.
-    public mutating func request(
+    package mutating func request(
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
         sign: (inout VirtualCard, TerminalTransaction) throws -> CardAnswer
     ) throws -> PurchaseRequest {
@@ -87,7 +87,7 @@ public struct Terminal: Sendable {
 
     /// The same without the chip: with the stripe, or with what is printed on the card.
     /// - Parameter printedValue: where the link has CVV2.
-    public mutating func request(
+    package mutating func request(
         withoutChip purchase: Purchase, card: VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
         printedValue: PrintedValuePosition?
     ) throws -> Message {
@@ -121,13 +121,13 @@ public struct Terminal: Sendable {
     var month: ExpiryDate { ExpiryDate(unixSeconds: surroundings.unixSeconds()) }
 
     /// An 0800 with DE70 301: is anybody there?
-    public mutating func echoRequest(dialect: Dialect) -> Message {
+    package mutating func echoRequest(dialect: Dialect) -> Message {
         networkRequest(code: "301", dialect: dialect)
     }
 
     /// An 0800.
     /// - Parameter code: DE70: 001 sign-on, 002 sign-off, 301 echo.
-    public mutating func networkRequest(code: String, dialect: Dialect) -> Message {
+    package mutating func networkRequest(code: String, dialect: Dialect) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
         var message = numbered(.networkManagementRequest, time, dialect)
         message.set(.networkManagementCode, text: code)
@@ -138,7 +138,7 @@ public struct Terminal: Sendable {
     /// - Parameters:
     ///   - completed: minor units that were really paid out (DE95); nil takes all of it back.
     ///   - answer: what came for the request, if anything did: DE38 and DE39 go into the reversal.
-    public mutating func reversal(
+    package mutating func reversal(
         of request: Message, answer: Message?, mti: MTI, completed: UInt64?, dialect: Dialect
     ) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())

@@ -33,19 +33,19 @@ struct TerminalTime {
 }
 
 /// Time and chance, so that tests can hold both still.
-public struct TerminalSurroundings: Sendable {
+package struct TerminalSurroundings: Sendable {
     /// Seconds since 1970.
-    public var unixSeconds: @Sendable () -> Int64
+    package var unixSeconds: @Sendable () -> Int64
     /// 32 random bits.
-    public var random: @Sendable () -> UInt32
+    package var random: @Sendable () -> UInt32
 
     /// Takes the two.
-    public init(unixSeconds: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt32) {
+    package init(unixSeconds: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt32) {
         self.unixSeconds = unixSeconds
         self.random = random
     }
 
     /// The machine's.
-    public static let real = TerminalSurroundings(
+    package static let real = TerminalSurroundings(
         unixSeconds: { Int64(time(nil)) }, random: { UInt32.random(in: 0 ... .max) })
 }

@@ -1,11 +1,11 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// The cryptography inside an AES chip, by libcrypto. It shares nothing with the host's side but the public arithmetic
 /// of `EMV`; no published example is known, so each is the other's only witness.
-public enum AESChip {
+package enum AESChip {
     /// The ICC master key (option C, EMV Book 2 A1.4.3), as long as the issuer's.
-    public static func iccMasterKey(
+    package static func iccMasterKey(
         issuerMasterKey: [UInt8], card: CardIdentity
     ) throws(LibCryptoError) -> [UInt8] {
         let count = issuerMasterKey.count
@@ -14,7 +14,7 @@ public enum AESChip {
     }
 
     /// The session key (EMV Book 2 A1.3.1).
-    public static func sessionKey(
+    package static func sessionKey(
         iccMasterKey: [UInt8], atc: ApplicationTransactionCounter
     ) throws(LibCryptoError) -> [UInt8] {
         let count = iccMasterKey.count
@@ -24,7 +24,7 @@ public enum AESChip {
 
     /// The application cryptogram (EMV Book 2 8.1.2), or ARPC of method 2 (8.2.2) in the upper four bytes: the leftmost
     /// eight bytes of the CMAC, big endian.
-    public static func mac(_ input: CryptogramInput, sessionKey: [UInt8]) throws(LibCryptoError) -> UInt64 {
+    package static func mac(_ input: CryptogramInput, sessionKey: [UInt8]) throws(LibCryptoError) -> UInt64 {
         try MAC.cmac(.aes, key: sessionKey, input.bytes).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -1,15 +1,15 @@
 internal import ByteCoding
-public import EMV
+package import EMV
 internal import Foundation
-public import LibCrypto
+package import LibCrypto
 
 /// A bureau's input file that a virtual card is personalised from, as a real one would be: the key blocks in it are
 /// opened with the transport key, by libcrypto alone.
-public struct BureauFile: Sendable {
+package struct BureauFile: Sendable {
     /// A file or key block that gave no card. Never holds a key or a PAN.
-    public struct Fault: Error, Sendable, CustomStringConvertible {
+    package struct Fault: Error, Sendable, CustomStringConvertible {
         /// One line for people.
-        public let description: String
+        package let description: String
     }
 
     private struct Contents: Decodable {
@@ -29,18 +29,18 @@ public struct BureauFile: Sendable {
     }
 
     /// The keys of one card, by use: `AC`, `SMI`, `SMC`.
-    public struct PersonalisedCard: Sendable {
+    package struct PersonalisedCard: Sendable {
         /// The card.
-        public let identity: CardIdentity
+        package let identity: CardIdentity
         /// Its master keys.
-        public let keys: [String: DoubleLengthKey]
+        package let keys: [String: DoubleLengthKey]
         /// 82; nil where the file has no certificates for it.
-        public let interchangeProfile: UInt16?
+        package let interchangeProfile: UInt16?
         /// Certificates, records and private keys; nil where the file has none for it.
-        public let authentication: CardAuthentication?
+        package let authentication: CardAuthentication?
 
         /// A chip that has made no cryptogram yet; nil where the file has no AC key for it.
-        public var chip: ChipCard? {
+        package var chip: ChipCard? {
             keys["AC"].map { ChipCard(identity: identity, iccMasterKey: $0, atc: .init(rawValue: 0)) }
         }
 
@@ -52,13 +52,13 @@ public struct BureauFile: Sendable {
     }
 
     /// All cards, in the order of the file.
-    public let cards: [PersonalisedCard]
+    package let cards: [PersonalisedCard]
 
     /// - Parameters:
     ///   - path: what `issuer-keys personalise` wrote.
     ///   - transportKey: 16 or 24 bytes for TDES key blocks (version B), 16, 24 or 32 for AES (version D).
     ///   - dataEncryptionKey: what private keys are under: TDES in ECB mode; nil where the file has none.
-    public init(path: String, transportKey: [UInt8], dataEncryptionKey: [UInt8]? = nil) throws {
+    package init(path: String, transportKey: [UInt8], dataEncryptionKey: [UInt8]? = nil) throws {
         guard let data = FileManager.default.contents(atPath: path),
             let contents = try? JSONDecoder().decode(Contents.self, from: data),
             contents.format == "issuer-keys personalisation 1"

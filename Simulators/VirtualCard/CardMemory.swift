@@ -1,22 +1,22 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// A card's master keys for issuer scripts.
-public struct CardScriptKeys: Sendable {
+package struct CardScriptKeys: Sendable {
     /// MACs of commands.
-    public let integrity: DoubleLengthKey
+    package let integrity: DoubleLengthKey
     /// Enciphered data of commands.
-    public let confidentiality: DoubleLengthKey
+    package let confidentiality: DoubleLengthKey
 
     /// Takes the keys.
-    public init(integrity: DoubleLengthKey, confidentiality: DoubleLengthKey) {
+    package init(integrity: DoubleLengthKey, confidentiality: DoubleLengthKey) {
         self.integrity = integrity
         self.confidentiality = confidentiality
     }
 }
 
 /// What a card verifies a script command with: the transaction and its keys.
-public struct ScriptVerification: Sendable {
+package struct ScriptVerification: Sendable {
     let messaging: SecureMessaging
     let keys: CardScriptKeys
     let keyHalf: UInt64
@@ -24,7 +24,7 @@ public struct ScriptVerification: Sendable {
     let cryptogram: ApplicationCryptogram
 
     /// - Parameter keyHalf: the left half of the ICC master key for cryptograms, for VIS PIN blocks.
-    public init(
+    package init(
         messaging: SecureMessaging, keys: CardScriptKeys, keyHalf: UInt64, atc: ApplicationTransactionCounter,
         cryptogram: ApplicationCryptogram
     ) {
@@ -38,7 +38,7 @@ public struct ScriptVerification: Sendable {
 
 /// What issuer scripts change in a card: PIN and its tries, blocks, data objects; and what the card remembers of
 /// them until it tells the issuer.
-public struct CardMemory: Sendable {
+package struct CardMemory: Sendable {
     static let success: UInt16 = 0x9000
     static let wrongLength: UInt16 = 0x6700
     static let wrongData: UInt16 = 0x6984
@@ -47,23 +47,23 @@ public struct CardMemory: Sendable {
     static let unknownInstruction: UInt16 = 0x6D00
 
     /// The PIN as the card has it now.
-    public private(set) var pin: PIN
+    package private(set) var pin: PIN
     /// In how a PIN change has to come.
-    public internal(set) var pinForm: SecureMessaging.PINForm
+    package internal(set) var pinForm: SecureMessaging.PINForm
     /// Tries for a PIN that the card checks itself.
-    public internal(set) var pinTriesLeft = 3
+    package internal(set) var pinTriesLeft = 3
     /// APPLICATION BLOCK: the card gives no ARQC and no TC.
-    public private(set) var isApplicationBlocked = false
+    package private(set) var isApplicationBlocked = false
     /// CARD BLOCK: the card answers nothing any more.
-    public private(set) var isCardBlocked = false
+    package private(set) var isCardBlocked = false
     /// What PUT DATA has written.
-    public private(set) var objects: [Tag: [UInt8]] = [:]
+    package private(set) var objects: [Tag: [UInt8]] = [:]
     /// Commands received since the last transaction that went online well (CVR of the schemes).
-    public internal(set) var commandsReceived = 0
+    package internal(set) var commandsReceived = 0
     /// A command failed in the last transaction with scripts (CVR of the schemes).
-    public internal(set) var hasFailed = false
+    package internal(set) var hasFailed = false
     /// For the next message's tag 9F5B.
-    public internal(set) var scriptResults: [IssuerScriptResult] = []
+    package internal(set) var scriptResults: [IssuerScriptResult] = []
 
     init(pin: PIN, pinForm: SecureMessaging.PINForm) {
         self.pin = pin

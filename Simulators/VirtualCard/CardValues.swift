@@ -1,19 +1,19 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// Card verification values as a bureau encodes and prints them: CVV of the stripe, iCVV of the chip, CVV2. With
 /// libcrypto, and nothing of the host's. It describes itself without its key.
-public struct CardValues: Sendable, CustomReflectable {
+package struct CardValues: Sendable, CustomReflectable {
     private let key: [UInt8]
 
     /// - Parameter cardVerificationKey: a test key of sixteen bytes.
-    public init(cardVerificationKey: DoubleLengthKey) {
+    package init(cardVerificationKey: DoubleLengthKey) {
         key = [cardVerificationKey.left, cardVerificationKey.right].flatMap(CardValues.bytes)
     }
 
     /// Three digits: the first block under the left half, the second added, the sum under the whole key, decimalised
     /// from the left (Visa Payment Technology Standards, CVV).
-    public func value(_ input: CardValueInput, of pan: PAN) throws(LibCryptoError) -> String {
+    package func value(_ input: CardValueInput, of pan: PAN) throws(LibCryptoError) -> String {
         let (first, second) = input.blocks(for: pan)
         // Triple DES with equal halves is single DES.
         let left = Array(key.prefix(8) + key.prefix(8))
@@ -24,7 +24,7 @@ public struct CardValues: Sendable, CustomReflectable {
     }
 
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     private static func bytes(_ word: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }

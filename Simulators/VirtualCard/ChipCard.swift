@@ -1,13 +1,13 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// The decimal digits of a date as tag 9A carries them.
-public struct TransactionDate: Hashable, Sendable {
+package struct TransactionDate: Hashable, Sendable {
     /// YYMMDD in BCD, in the lower three bytes.
-    public let packed: UInt32
+    package let packed: UInt32
 
     /// - Returns: nil unless year is 0…99, month 1…12 and day 1…31.
-    public init?(year: Int, month: Int, day: Int) {
+    package init?(year: Int, month: Int, day: Int) {
         guard (0...99).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
         func bcd(_ value: Int) -> UInt32 { UInt32((value / 10) << 4 | value % 10) }
         packed = bcd(year) << 16 | bcd(month) << 8 | bcd(day)
@@ -15,34 +15,34 @@ public struct TransactionDate: Hashable, Sendable {
 }
 
 /// What the terminal brings to a transaction. Numbers are big endian in their tags.
-public struct TerminalTransaction: Sendable {
+package struct TerminalTransaction: Sendable {
     /// 9F02, minor units, below 10^12.
-    public var amount: UInt64
+    package var amount: UInt64
     /// 9F03, minor units, below 10^12.
-    public var amountOther: UInt64 = 0
+    package var amountOther: UInt64 = 0
     /// 9F1A, three digits.
-    public var countryCode: UInt16 = 752
+    package var countryCode: UInt16 = 752
     /// 5F2A, three digits.
-    public var currencyCode: UInt16 = 752
+    package var currencyCode: UInt16 = 752
     /// 9A.
-    public var date: TransactionDate
+    package var date: TransactionDate
     /// 9C: 00 purchase, 01 cash, 20 refund.
-    public var type: UInt8 = 0x00
+    package var type: UInt8 = 0x00
     /// 9F37.
-    public var unpredictableNumber: UnpredictableNumber
+    package var unpredictableNumber: UnpredictableNumber
     /// 95, five bytes; the default says "exceeds floor limit", which is why the terminal is online.
-    public var terminalVerificationResults: UInt64 = 0x00_0000_8000
+    package var terminalVerificationResults: UInt64 = 0x00_0000_8000
     /// 9F33, three bytes.
-    public var terminalCapabilities: UInt32 = 0xE0F8C8
+    package var terminalCapabilities: UInt32 = 0xE0F8C8
     /// 9F34, three bytes; the default is "enciphered PIN online, result unknown".
-    public var verificationMethodResults: UInt32 = 0x020300
+    package var verificationMethodResults: UInt32 = 0x020300
     /// 9F35.
-    public var terminalType: UInt8 = 0x22
+    package var terminalType: UInt8 = 0x22
     /// 9F1E, eight characters.
-    public var deviceSerialNumber: UInt64 = 0x3030_3030_3030_3031
+    package var deviceSerialNumber: UInt64 = 0x3030_3030_3030_3031
 
     /// Takes what has no default.
-    public init(amount: UInt64, date: TransactionDate, unpredictableNumber: UnpredictableNumber) {
+    package init(amount: UInt64, date: TransactionDate, unpredictableNumber: UnpredictableNumber) {
         self.amount = amount
         self.date = date
         self.unpredictableNumber = unpredictableNumber
@@ -50,20 +50,20 @@ public struct TerminalTransaction: Sendable {
 }
 
 /// What all cards of one product have in common: one value serves a million cards.
-public struct CardProduct: Sendable {
+package struct CardProduct: Sendable {
     /// The cryptogram profile.
-    public let profile: CryptogramProfile
+    package let profile: CryptogramProfile
     /// 9F10 as every transaction sends it; at most 32 bytes.
-    public let issuerApplicationData: [UInt8]
+    package let issuerApplicationData: [UInt8]
     /// 84 (AID).
-    public let dedicatedFileName: [UInt8]
+    package let dedicatedFileName: [UInt8]
     /// 82.
-    public var applicationInterchangeProfile: UInt16 = 0x3900
+    package var applicationInterchangeProfile: UInt16 = 0x3900
     /// 9F09.
-    public var applicationVersionNumber: UInt16 = 0x008C
+    package var applicationVersionNumber: UInt16 = 0x008C
 
     /// Takes what has no default. The AID follows from the profile's scheme.
-    public init(profile: CryptogramProfile, issuerApplicationData: [UInt8]) {
+    package init(profile: CryptogramProfile, issuerApplicationData: [UInt8]) {
         self.profile = profile
         self.issuerApplicationData = issuerApplicationData
         dedicatedFileName = CardProduct.applicationIdentifier(profile.format)
@@ -89,16 +89,16 @@ public struct CardProduct: Sendable {
 }
 
 /// One card: who it is, its master key and its counter. Some hundred bytes, no allocation.
-public struct ChipCard: Sendable {
+package struct ChipCard: Sendable {
     /// PAN and sequence number.
-    public let identity: CardIdentity
+    package let identity: CardIdentity
     /// Derived from the issuer's test key.
-    public let iccMasterKey: DoubleLengthKey
+    package let iccMasterKey: DoubleLengthKey
     /// The counter of the last transaction; the next one uses the next number.
-    public var atc: ApplicationTransactionCounter
+    package var atc: ApplicationTransactionCounter
 
     /// Takes the parts.
-    public init(identity: CardIdentity, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter) {
+    package init(identity: CardIdentity, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter) {
         self.identity = identity
         self.iccMasterKey = iccMasterKey
         self.atc = atc
@@ -106,7 +106,7 @@ public struct ChipCard: Sendable {
 }
 
 /// The card gives no cryptogram.
-public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The counter is at 65,535: a real card blocks itself (EMV Book 3 6.5.5).
     case counterExhausted
     /// An issuer script has blocked the card.
@@ -117,7 +117,7 @@ public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
     case cryptography(LibCryptoError)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .blocked: "an issuer script has blocked the card"
         case .counterExhausted: "the card's transaction counter is exhausted"
@@ -128,13 +128,13 @@ public enum ChipCardError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The card's part of one transaction.
-public struct CardAnswer: Sendable {
+package struct CardAnswer: Sendable {
     /// DE55.
-    public let chipData: [UInt8]
+    package let chipData: [UInt8]
     /// The cryptogram as computed, before any tampering, with the key for the answer.
-    public let signed: SignedCryptogram
+    package let signed: SignedCryptogram
     /// The counter that was used.
-    public let atc: ApplicationTransactionCounter
+    package let atc: ApplicationTransactionCounter
 }
 
 extension ChipCard {
@@ -142,7 +142,7 @@ extension ChipCard {
     /// - Parameters:
     ///   - tampering: what is done to the data behind the card's back; nothing by default.
     ///   - kind: what 9F27 says; a blocked application gives an AAC.
-    public mutating func answer(
+    package mutating func answer(
         _ transaction: TerminalTransaction, product: CardProduct, with chip: inout ChipCryptography,
         tampering: Tampering = .none, kind: CryptogramKind = .arqc
     ) throws(ChipCardError) -> CardAnswer {

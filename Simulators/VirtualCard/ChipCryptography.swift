@@ -1,22 +1,22 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// A cryptogram and the key with which its answer can be checked.
-public struct SignedCryptogram: Sendable {
+package struct SignedCryptogram: Sendable {
     /// Tag 9F26.
-    public let cryptogram: ApplicationCryptogram
+    package let cryptogram: ApplicationCryptogram
     /// The key of the ARPC; kept until the answer comes, so that it is not derived a second time.
-    public let responseKey: DoubleLengthKey
+    package let responseKey: DoubleLengthKey
 
     /// Takes the two.
-    public init(cryptogram: ApplicationCryptogram, responseKey: DoubleLengthKey) {
+    package init(cryptogram: ApplicationCryptogram, responseKey: DoubleLengthKey) {
         self.cryptogram = cryptogram
         self.responseKey = responseKey
     }
 }
 
 /// What a card finds when it looks at the issuer's answer.
-public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvertible {
+package enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvertible {
     /// No tag 91 came.
     case absent
     /// Tag 91 came in a form that the card's method does not have.
@@ -29,7 +29,7 @@ public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvert
     case statusUpdate(CardStatusUpdate, proprietary: [UInt8])
 
     /// True if the answer comes from the issuer, whatever it says.
-    public var isAuthentic: Bool {
+    package var isAuthentic: Bool {
         switch self {
         case .responseCode, .statusUpdate: true
         case .absent, .malformed, .wrong: false
@@ -38,7 +38,7 @@ public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvert
 
     /// True if the answer comes from the issuer and approves: response codes 00, 10 and 11 (EMV Book 4
     /// table 35 leaves the rest to the scheme), or the update's approval bit.
-    public var approves: Bool {
+    package var approves: Bool {
         switch self {
         case .responseCode(let code): [0x3030, 0x3130, 0x3131].contains(code.rawValue)
         case .statusUpdate(let update, _): update.approves
@@ -47,7 +47,7 @@ public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvert
     }
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .absent: "no ARPC"
         case .malformed(let count): "tag 91 of \(count) bytes is no answer of the card's method"
@@ -61,14 +61,14 @@ public enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConvert
 
 /// The cryptography inside a chip, with its cipher contexts kept: one for each thread, whatever the number of
 /// cards. It shares nothing with the host's side but the public arithmetic of `EMV`.
-public struct ChipCryptography: ~Copyable, Sendable {
+package struct ChipCryptography: ~Copyable, Sendable {
     /// Single blocks, under the key that derives or answers.
     private var block: KeyedCipher
     /// Under the key that signs.
     private var retail: RetailMAC
 
     /// Makes the contexts.
-    public init() throws(LibCryptoError) {
+    package init() throws(LibCryptoError) {
         let block = try KeyedCipher.unkeyedTDES()
         let retail = try RetailMAC()
         self.block = block
@@ -76,7 +76,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
     }
 
     /// The ICC master key (EMV Book 2 A1.4), odd parity.
-    public mutating func iccMasterKey(
+    package mutating func iccMasterKey(
         issuerMasterKey: DoubleLengthKey, option: MasterKeyOption, card: CardIdentity
     ) throws(LibCryptoError) -> DoubleLengthKey {
         let diversifier: Diversifier
@@ -91,7 +91,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
     }
 
     /// A session key (EMV Book 2 A1.3), odd parity; the ICC master key itself for method `.none`.
-    public mutating func sessionKey(
+    package mutating func sessionKey(
         _ method: SessionKeyMethod, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter,
         unpredictableNumber: UnpredictableNumber
     ) throws(LibCryptoError) -> DoubleLengthKey {
@@ -104,7 +104,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
     }
 
     /// The common session key from eight bytes of any origin (EMV Book 2 A1.3.1), odd parity.
-    public mutating func sessionKey(
+    package mutating func sessionKey(
         iccMasterKey: DoubleLengthKey, from r: UInt64
     ) throws(LibCryptoError) -> DoubleLengthKey {
         try block.setKey(iccMasterKey)
@@ -112,7 +112,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
     }
 
     /// The session key of the EMV2000 tree (EMV 4.1 Book 2 A1.3.2), odd parity.
-    public mutating func sessionKey(
+    package mutating func sessionKey(
         _ tree: SessionKeyTree, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter
     ) throws(LibCryptoError) -> DoubleLengthKey {
         var grandparent = tree.initialVector
@@ -135,7 +135,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
     }
 
     /// Visa's key for secure messaging (VIS 1.5 D.7), odd parity.
-    public func visaSecureMessagingKey(
+    package func visaSecureMessagingKey(
         iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter
     ) -> DoubleLengthKey {
         let mask = SessionKeyDerivation.visaSecureMessagingMask(atc: atc)
@@ -153,7 +153,7 @@ public struct ChipCryptography: ~Copyable, Sendable {
 
 extension ChipCryptography {
     /// The application cryptogram (EMV Book 2 8.1) and the key for its answer.
-    public mutating func sign(
+    package mutating func sign(
         _ input: CryptogramInput, profile: CryptogramProfile, iccMasterKey: DoubleLengthKey,
         atc: ApplicationTransactionCounter, unpredictableNumber: UnpredictableNumber
     ) throws(LibCryptoError) -> SignedCryptogram {
@@ -174,7 +174,7 @@ extension ChipCryptography {
     }
 
     /// The retail MAC over padded data, big endian.
-    public mutating func mac(
+    package mutating func mac(
         _ input: CryptogramInput, key: DoubleLengthKey
     ) throws(LibCryptoError) -> UInt64 {
         try retail.setKey(key)
@@ -182,7 +182,7 @@ extension ChipCryptography {
     }
 
     /// ARPC method 1 (EMV Book 2 8.2.1), big endian.
-    public mutating func responseMethod1(
+    package mutating func responseMethod1(
         key: DoubleLengthKey, _ cryptogram: ApplicationCryptogram, code: AuthorisationResponseCode
     ) throws(LibCryptoError) -> UInt64 {
         try block.setKey(key)
@@ -190,7 +190,7 @@ extension ChipCryptography {
     }
 
     /// ARPC method 2 (EMV Book 2 8.2.2), big endian; nil for more than eight bytes of proprietary data.
-    public mutating func responseMethod2(
+    package mutating func responseMethod2(
         key: DoubleLengthKey, _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: [UInt8]
     ) throws(LibCryptoError) -> UInt32? {
@@ -202,7 +202,7 @@ extension ChipCryptography {
     }
 
     /// What the card makes of tag 91.
-    public mutating func verify(
+    package mutating func verify(
         _ data: IssuerAuthenticationData?, _ signed: SignedCryptogram, profile: CryptogramProfile
     ) throws(LibCryptoError) -> IssuerAuthenticationVerdict {
         guard let data else { return .absent }

@@ -1,10 +1,10 @@
 internal import ByteCoding
-public import EMV
+package import EMV
 internal import FoundationEssentials
-public import LibCrypto
+package import LibCrypto
 
 /// The demo issuer's file is missing or wrong. Names file, card and field, never a key or PIN.
-public enum DemoIssuerError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum DemoIssuerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file cannot be read or is no such JSON.
     case unreadable(String)
     /// A field of a card or key has no possible value.
@@ -21,7 +21,7 @@ public enum DemoIssuerError: Error, Hashable, Sendable, CustomStringConvertible 
     case cryptography(LibCryptoError)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let reason): "demo issuer file: \(reason)"
         case .badField(let owner, let field): "demo issuer file: \(field) of \(owner) is impossible"
@@ -35,28 +35,28 @@ public enum DemoIssuerError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 /// One of the demo's cards, as the file defines it.
-public struct CardDefinition: Sendable {
+package struct CardDefinition: Sendable {
     /// The name that the simulator's user gives.
-    public let name: String
+    package let name: String
     /// PAN and sequence number.
-    public let identity: CardIdentity
+    package let identity: CardIdentity
     /// Its last month.
-    public let expiry: ExpiryDate
+    package let expiry: ExpiryDate
     /// What it has in common with others of its profile.
-    public let product: CardProduct
+    package let product: CardProduct
     /// What its holder would type.
-    public let pin: PIN
+    package let pin: PIN
     /// What the issuer thinks of it: `active`, `lost`, ….
-    public let status: String
+    package let status: String
     /// What may be spent at first, in minor units.
-    public let availableMinorUnits: Int64
+    package let availableMinorUnits: Int64
     /// ISO 4217, three digits.
-    public let currencyCode: UInt16
+    package let currencyCode: UInt16
 }
 
 extension CardDefinition {
     /// The same card with another name and number.
-    public func renumbered(_ pan: PAN, name: String) -> CardDefinition {
+    package func renumbered(_ pan: PAN, name: String) -> CardDefinition {
         CardDefinition(
             name: name, identity: CardIdentity(pan: pan, panSequenceNumber: identity.panSequenceNumber),
             expiry: expiry, product: product, pin: pin, status: status,
@@ -66,14 +66,14 @@ extension CardDefinition {
 
 /// The demo issuer: public test keys and cards, read from one JSON file that host, simulator and any other
 /// client share.
-public struct DemoIssuer: Sendable {
+package struct DemoIssuer: Sendable {
     private let keys: [String: [UInt8]]
     private let aesKeys: [String: [UInt8]]
     /// The cards in the file's order.
-    public let cards: [CardDefinition]
+    package let cards: [CardDefinition]
 
     /// Reads a file of the form of `Config/demo/demo-issuer.json`; every key's check value is compared.
-    public init(contentsOf path: String) throws(DemoIssuerError) {
+    package init(contentsOf path: String) throws(DemoIssuerError) {
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
@@ -84,7 +84,7 @@ public struct DemoIssuer: Sendable {
     }
 
     /// The same from memory.
-    public init(json: [UInt8]) throws(DemoIssuerError) {
+    package init(json: [UInt8]) throws(DemoIssuerError) {
         let file: DemoIssuerFile
         do {
             file = try JSONDecoder().decode(DemoIssuerFile.self, from: Data(json))
@@ -103,24 +103,24 @@ public struct DemoIssuer: Sendable {
     }
 
     /// The test keys of sixteen bytes, by name.
-    public var namedKeys: [NamedKey] {
+    package var namedKeys: [NamedKey] {
         keys.sorted { $0.key < $1.key }.compactMap { NamedKey(name: $0.key, bytes: $0.value) }
     }
 
     /// The test key with this name.
-    public func key(_ name: String) throws(DemoIssuerError) -> [UInt8] {
+    package func key(_ name: String) throws(DemoIssuerError) -> [UInt8] {
         guard let key = keys[name] ?? aesKeys[name] else { throw .noKey(name) }
         return key
     }
 
     /// The definition with this name.
-    public func card(_ name: String) throws(DemoIssuerError) -> CardDefinition {
+    package func card(_ name: String) throws(DemoIssuerError) -> CardDefinition {
         guard let card = cards.first(where: { $0.name == name }) else { throw .noCard(name) }
         return card
     }
 
     /// IMK-AC of a PAN: chosen by its first six digits.
-    public func issuerMasterKey(for pan: PAN) throws(DemoIssuerError) -> DoubleLengthKey {
+    package func issuerMasterKey(for pan: PAN) throws(DemoIssuerError) -> DoubleLengthKey {
         let prefix = (0..<6).map { String(pan.digit(at: $0)) }.joined()
         let name = "imk-ac-\(prefix)"
         guard let key = DoubleLengthKey(bytes: try key(name)) else {
@@ -130,7 +130,7 @@ public struct DemoIssuer: Sendable {
     }
 
     /// The card's master keys for issuer scripts (Option A); nil where the file has no such keys for its range.
-    public func scriptKeys(
+    package func scriptKeys(
         of identity: CardIdentity, with chip: inout ChipCryptography
     ) throws(DemoIssuerError) -> CardScriptKeys? {
         let prefix = (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
@@ -148,14 +148,14 @@ public struct DemoIssuer: Sendable {
     }
 
     /// What computes a range's card verification values; nil where the file has no such key for it.
-    public func cardValues(of identity: CardIdentity) -> CardValues? {
+    package func cardValues(of identity: CardIdentity) -> CardValues? {
         let prefix = (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
         return keys["cvk-\(prefix)"].flatMap { DoubleLengthKey(bytes: $0) }
             .map(CardValues.init(cardVerificationKey:))
     }
 
     /// Personalises a card: derives its master key (Option A, as the file says).
-    public func personalise(
+    package func personalise(
         _ identity: CardIdentity, with chip: inout ChipCryptography
     ) throws(DemoIssuerError) -> ChipCard {
         let issuerMasterKey = try issuerMasterKey(for: identity.pan)

@@ -1,17 +1,17 @@
 internal import ByteCoding
-public import EMV
+package import EMV
 
 /// One command of an issuer script (tag 86).
-public struct IssuerScriptCommand: Hashable, Sendable, CustomStringConvertible {
+package struct IssuerScriptCommand: Hashable, Sendable, CustomStringConvertible {
     /// 71: before the final cryptogram; 72: after it (EMV Book 3 10.10).
-    public let template: Tag
+    package let template: Tag
     /// CLA, INS, P1, P2, Lc and data.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// Tag 9F18 of the script that it belongs to, 0 where there is none.
-    public let script: UInt32
+    package let script: UInt32
 
     /// The command's name and length; never its data, which may hold a PIN block.
-    public var description: String {
+    package var description: String {
         let head = Hex.encode(bytes.prefix(4))
         let name = bytes.count > 1 ? IssuerScriptCommand.names[bytes[1]] ?? "unknown" : "cut short"
         return "\(template) 86 \(head) \(name), \(max(0, bytes.count - 5)) bytes of data"
@@ -25,10 +25,10 @@ public struct IssuerScriptCommand: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Issuer scripts of an answer.
-public enum IssuerScripts {
+package enum IssuerScripts {
     /// The commands in order.
     /// - Parameter chipData: DE55 of the answer.
-    public static func commands(in chipData: [UInt8]) throws(TLVError) -> [IssuerScriptCommand] {
+    package static func commands(in chipData: [UInt8]) throws(TLVError) -> [IssuerScriptCommand] {
         var found: [IssuerScriptCommand] = []
         for (tag, value) in try TLVReader.objects(in: chipData[...])
         where tag == .issuerScript1 || tag == .issuerScript2 {

@@ -1,14 +1,14 @@
-public import EMV
+package import EMV
 
 /// A PIN of 4…12 digits, held inline. It describes itself without its value.
-public struct PIN: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+package struct PIN: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     /// BCD, left-aligned in the upper 48 bits' place of a block: the first digit is the third nibble.
     let field: UInt64
     /// 4…12.
-    public let digitCount: Int
+    package let digitCount: Int
 
     /// - Returns: nil unless the text is 4…12 decimal digits (ISO 9564-1 8.1).
-    public init?(_ digits: String) {
+    package init?(_ digits: String) {
         let ascii = Array(digits.utf8)
         guard (4...12).contains(ascii.count), ascii.allSatisfy({ (0x30...0x39).contains($0) }) else {
             return nil
@@ -42,27 +42,27 @@ public struct PIN: Hashable, Sendable, CustomStringConvertible, CustomReflectabl
     }
 
     /// Says what it is, not what it holds.
-    public var description: String { "PIN of \(digitCount) digits" }
+    package var description: String { "PIN of \(digitCount) digits" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// A PIN block of sixteen bytes, enciphered with AES (format 4). Has no description of its content.
-public struct EncipheredPINBlock16: Hashable, Sendable {
+package struct EncipheredPINBlock16: Hashable, Sendable {
     /// Big endian.
-    public let rawValue: UInt128
+    package let rawValue: UInt128
 
     /// Takes the block.
-    public init(rawValue: UInt128) { self.rawValue = rawValue }
+    package init(rawValue: UInt128) { self.rawValue = rawValue }
 
     /// The sixteen bytes.
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         (0..<16).map { UInt8(truncatingIfNeeded: rawValue >> UInt128(8 * (15 - $0))) }
     }
 }
 
 /// A clear PIN block that is none. Says which rule it breaks, never what it holds.
-public enum PINBlockError: Error, Hashable, Sendable {
+package enum PINBlockError: Error, Hashable, Sendable {
     /// The first nibble is not the format's number.
     case wrongControlField
     /// Length, digits or fill are impossible: a corrupt block, the wrong key or the wrong PAN.
@@ -70,24 +70,24 @@ public enum PINBlockError: Error, Hashable, Sendable {
 }
 
 /// Clear PIN blocks (ISO 9564-1 9.3 and 9.4). Only simulators of terminals may have these.
-public enum ClearPINBlock {
+package enum ClearPINBlock {
     /// Format 0: `0` length PIN F…, xor the account field.
-    public static func format0(_ pin: PIN, pan: PAN) -> UInt64 {
+    package static func format0(_ pin: PIN, pan: PAN) -> UInt64 {
         head(0, pin, fill: .max) ^ PINBlock.panField(for: pan)
     }
 
     /// Format 1: `1` length PIN fill; not bound to an account.
     /// - Parameter fill: fourteen nibbles, any; those under the PIN are ignored.
-    public static func format1(_ pin: PIN, fill: UInt64) -> UInt64 { head(1, pin, fill: fill) }
+    package static func format1(_ pin: PIN, fill: UInt64) -> UInt64 { head(1, pin, fill: fill) }
 
     /// Format 3: as 0, filled with A…F.
     /// - Parameter fill: fourteen nibbles, made A…F here; those under the PIN are ignored.
-    public static func format3(_ pin: PIN, pan: PAN, fill: UInt64) -> UInt64 {
+    package static func format3(_ pin: PIN, pan: PAN, fill: UInt64) -> UInt64 {
         head(3, pin, fill: lettersOnly(fill)) ^ PINBlock.panField(for: pan)
     }
 
     /// The PIN field of format 4: `4` length PIN A…, then eight bytes of fill. Not yet enciphered.
-    public static func format4PINField(_ pin: PIN, fill: UInt64) -> UInt128 {
+    package static func format4PINField(_ pin: PIN, fill: UInt64) -> UInt128 {
         UInt128(head(4, pin, fill: 0xAAAA_AAAA_AAAA_AAAA)) << 64 | UInt128(fill)
     }
 
@@ -106,7 +106,7 @@ public enum ClearPINBlock {
     }
 
     /// The PIN of a clear block of eight bytes.
-    public static func pin(
+    package static func pin(
         of block: UInt64, format: PINBlockFormat, pan: PAN?
     ) throws(PINBlockError) -> PIN {
         guard block >> 60 == UInt64(format.rawValue), format != .iso4 else { throw .wrongControlField }
@@ -126,7 +126,7 @@ public enum ClearPINBlock {
     }
 
     /// The PIN of a deciphered PIN field of format 4.
-    public static func pin(ofFormat4PINField field: UInt128) throws(PINBlockError) -> PIN {
+    package static func pin(ofFormat4PINField field: UInt128) throws(PINBlockError) -> PIN {
         let head = UInt64(truncatingIfNeeded: field >> 64)
         guard head >> 60 == 4 else { throw .wrongControlField }
         guard let pin = PIN(clearField: head, fill: 0xA...0xA) else { throw .unreadable }

@@ -1,12 +1,12 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// A PIN pad's cipher under a zone PIN key of triple DES (ISO 9564 formats 0, 1 and 3), its context kept.
-public struct PINPad: ~Copyable, Sendable {
+package struct PINPad: ~Copyable, Sendable {
     private var cipher: KeyedCipher
 
     /// - Parameter zonePINKey: a test key of 16 or 24 bytes.
-    public init(zonePINKey: some Collection<UInt8>) throws(LibCryptoError) {
+    package init(zonePINKey: some Collection<UInt8>) throws(LibCryptoError) {
         guard zonePINKey.count >= 16 else {
             throw .wrongCount(what: "zone PIN key", found: zonePINKey.count)
         }
@@ -16,7 +16,7 @@ public struct PINPad: ~Copyable, Sendable {
     /// The enciphered block.
     /// - Parameter fill: random nibbles for formats 1 and 3; format 0 has none.
     /// - Throws: `.wrongCount` for format 4, which is AES: see `AESPINPad`.
-    public mutating func block(
+    package mutating func block(
         _ pin: PIN, pan: PAN, format: PINBlockFormat = .iso0, fill: UInt64
     ) throws(LibCryptoError) -> EncipheredPINBlock {
         let clear: UInt64
@@ -31,17 +31,17 @@ public struct PINPad: ~Copyable, Sendable {
 }
 
 /// A PIN pad's cipher under a zone PIN key of AES (ISO 9564 format 4), its context kept.
-public struct AESPINPad: ~Copyable, Sendable {
+package struct AESPINPad: ~Copyable, Sendable {
     private var cipher: KeyedCipher
 
     /// - Parameter zonePINKey: a test key of 16, 24 or 32 bytes.
-    public init(zonePINKey: some Collection<UInt8>) throws(LibCryptoError) {
+    package init(zonePINKey: some Collection<UInt8>) throws(LibCryptoError) {
         cipher = try KeyedCipher(.aes, .ecb, .encrypt, key: zonePINKey)
     }
 
     /// The enciphered block (ISO 9564-1 9.4.2): AES of the PIN field, xor the account field, AES again.
     /// - Parameter fill: eight random bytes.
-    public mutating func block(
+    package mutating func block(
         _ pin: PIN, pan: PAN, fill: UInt64
     ) throws(LibCryptoError) -> EncipheredPINBlock16 {
         let inner = try process(ClearPINBlock.format4PINField(pin, fill: fill))
@@ -58,9 +58,9 @@ public struct AESPINPad: ~Copyable, Sendable {
 }
 
 /// The other end of a PIN pad, for tests and tools: what PIN a block holds under a test key.
-public enum PINBlockReader {
+package enum PINBlockReader {
     /// TDES, formats 0, 1 and 3.
-    public static func pin(
+    package static func pin(
         in block: EncipheredPINBlock, format: PINBlockFormat, pan: PAN?, key: [UInt8]
     ) throws -> PIN {
         var cipher = try KeyedCipher(.tdes, .ecb, .decrypt, key: key)
@@ -68,7 +68,7 @@ public enum PINBlockReader {
     }
 
     /// AES, format 4.
-    public static func pin(in block: EncipheredPINBlock16, pan: PAN, key: [UInt8]) throws -> PIN {
+    package static func pin(in block: EncipheredPINBlock16, pan: PAN, key: [UInt8]) throws -> PIN {
         let outer = try number(AES.decryptECB(key: key, block.bytes))
         let inner = EncipheredPINBlock16(rawValue: outer ^ PINBlock.format4PANField(for: pan))
         return try ClearPINBlock.pin(ofFormat4PINField: number(AES.decryptECB(key: key, inner.bytes)))

@@ -1,11 +1,11 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// Secure messaging as the chip computes it (EMV Book 2 9, VIS 1.5 D): with libcrypto, and nothing of the host's.
 extension ChipCryptography {
     /// The session key for MACs or encipherment, odd parity.
     /// - Parameter iccMasterKey: the card's key for secure messaging integrity, or for confidentiality.
-    public mutating func scriptSessionKey(
+    package mutating func scriptSessionKey(
         _ messaging: SecureMessaging, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter,
         cryptogram: ApplicationCryptogram
     ) throws(LibCryptoError) -> DoubleLengthKey {
@@ -16,7 +16,7 @@ extension ChipCryptography {
     }
 
     /// The MAC of a command, big endian.
-    public func scriptMAC(
+    package func scriptMAC(
         _ messaging: SecureMessaging, key: DoubleLengthKey, header: [UInt8], data: [UInt8],
         atc: ApplicationTransactionCounter, cryptogram: ApplicationCryptogram
     ) throws(LibCryptoError) -> UInt64 {
@@ -27,7 +27,7 @@ extension ChipCryptography {
     }
 
     /// Enciphers command data.
-    public func encipherScriptData(
+    package func encipherScriptData(
         _ data: [UInt8], _ encipherment: SecureMessaging.Encipherment, key: DoubleLengthKey
     ) throws(LibCryptoError) -> [UInt8] {
         var padded = encipherment == .visa ? [UInt8(truncatingIfNeeded: data.count)] + data : data
@@ -39,7 +39,7 @@ extension ChipCryptography {
 
     /// Deciphers command data; nil where length or padding are none of this kind.
     /// - Parameter count: bytes in clear, which Mastercard's form does not say itself.
-    public func decipherScriptData(
+    package func decipherScriptData(
         _ data: [UInt8], _ encipherment: SecureMessaging.Encipherment, key: DoubleLengthKey, count: Int
     ) throws(LibCryptoError) -> [UInt8]? {
         guard data.count == ScriptMessage.encipheredCount(of: count, encipherment) else { return nil }
@@ -61,7 +61,7 @@ extension ClearPINBlock {
     /// - Parameters:
     ///   - keyHalf: the left half of the ICC master key for cryptograms, of which VIS takes four bytes.
     ///   - current: the PIN until now, for VIS commands that prove it.
-    public static func scriptBlock(
+    package static func scriptBlock(
         _ pin: PIN, _ form: SecureMessaging.PINForm, keyHalf: UInt64, current: PIN? = nil
     ) -> UInt64 {
         let length = UInt64(pin.digitCount) << 56
@@ -75,7 +75,7 @@ extension ClearPINBlock {
     }
 
     /// The PIN of such a block; nil where it is none.
-    public static func pin(
+    package static func pin(
         ofScriptBlock block: UInt64, _ form: SecureMessaging.PINForm, keyHalf: UInt64, current: PIN? = nil
     ) -> PIN? {
         var field = block

@@ -1,9 +1,9 @@
-public import EMV
+package import EMV
 
 /// What a test does to chip data behind the card's back.
-public struct Tampering: Sendable {
+package struct Tampering: Sendable {
     /// How the finished data is broken.
-    public enum Malformation: Hashable, Sendable {
+    package enum Malformation: Hashable, Sendable {
         /// Only so many bytes are left.
         case cut(toCount: Int)
         /// The last object says that it is one byte longer than it is.
@@ -19,49 +19,49 @@ public struct Tampering: Sendable {
     }
 
     /// This bit of the cryptogram is turned, 0 the lowest of 64.
-    public var cryptogramBit: Int?
+    package var cryptogramBit: Int?
     /// These bits of objects are turned after the card has signed, 0 the lowest bit of the last byte.
-    public var flipped: [(tag: Tag, bit: Int)] = []
+    package var flipped: [(tag: Tag, bit: Int)] = []
     /// These objects get other values after the card has signed, or come behind the others.
-    public var changed: [(tag: Tag, value: [UInt8])] = []
+    package var changed: [(tag: Tag, value: [UInt8])] = []
     /// These objects are taken away after the card has signed.
-    public var removed: [Tag] = []
+    package var removed: [Tag] = []
     /// The card signs with this counter and keeps its own: a replay, or a jump.
-    public var atc: ApplicationTransactionCounter?
+    package var atc: ApplicationTransactionCounter?
     /// The card signs with this IAD in place of its own: other CVR, another key version.
-    public var issuerApplicationData: [UInt8]?
+    package var issuerApplicationData: [UInt8]?
     /// Last of all.
-    public var malformation: Malformation?
+    package var malformation: Malformation?
 
     /// No tampering.
-    public init() {}
+    package init() {}
 
     /// Nothing is done.
-    public static let none = Tampering()
+    package static let none = Tampering()
 
     /// One bit of the cryptogram turned.
-    public static func flippedCryptogramBit(_ bit: Int) -> Tampering {
+    package static func flippedCryptogramBit(_ bit: Int) -> Tampering {
         var tampering = Tampering()
         tampering.cryptogramBit = bit
         return tampering
     }
 
     /// One object changed after signing.
-    public static func changed(_ tag: Tag, to value: [UInt8]) -> Tampering {
+    package static func changed(_ tag: Tag, to value: [UInt8]) -> Tampering {
         var tampering = Tampering()
         tampering.changed = [(tag, value)]
         return tampering
     }
 
     /// A counter of the test's choice.
-    public static func atc(_ atc: ApplicationTransactionCounter) -> Tampering {
+    package static func atc(_ atc: ApplicationTransactionCounter) -> Tampering {
         var tampering = Tampering()
         tampering.atc = atc
         return tampering
     }
 
     /// Data that are no longer TLV.
-    public static func malformed(_ malformation: Malformation) -> Tampering {
+    package static func malformed(_ malformation: Malformation) -> Tampering {
         var tampering = Tampering()
         tampering.malformation = malformation
         return tampering
@@ -72,7 +72,7 @@ public struct Tampering: Sendable {
     }
 
     /// The data after the tampering.
-    public func apply(to bytes: [UInt8]) -> [UInt8] {
+    package func apply(to bytes: [UInt8]) -> [UInt8] {
         var result = bytes
         if touchesObjects, let objects = try? TLVReader.objects(in: bytes[...]) {
             var writer = TLVWriter(reserving: bytes.count)

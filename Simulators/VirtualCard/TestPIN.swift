@@ -1,7 +1,7 @@
 extension CardDefinition {
     /// The digits that the test file gives this card, for a hint to whoever tests with it; cards of cardholders have
     /// no definition, and `PIN` itself shows nothing.
-    public var testPINDigits: String { pin.testDigits }
+    package var testPINDigits: String { pin.testDigits }
 }
 
 extension PIN {

@@ -1,25 +1,25 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// A demo card with a memory: the chip, its definition and its counter's file.
-public struct VirtualCard: Sendable {
+package struct VirtualCard: Sendable {
     /// As the demo file defines it.
-    public let definition: CardDefinition
+    package let definition: CardDefinition
     /// What the chip remembers beside its counter.
-    public var memory = ChipMemory()
+    package var memory = ChipMemory()
     private var chip: ChipCard
     private let counter: CounterFile?
     private let scriptKeys: CardScriptKeys?
     /// What issuer scripts have changed.
-    public private(set) var scriptMemory: CardMemory
+    package private(set) var scriptMemory: CardMemory
     /// Computes what stands on its stripe; nil where nobody gave a key for it.
-    public let cardValues: CardValues?
+    package let cardValues: CardValues?
 
     /// - Parameters:
     ///   - issuer: has the keys.
     ///   - name: one of its cards.
     ///   - stateDirectory: where the counter's file is, made on first use; nil keeps it in memory.
-    public init(
+    package init(
         _ issuer: DemoIssuer, card name: String, stateDirectory: String? = nil
     ) throws(DemoIssuerError) {
         try self.init(issuer, definition: try issuer.card(name), stateDirectory: stateDirectory)
@@ -27,7 +27,7 @@ public struct VirtualCard: Sendable {
 
     /// The same for a card that is not in the file, such as one that the issuer never issued.
     /// - Parameter bureau: has the card's keys; nil derives them from the issuer's.
-    public init(
+    package init(
         _ issuer: DemoIssuer, definition: CardDefinition, bureau: BureauFile.PersonalisedCard? = nil,
         stateDirectory: String? = nil
     ) throws(DemoIssuerError) {
@@ -64,20 +64,20 @@ public struct VirtualCard: Sendable {
     }
 
     /// The PIN that its holder knows: the bureau's, or that of the last PIN change.
-    public var pin: PIN { scriptMemory.pin }
+    package var pin: PIN { scriptMemory.pin }
 
     /// The counter of the last transaction.
-    public var atc: ApplicationTransactionCounter { chip.atc }
+    package var atc: ApplicationTransactionCounter { chip.atc }
 
     /// Sets the counter, for tests of jumps and of the end of a card's life.
-    public mutating func setATC(_ atc: ApplicationTransactionCounter) throws(DemoIssuerError) {
+    package mutating func setATC(_ atc: ApplicationTransactionCounter) throws(DemoIssuerError) {
         try counter?.write(atc)
         chip.atc = atc
     }
 
     /// One transaction. The counter is on disk before the cryptogram leaves: a card never signs twice with one
     /// number, whatever becomes of the terminal.
-    public mutating func answer(
+    package mutating func answer(
         _ transaction: TerminalTransaction, tampering: Tampering = .none
     ) throws -> CardAnswer {
         guard !scriptMemory.isCardBlocked else { throw ChipCardError.blocked }
@@ -103,7 +103,7 @@ public struct VirtualCard: Sendable {
     /// - Parameters:
     ///   - product: as the conversation has changed it (CVR, AIP).
     ///   - atc: the conversation's, for the second cryptogram; nil counts.
-    public mutating func generate(
+    package mutating func generate(
         _ transaction: TerminalTransaction, product: CardProduct, atc: ApplicationTransactionCounter?
     ) throws -> CardAnswer {
         var cryptography = try VirtualCard.cryptography()
@@ -119,7 +119,7 @@ public struct VirtualCard: Sendable {
     /// What the card makes of the issuer's answer.
     /// - Parameter chipData: DE55 of the response; nil or without tag 91 where none came.
     /// - Throws: `TLVError` where DE55 is malformed; `LibCryptoError`.
-    public func verify(chipData: [UInt8]?, for answer: CardAnswer) throws -> IssuerAuthenticationVerdict {
+    package func verify(chipData: [UInt8]?, for answer: CardAnswer) throws -> IssuerAuthenticationVerdict {
         guard let chipData else { return .absent }
         let objects = try TLVReader.objects(in: chipData[...])
         guard let value = objects.first(where: { $0.0 == .issuerAuthenticationData })?.1 else {
@@ -136,7 +136,7 @@ public struct VirtualCard: Sendable {
     /// - Parameters:
     ///   - pin: nil for the right one.
     ///   - zonePINKey: a TDES test key of the link.
-    public func pinBlock(
+    package func pinBlock(
         _ pin: PIN? = nil, format: PINBlockFormat = .iso0, zonePINKey: [UInt8]
     ) throws(LibCryptoError) -> EncipheredPINBlock {
         var pad = try PINPad(zonePINKey: zonePINKey)
@@ -145,7 +145,7 @@ public struct VirtualCard: Sendable {
     }
 
     /// The same in format 4, under an AES test key.
-    public func pinBlock16(
+    package func pinBlock16(
         _ pin: PIN? = nil, zonePINKey: [UInt8]
     ) throws(LibCryptoError) -> EncipheredPINBlock16 {
         var pad = try AESPINPad(zonePINKey: zonePINKey)
@@ -163,7 +163,7 @@ extension VirtualCard {
     /// - Parameter answer: the transaction's first cryptogram, which the session keys come from.
     /// - Returns: SW1 SW2; 6988 for a wrong MAC, 6984 for data that decipher to nothing, 6985 for a card that takes
     ///   no scripts or no more.
-    public mutating func perform(
+    package mutating func perform(
         _ command: IssuerScriptCommand, for answer: CardAnswer
     ) throws(LibCryptoError) -> UInt16 {
         guard let scriptKeys else { return CardMemory.conditionsNotSatisfied }
@@ -178,10 +178,10 @@ extension VirtualCard {
     }
 
     /// Forms of a new PIN that this card takes, where it is not the profile's.
-    public mutating func setPINForm(_ form: SecureMessaging.PINForm) { scriptMemory.pinForm = form }
+    package mutating func setPINForm(_ form: SecureMessaging.PINForm) { scriptMemory.pinForm = form }
 
     /// Reports of scripts for the next message (tag 9F5B), which then are no more.
-    public mutating func takeScriptResults() -> [UInt8] {
+    package mutating func takeScriptResults() -> [UInt8] {
         defer { scriptMemory.scriptResults = [] }
         return scriptMemory.scriptResults.flatMap(\.bytes)
     }
@@ -189,7 +189,7 @@ extension VirtualCard {
     /// Carries out the commands of an answer, each script until its first failure (EMV Book 4 6.3.9), and notes the
     /// results for the next message.
     /// - Returns: every command that was given to the card, with its SW1 SW2.
-    public mutating func perform(
+    package mutating func perform(
         _ commands: [IssuerScriptCommand], for answer: CardAnswer
     ) throws(LibCryptoError) -> [(command: IssuerScriptCommand, status: UInt16)] {
         var done: [(command: IssuerScriptCommand, status: UInt16)] = []

@@ -6,17 +6,17 @@ internal import PKCS11
 /// What the log was at one moment, in a few lines that leave the machine: a log and a store that were rolled back
 /// together do not reach it any more. The line `aloud` is short enough to be read out for the minutes, and to be
 /// typed in place of the file.
-public struct AuditCheckpoint: Sendable {
+package struct AuditCheckpoint: Sendable {
     /// Lines of the log then.
-    public let sequence: UInt64
+    package let sequence: UInt64
     /// SHA-256 of the last one, or as many bytes of it as are known.
     let hash: [UInt8]
     /// When, as the file says; empty for one that was read aloud.
-    public let time: String
+    package let time: String
     /// What people signed.
-    public let signed: [UInt8]
+    package let signed: [UInt8]
     /// By name.
-    public let signatures: [String: [UInt8]]
+    package let signatures: [String: [UInt8]]
     private let sealed: [UInt8]
     private let seal: [UInt8]?
 
@@ -25,7 +25,7 @@ public struct AuditCheckpoint: Sendable {
 
     /// - Parameter text: a file's, or a number and 20 hex digits with any blanks and hyphens.
     /// - Returns: nil for neither.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let lines = text.split(separator: "\n").map(String.init)
         guard lines.first == Self.head else {
             guard lines.count == 1, let words = Self.aloud(lines[0]) else { return nil }
@@ -90,13 +90,13 @@ public struct AuditCheckpoint: Sendable {
 }
 
 /// Somebody who signs lines with a key that is in no token.
-public struct AuditSigner: Sendable {
+package struct AuditSigner: Sendable {
     /// As `keys.operators` has it.
-    public let name: String
+    package let name: String
     let sign: @Sendable ([UInt8]) throws -> [UInt8]
 
     /// - Parameter sign: 64 bytes over the bytes given (Ed25519).
-    public init(name: String, sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
+    package init(name: String, sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
         self.name = name
         self.sign = sign
     }
@@ -106,7 +106,7 @@ extension AuditTrail {
     /// The log as it is now, for a place outside this machine. Notes that it was taken.
     ///
     /// - Throws: `AuditTrailError` where the log is not whole.
-    public func checkpoint(signers: [AuditSigner] = []) throws -> String {
+    package func checkpoint(signers: [AuditSigner] = []) throws -> String {
         let verification = try verify()
         guard verification.faults.isEmpty, let last = verification.sealed.last else {
             throw AuditTrailError(
@@ -124,7 +124,7 @@ extension AuditTrail {
     }
 
     /// What a checkpoint says against this log: empty where the log goes on from it.
-    public func faults(
+    package func faults(
         against checkpoint: AuditCheckpoint, _ verification: AuditVerification
     ) throws -> [AuditFault] {
         let number = checkpoint.sequence...checkpoint.sequence

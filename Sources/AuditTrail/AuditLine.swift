@@ -3,19 +3,19 @@ internal import Foundation
 
 /// One line of the log: JSON, its parts in a fixed order, the seal last. The seal covers every byte before it;
 /// `previous` is the SHA-256 of the whole line before, seal included.
-public struct AuditLine: Sendable {
+package struct AuditLine: Sendable {
     /// 1 for the first line.
-    public let sequence: UInt64
+    package let sequence: UInt64
     /// UTC, ISO 8601.
-    public let time: String
+    package let time: String
     /// The program.
-    public let process: String
+    package let process: String
     /// Its process number.
-    public let processIdentifier: Int32
+    package let processIdentifier: Int32
     /// The user who ran it.
-    public let user: String
+    package let user: String
     /// What happened.
-    public let event: AuditEvent
+    package let event: AuditEvent
     /// SHA-256 of the line before; zeros before the first line.
     let previous: [UInt8]
     /// HMAC-SHA-256 under the token's key.
@@ -23,11 +23,11 @@ public struct AuditLine: Sendable {
     /// What the seal covers.
     let sealed: [UInt8]
     /// What people sign: all before their signatures, the line before it included.
-    public let signed: [UInt8]
+    package let signed: [UInt8]
     /// By name; whether they are right is for those who know the keys.
-    public let signatures: [String: [UInt8]]
+    package let signatures: [String: [UInt8]]
     /// SHA-256 of the whole line; empty until it was computed.
-    public internal(set) var hash: [UInt8] = []
+    package internal(set) var hash: [UInt8] = []
 
     static let noPrevious = [UInt8](repeating: 0, count: 32)
     private static let signatureMark = Array(#","signatures":{"#.utf8)

@@ -1,17 +1,17 @@
 internal import ByteCoding
-public import Foundation
-public import HSM
+package import Foundation
+package import HSM
 
 /// An append-only log of what happens to keys: each line is chained to the one before and sealed in the token, and
 /// the token counts the lines. Any number of processes may append to one log.
 ///
 /// Whoever can write the file can spoil it, but not without `verify` saying where: a changed line has a wrong seal,
 /// a dropped or moved one leaves a gap in the numbers, a cut end falls short of the token's count.
-public struct AuditTrail: Sendable {
+package struct AuditTrail: Sendable {
     /// The file.
-    public let path: String
+    package let path: String
     /// `CKA_LABEL` of the key of its seals.
-    public let keyLabel: String
+    package let keyLabel: String
     let location: TokenLocation
     private let process: String
     let now: @Sendable () -> Date
@@ -20,7 +20,7 @@ public struct AuditTrail: Sendable {
     ///   - path: the file; made with mode 0640 when first written.
     ///   - keyLabel: of the HMAC key; made in the token when first needed.
     ///   - process: the program that appends, `issuer-host`.
-    public init(
+    package init(
         path: String, keyLabel: String, at location: TokenLocation, process: String,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -32,7 +32,7 @@ public struct AuditTrail: Sendable {
     }
 
     /// The object in which the token counts the lines.
-    public static func counterLabel(of keyLabel: String) -> String { keyLabel + "-head" }
+    package static func counterLabel(of keyLabel: String) -> String { keyLabel + "-head" }
 
     /// Appends an event and returns when it is on disk and counted.
     ///
@@ -40,13 +40,13 @@ public struct AuditTrail: Sendable {
     /// the gap stays for `verify` to find.
     /// - Returns: a warning for people where the log was found damaged at its end; else nil.
     @discardableResult
-    public func append(_ event: AuditEvent) throws -> String? { try append([event]) }
+    package func append(_ event: AuditEvent) throws -> String? { try append([event]) }
 
     /// Appends events that belong together.
     ///
     /// - Parameter signers: each signs each line, with its number and the line before it.
     @discardableResult
-    public func append(_ events: [AuditEvent], signers: [AuditSigner] = []) throws -> String? {
+    package func append(_ events: [AuditEvent], signers: [AuditSigner] = []) throws -> String? {
         let file = try LockedFile(path)
         guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: true, at: location) else {
             throw AuditTrailError("audit trail: no key \(keyLabel)")
@@ -70,7 +70,7 @@ public struct AuditTrail: Sendable {
     }
 
     /// Throws where no event could be appended: for those who must not act without leaving evidence.
-    public func requireWritable() throws { try append([]) }
+    package func requireWritable() throws { try append([]) }
 
     private func write(
         _ event: AuditEvent, _ signers: [AuditSigner], _ head: inout AuditSeal.Head,

@@ -3,9 +3,9 @@ internal import Foundation
 internal import HSM
 
 /// Something wrong with a log, and where.
-public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
+package struct AuditFault: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong.
-    public enum Kind: String, Sendable {
+    package enum Kind: String, Sendable {
         /// The bytes are no line of a log, or the seal does not fit them.
         case changed
         /// Numbers that no line has.
@@ -31,14 +31,14 @@ public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What is wrong.
-    public let kind: Kind
+    package let kind: Kind
     /// The line of the file, from 1; nil where it is about the whole.
-    public let line: Int?
+    package let line: Int?
     /// The numbers concerned, nil where they cannot be known.
-    public let sequences: ClosedRange<UInt64>?
+    package let sequences: ClosedRange<UInt64>?
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         let place = line.map { "line \($0)" } ?? "the end"
         let numbers = sequences.map { range in
             range.count == 1
@@ -64,20 +64,20 @@ public struct AuditFault: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What a look at a whole log found.
-public struct AuditVerification: Sendable {
+package struct AuditVerification: Sendable {
     /// Every line that could be read, as it stands in the file.
-    public let lines: [AuditLine]
+    package let lines: [AuditLine]
     /// Those of them whose seal is right: only these are evidence.
-    public let sealed: [AuditLine]
+    package let sealed: [AuditLine]
     /// What is wrong, in the order of the file.
-    public let faults: [AuditFault]
+    package let faults: [AuditFault]
     /// The token's count.
-    public let counted: UInt64
+    package let counted: UInt64
 }
 
 extension AuditTrail {
     /// Holds every line against its seal, its neighbours and the token's count. Needs no right to write.
-    public func verify() throws -> AuditVerification {
+    package func verify() throws -> AuditVerification {
         guard let data = FileManager.default.contents(atPath: path) else {
             guard !FileManager.default.fileExists(atPath: path) else {
                 throw AuditTrailError("\(path): cannot be read")

@@ -1,20 +1,20 @@
-public import EMV
+package import EMV
 
 /// A PIN block as it came in, with the zone key that enciphers it. Never described, never logged.
-public struct PINQuestion: Sendable {
+package struct PINQuestion: Sendable {
     /// The link's zone PIN key.
-    public var zonePINKey: KeyName
+    package var zonePINKey: KeyName
     /// How the clear block is laid out (ISO 9564-1).
-    public let format: PINBlockFormat
+    package let format: PINBlockFormat
     /// The enciphered block; of format 4 its first half.
-    public let block: EncipheredPINBlock
+    package let block: EncipheredPINBlock
     /// The second half of a format 4 block, 0 for the others.
-    public let secondHalf: UInt64
+    package let secondHalf: UInt64
     /// How the card's issuer verifies.
-    public var verification = PINVerification.reference
+    package var verification = PINVerification.reference
 
     /// Takes the parts as they came.
-    public init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
+    package init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
         self.zonePINKey = zonePINKey
         self.format = format
         self.block = block
@@ -23,7 +23,7 @@ public struct PINQuestion: Sendable {
 
     /// A block of format 4.
     /// - Parameters: the halves of the sixteen bytes, each big endian.
-    public init(zonePINKey: KeyName, firstHalf: UInt64, secondHalf: UInt64) {
+    package init(zonePINKey: KeyName, firstHalf: UInt64, secondHalf: UInt64) {
         self.zonePINKey = zonePINKey
         format = .iso4
         block = EncipheredPINBlock(rawValue: firstHalf)
@@ -39,7 +39,7 @@ public struct PINQuestion: Sendable {
 }
 
 /// How an issuer verifies online PINs.
-public enum PINVerification: Hashable, Sendable {
+package enum PINVerification: Hashable, Sendable {
     /// By the card's format 0 block under the PIN verification key.
     case reference
     /// By Visa's PIN verification value under the key with this index, 0…9.
@@ -47,7 +47,7 @@ public enum PINVerification: Hashable, Sendable {
 }
 
 /// What is wrong with a PIN block, as far as a token tells without showing it.
-public enum PINBlockFault: Hashable, Sendable {
+package enum PINBlockFault: Hashable, Sendable {
     /// The control field is not that of the format.
     case control(PINBlockFormat)
     /// The length is not 4 to 12.
@@ -56,7 +56,7 @@ public enum PINBlockFault: Hashable, Sendable {
     case fill
 
     /// For the trace; no part of the block.
-    public var words: String {
+    package var words: String {
         switch self {
         case .control(let format): "not a PIN block of format \(format.rawValue)"
         case .length: "PIN length not 4 to 12"
@@ -67,40 +67,40 @@ public enum PINBlockFault: Hashable, Sendable {
 
 /// One request for an authorisation, free of any message format. A class, as others that live across the waits for token
 /// and store: these are large, and every step of the way would copy them.
-public final class AuthorisationRequest: Sendable {
+package final class AuthorisationRequest: Sendable {
     /// The link it came over, for the journal.
-    public let link: String
+    package let link: String
     /// PAN and sequence number.
-    public let card: CardIdentity
+    package let card: CardIdentity
     /// The expiry date that the acquirer sent, if it sent one (DE14, or DE35).
-    public let expiry: ExpiryDate?
+    package let expiry: ExpiryDate?
     /// Amount and currency of the transaction (DE4, DE49).
-    public let amount: Amount
+    package let amount: Amount
     /// The numbers by which it is known.
-    public let transmission: Transmission
+    package let transmission: Transmission
     /// DE37, at most twelve printable ASCII bytes; empty when absent.
-    public let retrievalReferenceNumber: [UInt8]
+    package let retrievalReferenceNumber: [UInt8]
     /// DE11 as a number.
-    public let systemsTraceAuditNumber: UInt32
+    package let systemsTraceAuditNumber: UInt32
     /// The parsed DE55, nil for a request without chip data.
-    public let chip: ICCData?
+    package let chip: ICCData?
     /// The PIN block, nil where none was entered.
-    public let pin: PINQuestion?
+    package let pin: PINQuestion?
     /// How the card came, and what there is in place of a chip.
-    public let nonChip: NonChipEvidence?
+    package let nonChip: NonChipEvidence?
     /// How and where.
-    public let circumstances: Circumstances
+    package let circumstances: Circumstances
     /// What the sender wants: a decision, most often.
-    public let purpose: RequestPurpose
+    package let purpose: RequestPurpose
     /// The transaction that it undoes, settles or completes; nil where it speaks of none.
-    public let original: OriginalTransaction?
+    package let original: OriginalTransaction?
     /// When it came in, on the monotonic clock in nanoseconds.
-    public let receivedAt: UInt64
+    package let receivedAt: UInt64
     /// After this nobody waits for the answer.
-    public let deadline: Deadline
+    package let deadline: Deadline
 
     /// Takes the parts; the mapping from a message has checked each of them.
-    public init(
+    package init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         transmission: Transmission, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
         chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil, circumstances: Circumstances,

@@ -7,9 +7,9 @@ internal import EMV
 ///
 /// The ports are existentials: four calls an authorisation go through a table, while a generic type, which no other
 /// module can specialise, would ask the runtime about every value that it moves.
-public final class Authoriser: Sendable {
+package final class Authoriser: Sendable {
     /// Other hosts that may be quicker on one card, before it is given up.
-    public static let conflictsMax = 8
+    package static let conflictsMax = 8
 
     let ranges: IssuerRangeTable
     let codes: AuthorisationResponseCodes
@@ -18,10 +18,10 @@ public final class Authoriser: Sendable {
     let surroundings: Surroundings
     private let turns = CardTurns()
     /// Writes that another host was quicker than, since the start.
-    public let conflicts = ConflictCount()
+    package let conflicts = ConflictCount()
 
     /// Takes its ports and tables.
-    public init(
+    package init(
         ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: any CardCryptography,
         records: any CardRecords, surroundings: Surroundings
     ) {
@@ -34,7 +34,7 @@ public final class Authoriser: Sendable {
 
     /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
     /// - Throws: `CouldNotDecide` where token or store gave no answer; nothing is approved then.
-    public func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
+    package func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
         let work = Work(request, ranges.range(for: request.card.pan))
         work.chip = chipFinding(request, work.range)
 

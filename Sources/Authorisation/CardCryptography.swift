@@ -1,26 +1,26 @@
-public import EMV
+package import EMV
 
 /// The account's name in the state store: a keyed hash of the PAN, made in the token, so that no PAN stands in Redis.
 /// 16 bytes.
-public struct CardToken: Hashable, Sendable {
+package struct CardToken: Hashable, Sendable {
     /// The first eight bytes, big endian.
-    public let high: UInt64
+    package let high: UInt64
     /// The last eight bytes, big endian.
-    public let low: UInt64
+    package let low: UInt64
 
     /// - Parameters: the two halves of the 16-byte hash.
-    public init(high: UInt64, low: UInt64) {
+    package init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
     /// The bucket that all state of the card lives in.
     /// - Parameter count: number of buckets, at least 1.
-    public func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
+    package func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
 }
 
 /// What the issuer says to the card: the part of the ARPC's input that is the issuer's own.
-public enum IssuerVerdict: Hashable, Sendable {
+package enum IssuerVerdict: Hashable, Sendable {
     /// ARPC method 1 signs this code (EMV Book 2 8.2.1).
     case responseCode(AuthorisationResponseCode)
     /// ARPC method 2 signs this update (EMV Book 2 8.2.2).
@@ -28,32 +28,32 @@ public enum IssuerVerdict: Hashable, Sendable {
 }
 
 /// A cryptogram to be verified: everything that the token needs and nothing that it has itself.
-public final class CryptogramQuestion: Sendable {
+package final class CryptogramQuestion: Sendable {
     /// IMK-AC of the card's range.
-    public let issuerMasterKey: KeyName
+    package let issuerMasterKey: KeyName
     /// The name of the version that it is; empty where the range has one key only.
-    public let keyVersion: String
+    package let keyVersion: String
     /// How the ICC master key is derived from it.
-    public let masterKeyOption: MasterKeyOption
+    package let masterKeyOption: MasterKeyOption
     /// The row of the profile table.
-    public let profile: CryptogramProfile
+    package let profile: CryptogramProfile
     /// Tag 9F36.
-    public let atc: ApplicationTransactionCounter
+    package let atc: ApplicationTransactionCounter
     /// Tag 9F37.
-    public let unpredictableNumber: UnpredictableNumber
+    package let unpredictableNumber: UnpredictableNumber
     /// The padded input of the MAC.
-    public let input: CryptogramInput
+    package let input: CryptogramInput
     /// Tag 9F26, as received.
-    public let cryptogram: ApplicationCryptogram
+    package let cryptogram: ApplicationCryptogram
     /// The verdicts whose ARPC is computed in the same job when the cryptogram is right, at most two.
     ///
     /// The final response code is known only after the commit. An ARPC costs under a microsecond here and a
     /// second trip to the token's thread several, so the likely answers are prepared; none leaves the host
     /// before the commit has said which one is true.
-    public let prepared: [IssuerVerdict]
+    package let prepared: [IssuerVerdict]
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         issuerMasterKey: KeyName, keyVersion: String = "", masterKeyOption: MasterKeyOption,
         profile: CryptogramProfile, atc: ApplicationTransactionCounter,
         unpredictableNumber: UnpredictableNumber, input: CryptogramInput,
@@ -72,23 +72,23 @@ public final class CryptogramQuestion: Sendable {
 }
 
 /// All cryptography of one authorisation: one job.
-public struct CryptographyQuestion: Sendable {
+package struct CryptographyQuestion: Sendable {
     /// PAN and sequence number, for the card token, the ICC master key and the PIN block.
-    public let card: CardIdentity
+    package let card: CardIdentity
     /// The cryptogram, nil for a request without one.
-    public let cryptogram: CryptogramQuestion?
+    package let cryptogram: CryptogramQuestion?
     /// The PIN block, nil where none came. It is translated only when there is no cryptogram to verify or
     /// the cryptogram was right: a forged one must not make the token touch a PIN.
-    public let pin: PINQuestion?
+    package let pin: PINQuestion?
     /// The card verification value, nil where none came: requests without a chip.
-    public let cardValue: CardValueQuestion?
+    package let cardValue: CardValueQuestion?
     /// After this the job is not begun any more.
-    public let deadline: Deadline
+    package let deadline: Deadline
     /// The account's token where it is known: it need not be made again.
-    public let knownToken: CardToken?
+    package let knownToken: CardToken?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
         cardValue: CardValueQuestion? = nil, deadline: Deadline, knownToken: CardToken? = nil
     ) {
@@ -102,7 +102,7 @@ public struct CryptographyQuestion: Sendable {
 }
 
 /// What the token said of the cryptogram.
-public enum CryptogramAnswer: Sendable {
+package enum CryptogramAnswer: Sendable {
     /// No cryptogram was sent in.
     case notAsked
     /// It differs from the one that the card's key gives. Compared in constant time.
@@ -112,7 +112,7 @@ public enum CryptogramAnswer: Sendable {
 }
 
 /// What the token made of the PIN block.
-public enum PINAnswer: Sendable {
+package enum PINAnswer: Sendable {
     /// No block was sent in, or the cryptogram was wrong.
     case notAsked
     /// The block in format 0 under the PIN verification key, to be compared with the card's reference.
@@ -127,22 +127,22 @@ public enum PINAnswer: Sendable {
 }
 
 /// The answer of one job.
-public struct CryptographyAnswer: Sendable {
+package struct CryptographyAnswer: Sendable {
     /// The card's name in the state store.
-    public let token: CardToken
+    package let token: CardToken
     /// What became of the cryptogram.
-    public let cryptogram: CryptogramAnswer
+    package let cryptogram: CryptogramAnswer
     /// What became of the PIN block.
-    public let pin: PINAnswer
+    package let pin: PINAnswer
     /// What became of the card verification value.
-    public let cardValue: CardValueAnswer
+    package let cardValue: CardValueAnswer
     /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
-    public var startedAt: UInt64 = 0
+    package var startedAt: UInt64 = 0
     /// When the worker was done.
-    public var finishedAt: UInt64 = 0
+    package var finishedAt: UInt64 = 0
 
     /// Takes the parts.
-    public init(
+    package init(
         token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer,
         cardValue: CardValueAnswer = .notAsked
     ) {
@@ -154,7 +154,7 @@ public struct CryptographyAnswer: Sendable {
 }
 
 /// The token gave no answer. Never an answer about the card.
-public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
+package enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bounded queue before the workers is full.
     case overloaded
     /// The deadline passed before a worker was free, or while the token worked.
@@ -165,7 +165,7 @@ public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConv
     case stopped
 
     /// One line for logs.
-    public var description: String {
+    package var description: String {
         switch self {
         case .overloaded: "HSM queue full"
         case .deadlinePassed: "HSM gave no answer in time"
@@ -177,7 +177,7 @@ public enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringConv
 
 /// The port to the token. An implementation is bound to the thread or event loop that calls it: answers
 /// arrive there, in batches.
-public protocol CardCryptography: IssuerScriptCryptography {
+package protocol CardCryptography: IssuerScriptCryptography {
     /// The account's token if this process has seen it lately, so that the state can be read while the
     /// token works; nil means that the answer brings it.
     func knownToken(of pan: PAN) -> CardToken?
@@ -208,5 +208,5 @@ public protocol CardCryptography: IssuerScriptCryptography {
 
 extension CardCryptography {
     /// None: keys that never change.
-    public func zonePINKey(before name: KeyName) -> KeyName? { nil }
+    package func zonePINKey(before name: KeyName) -> KeyName? { nil }
 }

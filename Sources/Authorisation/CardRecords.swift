@@ -1,5 +1,5 @@
 /// What the issuer has decided about a card or an account.
-public enum CardStatus: String, CaseIterable, Sendable {
+package enum CardStatus: String, CaseIterable, Sendable {
     case active
     case lost
     case stolen
@@ -7,7 +7,7 @@ public enum CardStatus: String, CaseIterable, Sendable {
 }
 
 /// What the ATC window said. The raw value stands in the journal.
-public enum ATCFinding: UInt8, CaseIterable, Sendable {
+package enum ATCFinding: UInt8, CaseIterable, Sendable {
     case notAsked = 0
     /// The card's first verified cryptogram.
     case first = 1
@@ -20,7 +20,7 @@ public enum ATCFinding: UInt8, CaseIterable, Sendable {
     case outOfRange = 5
 
     /// In words, for the trace.
-    public var words: String {
+    package var words: String {
         switch self {
         case .notAsked: "no verified cryptogram"
         case .first: "valid, first seen"
@@ -33,24 +33,24 @@ public enum ATCFinding: UInt8, CaseIterable, Sendable {
 }
 
 /// What a message came to, as the journal has it.
-public struct CommitResult: Sendable {
+package struct CommitResult: Sendable {
     /// Nil: approved, and the amount is taken.
-    public let declined: DeclineReason?
+    package let declined: DeclineReason?
     /// DE38; of the first transmission where this one is a repeat.
-    public let approvalCode: [UInt8]
+    package let approvalCode: [UInt8]
     /// True: another transmission of the same request had been answered before; nothing was moved.
-    public let repeated: Bool
+    package let repeated: Bool
     /// What the ATC window said.
-    public let atc: ATCFinding
+    package let atc: ATCFinding
     /// PIN tries left after this authorisation.
-    public let pinTriesLeft: Int
+    package let pinTriesLeft: Int
     /// What may still be spent, in minor units.
-    public let availableMinorUnits: Int64
+    package let availableMinorUnits: Int64
     /// What else was done; nil for most.
-    public let effect: CommitEffect?
+    package let effect: CommitEffect?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
         availableMinorUnits: Int64, effect: CommitEffect? = nil
     ) {
@@ -65,40 +65,40 @@ public struct CommitResult: Sendable {
 }
 
 /// The store gave no answer. After a write was sent, this means that the outcome is unknown.
-public struct StateUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
+package struct StateUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
     /// Names the command and the store's own code, never data.
-    public let reason: String
+    package let reason: String
 
     /// False where the store is known not to have carried the command out.
-    public let mayBeDone: Bool
+    package let mayBeDone: Bool
 
     /// - Parameters:
     ///   - reason: one line for logs.
     ///   - mayBeDone: whether the command may have been carried out all the same.
-    public init(_ reason: String, mayBeDone: Bool = true) {
+    package init(_ reason: String, mayBeDone: Bool = true) {
         (self.reason, self.mayBeDone) = (reason, mayBeDone)
     }
 
     /// One line for logs.
-    public var description: String { "card state unavailable: \(reason)" }
+    package var description: String { "card state unavailable: \(reason)" }
 }
 
 /// A line for the journal, written in the same step as the record.
-public enum JournalLine: Sendable {
+package enum JournalLine: Sendable {
     case decision(JournalEntry, CommitResult)
     /// Operation, value, what stood there before, then who, when and why, divided by `;`.
     case change(String)
 }
 
 /// What became of a write.
-public enum CardReplacement: Sendable {
+package enum CardReplacement: Sendable {
     case done
     /// Another host was quicker: the record as it is now.
     case conflict(CardReading)
 }
 
 /// The port to the records: a store that compares and replaces, and knows no business.
-public protocol CardRecords: Sendable {
+package protocol CardRecords: Sendable {
     /// The record of an account; with what is filed away if that is asked for. One round trip.
     /// - Throws: `StateUnavailable`, or `RecordDamage` within `CouldNotDecide` where the bytes are no record.
     func read(

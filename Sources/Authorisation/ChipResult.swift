@@ -1,6 +1,6 @@
 /// What became of a transaction's chip data, in the words that the field uses. A line of the trace that declines
 /// because of it begins with them; the ATC's part is the store's to say.
-public enum ChipResult: CaseIterable, Sendable {
+package enum ChipResult: CaseIterable, Sendable {
     /// The cryptogram is the card's, and its ATC was claimed.
     case valid
     /// The cryptogram is the card's, its ATC too far ahead or behind.
@@ -21,7 +21,7 @@ public enum ChipResult: CaseIterable, Sendable {
     case none
 
     /// As a declining line of the trace begins.
-    public var words: String {
+    package var words: String {
         switch self {
         case .valid: "valid"
         case .validATCOutOfRange: "valid but ATC out of range"
@@ -41,7 +41,7 @@ extension ChipResult {
     /// - Parameters:
     ///   - trace: the checks of the host.
     ///   - atc: what the store said of the ATC.
-    public init(_ trace: DecisionTrace, atc: ATCFinding) {
+    package init(_ trace: DecisionTrace, atc: ATCFinding) {
         if trace.lines.contains(where: { $0.reason.hasPrefix(Self.verificationResultsBad.words) }) {
             self = .verificationResultsBad
             return

@@ -1,5 +1,5 @@
 /// What a commit did beside the usual.
-public enum CommitEffect: Hashable, Sendable {
+package enum CommitEffect: Hashable, Sendable {
     /// Less than asked for was approved: so many minor units.
     case partial(minorUnits: Int64)
     /// A reversal had come first; so many minor units were left to it.
@@ -16,7 +16,7 @@ public enum CommitEffect: Hashable, Sendable {
     case originalDeclined
 
     /// One or two words, as an export has them.
-    public var kind: String {
+    package var kind: String {
         switch self {
         case .partial: "in part"
         case .reversedBefore: "reversed before"
@@ -28,7 +28,7 @@ public enum CommitEffect: Hashable, Sendable {
     }
 
     /// What was taken, where that is less than the message says.
-    public var takenMinorUnits: Int64? {
+    package var takenMinorUnits: Int64? {
         switch self {
         case .partial(let amount), .reversedBefore(let amount), .settledInPart(let amount, _): amount
         case .settled, .givenBack, .originalUnknown, .originalDeclined: nil
@@ -36,7 +36,7 @@ public enum CommitEffect: Hashable, Sendable {
     }
 
     /// What an earlier transaction had taken and has no more.
-    public var givenBackMinorUnits: Int64? {
+    package var givenBackMinorUnits: Int64? {
         switch self {
         case .settled(let amount), .settledInPart(_, let amount), .givenBack(let amount, _): amount
         case .partial, .reversedBefore, .originalUnknown, .originalDeclined: nil
@@ -44,7 +44,7 @@ public enum CommitEffect: Hashable, Sendable {
     }
 
     /// In words, for the trace.
-    public var words: String {
+    package var words: String {
         switch self {
         case .partial(let amount): "in part, \(amount)"
         case .reversedBefore(let amount): "reversed before it came, \(amount) left"

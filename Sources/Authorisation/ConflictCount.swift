@@ -1,11 +1,11 @@
 internal import Synchronization
 
 /// How often another host was quicker. Read by metrics.
-public final class ConflictCount: Sendable {
+package final class ConflictCount: Sendable {
     private let count = Atomic<UInt64>(0)
 
     /// Since the start.
-    public var value: UInt64 { count.load(ordering: .relaxed) }
+    package var value: UInt64 { count.load(ordering: .relaxed) }
 
     func add() { count.wrappingAdd(1, ordering: .relaxed) }
 }

@@ -1,9 +1,9 @@
-public import EMV
+package import EMV
 
 /// A cryptogram that the token has found right. Only `CryptogramCheck` makes one.
-public struct VerifiedCryptogram: Sendable {
+package struct VerifiedCryptogram: Sendable {
     /// What was verified.
-    public let question: CryptogramQuestion
+    package let question: CryptogramQuestion
     /// Tag 91 for each of the question's prepared verdicts.
     let preparedAnswers: [IssuerAuthenticationData]
 
@@ -117,14 +117,14 @@ struct CryptogramCheck {
 
 /// Which authorisation response code (tag 8A) the card is told for each outcome. The table belongs to the
 /// dialect's side, where DE39 lives; the domain only asks it.
-public struct AuthorisationResponseCodes: Sendable {
+package struct AuthorisationResponseCodes: Sendable {
     private let approved: AuthorisationResponseCode
     private let declined: @Sendable (DeclineReason) -> AuthorisationResponseCode
 
     /// - Parameters:
     ///   - approved: the code of an approval.
     ///   - declined: the code of each decline.
-    public init(
+    package init(
         approved: AuthorisationResponseCode,
         declined: @escaping @Sendable (DeclineReason) -> AuthorisationResponseCode
     ) {

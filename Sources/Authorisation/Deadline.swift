@@ -1,26 +1,26 @@
 /// A point on the monotonic clock after which an answer is of no use. Nanoseconds since an arbitrary start.
-public struct Deadline: Hashable, Comparable, Sendable {
+package struct Deadline: Hashable, Comparable, Sendable {
     /// Nanoseconds of the monotonic clock.
-    public let nanoseconds: UInt64
+    package let nanoseconds: UInt64
 
     /// - Parameter nanoseconds: of the same clock that the ports read.
-    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// Earlier is less.
-    public static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
+    package static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
 }
 
 /// Where time and randomness come from, so that a simulation can hold both.
-public struct Surroundings: Sendable {
+package struct Surroundings: Sendable {
     /// Seconds since 1970-01-01 00:00 UTC.
-    public let unixSeconds: @Sendable () -> Int64
+    package let unixSeconds: @Sendable () -> Int64
     /// Nanoseconds of the monotonic clock.
-    public let monotonicNanoseconds: @Sendable () -> UInt64
+    package let monotonicNanoseconds: @Sendable () -> UInt64
     /// A fresh number for an approval code. Not a secret: DE38 only has to differ from its neighbours.
-    public let random: @Sendable () -> UInt64
+    package let random: @Sendable () -> UInt64
 
     /// Takes the three sources.
-    public init(
+    package init(
         unixSeconds: @escaping @Sendable () -> Int64, monotonicNanoseconds: @escaping @Sendable () -> UInt64,
         random: @escaping @Sendable () -> UInt64
     ) {

@@ -1,8 +1,8 @@
-public import EMV
+package import EMV
 
 /// Why a transaction is declined: the issuer's reasons, not a message's codes. The raw value stands in the
 /// state store and the journal and never changes its meaning.
-public enum DeclineReason: UInt8, CaseIterable, Sendable {
+package enum DeclineReason: UInt8, CaseIterable, Sendable {
     case unknownCard = 1
     case cardLost = 2
     case cardStolen = 3
@@ -71,7 +71,7 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
     case completionTooHigh = 42
 
     /// The reason in words, for people and the trace.
-    public var words: String {
+    package var words: String {
         switch self {
         case .unknownCard: "unknown card"
         case .cardLost: "card reported lost"
@@ -123,7 +123,7 @@ public enum DeclineReason: UInt8, CaseIterable, Sendable {
 }
 
 /// What an approval rests on.
-public enum ApprovalBasis: Sendable {
+package enum ApprovalBasis: Sendable {
     /// The card's own cryptogram.
     case cryptogram(VerifiedCryptogram)
     /// A card verification value, where the range lets traffic without a chip pass.
@@ -133,11 +133,11 @@ public enum ApprovalBasis: Sendable {
 }
 
 /// An approval. It can be made in one place only, from a cryptogram that verified or an explicit rule.
-public struct Approval: Sendable {
+package struct Approval: Sendable {
     /// DE38, six ASCII characters.
-    public let code: [UInt8]
+    package let code: [UInt8]
     /// What it rests on.
-    public let basis: ApprovalBasis
+    package let basis: ApprovalBasis
 
     fileprivate init(code: [UInt8], basis: ApprovalBasis) {
         self.code = code
@@ -146,7 +146,7 @@ public struct Approval: Sendable {
 }
 
 /// What the issuer answers.
-public enum Outcome: Sendable {
+package enum Outcome: Sendable {
     case approved(Approval)
     case declined(DeclineReason)
     /// An advice or a reversal was booked. Nobody asked for an approval, and none is given.
@@ -163,45 +163,45 @@ public enum Outcome: Sendable {
     }
 
     /// Nil for an approval.
-    public var declineReason: DeclineReason? {
+    package var declineReason: DeclineReason? {
         if case .declined(let reason) = self { reason } else { nil }
     }
 }
 
 /// The answer to one request.
-public struct Decision: Sendable {
+package struct Decision: Sendable {
     /// Approved or why not.
-    public let outcome: Outcome
+    package let outcome: Outcome
     /// The value of tag 91, nil where no cryptogram verified.
-    public internal(set) var issuerAuthenticationData: IssuerAuthenticationData?
+    package internal(set) var issuerAuthenticationData: IssuerAuthenticationData?
     /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
     /// what counts, and the code is for the terminal.
-    public internal(set) var authorisationResponseCode: AuthorisationResponseCode?
+    package internal(set) var authorisationResponseCode: AuthorisationResponseCode?
     /// Template 71 or 72 for the card; empty for nearly every answer.
-    public var issuerScript: [UInt8] = []
+    package var issuerScript: [UInt8] = []
     /// What was approved where it is less than was asked for, in minor units.
-    public var partialMinorUnits: Int64?
+    package var partialMinorUnits: Int64?
     /// What is available, in minor units of `balanceCurrency`, where the answer says so.
-    public var balanceMinorUnits: Int64?
+    package var balanceMinorUnits: Int64?
     /// The account's.
-    public var balanceCurrency: CurrencyCode?
+    package var balanceCurrency: CurrencyCode?
     /// True where an earlier transmission was answered the same.
-    public let repeated: Bool
+    package let repeated: Bool
     /// Every check and what it said.
-    public let trace: DecisionTrace
+    package let trace: DecisionTrace
     /// Where the time went.
-    public internal(set) var times: StageTimes
+    package internal(set) var times: StageTimes
 }
 
 /// No decision could be made: machinery, not business. The message is answered, the card is not judged.
-public enum CouldNotDecide: Error, Sendable, CustomStringConvertible {
+package enum CouldNotDecide: Error, Sendable, CustomStringConvertible {
     case cryptography(CryptographyUnavailable)
     case state(StateUnavailable)
     /// A promise about the card's record does not hold: nothing was written.
     case damaged(RecordDamage)
 
     /// One line for logs.
-    public var description: String {
+    package var description: String {
         switch self {
         case .cryptography(let error): error.description
         case .state(let error): error.description

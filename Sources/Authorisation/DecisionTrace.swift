@@ -1,5 +1,5 @@
 /// The checks, in the order in which they stand in `Authoriser.authorise`. The raw value goes to the journal.
-public enum Rule: UInt8, CaseIterable, Sendable {
+package enum Rule: UInt8, CaseIterable, Sendable {
     case retransmission = 1
     case issuerRange = 2
     case cardKnown = 3
@@ -26,7 +26,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
     case original = 41
 
     /// The rule in words, as `explain` prints it.
-    public var words: String {
+    package var words: String {
         switch self {
         case .retransmission: "retransmission"
         case .issuerRange: "issuer range"
@@ -51,7 +51,7 @@ public enum Rule: UInt8, CaseIterable, Sendable {
 }
 
 /// What one rule said.
-public enum RuleVerdict: UInt8, Sendable {
+package enum RuleVerdict: UInt8, Sendable {
     /// The rule has nothing against the transaction.
     case approved = 65  // "A"
     /// The rule declines.
@@ -60,7 +60,7 @@ public enum RuleVerdict: UInt8, Sendable {
     case skipped = 83  // "S"
 
     /// The word that the trace prints.
-    public var words: String {
+    package var words: String {
         switch self {
         case .approved: "APPROVED"
         case .declined: "DECLINED"
@@ -70,16 +70,16 @@ public enum RuleVerdict: UInt8, Sendable {
 }
 
 /// One line of the decision trace: rule, verdict, reason. The reason holds no card data.
-public struct TraceLine: Hashable, Sendable {
+package struct TraceLine: Hashable, Sendable {
     /// The rule that speaks.
-    public let rule: Rule
+    package let rule: Rule
     /// What it says.
-    public let verdict: RuleVerdict
+    package let verdict: RuleVerdict
     /// Why, in words for a person; printable ASCII without `|` and line breaks.
-    public let reason: String
+    package let reason: String
 
     /// Takes the parts.
-    public init(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
+    package init(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
         self.rule = rule
         self.verdict = verdict
         self.reason = reason
@@ -87,21 +87,21 @@ public struct TraceLine: Hashable, Sendable {
 }
 
 /// Every check of one authorisation, in order.
-public struct DecisionTrace: Sendable {
+package struct DecisionTrace: Sendable {
     /// The lines so far.
-    public private(set) var lines: [TraceLine] = []
+    package private(set) var lines: [TraceLine] = []
 
     /// An empty trace with room for every rule.
-    public init() { lines.reserveCapacity(Rule.allCases.count) }
+    package init() { lines.reserveCapacity(Rule.allCases.count) }
 
     /// Adds a line.
-    public mutating func add(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
+    package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
         lines.append(TraceLine(rule, verdict, reason))
     }
 
     /// Appends the trace in the form of the journal: per line the rule's number, the verdict's letter and the
     /// reason, the lines divided by `|`: `4A active|5A 2912|7D differs`.
-    public func appendEncoded(into bytes: inout [UInt8]) {
+    package func appendEncoded(into bytes: inout [UInt8]) {
         for (index, line) in lines.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: "|")) }
             bytes.appendDecimal(UInt64(line.rule.rawValue))
@@ -113,7 +113,7 @@ public struct DecisionTrace: Sendable {
 
     /// The lines of an encoded trace; what cannot be read is left out, so that a journal of a newer version
     /// still prints.
-    public init(decoding bytes: some Collection<UInt8>) {
+    package init(decoding bytes: some Collection<UInt8>) {
         lines = bytes.split(separator: UInt8(ascii: "|")).compactMap { line in
             let digits = line.prefix { $0 >= 0x30 && $0 <= 0x39 }
             let rest = line.dropFirst(digits.count)
@@ -128,7 +128,7 @@ public struct DecisionTrace: Sendable {
 
 extension DecisionTrace {
     /// Adds what the store decided; the same for the answer and for a reader of the journal.
-    public mutating func add(_ result: CommitResult) {
+    package mutating func add(_ result: CommitResult) {
         if let effect = result.effect { add(.original, .approved, effect.words) }
         let badATC = result.atc == .replayed || result.atc == .outOfRange
         let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved

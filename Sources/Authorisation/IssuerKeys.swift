@@ -1,25 +1,25 @@
-public import EMV
+package import EMV
 
 /// One version of a range's master keys, and which cards have it.
-public struct IssuerKeyVersion: Sendable {
+package struct IssuerKeyVersion: Sendable {
     /// The longest name: so short a string is held in place and copied without counting references.
-    public static let nameBytesMax = 15
+    package static let nameBytesMax = 15
 
     /// What journal and traces call it; empty where the range has one version for all cards.
-    public let name: String
+    package let name: String
     /// The derivation key indices of the IAD that select it; empty: any.
-    public let derivationKeyIndices: [UInt8]
+    package let derivationKeyIndices: [UInt8]
     /// The expiry dates of the cards that have it; nil: any.
-    public let cardExpiries: ClosedRange<ExpiryDate>?
+    package let cardExpiries: ClosedRange<ExpiryDate>?
     /// IMK-AC (EMV Book 2 A1.4).
-    public let issuerMasterKey: KeyName
+    package let issuerMasterKey: KeyName
     /// IMK-SMI, for the MAC of issuer scripts (EMV Book 2 9.2); nil for a range without scripts.
-    public let secureMessagingIntegrityKey: KeyName?
+    package let secureMessagingIntegrityKey: KeyName?
     /// IMK-SMC, for enciphered data of issuer scripts (EMV Book 2 9.3); nil for a range without them.
-    public let secureMessagingConfidentialityKey: KeyName?
+    package let secureMessagingConfidentialityKey: KeyName?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         name: String, derivationKeyIndices: [UInt8] = [], cardExpiries: ClosedRange<ExpiryDate>? = nil,
         issuerMasterKey: KeyName, secureMessagingIntegrityKey: KeyName? = nil,
         secureMessagingConfidentialityKey: KeyName? = nil
@@ -34,7 +34,7 @@ public struct IssuerKeyVersion: Sendable {
 
     /// Whether a card with this index and expiry date has this version. A card whose expiry date is not known
     /// has no version that asks for one.
-    public func serves(derivationKeyIndex: UInt8, expiry: ExpiryDate?) -> Bool {
+    package func serves(derivationKeyIndex: UInt8, expiry: ExpiryDate?) -> Bool {
         guard derivationKeyIndices.isEmpty || derivationKeyIndices.contains(derivationKeyIndex) else {
             return false
         }
@@ -43,7 +43,7 @@ public struct IssuerKeyVersion: Sendable {
     }
 
     /// Whether some card could have both versions.
-    public func overlaps(_ other: IssuerKeyVersion) -> Bool {
+    package func overlaps(_ other: IssuerKeyVersion) -> Bool {
         let indices =
             derivationKeyIndices.isEmpty || other.derivationKeyIndices.isEmpty
             || derivationKeyIndices.contains(where: other.derivationKeyIndices.contains)
@@ -53,14 +53,14 @@ public struct IssuerKeyVersion: Sendable {
 }
 
 /// The IAD and the card's expiry date lead to no version of the range's keys.
-public struct KeyVersionUnknown: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KeyVersionUnknown: Error, Hashable, Sendable, CustomStringConvertible {
     /// The derivation key index that the card named.
-    public let derivationKeyIndex: UInt8
+    package let derivationKeyIndex: UInt8
     /// Whether the expiry date would have been needed and was not sent.
-    public let expiryMissing: Bool
+    package let expiryMissing: Bool
 
     /// One line for the trace.
-    public var description: String {
+    package var description: String {
         let digits = String(derivationKeyIndex, radix: 16, uppercase: true)
         let index = digits.count == 1 ? "0" + digits : digits
         return expiryMissing
@@ -70,13 +70,13 @@ public struct KeyVersionUnknown: Error, Hashable, Sendable, CustomStringConverti
 }
 
 /// All master keys of one range, so that old and new cards are served side by side.
-public struct IssuerKeys: Sendable {
+package struct IssuerKeys: Sendable {
     /// In the order of the configuration; at least one.
-    public let versions: [IssuerKeyVersion]
+    package let versions: [IssuerKeyVersion]
     private let only: IssuerKeyVersion?
 
     /// - Parameter versions: at least one. That no two of them can serve one card is for the caller to see to.
-    public init(_ versions: [IssuerKeyVersion]) {
+    package init(_ versions: [IssuerKeyVersion]) {
         precondition(!versions.isEmpty, "a range needs a key")
         self.versions = versions
         let first = versions[0]
@@ -89,7 +89,7 @@ public struct IssuerKeys: Sendable {
     /// - Parameters:
     ///   - derivationKeyIndex: of the IAD, read in the format of the card's profile.
     ///   - expiry: the card's, as the request has it.
-    public func version(
+    package func version(
         derivationKeyIndex: UInt8, expiry: ExpiryDate?
     ) throws(KeyVersionUnknown) -> IssuerKeyVersion {
         if let only { return only }
@@ -106,5 +106,5 @@ public struct IssuerKeys: Sendable {
     }
 
     /// The version with this name, nil where there is none.
-    public func version(named name: String) -> IssuerKeyVersion? { versions.first { $0.name == name } }
+    package func version(named name: String) -> IssuerKeyVersion? { versions.first { $0.name == name } }
 }

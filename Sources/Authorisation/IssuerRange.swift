@@ -1,43 +1,43 @@
-public import EMV
+package import EMV
 
 /// The name of a key in the token: its `CKA_LABEL`. The host never holds more of a key than this.
-public struct KeyName: Hashable, Sendable, CustomStringConvertible {
+package struct KeyName: Hashable, Sendable, CustomStringConvertible {
     /// The label.
-    public let rawValue: String
+    package let rawValue: String
 
     /// - Parameter rawValue: the label as the token shows it.
-    public init(_ rawValue: String) { self.rawValue = rawValue }
+    package init(_ rawValue: String) { self.rawValue = rawValue }
 
     /// The label.
-    public var description: String { rawValue }
+    package var description: String { rawValue }
 }
 
 /// What an issuer has decided for the cards whose PAN begins with one prefix. A class: every request holds its range
 /// across the waits for token and store.
-public final class IssuerRange: Sendable {
+package final class IssuerRange: Sendable {
     /// The name by which journal and logs call the range.
-    public let name: String
+    package let name: String
     /// The leading digits that select it; the longest match wins.
-    public let prefix: PANPrefix
+    package let prefix: PANPrefix
     /// The master keys of its cards, by version.
-    public let keys: IssuerKeys
+    package let keys: IssuerKeys
     /// Option A or B of the ICC master key derivation (EMV Book 2 A1.4.1, A1.4.2).
-    public let masterKeyOption: MasterKeyOption
+    package let masterKeyOption: MasterKeyOption
     /// The cryptogram profiles that cards of this range carry; any other fails closed.
-    public let profiles: [CryptogramProfile]
+    package let profiles: [CryptogramProfile]
     /// What it lets pass without a chip; nil: nothing.
-    public let nonChip: NonChipPolicy?
+    package let nonChip: NonChipPolicy?
     /// On which results of terminal and card it declines.
-    public let offlineResults: OfflineResultsPolicy
+    package let offlineResults: OfflineResultsPolicy
     /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
-    public let scriptPINForm: SecureMessaging.PINForm?
+    package let scriptPINForm: SecureMessaging.PINForm?
     /// How online PINs of its cards are verified. A card whose record is of the other form takes a second trip.
-    public let pinVerification: PINVerification
+    package let pinVerification: PINVerification
     /// How a card's record is judged.
-    public let cardPolicy: CardPolicy
+    package let cardPolicy: CardPolicy
 
     /// A range with one IMK-AC for all its cards.
-    public convenience init(
+    package convenience init(
         name: String, prefix: PANPrefix, issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption,
         profiles: [CryptogramProfile], limits: SpendingLimits? = nil
     ) {
@@ -48,7 +48,7 @@ public final class IssuerRange: Sendable {
     }
 
     /// Takes the decisions as they are; whether the keys exist is for the token to say at start-up.
-    public init(
+    package init(
         name: String, prefix: PANPrefix, keys: IssuerKeys, masterKeyOption: MasterKeyOption,
         profiles: [CryptogramProfile], cardPolicy: CardPolicy = CardPolicy(), nonChip: NonChipPolicy? = nil,
         offlineResults: OfflineResultsPolicy = .usual, scriptPINForm: SecureMessaging.PINForm? = nil,
@@ -68,17 +68,17 @@ public final class IssuerRange: Sendable {
 }
 
 /// All ranges of the host, longest prefix first.
-public struct IssuerRangeTable: Sendable {
+package struct IssuerRangeTable: Sendable {
     /// Longest prefix first, so that the first match is the right one.
-    public let ranges: [IssuerRange]
+    package let ranges: [IssuerRange]
 
     /// Orders the ranges; two equal prefixes are a configuration error that the caller reports.
-    public init(_ ranges: [IssuerRange]) {
+    package init(_ ranges: [IssuerRange]) {
         self.ranges = ranges.sorted { $0.prefix.digitCount > $1.prefix.digitCount }
     }
 
     /// The range with the longest prefix of `pan`, nil where the card is not one of ours.
-    public func range(for pan: PAN) -> IssuerRange? {
+    package func range(for pan: PAN) -> IssuerRange? {
         ranges.first { pan.hasPrefix($0.prefix) }
     }
 }

@@ -1,16 +1,16 @@
-public import EMV
+package import EMV
 
 /// The keys and habits of issuer scripts for one range.
-public struct IssuerScriptPolicy: Sendable {
+package struct IssuerScriptPolicy: Sendable {
     /// IMK-SMI: MACs of commands.
-    public let integrityKey: KeyName
+    package let integrityKey: KeyName
     /// IMK-SMC: encipherment of PINs; nil where the range changes no PINs by script.
-    public let confidentialityKey: KeyName?
+    package let confidentialityKey: KeyName?
     /// The clear form of a new PIN; nil: the one of the card's profile.
-    public let pinForm: SecureMessaging.PINForm?
+    package let pinForm: SecureMessaging.PINForm?
 
     /// Takes the parts.
-    public init(
+    package init(
         integrityKey: KeyName, confidentialityKey: KeyName?, pinForm: SecureMessaging.PINForm? = nil
     ) {
         self.integrityKey = integrityKey
@@ -22,7 +22,7 @@ public struct IssuerScriptPolicy: Sendable {
     ///
     /// A VIS PIN block XORs the PIN with a part of the card's key. PKCS#11 XORs a secret with public data only
     /// (`CKM_XOR_BASE_AND_DATA`), so one of the two would have to be a value in the host.
-    public func obstacle(to kind: ScriptCommand.Kind, _ profile: CryptogramProfile) -> String? {
+    package func obstacle(to kind: ScriptCommand.Kind, _ profile: CryptogramProfile) -> String? {
         guard profile.cipher != .aes else {
             return "\(profile.name): issuer scripts under AES keys are not served"
         }
@@ -37,7 +37,7 @@ public struct IssuerScriptPolicy: Sendable {
 
 extension IssuerRange {
     /// The script keys of a card; nil where its key version sends none.
-    public func scriptPolicy(keyVersion name: String) -> IssuerScriptPolicy? {
+    package func scriptPolicy(keyVersion name: String) -> IssuerScriptPolicy? {
         guard let version = keys.version(named: name), let integrity = version.secureMessagingIntegrityKey
         else { return nil }
         return IssuerScriptPolicy(
@@ -47,23 +47,23 @@ extension IssuerRange {
 }
 
 /// A new PIN as it came: format 0, enciphered under a zone key. Never described, never logged.
-public struct NewPIN: Hashable, Sendable {
+package struct NewPIN: Hashable, Sendable {
     /// The key that it is enciphered under.
-    public let zonePINKey: KeyName
+    package let zonePINKey: KeyName
     /// The block.
-    public let block: EncipheredPINBlock
+    package let block: EncipheredPINBlock
 
     /// Takes the parts.
-    public init(zonePINKey: KeyName, block: EncipheredPINBlock) {
+    package init(zonePINKey: KeyName, block: EncipheredPINBlock) {
         self.zonePINKey = zonePINKey
         self.block = block
     }
 }
 
 /// A script that an operator has ordered for a card, as the state store keeps it.
-public struct QueuedScript: Sendable {
+package struct QueuedScript: Sendable {
     /// How far it has come. The raw value stands in the store.
-    public enum State: Character, Sendable, CaseIterable {
+    package enum State: Character, Sendable, CaseIterable {
         case queued = "q"
         /// In an answer; the card has not reported.
         case sent = "s"
@@ -74,7 +74,7 @@ public struct QueuedScript: Sendable {
         case withdrawn = "x"
 
         /// In words, for people.
-        public var words: String {
+        package var words: String {
             switch self {
             case .queued: "queued"
             case .sent: "sent, no result yet"
@@ -87,25 +87,25 @@ public struct QueuedScript: Sendable {
     }
 
     /// 1 for a card's first; tag 9F18.
-    public let identifier: UInt32
+    package let identifier: UInt32
     /// How far it has come.
-    public let state: State
+    package let state: State
     /// The transaction that carried it, nil while it waits.
-    public let atc: ApplicationTransactionCounter?
+    package let atc: ApplicationTransactionCounter?
     /// What the card is told.
-    public let command: ScriptCommand
+    package let command: ScriptCommand
     /// True for template 71: before the final cryptogram. False for 72: after it.
-    public let isBeforeFinal: Bool
+    package let isBeforeFinal: Bool
     /// For a PIN change.
-    public let newPIN: NewPIN?
+    package let newPIN: NewPIN?
     /// For a PIN change: the reference of the new PIN, which takes the place of the old one when the card reports
     /// success.
-    public let newReference: EncipheredPINBlock?
+    package let newReference: EncipheredPINBlock?
     /// The same for a card whose PIN is verified by Visa's value.
-    public let newVerificationValue: PINVerificationValue?
+    package let newVerificationValue: PINVerificationValue?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         identifier: UInt32, state: State = .queued, atc: ApplicationTransactionCounter? = nil,
         command: ScriptCommand, isBeforeFinal: Bool = false, newPIN: NewPIN? = nil,
         newReference: EncipheredPINBlock? = nil, newVerificationValue: PINVerificationValue? = nil
@@ -122,26 +122,26 @@ public struct QueuedScript: Sendable {
 }
 
 /// A script command to be protected: everything that the token needs and nothing that it has itself.
-public struct IssuerScriptQuestion: Sendable {
+package struct IssuerScriptQuestion: Sendable {
     /// The range's keys.
-    public let policy: IssuerScriptPolicy
+    package let policy: IssuerScriptPolicy
     /// Option A or B.
-    public let masterKeyOption: MasterKeyOption
+    package let masterKeyOption: MasterKeyOption
     /// How the card's profile protects commands.
-    public let messaging: SecureMessaging
+    package let messaging: SecureMessaging
     /// PAN and sequence number.
-    public let card: CardIdentity
+    package let card: CardIdentity
     /// Tag 9F36 of the transaction that carries it.
-    public let atc: ApplicationTransactionCounter
+    package let atc: ApplicationTransactionCounter
     /// Tag 9F26 of the same.
-    public let cryptogram: ApplicationCryptogram
+    package let cryptogram: ApplicationCryptogram
     /// What the card is told.
-    public let command: ScriptCommand
+    package let command: ScriptCommand
     /// For a PIN change.
-    public let newPIN: NewPIN?
+    package let newPIN: NewPIN?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         policy: IssuerScriptPolicy, masterKeyOption: MasterKeyOption, messaging: SecureMessaging,
         card: CardIdentity, atc: ApplicationTransactionCounter, cryptogram: ApplicationCryptogram,
         command: ScriptCommand, newPIN: NewPIN?
@@ -158,7 +158,7 @@ public struct IssuerScriptQuestion: Sendable {
 }
 
 /// The port to the token for issuer scripts. Only cards for which one waits come here.
-public protocol IssuerScriptCryptography: Sendable {
+package protocol IssuerScriptCryptography: Sendable {
     /// The whole command: header, data and MAC (EMV Book 2 9).
     func protectedCommand(
         _ question: IssuerScriptQuestion, deadline: Deadline
@@ -167,7 +167,7 @@ public protocol IssuerScriptCryptography: Sendable {
 
 extension IssuerScriptCryptography {
     /// For a port without issuer scripts.
-    public func protectedCommand(
+    package func protectedCommand(
         _ question: IssuerScriptQuestion, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> [UInt8] { throw .tokenFailed("no issuer scripts here") }
 }

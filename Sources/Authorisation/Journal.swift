@@ -1,34 +1,34 @@
 /// What the journal keeps of one authorisation beside the outcome: no PAN, no PIN, no key.
-public struct JournalEntry: Sendable {
+package struct JournalEntry: Sendable {
     /// DE37, printable ASCII, at most twelve bytes.
-    public var retrievalReferenceNumber: [UInt8]
+    package var retrievalReferenceNumber: [UInt8]
     /// DE11.
-    public var systemsTraceAuditNumber: UInt32
+    package var systemsTraceAuditNumber: UInt32
     /// Seconds since 1970 when the request was decided.
-    public var unixSeconds: Int64
+    package var unixSeconds: Int64
     /// The name of the link.
-    public var link: String
+    package var link: String
     /// The name of the issuer range; `-` where there is none.
-    public var range: String
+    package var range: String
     /// What was asked for.
-    public var amount: Amount
+    package var amount: Amount
     /// The cryptogram profile's name; `-` where none was chosen.
-    public var profile: String
+    package var profile: String
     /// What the IAD named (derivation key index), nil without an IAD.
-    public var derivationKeyIndex: UInt8?
+    package var derivationKeyIndex: UInt8?
     /// The name of the key version that it led to; empty where the range has one key, or none was chosen.
-    public var keyVersion: String
+    package var keyVersion: String
     /// The ATC as received, verified or not.
-    public var atc: UInt16?
+    package var atc: UInt16?
     /// Microseconds from arrival until the token had answered and the card was read.
-    public var microsecondsUntilEvidence: UInt32
+    package var microsecondsUntilEvidence: UInt32
     /// Of those, the token's and the state read's; the commit cannot journal its own.
-    public var times: StageTimes
+    package var times: StageTimes
     /// The checks.
-    public var trace: DecisionTrace
+    package var trace: DecisionTrace
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
         range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
         keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
@@ -52,7 +52,7 @@ public struct JournalEntry: Sendable {
     /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:
     /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki/version;atc;µs/queue/token/read;trace`. Absent
     /// numbers are `-`, a version without a name is left out with its stroke.
-    public func appendEncoded(into bytes: inout [UInt8]) {
+    package func appendEncoded(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: retrievalReferenceNumber)
         bytes.appendPart(UInt64(systemsTraceAuditNumber))
         bytes.appendPart(UInt64(clamping: unixSeconds))
@@ -83,7 +83,7 @@ public struct JournalEntry: Sendable {
     private static let journalledStages: [Stage] = [.tokenQueue, .token, .stateRead]
 
     /// Reads a line that `appendEncoded` wrote; nil where it is none.
-    public init?(decoding bytes: some Collection<UInt8>) {
+    package init?(decoding bytes: some Collection<UInt8>) {
         let parts = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 11, omittingEmptySubsequences: false)
         guard parts.count == 12 else { return nil }
         let text = parts.map { String(decoding: $0, as: UTF8.self) }
@@ -119,26 +119,26 @@ extension [UInt8] {
 }
 
 /// A journal entry with the outcome that the store added to it in the same step.
-public struct JournalRecord: Sendable {
+package struct JournalRecord: Sendable {
     /// The stream's own identifier, rising within a bucket.
-    public let identifier: String
+    package let identifier: String
     /// The entry as the host wrote it.
-    public let entry: JournalEntry
+    package let entry: JournalEntry
     /// Nil: approved.
-    public let declined: DeclineReason?
+    package let declined: DeclineReason?
     /// DE38; empty for a decline.
-    public let approvalCode: [UInt8]
+    package let approvalCode: [UInt8]
     /// What the ATC window said.
-    public let atc: ATCFinding
+    package let atc: ATCFinding
     /// PIN tries left after it.
-    public let pinTriesLeft: Int
+    package let pinTriesLeft: Int
     /// What could still be spent after it, in minor units.
-    public let availableMinorUnits: Int64
+    package let availableMinorUnits: Int64
     /// What else the store did.
-    public let effect: CommitEffect?
+    package let effect: CommitEffect?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         identifier: String, entry: JournalEntry, declined: DeclineReason?, approvalCode: [UInt8],
         atc: ATCFinding, pinTriesLeft: Int, availableMinorUnits: Int64, effect: CommitEffect? = nil
     ) {
@@ -154,27 +154,27 @@ public struct JournalRecord: Sendable {
 }
 
 /// What the journal has under one retrieval reference number.
-public struct JournalFindings: Sendable {
+package struct JournalFindings: Sendable {
     /// Decisions, oldest first.
-    public var records: [JournalRecord]
+    package var records: [JournalRecord]
     /// What else happened to requests with this number, oldest first.
-    public var notes: [JournalNote]
+    package var notes: [JournalNote]
 
     /// Takes the parts.
-    public init(records: [JournalRecord] = [], notes: [JournalNote] = []) {
+    package init(records: [JournalRecord] = [], notes: [JournalNote] = []) {
         (self.records, self.notes) = (records, notes)
     }
 }
 
 /// The port to what was decided. Decisions are written by the commit only; read by people.
-public protocol Journal: Sendable {
+package protocol Journal: Sendable {
     /// Everything with this retrieval reference number.
     func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings
 }
 
 extension Journal {
     /// Every decision with this retrieval reference number, oldest first.
-    public func records(retrievalReferenceNumber: String) async throws(StateUnavailable) -> [JournalRecord] {
+    package func records(retrievalReferenceNumber: String) async throws(StateUnavailable) -> [JournalRecord] {
         try await find(retrievalReferenceNumber: retrievalReferenceNumber).records
     }
 }

@@ -1,9 +1,9 @@
 internal import EMV
 
 /// What the journal says of a request beside its decision: that there was none, or that nobody was told.
-public struct JournalNote: Hashable, Sendable {
+package struct JournalNote: Hashable, Sendable {
     /// What happened.
-    public enum Event: Hashable, Sendable {
+    package enum Event: Hashable, Sendable {
         /// Token or store gave no answer in time, and the sender was told so. Where a commit was under way its outcome
         /// was unknown then: a decision with the same number stands in the journal if it was carried out.
         case undecided(reason: String)
@@ -19,28 +19,28 @@ public struct JournalNote: Hashable, Sendable {
     }
 
     /// DE37 as in `JournalEntry`.
-    public let retrievalReferenceNumber: [UInt8]
+    package let retrievalReferenceNumber: [UInt8]
     /// DE11.
-    public let systemsTraceAuditNumber: UInt32
+    package let systemsTraceAuditNumber: UInt32
     /// Seconds since 1970 when it happened, which may be long before the store could take the note.
-    public let unixSeconds: Int64
+    package let unixSeconds: Int64
     /// The name of the link.
-    public let link: String
+    package let link: String
     /// What was asked for, in words.
-    public let transaction: String
+    package let transaction: String
     /// Of how much; nil where the note is about many.
-    public let amount: Amount?
+    package let amount: Amount?
     /// The ATC as received.
-    public let atc: UInt16?
+    package let atc: UInt16?
     /// Whether chip data came.
-    public let hasChip: Bool
+    package let hasChip: Bool
     /// What happened.
-    public let event: Event
+    package let event: Event
     /// The card, where this process knew its token without asking for it.
-    public let card: CardToken?
+    package let card: CardToken?
 
     /// A note about one request.
-    public init(_ request: AuthorisationRequest, _ event: Event, card: CardToken?, unixSeconds: Int64) {
+    package init(_ request: AuthorisationRequest, _ event: Event, card: CardToken?, unixSeconds: Int64) {
         self.init(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: unixSeconds,
@@ -50,7 +50,7 @@ public struct JournalNote: Hashable, Sendable {
     }
 
     /// A note about those that found no room.
-    public init(notKept count: Int, unixSeconds: Int64) {
+    package init(notKept count: Int, unixSeconds: Int64) {
         self.init(
             retrievalReferenceNumber: [], systemsTraceAuditNumber: 0, unixSeconds: unixSeconds, link: "-",
             transaction: "-", amount: nil, atc: nil, hasChip: false, event: .notKept(count: count), card: nil)
@@ -73,7 +73,7 @@ public struct JournalNote: Hashable, Sendable {
     }
 
     /// `technical` where a chip's cryptogram found no judge. Nil for what was decided: its entry has the result.
-    public var chipResult: ChipResult? {
+    package var chipResult: ChipResult? {
         guard case .undecided = event else { return nil }
         return hasChip ? .technical : ChipResult.none
     }
@@ -81,7 +81,7 @@ public struct JournalNote: Hashable, Sendable {
 
 extension JournalNote.Event {
     /// One word, as an export has it.
-    public var kind: String {
+    package var kind: String {
         switch self {
         case .undecided: "undecided"
         case .lateForDeadline, .lateForConnection: "late"
@@ -91,7 +91,7 @@ extension JournalNote.Event {
     }
 
     /// In words, for people.
-    public var words: String {
+    package var words: String {
         switch self {
         case .undecided(let reason): reason
         case .lateForDeadline:
@@ -106,7 +106,7 @@ extension JournalNote.Event {
 
 extension RequestPurpose {
     /// In words, for people: `purchase`, `purchase, approved elsewhere`, `reversal`.
-    public func words(_ kind: TransactionKind) -> String {
+    package func words(_ kind: TransactionKind) -> String {
         switch self {
         case .decision: kind.words
         case .advice(let approved): "\(kind.words), \(approved ? "approved" : "declined") elsewhere"
@@ -119,7 +119,7 @@ extension RequestPurpose {
 /// One line of printable ASCII, its parts divided by `;`, free text last.
 extension JournalNote {
     /// Appends `rrn;stan;seconds;link;minor units;currency;atc;chip;event;transaction;reason`; what is absent is `-`.
-    public func appendEncoded(into bytes: inout [UInt8]) {
+    package func appendEncoded(into bytes: inout [UInt8]) {
         let (letter, reason) = stored
         var parts = ["\(systemsTraceAuditNumber)", "\(unixSeconds)", link]
         parts += [amount.map { "\($0.minorUnits)" } ?? "-", amount.map { "\($0.currency.rawValue)" } ?? "-"]
@@ -143,7 +143,7 @@ extension JournalNote {
 
     /// Reads a line that `appendEncoded` wrote; nil where it is none.
     /// - Parameter card: stands beside it.
-    public init?(decoding bytes: some Collection<UInt8>, card: CardToken? = nil) {
+    package init?(decoding bytes: some Collection<UInt8>, card: CardToken? = nil) {
         let parts = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 10, omittingEmptySubsequences: false)
         guard parts.count == 11 else { return nil }
         let text = parts.map { String(decoding: $0, as: UTF8.self) }

@@ -1,7 +1,7 @@
 internal import EMV
 
 /// How a card came to the terminal, as far as DE22 says so.
-public enum CardEntry: Sendable {
+package enum CardEntry: Sendable {
     /// Chip, with contacts or without.
     case chip
     /// The stripe, read whole.
@@ -18,22 +18,22 @@ public enum CardEntry: Sendable {
 
 /// What a request without chip brings to show that the card is there, or in the holder's hand. Not described, not
 /// logged, not kept.
-public struct NonChipEvidence: Sendable, CustomReflectable {
+package struct NonChipEvidence: Sendable, CustomReflectable {
     /// DE22.
-    public let entry: CardEntry
+    package let entry: CardEntry
     /// YYMM of track 2 in BCD.
-    public let stripeExpiry: UInt16?
+    package let stripeExpiry: UInt16?
     /// The service code of track 2, three digits in BCD (ISO/IEC 7813).
-    public let serviceCode: UInt16?
+    package let serviceCode: UInt16?
     /// What follows it on the track, at most sixteen digits in BCD, left-aligned.
-    public let discretionary: UInt64
+    package let discretionary: UInt64
     /// How many digits that are.
-    public let discretionaryCount: Int
+    package let discretionaryCount: Int
     /// CVV2, three digits in BCD, from where the link has it.
-    public let printedValue: UInt16?
+    package let printedValue: UInt16?
 
     /// Takes the parts.
-    public init(
+    package init(
         entry: CardEntry, stripeExpiry: UInt16? = nil, serviceCode: UInt16? = nil, discretionary: UInt64 = 0,
         discretionaryCount: Int = 0, printedValue: UInt16? = nil
     ) {
@@ -55,32 +55,32 @@ public struct NonChipEvidence: Sendable, CustomReflectable {
     var isChipCard: Bool { serviceCode.map { [2, 6].contains($0 >> 8) } ?? false }
 
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// What a range lets pass without a chip.
-public struct NonChipPolicy: Sendable {
+package struct NonChipPolicy: Sendable {
     /// CVK of stripe, chip image and printed value.
-    public var cardVerificationKey: KeyName
+    package var cardVerificationKey: KeyName
     /// Where the value stands in the discretionary data of track 2: behind a PIN key index and a PVV.
-    public var stripeValueOffset = 5
+    package var stripeValueOffset = 5
     /// The stripe of a card without a chip.
-    public var acceptsMagneticStripe = true
+    package var acceptsMagneticStripe = true
     /// The stripe of a card with a chip. A stripe is copied in a second: no, unless the issuer says so.
-    public var acceptsFallback = false
+    package var acceptsFallback = false
     /// Without a card, with the printed value.
-    public var acceptsCardNotPresent = true
+    package var acceptsCardNotPresent = true
     /// CVV2 is made over MMYY, not over YYMM.
-    public var printedValueTakesMonthFirst = false
+    package var printedValueTakesMonthFirst = false
 
     /// Takes what has no default.
-    public init(cardVerificationKey: KeyName) { self.cardVerificationKey = cardVerificationKey }
+    package init(cardVerificationKey: KeyName) { self.cardVerificationKey = cardVerificationKey }
 }
 
 /// A card verification value that the token has found right. Only `NonChipCheck` makes one.
-public struct VerifiedCardValue: Sendable {
+package struct VerifiedCardValue: Sendable {
     /// How the card came.
-    public let entry: CardEntry
+    package let entry: CardEntry
 
     fileprivate init(entry: CardEntry) { self.entry = entry }
 }

@@ -1,29 +1,29 @@
-public import EMV
+package import EMV
 
 /// On which results of terminal and card a range declines.
-public struct OfflineResultsPolicy: Sendable {
+package struct OfflineResultsPolicy: Sendable {
     /// Of the TVR (tag 95).
-    public var terminal: UInt64
+    package var terminal: UInt64
     /// Of the CVR, by format.
-    public var card: [IssuerApplicationDataFormat: UInt64]
+    package var card: [IssuerApplicationDataFormat: UInt64]
     /// Cardholder verification that the terminal says has failed.
-    public var declinesFailedVerification: Bool
+    package var declinesFailedVerification: Bool
     /// The terminal says that the card found the PIN right, and the card says that it saw none: somebody stands
     /// between the two.
-    public var declinesUnseenPIN: Bool
+    package var declinesUnseenPIN: Bool
 
     /// The names that are no bits, for configuration.
-    public static let verificationNames = ["failed", "pin-not-seen-by-card"]
+    package static let verificationNames = ["failed", "pin-not-seen-by-card"]
 
     /// What a prudent issuer declines even with a right cryptogram: a card on the terminal's exception file, a service
     /// that the card does not allow, and a PIN that only the terminal believes in. No bit of the CVR: what a card
     /// remembers of earlier transactions is for each issuer to weigh.
-    public static let usual = OfflineResultsPolicy(
+    package static let usual = OfflineResultsPolicy(
         terminal: mask(["card-on-exception-file", "service-not-allowed"], ResultBits.terminal), card: [:],
         declinesFailedVerification: false, declinesUnseenPIN: true)
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         terminal: UInt64, card: [IssuerApplicationDataFormat: UInt64], declinesFailedVerification: Bool,
         declinesUnseenPIN: Bool
     ) {
@@ -34,7 +34,7 @@ public struct OfflineResultsPolicy: Sendable {
     }
 
     /// The bits with these names together.
-    public static func mask(_ names: [String], _ bits: [ResultBit]) -> UInt64 {
+    package static func mask(_ names: [String], _ bits: [ResultBit]) -> UInt64 {
         bits.reduce(0) { names.contains($1.name) ? $0 | $1.mask : $0 }
     }
 }
@@ -100,7 +100,7 @@ struct OfflineResultsCheck {
 }
 
 /// The three values in a trace line: `0000008000 A0B800 020300`, and what they mean, for people.
-public enum OfflineResultsText {
+package enum OfflineResultsText {
     static func encode(
         _ terminal: UInt64, _ card: UInt64, _ format: IssuerApplicationDataFormat, _ cvm: CVMResults?
     ) -> String {
@@ -128,7 +128,7 @@ public enum OfflineResultsText {
     }
 
     /// The bits that are set by name, one line for each value; empty for a reason in words.
-    public static func lines(_ reason: String, profile name: String) -> [String] {
+    package static func lines(_ reason: String, profile name: String) -> [String] {
         let parts = reason.split(separator: " ")
         guard (2...3).contains(parts.count), parts[0].count == 10,
             let terminal = UInt64(parts[0], radix: 16), let card = UInt64(parts[1], radix: 16)

@@ -1,11 +1,11 @@
-public import Synchronization
+package import Synchronization
 
 /// A value that another thread will bring, once. Cheaper than a child task: no task is made, and waiting
 /// costs nothing when the value is already there.
 ///
 /// Fulfilled at most once, awaited by at most one task at a time, readable again after that. Inlinable, so that each
 /// module has it for its own types: unspecialised, it asks the runtime for metadata at every step.
-public final class Pending<Value: Sendable, Failure: Error>: Sendable {
+package final class Pending<Value: Sendable, Failure: Error>: Sendable {
     @usableFromInline
     enum State: Sendable {
         case empty
@@ -18,17 +18,17 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
 
     /// A value still to come.
     @inlinable
-    public init() { state = Mutex(.empty) }
+    package init() { state = Mutex(.empty) }
 
     /// A value that is there already.
     @inlinable
-    public init(_ result: Result<Value, Failure>) { state = Mutex(.filled(result)) }
+    package init(_ result: Result<Value, Failure>) { state = Mutex(.filled(result)) }
 
     /// Brings the value. A second call is ignored: the first answer stands.
     /// - Returns: false for a second call.
     @inlinable
     @discardableResult
-    public func fulfil(_ result: Result<Value, Failure>) -> Bool {
+    package func fulfil(_ result: Result<Value, Failure>) -> Bool {
         var isFirst = true
         let waiter: UnsafeContinuation<Result<Value, Failure>, Never>? = state.withLock { state in
             switch state {
@@ -49,11 +49,11 @@ public final class Pending<Value: Sendable, Failure: Error>: Sendable {
 
     /// The value is there.
     @inlinable
-    public var isFulfilled: Bool { state.withLock { if case .filled = $0 { true } else { false } } }
+    package var isFulfilled: Bool { state.withLock { if case .filled = $0 { true } else { false } } }
 
     /// Waits for the value. Resumes on the caller's executor.
     @inlinable
-    public var value: Value {
+    package var value: Value {
         get async throws(Failure) {
             if let result = arrived { return try result.get() }
             let result = await withUnsafeContinuation { continuation in

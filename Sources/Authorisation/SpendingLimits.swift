@@ -1,36 +1,36 @@
 internal import EMV
 
 /// How and where a transaction takes place.
-public struct Circumstances: Sendable {
+package struct Circumstances: Sendable {
     /// From DE3.
-    public var kind = TransactionKind.purchase
+    package var kind = TransactionKind.purchase
     /// DE18 (ISO 18245); nil where it is absent.
-    public var merchantCategory: UInt16?
+    package var merchantCategory: UInt16?
     /// ISO 3166-1 numeric: the country that the card signed (tag 9F1A), otherwise DE19; nil without either.
-    public var country: UInt16?
+    package var country: UInt16?
     /// DE22 says contactless.
-    public var isContactless = false
+    package var isContactless = false
     /// The cardholder was verified: an online PIN, or a method that tag 9F34 names and says was not in vain.
-    public var isCardholderVerified = false
+    package var isCardholderVerified = false
 
     /// The part of the amount that is cash, in minor units, for a purchase with cash back.
-    public var cashBackMinorUnits: Int64?
+    package var cashBackMinorUnits: Int64?
     /// The terminal can go on with less than it asked for.
-    public var allowsPartialApproval = false
+    package var allowsPartialApproval = false
 
     /// A purchase about which nothing more is known.
-    public init() {}
+    package init() {}
 }
 
 /// An amount and a number of transactions that may not be passed; nil is without bound.
-public struct Allowance: Hashable, Sendable {
+package struct Allowance: Hashable, Sendable {
     /// Minor units.
-    public var minorUnits: Int64?
+    package var minorUnits: Int64?
     /// Transactions.
-    public var count: Int64?
+    package var count: Int64?
 
     /// Takes both.
-    public init(minorUnits: Int64? = nil, count: Int64? = nil) {
+    package init(minorUnits: Int64? = nil, count: Int64? = nil) {
         self.minorUnits = minorUnits
         self.count = count
     }
@@ -38,33 +38,33 @@ public struct Allowance: Hashable, Sendable {
 
 /// What a card may spend, by the decision of its range or its own. A bound that is nil does not exist; a bound of
 /// zero lets nothing pass.
-public struct SpendingLimits: Hashable, Sendable {
+package struct SpendingLimits: Hashable, Sendable {
     /// The currency of all amounts here. A transaction in another one is declined.
-    public var currency: CurrencyCode
+    package var currency: CurrencyCode
     /// Of one transaction, minor units.
-    public var transactionMax: Int64?
+    package var transactionMax: Int64?
     /// Of one contactless transaction.
-    public var contactlessMax: Int64?
+    package var contactlessMax: Int64?
     /// Of one transaction without cardholder verification.
-    public var unverifiedMax: Int64?
+    package var unverifiedMax: Int64?
     /// Of one day, UTC; cash and purchases together.
-    public var daily = Allowance()
+    package var daily = Allowance()
     /// Of the last `rollingDays` days, today among them.
-    public var rolling = Allowance()
+    package var rolling = Allowance()
     /// 1…31.
-    public var rollingDays: Int64 = 30
+    package var rollingDays: Int64 = 30
     /// Cash of one day, UTC.
-    public var dailyCash = Allowance()
+    package var dailyCash = Allowance()
     /// Merchant category codes (DE18) that are declined.
-    public var blockedMerchantCategories: Set<UInt16> = []
+    package var blockedMerchantCategories: Set<UInt16> = []
     /// Countries (ISO 3166-1 numeric) that are declined.
-    public var blockedCountries: Set<UInt16> = []
+    package var blockedCountries: Set<UInt16> = []
 
     /// No bounds yet.
-    public init(currency: CurrencyCode) { self.currency = currency }
+    package init(currency: CurrencyCode) { self.currency = currency }
 
     /// True if the store has to count for it.
-    public var isCounted: Bool {
+    package var isCounted: Bool {
         daily != Allowance() || rolling != Allowance() || dailyCash != Allowance()
     }
 }
@@ -115,16 +115,16 @@ struct LimitCheck {
 }
 
 /// Limits that the store counts for, as it gets them.
-public struct CountedLimits: Sendable {
+package struct CountedLimits: Sendable {
     /// Days since 1970-01-01, UTC.
-    public let day: Int64
+    package let day: Int64
     /// Cash counts twice: as cash and as spending.
-    public let kind: TransactionKind
+    package let kind: TransactionKind
     /// Whose allowances count.
-    public let limits: SpendingLimits
+    package let limits: SpendingLimits
 
     /// Takes the parts.
-    public init(day: Int64, kind: TransactionKind, limits: SpendingLimits) {
+    package init(day: Int64, kind: TransactionKind, limits: SpendingLimits) {
         self.day = day
         self.kind = kind
         self.limits = limits

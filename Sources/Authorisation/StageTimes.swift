@@ -1,5 +1,5 @@
 /// A part of the way of one authorisation whose time is measured.
-public enum Stage: Int, CaseIterable, Sendable {
+package enum Stage: Int, CaseIterable, Sendable {
     /// From handing the job to the token's workers until one begins it.
     case tokenQueue
     /// The job itself.
@@ -14,7 +14,7 @@ public enum Stage: Int, CaseIterable, Sendable {
     case responseCryptogram
 
     /// As metrics and reports name it.
-    public var name: String {
+    package var name: String {
         switch self {
         case .tokenQueue: "token queue"
         case .token: "token"
@@ -27,11 +27,11 @@ public enum Stage: Int, CaseIterable, Sendable {
 }
 
 /// How long each stage of one authorisation took. Stages that run side by side overlap: they do not add up.
-public struct StageTimes: Sendable {
+package struct StageTimes: Sendable {
     private var nanoseconds = InlineArray<6, UInt64>(repeating: UInt64.max)
 
     /// No stage was passed yet.
-    public init() {}
+    package init() {}
 
     /// Keeps the time between two moments of the same clock.
     mutating func set(_ stage: Stage, from start: UInt64, to end: UInt64) {
@@ -39,7 +39,7 @@ public struct StageTimes: Sendable {
     }
 
     /// Nil for a stage that this authorisation did not pass.
-    public subscript(_ stage: Stage) -> UInt64? {
+    package subscript(_ stage: Stage) -> UInt64? {
         let value = nanoseconds[stage.rawValue]
         return value == .max ? nil : value
     }

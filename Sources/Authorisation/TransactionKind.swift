@@ -1,6 +1,6 @@
 /// What is being asked for (ISO 8583:1987 DE3, positions 1 and 2). The raw value stands in the card's record and never
 /// changes its meaning.
-public enum TransactionKind: UInt8, CaseIterable, Sendable {
+package enum TransactionKind: UInt8, CaseIterable, Sendable {
     /// Goods or services.
     case purchase = 1
     /// Cash at a machine or a counter.
@@ -17,7 +17,7 @@ public enum TransactionKind: UInt8, CaseIterable, Sendable {
     case balanceEnquiry = 7
 
     /// In words, for people and the trace.
-    public var words: String {
+    package var words: String {
         switch self {
         case .purchase: "purchase"
         case .cash: "cash"
@@ -30,11 +30,11 @@ public enum TransactionKind: UInt8, CaseIterable, Sendable {
     }
 
     /// Takes money out of the account, so that limits and bounds apply.
-    public var takes: Bool { self != .refund && self != .balanceEnquiry }
+    package var takes: Bool { self != .refund && self != .balanceEnquiry }
 }
 
 /// What the sender wants of the issuer.
-public enum RequestPurpose: Hashable, Sendable {
+package enum RequestPurpose: Hashable, Sendable {
     /// A decision (0100, 0200).
     case decision
     /// That what was decided elsewhere is booked (0120, 0220); false: it was declined there.

@@ -1,13 +1,13 @@
 /// What this program was built of.
-public enum BuildVersion {
+package enum BuildVersion {
     /// The commit, `+changes` behind it where the sources were not those of the commit; `unknown` outside of git.
-    public static let commit = BuildStamp.commit
+    package static let commit = BuildStamp.commit
 
     /// When that commit was made (ISO 8601).
-    public static let commitTime = BuildStamp.time
+    package static let commitTime = BuildStamp.time
 
     /// How it was compiled: `debug` or `release`.
-    public static var build: String {
+    package static var build: String {
         #if DEBUG
             "debug"
         #else
@@ -16,5 +16,5 @@ public enum BuildVersion {
     }
 
     /// One line: what `--version` prints.
-    public static let text = "commit \(commit) of \(commitTime), \(build) build"
+    package static let text = "commit \(commit) of \(commitTime), \(build) build"
 }

@@ -1,8 +1,8 @@
 /// Decimal digits packed two to a byte, the first digit in the high nibble (ISO 8583 "n" in packed form).
 /// Digits outside are ASCII. A nibble above 9 is never taken for a digit.
-public enum BCD {
+package enum BCD {
     /// Where the pad nibble of an odd number of digits stands.
-    public enum Pad: Sendable, Equatable {
+    package enum Pad: Sendable, Equatable {
         /// A zero before the first digit: `123` is `01 23`.
         case leftZero
         /// An F after the last digit: `123` is `12 3F`.
@@ -11,10 +11,10 @@ public enum BCD {
 
     /// The bytes that hold `count` digits.
     @inlinable
-    public static func byteCount(ofDigits count: Int) -> Int { (count + 1) / 2 }
+    package static func byteCount(ofDigits count: Int) -> Int { (count + 1) / 2 }
 
     /// ASCII digits, two for each byte; every nibble has to be a digit.
-    public static func decode(_ bytes: some Sequence<UInt8>) throws(ByteCodingError) -> [UInt8] {
+    package static func decode(_ bytes: some Sequence<UInt8>) throws(ByteCodingError) -> [UInt8] {
         var digits: [UInt8] = []
         digits.reserveCapacity(2 * bytes.underestimatedCount)
         for byte in bytes {
@@ -28,7 +28,7 @@ public enum BCD {
 
     /// Exactly `count` ASCII digits out of `byteCount(ofDigits: count)` bytes; the pad nibble of an odd count
     /// has to be the one that `pad` says. Bytes behind them are not looked at.
-    public static func decode(
+    package static func decode(
         _ bytes: some Collection<UInt8>, digitCount count: Int, pad: Pad
     ) throws(ByteCodingError) -> [UInt8] {
         let needed = byteCount(ofDigits: count)
@@ -57,7 +57,7 @@ public enum BCD {
     }
 
     /// ASCII digits packed; an odd number of them is filled up as `pad` says.
-    public static func encode(
+    package static func encode(
         _ digits: some Collection<UInt8>, pad: Pad = .leftZero
     ) throws(ByteCodingError) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -1,6 +1,6 @@
 /// What was wrong with digits or characters given to one of the codings. It holds a position and never the
 /// character itself, because the text may be a key, a PAN or a PIN block.
-public enum ByteCodingError: Error, Equatable, Sendable {
+package enum ByteCodingError: Error, Equatable, Sendable {
     /// A hex string has an odd number of digits.
     case oddNumberOfHexDigits(count: Int)
     /// The character at this index (counted from 0) is no hex digit.
@@ -17,7 +17,7 @@ public enum ByteCodingError: Error, Equatable, Sendable {
 
 extension ByteCodingError: CustomStringConvertible {
     /// What was wrong and where, in words, without any of the data.
-    public var description: String {
+    package var description: String {
         switch self {
         case .oddNumberOfHexDigits(let count): "\(count) hex digits do not make whole bytes"
         case .notAHexDigit(let index): "the character at index \(index) is not a hex digit"

@@ -1,6 +1,6 @@
 /// Whether two byte strings are the same, in a time that depends on their lengths only: for cryptograms, MACs
 /// and PIN blocks, where the time to the first difference would tell how much of a guess is right.
-public func constantTimeEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+package func constantTimeEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
     guard left.count == right.count else { return false }
     var difference: UInt8 = 0
     for index in 0..<left.count {
@@ -10,12 +10,12 @@ public func constantTimeEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRaw
 }
 
 /// The same for arrays.
-public func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+package func constantTimeEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.withUnsafeBytes { first in right.withUnsafeBytes { constantTimeEqual(first, $0) } }
 }
 
 /// The same for a cryptogram or PIN block of eight bytes held as a number.
-public func constantTimeEqual(_ left: UInt64, _ right: UInt64) -> Bool {
+package func constantTimeEqual(_ left: UInt64, _ right: UInt64) -> Bool {
     isZero(left ^ right)
 }
 

@@ -1,7 +1,7 @@
 /// IBM code page 500 (EBCDIC international), the one that card networks mean by "EBCDIC".
-public enum EBCDIC {
+package enum EBCDIC {
     /// CP500 to ISO 8859-1, indexed by the EBCDIC byte.
-    public static let toLatin1: [UInt8] = [
+    package static let toLatin1: [UInt8] = [
         0x00, 0x01, 0x02, 0x03, 0x9C, 0x09, 0x86, 0x7F, 0x97, 0x8D, 0x8E, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F,
         0x10, 0x11, 0x12, 0x13, 0x9D, 0x85, 0x08, 0x87, 0x18, 0x19, 0x92, 0x8F, 0x1C, 0x1D, 0x1E, 0x1F,
         0x80, 0x81, 0x82, 0x83, 0x84, 0x0A, 0x17, 0x1B, 0x88, 0x89, 0x8A, 0x8B, 0x8C, 0x05, 0x06, 0x07,
@@ -21,7 +21,7 @@ public enum EBCDIC {
     ]
 
     /// ISO 8859-1 to CP500, indexed by the Latin-1 byte.
-    public static let fromLatin1: [UInt8] = {
+    package static let fromLatin1: [UInt8] = {
         var table = [UInt8](repeating: 0, count: 256)
         for (ebcdic, latin1) in toLatin1.enumerated() { table[Int(latin1)] = UInt8(ebcdic) }
         return table

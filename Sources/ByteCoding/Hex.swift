@@ -1,13 +1,13 @@
 /// Hexadecimal text.
-public enum Hex {
+package enum Hex {
     /// - Parameter text: an even number of hex digits of either case, without separators.
     /// - Throws: `ByteCodingError` with the offset of the character at fault.
-    public static func decode(_ text: some StringProtocol) throws(ByteCodingError) -> [UInt8] {
+    package static func decode(_ text: some StringProtocol) throws(ByteCodingError) -> [UInt8] {
         try decode(ascii: Array(text.utf8))
     }
 
     /// The same for ASCII bytes.
-    public static func decode(ascii: [UInt8]) throws(ByteCodingError) -> [UInt8] {
+    package static func decode(ascii: [UInt8]) throws(ByteCodingError) -> [UInt8] {
         guard ascii.count.isMultiple(of: 2) else { throw .oddNumberOfHexDigits(count: ascii.count) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(ascii.count / 2)
@@ -20,7 +20,7 @@ public enum Hex {
     }
 
     /// Upper case, two digits a byte.
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
+    package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(2 * bytes.underestimatedCount)
         for byte in bytes {
@@ -32,7 +32,7 @@ public enum Hex {
 
     /// The value of one ASCII hex digit, nil where it is none.
     @inlinable
-    public static func nibble(_ ascii: UInt8) -> UInt8? {
+    package static func nibble(_ ascii: UInt8) -> UInt8? {
         switch ascii {
         case 0x30...0x39: ascii &- 0x30
         case 0x41...0x46: ascii &- 0x37
@@ -43,5 +43,5 @@ public enum Hex {
 
     /// The upper-case ASCII digit of 0…15.
     @inlinable
-    public static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x37 }
+    package static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x37 }
 }

@@ -1,6 +1,6 @@
 /// A text for a terminal or a report: what would move the cursor, colour the line or turn its direction stands as
 /// `\u{1B}`, so that a label cannot make a line look like another one.
-public func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar.properties.generalCategory {

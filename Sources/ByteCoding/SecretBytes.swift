@@ -1,17 +1,17 @@
 internal import Glibc
 
 /// Bytes that must not outlive their use: one owner, no copies, wiped when it ends. Has no description.
-public struct SecretBytes: ~Copyable, Sendable {
+package struct SecretBytes: ~Copyable, Sendable {
     // Owned by this value alone and never changed after `init`, so it may move between threads.
     private nonisolated(unsafe) let storage: UnsafeMutableRawBufferPointer
 
     /// The number of bytes.
-    public var count: Int { storage.count }
+    package var count: Int { storage.count }
 
     /// - Parameters:
     ///   - count: number of bytes, zeroed before `body` fills them.
     ///   - body: writes the secret in place, so that no second copy is made.
-    public init<Failure: Error>(
+    package init<Failure: Error>(
         count: Int, initializingWith body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
         storage = .allocate(byteCount: count, alignment: 16)
@@ -20,13 +20,13 @@ public struct SecretBytes: ~Copyable, Sendable {
     }
 
     /// Copies bytes that the caller then has to forget by itself.
-    public init(copying bytes: some Collection<UInt8>) {
+    package init(copying bytes: some Collection<UInt8>) {
         storage = .allocate(byteCount: bytes.count, alignment: 16)
         storage.copyBytes(from: bytes)
     }
 
     /// Lends the bytes for the length of `body`; the pointer must not leave it.
-    public func withUnsafeBytes<Result, Failure: Error>(
+    package func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try body(UnsafeRawBufferPointer(storage))

@@ -1,18 +1,18 @@
-public import Authorisation
-public import EMV
+package import Authorisation
+package import EMV
 internal import Redis
 
 /// Which issuer master key each card was imported for, so that a key is not retired under cards that need it. One hash
 /// beside the cards of a bucket, `{bNN}:imk`; not on the way of an authorisation.
-public struct CardKeyRegister: Sendable {
+package struct CardKeyRegister: Sendable {
     /// Cards of one key that end in one month.
-    public struct Group: Hashable, Sendable {
+    package struct Group: Hashable, Sendable {
         /// Label of IMK-AC.
-        public let issuerMasterKey: String
+        package let issuerMasterKey: String
         /// The last month of these cards.
-        public let expiry: ExpiryDate
+        package let expiry: ExpiryDate
         /// How many they are.
-        public let cards: Int
+        package let cards: Int
     }
 
     private let store: StateStore
@@ -22,13 +22,13 @@ public struct CardKeyRegister: Sendable {
     /// - Parameters:
     ///   - store: the way to the servers.
     ///   - settings: the same for every host on this store.
-    public init(_ store: StateStore, settings: CardStateSettings) {
+    package init(_ store: StateStore, settings: CardStateSettings) {
         self.store = store
         self.settings = settings
     }
 
     /// Remembers a card's key. For a card that was imported anew, the newest word counts.
-    public func note(
+    package func note(
         issuerMasterKey: KeyName, expiry: ExpiryDate, of token: CardToken, sequenceNumber: UInt8 = 0
     ) async throws(StateUnavailable) {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
@@ -39,7 +39,7 @@ public struct CardKeyRegister: Sendable {
     }
 
     /// How many cards every key has, by the month in which they end.
-    public func groups() async throws(StateUnavailable) -> [Group] {
+    package func groups() async throws(StateUnavailable) -> [Group] {
         var counts: [String: Int] = [:]
         for bucket in 0..<settings.bucketCount {
             var cursor = "0"

@@ -1,24 +1,24 @@
-public import Authorisation
+package import Authorisation
 
 /// What operators do with cards: the same transition and the same store as authorisations, beside them.
-public struct CardOrders: Sendable {
+package struct CardOrders: Sendable {
     private let records: RedisCardRecords
     private let unixSeconds: @Sendable () -> Int64
 
     /// - Parameters:
     ///   - records: of the loop that this is used on.
     ///   - unixSeconds: seconds since 1970.
-    public init(_ records: RedisCardRecords, unixSeconds: @escaping @Sendable () -> Int64) {
+    package init(_ records: RedisCardRecords, unixSeconds: @escaping @Sendable () -> Int64) {
         (self.records, self.unixSeconds) = (records, unixSeconds)
     }
 
     /// The record of an account, nil where it is unknown.
-    public func record(_ token: CardToken) async throws(CouldNotDecide) -> CardRecord? {
+    package func record(_ token: CardToken) async throws(CouldNotDecide) -> CardRecord? {
         try await records.read(token, withPast: false, deadline: Deadline(nanoseconds: .max)).record
     }
 
     /// Record and filed transactions.
-    public func reading(_ token: CardToken) async throws(CouldNotDecide) -> CardReading {
+    package func reading(_ token: CardToken) async throws(CouldNotDecide) -> CardReading {
         try await records.read(token, withPast: true, deadline: Deadline(nanoseconds: .max))
     }
 
@@ -26,7 +26,7 @@ public struct CardOrders: Sendable {
     /// - Parameter note: who, when and why, divided by `;`; printable, without line breaks.
     /// - Returns: what stood there before; for a new script its number.
     /// - Throws: `OperatorRefusal`, or `CouldNotDecide`.
-    public func carryOut(_ order: OperatorOrder, for token: CardToken, note: String) async throws -> String {
+    package func carryOut(_ order: OperatorOrder, for token: CardToken, note: String) async throws -> String {
         var reading = try await records.read(token, withPast: true, deadline: Deadline(nanoseconds: .max))
         while true {
             let step = CardTransition.apply(

@@ -44,14 +44,14 @@ enum FunctionLibrary {
 }
 
 /// The server holds a newer function library than this host knows.
-public struct FunctionLibraryError: Error, Sendable, CustomStringConvertible {
+package struct FunctionLibraryError: Error, Sendable, CustomStringConvertible {
     /// What the server has.
-    public let found: Int64
+    package let found: Int64
     /// What this host speaks.
-    public let expected: Int64
+    package let expected: Int64
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         "the server has function library version \(found), this host speaks version \(expected)"
     }
 }

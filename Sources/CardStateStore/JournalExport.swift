@@ -1,8 +1,8 @@
-public import Authorisation
+package import Authorisation
 internal import Redis
 
 /// An entry of the journal as an export gets it.
-public enum JournalItem: Sendable {
+package enum JournalItem: Sendable {
     /// A decision, with the card's token in hexadecimal digits.
     case decision(JournalRecord, card: String)
     /// What an operator changed: operation, value, what stood there before, user, seconds since 1970, reason.
@@ -23,7 +23,7 @@ extension RedisJournal {
     ///   - marks: see there.
     ///   - body: gets each page; what it throws ends the export there.
     /// - Returns: the last identifier of each bucket that had entries.
-    public func export(
+    package func export(
         since: Int64?, marks: [Int: String] = [:], _ body: (_ bucket: Int, [JournalItem]) async throws -> Void
     ) async throws -> [Int: String] {
         var ends: [Int: String] = [:]
@@ -52,7 +52,7 @@ extension RedisJournal {
     /// - Parameter since: where the export began, by bucket; a mark that stands elsewhere now was moved by
     /// another export.
     /// - Throws: `MarkMoved`, where another export has handed on the same entries and marked them first.
-    public func markExported(_ ends: [Int: String], since: [Int: String]) async throws {
+    package func markExported(_ ends: [Int: String], since: [Int: String]) async throws {
         for (bucket, identifier) in ends.sorted(by: { $0.key < $1.key }) {
             let reply = try await send(
                 RedisCommand(
@@ -64,7 +64,7 @@ extension RedisJournal {
     }
 
     /// The mark of each bucket that has one.
-    public func marks() async throws(StateUnavailable) -> [Int: String] {
+    package func marks() async throws(StateUnavailable) -> [Int: String] {
         var marks: [Int: String] = [:]
         for bucket in 0..<settings.bucketCount { marks[bucket] = try await exported(bucket) }
         return marks
@@ -73,7 +73,7 @@ extension RedisJournal {
     /// Keeps every other export with a mark away until it is released or its holder has been silent for a
     /// while.
     /// - Returns: whether it is this holder's now.
-    public func takeExport(_ holder: String) async throws(StateUnavailable) -> Bool {
+    package func takeExport(_ holder: String) async throws(StateUnavailable) -> Bool {
         let key = CardKeys.bucketTag(0) + ":export-lock"
         let taken = try await send(RedisCommand("SET", key, holder, "NX", "PX", "30000"), 0)
         if taken.text == "OK" { return true }
@@ -82,7 +82,7 @@ extension RedisJournal {
     }
 
     /// See `takeExport`.
-    public func releaseExport(_ holder: String) async throws(StateUnavailable) {
+    package func releaseExport(_ holder: String) async throws(StateUnavailable) {
         let key = CardKeys.bucketTag(0) + ":export-lock"
         guard try await send(RedisCommand("GET", key), 0).text == holder else { return }
         _ = try await send(RedisCommand("DEL", key), 0)
@@ -91,7 +91,7 @@ extension RedisJournal {
     /// Drops entries that are older than a moment and were exported.
     /// - Parameter before: milliseconds since 1970.
     /// - Returns: how many were dropped.
-    public func trim(before: Int64) async throws(StateUnavailable) -> Int64 {
+    package func trim(before: Int64) async throws(StateUnavailable) -> Int64 {
         var dropped: Int64 = 0
         for bucket in 0..<settings.bucketCount {
             guard let exported = try await exported(bucket) else { continue }

@@ -1,16 +1,16 @@
-public import Authorisation
+package import Authorisation
 internal import Redis
 
 /// An export has marked a bucket while another one was under way: both have handed on the same entries.
-public struct MarkMoved: Error, Sendable, CustomStringConvertible {
+package struct MarkMoved: Error, Sendable, CustomStringConvertible {
     /// The bucket.
-    public let bucket: Int
+    package let bucket: Int
 
     /// Takes it.
-    public init(bucket: Int) { self.bucket = bucket }
+    package init(bucket: Int) { self.bucket = bucket }
 
     /// One line.
-    public var description: String {
+    package var description: String {
         "bucket \(bucket) was marked by another export meanwhile; nothing more was marked here"
     }
 }
@@ -23,7 +23,7 @@ extension RedisJournal {
     static let claimedAfter = 30_000
 
     /// Makes a group where it is not there; it begins with the oldest entry that the journal has.
-    public func makeGroup(_ group: String) async throws(StateUnavailable) {
+    package func makeGroup(_ group: String) async throws(StateUnavailable) {
         for bucket in 0..<settings.bucketCount {
             do throws(StateUnavailable) {
                 _ = try await send(
@@ -41,7 +41,7 @@ extension RedisJournal {
     ///   - reader: its name within the group.
     ///   - again: true asks for what was given and not acknowledged.
     /// - Returns: the entries and what to acknowledge.
-    public func next(
+    package func next(
         _ bucket: Int, group: String, reader: String, again: Bool
     ) async throws(StateUnavailable) -> (items: [JournalItem], identifiers: [String]) {
         let count = "\(RedisJournal.pageEntries)"
@@ -76,7 +76,7 @@ extension RedisJournal {
     }
 
     /// The group has them for good.
-    public func acknowledge(
+    package func acknowledge(
         _ identifiers: [String], _ bucket: Int, group: String
     ) async throws(StateUnavailable) {
         guard !identifiers.isEmpty else { return }
@@ -84,7 +84,7 @@ extension RedisJournal {
     }
 
     /// Ends a group: what it had not acknowledged may be trimmed from now on.
-    public func removeGroup(_ group: String) async throws(StateUnavailable) {
+    package func removeGroup(_ group: String) async throws(StateUnavailable) {
         for bucket in 0..<settings.bucketCount {
             do throws(StateUnavailable) {
                 _ = try await send(RedisCommand("XGROUP", "DESTROY", journal(bucket), group), bucket)

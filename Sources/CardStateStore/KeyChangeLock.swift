@@ -3,13 +3,13 @@ internal import Redis
 
 /// One change of a key at a time, whichever host makes it: a lock in the store that ends by itself, with a number that
 /// only grows. Who has to know whether the lock was lost meanwhile asks again before what was done counts.
-public struct KeyChangeLock: Sendable {
+package struct KeyChangeLock: Sendable {
     /// What a holder shows.
-    public struct Held: Sendable {
+    package struct Held: Sendable {
         /// What is locked.
-        public let name: String
+        package let name: String
         /// Greater than that of every holder before.
-        public let fence: Int64
+        package let fence: Int64
     }
 
     private let store: StateStore
@@ -19,13 +19,13 @@ public struct KeyChangeLock: Sendable {
     private static let pauseMilliseconds = 10
 
     /// - Parameter store: the same for every host on the token.
-    public init(_ store: StateStore) { self.store = store }
+    package init(_ store: StateStore) { self.store = store }
 
     /// Waits two seconds at most.
     ///
     /// - Returns: nil where another host holds it all that time.
     /// - Throws: where the store does not answer.
-    public func take(_ name: String) async throws -> Held? {
+    package func take(_ name: String) async throws -> Held? {
         let reply = try await send(RedisCommand("INCR", "\(Self.tag):key-change-fence"))
         guard case .integer(let fence) = reply else {
             throw StateUnavailable("key change: another reply than INCR's")
@@ -40,12 +40,12 @@ public struct KeyChangeLock: Sendable {
     }
 
     /// Whether it is still this holder's.
-    public func isHeld(_ held: Held) async throws -> Bool {
+    package func isHeld(_ held: Held) async throws -> Bool {
         try await send(RedisCommand("GET", key(held.name))).text == "\(held.fence)"
     }
 
     /// Ends it, if it is still this holder's. Where the store does not answer, it ends by itself.
-    public func release(_ held: Held) async {
+    package func release(_ held: Held) async {
         guard (try? await isHeld(held)) == true else { return }
         _ = try? await send(RedisCommand("DEL", key(held.name)))
     }

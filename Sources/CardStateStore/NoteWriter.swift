@@ -1,4 +1,4 @@
-public import Authorisation
+package import Authorisation
 internal import Redis
 internal import Synchronization
 
@@ -7,10 +7,10 @@ internal import Synchronization
 /// never waits for it.
 ///
 /// A note whose answer was lost is written again, so that the same one may stand there twice.
-public final class NoteWriter: Sendable {
+package final class NoteWriter: Sendable {
     /// Notes that wait for the store, at most; about 300 bytes each. What comes then is counted, and the
     /// count noted.
-    public static let waitingMax = 10_000
+    package static let waitingMax = 10_000
 
     private static let batchCount = 128
 
@@ -32,12 +32,13 @@ public final class NoteWriter: Sendable {
     ///   - store: the way to the servers.
     ///   - settings: the same as for the decisions.
     ///   - retryAfter: from a failure to the next attempt.
-    public init(_ store: StateStore, settings: CardStateSettings, retryAfter: Duration = .milliseconds(500)) {
+    package init(_ store: StateStore, settings: CardStateSettings, retryAfter: Duration = .milliseconds(500))
+    {
         (self.store, self.settings, self.retryAfter) = (store, settings, retryAfter)
     }
 
     /// Takes a note; from any thread, without waiting.
-    public func add(_ note: JournalNote) {
+    package func add(_ note: JournalNote) {
         let begins = state.withLock { state in
             if state.waiting.count < Self.waitingMax {
                 state.waiting.append(note)
@@ -53,14 +54,14 @@ public final class NoteWriter: Sendable {
     }
 
     /// Notes that wait for the store.
-    public var waitingCount: Int { state.withLock { $0.waiting.count } }
+    package var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     /// Requests since the start that are in a count only.
-    public var notKeptCount: Int { state.withLock { $0.notKeptTotal } }
+    package var notKeptCount: Int { state.withLock { $0.notKeptTotal } }
 
     /// Waits for what is left, but not for ever.
     /// - Returns: notes that the store has not got.
-    public func finish(within timeout: Duration) async -> Int {
+    package func finish(within timeout: Duration) async -> Int {
         let end = ContinuousClock.now + timeout
         while state.withLock({ $0.isWriting }), ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(20))

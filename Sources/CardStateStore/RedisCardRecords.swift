@@ -1,24 +1,24 @@
-public import Authorisation
+package import Authorisation
 internal import NIOCore
 internal import Redis
 
 /// The `CardRecords` port on Redis, for the event loop that the store's connections live on. It compares,
 /// replaces and
 /// appends; what a record means is `CardTransition`'s matter.
-public struct RedisCardRecords: CardRecords {
+package struct RedisCardRecords: CardRecords {
     private let store: StateStore
     let settings: CardStateSettings
 
     /// - Parameters:
     ///   - store: the way to the servers.
     ///   - settings: the same for every host on this store.
-    public init(_ store: StateStore, settings: CardStateSettings) {
+    package init(_ store: StateStore, settings: CardStateSettings) {
         self.store = store
         self.settings = settings
     }
 
     /// One `GET`, or one `MGET` with what is filed away.
-    public func read(
+    package func read(
         _ token: CardToken, withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReading {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
@@ -54,7 +54,7 @@ public struct RedisCardRecords: CardRecords {
     }
 
     /// One `FCALL`: everything or nothing.
-    public func replace(
+    package func replace(
         _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
@@ -73,7 +73,7 @@ public struct RedisCardRecords: CardRecords {
     }
 
     /// Nothing, or a `WAIT` where replicas are asked for: on the master that the reading came from.
-    public func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
+    package func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
         guard settings.replicasMin > 0 else { return }
         guard let session = reading.source as? RedisSession else { throw unexpected("confirm") }
         try await waitForReplicas(session)

@@ -1,23 +1,23 @@
-public import Authorisation
+package import Authorisation
 internal import Redis
 
 /// The `Journal` port: reads the streams of all buckets, newest first, a page at a time.
-public struct RedisJournal: Journal {
+package struct RedisJournal: Journal {
     /// Entries of one bucket that a search looks at, at most.
-    public static let entriesSearchedMax = 100_000
+    package static let entriesSearchedMax = 100_000
     static let pageEntries = 1_000
 
     private let store: StateStore
     let settings: CardStateSettings
 
     /// Takes a store that is ready.
-    public init(_ store: StateStore, settings: CardStateSettings) {
+    package init(_ store: StateStore, settings: CardStateSettings) {
         self.store = store
         self.settings = settings
     }
 
     /// Every bucket, newest entries first, `entriesSearchedMax` of each at most.
-    public func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings {
+    package func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings {
         var found = JournalFindings()
         let start = Array(retrievalReferenceNumber.utf8) + [UInt8(ascii: ";")]
         for bucket in 0..<settings.bucketCount { try await search(bucket, start, &found) }

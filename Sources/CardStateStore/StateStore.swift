@@ -1,10 +1,10 @@
 internal import Authorisation
-public import NIOCore
-public import Redis
+package import NIOCore
+package import Redis
 internal import Synchronization
 
 /// Where the state is kept.
-public enum StoreLocation: Hashable, Sendable {
+package enum StoreLocation: Hashable, Sendable {
     /// One server, or whichever of several is the master now.
     case server(RedisSource)
     /// A cluster, found through these nodes.
@@ -22,7 +22,7 @@ public enum StoreLocation: Hashable, Sendable {
 /// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each
 /// checks the
 /// server and its function library before it is used, again after every reconnect.
-public struct StateStore: Sendable {
+package struct StateStore: Sendable {
     private enum Route: Sendable {
         case server(RedisConnection)
         case cluster(RedisCluster)
@@ -37,7 +37,7 @@ public struct StateStore: Sendable {
     ///   - durable: true refuses a server that may lose what it has acknowledged.
     ///   - watch: looks at every connection before it is used; nil: whatever the store holds is taken for
     ///   right.
-    public init(
+    package init(
         to location: StoreLocation, on eventLoop: any EventLoop, durable: Bool = false,
         watch: StoreWatch? = nil, settings: RedisConnectionSettings = RedisConnectionSettings()
     ) {
@@ -91,7 +91,7 @@ public struct StateStore: Sendable {
     }
 
     /// The loop on which `send` has to be called.
-    public var eventLoop: any EventLoop {
+    package var eventLoop: any EventLoop {
         switch route {
         case .server(let connection): connection.eventLoop
         case .cluster(let cluster): cluster.eventLoop
@@ -146,7 +146,7 @@ public struct StateStore: Sendable {
     /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it
     /// was
     /// connected.
-    public func check() async throws(RedisError) -> [StoreCheckLine] {
+    package func check() async throws(RedisError) -> [StoreCheckLine] {
         switch route {
         case .server(let connection): return try await StoreCheck.lines(on: connection)
         case .cluster(let cluster):
@@ -160,7 +160,7 @@ public struct StateStore: Sendable {
     }
 
     /// Nil when commands can be sent, otherwise why not.
-    public func unavailability() async -> String? {
+    package func unavailability() async -> String? {
         switch route {
         case .server(let connection): await connection.unavailability()
         case .cluster(let cluster): await cluster.unavailability()
@@ -169,7 +169,7 @@ public struct StateStore: Sendable {
 
     /// Waits until commands can be sent.
     /// - Throws: the last reason if that takes longer than `timeout`.
-    public func waitUntilReady(timeout: Duration) async throws {
+    package func waitUntilReady(timeout: Duration) async throws {
         switch route {
         case .server(let connection): try await connection.waitUntilReady(timeout: timeout)
         case .cluster(let cluster): try await cluster.waitUntilReady(timeout: timeout)
@@ -177,7 +177,7 @@ public struct StateStore: Sendable {
     }
 
     /// Commands sent since the start.
-    public var commandsSent: UInt64 {
+    package var commandsSent: UInt64 {
         switch route {
         case .server(let connection): connection.commandsSent
         case .cluster(let cluster): cluster.commandsSent
@@ -185,7 +185,7 @@ public struct StateStore: Sendable {
     }
 
     /// Closes for good.
-    public func close() async {
+    package func close() async {
         switch route {
         case .server(let connection): await connection.close()
         case .cluster(let cluster): await cluster.close()

@@ -1,22 +1,22 @@
-public import Redis
+package import Redis
 
 /// One line about the state store.
-public struct StoreCheckLine: Sendable {
+package struct StoreCheckLine: Sendable {
     /// What was looked at.
-    public let subject: String
+    package let subject: String
     /// Whether it is as it has to be.
-    public let passed: Bool
+    package let passed: Bool
     /// Whether the host refuses to serve without it, or only says so.
-    public let required: Bool
+    package let required: Bool
     /// What was found.
-    public let detail: String
+    package let detail: String
 }
 
 /// What has to be true of the server before a host may rely on it.
-public enum StoreCheck {
+package enum StoreCheck {
     /// Looks at version, role, durability and eviction.
     /// - Throws: `RedisError` where the server does not answer.
-    public static func lines(on connection: RedisConnection) async throws(RedisError) -> [StoreCheckLine] {
+    package static func lines(on connection: RedisConnection) async throws(RedisError) -> [StoreCheckLine] {
         let info = try await text(connection, RedisCommand("INFO", "server"))
         let replication = try await text(connection, RedisCommand("INFO", "replication"))
         return lines(
@@ -68,11 +68,11 @@ public enum StoreCheck {
 }
 
 /// How full a server is.
-public struct StoreMemory: Sendable {
+package struct StoreMemory: Sendable {
     /// Bytes that are used.
-    public let used: UInt64
+    package let used: UInt64
     /// `maxmemory`; 0: no bound but the machine's.
-    public let bound: UInt64
+    package let bound: UInt64
 
     init(used: UInt64, bound: UInt64) { (self.used, self.bound) = (used, bound) }
 
@@ -87,10 +87,10 @@ public struct StoreMemory: Sendable {
     }
 
     /// False where writes fail.
-    public var hasRoom: Bool { bound == 0 || used < bound }
+    package var hasRoom: Bool { bound == 0 || used < bound }
 
     /// For people.
-    public var words: String {
+    package var words: String {
         bound == 0
             ? "\(used) bytes used, no maxmemory" : "\(used) of \(bound) bytes used, \(used * 100 / bound) %"
     }

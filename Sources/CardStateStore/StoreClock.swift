@@ -5,23 +5,23 @@ internal import Synchronization
 ///
 /// Each host writes how far it is from the store's clock into one hash, so that it can be said which clock is
 /// wrong.
-public final class StoreClock: Sendable {
+package final class StoreClock: Sendable {
     /// From here on it is said, in milliseconds.
-    public static let warnedFrom: Int64 = 5_000
+    package static let warnedFrom: Int64 = 5_000
     /// From here on nothing is decided that counts days or judges an expiry date, in milliseconds.
-    public static let refusedFrom: Int64 = 60_000
+    package static let refusedFrom: Int64 = 60_000
     /// What a host left longer ago says nothing of its clock, in milliseconds.
     private static let othersKept: Int64 = 30_000
     private static let key = CardKeys.bucketTag(0) + ":clocks"
 
     /// What one look came to.
-    public enum Verdict: Sendable, Hashable {
+    package enum Verdict: Sendable, Hashable {
         case inTime
         case warned(String)
         case refused(String)
 
         /// For people.
-        public var words: String {
+        package var words: String {
             switch self {
             case .inTime: "in time with the state store"
             case .warned(let words), .refused(let words): words
@@ -43,7 +43,7 @@ public final class StoreClock: Sendable {
     /// - Parameters:
     ///   - name: of this host among the others.
     ///   - unixMilliseconds: its clock.
-    public init(
+    package init(
         name: String, unixMilliseconds: @escaping @Sendable () -> Int64,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) {
@@ -51,19 +51,19 @@ public final class StoreClock: Sendable {
     }
 
     /// As of the last look.
-    public var verdict: Verdict { state.withLock { $0.verdict } }
+    package var verdict: Verdict { state.withLock { $0.verdict } }
 
     /// This host's clock less the store's, in milliseconds.
-    public var offsetMilliseconds: Int64 { state.withLock { $0.offset } }
+    package var offsetMilliseconds: Int64 { state.withLock { $0.offset } }
 
     /// Why nothing is decided that counts days; nil: it is. Asked for each request.
-    public var refusal: String? {
+    package var refusal: String? {
         guard isOff.load(ordering: .relaxed), case .refused(let words) = verdict else { return nil }
         return words
     }
 
     /// Looks. A store that does not answer changes nothing.
-    public func round(_ store: StateStore) async {
+    package func round(_ store: StateStore) async {
         let before = unixMilliseconds()
         guard let parts = try? await store.sendFromAnywhere(RedisCommand("TIME"), bucket: 0).elements,
             parts.count == 2, let seconds = parts[0].text.flatMap({ Int64($0) }),

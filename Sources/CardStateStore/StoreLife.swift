@@ -2,12 +2,12 @@ internal import Authorisation
 internal import Redis
 
 /// What operators do with a store as a whole.
-public struct StoreLife: Sendable {
+package struct StoreLife: Sendable {
     private let store: StateStore
     private let settings: CardStateSettings
 
     /// Takes a store that is ready.
-    public init(_ store: StateStore, settings: CardStateSettings) {
+    package init(_ store: StateStore, settings: CardStateSettings) {
         (self.store, self.settings) = (store, settings)
     }
 
@@ -17,7 +17,7 @@ public struct StoreLife: Sendable {
     /// - Parameter path: of the host's place; a host that knows a store is given no other one.
     /// - Returns: the generation.
     /// - Throws: `StateUnavailable`; `StorePlaceError`.
-    public func initialise(path: String) async throws -> String {
+    package func initialise(path: String) async throws -> String {
         let place = try StorePlace(path: path)
         let found = try await findings(place)
         if Set(found.map(\.generation)).count == 1, let generation = found[0].generation {
@@ -53,7 +53,7 @@ public struct StoreLife: Sendable {
     }
 
     /// What this host knows, what the store says, and whether they agree.
-    public func status(path: String) async throws -> [String] {
+    package func status(path: String) async throws -> [String] {
         let place = try StorePlace(path: path)
         let found = try await findings(place)
         let generations = Set(found.map { $0.generation ?? "none" }).sorted().joined(separator: ", ")
@@ -85,7 +85,7 @@ public struct StoreLife: Sendable {
     /// the journal.
     /// - Parameter note: who, when and why, divided by `;`.
     /// - Returns: how many buckets lacked an entry, and the generation.
-    public func accept(path: String, note: String) async throws -> (lacking: Int, generation: String) {
+    package func accept(path: String, note: String) async throws -> (lacking: Int, generation: String) {
         let known: StorePlace
         do throws(StorePlaceError) { known = try StorePlace(path: path) } catch { known = StorePlace() }
         let found = try await findings(known)

@@ -58,9 +58,9 @@ struct StorePlace: Equatable, Sendable {
 }
 
 /// A file of a host's place in the store that is of no use.
-public struct StorePlaceError: Error, Sendable, CustomStringConvertible {
+package struct StorePlaceError: Error, Sendable, CustomStringConvertible {
     /// Names the file and what is wrong.
-    public let description: String
+    package let description: String
     init(_ description: String) { self.description = description }
 }
 

@@ -4,7 +4,7 @@ internal import Redis
 internal import Synchronization
 
 /// What a host has to say about its store, once each.
-public enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
+package enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
     /// It is not the store that this host knows, or not all of it: nothing is decided on it.
     case refused(String)
     /// It is again what it has to be.
@@ -17,7 +17,7 @@ public enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
     case clock(String)
 
     /// One line.
-    public var description: String {
+    package var description: String {
         switch self {
         case .refused(let why): "state store refused: \(why)"
         case .taken: "state store accepted"
@@ -33,7 +33,7 @@ public enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
 /// A store that is empty, that is another one, or that lacks an entry which was acknowledged to this host is
 /// refused until
 /// an operator has accepted it as it is.
-public final class StoreWatch: Sendable {
+package final class StoreWatch: Sendable {
     private struct State {
         var place: StorePlace
         var isChanged = false
@@ -60,7 +60,7 @@ public final class StoreWatch: Sendable {
     ///   refused.
     ///   - report: gets each event once.
     /// - Throws: `StorePlaceError`.
-    public init(
+    package init(
         path: String, location: StoreLocation, settings: CardStateSettings,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) throws(StorePlaceError) {
@@ -72,13 +72,13 @@ public final class StoreWatch: Sendable {
     }
 
     /// Why nothing is decided on the store; nil: it is as it was left.
-    public var refusal: String? { state.withLock { $0.refusal } }
+    package var refusal: String? { state.withLock { $0.refusal } }
 
     /// Buckets that lacked their last entry after another server had taken over.
-    public var lossesInFailovers: UInt64 { state.withLock { $0.lossesInFailovers } }
+    package var lossesInFailovers: UInt64 { state.withLock { $0.lossesInFailovers } }
 
     /// How full each server is, as of the last look.
-    public var memory: [StoreMemory] { state.withLock { $0.memory } }
+    package var memory: [StoreMemory] { state.withLock { $0.memory } }
 
     // MARK: - Looking
 
@@ -101,7 +101,7 @@ public final class StoreWatch: Sendable {
 
     /// Looks once more, and keeps what was acknowledged since the last time.
     /// - Parameter stores: all of this host; the first is asked.
-    public func round(_ stores: [StateStore]) async {
+    package func round(_ stores: [StateStore]) async {
         keep(stores)
         guard let store = stores.first, await store.unavailability() == nil else { return }
         let place = current()
@@ -129,7 +129,7 @@ public final class StoreWatch: Sendable {
     }
 
     /// Takes over what the loops' writes were acknowledged with, and brings the file up to date.
-    public func keep(_ stores: [StateStore]) {
+    package func keep(_ stores: [StateStore]) {
         let taken = stores.map { $0.acknowledged.take() }
         let place = state.withLock { state -> StorePlace? in
             for (bucket, place) in taken.joined() {

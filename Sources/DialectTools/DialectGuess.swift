@@ -1,36 +1,36 @@
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// Which dialects a message may be written in: each is tried, with a length of two bytes or four digits before it as well,
 /// and what it makes of the message is looked at.
-public struct DialectGuess: Sendable {
+package struct DialectGuess: Sendable {
     /// A dialect that the message can be read in.
-    public struct Fit: Sendable {
+    package struct Fit: Sendable {
         /// The dialect.
-        public let dialect: Dialect
+        package let dialect: Dialect
         /// As it reads.
-        public let message: Message
+        package let message: Message
         /// Bytes of a length before the message that were left out.
-        public let lengthBytes: Int
+        package let lengthBytes: Int
         /// What speaks against it, in words; empty for a dialect that fits in all respects.
-        public let doubts: [String]
+        package let doubts: [String]
     }
 
     /// A dialect that it cannot be read in.
-    public struct Misfit: Sendable {
+    package struct Misfit: Sendable {
         /// Its name.
-        public let name: String
+        package let name: String
         /// How far it got, and why no further.
-        public let reason: String
+        package let reason: String
     }
 
     /// The best first.
-    public let fits: [Fit]
+    package let fits: [Fit]
     /// In the order in which dialects were given.
-    public let misfits: [Misfit]
+    package let misfits: [Misfit]
 
     /// - Parameter bytes: a message, with its length or without.
-    public init(_ bytes: [UInt8], dialects: [Dialect]) {
+    package init(_ bytes: [UInt8], dialects: [Dialect]) {
         var fits: [Fit] = []
         var misfits: [Misfit] = []
         for dialect in dialects {
@@ -101,7 +101,7 @@ public struct DialectGuess: Sendable {
 
     /// What was found, and the message as the best dialect reads it.
     /// - Returns: lines without line ends.
-    public var lines: [String] {
+    package var lines: [String] {
         guard let best = fits.first else {
             return ["No dialect fits:"] + misfits.map { "  \($0.name): \($0.reason)" }
         }

@@ -1,9 +1,9 @@
-public import ISO8583
+package import ISO8583
 
 /// A dialect for people: a line for header, message type and bitmaps, then one for each element.
-public enum DialectListing {
+package enum DialectListing {
     /// The lines, without line ends.
-    public static func lines(_ dialect: Dialect) -> [String] {
+    package static func lines(_ dialect: Dialect) -> [String] {
         var lines = ["\(dialect.name): \(dialect.description)"]
         let header = dialect.header
         if header.bytes > 0 {

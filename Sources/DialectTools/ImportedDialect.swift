@@ -1,34 +1,34 @@
 internal import Foundation
-public import ISO8583
+package import ISO8583
 
 /// A specification of another library in the form of this one's dialect files, with what could not be carried over.
-public struct ImportedDialect: Sendable {
+package struct ImportedDialect: Sendable {
     /// The bytes of a file for `Config/iso8583`.
-    public let json: [UInt8]
+    package let json: [UInt8]
     /// The same, read.
-    public let dialect: Dialect
+    package let dialect: Dialect
     /// For people: what was left out or read in one of two possible ways, a line each.
-    public let notes: [String]
+    package let notes: [String]
 
     /// Files larger than this are no specification.
-    public static let bytesMax = 1 << 20
+    package static let bytesMax = 1 << 20
 }
 
 /// Why a specification cannot be imported: the field and what is wrong with it.
-public struct DialectImportError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct DialectImportError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The field at fault; nil where it is the file.
-    public let field: String?
+    package let field: String?
     /// What is wrong, without contents of the file but names.
-    public let reason: String
+    package let reason: String
 
     /// - Parameter field: nil where it is the file.
-    public init(field: String? = nil, _ reason: String) {
+    package init(field: String? = nil, _ reason: String) {
         self.field = field
         self.reason = reason
     }
 
     /// `field 52: unknown encoding …`.
-    public var description: String { (field.map { "field \($0): " } ?? "") + reason }
+    package var description: String { (field.map { "field \($0): " } ?? "") + reason }
 }
 
 /// What a specification says, as far as it has been read.
@@ -114,7 +114,7 @@ struct DialectDraft: Encodable {
 extension ImportedDialect {
     /// Reads either kind: JSON begins with a brace, XML does not.
     /// - Parameter name: for the messages of errors.
-    public static func importing(_ file: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect
+    package static func importing(_ file: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect
     {
         guard file.count <= bytesMax else { throw DialectImportError("over \(bytesMax) bytes") }
         let marked = file.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(file.dropFirst(3)) : file

@@ -1,10 +1,10 @@
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// A message for people, field by field and masked, with DE55 opened.
-public enum MessageListing {
+package enum MessageListing {
     /// The lines, without line ends.
-    public static func lines(_ message: Message, dialect: Dialect) -> [String] {
+    package static func lines(_ message: Message, dialect: Dialect) -> [String] {
         var lines = ["\(message.mti)"]
         if !message.header.isEmpty { lines.append("header \(message.header.count) bytes") }
         for (element, name, value) in message.describe(dialect: dialect) {

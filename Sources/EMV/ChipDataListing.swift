@@ -2,17 +2,17 @@ internal import ByteCoding
 
 /// DE55 opened object by object for people. What holds the PAN, a track or the cardholder's name is masked
 /// or left out; there is no form that shows more.
-public enum ChipDataListing {
+package enum ChipDataListing {
     /// One object.
-    public struct Line: Hashable, Sendable {
+    package struct Line: Hashable, Sendable {
         /// 0 for objects of DE55 itself, more inside of templates.
-        public let depth: Int
+        package let depth: Int
         /// The tag.
-        public let tag: Tag
+        package let tag: Tag
         /// The books' name.
-        public let name: String
+        package let name: String
         /// What may be shown of the value.
-        public let value: String
+        package let value: String
     }
 
     /// How much of a value is shown.
@@ -35,7 +35,7 @@ public enum ChipDataListing {
 
     /// The objects in the order in which they came.
     /// - Throws: `TLVError` where the data is no BER-TLV.
-    public static func lines(_ data: ArraySlice<UInt8>, depth: Int = 0) throws(TLVError) -> [Line] {
+    package static func lines(_ data: ArraySlice<UInt8>, depth: Int = 0) throws(TLVError) -> [Line] {
         var lines: [Line] = []
         for (tag, value) in try TLVReader.objects(in: data) {
             let inside =

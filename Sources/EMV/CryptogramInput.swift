@@ -1,14 +1,14 @@
 /// A data object that the cryptogram is made over is not there or has the wrong length.
-public struct CryptogramInputError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct CryptogramInputError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The object at fault.
-    public let tag: Tag
+    package let tag: Tag
     /// Bytes that the object should have; nil where its length may vary.
-    public let expectedCount: Int?
+    package let expectedCount: Int?
     /// Bytes that it has; nil where it is absent.
-    public let foundCount: Int?
+    package let foundCount: Int?
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch (expectedCount, foundCount) {
         case (_, nil): "tag \(tag) missing"
         case (let expected?, let found?): "tag \(tag) has \(found) bytes, \(expected) are expected"
@@ -18,21 +18,21 @@ public struct CryptogramInputError: Error, Hashable, Sendable, CustomStringConve
 }
 
 /// The padded input of a MAC over card data (EMV Book 2 8.1.1): held inline, no allocation.
-public struct CryptogramInput: Sendable {
+package struct CryptogramInput: Sendable {
     /// 33 bytes of objects, 32 of IAD and the padding.
-    public static let countMax = 80
+    package static let countMax = 80
 
     private var storage: InlineArray<80, UInt8> = .init(repeating: 0)
     /// A multiple of eight, unless the MAC pads.
-    public private(set) var count = 0
+    package private(set) var count = 0
     /// The first object that is absent from the chip data and stands as zeros here; nil where all are there.
-    public fileprivate(set) var takenAsZeros: Tag?
+    package fileprivate(set) var takenAsZeros: Tag?
 
     fileprivate init() {}
 
     /// For issuer authentication, vectors and tools: any data, padded.
     /// - Returns: nil where there is no data or more than 80 bytes after padding.
-    public init?(_ data: some Collection<UInt8>, padding: Padding) {
+    package init?(_ data: some Collection<UInt8>, padding: Padding) {
         let most = padding != .method2 ? CryptogramInput.countMax : CryptogramInput.countMax - 1
         guard (1...most).contains(data.count) else { return nil }
         append(data)
@@ -40,7 +40,7 @@ public struct CryptogramInput: Sendable {
     }
 
     /// Lends the padded bytes.
-    public func withUnsafeBytes<Result, Failure: Error>(
+    package func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let count = count
@@ -50,7 +50,7 @@ public struct CryptogramInput: Sendable {
     }
 
     /// The padded bytes, for tools.
-    public var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
 
     fileprivate mutating func append(_ bytes: some Collection<UInt8>) {
         for byte in bytes {
@@ -106,7 +106,7 @@ extension CryptogramProfile {
     /// Puts the input together and pads it. Objects of the terminal that are not there are taken as zeros: that they are
     /// what the card signed, the cryptogram proves.
     /// - Throws: `CryptogramInputError` with the tag that is missing or of the wrong length.
-    public func cryptogramInput(
+    package func cryptogramInput(
         from chip: ICCData, iad: IssuerApplicationData
     ) throws(CryptogramInputError) -> CryptogramInput {
         var input = CryptogramInput()

@@ -1,5 +1,5 @@
 /// How a message is filled up to whole blocks before a MAC (ISO/IEC 9797-1).
-public enum Padding: Sendable {
+package enum Padding: Sendable {
     /// Zeros, none if the blocks are full.
     case method1
     /// `80`, then zeros.
@@ -9,7 +9,7 @@ public enum Padding: Sendable {
 }
 
 /// The block cipher of a card's keys.
-public enum CardCipher: Sendable {
+package enum CardCipher: Sendable {
     /// Triple DES; cryptograms are MACs by ISO/IEC 9797-1 algorithm 3.
     case tripleDES
     /// AES; cryptograms are the leftmost eight bytes of a CMAC (EMV Book 2 8.1.2).
@@ -17,7 +17,7 @@ public enum CardCipher: Sendable {
 }
 
 /// How the key of a cryptogram follows from the ICC master key.
-public enum SessionKeyMethod: Sendable {
+package enum SessionKeyMethod: Sendable {
     /// The ICC master key itself.
     case none
     /// EMV common session key derivation from the ATC (EMV Book 2 A1.3.1).
@@ -27,7 +27,7 @@ public enum SessionKeyMethod: Sendable {
 }
 
 /// How the issuer answers (EMV Book 2 8.2).
-public enum IssuerResponseMethod: Sendable {
+package enum IssuerResponseMethod: Sendable {
     /// ARPC of eight bytes over the response code.
     case method1
     /// ARPC of four bytes over the card status update.
@@ -35,7 +35,7 @@ public enum IssuerResponseMethod: Sendable {
 }
 
 /// Which bytes of the IAD are part of the cryptogram's input.
-public enum CryptogramTail: Hashable, Sendable {
+package enum CryptogramTail: Hashable, Sendable {
     /// All of them.
     case wholeIAD
     /// The bytes of the first range, then those of the second, which may be empty.
@@ -43,30 +43,30 @@ public enum CryptogramTail: Hashable, Sendable {
 }
 
 /// One row of the table of cryptogram profiles: values only.
-public struct CryptogramProfile: Sendable {
+package struct CryptogramProfile: Sendable {
     /// The name in configuration, traces and reports.
-    public let name: String
+    package let name: String
     /// The IAD format by which the profile is known.
-    public let format: IssuerApplicationDataFormat
+    package let format: IssuerApplicationDataFormat
     /// The cryptogram version number by which it is known; for CCD the common core identifier.
-    public let versionNumber: UInt8
+    package let versionNumber: UInt8
     /// What follows the terminal's and card's data objects in the input.
-    public let tail: CryptogramTail
+    package let tail: CryptogramTail
     /// How the input is padded.
-    public let padding: Padding
+    package let padding: Padding
     /// The key of the ARQC.
-    public let sessionKey: SessionKeyMethod
+    package let sessionKey: SessionKeyMethod
     /// The key of the ARPC.
-    public let responseKey: SessionKeyMethod
+    package let responseKey: SessionKeyMethod
     /// The form of the answer.
-    public let responseMethod: IssuerResponseMethod
+    package let responseMethod: IssuerResponseMethod
     /// The master key option that the scheme prescribes where the issuer says nothing.
-    public let defaultMasterKeyOption: MasterKeyOption
+    package let defaultMasterKeyOption: MasterKeyOption
     /// The cipher of its keys.
-    public var cipher = CardCipher.tripleDES
+    package var cipher = CardCipher.tripleDES
 
     /// All rows.
-    public static let all: [CryptogramProfile] = [
+    package static let all: [CryptogramProfile] = [
         .visaCVN10, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd, .ccdAES,
         .interacCVN133,
     ]
@@ -75,59 +75,59 @@ public struct CryptogramProfile: Sendable {
     private static let mChipCVRAndCounters = CryptogramTail.iadBytes(2..<8, 10..<18)
 
     /// Visa CVN 10: the ICC master key signs; only the CVR of the IAD is covered.
-    public static let visaCVN10 = CryptogramProfile(
+    package static let visaCVN10 = CryptogramProfile(
         name: "visa-cvn10", format: .visa, versionNumber: 0x0A, tail: .iadBytes(3..<7, 0..<0),
         padding: .method1,
         sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
     /// Visa CVN 18: common session key, the whole IAD, card status update.
-    public static let visaCVN18 = CryptogramProfile(
+    package static let visaCVN18 = CryptogramProfile(
         name: "visa-cvn18", format: .visa, versionNumber: 0x12, tail: .wholeIAD, padding: .method2,
         sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
     /// Visa CVN 22: as 18, with the IAD in format 2.
-    public static let visaCVN22 = CryptogramProfile(
+    package static let visaCVN22 = CryptogramProfile(
         name: "visa-cvn22", format: .visaFormat2, versionNumber: 0x22, tail: .wholeIAD, padding: .method2,
         sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
     /// M/Chip CVN 10h: Mastercard session key for the ARQC, ICC master key for the ARPC.
-    public static let mcCVN10h = CryptogramProfile(
+    package static let mcCVN10h = CryptogramProfile(
         name: "mc-cvn10h", format: .mChip, versionNumber: 0x10, tail: mChipCVR, padding: .method2,
         sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
     /// M/Chip CVN 11h: as 10h, the counters covered too.
-    public static let mcCVN11h = CryptogramProfile(
+    package static let mcCVN11h = CryptogramProfile(
         name: "mc-cvn11h", format: .mChip, versionNumber: 0x11, tail: mChipCVRAndCounters, padding: .method2,
         sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
     /// M/Chip CVN 14h: common session key for both directions.
-    public static let mcCVN14h = CryptogramProfile(
+    package static let mcCVN14h = CryptogramProfile(
         name: "mc-cvn14h", format: .mChip, versionNumber: 0x14, tail: mChipCVR, padding: .method2,
         sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
     /// M/Chip CVN 15h: as 14h, the counters covered too.
-    public static let mcCVN15h = CryptogramProfile(
+    package static let mcCVN15h = CryptogramProfile(
         name: "mc-cvn15h", format: .mChip, versionNumber: 0x15, tail: mChipCVRAndCounters, padding: .method2,
         sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
     /// Common core definitions with cryptogram version 5 (EMV Book 2 8, Book 3 C).
-    public static let ccd = CryptogramProfile(
+    package static let ccd = CryptogramProfile(
         name: "ccd", format: .commonCore, versionNumber: 0xA5, tail: .wholeIAD, padding: .method2,
         sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .a)
     /// Common core definitions with cryptogram version 6: AES throughout. No published example of these computations
     /// is known; two of our own agree, the token's and the virtual card's.
-    public static let ccdAES = CryptogramProfile(
+    package static let ccdAES = CryptogramProfile(
         name: "ccd-aes", format: .commonCore, versionNumber: 0xA6, tail: .wholeIAD, padding: .none,
         sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .c,
         cipher: .aes)
     /// Interac CVN 133: Mastercard session key for both directions.
-    public static let interacCVN133 = CryptogramProfile(
+    package static let interacCVN133 = CryptogramProfile(
         name: "interac-cvn133", format: .interac, versionNumber: 0x85, tail: .wholeIAD, padding: .method2,
         sessionKey: .mastercard, responseKey: .mastercard, responseMethod: .method1,
         defaultMasterKeyOption: .a)
 
     /// The row with this name, nil where there is none.
-    public static func named(_ name: String) -> CryptogramProfile? { all.first { $0.name == name } }
+    package static func named(_ name: String) -> CryptogramProfile? { all.first { $0.name == name } }
 
     /// The one profile among those allowed that the IAD carries.
     ///
     /// The bytes of an IAD can be read in two formats; the issuer's list decides, and where it leaves two
     /// readings open nobody guesses.
     /// - Throws: `CryptogramProfileError` where none fits, or more than one does.
-    public static func select(
+    package static func select(
         for iad: IssuerApplicationData, among allowed: [CryptogramProfile]
     ) throws(CryptogramProfileError) -> CryptogramProfile {
         var found: CryptogramProfile?
@@ -147,14 +147,14 @@ public struct CryptogramProfile: Sendable {
 }
 
 /// The IAD is readable, but does not lead to exactly one profile of the issuer range.
-public enum CryptogramProfileError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum CryptogramProfileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The range allows no profile with this version number in this format.
     case notAllowed(format: IssuerApplicationDataFormat, versionNumber: UInt8)
     /// The bytes fit these two profiles, and the range allows both.
     case ambiguous(String, String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .notAllowed(let format, let versionNumber):
             "CVN \(String(versionNumber, radix: 16, uppercase: true))h in format \(format) not allowed here"

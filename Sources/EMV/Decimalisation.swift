@@ -1,11 +1,11 @@
 /// Decimal digits out of an enciphered block, as Visa's CVV and PVV take them: the decimal digits from the left, then
 /// the letters from the left, A as 0 to F as 5.
-public enum Decimalisation {
+package enum Decimalisation {
     /// - Parameters:
     ///   - block: eight bytes, big endian.
     ///   - count: digits wanted, 1…4.
     /// - Returns: the digits in BCD, right-aligned.
-    public static func digits(_ block: UInt64, count: Int) -> UInt16 {
+    package static func digits(_ block: UInt64, count: Int) -> UInt16 {
         var found: UInt16 = 0
         var taken = 0
         for letters in [false, true] {

@@ -3,11 +3,11 @@
 ///
 /// The objects are found through a flat table of tag, offset and length: some twenty of them, for which a
 /// scan is quicker than any dictionary. The bytes are shared with the message they came in.
-public struct ICCData: Sendable {
+package struct ICCData: Sendable {
     /// No card sends more; a message that does is refused.
-    public static let objectsMax = 64
+    package static let objectsMax = 64
     /// DE55 has at most 255 bytes in most dialects and 999 in the widest.
-    public static let bytesMax = 4096
+    package static let bytesMax = 4096
 
     private struct Entry {
         let tag: UInt32
@@ -16,19 +16,19 @@ public struct ICCData: Sendable {
     }
 
     /// All bytes, as received.
-    public let bytes: ArraySlice<UInt8>
+    package let bytes: ArraySlice<UInt8>
     private let entries: [Entry]
 
     /// - Parameter bytes: the value of DE55; not copied.
     /// - Throws: `TLVError` with tag and offset.
-    public init(parsing bytes: ArraySlice<UInt8>) throws(TLVError) {
+    package init(parsing bytes: ArraySlice<UInt8>) throws(TLVError) {
         guard bytes.count <= ICCData.bytesMax else { throw .tooLong(count: bytes.count) }
         self.bytes = bytes
         entries = try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in try ICCData.index(raw) }
     }
 
     /// The same for a whole array.
-    public init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
+    package init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
 
     private static func index(_ raw: UnsafeRawBufferPointer) throws(TLVError) -> [Entry] {
         var entries: [Entry] = []
@@ -63,7 +63,7 @@ public struct ICCData: Sendable {
     }
 
     /// The value of a tag, nil where it is absent.
-    public subscript(tag: Tag) -> ArraySlice<UInt8>? {
+    package subscript(tag: Tag) -> ArraySlice<UInt8>? {
         guard let entry = entry(tag) else { return nil }
         let start = bytes.startIndex + Int(entry.offset)
         return bytes[start..<start + Int(entry.count)]
@@ -71,7 +71,7 @@ public struct ICCData: Sendable {
 
     /// The value of a tag whose length the format fixes.
     /// - Throws: `.missing` or `.wrongCount`, with the tag.
-    public func value(of tag: Tag, expectedCount count: Int) throws(TLVError) -> ArraySlice<UInt8> {
+    package func value(of tag: Tag, expectedCount count: Int) throws(TLVError) -> ArraySlice<UInt8> {
         guard let value = self[tag] else { throw .missing(tag) }
         guard value.count == count else {
             throw .wrongCount(tag, expected: count, found: value.count)
@@ -90,10 +90,10 @@ public struct ICCData: Sendable {
     }
 
     /// The tags in the order in which they came.
-    public var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
+    package var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
 
     /// True if the tag is there.
-    public func has(_ tag: Tag) -> Bool { entry(tag) != nil }
+    package func has(_ tag: Tag) -> Bool { entry(tag) != nil }
 
     private func entry(_ tag: Tag) -> Entry? {
         for entry in entries where entry.tag == tag.rawValue { return entry }
@@ -101,7 +101,7 @@ public struct ICCData: Sendable {
     }
 
     /// The value as a big-endian number, nil where it is absent or has not exactly `count` bytes (1…8).
-    public func number(_ tag: Tag, count: Int) -> UInt64? {
+    package func number(_ tag: Tag, count: Int) -> UInt64? {
         withValue(of: tag, count: count) { raw in
             var value: UInt64 = 0
             for byte in raw { value = value << 8 | UInt64(byte) }
@@ -112,66 +112,66 @@ public struct ICCData: Sendable {
 
 extension ICCData {
     /// Tag 9F36.
-    public var atc: ApplicationTransactionCounter? {
+    package var atc: ApplicationTransactionCounter? {
         number(.applicationTransactionCounter, count: 2).map {
             ApplicationTransactionCounter(rawValue: UInt16(truncatingIfNeeded: $0))
         }
     }
 
     /// Tag 9F37.
-    public var unpredictableNumber: UnpredictableNumber? {
+    package var unpredictableNumber: UnpredictableNumber? {
         number(.unpredictableNumber, count: 4).map {
             UnpredictableNumber(rawValue: UInt32(truncatingIfNeeded: $0))
         }
     }
 
     /// Tag 9F26.
-    public var cryptogram: ApplicationCryptogram? {
+    package var cryptogram: ApplicationCryptogram? {
         number(.applicationCryptogram, count: 8).map(ApplicationCryptogram.init(rawValue:))
     }
 
     /// Tag 9F27, nil also for the reserved kind.
-    public var cryptogramKind: CryptogramKind? {
+    package var cryptogramKind: CryptogramKind? {
         number(.cryptogramInformationData, count: 1).flatMap {
             CryptogramKind(cryptogramInformationData: UInt8(truncatingIfNeeded: $0))
         }
     }
 
     /// Tag 9F02 in minor units, nil where it is absent or not decimal.
-    public var amountAuthorised: UInt64? { number(.amountAuthorised, count: 6).flatMap(decimal) }
+    package var amountAuthorised: UInt64? { number(.amountAuthorised, count: 6).flatMap(decimal) }
 
     /// Tag 9F03 in minor units, nil where it is absent or not decimal.
-    public var amountOther: UInt64? { number(.amountOther, count: 6).flatMap(decimal) }
+    package var amountOther: UInt64? { number(.amountOther, count: 6).flatMap(decimal) }
 
     /// Tag 5F2A as a number, nil where it is absent or not decimal.
-    public var transactionCurrencyCode: UInt16? {
+    package var transactionCurrencyCode: UInt16? {
         number(.transactionCurrencyCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
     }
 
     /// Tag 9F1A as a number, nil where it is absent or not decimal.
-    public var terminalCountryCode: UInt16? {
+    package var terminalCountryCode: UInt16? {
         number(.terminalCountryCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
     }
 
     /// Tag 9F34.
-    public var cvmResults: CVMResults? {
+    package var cvmResults: CVMResults? {
         number(.cardholderVerificationMethodResults, count: 3).map {
             CVMResults(rawValue: UInt32(truncatingIfNeeded: $0))
         }
     }
 
     /// Tag 5F34.
-    public var panSequenceNumber: PANSequenceNumber? {
+    package var panSequenceNumber: PANSequenceNumber? {
         number(.panSequenceNumber, count: 1).flatMap { PANSequenceNumber(bcd: UInt8(truncatingIfNeeded: $0)) }
     }
 
     /// Tag 91, nil where it is absent or not of 8…16 bytes.
-    public var issuerAuthenticationData: IssuerAuthenticationData? {
+    package var issuerAuthenticationData: IssuerAuthenticationData? {
         self[.issuerAuthenticationData].flatMap { IssuerAuthenticationData(bytes: $0) }
     }
 
     /// Tag 8A, nil where it is absent or not of two bytes.
-    public var authorisationResponseCode: AuthorisationResponseCode? {
+    package var authorisationResponseCode: AuthorisationResponseCode? {
         number(.authorisationResponseCode, count: 2).map {
             AuthorisationResponseCode(rawValue: UInt16(truncatingIfNeeded: $0))
         }

@@ -1,22 +1,22 @@
 /// The currencies of ISO 4217: numeric code (DE49, tag 5F2A), alphabetic code, and how many decimal places the minor
 /// unit has, in which DE4 and tag 9F02 count.
-public enum ISO4217 {
+package enum ISO4217 {
     /// One currency.
-    public struct Currency: Hashable, Sendable {
+    package struct Currency: Hashable, Sendable {
         /// Three digits as a number.
-        public let numericCode: UInt16
+        package let numericCode: UInt16
         /// Three letters.
-        public let alphabeticCode: String
+        package let alphabeticCode: String
         /// Decimal places of the minor unit, 0…4: 2 for SEK, 0 for JPY, 3 for KWD.
-        public let exponent: Int
+        package let exponent: Int
     }
 
     /// The currency of a numeric code, nil for a number that is none.
-    public static func currency(_ numericCode: UInt16) -> Currency? { byCode[numericCode] }
+    package static func currency(_ numericCode: UInt16) -> Currency? { byCode[numericCode] }
 
     /// An amount as people write it: `42.50 SEK`, `4250 JPY`, `4.250 KWD`; minor units where the code is no currency.
     /// - Parameter numericCode: three digits as a number.
-    public static func text(minorUnits: Int64, numericCode: UInt16) -> String {
+    package static func text(minorUnits: Int64, numericCode: UInt16) -> String {
         guard let currency = currency(numericCode) else {
             return "\(minorUnits) minor units of currency \(padded(UInt64(numericCode), count: 3))"
         }

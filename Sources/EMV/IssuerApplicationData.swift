@@ -1,5 +1,5 @@
 /// How an issuer application data is laid out. Each format is known by its content.
-public enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
+package enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
     /// Visa format 0/1/3: `06` DKI CVN CVR(4, begins with `03`), then nothing or a length and issuer's data.
     case visa
     /// Visa format 2: `1F` CVN DKI CVR(5) …, 32 bytes.
@@ -47,7 +47,7 @@ public enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
     ]
 
     /// Where the card verification results stand.
-    public var verificationResults: Range<Int> {
+    package var verificationResults: Range<Int> {
         switch self {
         case .visa: 4..<7
         case .visaFormat2, .commonCore: 3..<8
@@ -67,7 +67,7 @@ public enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
 }
 
 /// Why no format fits. Says lengths and identifying bytes only.
-public enum IssuerApplicationDataError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum IssuerApplicationDataError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Longer than the 32 bytes of tag 9F10.
     case tooLong(Int)
     /// It begins as the format does and then departs from it.
@@ -76,7 +76,7 @@ public enum IssuerApplicationDataError: Error, Hashable, Sendable, CustomStringC
     case unknownFormat(count: Int)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooLong(let count): "IAD of \(count) bytes, at most 32 are possible"
         case .malformed(let format, let fault): "IAD begins as format \(format), but \(fault.words)"
@@ -86,7 +86,7 @@ public enum IssuerApplicationDataError: Error, Hashable, Sendable, CustomStringC
 }
 
 /// What keeps an IAD from the format that its first bytes announce.
-public enum IssuerApplicationDataFault: Hashable, Sendable {
+package enum IssuerApplicationDataFault: Hashable, Sendable {
     /// Its length is impossible in the format.
     case count(Int)
     /// The length byte of the CVR is not the format's.
@@ -110,14 +110,14 @@ public enum IssuerApplicationDataFault: Hashable, Sendable {
 }
 
 /// Issuer application data (tag 9F10): what the card tells its issuer beside the cryptogram.
-public struct IssuerApplicationData: Sendable {
+package struct IssuerApplicationData: Sendable {
     /// The bytes as received, at most 32.
-    public let bytes: ArraySlice<UInt8>
+    package let bytes: ArraySlice<UInt8>
     /// The first format that fits. Bytes can fit two; which one is meant follows from the issuer range.
-    public let format: IssuerApplicationDataFormat
+    package let format: IssuerApplicationDataFormat
 
     /// - Throws: `IssuerApplicationDataError` where no format fits: the caller fails closed.
-    public init(parsing bytes: ArraySlice<UInt8>) throws(IssuerApplicationDataError) {
+    package init(parsing bytes: ArraySlice<UInt8>) throws(IssuerApplicationDataError) {
         guard bytes.count <= 32 else { throw .tooLong(bytes.count) }
         // Written out, since a list of the cases would be an allocation for each card.
         for index in IssuerApplicationDataFormat.inOrder.indices {
@@ -132,18 +132,18 @@ public struct IssuerApplicationData: Sendable {
     }
 
     /// The cryptogram version number, read in the first format that fits.
-    public var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.versionOffset] }
+    package var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.versionOffset] }
 
     /// The derivation key index, read in the first format that fits: which version of IMK-AC the card has.
-    public var derivationKeyIndex: UInt8 { derivationKeyIndex(in: format) }
+    package var derivationKeyIndex: UInt8 { derivationKeyIndex(in: format) }
 
     /// The derivation key index, read in the format that the card's profile has.
-    public func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
+    package func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
         bytes[bytes.startIndex + format.derivationKeyIndexOffset]
     }
 
     /// The card verification results, read in the first format that fits, without a length byte.
-    public var cardVerificationResults: ArraySlice<UInt8> {
+    package var cardVerificationResults: ArraySlice<UInt8> {
         let range = format.verificationResults
         return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
     }

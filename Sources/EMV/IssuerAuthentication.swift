@@ -1,7 +1,7 @@
 /// The public part of the issuer's answer (EMV Book 2 8.2): what the ARPC is made over, and what tag 91 holds.
-public enum IssuerAuthentication {
+package enum IssuerAuthentication {
     /// Method 1 (8.2.1): the block whose encipherment is the ARPC: ARQC xor (ARC ‖ zeros). Big endian.
-    public static func block(
+    package static func block(
         _ cryptogram: ApplicationCryptogram, code: AuthorisationResponseCode
     ) -> UInt64 {
         cryptogram.rawValue ^ UInt64(code.rawValue) << 48
@@ -9,7 +9,7 @@ public enum IssuerAuthentication {
 
     /// Method 2 (8.2.2) without proprietary data: the two blocks whose MAC, cut to four bytes, is the ARPC:
     /// ARQC ‖ CSU, padded by method 2. Big endian.
-    public static func blocks(
+    package static func blocks(
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate
     ) -> (UInt64, UInt64) {
         (cryptogram.rawValue, UInt64(statusUpdate.rawValue) << 32 | 0x8000_0000)
@@ -17,7 +17,7 @@ public enum IssuerAuthentication {
 
     /// Method 2 with proprietary authentication data: the padded input of the MAC, 16 or 24 bytes.
     /// - Returns: nil for more than eight bytes of proprietary data.
-    public static func input(
+    package static func input(
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: some Collection<UInt8>
     ) -> CryptogramInput? {
@@ -25,7 +25,7 @@ public enum IssuerAuthentication {
     }
 
     /// The same for an AES card, whose MAC pads itself: 12 to 20 bytes.
-    public static func aesInput(
+    package static func aesInput(
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: some Collection<UInt8>
     ) -> CryptogramInput? {
@@ -51,27 +51,27 @@ public enum IssuerAuthentication {
 }
 
 /// The value of tag 91: 8 to 16 bytes, held inline.
-public struct IssuerAuthenticationData: Hashable, Sendable {
+package struct IssuerAuthenticationData: Hashable, Sendable {
     /// The bytes, left-aligned.
     private let packed: UInt128
     /// 8…16.
-    public let count: Int
+    package let count: Int
 
     /// Method 1 (EMV Book 2 8.2.1): ARPC (8 bytes) and the response code it was made over.
-    public init(arpc: UInt64, code: AuthorisationResponseCode) {
+    package init(arpc: UInt64, code: AuthorisationResponseCode) {
         packed = UInt128(arpc) << 64 | UInt128(code.rawValue) << 48
         count = 10
     }
 
     /// Method 2 (EMV Book 2 8.2.2): ARPC (4 bytes) and the card status update; no proprietary data.
-    public init(arpc: UInt32, statusUpdate: CardStatusUpdate) {
+    package init(arpc: UInt32, statusUpdate: CardStatusUpdate) {
         packed = UInt128(arpc) << 96 | UInt128(statusUpdate.rawValue) << 64
         count = 8
     }
 
     /// Method 2 with proprietary authentication data.
     /// - Returns: nil for more than eight bytes of it.
-    public init?(arpc: UInt32, statusUpdate: CardStatusUpdate, proprietary: some Collection<UInt8>) {
+    package init?(arpc: UInt32, statusUpdate: CardStatusUpdate, proprietary: some Collection<UInt8>) {
         guard proprietary.count <= 8 else { return nil }
         let start = IssuerAuthenticationData(arpc: arpc, statusUpdate: statusUpdate)
         let value = proprietary.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
@@ -80,7 +80,7 @@ public struct IssuerAuthenticationData: Hashable, Sendable {
     }
 
     /// - Returns: nil unless there are 8…16 bytes.
-    public init?(bytes: some Collection<UInt8>) {
+    package init?(bytes: some Collection<UInt8>) {
         guard (8...16).contains(bytes.count) else { return nil }
         let value = bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
         packed = value << UInt128(8 * (16 - bytes.count))
@@ -88,16 +88,16 @@ public struct IssuerAuthenticationData: Hashable, Sendable {
     }
 
     /// The byte at `index`, 0..<count.
-    public subscript(index: Int) -> UInt8 {
+    package subscript(index: Int) -> UInt8 {
         precondition((0..<count).contains(index), "index beyond the issuer authentication data")
         return UInt8(truncatingIfNeeded: packed >> UInt128(8 * (15 - index)))
     }
 
     /// All bytes.
-    public var bytes: [UInt8] { (0..<count).map { self[$0] } }
+    package var bytes: [UInt8] { (0..<count).map { self[$0] } }
 
     /// The card's reading in method 1: nil unless there are ten bytes.
-    public var method1: (arpc: UInt64, code: AuthorisationResponseCode)? {
+    package var method1: (arpc: UInt64, code: AuthorisationResponseCode)? {
         guard count == 10 else { return nil }
         return (
             UInt64(truncatingIfNeeded: packed >> 64),
@@ -106,7 +106,7 @@ public struct IssuerAuthenticationData: Hashable, Sendable {
     }
 
     /// The card's reading in method 2: the proprietary data is what follows the first eight bytes.
-    public var method2: (arpc: UInt32, statusUpdate: CardStatusUpdate, proprietary: [UInt8]) {
+    package var method2: (arpc: UInt32, statusUpdate: CardStatusUpdate, proprietary: [UInt8]) {
         (
             UInt32(truncatingIfNeeded: packed >> 96),
             CardStatusUpdate(rawValue: UInt32(truncatingIfNeeded: packed >> 64)),

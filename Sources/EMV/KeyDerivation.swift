@@ -1,5 +1,5 @@
 /// How the ICC master key follows from the issuer master key (EMV Book 2 A1.4).
-public enum MasterKeyOption: String, Sendable, CaseIterable {
+package enum MasterKeyOption: String, Sendable, CaseIterable {
     /// A1.4.1: the rightmost 16 digits of PAN and sequence number.
     case a = "A"
     /// A1.4.2: for PANs over 16 digits, digits taken from their SHA-1.
@@ -9,25 +9,25 @@ public enum MasterKeyOption: String, Sendable, CaseIterable {
 }
 
 /// Two blocks that, enciphered under a key, give the two halves of the next key.
-public struct Diversifier: Hashable, Sendable {
+package struct Diversifier: Hashable, Sendable {
     /// Enciphered, the left half of the key. Big endian.
-    public let left: UInt64
+    package let left: UInt64
     /// Enciphered, the right half. Big endian.
-    public let right: UInt64
+    package let right: UInt64
 
     /// Takes the two blocks.
-    public init(left: UInt64, right: UInt64) {
+    package init(left: UInt64, right: UInt64) {
         self.left = left
         self.right = right
     }
 
     /// The left block twice: gives K_L ‖ K_L, under which triple DES is single DES with K_L. The chaining part
     /// of ISO 9797-1 algorithm 3 is made with it.
-    public var leftTwice: Diversifier { Diversifier(left: left, right: left) }
+    package var leftTwice: Diversifier { Diversifier(left: left, right: left) }
 
     /// Lends the sixteen bytes left ‖ right.
     @inlinable
-    public func withUnsafeBytes<Result, Failure: Error>(
+    package func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let blocks: InlineArray<2, UInt64> = [left.bigEndian, right.bigEndian]
@@ -36,21 +36,21 @@ public struct Diversifier: Hashable, Sendable {
 }
 
 /// The public part of the derivation of ICC master keys: no key is here.
-public enum MasterKeyDerivation {
+package enum MasterKeyDerivation {
     /// True if the option needs the SHA-1 of PAN and sequence number for this card.
-    public static func needsHash(_ option: MasterKeyOption, for card: CardIdentity) -> Bool {
+    package static func needsHash(_ option: MasterKeyOption, for card: CardIdentity) -> Bool {
         option == .b && card.pan.digitCount > 16
     }
 
     /// Option A (EMV Book 2 A1.4.1), also option B for PANs up to 16 digits: Y and its complement, Y being
     /// the rightmost 16 digits of PAN ‖ sequence number, filled with zeros on the left.
-    public static func diversifier(for card: CardIdentity) -> Diversifier {
+    package static func diversifier(for card: CardIdentity) -> Diversifier {
         let y = UInt64(truncatingIfNeeded: card.pan.packedWithSequenceNumber(card.panSequenceNumber))
         return Diversifier(left: y, right: ~y)
     }
 
     /// What option B hashes: PAN ‖ sequence number in BCD, a zero before it if the digits are odd in number.
-    public static func bytesToHash(for card: CardIdentity) -> [UInt8] {
+    package static func bytesToHash(for card: CardIdentity) -> [UInt8] {
         let packed = card.pan.packedWithSequenceNumber(card.panSequenceNumber)
         let count = (card.pan.digitCount + 2 + 1) / 2
         return (0..<count).map { UInt8(truncatingIfNeeded: packed >> UInt128(8 * (count - 1 - $0))) }
@@ -59,7 +59,7 @@ public enum MasterKeyDerivation {
     /// Option B (EMV Book 2 A1.4.2): the first 16 decimal digits of the hash; if there are fewer, the hex
     /// letters from the left, A as 0 to F as 5, fill the rest.
     /// - Parameter hash: 20 bytes.
-    public static func diversifier(fromSHA1 hash: some Collection<UInt8>) -> Diversifier {
+    package static func diversifier(fromSHA1 hash: some Collection<UInt8>) -> Diversifier {
         var y: UInt64 = 0
         var count = 0
         func take(_ digit: UInt8) {
@@ -80,12 +80,12 @@ public enum MasterKeyDerivation {
 }
 
 /// The public part of the derivation of session keys.
-public enum SessionKeyDerivation {
+package enum SessionKeyDerivation {
     /// The diversifier of a transaction's key, nil where the master key is used itself.
     ///
     /// Common session key (EMV Book 2 A1.3.1): ATC ‖ F0 or 0F ‖ zeros. Mastercard: the last four bytes are
     /// the unpredictable number.
-    public static func diversifier(
+    package static func diversifier(
         _ method: SessionKeyMethod, atc: ApplicationTransactionCounter,
         unpredictableNumber: UnpredictableNumber
     ) -> Diversifier? {
@@ -99,19 +99,19 @@ public enum SessionKeyDerivation {
 
     /// Common session key from any eight bytes R, whose third byte becomes F0 and 0F (EMV Book 2 A1.3.1). For
     /// secure messaging R is the ARQC.
-    public static func diversifier(from r: UInt64) -> Diversifier {
+    package static func diversifier(from r: UInt64) -> Diversifier {
         let kept = r & 0xFFFF_00FF_FFFF_FFFF
         return Diversifier(left: kept | 0xF0 << 40, right: kept | 0x0F << 40)
     }
 
     /// PBOC 2.0: the ATC, and its complement, behind six zero bytes. No profile of this host uses it.
-    public static func pbocDiversifier(atc: ApplicationTransactionCounter) -> Diversifier {
+    package static func pbocDiversifier(atc: ApplicationTransactionCounter) -> Diversifier {
         Diversifier(left: UInt64(atc.rawValue), right: UInt64(~atc.rawValue))
     }
 
     /// Visa secure messaging: what the halves of the ICC master key are XORed with (VIS 1.5 D.7). Not
     /// enciphered; the key's parity has to be set afterwards.
-    public static func visaSecureMessagingMask(atc: ApplicationTransactionCounter) -> Diversifier {
+    package static func visaSecureMessagingMask(atc: ApplicationTransactionCounter) -> Diversifier {
         Diversifier(left: UInt64(atc.rawValue), right: UInt64(~atc.rawValue))
     }
 }
@@ -120,16 +120,16 @@ public enum SessionKeyDerivation {
 ///
 /// With Φ(X, Y, j) = DES3(X)[Y_L xor (j mod b)] ‖ DES3(X)[Y_R xor (j mod b) xor F0], the intermediate keys go
 /// from the ICC master key down to the leaf of the ATC; the session key is the leaf xor its grandparent.
-public struct SessionKeyTree: Hashable, Sendable {
+package struct SessionKeyTree: Hashable, Sendable {
     /// Levels below the master key, 8 or 16 in practice.
-    public let height: Int
+    package let height: Int
     /// Children of each node, 4 or 2 in practice.
-    public let branchFactor: Int
+    package let branchFactor: Int
     /// Stands for the missing parent of the master key.
-    public let initialVector: Diversifier
+    package let initialVector: Diversifier
 
     /// - Returns: nil unless the tree has a leaf for each of the 65,536 counters and a height of 2…16.
-    public init?(height: Int, branchFactor: Int, initialVector: Diversifier) {
+    package init?(height: Int, branchFactor: Int, initialVector: Diversifier) {
         guard (2...16).contains(height), (2...256).contains(branchFactor) else { return nil }
         var leaves = 1
         for _ in 0..<height where leaves <= 0xFFFF { leaves *= branchFactor }
@@ -140,12 +140,12 @@ public struct SessionKeyTree: Hashable, Sendable {
     }
 
     /// The number of the ATC's ancestor in a level, 1…`height`.
-    public func node(ofLevel level: Int, atc: ApplicationTransactionCounter) -> Int {
+    package func node(ofLevel level: Int, atc: ApplicationTransactionCounter) -> Int {
         (level..<height).reduce(Int(atc.rawValue)) { number, _ in number / branchFactor }
     }
 
     /// The input of Φ beside the key: the grandparent's halves xor the child's number.
-    public func diversifier(grandparent: Diversifier, node: Int) -> Diversifier {
+    package func diversifier(grandparent: Diversifier, node: Int) -> Diversifier {
         let child = UInt64(node % branchFactor)
         return Diversifier(left: grandparent.left ^ child, right: grandparent.right ^ child ^ 0xF0)
     }

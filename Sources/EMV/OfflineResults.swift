@@ -1,9 +1,9 @@
 /// One bit of what terminal or card found before the issuer was asked.
-public struct ResultBit: Hashable, Sendable {
+package struct ResultBit: Hashable, Sendable {
     /// The name in configuration: `dda-failed`. In words with spaces for hyphens.
-    public let name: String
+    package let name: String
     /// The bit's place in the value, read as one big-endian number.
-    public let mask: UInt64
+    package let mask: UInt64
 
     fileprivate init(_ name: String, byte: Int, bit: Int, of count: Int) {
         self.name = name
@@ -11,15 +11,15 @@ public struct ResultBit: Hashable, Sendable {
     }
 
     /// For people.
-    public var words: String {
+    package var words: String {
         String(name.map { $0 == "-" ? " " : $0 })
     }
 }
 
 /// The bits by name. Bytes and bits count as in the books: byte 1 first, bit 8 highest.
-public enum ResultBits {
+package enum ResultBits {
     /// Terminal Verification Results, tag 95 (EMV Book 3 C5).
-    public static let terminal = table(
+    package static let terminal = table(
         count: 5,
         [
             [
@@ -47,7 +47,7 @@ public enum ResultBits {
 
     /// Card Verification Results of a format, without the bits that hold numbers; empty where the scheme does not
     /// publish them (Visa format 2, Interac).
-    public static func card(_ format: IssuerApplicationDataFormat) -> [ResultBit] {
+    package static func card(_ format: IssuerApplicationDataFormat) -> [ResultBit] {
         switch format {
         case .visa: visa
         case .commonCore: commonCore
@@ -120,17 +120,17 @@ public enum ResultBits {
     }
 
     /// The names of the bits that are set.
-    public static func set(_ bits: [ResultBit], in value: UInt64) -> [ResultBit] {
+    package static func set(_ bits: [ResultBit], in value: UInt64) -> [ResultBit] {
         bits.filter { value & $0.mask != 0 }
     }
 }
 
 extension CVMResults {
     /// The terminal says that the card itself has found the PIN right (methods 1, 3, 4 and 5; EMV Book 3 C3).
-    public var claimsOfflinePIN: Bool { [1, 3, 4, 5].contains(method) && result == 2 }
+    package var claimsOfflinePIN: Bool { [1, 3, 4, 5].contains(method) && result == 2 }
 
     /// Method and result in words.
-    public var words: String {
+    package var words: String {
         let methods: [UInt8: String] = [
             0x00: "fail", 0x01: "plaintext PIN by the card", 0x02: "enciphered PIN online",
             0x03: "plaintext PIN by the card and signature", 0x04: "enciphered PIN by the card",
@@ -144,7 +144,7 @@ extension CVMResults {
 
 extension IssuerApplicationData {
     /// The card verification results of a profile's format as one number, big endian.
-    public func cardVerificationResultsValue(in format: IssuerApplicationDataFormat) -> UInt64 {
+    package func cardVerificationResultsValue(in format: IssuerApplicationDataFormat) -> UInt64 {
         let range = format.verificationResults
         guard range.upperBound <= bytes.count else { return 0 }
         return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
@@ -154,5 +154,5 @@ extension IssuerApplicationData {
 
 extension ICCData {
     /// Tag 95 as one number; nil where it is absent or not of five bytes.
-    public var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
+    package var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
 }

@@ -1,12 +1,12 @@
 /// A PAN that is none. Names the count or the place, never a digit.
-public enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Not 8…19 digits (ISO/IEC 7812-1).
     case digitCount(Int)
     /// The character at this offset is no digit.
     case notADigit(offset: Int)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .digitCount(let count): "PAN of \(count) digits; 8 to 19 are possible"
         case .notADigit(let offset): "PAN has no digit at offset \(offset)"
@@ -16,17 +16,17 @@ public enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// A primary account number of 8…19 digits. Held inline, two digits a byte; its description is masked and
 /// there is no unmasked one.
-public struct PAN: Hashable, Sendable, CustomStringConvertible {
+package struct PAN: Hashable, Sendable, CustomStringConvertible {
     /// BCD, right-aligned.
     @usableFromInline let packed: UInt128
     @usableFromInline let count: UInt8
 
     /// The number of digits.
-    public var digitCount: Int { Int(count) }
+    package var digitCount: Int { Int(count) }
 
     /// - Parameter ascii: the digits as ASCII.
     @inlinable
-    public init(ascii: some Collection<UInt8>) throws(PANError) {
+    package init(ascii: some Collection<UInt8>) throws(PANError) {
         let digits = ascii.count
         guard digits >= 8, digits <= 19 else { throw .digitCount(digits) }
         var packed: UInt128 = 0
@@ -42,17 +42,17 @@ public struct PAN: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Parameter digits: the digits as text.
-    public init(_ digits: String) throws(PANError) {
+    package init(_ digits: String) throws(PANError) {
         try self.init(ascii: Array(digits.utf8))
     }
 
     /// The digit at `index`, counted from the left, 0…9.
-    public func digit(at index: Int) -> UInt8 {
+    package func digit(at index: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: packed >> UInt128(4 * (Int(count) - 1 - index))) & 0x0F
     }
 
     /// True if the PAN begins with the prefix.
-    public func hasPrefix(_ prefix: PANPrefix) -> Bool {
+    package func hasPrefix(_ prefix: PANPrefix) -> Bool {
         guard prefix.digitCount <= digitCount else { return false }
         return UInt64(truncatingIfNeeded: packed >> UInt128(4 * (digitCount - prefix.digitCount)))
             == prefix.packed
@@ -66,7 +66,7 @@ public struct PAN: Hashable, Sendable, CustomStringConvertible {
 
     /// 11 bytes that name the account uniquely: digit count, PAN right-aligned in 10 bytes. Input of the keyed hash; not
     /// for printing.
-    public func withUniqueBytes<Result, Failure: Error>(
+    package func withUniqueBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var bytes = InlineArray<11, UInt8>(repeating: 0)
@@ -80,7 +80,7 @@ public struct PAN: Hashable, Sendable, CustomStringConvertible {
 
     /// First six and last four digits, the rest hidden: `476173******0010`. Of a PAN under eleven digits
     /// only the last four.
-    public var description: String {
+    package var description: String {
         let shown = digitCount > 10 ? 6 : 0
         var text = ""
         for index in 0..<digitCount {
@@ -92,16 +92,16 @@ public struct PAN: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// The leading digits of a PAN, 1…12 of them, that select an issuer range.
-public struct PANPrefix: Hashable, Sendable, CustomStringConvertible {
+package struct PANPrefix: Hashable, Sendable, CustomStringConvertible {
     /// BCD, right-aligned.
     let packed: UInt64
     private let count: UInt8
 
     /// The number of digits.
-    public var digitCount: Int { Int(count) }
+    package var digitCount: Int { Int(count) }
 
     /// - Returns: nil unless the text is 1…12 decimal digits.
-    public init?(_ digits: String) {
+    package init?(_ digits: String) {
         let ascii = Array(digits.utf8)
         guard (1...12).contains(ascii.count), ascii.allSatisfy({ (0x30...0x39).contains($0) }) else {
             return nil
@@ -111,72 +111,72 @@ public struct PANPrefix: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The digits: an issuer's prefix is public.
-    public var description: String {
+    package var description: String {
         (0..<digitCount).map { String(packed >> UInt64(4 * (digitCount - 1 - $0)) & 0x0F) }.joined()
     }
 }
 
 /// PAN sequence number, 0…99 (tag 5F34, DE23).
-public struct PANSequenceNumber: Hashable, Sendable, CustomStringConvertible {
+package struct PANSequenceNumber: Hashable, Sendable, CustomStringConvertible {
     /// 0…99.
-    public let rawValue: UInt8
+    package let rawValue: UInt8
 
     /// - Parameter rawValue: 0…99; anything else is none.
-    public init?(rawValue: UInt8) {
+    package init?(rawValue: UInt8) {
         guard rawValue <= 99 else { return nil }
         self.rawValue = rawValue
     }
 
     /// One BCD byte, as tag 5F34 carries it.
-    public init?(bcd: UInt8) {
+    package init?(bcd: UInt8) {
         guard bcd >> 4 <= 9, bcd & 0x0F <= 9 else { return nil }
         rawValue = (bcd >> 4) * 10 + (bcd & 0x0F)
     }
 
     /// The two digits as one BCD byte.
-    public var packed: UInt8 { (rawValue / 10) << 4 | rawValue % 10 }
+    package var packed: UInt8 { (rawValue / 10) << 4 | rawValue % 10 }
 
     /// Two digits.
-    public var description: String { rawValue < 10 ? "0\(rawValue)" : "\(rawValue)" }
+    package var description: String { rawValue < 10 ? "0\(rawValue)" : "\(rawValue)" }
 }
 
 /// The card: PAN and sequence number. A missing sequence number counts as 00 wherever keys are derived.
-public struct CardIdentity: Hashable, Sendable, CustomStringConvertible {
+package struct CardIdentity: Hashable, Sendable, CustomStringConvertible {
     /// The account.
-    public let pan: PAN
+    package let pan: PAN
     /// Which of its cards; nil where the card carries no number.
-    public let panSequenceNumber: PANSequenceNumber?
+    package let panSequenceNumber: PANSequenceNumber?
 
     /// Takes the two.
-    public init(pan: PAN, panSequenceNumber: PANSequenceNumber?) {
+    package init(pan: PAN, panSequenceNumber: PANSequenceNumber?) {
         self.pan = pan
         self.panSequenceNumber = panSequenceNumber
     }
 
     /// Two cards are the same when their keys are: 00 equals absent.
-    public static func == (left: CardIdentity, right: CardIdentity) -> Bool {
+    package static func == (left: CardIdentity, right: CardIdentity) -> Bool {
         left.pan == right.pan
             && (left.panSequenceNumber?.rawValue ?? 0) == (right.panSequenceNumber?.rawValue ?? 0)
     }
 
     /// Agrees with `==`.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(pan)
         hasher.combine(panSequenceNumber?.rawValue ?? 0)
     }
 
     /// Masked PAN and sequence number.
-    public var description: String { "\(pan) \(panSequenceNumber?.description ?? "--")" }
+    package var description: String { "\(pan) \(panSequenceNumber?.description ?? "--")" }
 }
 
 /// The month after whose last day a card is no longer valid (DE14, YYMM; years 2000…2099).
-public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Months since January 2000.
-    public let months: Int
+    package let months: Int
 
     /// - Returns: nil unless the text is YYMM with a month of 01…12.
     @inlinable
-    public init?(ascii: some Collection<UInt8>) {
+    package init?(ascii: some Collection<UInt8>) {
         guard ascii.count == 4 else { return nil }
         var number = 0
         for byte in ascii {
@@ -189,11 +189,11 @@ public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     /// - Parameter months: since January 2000, 0 or more.
-    public init(monthsSince2000 months: Int) { self.months = months }
+    package init(monthsSince2000 months: Int) { self.months = months }
 
     /// The month in which a moment lies, in UTC.
     /// - Parameter unixSeconds: seconds since 1970, years 2000…2099.
-    public init(unixSeconds: Int64) {
+    package init(unixSeconds: Int64) {
         // Days to civil date with years that begin in March, so that the leap day comes last.
         let days = unixSeconds / 86_400 + 719_468
         let era = days / 146_097
@@ -207,10 +207,10 @@ public struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     /// Earlier is less.
-    public static func < (left: ExpiryDate, right: ExpiryDate) -> Bool { left.months < right.months }
+    package static func < (left: ExpiryDate, right: ExpiryDate) -> Bool { left.months < right.months }
 
     /// YYMM.
-    public var description: String {
+    package var description: String {
         let number = months / 12 % 100 * 100 + months % 12 + 1
         let digits = String(number)
         return String(repeating: "0", count: 4 - digits.count) + digits

@@ -1,6 +1,6 @@
 /// PIN block formats of ISO 9564-1 that a host receives; the number is the control field. Format 2 is for the
 /// card alone.
-public enum PINBlockFormat: UInt8, Sendable, CaseIterable {
+package enum PINBlockFormat: UInt8, Sendable, CaseIterable {
     /// TDES, bound to the PAN, filled with F.
     case iso0 = 0
     /// TDES, not bound to the PAN, filled with a unique value.
@@ -11,42 +11,42 @@ public enum PINBlockFormat: UInt8, Sendable, CaseIterable {
     case iso4 = 4
 
     /// Bytes of the enciphered block.
-    public var byteCount: Int { self == .iso4 ? 16 : 8 }
+    package var byteCount: Int { self == .iso4 ? 16 : 8 }
     /// True if the block cannot be read without the PAN it was made for.
-    public var isBoundToPAN: Bool { self != .iso1 }
+    package var isBoundToPAN: Bool { self != .iso1 }
 }
 
 /// PIN lengths that ISO 9564-1 knows (8.1).
-public let pinDigits = 4...12
+package let pinDigits = 4...12
 
 /// An enciphered PIN block of eight bytes. Has no description and is never logged.
-public struct EncipheredPINBlock: Hashable, Sendable {
+package struct EncipheredPINBlock: Hashable, Sendable {
     /// The eight bytes, big endian.
-    public let rawValue: UInt64
+    package let rawValue: UInt64
 
     /// Takes the block.
-    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// The public part of PIN blocks: no PIN is here.
-public enum PINBlock {
+package enum PINBlock {
     /// The account field of formats 0 and 3 (ISO 9564-1 9.3.2.3): four zero digits and the twelve rightmost
     /// PAN digits without the check digit, zeros before them where the PAN is shorter. Eight bytes, big endian.
-    public static func panField(for pan: PAN) -> UInt64 {
+    package static func panField(for pan: PAN) -> UInt64 {
         UInt64(truncatingIfNeeded: pan.packed >> 4) & 0x0000_FFFF_FFFF_FFFF
     }
 
     /// The account field of format 4 (ISO 9564-1 9.4.2.3): a digit for the PAN's length over twelve, the PAN,
     /// zeros to 32 digits. A PAN under twelve digits is filled with zeros on the left to twelve. Sixteen bytes,
     /// big endian.
-    public static func format4PANField(for pan: PAN) -> UInt128 {
+    package static func format4PANField(for pan: PAN) -> UInt128 {
         let digits = max(pan.digitCount, 12)
         return UInt128(digits - 12) << 124 | pan.packed << UInt128(4 * (31 - digits))
     }
 
     /// What turns a clear format 4 PIN field of so many digits (ISO 9564-1 9.4.2.2), its first eight bytes, into the
     /// one of format 0 (9.3.2.2): the control field 4 becomes 0, each fill digit A an F.
-    public static func format4Difference(digitCount: Int) -> UInt64 {
+    package static func format4Difference(digitCount: Int) -> UInt64 {
         0x4000_0000_0000_0000 | 0x0055_5555_5555_5555 & (1 << UInt64(4 * (14 - digitCount)) - 1)
     }
 }

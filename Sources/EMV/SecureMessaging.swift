@@ -1,7 +1,7 @@
 /// How the cards of a profile protect issuer scripts (EMV Book 2 9; VIS 1.5 D; M/Chip): a row of a table.
-public struct SecureMessaging: Hashable, Sendable {
+package struct SecureMessaging: Hashable, Sendable {
     /// Where the session keys of MAC and encipherment come from.
-    public enum SessionKey: Sendable {
+    package enum SessionKey: Sendable {
         /// The ICC master key XORed with the ATC (VIS 1.5 D.7).
         case visa
         /// Common session key derivation with the ARQC as R (EMV Book 2 A1.3.1).
@@ -9,7 +9,7 @@ public struct SecureMessaging: Hashable, Sendable {
     }
 
     /// How command data are enciphered.
-    public enum Encipherment: String, Sendable {
+    package enum Encipherment: String, Sendable {
         /// A length byte before the data, padding method 2, ECB.
         case visa
         /// CBC; padding method 2 only where the blocks are not full.
@@ -19,7 +19,7 @@ public struct SecureMessaging: Hashable, Sendable {
     }
 
     /// The clear form of a new PIN.
-    public enum PINForm: String, Sendable, CaseIterable {
+    package enum PINForm: String, Sendable, CaseIterable {
         /// ISO 9564-1 format 2: `2`, length, PIN, filled with F.
         case iso2
         /// VIS 1.5: `0`, length, PIN, filled with F, XORed with the last four bytes of the left half of the
@@ -28,13 +28,13 @@ public struct SecureMessaging: Hashable, Sendable {
     }
 
     /// Of MAC and encipherment alike.
-    public let sessionKey: SessionKey
+    package let sessionKey: SessionKey
     /// Of a new PIN.
-    public let encipherment: Encipherment
+    package let encipherment: Encipherment
     /// Where the issuer says nothing else.
-    public let pinForm: PINForm
+    package let pinForm: PINForm
     /// True if the MAC covers ATC and ARQC between header and data; neither is sent.
-    public let coversTransaction: Bool
+    package let coversTransaction: Bool
 
     static let visa = SecureMessaging(
         sessionKey: .visa, encipherment: .visa, pinForm: .vis, coversTransaction: true)
@@ -51,7 +51,7 @@ public struct SecureMessaging: Hashable, Sendable {
 
 extension CryptogramProfile {
     /// How cards of this profile protect issuer scripts.
-    public var secureMessaging: SecureMessaging {
+    package var secureMessaging: SecureMessaging {
         switch format {
         case .visa: .visa
         case .visaFormat2: .visaCommon
@@ -63,9 +63,9 @@ extension CryptogramProfile {
 }
 
 /// The public part of secure messaging: what is computed over. No key and no PIN is here.
-public enum ScriptMessage {
+package enum ScriptMessage {
     /// What the MAC of a command covers, padded by method 2: header, ATC and ARQC where the profile says so, data.
-    public static func macInput(
+    package static func macInput(
         header: [UInt8], data: [UInt8], _ messaging: SecureMessaging, atc: ApplicationTransactionCounter,
         cryptogram: ApplicationCryptogram
     ) -> [UInt8] {
@@ -81,14 +81,14 @@ public enum ScriptMessage {
     }
 
     /// A number as bytes, big endian.
-    public static func append(_ number: UInt64, count: Int, to bytes: inout [UInt8]) {
+    package static func append(_ number: UInt64, count: Int, to bytes: inout [UInt8]) {
         for index in stride(from: count - 1, through: 0, by: -1) {
             bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * index)))
         }
     }
 
     /// Bytes of enciphered data for this many in clear.
-    public static func encipheredCount(
+    package static func encipheredCount(
         of count: Int, _ encipherment: SecureMessaging.Encipherment
     ) -> Int {
         switch encipherment {
@@ -100,9 +100,9 @@ public enum ScriptMessage {
 }
 
 /// One command of an issuer script, before it is protected (EMV Book 3 6.5).
-public struct ScriptCommand: Hashable, Sendable {
+package struct ScriptCommand: Hashable, Sendable {
     /// What it does. The raw value is what operators type and what the state store keeps.
-    public enum Kind: String, CaseIterable, Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
         case pinChange = "pin-change"
         case pinUnblock = "pin-unblock"
         case applicationBlock = "application-block"
@@ -111,7 +111,7 @@ public struct ScriptCommand: Hashable, Sendable {
         case putData = "put-data"
 
         /// In words, for people.
-        public var words: String {
+        package var words: String {
             switch self {
             case .pinChange: "PIN change"
             case .pinUnblock: "PIN unblock"
@@ -124,29 +124,29 @@ public struct ScriptCommand: Hashable, Sendable {
     }
 
     /// What it does.
-    public let kind: Kind
+    package let kind: Kind
     /// PUT DATA: the tag of one or two bytes, P1 P2 of the command.
-    public let object: Tag?
+    package let object: Tag?
     /// PUT DATA: the value, sent in clear under the MAC.
-    public let data: [UInt8]
+    package let data: [UInt8]
 
     /// A command without data of its own.
     /// - Returns: nil for PUT DATA, which has an object.
-    public init?(_ kind: Kind) {
+    package init?(_ kind: Kind) {
         guard kind != .putData else { return nil }
         (self.kind, object, data) = (kind, nil, [])
     }
 
     /// PUT DATA (as the schemes define it for their counters and limits).
     /// - Returns: nil for a tag of more than two bytes, or no value or one of more than 64 bytes.
-    public init?(puttingData data: [UInt8], in object: Tag) {
+    package init?(puttingData data: [UInt8], in object: Tag) {
         guard object.byteCount <= 2, (1...64).contains(data.count) else { return nil }
         (kind, self.object, self.data) = (.putData, object, data)
     }
 
     /// CLA, INS, P1, P2 and Lc with the MAC's eight bytes.
     /// - Parameter dataCount: bytes of data without the MAC, after encipherment.
-    public func header(dataCount: Int) -> [UInt8] {
+    package func header(dataCount: Int) -> [UInt8] {
         let start: [UInt8] =
             switch kind {
             case .pinChange: [0x84, 0x24, 0x00, 0x02]
@@ -166,37 +166,37 @@ public struct ScriptCommand: Hashable, Sendable {
 }
 
 /// What a terminal reports of one script (tag 9F5B, five bytes each; EMV Book 4 A5).
-public struct IssuerScriptResult: Hashable, Sendable {
+package struct IssuerScriptResult: Hashable, Sendable {
     /// Bits 8 to 5 of byte 1.
-    public enum Outcome: UInt8, Sendable {
+    package enum Outcome: UInt8, Sendable {
         case notPerformed = 0
         case failed = 1
         case successful = 2
     }
 
     /// What became of the script.
-    public let outcome: Outcome
+    package let outcome: Outcome
     /// The number of the command that failed, 1 for the first; 0 where none did; 15 for the fifteenth and later.
-    public let failedCommand: UInt8
+    package let failedCommand: UInt8
     /// The script's identifier (tag 9F18), 0 where it had none.
-    public let identifier: UInt32
+    package let identifier: UInt32
 
     /// Takes the parts.
-    public init(outcome: Outcome, failedCommand: UInt8, identifier: UInt32) {
+    package init(outcome: Outcome, failedCommand: UInt8, identifier: UInt32) {
         self.outcome = outcome
         self.failedCommand = failedCommand & 0x0F
         self.identifier = identifier
     }
 
     /// The five bytes.
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var bytes = [outcome.rawValue << 4 | failedCommand]
         ScriptMessage.append(UInt64(identifier), count: 4, to: &bytes)
         return bytes
     }
 
     /// The results of a tag 9F5B; what is no result is left out.
-    public static func results(in value: ArraySlice<UInt8>) -> [IssuerScriptResult] {
+    package static func results(in value: ArraySlice<UInt8>) -> [IssuerScriptResult] {
         stride(from: value.startIndex, to: value.endIndex - 4, by: 5).compactMap { start in
             guard let outcome = Outcome(rawValue: value[start] >> 4) else { return nil }
             let identifier = value[start + 1..<start + 5].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }

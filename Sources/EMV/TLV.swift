@@ -1,5 +1,5 @@
 /// Chip data that is no BER-TLV (EMV Book 3 annex B). Names tag and offset, never a value.
-public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The data ends within the tag or length of the object that begins at this offset.
     case truncatedHeader(offset: Int)
     /// The object says that it is longer than what is left of the data.
@@ -20,7 +20,7 @@ public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     case missing(Tag)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .truncatedHeader(let offset): "TLV object at offset \(offset) is cut short in its tag or length"
         case .truncated(let tag, let offset, let missing):
@@ -41,25 +41,25 @@ public enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Walks over the objects of one level. Bytes of 00 before, between and after them are passed over (EMV Book 3 annex
 /// B1): senders fill up with them. Duplicates are the caller's matter: within a script template the tag
 /// 86 may repeat (EMV Book 3 10.10), within DE55 nothing may.
-public struct TLVReader: Sendable {
+package struct TLVReader: Sendable {
     /// One object: where it begins, its tag, where its value is.
-    public struct Object: Sendable {
+    package struct Object: Sendable {
         /// Offset of the first tag byte.
-        public let start: Int
+        package let start: Int
         /// The tag.
-        public let tag: Tag
+        package let tag: Tag
         /// Offsets of the value.
-        public let value: Range<Int>
+        package let value: Range<Int>
     }
 
     private var offset = 0
 
     /// A reader at the beginning.
-    public init() {}
+    package init() {}
 
     /// The next object, nil at the end.
     /// - Parameter bytes: the same bytes each time.
-    public mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
+    package mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
         while offset < bytes.count, bytes[offset] == 0 { offset += 1 }
         guard offset < bytes.count else { return nil }
         let start = offset
@@ -73,7 +73,7 @@ public struct TLVReader: Sendable {
     }
 
     /// All objects of one level, duplicates included.
-    public static func objects(in bytes: ArraySlice<UInt8>) throws(TLVError) -> [(Tag, ArraySlice<UInt8>)] {
+    package static func objects(in bytes: ArraySlice<UInt8>) throws(TLVError) -> [(Tag, ArraySlice<UInt8>)] {
         var reader = TLVReader()
         var objects: [(Tag, ArraySlice<UInt8>)] = []
         let base = bytes.startIndex
@@ -125,23 +125,23 @@ public struct TLVReader: Sendable {
 }
 
 /// Builds BER-TLV data with the shortest tags and lengths.
-public struct TLVWriter: Sendable {
+package struct TLVWriter: Sendable {
     /// What has been written.
-    public private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
 
     /// - Parameter count: bytes to make room for.
-    public init(reserving count: Int = 0) { bytes.reserveCapacity(count) }
+    package init(reserving count: Int = 0) { bytes.reserveCapacity(count) }
 
     /// Appends one object.
     /// - Parameter value: at most 65,535 bytes: longer values do not occur in EMV and would be a mistake of
     ///   the caller.
-    public mutating func append(_ tag: Tag, _ value: some Collection<UInt8>) {
+    package mutating func append(_ tag: Tag, _ value: some Collection<UInt8>) {
         appendHeader(tag, count: value.count)
         bytes.append(contentsOf: value)
     }
 
     /// Appends an object whose value is a number of one to eight bytes, big endian.
-    public mutating func append(_ tag: Tag, number: UInt64, count: Int) {
+    package mutating func append(_ tag: Tag, number: UInt64, count: Int) {
         appendHeader(tag, count: count)
         for index in stride(from: count - 1, through: 0, by: -1) {
             bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(8 * index)))
@@ -149,13 +149,13 @@ public struct TLVWriter: Sendable {
     }
 
     /// Appends tag 91.
-    public mutating func append(_ data: IssuerAuthenticationData) {
+    package mutating func append(_ data: IssuerAuthenticationData) {
         appendHeader(.issuerAuthenticationData, count: data.count)
         for index in 0..<data.count { bytes.append(data[index]) }
     }
 
     /// Appends tag 8A.
-    public mutating func append(_ code: AuthorisationResponseCode) {
+    package mutating func append(_ code: AuthorisationResponseCode) {
         append(.authorisationResponseCode, number: UInt64(code.rawValue), count: 2)
     }
 

@@ -1,13 +1,13 @@
 /// A BER-TLV tag of one to four bytes (EMV Book 3 annex B1), as the bytes read big endian.
-public struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
+package struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
     /// `0x9F26` for tag 9F26.
-    public let rawValue: UInt32
+    package let rawValue: UInt32
 
     /// Takes the tag bytes.
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// - Returns: nil unless the text is two to eight hex digits, two a byte, as the books write tags.
-    public init?(hex text: some StringProtocol) {
+    package init?(hex text: some StringProtocol) {
         let digits = text.utf8.count
         guard (2...8).contains(digits), digits.isMultiple(of: 2), !text.hasPrefix("+"), !text.hasPrefix("-"),
             let value = UInt32(text, radix: 16)
@@ -16,77 +16,77 @@ public struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible
     }
 
     /// Hex digits as the books write them.
-    public var description: String {
+    package var description: String {
         let text = String(rawValue, radix: 16, uppercase: true)
         return text.count.isMultiple(of: 2) ? text : "0" + text
     }
 
     /// The books' name, `nil` where the tag is not in the table.
-    public var name: String? { Tag.names[rawValue] }
+    package var name: String? { Tag.names[rawValue] }
 
     /// The number of tag bytes, 1…4.
-    public var byteCount: Int {
+    package var byteCount: Int {
         rawValue > 0xFF_FFFF ? 4 : rawValue > 0xFFFF ? 3 : rawValue > 0xFF ? 2 : 1
     }
 
     /// 71: Issuer Script Template 1.
-    public static let issuerScript1 = Tag(rawValue: 0x71)
+    package static let issuerScript1 = Tag(rawValue: 0x71)
     /// 72: Issuer Script Template 2.
-    public static let issuerScript2 = Tag(rawValue: 0x72)
+    package static let issuerScript2 = Tag(rawValue: 0x72)
     /// 82: Application Interchange Profile.
-    public static let applicationInterchangeProfile = Tag(rawValue: 0x82)
+    package static let applicationInterchangeProfile = Tag(rawValue: 0x82)
     /// 84: Dedicated File Name.
-    public static let dedicatedFileName = Tag(rawValue: 0x84)
+    package static let dedicatedFileName = Tag(rawValue: 0x84)
     /// 86: Issuer Script Command.
-    public static let issuerScriptCommand = Tag(rawValue: 0x86)
+    package static let issuerScriptCommand = Tag(rawValue: 0x86)
     /// 8A: Authorisation Response Code.
-    public static let authorisationResponseCode = Tag(rawValue: 0x8A)
+    package static let authorisationResponseCode = Tag(rawValue: 0x8A)
     /// 91: Issuer Authentication Data.
-    public static let issuerAuthenticationData = Tag(rawValue: 0x91)
+    package static let issuerAuthenticationData = Tag(rawValue: 0x91)
     /// 95: Terminal Verification Results.
-    public static let terminalVerificationResults = Tag(rawValue: 0x95)
+    package static let terminalVerificationResults = Tag(rawValue: 0x95)
     /// 9A: Transaction Date, YYMMDD.
-    public static let transactionDate = Tag(rawValue: 0x9A)
+    package static let transactionDate = Tag(rawValue: 0x9A)
     /// 9C: Transaction Type.
-    public static let transactionType = Tag(rawValue: 0x9C)
+    package static let transactionType = Tag(rawValue: 0x9C)
     /// 5F2A: Transaction Currency Code, ISO 4217.
-    public static let transactionCurrencyCode = Tag(rawValue: 0x5F2A)
+    package static let transactionCurrencyCode = Tag(rawValue: 0x5F2A)
     /// 5F34: PAN Sequence Number.
-    public static let panSequenceNumber = Tag(rawValue: 0x5F34)
+    package static let panSequenceNumber = Tag(rawValue: 0x5F34)
     /// 9F02: Amount, Authorised, twelve digits.
-    public static let amountAuthorised = Tag(rawValue: 0x9F02)
+    package static let amountAuthorised = Tag(rawValue: 0x9F02)
     /// 9F03: Amount, Other, twelve digits.
-    public static let amountOther = Tag(rawValue: 0x9F03)
+    package static let amountOther = Tag(rawValue: 0x9F03)
     /// 9F09: Application Version Number.
-    public static let applicationVersionNumber = Tag(rawValue: 0x9F09)
+    package static let applicationVersionNumber = Tag(rawValue: 0x9F09)
     /// 9F10: Issuer Application Data.
-    public static let issuerApplicationData = Tag(rawValue: 0x9F10)
+    package static let issuerApplicationData = Tag(rawValue: 0x9F10)
     /// 9F18: Issuer Script Identifier.
-    public static let issuerScriptIdentifier = Tag(rawValue: 0x9F18)
+    package static let issuerScriptIdentifier = Tag(rawValue: 0x9F18)
     /// 9F1A: Terminal Country Code, ISO 3166.
-    public static let terminalCountryCode = Tag(rawValue: 0x9F1A)
+    package static let terminalCountryCode = Tag(rawValue: 0x9F1A)
     /// 9F1E: Interface Device Serial Number.
-    public static let interfaceDeviceSerialNumber = Tag(rawValue: 0x9F1E)
+    package static let interfaceDeviceSerialNumber = Tag(rawValue: 0x9F1E)
     /// 9F26: Application Cryptogram.
-    public static let applicationCryptogram = Tag(rawValue: 0x9F26)
+    package static let applicationCryptogram = Tag(rawValue: 0x9F26)
     /// 9F27: Cryptogram Information Data.
-    public static let cryptogramInformationData = Tag(rawValue: 0x9F27)
+    package static let cryptogramInformationData = Tag(rawValue: 0x9F27)
     /// 9F33: Terminal Capabilities.
-    public static let terminalCapabilities = Tag(rawValue: 0x9F33)
+    package static let terminalCapabilities = Tag(rawValue: 0x9F33)
     /// 9F34: CVM Results.
-    public static let cardholderVerificationMethodResults = Tag(rawValue: 0x9F34)
+    package static let cardholderVerificationMethodResults = Tag(rawValue: 0x9F34)
     /// 9F35: Terminal Type.
-    public static let terminalType = Tag(rawValue: 0x9F35)
+    package static let terminalType = Tag(rawValue: 0x9F35)
     /// 9F36: Application Transaction Counter.
-    public static let applicationTransactionCounter = Tag(rawValue: 0x9F36)
+    package static let applicationTransactionCounter = Tag(rawValue: 0x9F36)
     /// 9F37: Unpredictable Number.
-    public static let unpredictableNumber = Tag(rawValue: 0x9F37)
+    package static let unpredictableNumber = Tag(rawValue: 0x9F37)
     /// 9F41: Transaction Sequence Counter.
-    public static let transactionSequenceCounter = Tag(rawValue: 0x9F41)
+    package static let transactionSequenceCounter = Tag(rawValue: 0x9F41)
     /// 9F53: Transaction Category Code.
-    public static let transactionCategoryCode = Tag(rawValue: 0x9F53)
+    package static let transactionCategoryCode = Tag(rawValue: 0x9F53)
     /// 9F5B: Issuer Script Results.
-    public static let issuerScriptResults = Tag(rawValue: 0x9F5B)
+    package static let issuerScriptResults = Tag(rawValue: 0x9F5B)
 
     /// Names from EMV Book 3 annex A, for tools that print messages.
     private static let names: [UInt32: String] = [

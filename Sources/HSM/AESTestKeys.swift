@@ -1,4 +1,4 @@
-public import ByteCoding
+package import ByteCoding
 internal import PKCS11
 
 extension KeyLoading {
@@ -8,7 +8,7 @@ extension KeyLoading {
     ///   - value: 16, 24 or 32 bytes.
     ///   - expectedCheckValue: the first three bytes of the CMAC of zeros, in hex; checked in the token before the key
     ///     is made for good.
-    public static func loadAESTestKey(
+    package static func loadAESTestKey(
         label: String, purpose: KeyPurpose, value: borrowing SecretBytes, expectedCheckValue: String,
         at location: TokenLocation
     ) throws -> LoadedKey {

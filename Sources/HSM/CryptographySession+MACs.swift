@@ -1,9 +1,9 @@
-public import Authorisation
+package import Authorisation
 internal import ByteCoding
 internal import PKCS11
 
 /// How a message is authenticated.
-public enum MACAlgorithm: String, CaseIterable, Sendable {
+package enum MACAlgorithm: String, CaseIterable, Sendable {
     /// ISO/IEC 9797-1 algorithm 1: CBC-MAC with triple DES, eight bytes.
     case iso9797Algorithm1 = "iso9797-1"
     /// ISO/IEC 9797-1 algorithm 3: retail MAC, a double-length key, eight bytes.
@@ -15,18 +15,18 @@ public enum MACAlgorithm: String, CaseIterable, Sendable {
 }
 
 /// A message to be authenticated with a key of the token that may sign.
-public struct MACQuestion: Sendable {
+package struct MACQuestion: Sendable {
     /// The zone authentication key.
-    public var key: KeyName
+    package var key: KeyName
     /// How.
-    public var algorithm: MACAlgorithm
+    package var algorithm: MACAlgorithm
     /// For the two of ISO/IEC 9797-1; CMAC has its own.
-    public var padding: MACPadding
+    package var padding: MACPadding
     /// The message.
-    public var data: [UInt8]
+    package var data: [UInt8]
 
     /// Takes the parts; see each property.
-    public init(key: KeyName, algorithm: MACAlgorithm, padding: MACPadding, data: [UInt8]) {
+    package init(key: KeyName, algorithm: MACAlgorithm, padding: MACPadding, data: [UInt8]) {
         self.key = key
         self.algorithm = algorithm
         self.padding = padding
@@ -36,7 +36,7 @@ public struct MACQuestion: Sendable {
 
 extension HSMPort {
     /// The whole MAC, eight or sixteen bytes; who sends it may cut it. One trip to a worker.
-    public func mac(
+    package func mac(
         _ question: MACQuestion, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> [UInt8] {
         try await perform(MACTask(question: question), deadline: deadline)

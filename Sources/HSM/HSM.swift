@@ -1,15 +1,15 @@
-public import Authorisation
-public import EMV
+package import Authorisation
+package import EMV
 internal import Glibc
 internal import PKCS11
 internal import Synchronization
 
 /// Runs work on the asking side after so many milliseconds.
-public typealias HSMSchedule = @Sendable (Int64, @escaping @Sendable () -> Void) -> Void
+package typealias HSMSchedule = @Sendable (Int64, @escaping @Sendable () -> Void) -> Void
 
 /// The token with its workers, and with sessions of the event loops where these call it themselves: one for the whole host.
 /// Each event loop takes a port of its own from it.
-public final class HSM: Sendable {
+package final class HSM: Sendable {
     private let pool: WorkerPool<CryptographySession, TokenJob>
     private let tokens: CardTokenStore
     private let counters: HSMCounters
@@ -31,7 +31,7 @@ public final class HSM: Sendable {
     ///   - predecessor: one with the same PAN hash key, whose names of cards are known here, too.
     ///   - hung: called on a thread of its own, with words for people, when a loop has been in a call of the token past the
     ///     deadline of the request that it works for. Nothing can take the loop out of that call but the end of the process.
-    public convenience init(
+    package convenience init(
         _ configuration: HSMConfiguration, at location: TokenLocation, after predecessor: HSM? = nil,
         hung: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
@@ -98,7 +98,7 @@ public final class HSM: Sendable {
     /// - Parameters:
     ///   - schedule: for deadlines; without it, an answer is waited for as long as the token takes.
     ///   - wake: called on a worker's thread with work that has to be run soon on the asking side.
-    public func port(
+    package func port(
         after schedule: HSMSchedule? = nil,
         wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) -> HSMPort {
@@ -117,7 +117,7 @@ public final class HSM: Sendable {
     /// - Parameters:
     ///   - schedule: for deadlines, on the loop.
     ///   - wake: runs work on the loop, from any thread, after what stands in line there.
-    public func loopPort(
+    package func loopPort(
         after schedule: @escaping HSMSchedule,
         wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) -> HSMPort {
@@ -151,7 +151,7 @@ public final class HSM: Sendable {
     private static let lookMicroseconds: UInt32 = 50_000
 
     /// What the workers have done since the start.
-    public var statistics: HSMStatistics {
+    package var statistics: HSMStatistics {
         HSMStatistics(
             jobs: counters.jobs.load(ordering: .relaxed), calls: counters.calls.load(ordering: .relaxed),
             evictions: counters.evictions,
@@ -159,7 +159,7 @@ public final class HSM: Sendable {
     }
 
     /// Whether the workers, and the loops that call the token themselves, can do anything now. Asks nobody: a few loads.
-    public var health: HSMHealth {
+    package var health: HSMHealth {
         let (now, limit) = (monotonicNanoseconds(), pace.heldUpAfterNanoseconds)
         let seats = seats.withLock { $0 }
         return HSMHealth(
@@ -172,7 +172,7 @@ public final class HSM: Sendable {
 
     /// Waits until every worker has a session. Not on an event loop.
     /// - Returns: false if one has none after `seconds`.
-    public func waitUntilReady(seconds: Int) -> Bool {
+    package func waitUntilReady(seconds: Int) -> Bool {
         let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
         while counters.openSessions < underWay.count {
             guard monotonicNanoseconds() < end else { return false }
@@ -184,7 +184,7 @@ public final class HSM: Sendable {
     /// Runs what is queued, then closes the sessions.
     /// - Returns: false if a worker or a loop is still in a call of the token after `seconds`; it is left there.
     @discardableResult
-    public func stop(seconds: Int = 5) -> Bool {
+    package func stop(seconds: Int = 5) -> Bool {
         isStopped.store(true, ordering: .relaxed)
         let areLoopsOut = seats.withLock { $0 }.map { $0.close(seconds: seconds) }.allSatisfy { $0 }
         return pool.stop(seconds: seconds) && areLoopsOut
@@ -192,35 +192,35 @@ public final class HSM: Sendable {
 }
 
 /// Counts of the workers.
-public struct HSMStatistics: Sendable {
+package struct HSMStatistics: Sendable {
     /// Jobs run.
-    public let jobs: UInt64
+    package let jobs: UInt64
     /// Cryptoki functions called by them.
-    public let calls: UInt64
+    package let calls: UInt64
     /// Sessions dropped after a failure.
-    public let evictions: UInt64
+    package let evictions: UInt64
     /// Answers of the token that came after their deadline and were told to nobody.
-    public let lateAnswers: UInt64
+    package let lateAnswers: UInt64
     /// Jobs that wait now.
-    public let queuedJobs: Int
+    package let queuedJobs: Int
 }
 
 /// What there is to say about the way to the token.
-public struct HSMHealth: Sendable {
+package struct HSMHealth: Sendable {
     /// Threads.
-    public let workers: Int
+    package let workers: Int
     /// Those that have a session.
-    public let workersReady: Int
+    package let workersReady: Int
     /// Those that have been in one job for longer than any should take.
-    public let workersHeldUp: Int
+    package let workersHeldUp: Int
     /// Event loops that may call the token themselves.
-    public let loops: Int
+    package let loops: Int
     /// Those that do: they have a session, and the token is quick.
-    public let loopsServing: Int
+    package let loopsServing: Int
     /// Those, by number, that have been in one job for longer than any should take.
-    public let loopsHeldUp: [Int]
+    package let loopsHeldUp: [Int]
     /// Why the last attempt to open one failed; nil after one that did not.
-    public let lastFailure: String?
+    package let lastFailure: String?
 }
 
 final class HSMCounters: Sendable {
@@ -258,7 +258,7 @@ final class HSMCounters: Sendable {
 }
 
 /// The port of one event loop.
-public struct HSMPort: CardCryptography {
+package struct HSMPort: CardCryptography {
     let pool: WorkerPool<CryptographySession, TokenJob>
     let tokens: CardTokenStore
     let mailbox: CompletionMailbox<TokenJob>
@@ -268,13 +268,13 @@ public struct HSMPort: CardCryptography {
     let keysBefore: [KeyName: KeyName]
 
     /// From memory; no use of the token.
-    public func zonePINKey(before name: KeyName) -> KeyName? { keysBefore[name] }
+    package func zonePINKey(before name: KeyName) -> KeyName? { keysBefore[name] }
 
     /// From memory; no use of the token.
-    public func knownToken(of pan: PAN) -> CardToken? { tokens.token(of: pan) }
+    package func knownToken(of pan: PAN) -> CardToken? { tokens.token(of: pan) }
 
     /// One job, for this loop in its next turn or for the next free worker.
-    public func begin(
+    package func begin(
         _ question: CryptographyQuestion
     ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
         let job = AuthorisationJob(question, mailbox: mailbox)
@@ -283,7 +283,7 @@ public struct HSMPort: CardCryptography {
     }
 
     /// One job: derives the response key again and signs the verdict.
-    public func issuerAuthenticationData(
+    package func issuerAuthenticationData(
         for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
         try await perform(
@@ -304,7 +304,7 @@ public struct HSMPort: CardCryptography {
 
 extension HSMPort: IssuerScriptCryptography {
     /// One job.
-    public func protectedCommand(
+    package func protectedCommand(
         _ question: IssuerScriptQuestion, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> [UInt8] {
         try await perform(IssuerScriptTask(question: question), deadline: deadline)

@@ -5,16 +5,16 @@ internal import PKCS11
 internal import Synchronization
 
 /// One line of the table that `issuer-host check` prints.
-public struct CheckLine: Sendable {
+package struct CheckLine: Sendable {
     /// What was looked at.
-    public let subject: String
+    package let subject: String
     /// Whether it is as it has to be.
-    public let passed: Bool
+    package let passed: Bool
     /// What was found, or why not.
-    public let detail: String
+    package let detail: String
 
     /// Takes the parts.
-    public init(_ subject: String, passed: Bool, _ detail: String) {
+    package init(_ subject: String, passed: Bool, _ detail: String) {
         self.subject = subject
         self.passed = passed
         self.detail = detail
@@ -23,9 +23,9 @@ public struct CheckLine: Sendable {
 
 /// What has to be true of the token before the host serves: keys there, each with its least usage and no
 /// more, and every operation of the configuration proven by a known answer.
-public enum HSMCheck {
+package enum HSMCheck {
     /// Runs all checks; one that fails does not stop the rest.
-    public static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
+    package static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
         do {
             var session = try openSession(at: location)
             let label = try location.module.slot(matching: location.uri).tokenLabel
@@ -51,7 +51,7 @@ public enum HSMCheck {
     }
 
     /// The check of keys alone, of those zone keys that change while the host serves.
-    public static func zoneKeys(
+    package static func zoneKeys(
         _ configuration: HSMConfiguration, at location: TokenLocation
     ) throws -> [CheckLine] {
         let changing = configuration.zoneKeyLabels.values.flatMap {

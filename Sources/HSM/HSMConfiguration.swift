@@ -1,58 +1,58 @@
-public import Authorisation
-public import ByteCoding
-public import EMV
-public import PKCS11
+package import Authorisation
+package import ByteCoding
+package import EMV
+package import PKCS11
 
 /// What the host needs of the token. Names of keys, never keys.
-public struct HSMConfiguration: Sendable, Equatable {
+package struct HSMConfiguration: Sendable, Equatable {
     /// Key of the keyed hash that names cards in the state store: AES, sign only.
-    public var panHashKey: KeyName
+    package var panHashKey: KeyName
     /// Key under which reference PIN blocks are kept: wrap only. Nil for a host without PINs.
-    public var pinVerificationKey: KeyName?
+    package var pinVerificationKey: KeyName?
     /// Key of Visa's PIN verification values: wrap only. Nil for a host without any.
-    public var pinVerificationValueKey: KeyName?
+    package var pinVerificationValueKey: KeyName?
     /// Formats in which PIN blocks come, each proven at start-up.
-    public var pinFormats: Set<PINBlockFormat> = [.iso0]
+    package var pinFormats: Set<PINBlockFormat> = [.iso0]
     /// True where ranges have AES cards: their derivations are proven then.
-    public var hasAESCards = false
+    package var hasAESCards = false
     /// Card verification keys of the issuer ranges.
-    public var cardVerificationKeys: Set<KeyName> = []
+    package var cardVerificationKeys: Set<KeyName> = []
     /// Keys of message authentication, each with the algorithm that its link uses.
-    public var zoneAuthenticationKeys: [KeyName: MACAlgorithm] = [:]
+    package var zoneAuthenticationKeys: [KeyName: MACAlgorithm] = [:]
     /// Of those zone keys that change over the wire, what is in force; for all others name and label are the same.
-    public var zoneKeyLabels: [KeyName: ZoneKeyLabels] = [:]
+    package var zoneKeyLabels: [KeyName: ZoneKeyLabels] = [:]
     /// Keys that new zone keys come under: unwrap only. No worker has them.
-    public var zoneMasterKeys: Set<KeyName> = []
+    package var zoneMasterKeys: Set<KeyName> = []
     /// Zone PIN keys of the links: unwrap only.
-    public var zonePINKeys: Set<KeyName>
+    package var zonePINKeys: Set<KeyName>
     /// IMK-AC of every issuer range: derive only.
-    public var issuerMasterKeys: Set<KeyName>
+    package var issuerMasterKeys: Set<KeyName>
     /// IMK-SMI of the ranges that have one: derive only.
-    public var secureMessagingIntegrityKeys: Set<KeyName> = []
+    package var secureMessagingIntegrityKeys: Set<KeyName> = []
     /// IMK-SMC of the ranges that have one: derive only.
-    public var secureMessagingConfidentialityKeys: Set<KeyName> = []
+    package var secureMessagingConfidentialityKeys: Set<KeyName> = []
     /// Whether scripts go to cards whose session keys are Visa's: an exclusive or inside the token.
-    public var hasVisaScripts = false
+    package var hasVisaScripts = false
     /// Where the jobs of requests run.
-    public var placement = TokenPlacement.workers
+    package var placement = TokenPlacement.workers
     /// Threads, each with a session of its own.
-    public var workers: Int
+    package var workers: Int
     /// Jobs that may wait before more are refused.
-    public var queuedJobsMax: Int
+    package var queuedJobsMax: Int
     /// ICC master keys whose handles a worker keeps.
-    public var masterKeysKeptMax: Int
+    package var masterKeysKeptMax: Int
     /// Card tokens that the process remembers, so that state can be read while the token works.
-    public var cardTokensKeptMax: Int
+    package var cardTokensKeptMax: Int
 
     /// True refuses keys whose check value is that of a public test key.
-    public var refusesTestKeys = false
+    package var refusesTestKeys = false
 
     /// True refuses a token that lets keys out which it reports as not extractable: what a production profile does
     /// unless it accepts that by name.
-    public var refusesLeavingKeys = false
+    package var refusesLeavingKeys = false
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,
         issuerMasterKeys: Set<KeyName>, workers: Int = 2, queuedJobsMax: Int = 4_096,
         masterKeysKeptMax: Int = 0, cardTokensKeptMax: Int = 65_536
@@ -78,7 +78,7 @@ public struct HSMConfiguration: Sendable, Equatable {
     }
 
     /// Every key that workers have, with its purpose, in a fixed order.
-    public var keys: [(name: KeyName, purpose: KeyPurpose)] {
+    package var keys: [(name: KeyName, purpose: KeyPurpose)] {
         let sets: [(Set<KeyName>, KeyPurpose)] = [
             (issuerMasterKeys, .issuerMasterKeyAC), (secureMessagingIntegrityKeys, .issuerMasterKeySMI),
             (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
@@ -93,23 +93,23 @@ public struct HSMConfiguration: Sendable, Equatable {
 }
 
 /// How to reach a token.
-public struct TokenLocation: Sendable {
+package struct TokenLocation: Sendable {
     /// The loaded library.
-    public var module: Module
+    package var module: Module
     /// RFC 7512.
-    public var uri: String
+    package var uri: String
     /// Brings the user PIN when a session opens; nil for a token without one. Never kept.
-    public var pin: @Sendable () throws -> SecretBytes?
+    package var pin: @Sendable () throws -> SecretBytes?
 
     /// Takes the parts.
-    public init(module: Module, uri: String, pin: @escaping @Sendable () throws -> SecretBytes?) {
+    package init(module: Module, uri: String, pin: @escaping @Sendable () throws -> SecretBytes?) {
         self.module = module
         self.uri = uri
         self.pin = pin
     }
 
     /// Opens a session with the token, logged in.
-    public func openSession(readWrite: Bool = false) throws -> Session {
+    package func openSession(readWrite: Bool = false) throws -> Session {
         let slot = try module.slot(matching: uri)
         let secret = try pin()
         return try slot.openSession(readWrite: readWrite, pin: secret)
@@ -117,7 +117,7 @@ public struct TokenLocation: Sendable {
 
     /// Session objects of this process in the token, for watching that none is left behind. Opens a session of its
     /// own; no worker is held up.
-    public func sessionObjectCount() throws -> Int {
+    package func sessionObjectCount() throws -> Int {
         var session = try openSession()
         return try session.sessionObjectCount()
     }

@@ -1,32 +1,32 @@
-public import PKCS11
+package import PKCS11
 
 /// What a trail keeps of a key beside its label, read back from the token after the key was made: a token may take a
 /// template and not heed it.
-public struct KeyDescription: Hashable, Sendable {
+package struct KeyDescription: Hashable, Sendable {
     /// Six hex digits, nil where the token gives no way to it.
-    public let checkValue: String?
+    package let checkValue: String?
     /// `sensitive private derive`: the attributes that are true, in a fixed order.
-    public let attributes: String
+    package let attributes: String
 
     /// The attributes that are written down.
-    public static let noted: [Attribute] =
+    package static let noted: [Attribute] =
         [.sensitive, .isPrivate, .extractable, .modifiable] + KeyPurpose.usages
 
     /// - Throws: `PKCS11Error`.
-    public init(of key: ObjectHandle, _ session: inout Session) throws {
+    package init(of key: ObjectHandle, _ session: inout Session) throws {
         attributes = Self.words(try session.attributes(Self.noted, of: key))
         checkValue = try TokenCheckValue.of(key, &session)
     }
 
     /// The words for attributes that were read.
-    public static func words(_ attributes: [Attribute: Bool]) -> String {
+    package static func words(_ attributes: [Attribute: Bool]) -> String {
         noted.filter { attributes[$0] == true }.map {
             $0.name.dropFirst(4).lowercased().replacing("_", with: "-")
         }.joined(separator: " ")
     }
 
     /// What an event of the audit trail says of the key.
-    public var details: [String: String] {
+    package var details: [String: String] {
         var details = ["attributes": attributes]
         details["kcv"] = checkValue
         return details
@@ -35,7 +35,7 @@ public struct KeyDescription: Hashable, Sendable {
     /// Holds what was made against what was asked for, and ends a key that is something else.
     ///
     /// - Throws: `KeyError.tooPowerful`, `KeyError.tooWeak`; the key is gone then.
-    public static func requireAsAsked(
+    package static func requireAsAsked(
         _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ session: inout Session
     ) throws {
         let found = try session.attributes(noted, of: key)

@@ -1,18 +1,18 @@
-public import ByteCoding
+package import ByteCoding
 internal import PKCS11
 
 /// What became of one key.
-public struct LoadedKey: Sendable {
+package struct LoadedKey: Sendable {
     /// `CKA_LABEL`.
-    public let label: String
+    package let label: String
     /// The purpose whose template it has.
-    public let purpose: KeyPurpose
+    package let purpose: KeyPurpose
     /// False if it was there already.
-    public let created: Bool
+    package let created: Bool
     /// The check value, nil where the key's usage gives no way to it.
-    public let checkValue: String?
+    package let checkValue: String?
     /// What the trail keeps of it, read back; nil where it was there already.
-    public let description: KeyDescription?
+    package let description: KeyDescription?
 
     init(
         label: String, purpose: KeyPurpose, created: Bool, checkValue: String?,
@@ -27,7 +27,7 @@ public struct LoadedKey: Sendable {
 }
 
 /// Puts keys into the token, each with the least usage of its purpose.
-public enum KeyLoading {
+package enum KeyLoading {
     /// Creates a token key from a clear TEST value. Production keys are born in the token or come under
     /// another key.
     ///
@@ -35,7 +35,7 @@ public enum KeyLoading {
     ///   - value: 16 bytes, double-length TDES.
     ///   - expectedCheckValue: three bytes in hex; checked in the token before the key is made for good.
     /// - Throws: `KeyError` or `PKCS11Error`, naming the key.
-    public static func loadTestKey(
+    package static func loadTestKey(
         label: String, purpose: KeyPurpose, value: borrowing SecretBytes, expectedCheckValue: String,
         at location: TokenLocation
     ) throws -> LoadedKey {
@@ -74,7 +74,7 @@ public enum KeyLoading {
     }
 
     /// Has the token make the AES-256 key of the card tokens, unless it is there.
-    public static func generatePANHashKey(label: String, at location: TokenLocation) throws -> LoadedKey {
+    package static func generatePANHashKey(label: String, at location: TokenLocation) throws -> LoadedKey {
         var session = try location.openSession(readWrite: true)
         if try !session.findKeys(label: label).isEmpty {
             return LoadedKey(label: label, purpose: .panHashKey, created: false, checkValue: nil)
@@ -99,12 +99,12 @@ public enum KeyLoading {
 }
 
 /// A key that was not loaded.
-public struct KeyLoadingError: Error, Sendable, CustomStringConvertible {
+package struct KeyLoadingError: Error, Sendable, CustomStringConvertible {
     /// `CKA_LABEL`.
-    public let label: String
+    package let label: String
     /// Why, without its value.
-    public let reason: String
+    package let reason: String
 
     /// One line for people.
-    public var description: String { "key \(label): \(reason)" }
+    package var description: String { "key \(label): \(reason)" }
 }

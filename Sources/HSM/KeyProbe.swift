@@ -1,7 +1,7 @@
-public import PKCS11
+package import PKCS11
 
 /// Something that a key must refuse, tried. Attributes are what the token says; a try is what it does.
-public enum KeyProbe: Hashable, Sendable {
+package enum KeyProbe: Hashable, Sendable {
     /// A use that the key's purpose does not need.
     case use(KeyUse)
     /// `CKA_VALUE`.
@@ -16,7 +16,7 @@ public enum KeyProbe: Hashable, Sendable {
     case export
 
     /// Everything that a key of this purpose must refuse.
-    public static func all(for purpose: KeyPurpose) -> [KeyProbe] {
+    package static func all(for purpose: KeyPurpose) -> [KeyProbe] {
         let usage = purpose.usage
         return KeyUse.allCases.filter { !usage.contains($0.attribute) }.map(KeyProbe.use)
             + [.readValue, .widenUsage, .copyWithWiderUsage]
@@ -31,7 +31,7 @@ public enum KeyProbe: Hashable, Sendable {
     }
 
     /// What is tried, as a verb phrase.
-    public var words: String {
+    package var words: String {
         switch self {
         case .use(let use): use.rawValue
         case .readValue: "read value"
@@ -45,7 +45,7 @@ public enum KeyProbe: Hashable, Sendable {
     /// Tries it.
     ///
     /// - Parameter session: one that may write; in others `widenUsage` proves nothing.
-    public func run(
+    package func run(
         on key: ObjectHandle, _ type: KeyType, _ purpose: KeyPurpose, _ session: inout Session
     ) -> ProbeAnswer {
         switch self {
@@ -109,19 +109,19 @@ public enum KeyProbe: Hashable, Sendable {
 }
 
 /// What the token answered to a probe.
-public enum ProbeAnswer: Sendable {
+package enum ProbeAnswer: Sendable {
     /// Each try with the token's error; empty where no mechanism fits the key's type.
     case refused([PKCS11Error])
     /// The token let it happen; the words say what.
     case accepted(String)
 
     /// True where the token let it happen.
-    public var isAccepted: Bool {
+    package var isAccepted: Bool {
         if case .accepted = self { true } else { false }
     }
 
     /// For reports: the errors without repetition.
-    public var words: String {
+    package var words: String {
         switch self {
         case .accepted(let what): return "ACCEPTED (\(what))"
         case .refused(let errors):

@@ -3,9 +3,9 @@ internal import Glibc
 /// Where a key came from and when, written into `CKA_ID` when the key is made. No key of this product is modifiable,
 /// so the token itself keeps anyone from writing it anew: `ceremony/20261124T190733Z/08D7B4/imk-ac-476173.v2`. The label
 /// belongs to it because NSS takes a second secret key with the same `CKA_ID` for the first one, and writes over it.
-public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
+package struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     /// How a key got into the token.
-    public enum Origin: String, Sendable, CaseIterable {
+    package enum Origin: String, Sendable, CaseIterable {
         /// Put together from components under M-of-N control.
         case ceremony
         /// Made by the token; nobody has ever seen it.
@@ -17,16 +17,16 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// How.
-    public let origin: Origin
+    package let origin: Origin
     /// When, seconds since 1970.
-    public let created: Int
+    package let created: Int
     /// The check value at that time in hex, nil where it was not known before the key was made.
-    public let checkValue: String?
+    package let checkValue: String?
     /// The header of the key block that it came in, nil for a key that came otherwise: what the sender allows.
-    public let blockHeader: String?
+    package let blockHeader: String?
 
     /// Takes the parts; `created` is now unless given.
-    public init(
+    package init(
         _ origin: Origin, created: Int? = nil, checkValue: String? = nil, blockHeader: String? = nil
     ) {
         self.blockHeader = blockHeader
@@ -36,7 +36,7 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Parameter identifier: `CKA_ID`; nil for a key that this product did not make.
-    public init?(identifier: [UInt8]) {
+    package init?(identifier: [UInt8]) {
         let parts = String(decoding: identifier, as: UTF8.self).split(
             separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
         guard parts.count >= 4, let origin = Origin(rawValue: String(parts[0])) else {
@@ -67,10 +67,10 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     private static let form = "%Y%m%dT%H%M%SZ"
 
     /// When, `20261124T190733Z`.
-    public var createdText: String { KeyProvenance.text(of: created) }
+    package var createdText: String { KeyProvenance.text(of: created) }
 
     /// A time of UTC as ISO 8601 writes it without marks.
-    public static func text(of seconds: Int) -> String {
+    package static func text(of seconds: Int) -> String {
         var seconds = seconds
         var fields = tm()
         gmtime_r(&seconds, &fields)
@@ -80,10 +80,10 @@ public struct KeyProvenance: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `CKA_ID` of the key with this label.
-    public func identifier(of label: String) -> [UInt8] {
+    package func identifier(of label: String) -> [UInt8] {
         Array((["\(self)", label] + [blockHeader].compactMap { $0 }).joined(separator: "/").utf8)
     }
 
     /// As it stands in `CKA_ID`, before the label.
-    public var description: String { "\(origin.rawValue)/\(createdText)/\(checkValue ?? "")" }
+    package var description: String { "\(origin.rawValue)/\(createdText)/\(checkValue ?? "")" }
 }

@@ -1,7 +1,7 @@
-public import PKCS11
+package import PKCS11
 
 /// What a key is for. One purpose, one least usage: the rules below are the table of this product.
-public enum KeyPurpose: String, CaseIterable, Sendable {
+package enum KeyPurpose: String, CaseIterable, Sendable {
     case issuerMasterKeyAC = "IMK-AC"
     case issuerMasterKeySMI = "IMK-SMI"
     case issuerMasterKeySMC = "IMK-SMC"
@@ -19,7 +19,7 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     case dataEncryptionKey = "DEK"
 
     /// The rules of this purpose.
-    public var rules: KeyRules {
+    package var rules: KeyRules {
         switch self {
         case .issuerMasterKeyAC:
             KeyRules("imk-ac", [.derive], KeyAlgorithm.ciphers, block: ["E0"], modes: "X")
@@ -52,10 +52,10 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     }
 
     /// The only things that a key of this purpose may do.
-    public var usage: [Attribute] { rules.usage }
+    package var usage: [Attribute] { rules.usage }
 
     /// Every usage that a key can have.
-    public static let usages: [Attribute] = [.derive, .encrypt, .decrypt, .sign, .verify, .wrap, .unwrap]
+    package static let usages: [Attribute] = [.derive, .encrypt, .decrypt, .sign, .verify, .wrap, .unwrap]
 
     /// Token object, private, sensitive, not modifiable, with this purpose's usage alone, and not extractable
     /// unless the purpose is to leave.
@@ -64,7 +64,7 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     ///   - algorithm: nil takes the first one of the purpose.
     ///   - provenance: for `CKA_ID`; like every attribute it cannot be changed later.
     ///   - statesLength: true where the token has to be told the length: it makes the value itself.
-    public func tokenTemplate(
+    package func tokenTemplate(
         label: String, algorithm: KeyAlgorithm? = nil, provenance: KeyProvenance? = nil, statesLength: Bool
     ) -> Template {
         let rules = rules
@@ -78,7 +78,7 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
     }
 
     /// The purpose that a label of the demo issuer and of this product's key names stands for.
-    public static func named(_ label: String) -> KeyPurpose? {
+    package static func named(_ label: String) -> KeyPurpose? {
         allCases.first { purpose in
             let prefix = purpose.rules.prefix
             return label == prefix || label.hasPrefix(prefix + "-") || label.hasPrefix(prefix + ".")
@@ -87,19 +87,19 @@ public enum KeyPurpose: String, CaseIterable, Sendable {
 }
 
 /// One row of the table of purposes.
-public struct KeyRules: Sendable {
+package struct KeyRules: Sendable {
     /// How names of such keys begin, alone or before a hyphen: `imk-ac-476173`.
-    public let prefix: String
+    package let prefix: String
     /// The only things that such a key may do in the token.
-    public let usage: [Attribute]
+    package let usage: [Attribute]
     /// What such a key can be, the usual one first.
-    public let algorithms: [KeyAlgorithm]
+    package let algorithms: [KeyAlgorithm]
     /// Key usages of a key block (ANSI X9.143, 6.3.1) that it may come with, the one it leaves with first.
-    public let blockUsages: [String]
+    package let blockUsages: [String]
     /// Modes of use of a key block (ANSI X9.143, 6.3.3) that it may come with.
-    public let blockModes: String
+    package let blockModes: String
     /// True for the one purpose of leaving the token, under another key.
-    public let isExtractable: Bool
+    package let isExtractable: Bool
 
     init(
         _ prefix: String, _ usage: [Attribute], _ algorithms: [KeyAlgorithm], block: [String], modes: String,
@@ -115,7 +115,7 @@ public struct KeyRules: Sendable {
 }
 
 /// Algorithm and length of a key.
-public enum KeyAlgorithm: String, CaseIterable, Sendable {
+package enum KeyAlgorithm: String, CaseIterable, Sendable {
     case tdes128 = "tdes-128"
     case tdes192 = "tdes-192"
     case aes128 = "aes-128"
@@ -127,7 +127,7 @@ public enum KeyAlgorithm: String, CaseIterable, Sendable {
     static let ciphers: [KeyAlgorithm] = [.tdes128, .tdes192, .aes128, .aes192, .aes256]
 
     /// `CKA_KEY_TYPE`.
-    public var keyType: KeyType {
+    package var keyType: KeyType {
         switch self {
         case .tdes128: .des2
         case .tdes192: .des3
@@ -137,7 +137,7 @@ public enum KeyAlgorithm: String, CaseIterable, Sendable {
     }
 
     /// Bytes of a value.
-    public var byteCount: Int {
+    package var byteCount: Int {
         switch self {
         case .tdes128, .aes128: 16
         case .tdes192, .aes192: 24

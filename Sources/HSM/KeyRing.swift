@@ -4,7 +4,7 @@ internal import PKCS11
 internal import Synchronization
 
 /// A key that the token does not have, or has with the wrong attributes.
-public enum KeyError: Error, Sendable, CustomStringConvertible {
+package enum KeyError: Error, Sendable, CustomStringConvertible {
     /// No key has this label.
     case missing(String)
     /// Several keys have this label.
@@ -19,7 +19,7 @@ public enum KeyError: Error, Sendable, CustomStringConvertible {
     case testKey(String, checkValue: String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .missing(let key): "key \(key): not in the token"
         case .ambiguous(let key, let count): "key \(key): \(count) keys have this label"

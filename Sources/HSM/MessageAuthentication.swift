@@ -2,7 +2,7 @@ internal import EMV
 internal import PKCS11
 
 /// How a message is filled up before a MAC (ISO/IEC 9797-1, 6.3).
-public enum MACPadding: Int, Sendable {
+package enum MACPadding: Int, Sendable {
     /// Zeros, none if the blocks are full; one block of zeros for an empty message.
     case method1 = 1
     /// `80`, then zeros.
@@ -11,7 +11,7 @@ public enum MACPadding: Int, Sendable {
     case method3 = 3
 
     /// Whole blocks of eight bytes.
-    public func pad(_ data: [UInt8]) -> [UInt8] {
+    package func pad(_ data: [UInt8]) -> [UInt8] {
         var padded: [UInt8] = []
         if self == .method3 {
             let bits = UInt64(data.count) * 8

@@ -1,15 +1,15 @@
-public import Authorisation
-public import EMV
+package import Authorisation
+package import EMV
 internal import PKCS11
 
 /// From a PIN block under a zone PIN key to what a card's record keeps: the PIN is never clear outside the token.
-public enum PINIssuance {
+package enum PINIssuance {
     /// - Parameters:
     ///   - question: the block, its key and format, and the form that is wanted.
     ///   - pan: the card's.
     ///   - configuration: names the keys; only those of PINs are used.
     /// - Throws: `PINIssuanceError` for a block that is malformed, else what the token says.
-    public static func record(
+    package static func record(
         of question: PINQuestion, pan: PAN, _ configuration: HSMConfiguration, at location: TokenLocation
     ) throws -> PINAnswer {
         var session = try location.openSession()
@@ -41,9 +41,9 @@ public enum PINIssuance {
 }
 
 /// A PIN block of which no reference was made.
-public struct PINIssuanceError: Error, Sendable, CustomStringConvertible {
+package struct PINIssuanceError: Error, Sendable, CustomStringConvertible {
     /// Why, without a part of the block.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

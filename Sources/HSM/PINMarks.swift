@@ -1,6 +1,6 @@
-public import Authorisation
+package import Authorisation
 internal import ByteCoding
-public import EMV
+package import EMV
 internal import PKCS11
 
 /// Encipherments of all first bytes that a PIN field can have, and of the fills of formats 0 and 4, under the host's
@@ -80,14 +80,14 @@ struct PINFaultTask: TokenTask {
 
 extension HSMPort {
     /// One job.
-    public func pinAnswer(
+    package func pinAnswer(
         for question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINAnswer {
         try await perform(PINTask(question: question, card: card), deadline: deadline)
     }
 
     /// One job.
-    public func fault(
+    package func fault(
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINBlockFault? {
         try await perform(PINFaultTask(question: question, card: card), deadline: deadline)

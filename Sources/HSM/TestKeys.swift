@@ -1,9 +1,9 @@
 /// Keys that everybody knows, by their check values. A production profile refuses them whatever they are for.
-public enum TestKeys {
+package enum TestKeys {
     /// Whether a key with this check value is a public one. A good key is taken for one once in 400,000 times, and
     /// made again.
     /// - Parameter checkValue: in hex; its first six digits count.
-    public static func contains(checkValue: String) -> Bool {
+    package static func contains(checkValue: String) -> Bool {
         all.contains(String(checkValue.prefix(6)).uppercased())
     }
 

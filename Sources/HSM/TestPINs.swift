@@ -1,23 +1,23 @@
-public import Authorisation
-public import ByteCoding
-public import EMV
+package import Authorisation
+package import ByteCoding
+package import EMV
 internal import PKCS11
 
 /// A PIN that cannot be one, or no key for it.
-public struct TestPINError: Error, Sendable, CustomStringConvertible {
+package struct TestPINError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 }
 
 /// Reference blocks and verification values of TEST cards, whose PINs are public. Production PINs arrive enciphered:
 /// `PINIssuance`.
-public struct TestPINs: ~Copyable {
+package struct TestPINs: ~Copyable {
     private var session: Session
     private let references: ObjectHandle?
     private let verificationValues: ObjectHandle?
 
     /// - Parameters: wrap-only keys: a block becomes an object in the token and leaves it enciphered.
-    public init(
+    package init(
         under references: KeyName?, verificationValues: KeyName? = nil, at location: TokenLocation
     ) throws {
         var session = try location.openSession()
@@ -36,7 +36,7 @@ public struct TestPINs: ~Copyable {
     /// The card's format 0 PIN block (ISO 9564-1 9.3.2) under the PIN verification key.
     ///
     /// - Parameter pin: 4 to 12 ASCII digits.
-    public mutating func reference(pin: borrowing SecretBytes, pan: PAN) throws -> EncipheredPINBlock {
+    package mutating func reference(pin: borrowing SecretBytes, pan: PAN) throws -> EncipheredPINBlock {
         guard let references else { throw TestPINError(description: "no PIN verification key") }
         let field = try TestPINs.field(pin)
         return EncipheredPINBlock(rawValue: try wrap(field ^ PINBlock.panField(for: pan), references))
@@ -47,7 +47,7 @@ public struct TestPINs: ~Copyable {
     /// - Parameters:
     ///   - pin: 4 to 12 ASCII digits, of which the first four count.
     ///   - keyIndex: 0…9.
-    public mutating func verificationValue(
+    package mutating func verificationValue(
         pin: borrowing SecretBytes, pan: PAN, keyIndex: UInt8
     ) throws -> PINVerificationValue {
         guard let verificationValues else {

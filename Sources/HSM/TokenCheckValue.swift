@@ -1,10 +1,10 @@
 internal import ByteCoding
-public import PKCS11
+package import PKCS11
 
 /// Key check values of keys in a token, without a key's value.
-public enum TokenCheckValue {
+package enum TokenCheckValue {
     /// Bytes of a check value.
-    public static let byteCount = 3
+    package static let byteCount = 3
 
     /// Triple DES: the first three bytes of the encipherment of zeros. AES: of the CMAC of a block of zeros
     /// (ANSI X9.24-1:2017 Annex A). A generic secret: of the HMAC-SHA-256 of sixteen zeros. In hex; nil where the
@@ -12,7 +12,7 @@ public enum TokenCheckValue {
     ///
     /// Zeros derived into a readable secret are exactly the encipherment of zeros. NSS derives so with any cipher
     /// key, which its audit says; a token that minds the key's usage is asked in the way that the usage allows.
-    public static func of(_ key: ObjectHandle, _ session: inout Session) throws -> String? {
+    package static func of(_ key: ObjectHandle, _ session: inout Session) throws -> String? {
         let block: [UInt8]?
         switch try session.keyType(of: key) {
         case .des2, .des3: block = tripleDES(key, &session)
@@ -24,7 +24,7 @@ public enum TokenCheckValue {
     }
 
     /// The encipherment of one block of given data under a key that derives (`CKM_*_ECB_ENCRYPT_DATA`).
-    public static func encipherment(
+    package static func encipherment(
         of block: [UInt8], under key: ObjectHandle, _ session: inout Session
     ) throws(PKCS11Error) -> [UInt8] {
         let readable = Template(
@@ -72,11 +72,11 @@ public enum TokenCheckValue {
 }
 
 /// Subkeys of CMAC (NIST SP 800-38B, 6.1).
-public enum CMACSubkey {
+package enum CMACSubkey {
     /// A block doubled in GF(2^64) or GF(2^128): the first subkey of the encipherment of zeros, the second of the
     /// first.
     /// - Parameter block: 8 or 16 bytes.
-    public static func doubled(_ block: [UInt8]) -> [UInt8] {
+    package static func doubled(_ block: [UInt8]) -> [UInt8] {
         var result = block
         var carry: UInt8 = 0
         for index in block.indices.reversed() {

@@ -3,7 +3,7 @@ internal import EMV
 internal import PKCS11
 
 /// Where the jobs of requests run.
-public enum TokenPlacement: String, CaseIterable, Sendable {
+package enum TokenPlacement: String, CaseIterable, Sendable {
     /// On the event loop if the token is a library that works in this process and proves quick, on workers otherwise.
     case auto
     /// On the event loop, whatever the token is. A token that is slow is left to the workers all the same.

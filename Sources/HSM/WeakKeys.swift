@@ -1,24 +1,24 @@
 internal import ByteCoding
-public import PKCS11
+package import PKCS11
 
 /// A key that nobody may use, whoever brings it. Names the kind of weakness, never a value.
-public enum KeyWeakness: String, Error, Hashable, Sendable, CustomStringConvertible {
+package enum KeyWeakness: String, Error, Hashable, Sendable, CustomStringConvertible {
     case partsEqual = "two parts of the key are equal"
     case knownWeak = "a part of the key is a weak or semi-weak DES key"
 
     /// One line for people.
-    public var description: String { rawValue }
+    package var description: String { rawValue }
 }
 
 /// Weak keys found without seeing them (NIST SP 800-67, 3.4): each eight bytes encipher zeros as a single DES key inside
 /// the token, and what comes out tells equal parts and the sixteen weak ones. DES does not see parity, so neither
 /// does this.
-public enum WeakKeys {
+package enum WeakKeys {
     /// - Parameters:
     ///   - object: key material that derives: a generic secret, or a key of the token that may be cut.
     ///   - offset: bytes before the key.
     /// - Throws: `KeyWeakness`, or what the token says.
-    public static func refuse(
+    package static func refuse(
         _ object: ObjectHandle, offset: Int = 0, _ algorithm: KeyAlgorithm, _ session: inout Session
     ) throws {
         var marks: [[UInt8]] = []
@@ -88,7 +88,7 @@ extension KeyAlgorithm {
     }
 
     /// Security strength in bits (NIST SP 800-57 part 1, 5.6.1.1): a key is protected by one that is no weaker.
-    public var strengthBits: Int {
+    package var strengthBits: Int {
         switch self {
         case .tdes128: 80
         case .tdes192: 112

@@ -1,24 +1,24 @@
-public import Authorisation
+package import Authorisation
 internal import Glibc
 internal import PKCS11
 
 /// Which versions of a zone key are in force: those of a link whose switch changes its keys over the wire.
-public struct ZoneKeyLabels: Hashable, Sendable {
+package struct ZoneKeyLabels: Hashable, Sendable {
     /// Label of the version in use.
-    public let current: String
+    package let current: String
     /// Label of the one before it while it still passes, else nil.
-    public let previous: String?
+    package let previous: String?
 
     /// Takes both.
-    public init(current: String, previous: String?) {
+    package init(current: String, previous: String?) {
         self.current = current
         self.previous = previous
     }
 
     /// The very version, whatever becomes the one in use later.
-    public var currentKey: KeyName { .version(labelled: current) }
+    package var currentKey: KeyName { .version(labelled: current) }
     /// The very version.
-    public var previousKey: KeyName? { previous.map { .version(labelled: $0) } }
+    package var previousKey: KeyName? { previous.map { .version(labelled: $0) } }
 }
 
 extension KeyName {

@@ -1,23 +1,23 @@
-public import Authorisation
+package import Authorisation
 internal import ByteCoding
 internal import PKCS11
 internal import Synchronization
 
 /// A new zone key as it came over a link.
-public struct ZoneKeyOrder: Sendable {
+package struct ZoneKeyOrder: Sendable {
     /// ZPK or ZAK.
-    public let purpose: KeyPurpose
+    package let purpose: KeyPurpose
     /// The key's name in the configuration: that of all its versions.
-    public let name: KeyName
+    package let name: KeyName
     /// The key that it is wrapped under.
-    public let zoneMasterKey: KeyName
+    package let zoneMasterKey: KeyName
     /// 16 or 24 bytes, enciphered block by block (triple DES in ECB mode, ANSI X9.17).
-    public let wrapped: [UInt8]
+    package let wrapped: [UInt8]
     /// Two to eight bytes in hex.
-    public let checkValue: String
+    package let checkValue: String
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         purpose: KeyPurpose, name: KeyName, zoneMasterKey: KeyName, wrapped: [UInt8], checkValue: String
     ) {
         self.purpose = purpose
@@ -29,7 +29,7 @@ public struct ZoneKeyOrder: Sendable {
 }
 
 /// A new zone key that was not taken. Words for people; the key in use stays.
-public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+package enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     /// The check value that came is not that of the key that came.
     case checkValueDiffers(sent: String, computed: String)
     /// Single DES in all but name, or a key that ciphers badly.
@@ -44,7 +44,7 @@ public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case token(String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .checkValueDiffers(let sent, let computed):
             "check value \(sent) was sent, the key has \(computed)"
@@ -58,15 +58,15 @@ public enum ZoneKeyRefusal: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What became of an order.
-public struct ZoneKeyChange: Sendable {
+package struct ZoneKeyChange: Sendable {
     /// Label of the version in use now.
-    public let label: String
+    package let label: String
     /// Its check value, six hex digits.
-    public let checkValue: String
+    package let checkValue: String
     /// False where the very key was in use already: the order came twice.
-    public let isNew: Bool
+    package let isNew: Bool
     /// What the trail keeps of it beside the check value; empty where it is not new.
-    public let attributes: String
+    package let attributes: String
 
     init(label: String, checkValue: String, isNew: Bool, attributes: String = "") {
         self.label = label
@@ -82,7 +82,7 @@ public struct ZoneKeyChange: Sendable {
 /// A version is born by `change`; the one before passes beside it for the overlap, then it is to be retired. All of
 /// that is read from the token's objects (label, date of birth), so that a restart, or another host on the same
 /// token, finds the same. Workers know nothing of it: each set of sessions has the keys of its time under their names.
-public struct ZoneKeys: Sendable {
+package struct ZoneKeys: Sendable {
     private let location: TokenLocation
     /// By name, how many seconds a version passes after the next one was born.
     private let overlapSeconds: [KeyName: Int]
@@ -90,7 +90,7 @@ public struct ZoneKeys: Sendable {
     private let now: @Sendable () -> Int
 
     /// - Parameter overlapSeconds: of every key that changes over the wire.
-    public init(
+    package init(
         _ overlapSeconds: [KeyName: Int], at location: TokenLocation, refusesTestKeys: Bool,
         now: @escaping @Sendable () -> Int
     ) {
@@ -101,7 +101,7 @@ public struct ZoneKeys: Sendable {
     }
 
     /// What is in force now. A key of which the token has no version has no entry.
-    public func labels() throws -> [KeyName: ZoneKeyLabels] {
+    package func labels() throws -> [KeyName: ZoneKeyLabels] {
         try inSession(readWrite: false) { session in
             var labels: [KeyName: ZoneKeyLabels] = [:]
             for (name, overlap) in overlapSeconds {
@@ -116,7 +116,7 @@ public struct ZoneKeys: Sendable {
     ///
     /// - Parameter kept: what sessions still use.
     /// - Returns: labels and check values of the destroyed.
-    public func retire(
+    package func retire(
         except kept: [KeyName: ZoneKeyLabels]
     ) throws -> [(label: String, checkValue: String?)] {
         try inSession(readWrite: true) { session in
@@ -137,7 +137,7 @@ public struct ZoneKeys: Sendable {
 
     /// Takes a version back that was born just now and that no session could be given: who is told that it was refused
     /// goes on with the one before, which must not end.
-    public func takeBack(_ change: ZoneKeyChange) throws {
+    package func takeBack(_ change: ZoneKeyChange) throws {
         guard change.isNew else { return }
         try inSession(readWrite: true) { session in
             // By its value: under the label there may be one that is in service.
@@ -165,7 +165,7 @@ public struct ZoneKeys: Sendable {
     /// - Parameters:
     ///   - serving: label of the version that the asking host serves with, nil where it has none.
     ///   - arrived: when the order came, seconds since 1970: a version that another host took in since then has won.
-    public func change(
+    package func change(
         _ order: ZoneKeyOrder, serving: String? = nil, arrived: Int = .max
     ) throws(ZoneKeyRefusal) -> ZoneKeyChange {
         do {

@@ -3,16 +3,16 @@ internal import NIOHTTP1
 internal import NIOPosix
 
 /// One thing that `/ready` depends on.
-public struct HealthLine: Sendable {
+package struct HealthLine: Sendable {
     /// What was looked at.
-    public let subject: String
+    package let subject: String
     /// Whether requests can be served with it.
-    public let passed: Bool
+    package let passed: Bool
     /// What was found.
-    public let detail: String
+    package let detail: String
 
     /// Takes the parts.
-    public init(_ subject: String, passed: Bool, _ detail: String) {
+    package init(_ subject: String, passed: Bool, _ detail: String) {
         self.subject = subject
         self.passed = passed
         self.detail = detail

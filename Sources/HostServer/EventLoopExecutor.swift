@@ -1,8 +1,8 @@
-public import NIOCore
+package import NIOCore
 
 /// Runs the tasks of one event loop on that loop, so that an authorisation never changes threads but for the
 /// token's worker.
-public final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
+package final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     // Sendable because only the loop touches what changes.
     private let eventLoop: any EventLoop
     private var waiting: [UnownedJob] = []
@@ -11,11 +11,11 @@ public final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
     private var isScheduled = false
 
     /// - Parameter eventLoop: where jobs run.
-    public init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    package init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     /// Runs the job later in the same turn of the loop, with all others that have come by then: one entry in the loop's
     /// list serves them all. From another thread, in a later turn.
-    public func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         guard eventLoop.inEventLoop else {
             let executor = asUnownedTaskExecutor()

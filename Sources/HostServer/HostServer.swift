@@ -1,13 +1,13 @@
 internal import Authorisation
 internal import ISO8583
-public import Logging
-public import NIOCore
+package import Logging
+package import NIOCore
 internal import NIOPosix
-public import ServiceLifecycle
+import ServiceLifecycle
 internal import Synchronization
 
 /// All links, as one service that drains before it ends.
-public final class HostServer: Service {
+package final class HostServer: Service {
     private let loops: LoopTable
     private let links: LinkTable
     private let group: any EventLoopGroup
@@ -22,24 +22,24 @@ public final class HostServer: Service {
     private let serving = Atomic<Bool>(false)
 
     /// A link with the port that it really listens on.
-    public struct BoundLink: Sendable {
+    package struct BoundLink: Sendable {
         /// The link's name.
-        public let name: String
+        package let name: String
         /// Address and port.
-        public let address: String
+        package let address: String
         /// The dialect's name.
-        public let dialect: String
+        package let dialect: String
     }
 
     /// Where the admin port listens.
-    public struct AdminAddress: Sendable {
+    package struct AdminAddress: Sendable {
         /// Loopback unless the operator decides otherwise.
-        public var host: String
+        package var host: String
         /// 0 takes a free one.
-        public var port: Int
+        package var port: Int
 
         /// Takes both.
-        public init(host: String, port: Int) {
+        package init(host: String, port: Int) {
             self.host = host
             self.port = port
         }
@@ -57,7 +57,7 @@ public final class HostServer: Service {
     ///   - health: what `/ready` depends on.
     ///   - ready: called once every link accepts connections.
     /// - Throws: where the files of a TLS link cannot be used.
-    public init(
+    package init(
         links: [LinkConfiguration], group: any EventLoopGroup, loops: [LoopServices], admin: AdminAddress?,
         drainTimeout: Duration = .seconds(10), logger: Logger, clock: @escaping @Sendable () -> UInt64,
         unixSeconds: @escaping @Sendable () -> Int64,
@@ -82,7 +82,7 @@ public final class HostServer: Service {
     }
 
     /// Serves until a graceful shutdown is asked for, then drains.
-    public func run() async throws {
+    package func run() async throws {
         for loop in loops.contexts { loop.services.eventLoop.execute { loop.start() } }
         try await links.open()
         var bound = links.all.map { link in
@@ -118,7 +118,8 @@ public final class HostServer: Service {
     ///
     /// - Parameter loops: as for `init`, for requests from now on.
     /// - Throws: where a link cannot be opened or a certificate not be used; nothing has changed then.
-    public func reload(links configurations: [LinkConfiguration], loops services: [LoopServices]) async throws
+    package func reload(links configurations: [LinkConfiguration], loops services: [LoopServices])
+        async throws
     {
         try await links.reload(configurations)
         await replace(loops: services)
@@ -127,7 +128,7 @@ public final class HostServer: Service {
     /// Requests are decided so from when this returns; nothing else changes.
     ///
     /// - Parameter services: as for `init`, in the same order.
-    public func replace(loops services: [LoopServices]) async {
+    package func replace(loops services: [LoopServices]) async {
         for (loop, new) in zip(loops.contexts, services) {
             // A loop that has ended has no requests any more.
             try? await new.eventLoop.submit { loop.replace(new) }.get()

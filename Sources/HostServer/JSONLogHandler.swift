@@ -1,18 +1,18 @@
 internal import Glibc
-public import Logging
+package import Logging
 
 /// One line of JSON for each log line, on standard error: `time`, `level`, `label`, `message`, and the fields.
-public struct JSONLogHandler: LogHandler {
+package struct JSONLogHandler: LogHandler {
     /// Lines below it are not written.
-    public var logLevel = Logger.Level.info
+    package var logLevel = Logger.Level.info
     /// Fields of every line.
-    public var metadata = Logger.Metadata()
+    package var metadata = Logger.Metadata()
     private let label: String
     private let unixMilliseconds: @Sendable () -> Int64
     private let write: @Sendable (String) -> Void
 
     /// - Parameter label: of the logger.
-    public init(label: String) {
+    package init(label: String) {
         self.init(label: label, unixMilliseconds: wallClock) { line in
             _ = line.utf8.withContiguousStorageIfAvailable { Glibc.write(2, $0.baseAddress, $0.count) }
         }
@@ -28,13 +28,13 @@ public struct JSONLogHandler: LogHandler {
     }
 
     /// One field of every line.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes a line.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         let moment = unixMilliseconds()
         var members: [(String, JSONText.Value)] = [
             (

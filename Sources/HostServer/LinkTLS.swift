@@ -3,29 +3,29 @@ internal import NIOSSL
 
 /// TLS on a link. Both sides show a certificate: a peer whose certificate the trusted authorities did not sign, or
 /// that has expired, gets no connection.
-public struct LinkTLS: Hashable, Sendable {
+package struct LinkTLS: Hashable, Sendable {
     /// The lowest version that is spoken.
-    public enum Version: String, Sendable, CaseIterable {
+    package enum Version: String, Sendable, CaseIterable {
         case tls12 = "1.2"
         case tls13 = "1.3"
     }
 
     /// PEM file of the host's certificate, the authorities between it and the root behind it.
-    public var certificateFile: String
+    package var certificateFile: String
     /// PEM file of its private key.
-    public var privateKeyFile: String
+    package var privateKeyFile: String
     /// PEM file of the authorities whose certificates peers may show.
-    public var trustedFile: String
+    package var trustedFile: String
     /// Names of which a peer's certificate has to bear one (subject alternative name, DNS); empty: any.
-    public var peerNames: [String]
+    package var peerNames: [String]
     /// The lowest version that is spoken.
-    public var minimumVersion: Version
+    package var minimumVersion: Version
     /// The name that a server's certificate has to bear (client links), a DNS name without wildcards; nil: that of the
     /// address that is connected to.
-    public var serverName: String?
+    package var serverName: String?
 
     /// Takes the parts; nothing is read yet.
-    public init(
+    package init(
         certificateFile: String, privateKeyFile: String, trustedFile: String, peerNames: [String] = [],
         minimumVersion: Version = .tls12, serverName: String? = nil
     ) {
@@ -39,9 +39,9 @@ public struct LinkTLS: Hashable, Sendable {
 }
 
 /// Files that do not make a TLS link. Names the key of the configuration.
-public struct LinkTLSError: Error, Sendable, CustomStringConvertible {
+package struct LinkTLSError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 }
 
 /// What connections of one link share: made from the files once, again at every reload.

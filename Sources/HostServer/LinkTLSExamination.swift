@@ -2,15 +2,15 @@ internal import Foundation
 internal import NIOSSL
 
 /// When a certificate of a link's files is valid.
-public struct CertificateLife: Sendable {
+package struct CertificateLife: Sendable {
     /// The key of the configuration that names its file, `links.NAME.tls.certificateFile`.
-    public let key: String
+    package let key: String
     /// Its place in the file, from 1.
-    public let place: Int
+    package let place: Int
     /// Seconds since 1970.
-    public let notBefore: Int64
+    package let notBefore: Int64
     /// Seconds since 1970.
-    public let notAfter: Int64
+    package let notAfter: Int64
 }
 
 extension LinkTLS {
@@ -21,7 +21,7 @@ extension LinkTLS {
     ///   - link: its name, for errors.
     /// - Returns: the certificates of the host's file, then those of the trusted authorities.
     /// - Throws: where the files do not make a TLS link; names the key.
-    public func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
+    package func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
     {
         _ = try TLSContext(self, role: role, link: link)
         return try lives("certificateFile", certificateFile, link) + lives("trustedFile", trustedFile, link)

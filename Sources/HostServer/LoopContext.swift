@@ -1,47 +1,47 @@
-public import Authorisation
+package import Authorisation
 internal import Glibc
-public import IssuerMessages
+package import IssuerMessages
 internal import Logging
-public import NIOCore
+package import NIOCore
 internal import NIOPosix
 
 /// Versions of zone keys by the name of the key. A message is answered with the version that it came with, whatever
 /// is in force by then.
-public struct ZoneKeysInForce: Sendable {
+package struct ZoneKeysInForce: Sendable {
     /// The version in use; a key without an entry is its only version.
-    public var current: [KeyName: KeyName] = [:]
+    package var current: [KeyName: KeyName] = [:]
     /// The one before while it still passes.
-    public var previous: [KeyName: KeyName] = [:]
+    package var previous: [KeyName: KeyName] = [:]
 
     /// All keys are their only versions.
-    public init() {}
+    package init() {}
 }
 
 /// How one event loop decides requests.
-public struct LoopServices: Sendable {
+package struct LoopServices: Sendable {
     /// The loop whose connections use it.
-    public let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     /// Decides one request; called on the loop.
-    public let decide: @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
+    package let decide: @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
 
     /// Computes a MAC over a message; called on the loop.
-    public let mac:
+    package let mac:
         @Sendable (MessageMAC, [UInt8], Deadline) async -> Result<[UInt8], CryptographyUnavailable>
 
     /// Told of every accepted request that got no decision, or whose sender was not told it; called on the loop.
-    public let note: @Sendable (AuthorisationRequest, JournalNote.Event) -> Void
+    package let note: @Sendable (AuthorisationRequest, JournalNote.Event) -> Void
 
     /// Which versions of those keys are in force that change over the wire.
-    public var zoneKeys = ZoneKeysInForce()
+    package var zoneKeys = ZoneKeysInForce()
 
     /// Takes a new key of the link of this name; returns when the key is in force, or with why it is not. Called on
     /// the loop.
-    public var changeKey: @Sendable (KeyChangeRequest, String) async -> ResponseCode = { _, _ in
+    package var changeKey: @Sendable (KeyChangeRequest, String) async -> ResponseCode = { _, _ in
         .unsupportedTransaction
     }
 
     /// Takes the parts. Without `mac` no link may have MACs.
-    public init(
+    package init(
         eventLoop: any EventLoop,
         decide: @escaping @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>,
         mac:

@@ -1,13 +1,13 @@
-public import Authorisation
-public import ISO8583
+package import Authorisation
+package import ISO8583
 
 /// MACs on the messages of a link, in DE64, or in DE128 where there are elements behind 64. Over everything from the
 /// message type up to the MAC itself, eight bytes (ISO 8583:1987 4.3.6 leaves the algorithm to the parties).
 ///
 /// Network management may come without one, so that echoes need no token; with one it is checked and answered alike.
-public struct MessageMAC: Hashable, Sendable {
+package struct MessageMAC: Hashable, Sendable {
     /// How it is computed.
-    public enum Algorithm: Hashable, Sendable {
+    package enum Algorithm: Hashable, Sendable {
         /// ISO/IEC 9797-1 algorithm 1, triple DES.
         case iso9797Algorithm1
         /// ISO/IEC 9797-1 algorithm 3, the retail MAC.
@@ -19,21 +19,21 @@ public struct MessageMAC: Hashable, Sendable {
     }
 
     /// The zone authentication key in the token.
-    public var key: KeyName
+    package var key: KeyName
     /// How it is computed.
-    public var algorithm: Algorithm
+    package var algorithm: Algorithm
     /// Of the two ISO algorithms: 1 (zeros) or 2 (`80`, then zeros).
-    public var padding: Int
+    package var padding: Int
 
     /// Takes the parts.
-    public init(key: KeyName, algorithm: Algorithm, padding: Int) {
+    package init(key: KeyName, algorithm: Algorithm, padding: Int) {
         self.key = key
         self.algorithm = algorithm
         self.padding = padding
     }
 
     /// Whether a dialect has places for MACs.
-    public static func hasPlace(in codec: MessageCodec) -> Bool {
+    package static func hasPlace(in codec: MessageCodec) -> Bool {
         MACPlace.exists(in: codec)
     }
 }

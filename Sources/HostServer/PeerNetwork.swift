@@ -1,13 +1,13 @@
 internal import NIOCore
 
 /// An address or network that may connect: `10.1.2.3`, `10.1.0.0/16`, `2001:db8::/32`.
-public struct PeerNetwork: Hashable, Sendable, CustomStringConvertible {
+package struct PeerNetwork: Hashable, Sendable, CustomStringConvertible {
     private let address: [UInt8]
     private let prefixBits: Int
 
     /// - Parameter text: an address, with `/` and the number of leading bits for a network.
     /// - Returns: nil where it is neither.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let first = parts.first,
             let parsed = try? SocketAddress(ipAddress: String(first), port: 0),
@@ -33,7 +33,7 @@ public struct PeerNetwork: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// As it is written in a configuration.
-    public var description: String {
+    package var description: String {
         if address.count == 4 {
             return address.map { "\($0)" }.joined(separator: ".") + "/\(prefixBits)"
         }

@@ -1,16 +1,16 @@
 /// The form of messages on a link, as its file in `Config/iso8583` describes it: header, message type,
 /// bitmaps and data elements.
-public struct Dialect: Sendable {
+package struct Dialect: Sendable {
     /// The name of the file without `.json`.
-    public let name: String
+    package let name: String
     /// What the file says about itself.
-    public let description: String
+    package let description: String
     /// The bytes before the message type.
-    public let header: Header
+    package let header: Header
     /// How the message type is written.
-    public let messageType: MessageType
+    package let messageType: MessageType
     /// How the bitmaps are written.
-    public let bitmap: Bitmap
+    package let bitmap: Bitmap
     let elements: [ElementDefinition?]
     let inner: [DataElement: Dialect]
 
@@ -28,24 +28,24 @@ public struct Dialect: Sendable {
     }
 
     /// The definition of an element; nil if the dialect does not have it.
-    public subscript(element: DataElement) -> ElementDefinition? {
+    package subscript(element: DataElement) -> ElementDefinition? {
         elements[Int(element.rawValue)]
     }
 
     /// The element that holds something of its own; nil where the dialect has no place for it.
-    public func element(holding content: ElementDefinition.Holding) -> DataElement? {
+    package func element(holding content: ElementDefinition.Holding) -> DataElement? {
         elements.firstIndex { $0?.holds == content }.flatMap { DataElement(rawValue: UInt8($0)) }
     }
 
     /// The dialect of what is inside of an element that has a bitmap and elements of its own; nil for others.
     /// A `MessageCodec` of it decodes the content of the element.
-    public func inside(_ element: DataElement) -> Dialect? {
+    package func inside(_ element: DataElement) -> Dialect? {
         inner[element]
     }
 
     /// The same messages behind a header of so many bytes.
     /// - Parameter answer: nil: a TPDU's addresses are exchanged, any other header is kept.
-    public func withHeader(bytes: Int, answer: Header.Answer? = nil) -> Dialect {
+    package func withHeader(bytes: Int, answer: Header.Answer? = nil) -> Dialect {
         Dialect(
             name: name, description: description,
             header: Header(bytes: bytes, answer: answer ?? (bytes == TPDU.byteCount ? .exchanged : .kept)),
@@ -54,7 +54,7 @@ public struct Dialect: Sendable {
 
     /// The same messages with chip data in another form.
     /// - Throws: `.element` where DE55 cannot have it.
-    public func withChipData(_ form: ElementDefinition.ChipDataForm) throws(DialectError) -> Dialect {
+    package func withChipData(_ form: ElementDefinition.ChipDataForm) throws(DialectError) -> Dialect {
         var elements = elements
         let number = Int(DataElement.iccData.rawValue)
         elements[number]?.chipData = form
@@ -67,21 +67,21 @@ public struct Dialect: Sendable {
     }
 
     /// All elements of the dialect in ascending order.
-    public var definedElements: [DataElement] {
+    package var definedElements: [DataElement] {
         (1...128).compactMap { elements[$0] == nil ? nil : DataElement(unchecked: $0) }
     }
 }
 
 extension Dialect {
     /// What comes before the message type.
-    public struct Header: Equatable, Sendable {
+    package struct Header: Equatable, Sendable {
         /// How many bytes.
-        public var bytes: Int
+        package var bytes: Int
         /// What a response has in its place.
-        public var answer: Answer
+        package var answer: Answer
 
         /// What becomes of the header of a request.
-        public enum Answer: String, Sendable, CaseIterable {
+        package enum Answer: String, Sendable, CaseIterable {
             /// The response has the same.
             case kept
             /// The two addresses that it consists of are exchanged; an odd byte before them is an identifier.
@@ -89,18 +89,18 @@ extension Dialect {
         }
 
         /// A TPDU: five bytes, an identifier and two addresses.
-        public var isTPDU: Bool { bytes == TPDU.byteCount && answer == .exchanged }
+        package var isTPDU: Bool { bytes == TPDU.byteCount && answer == .exchanged }
     }
 
     /// The message type on the link.
-    public struct MessageType: Equatable, Sendable {
+    package struct MessageType: Equatable, Sendable {
         /// How it is written.
-        public var encoding: Encoding
+        package var encoding: Encoding
         /// The only first digit allowed: 0 for ISO 8583:1987, 1 for 1993.
-        public var version: UInt8
+        package var version: UInt8
 
         /// Four characters, two bytes of packed digits, or nothing (inside of an element).
-        public enum Encoding: String, Sendable, CaseIterable {
+        package enum Encoding: String, Sendable, CaseIterable {
             case ascii
             case ebcdic
             case bcd
@@ -109,23 +109,23 @@ extension Dialect {
     }
 
     /// The bitmaps on the link.
-    public struct Bitmap: Equatable, Sendable {
+    package struct Bitmap: Equatable, Sendable {
         /// How each is written.
-        public var encoding: Encoding
+        package var encoding: Encoding
         /// Bits of the first: 64, or fewer inside of an element.
-        public var bits: Int
+        package var bits: Int
         /// Whether there is a second one.
-        public var secondary: Secondary
+        package var secondary: Secondary
 
         /// Bytes as they are, or hex digits.
-        public enum Encoding: String, Sendable, CaseIterable {
+        package enum Encoding: String, Sendable, CaseIterable {
             case binary
             case hex
             case ebcdicHex
         }
 
         /// When a secondary bitmap follows.
-        public enum Secondary: String, Sendable, CaseIterable {
+        package enum Secondary: String, Sendable, CaseIterable {
             /// Where bit 1 says so (ISO 8583-1 4.3).
             case announced
             /// In every message, whatever bit 1 says; it is sent as 0.
@@ -139,7 +139,7 @@ extension Dialect {
 }
 
 /// Why a dialect cannot be used. Names the dialect and the key or element in its file.
-public enum DialectError: Error, Equatable, Sendable {
+package enum DialectError: Error, Equatable, Sendable {
     /// The file cannot be read.
     case unreadable(dialect: String, reason: String)
     /// The file is no JSON of the form of a dialect.
@@ -154,7 +154,7 @@ public enum DialectError: Error, Equatable, Sendable {
 
 extension DialectError: CustomStringConvertible {
     /// The dialect, the place in it and the reason.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let dialect, let reason): "dialect \(dialect) cannot be read: \(reason)"
         case .malformed(let dialect, let reason): "dialect \(dialect): \(reason)"

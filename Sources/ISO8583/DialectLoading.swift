@@ -3,7 +3,7 @@ import FoundationEssentials
 extension Dialect {
     /// Reads a dialect from its file. The dialects that it extends or contains are looked for in the same
     /// folder.
-    public init(contentsOf path: String) throws(DialectError) {
+    package init(contentsOf path: String) throws(DialectError) {
         let url = URL(filePath: path)
         let folder = url.deletingLastPathComponent()
         try self.init(
@@ -18,14 +18,14 @@ extension Dialect {
     }
 
     /// Reads a dialect that stands alone.
-    public init(json: [UInt8], name: String) throws(DialectError) {
+    package init(json: [UInt8], name: String) throws(DialectError) {
         try self.init(json: json, name: name) { (other: String) throws(DialectError) -> [UInt8] in
             throw .unreadable(dialect: other, reason: "\(name) is not read from a folder")
         }
     }
 
     /// Reads a dialect; `other` gives the JSON of those that it extends or contains.
-    public init(
+    package init(
         json: [UInt8], name: String, other: (String) throws(DialectError) -> [UInt8]
     ) throws(DialectError) {
         try self.init(json: json, name: name, depth: 0, other: other)

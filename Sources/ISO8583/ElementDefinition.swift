@@ -1,35 +1,35 @@
 /// What a dialect says about one data element, as its file does.
-public struct ElementDefinition: Equatable, Sendable {
+package struct ElementDefinition: Equatable, Sendable {
     /// Name for people.
-    public var name: String
+    package var name: String
     /// Which characters the content consists of.
-    public var type: ContentType
+    package var type: ContentType
     /// Whether a length indicator goes before the content.
-    public var length: LengthKind
+    package var length: LengthKind
     /// The length of a fixed element, the greatest length of any other: digits, characters or (`b`) bytes.
-    public var max: Int
+    package var max: Int
     /// How the content is written.
-    public var encoding: ContentEncoding
+    package var encoding: ContentEncoding
     /// How the length indicator is written; without meaning for a fixed element.
-    public var lengthEncoding: LengthEncoding
+    package var lengthEncoding: LengthEncoding
     /// What the length indicator counts, where two readings are possible.
-    public var lengthUnit: LengthUnit
+    package var lengthUnit: LengthUnit
     /// What fills up an odd number of packed digits.
-    public var pad: PadNibble
+    package var pad: PadNibble
     /// What the separator nibble D of a packed track 2 reads as: `=` or `D`.
-    public var separator: UInt8
+    package var separator: UInt8
     /// What stands here beside the usual meaning of the element's number; nil: nothing.
-    public var holds: Holding?
+    package var holds: Holding?
     /// What is checked of the content when it is read and written.
-    public var content: ContentCheck = .type
+    package var content: ContentCheck = .type
     /// Whether the objects of chip data stand in a data set of their own.
-    public var chipData: ChipDataForm = .tlv
+    package var chipData: ChipDataForm = .tlv
 
     /// Whether content of any length is followed by spaces up to `max`, which its length indicator does not count.
-    public var isFilled = false
+    package var isFilled = false
 
     /// How much of a content is checked. What is not checked is kept and sent back byte by byte.
-    public enum ContentCheck: String, Sendable, CaseIterable {
+    package enum ContentCheck: String, Sendable, CaseIterable {
         /// Nothing: whatever the bytes are, they are the content.
         case any
         /// No control characters (00 to 1F, 7F to 9F).
@@ -39,7 +39,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// How the objects of DE55 are put into the element.
-    public enum ChipDataForm: String, Sendable, CaseIterable {
+    package enum ChipDataForm: String, Sendable, CaseIterable {
         /// One behind the other.
         case tlv
         /// Behind `01` and their length in two bytes: data set 01, as some networks have it.
@@ -48,12 +48,12 @@ public struct ElementDefinition: Equatable, Sendable {
 
     /// The elements whose type is checked where a dialect does not say otherwise: what a host decides by, or knows a
     /// transaction by. A fault in any other must not cost a cardholder the purchase.
-    public static let checkedElements: Set<Int> = [
+    package static let checkedElements: Set<Int> = [
         2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 23, 25, 32, 35, 39, 49, 70, 90,
     ]
 
     /// Contents that dialects carry in places of their own.
-    public enum Holding: String, Sendable, CaseIterable {
+    package enum Holding: String, Sendable, CaseIterable {
         /// The PIN block of ISO 9564 format 4, sixteen bytes or 32 hexadecimal characters.
         case format4PINBlock
         /// DE39 of digits only: a code with letters is told as the nearest one without.
@@ -61,7 +61,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// Attributes of ISO 8583-1 4.2.
-    public enum ContentType: String, Sendable, CaseIterable {
+    package enum ContentType: String, Sendable, CaseIterable {
         /// Decimal digits.
         case digits = "n"
         /// Letters and spaces.
@@ -79,7 +79,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// How content is written on the link.
-    public enum ContentEncoding: String, Sendable, CaseIterable {
+    package enum ContentEncoding: String, Sendable, CaseIterable {
         /// One ASCII character each.
         case ascii
         /// One character of EBCDIC code page 500 each.
@@ -95,7 +95,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// Fixed, or so many L's of length digits.
-    public enum LengthKind: String, Sendable, CaseIterable {
+    package enum LengthKind: String, Sendable, CaseIterable {
         case fixed
         case lvar
         case llvar
@@ -105,11 +105,11 @@ public struct ElementDefinition: Equatable, Sendable {
         case llllllvar
 
         /// The number of L's; 0 for a fixed element.
-        public var digits: Int { self == .fixed ? 0 : rawValue.utf8.count - 3 }
+        package var digits: Int { self == .fixed ? 0 : rawValue.utf8.count - 3 }
     }
 
     /// How a length indicator is written.
-    public enum LengthEncoding: String, Sendable, CaseIterable {
+    package enum LengthEncoding: String, Sendable, CaseIterable {
         /// A digit each L.
         case ascii
         /// A digit of EBCDIC each L.
@@ -121,7 +121,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// What a length indicator counts.
-    public enum LengthUnit: String, Sendable, CaseIterable {
+    package enum LengthUnit: String, Sendable, CaseIterable {
         /// Decimal digits of packed content, hex digits of bytes written in hex.
         case digits
         /// Bytes: of packed content those on the link, of bytes written in hex those that they stand for.
@@ -129,7 +129,7 @@ public struct ElementDefinition: Equatable, Sendable {
     }
 
     /// What fills up an odd number of packed digits.
-    public enum PadNibble: String, Sendable, CaseIterable {
+    package enum PadNibble: String, Sendable, CaseIterable {
         /// A zero before the digits.
         case left0
         /// A zero after them.

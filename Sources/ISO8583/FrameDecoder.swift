@@ -1,9 +1,9 @@
 /// Cuts a stream into frames without keeping any of it: the caller holds the bytes, the decoder says how many
 /// of them make the next frame. After the first fault it answers nothing else, because a stream that is out
 /// of step cannot be brought back.
-public struct FrameDecoder: Sendable {
+package struct FrameDecoder: Sendable {
     /// What the bytes at hand amount to.
-    public enum Outcome: Equatable, Sendable {
+    package enum Outcome: Equatable, Sendable {
         /// Not a whole frame; at least so many bytes are missing.
         case needMore(bytesMissing: Int)
         /// A whole frame: where its message lies (without length and TPDU), and how many bytes to drop after
@@ -19,20 +19,20 @@ public struct FrameDecoder: Sendable {
     }
 
     /// The framing of the stream.
-    public let framing: Framing
+    package let framing: Framing
     private var fault: FrameError?
     private var bytesToSkip = 0
 
     /// Whether the rest of a frame over the limit is on its way.
-    public var isSkipping: Bool { bytesToSkip > 0 }
+    package var isSkipping: Bool { bytesToSkip > 0 }
 
     /// A decoder for the start of a stream.
-    public init(framing: Framing) {
+    package init(framing: Framing) {
         self.framing = framing
     }
 
     /// Looks at the bytes that have come and not been consumed yet; offsets count from their start.
-    public mutating func nextFrame(in bytes: UnsafeRawBufferPointer) -> Outcome {
+    package mutating func nextFrame(in bytes: UnsafeRawBufferPointer) -> Outcome {
         if let fault { return .invalid(fault) }
         if bytesToSkip > 0 {
             guard !bytes.isEmpty else { return .needMore(bytesMissing: bytesToSkip) }

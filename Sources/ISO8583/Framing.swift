@@ -1,7 +1,7 @@
 /// How messages follow each other on a stream: each has its length before it.
-public struct Framing: Equatable, Sendable {
+package struct Framing: Equatable, Sendable {
     /// The form of the length.
-    public enum LengthForm: String, Sendable, CaseIterable {
+    package enum LengthForm: String, Sendable, CaseIterable {
         /// Two bytes, the higher first.
         case twoByteBigEndian = "2be"
         /// Four decimal digits in ASCII.
@@ -19,17 +19,17 @@ public struct Framing: Equatable, Sendable {
     }
 
     /// The form of the length before each message.
-    public var lengthForm: LengthForm
+    package var lengthForm: LengthForm
     /// Whether the length counts its own bytes as well.
-    public var includesItself: Bool
+    package var includesItself: Bool
     /// Bytes of a TPDU between the length and the message, counted by the length; 0 if there is none.
-    public var tpduLength: Int
+    package var tpduLength: Int
     /// The most bytes that may follow the length (TPDU and message). Anything longer is refused before a byte
     /// of it is kept.
-    public var frameBytesMax: Int
+    package var frameBytesMax: Int
 
     /// Framing as given; `frameBytesMax` is cut to what the length can express.
-    public init(
+    package init(
         _ lengthForm: LengthForm, includesItself: Bool = false, tpduLength: Int = 0, frameBytesMax: Int = 8192
     ) {
         self.lengthForm = lengthForm
@@ -41,27 +41,27 @@ public struct Framing: Equatable, Sendable {
     }
 
     /// The most bytes of a frame over `frameBytesMax` that are passed over; a length beyond that is taken for none.
-    public static let skippedBytesMax = 65_535
+    package static let skippedBytesMax = 65_535
 
     /// Two bytes that count what follows them.
-    public static let twoByteBigEndian = Framing(.twoByteBigEndian)
+    package static let twoByteBigEndian = Framing(.twoByteBigEndian)
     /// Four digits that count what follows them.
-    public static let fourASCII = Framing(.fourASCII)
+    package static let fourASCII = Framing(.fourASCII)
 
     /// Where the TPDU of a frame lies, given its payload.
-    public func tpdu(before payload: Range<Int>) -> Range<Int> {
+    package func tpdu(before payload: Range<Int>) -> Range<Int> {
         payload.lowerBound - tpduLength..<payload.lowerBound
     }
 
     /// The length that goes before a payload of so many bytes (the TPDU not counted).
-    public func prefix(forPayloadCount count: Int) throws(FrameError) -> [UInt8] {
+    package func prefix(forPayloadCount count: Int) throws(FrameError) -> [UInt8] {
         var bytes: [UInt8] = []
         try appendPrefix(forPayloadCount: count, into: &bytes)
         return bytes
     }
 
     /// Appends the length that goes before a payload of so many bytes.
-    public func appendPrefix(
+    package func appendPrefix(
         forPayloadCount count: Int, into bytes: inout [UInt8]
     ) throws(FrameError) {
         guard count > 0 else { throw .emptyFrame }
@@ -95,7 +95,7 @@ public struct Framing: Equatable, Sendable {
     }
 
     /// Appends length, TPDU (`tpduLength` bytes) and payload.
-    public func appendFrame(
+    package func appendFrame(
         of payload: some Collection<UInt8>, tpdu: some Collection<UInt8> = [UInt8](),
         into bytes: inout [UInt8]
     ) throws(FrameError) {
@@ -110,7 +110,7 @@ public struct Framing: Equatable, Sendable {
 
 extension Framing.LengthForm {
     /// How many bytes the length has.
-    public var byteCount: Int {
+    package var byteCount: Int {
         switch self {
         case .twoByteBigEndian, .twoASCII, .twoByteBCD: 2
         case .fourASCII, .fourByteBigEndian, .twoByteAndZeros, .fourHex: 4
@@ -129,7 +129,7 @@ extension Framing.LengthForm {
 }
 
 /// Why a stream cannot be cut into frames, or a payload not be framed.
-public enum FrameError: Error, Equatable, Sendable {
+package enum FrameError: Error, Equatable, Sendable {
     /// The length is not made of digits.
     case lengthNotDecimal
     /// The two bytes behind the length are not zeros.
@@ -144,7 +144,7 @@ public enum FrameError: Error, Equatable, Sendable {
 
 extension FrameError: CustomStringConvertible {
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .lengthNotDecimal: "the length before the message is not made of digits"
         case .zerosMissing: "the two bytes behind the length are not zeros"

@@ -1,6 +1,6 @@
 extension Framing {
     /// The names that configurations use, in the order in which they are shown to people.
-    public static let names = LengthForm.allCases.flatMap { [$0.rawValue, $0.rawValue + inclusive] }
+    package static let names = LengthForm.allCases.flatMap { [$0.rawValue, $0.rawValue + inclusive] }
 
     private static let inclusive = "-incl"
 
@@ -9,7 +9,7 @@ extension Framing {
     ///   - name: one of `names`; `-incl`: the length counts its own bytes.
     ///   - tpduLength: bytes of a TPDU that is no part of the dialect.
     ///   - frameBytesMax: the most behind the length.
-    public init?(name: String, tpduLength: Int = 0, frameBytesMax: Int = 8_192) {
+    package init?(name: String, tpduLength: Int = 0, frameBytesMax: Int = 8_192) {
         let includesItself = name.hasSuffix(Self.inclusive)
         let form = includesItself ? String(name.dropLast(Self.inclusive.count)) : name
         guard let form = LengthForm(rawValue: form) else { return nil }

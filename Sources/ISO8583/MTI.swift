@@ -1,56 +1,56 @@
 /// Message type indicator (ISO 8583-1 4.1): four digits, held packed, so `0100` is 0x0100.
 /// First digit version, second class, third function, fourth origin.
-public struct MTI: RawRepresentable, Hashable, Sendable {
+package struct MTI: RawRepresentable, Hashable, Sendable {
     /// The four digits, one a nibble.
-    public let rawValue: UInt16
+    package let rawValue: UInt16
 
     /// The indicator with these digits, whether or not any standard gives them a meaning.
     @inlinable
-    public init(rawValue: UInt16) {
+    package init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
     /// 0 is ISO 8583:1987, 1 is 1993, 2 is 2003.
     @inlinable
-    public var version: UInt8 { UInt8(rawValue >> 12) }
+    package var version: UInt8 { UInt8(rawValue >> 12) }
 
     /// What the message is about.
     @inlinable
-    public var messageClass: MessageClass? { MessageClass(rawValue: UInt8(rawValue >> 8 & 0x0F)) }
+    package var messageClass: MessageClass? { MessageClass(rawValue: UInt8(rawValue >> 8 & 0x0F)) }
 
     /// 0 request, 1 request response, 2 advice, 3 advice response, 4 notification, 5 its acknowledgement.
     @inlinable
-    public var function: UInt8 { UInt8(rawValue >> 4 & 0x0F) }
+    package var function: UInt8 { UInt8(rawValue >> 4 & 0x0F) }
 
     /// 0 acquirer, 2 issuer, 4 other; the odd number above each is its repeat.
     @inlinable
-    public var origin: UInt8 { UInt8(rawValue & 0x0F) }
+    package var origin: UInt8 { UInt8(rawValue & 0x0F) }
 
     /// A request or an advice: somebody waits for an answer to it.
     @inlinable
-    public var isRequest: Bool { function == 0 || function == 2 }
+    package var isRequest: Bool { function == 0 || function == 2 }
 
     /// The sender has sent this before (`0101`, `0401`, `0421`).
     @inlinable
-    public var isRepeat: Bool { !origin.isMultiple(of: 2) }
+    package var isRepeat: Bool { !origin.isMultiple(of: 2) }
 
     /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by
     /// `0110`, `0420` and `0421` by `0430`. Nil when nothing answers it.
     @inlinable
-    public var response: MTI? {
+    package var response: MTI? {
         isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil
     }
 
     /// Digits with a meaning: a class of 1 to 8, a function and an origin of 0 to 5.
     @inlinable
-    public var isWellFormed: Bool {
+    package var isWellFormed: Bool {
         version <= 9 && messageClass != nil && function <= 5 && origin <= 5
     }
 }
 
 extension MTI {
     /// The second digit.
-    public enum MessageClass: UInt8, Sendable {
+    package enum MessageClass: UInt8, Sendable {
         case authorisation = 1
         case financial = 2
         case fileAction = 3
@@ -62,50 +62,50 @@ extension MTI {
     }
 
     /// 0100
-    public static let authorisationRequest = MTI(rawValue: 0x0100)
+    package static let authorisationRequest = MTI(rawValue: 0x0100)
     /// 0101
-    public static let authorisationRepeat = MTI(rawValue: 0x0101)
+    package static let authorisationRepeat = MTI(rawValue: 0x0101)
     /// 0110
-    public static let authorisationResponse = MTI(rawValue: 0x0110)
+    package static let authorisationResponse = MTI(rawValue: 0x0110)
     /// 0120
-    public static let authorisationAdvice = MTI(rawValue: 0x0120)
+    package static let authorisationAdvice = MTI(rawValue: 0x0120)
     /// 0121
-    public static let authorisationAdviceRepeat = MTI(rawValue: 0x0121)
+    package static let authorisationAdviceRepeat = MTI(rawValue: 0x0121)
     /// 0130
-    public static let authorisationAdviceResponse = MTI(rawValue: 0x0130)
+    package static let authorisationAdviceResponse = MTI(rawValue: 0x0130)
     /// 0200
-    public static let financialRequest = MTI(rawValue: 0x0200)
+    package static let financialRequest = MTI(rawValue: 0x0200)
     /// 0201
-    public static let financialRepeat = MTI(rawValue: 0x0201)
+    package static let financialRepeat = MTI(rawValue: 0x0201)
     /// 0210
-    public static let financialResponse = MTI(rawValue: 0x0210)
+    package static let financialResponse = MTI(rawValue: 0x0210)
     /// 0220
-    public static let financialAdvice = MTI(rawValue: 0x0220)
+    package static let financialAdvice = MTI(rawValue: 0x0220)
     /// 0221
-    public static let financialAdviceRepeat = MTI(rawValue: 0x0221)
+    package static let financialAdviceRepeat = MTI(rawValue: 0x0221)
     /// 0230
-    public static let financialAdviceResponse = MTI(rawValue: 0x0230)
+    package static let financialAdviceResponse = MTI(rawValue: 0x0230)
     /// 0400
-    public static let reversalRequest = MTI(rawValue: 0x0400)
+    package static let reversalRequest = MTI(rawValue: 0x0400)
     /// 0401
-    public static let reversalRepeat = MTI(rawValue: 0x0401)
+    package static let reversalRepeat = MTI(rawValue: 0x0401)
     /// 0410
-    public static let reversalResponse = MTI(rawValue: 0x0410)
+    package static let reversalResponse = MTI(rawValue: 0x0410)
     /// 0420
-    public static let reversalAdvice = MTI(rawValue: 0x0420)
+    package static let reversalAdvice = MTI(rawValue: 0x0420)
     /// 0421
-    public static let reversalAdviceRepeat = MTI(rawValue: 0x0421)
+    package static let reversalAdviceRepeat = MTI(rawValue: 0x0421)
     /// 0430
-    public static let reversalAdviceResponse = MTI(rawValue: 0x0430)
+    package static let reversalAdviceResponse = MTI(rawValue: 0x0430)
     /// 0800
-    public static let networkManagementRequest = MTI(rawValue: 0x0800)
+    package static let networkManagementRequest = MTI(rawValue: 0x0800)
     /// 0810
-    public static let networkManagementResponse = MTI(rawValue: 0x0810)
+    package static let networkManagementResponse = MTI(rawValue: 0x0810)
 }
 
 extension MTI: CustomStringConvertible {
     /// The four digits.
-    public var description: String {
+    package var description: String {
         let hex = String(rawValue, radix: 16, uppercase: true)
         return String(repeating: "0", count: 4 - hex.count) + hex
     }

@@ -1,11 +1,11 @@
 /// One ISO 8583 message, free of any wire encoding: text and digits are ASCII without pad nibbles, binary
 /// elements are raw bytes. The contents lie one behind the other in a single storage; where each of them lies
 /// is found through the bitmap, so there is nothing to allocate for an element.
-public struct Message: Sendable {
+package struct Message: Sendable {
     /// The message type indicator; 0000 for the inside of an element, which has none.
-    public var mti: MTI
+    package var mti: MTI
     /// What the link sends before the message type (a TPDU, a routing header), as it came; empty if nothing.
-    public var header: [UInt8]
+    package var header: [UInt8]
 
     /// Bit 63 is data element 1 (or 65 in `secondary`), bit 0 is 64 (128).
     @usableFromInline
@@ -36,7 +36,7 @@ public struct Message: Sendable {
 
     /// An empty message. Room for `bytesReserved` bytes of content is made beforehand, so that building a
     /// usual response does not grow the storage.
-    public init(mti: MTI, header: [UInt8] = [], bytesReserved: Int = 320) {
+    package init(mti: MTI, header: [UInt8] = [], bytesReserved: Int = 320) {
         self.mti = mti
         self.header = header
         primary = 0
@@ -59,7 +59,7 @@ public struct Message: Sendable {
 
     /// Whether the element is in the message (with length zero it is, too).
     @inlinable
-    public func has(_ element: DataElement) -> Bool {
+    package func has(_ element: DataElement) -> Bool {
         let number = UInt64(element.rawValue)
         return number <= 64
             ? primary >> (64 - number) & 1 == 1 : secondary >> (128 - number) & 1 == 1
@@ -75,14 +75,14 @@ public struct Message: Sendable {
 
     /// The content of an element, sharing the storage of the message; nil if it is absent.
     @inlinable
-    public func bytes(_ element: DataElement) -> ArraySlice<UInt8>? {
+    package func bytes(_ element: DataElement) -> ArraySlice<UInt8>? {
         guard has(element) else { return nil }
         return storage[extents[rank(element)].range]
     }
 
     /// How many bytes the content of an element has; nil if it is absent.
     @inlinable
-    public func count(of element: DataElement) -> Int? {
+    package func count(of element: DataElement) -> Int? {
         guard has(element) else { return nil }
         return Int(extents[rank(element)].count)
     }
@@ -90,7 +90,7 @@ public struct Message: Sendable {
     /// Lends the content of an element without copying or retaining it; nil if it is absent. The pointer must
     /// not escape.
     @inlinable
-    public func withBytes<Result, Failure: Error>(
+    package func withBytes<Result, Failure: Error>(
         _ element: DataElement, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         guard has(element) else { return nil }
@@ -108,7 +108,7 @@ public struct Message: Sendable {
     }
 
     /// The content as text (ISO 8859-1, so that no byte is lost); nil if the element is absent.
-    public func text(_ element: DataElement) -> String? {
+    package func text(_ element: DataElement) -> String? {
         withBytes(element) { (content: UnsafeRawBufferPointer) -> String in
             content.allSatisfy { $0 < 0x80 }
                 ? String(decoding: content, as: UTF8.self)
@@ -117,7 +117,7 @@ public struct Message: Sendable {
     }
 
     /// Puts text in (ASCII; each scalar above U+00FF becomes a question mark).
-    public mutating func set(_ element: DataElement, text: String) {
+    package mutating func set(_ element: DataElement, text: String) {
         if text.utf8.allSatisfy({ $0 < 0x80 }) {
             var copy = text
             copy.withUTF8 { write(UnsafeRawBufferPointer($0), to: element) }
@@ -128,7 +128,7 @@ public struct Message: Sendable {
 
     /// Puts content in, or replaces what is there. It is checked against a dialect when it is encoded.
     @inlinable
-    public mutating func set(_ element: DataElement, bytes: some Collection<UInt8>) {
+    package mutating func set(_ element: DataElement, bytes: some Collection<UInt8>) {
         let done: Void? = bytes.withContiguousStorageIfAvailable {
             write(UnsafeRawBufferPointer($0), to: element)
         }
@@ -140,12 +140,12 @@ public struct Message: Sendable {
     /// Copies an element from another message; does nothing where that has none. This is how a response
     /// echoes.
     @inlinable
-    public mutating func copy(_ element: DataElement, from source: Message) {
+    package mutating func copy(_ element: DataElement, from source: Message) {
         source.withBytes(element) { write($0, to: element) }
     }
 
     /// Takes an element out.
-    public mutating func remove(_ element: DataElement) {
+    package mutating func remove(_ element: DataElement) {
         guard has(element) else { return }
         extents.remove(at: rank(element))
         if element.rawValue <= 64 {
@@ -184,12 +184,12 @@ public struct Message: Sendable {
 extension Message {
     /// The elements of the message in ascending order.
     @inlinable
-    public var presentElements: PresentElements {
+    package var presentElements: PresentElements {
         PresentElements(primary: primary, secondary: secondary)
     }
 
     /// Walks over the bitmap; needs no memory.
-    public struct PresentElements: Sequence, IteratorProtocol, Sendable {
+    package struct PresentElements: Sequence, IteratorProtocol, Sendable {
         @usableFromInline var primary: UInt64
         @usableFromInline var secondary: UInt64
 
@@ -201,7 +201,7 @@ extension Message {
 
         /// The next higher element.
         @inlinable
-        public mutating func next() -> DataElement? {
+        package mutating func next() -> DataElement? {
             if primary != 0 {
                 let index = primary.leadingZeroBitCount
                 primary ^= 1 &<< UInt64(63 &- index)
@@ -217,7 +217,7 @@ extension Message {
 
 extension Message: Equatable {
     /// The same type, header and elements with the same contents, wherever they lie.
-    public static func == (left: Message, right: Message) -> Bool {
+    package static func == (left: Message, right: Message) -> Bool {
         guard left.mti == right.mti, left.header == right.header,
             left.primary == right.primary, left.secondary == right.secondary
         else { return false }

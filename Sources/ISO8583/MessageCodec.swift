@@ -1,8 +1,8 @@
 /// Turns the bytes of one message into a `Message` and back, as a dialect says. It is made once a link; a
 /// message costs two allocations on the way in and, into reserved room, none on the way out.
-public struct MessageCodec: Sendable {
+package struct MessageCodec: Sendable {
     /// The dialect of the link.
-    public let dialect: Dialect
+    package let dialect: Dialect
     let header: Dialect.Header
     let messageType: Dialect.MessageType
     let bitmap: Dialect.Bitmap
@@ -14,7 +14,7 @@ public struct MessageCodec: Sendable {
     let fillBytesMax: Int
 
     /// A codec for a dialect.
-    public init(dialect: Dialect) {
+    package init(dialect: Dialect) {
         self.dialect = dialect
         header = dialect.header
         messageType = dialect.messageType
@@ -25,7 +25,7 @@ public struct MessageCodec: Sendable {
     }
 
     /// The message that the bytes are; all of them have to belong to it.
-    public func decode(_ bytes: [UInt8]) throws(MessageDecodingError) -> Message {
+    package func decode(_ bytes: [UInt8]) throws(MessageDecodingError) -> Message {
         let outcome: Result<Message, MessageDecodingError> = bytes.withUnsafeBytes { buffer in
             do throws(MessageDecodingError) {
                 return .success(try decode(buffer))
@@ -37,7 +37,7 @@ public struct MessageCodec: Sendable {
     }
 
     /// The message that the bytes are; all of them have to belong to it.
-    public func decode(_ bytes: UnsafeRawBufferPointer) throws(MessageDecodingError) -> Message {
+    package func decode(_ bytes: UnsafeRawBufferPointer) throws(MessageDecodingError) -> Message {
         var message = Message(mti: MTI(rawValue: 0), emptyWithHeader: [])
         var head = HeadReader(bytes: bytes, codec: self)
         do {
@@ -135,14 +135,14 @@ public struct MessageCodec: Sendable {
     }
 
     /// The header of a message that answers none: zeros, behind the identifier of a TPDU.
-    public var ownHeader: [UInt8] {
+    package var ownHeader: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: header.bytes)
         if header.isTPDU, !bytes.isEmpty { bytes[0] = 0x60 }
         return bytes
     }
 
     /// The header of the response to a message: as it came, or with its addresses exchanged.
-    public func responseHeader(for request: Message) -> [UInt8] {
+    package func responseHeader(for request: Message) -> [UInt8] {
         header.answer == .exchanged ? TPDU.exchanged(request.header) : request.header
     }
 }

@@ -1,6 +1,6 @@
 extension MessageCodec {
     /// The most bytes that `encode` can need for the message.
-    public func encodedBytesMax(of message: Message) -> Int {
+    package func encodedBytesMax(of message: Message) -> Int {
         // Four for the message type, 32 for two bitmaps in hex, six for the head of a data set and for a length indicator;
         // hex doubles.
         message.header.count + 42 + 6 * message.extents.count + 2 * message.storage.count + fillBytesMax
@@ -8,7 +8,7 @@ extension MessageCodec {
 
     /// Writes the message to the start of a buffer of at least `encodedBytesMax(of:)` bytes and says how many
     /// bytes it took. After an error the buffer's bytes mean nothing.
-    public func encode(
+    package func encode(
         _ message: Message, into buffer: UnsafeMutableRawBufferPointer
     ) throws(MessageEncodingError) -> Int {
         guard let base = buffer.baseAddress, buffer.count >= encodedBytesMax(of: message) else {
@@ -55,7 +55,7 @@ extension MessageCodec {
     }
 
     /// Appends the message; after an error the bytes are as before.
-    public func encode(_ message: Message, into bytes: inout [UInt8]) throws(MessageEncodingError) {
+    package func encode(_ message: Message, into bytes: inout [UInt8]) throws(MessageEncodingError) {
         let start = bytes.count
         let room = encodedBytesMax(of: message)
         bytes.reserveCapacity(start + room)
@@ -87,7 +87,7 @@ extension MessageCodec {
     private static let zeros = [UInt8](repeating: 0, count: 4096)
 
     /// The bytes of the message.
-    public func encode(_ message: Message) throws(MessageEncodingError) -> [UInt8] {
+    package func encode(_ message: Message) throws(MessageEncodingError) -> [UInt8] {
         var failure: MessageEncodingError?
         let room = encodedBytesMax(of: message)
         let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in

@@ -1,19 +1,19 @@
 /// Why bytes are no message of the dialect, and where. It holds no data of the message except in `partial`,
 /// whose description is masked.
-public struct MessageDecodingError: Error, Sendable {
+package struct MessageDecodingError: Error, Sendable {
     /// The part of the message in which the fault lies.
-    public let place: Place
+    package let place: Place
     /// Bytes from the start of what was given to `decode` to the fault.
-    public let offset: Int
+    package let offset: Int
     /// What is wrong there.
-    public let reason: Reason
+    package let reason: Reason
     /// Message type and all elements that could be read: those before the fault, and those behind it where only the
     /// content of an element is wrong and its end is known. Nil if not even the message type could be read.
-    public let partial: Message?
+    package let partial: Message?
 
     /// The element in fault; for bytes behind the message the last one, for a bitmap element 1, nil for
     /// header and message type.
-    public var dataElement: DataElement? {
+    package var dataElement: DataElement? {
         switch place {
         case .header, .messageType: nil
         case .bitmap: .secondaryBitmap
@@ -23,7 +23,7 @@ public struct MessageDecodingError: Error, Sendable {
     }
 
     /// A part of a message.
-    public enum Place: Equatable, Sendable {
+    package enum Place: Equatable, Sendable {
         case header
         case messageType
         case bitmap
@@ -33,7 +33,7 @@ public struct MessageDecodingError: Error, Sendable {
     }
 
     /// What can be wrong with a part of a message.
-    public enum Reason: Equatable, Sendable {
+    package enum Reason: Equatable, Sendable {
         /// The message ends before the part does.
         case truncated(bytesMissing: Int)
         /// Bytes that belong to no element.
@@ -67,7 +67,7 @@ public struct MessageDecodingError: Error, Sendable {
 
 extension MessageDecodingError: CustomStringConvertible {
     /// Place, offset and reason, without data.
-    public var description: String {
+    package var description: String {
         "\(place.words) at offset \(offset): \(reason.words)"
     }
 }
@@ -106,11 +106,11 @@ extension MessageDecodingError.Reason {
 }
 
 /// Why a message cannot be written in a dialect.
-public struct MessageEncodingError: Error, Equatable, Sendable {
+package struct MessageEncodingError: Error, Equatable, Sendable {
     /// The element in fault; nil for header and message type.
-    public let dataElement: DataElement?
+    package let dataElement: DataElement?
     /// What is wrong with it.
-    public let reason: Reason
+    package let reason: Reason
 
     init(dataElement: DataElement?, reason: Reason) {
         self.dataElement = dataElement
@@ -118,7 +118,7 @@ public struct MessageEncodingError: Error, Equatable, Sendable {
     }
 
     /// What can be wrong with a message to be written.
-    public enum Reason: Equatable, Sendable {
+    package enum Reason: Equatable, Sendable {
         /// The dialect does not define the element.
         case unknownElement
         /// A fixed element of another length, in digits, characters or (binary) bytes.
@@ -138,7 +138,7 @@ public struct MessageEncodingError: Error, Equatable, Sendable {
 
 extension MessageEncodingError: CustomStringConvertible {
     /// Element and reason, without data.
-    public var description: String {
+    package var description: String {
         let place = dataElement.map { "\($0)" } ?? "message"
         return switch reason {
         case .unknownElement: "\(place): the dialect does not know this element"

@@ -40,7 +40,7 @@ extension Message {
     }
 
     /// What a log line may have of an element: masked or left out as in `describe`, and escaped; nil if it is absent.
-    public func shown(_ element: DataElement) -> String? {
+    package func shown(_ element: DataElement) -> String? {
         printable(element, isBinary: false, sensitivity: Sensitivity(of: element))
     }
 
@@ -50,7 +50,7 @@ extension Message {
 
     /// Every element with its name in the dialect and what may be shown of its value, for tools that print
     /// messages to people. Elements that the dialect takes apart are listed by their number only.
-    public func describe(
+    package func describe(
         dialect: Dialect
     ) -> [(element: DataElement, name: String, value: String)] {
         presentElements.map { element in
@@ -64,7 +64,7 @@ extension Message {
 
 extension Message: CustomStringConvertible {
     /// The message type and the elements, masked: `0100 DE2=476173******0010 DE3=000000 …`.
-    public var description: String {
+    package var description: String {
         presentElements.reduce(into: mti.description) { text, element in
             let binary = element == .mac || element == .mac2
             let value = printable(element, isBinary: binary, sensitivity: Sensitivity(of: element)) ?? ""
@@ -75,5 +75,5 @@ extension Message: CustomStringConvertible {
 
 extension Message: CustomReflectable {
     /// Nothing to look into: `dump` and failed expectations would print the storage.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

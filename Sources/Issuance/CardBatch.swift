@@ -1,24 +1,24 @@
-public import EMV
+package import EMV
 internal import Foundation
-public import HSM
+package import HSM
 internal import PKCS11
 
 /// Cards of one batch, certified one after another; what is done is on disk, so that a batch that was broken off goes on
 /// where it was.
-public struct CardBatch: ~Copyable {
+package struct CardBatch: ~Copyable {
     /// Where a batch stands.
-    public struct Progress: Sendable {
+    package struct Progress: Sendable {
         /// Cards that are done, those of an earlier run included.
-        public let done: Int
+        package let done: Int
         /// Of them, those of an earlier run.
-        public let earlier: Int
+        package let earlier: Int
         /// Of the batch.
-        public let total: Int
+        package let total: Int
         /// Since this run began.
-        public let elapsed: Duration
+        package let elapsed: Duration
 
         /// Of this run.
-        public var cardsASecond: Double {
+        package var cardsASecond: Double {
             let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
             return seconds > 0 ? Double(done - earlier) / seconds : 0
         }
@@ -38,7 +38,7 @@ public struct CardBatch: ~Copyable {
 
     /// - Parameters:
     ///   - dataEncryptionKey: label of the key that cards' private keys leave under; nil for cards without one.
-    public init(
+    package init(
         _ certifier: CardCertifier, at location: TokenLocation, serialNumbers: SerialNumbers,
         dataEncryptionKey: String?
     ) throws {
@@ -54,7 +54,7 @@ public struct CardBatch: ~Copyable {
     ///   - fingerprint: of everything that the result depends on beside the cards. What another input left is refused.
     ///   - certified: called before a card's certificates are written: what cannot be noted is not made.
     ///   - report: called after each card.
-    public mutating func run(
+    package mutating func run(
         _ cards: [CardToCertify], keeping path: String, fingerprint: String,
         certified: (Int, PersonalisedApplication) throws -> Void, report: (Progress) -> Void
     ) throws -> [PersonalisedApplication] {

@@ -1,21 +1,21 @@
 internal import ByteCoding
-public import EMV
+package import EMV
 internal import HSM
-public import PKCS11
+package import PKCS11
 
 /// What the cards of one product have in common, for offline data authentication.
-public struct ApplicationProfile: Codable, Hashable, Sendable {
+package struct ApplicationProfile: Codable, Hashable, Sendable {
     /// 82, two bytes of hex. Its bits for SDA, DDA and CDA say what each card gets.
-    public let aip: String
+    package let aip: String
     /// Objects of the second record, BER-TLV in hex: 8C, 8D, 8E, 9F0D to 9F0F and so on.
-    public let objects: String
+    package let objects: String
     /// Of each card's key; nil for cards without one.
-    public let iccKeyBits: Int?
+    package let iccKeyBits: Int?
     /// Of a second key that only takes PINs; nil where the first one does.
-    public let pinKeyBits: Int?
+    package let pinKeyBits: Int?
 
     /// Takes the parts.
-    public init(aip: String, objects: String, iccKeyBits: Int?, pinKeyBits: Int?) {
+    package init(aip: String, objects: String, iccKeyBits: Int?, pinKeyBits: Int?) {
         self.aip = aip
         self.objects = objects
         self.iccKeyBits = iccKeyBits
@@ -24,23 +24,23 @@ public struct ApplicationProfile: Codable, Hashable, Sendable {
 }
 
 /// One card to be certified.
-public struct CardToCertify: Sendable {
+package struct CardToCertify: Sendable {
     /// PAN and sequence number.
-    public let identity: CardIdentity
+    package let identity: CardIdentity
     /// Last month of the card.
-    public let expiry: CertificateMonth
+    package let expiry: CertificateMonth
 
     /// Takes both.
-    public init(identity: CardIdentity, expiry: CertificateMonth) {
+    package init(identity: CardIdentity, expiry: CertificateMonth) {
         self.identity = identity
         self.expiry = expiry
     }
 }
 
 /// Makes the certificates of cards with an issuer's key inside a token.
-public struct CardCertifier {
+package struct CardCertifier {
     /// Label of the issuer's key.
-    public let issuerKey: String
+    package let issuerKey: String
     private let issuer: KeyCertificate
     private let file: IssuerCertificateFile
     private let profile: ApplicationProfile
@@ -54,7 +54,7 @@ public struct CardCertifier {
     }
 
     /// Key pairs that one card needs, by bits of their modulus.
-    public var keyPairsOfACard: [Int: Int] {
+    package var keyPairsOfACard: [Int: Int] {
         var counts: [Int: Int] = [:]
         if needsKey, let bits = profile.iccKeyBits { counts[bits, default: 0] += 1 }
         if let bits = profile.pinKeyBits { counts[bits, default: 0] += 1 }
@@ -65,7 +65,7 @@ public struct CardCertifier {
     ///   - file: the issuer's certificate, verified.
     ///   - certificate: what stands in it.
     ///   - key: the token's key, which has to be the certified one.
-    public init(
+    package init(
         _ file: IssuerCertificateFile, _ certificate: KeyCertificate, key: SigningKey,
         profile: ApplicationProfile
     ) throws {
@@ -107,7 +107,7 @@ public struct CardCertifier {
     ///   - signing: session copy of the issuer's key.
     ///   - serialNumber: the next one of this issuer key, each time.
     ///   - pool: makes key pairs ahead; nil makes each when it is needed.
-    public func certify(
+    package func certify(
         _ card: CardToCertify, signing: ObjectHandle, under dataEncryptionKey: DataEncryptionKey?,
         serialNumber: () throws -> UInt32, from pool: CardKeyPool? = nil, _ session: inout Session
     ) throws -> PersonalisedApplication {
@@ -219,7 +219,7 @@ public struct CardCertifier {
 }
 
 /// The key that card keys leave under.
-public struct DataEncryptionKey {
+package struct DataEncryptionKey {
     let handle: ObjectHandle
     let mechanism: WrappingMechanism
     let export: PrivateKeyExport
@@ -227,7 +227,7 @@ public struct DataEncryptionKey {
     /// - Parameters:
     ///   - handle: session copy of a key that wraps.
     ///   - isAES: in CBC mode with a zero vector (SCP03); else triple DES in ECB mode (SCP02).
-    public init(_ handle: ObjectHandle, isAES: Bool, export: PrivateKeyExport) {
+    package init(_ handle: ObjectHandle, isAES: Bool, export: PrivateKeyExport) {
         self.handle = handle
         mechanism = isAES ? .aesCBC(initialVector: [UInt8](repeating: 0, count: 16)) : .tripleDESECB
         self.export = export

@@ -1,10 +1,10 @@
 internal import Foundation
-public import HSM
-public import PKCS11
+package import HSM
+package import PKCS11
 
 /// Card key pairs made ahead by threads of their own while others sign: finding primes takes longer than all that comes
 /// after it. The pairs are session objects; what is not taken ends with the pool.
-public final class CardKeyPool: @unchecked Sendable {
+package final class CardKeyPool: @unchecked Sendable {
     // Sendable because `state` is only touched under `condition`.
     private struct State {
         var ready: [Int: [KeyPairHandles]] = [:]
@@ -24,7 +24,7 @@ public final class CardKeyPool: @unchecked Sendable {
     ///   - wanted: how many pairs, by bits of their modulus; no more are made.
     ///   - threads: each has a session of its own, which ends with the pool.
     ///   - readyMax: pairs of each length that wait to be taken.
-    public init(_ wanted: [Int: Int], at location: TokenLocation, threads: Int, readyMax: Int = 64) {
+    package init(_ wanted: [Int: Int], at location: TokenLocation, threads: Int, readyMax: Int = 64) {
         self.location = location
         missing = wanted.filter { $0.value > 0 }
         self.readyMax = readyMax
@@ -37,7 +37,7 @@ public final class CardKeyPool: @unchecked Sendable {
     }
 
     /// The next pair, once there is one.
-    public func take(bits: Int) throws -> KeyPairHandles {
+    package func take(bits: Int) throws -> KeyPairHandles {
         condition.lock()
         defer { condition.unlock() }
         while true {
@@ -52,7 +52,7 @@ public final class CardKeyPool: @unchecked Sendable {
     }
 
     /// Ends the threads, and with their sessions every pair that was made: nothing taken is used after it.
-    public func end() {
+    package func end() {
         condition.lock()
         state.isEnding = true
         condition.broadcast()

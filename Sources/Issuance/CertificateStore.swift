@@ -1,26 +1,26 @@
-public import EMV
+package import EMV
 internal import Foundation
 
 /// The issuer's certificates as files of one folder: `NAME.tlv`, and `NAME.serial` for those that its key signs.
-public struct CertificateStore: Sendable {
+package struct CertificateStore: Sendable {
     /// One certificate that was kept.
-    public struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// Of the issuer's key, without the label's prefix.
-        public let name: String
+        package let name: String
         /// As it came.
-        public let file: IssuerCertificateFile
+        package let file: IssuerCertificateFile
         /// What stands in it; nil where it does not verify any more.
-        public let certificate: KeyCertificate?
+        package let certificate: KeyCertificate?
         /// Why it does not; nil where it does.
-        public let fault: String?
+        package let fault: String?
         /// The CA key is one that anybody may sign with.
-        public let isTest: Bool
+        package let isTest: Bool
     }
 
     private let folder: String
 
     /// - Parameter folder: made when first needed.
-    public init(folder: String) { self.folder = folder }
+    package init(folder: String) { self.folder = folder }
 
     private func path(_ name: String, _ ending: String) -> String { "\(folder)/\(name).\(ending)" }
 
@@ -33,31 +33,31 @@ public struct CertificateStore: Sendable {
     }
 
     /// Throws for a text that cannot be a name.
-    public static func requireName(_ text: String) throws {
+    package static func requireName(_ text: String) throws {
         guard isName(text) else {
             throw IssuanceError(text, "a name has 1 to 48 of a to z, 0 to 9, hyphen and full stop")
         }
     }
 
     /// Keeps a certificate, whole or not at all.
-    public func keep(_ file: IssuerCertificateFile, as name: String) throws {
+    package func keep(_ file: IssuerCertificateFile, as name: String) throws {
         try CertificateStore.requireName(name)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data(file.encoded).write(to: URL(filePath: path(name, "tlv")), options: .atomic)
     }
 
     /// One certificate, nil where none has this name.
-    public func file(named name: String) throws -> IssuerCertificateFile? {
+    package func file(named name: String) throws -> IssuerCertificateFile? {
         try CertificateStore.requireName(name)
         guard let data = FileManager.default.contents(atPath: path(name, "tlv")) else { return nil }
         return try IssuerCertificateFile(file: Array(data))
     }
 
     /// The counter of the serial numbers that a key gives to cards.
-    public func serialNumbers(of name: String) -> SerialNumbers { SerialNumbers(path: path(name, "serial")) }
+    package func serialNumbers(of name: String) -> SerialNumbers { SerialNumbers(path: path(name, "serial")) }
 
     /// All of them, each checked anew.
-    public func list(_ keys: CAKeys, month: CertificateMonth?) throws -> [Entry] {
+    package func list(_ keys: CAKeys, month: CertificateMonth?) throws -> [Entry] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return try names.filter { $0.hasSuffix(".tlv") }.map { String($0.dropLast(4)) }
             .filter(CertificateStore.isName).sorted().compactMap { name in
@@ -78,7 +78,7 @@ public struct CertificateStore: Sendable {
 
 extension CAKeys {
     /// Reads a file.
-    public init(contentsOf path: String) throws {
+    package init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw IssuanceError(path, "cannot be read")
         }

@@ -1,26 +1,26 @@
-public import EMV
+package import EMV
 
 /// A CA's answer to a request: the objects that go on cards, as BER-TLV (4F RID, 8F, 90, 92 where the key does not fit,
 /// 9F32).
-public struct IssuerCertificateFile: Hashable, Sendable {
+package struct IssuerCertificateFile: Hashable, Sendable {
     /// Five bytes.
-    public let rid: [UInt8]
+    package let rid: [UInt8]
     /// 8F.
-    public let caIndex: UInt8
+    package let caIndex: UInt8
     /// 90, 92 and 9F32.
-    public let objects: KeyCertificate.Objects
+    package let objects: KeyCertificate.Objects
 
     private static let ridTag = Tag(rawValue: 0x4F)
 
     /// Takes the parts.
-    public init(rid: [UInt8], caIndex: UInt8, objects: KeyCertificate.Objects) {
+    package init(rid: [UInt8], caIndex: UInt8, objects: KeyCertificate.Objects) {
         self.rid = rid
         self.caIndex = caIndex
         self.objects = objects
     }
 
     /// Reads the file; every object has to be there once, and nothing else.
-    public init(file: [UInt8]) throws {
+    package init(file: [UInt8]) throws {
         let found: [(Tag, ArraySlice<UInt8>)]
         do { found = try TLVReader.objects(in: file[...]) } catch {
             throw IssuanceError("certificate file", "\(error)")
@@ -54,7 +54,7 @@ public struct IssuerCertificateFile: Hashable, Sendable {
     }
 
     /// As it is written.
-    public var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = TLVWriter()
         writer.append(IssuerCertificateFile.ridTag, rid)
         writer.append(.caKeyIndex, [caIndex])
@@ -65,7 +65,7 @@ public struct IssuerCertificateFile: Hashable, Sendable {
     }
 
     /// What stands in it, checked against a CA key of this month.
-    public func verify(
+    package func verify(
         _ keys: CAKeys, month: CertificateMonth?
     ) throws -> (certificate: KeyCertificate, authority: CAPublicKey) {
         let authority = try keys.key(application: rid, index: caIndex, month: month)

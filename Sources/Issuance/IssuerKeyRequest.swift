@@ -1,19 +1,19 @@
-public import EMV
+package import EMV
 
 /// An issuer's public key for the CA: in clear, then signed by itself, which shows that whoever sends it has the
 /// private key. The form that a scheme publishes for its members' files:
 /// `identifier(4) ‖ index(3) ‖ algorithm 01 ‖ length ‖ exponent length ‖ modulus ‖ exponent ‖ signature`, and the
 /// signature recovers to `6A ‖ 11 ‖ identifier(4) ‖ expiry(2) ‖ index(3) ‖ 01 ‖ 01 ‖ length ‖ exponent length ‖ leading
 /// part of the modulus ‖ hash ‖ BC`; the hash covers the rest of the modulus and the exponent too.
-public struct IssuerKeyRequest: Hashable, Sendable {
+package struct IssuerKeyRequest: Hashable, Sendable {
     /// 3…8 leading digits of the PANs.
-    public let identifierDigits: [UInt8]
+    package let identifierDigits: [UInt8]
     /// Until when the certificate is asked for.
-    public let expiry: CertificateMonth
+    package let expiry: CertificateMonth
     /// The issuer's number of this key, below 2^24.
-    public let index: UInt32
+    package let index: UInt32
     /// The key.
-    public let key: RSAPublicKey
+    package let key: RSAPublicKey
 
     private static let format: UInt8 = 0x11
     private static let algorithm: UInt8 = 0x01
@@ -21,7 +21,7 @@ public struct IssuerKeyRequest: Hashable, Sendable {
     private static let clearCount = 10
 
     /// Takes the parts.
-    public init(
+    package init(
         identifierDigits: [UInt8], expiry: CertificateMonth, index: UInt32, key: RSAPublicKey
     ) throws {
         guard (3...8).contains(identifierDigits.count), identifierDigits.allSatisfy({ $0 < 10 }) else {
@@ -50,7 +50,7 @@ public struct IssuerKeyRequest: Hashable, Sendable {
     }
 
     /// What the issuer's own key signs.
-    public func block() throws -> [UInt8] {
+    package func block() throws -> [UInt8] {
         let head = head
         let room = key.byteCount - SignedBlock.overhead - head.count
         return try SignedBlock.make(
@@ -60,14 +60,14 @@ public struct IssuerKeyRequest: Hashable, Sendable {
 
     /// The file.
     /// - Parameter signature: of `block()`.
-    public func encode(signature: [UInt8]) -> [UInt8] {
+    package func encode(signature: [UInt8]) -> [UInt8] {
         identifier + indexBytes
             + [IssuerKeyRequest.algorithm, UInt8(key.byteCount), UInt8(key.exponent.count)] + key.modulus
             + key.exponent + signature
     }
 
     /// Reads a file and checks its signature, as a CA does.
-    public init(file: [UInt8]) throws {
+    package init(file: [UInt8]) throws {
         let fault = IssuanceError("request", "it is not as long as it says")
         guard file.count > IssuerKeyRequest.clearCount, file[7] == IssuerKeyRequest.algorithm else {
             throw fault

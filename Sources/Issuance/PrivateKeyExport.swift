@@ -1,11 +1,11 @@
 internal import EMV
 internal import HSM
-public import PKCS11
+package import PKCS11
 
 /// The five CRT components of a card's private key, each enciphered (EMV CPS: DGI 8201 to 8205).
-public struct EncipheredPrivateKey: Hashable, Sendable {
+package struct EncipheredPrivateKey: Hashable, Sendable {
     /// By DGI: 8201 q⁻¹ mod p, 8202 d mod (q−1), 8203 d mod (p−1), 8204 q, 8205 p.
-    public let components: [UInt16: [UInt8]]
+    package let components: [UInt16: [UInt8]]
 }
 
 /// A card's private key out of the token. Nothing of it is ever a value in this process.
@@ -15,7 +15,7 @@ public struct EncipheredPrivateKey: Hashable, Sendable {
 /// the token as an object, of which the component is cut out and wrapped under the data encryption key. (The whole
 /// would be too long: NSS takes 256 bytes.) Where the components lie follows from their DER headers, which are found by
 /// comparison with the encipherment of every possible header.
-public struct PrivateKeyExport {
+package struct PrivateKeyExport {
     private let wrapping: ObjectHandle
     private let comparing: ObjectHandle
 
@@ -24,7 +24,7 @@ public struct PrivateKeyExport {
     private static let blockCount = 16
 
     /// Makes the keys that exports go through. They end with the session.
-    public init(_ session: inout Session) throws {
+    package init(_ session: inout Session) throws {
         wrapping = try session.generateKey(
             .aes,
             Template(
@@ -51,7 +51,7 @@ public struct PrivateKeyExport {
     ///   - modulusCount: bytes of the modulus; public.
     ///   - exponentCount: bytes of the public exponent.
     ///   - dataEncryptionKey: wraps, TDES or AES.
-    public func export(
+    package func export(
         _ privateKey: ObjectHandle, modulusCount: Int, exponentCount: Int,
         under dataEncryptionKey: ObjectHandle, _ mechanism: WrappingMechanism, _ session: inout Session
     ) throws -> EncipheredPrivateKey {
@@ -164,7 +164,7 @@ public struct PrivateKeyExport {
     }
 
     /// Ends the two keys.
-    public func end(_ session: inout Session) {
+    package func end(_ session: inout Session) {
         try? session.destroy(wrapping)
         try? session.destroy(comparing)
     }

@@ -2,14 +2,14 @@ internal import Foundation
 
 /// Serial numbers of one signing key's certificates: each given once, whatever becomes of the program. The number is on
 /// disk before it is used.
-public struct SerialNumbers: Sendable {
+package struct SerialNumbers: Sendable {
     private let path: String
 
     /// - Parameter path: of the counter's file, made when first needed.
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
     /// The next number, 1 to 2^24 - 1.
-    public func next() throws -> UInt32 {
+    package func next() throws -> UInt32 {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw IssuanceError(path, "cannot be opened: \(String(cString: strerror(errno)))")

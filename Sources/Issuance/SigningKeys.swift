@@ -1,38 +1,38 @@
-public import EMV
-public import HSM
-public import PKCS11
+package import EMV
+package import HSM
+package import PKCS11
 
 /// A key pair of the token that signs certificates.
-public struct SigningKey: Hashable, Sendable {
+package struct SigningKey: Hashable, Sendable {
     /// `CKA_LABEL` of both halves.
-    public let label: String
+    package let label: String
     /// Its public half.
-    public let key: RSAPublicKey
+    package let key: RSAPublicKey
     /// From `CKA_ID`; nil for a key that this product did not make.
-    public let provenance: KeyProvenance?
+    package let provenance: KeyProvenance?
 }
 
 /// RSA keys of one token: those that sign certificates never leave it. Not on the way of an authorisation.
-public struct SigningKeys: ~Copyable {
+package struct SigningKeys: ~Copyable {
     /// Open for writing.
-    public var session: Session
+    package var session: Session
 
     /// How labels of issuers' keys and of test CAs' keys begin.
-    public static let issuerPrefix = "issuer-rsa-"
+    package static let issuerPrefix = "issuer-rsa-"
     /// See `issuerPrefix`.
-    public static let authorityPrefix = "ca-rsa-"
+    package static let authorityPrefix = "ca-rsa-"
 
     /// The lengths that schemes use for issuers and CAs, in bits.
-    public static let bits = [1_152, 1_408, 1_984]
+    package static let bits = [1_152, 1_408, 1_984]
 
     /// Opens a session of its own that can make token objects.
-    public init(at location: TokenLocation) throws {
+    package init(at location: TokenLocation) throws {
         session = try location.openSession(readWrite: true)
     }
 
     /// Has the token make a key pair that stays: with the exponent 3 where the token can, else 65,537.
     /// - Parameter bits: one of `bits`.
-    public mutating func generate(label: String, bits: Int) throws -> SigningKey {
+    package mutating func generate(label: String, bits: Int) throws -> SigningKey {
         guard SigningKeys.bits.contains(bits) else {
             throw IssuanceError(
                 label,
@@ -48,7 +48,7 @@ public struct SigningKeys: ~Copyable {
     }
 
     /// Every signing key of the token, by label.
-    public mutating func list() throws -> [SigningKey] {
+    package mutating func list() throws -> [SigningKey] {
         let labels = try session.findPublicKeys().map { try session.label(of: $0) }
         return try Set(labels).filter {
             $0.hasPrefix(SigningKeys.issuerPrefix) || $0.hasPrefix(SigningKeys.authorityPrefix)
@@ -56,7 +56,7 @@ public struct SigningKeys: ~Copyable {
     }
 
     /// One key.
-    public mutating func key(labelled label: String) throws -> SigningKey {
+    package mutating func key(labelled label: String) throws -> SigningKey {
         let handle = try privateKey(labelled: label)
         // The public half's object may be anybody's; the private key's own numbers are those that sign.
         let numbers = try session.publicNumbers(of: handle)
@@ -66,7 +66,7 @@ public struct SigningKeys: ~Copyable {
     }
 
     /// Signs blocks with a session copy of the key: the token object is read and deciphered at each use.
-    public mutating func signing<Result>(
+    package mutating func signing<Result>(
         _ label: String, _ body: (ObjectHandle, inout Session) throws -> Result
     ) throws -> Result {
         let handle = try privateKey(labelled: label)
@@ -80,7 +80,7 @@ public struct SigningKeys: ~Copyable {
 
     /// One block. The signature is opened again before it is handed out: a fault while it is computed could give the
     /// key away (Boneh, DeMillo, Lipton).
-    public mutating func sign(_ block: [UInt8], label: String) throws -> [UInt8] {
+    package mutating func sign(_ block: [UInt8], label: String) throws -> [UInt8] {
         let key = try key(labelled: label).key
         return try signing(label) { handle, session in
             try SigningKeys.sign(block, handle, key, &session)

@@ -3,15 +3,15 @@ internal import HSM
 
 /// A certification authority for demos and tests, its keys in a token of its own. Schemes do this in their own vaults;
 /// nothing here is fit for a card that anybody pays with.
-public struct TestCA: ~Copyable {
+package struct TestCA: ~Copyable {
     /// Its token.
-    public var keys: SigningKeys
+    package var keys: SigningKeys
 
     /// Takes the keys.
-    public init(_ keys: consuming SigningKeys) { self.keys = keys }
+    package init(_ keys: consuming SigningKeys) { self.keys = keys }
 
     /// Label of the key with this RID and index.
-    public static func label(rid: [UInt8], index: UInt8) -> String {
+    package static func label(rid: [UInt8], index: UInt8) -> String {
         func hex(_ bytes: [UInt8]) -> String {
             bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
         }
@@ -19,14 +19,14 @@ public struct TestCA: ~Copyable {
     }
 
     /// A new CA key.
-    public mutating func makeKey(rid: [UInt8], index: UInt8, bits: Int) throws -> SigningKey {
+    package mutating func makeKey(rid: [UInt8], index: UInt8, bits: Int) throws -> SigningKey {
         guard rid.count == 5 else { throw IssuanceError("rid", "it has to be five bytes") }
         return try keys.generate(label: TestCA.label(rid: rid, index: index), bits: bits)
     }
 
     /// Signs an issuer's key, whose own signature has been checked when the request was read.
     /// - Parameter serialNumber: unique among the certificates of this CA key.
-    public mutating func certify(
+    package mutating func certify(
         _ request: IssuerKeyRequest, rid: [UInt8], index: UInt8, serialNumber: UInt32
     ) throws -> IssuerCertificateFile {
         let label = TestCA.label(rid: rid, index: index)

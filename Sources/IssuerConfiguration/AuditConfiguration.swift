@@ -1,16 +1,16 @@
 extension IssuerConfiguration {
     /// Evidence of what happens to keys.
-    public struct Audit: Sendable {
+    package struct Audit: Sendable {
         /// The audit trail; nil: none is kept, which a production profile refuses.
-        public var log: String?
+        package var log: String?
         /// Label of the HMAC key that seals it, made in the token when first needed.
-        public var key: String
+        package var key: String
         /// Findings that `issuer-keys audit` lets pass: `FINDING` or `KEY/FINDING`.
-        public var acceptedFindings: [String]
+        package var acceptedFindings: [String]
         /// People whose signatures count: a name and 64 hex digits of an Ed25519 key each.
-        public var operators: [String]
+        package var operators: [String]
         /// Whether what one person alone must not do needs two. A production profile has it.
-        public var dualControl: Bool
+        package var dualControl: Bool
 
         init(_ section: Section, keys: Section, _ profile: Profile) throws(ConfigurationError) {
             log = section.fileIfThere("log")

@@ -1,12 +1,12 @@
 extension IssuerConfiguration {
     /// The issuer's certificates, for offline data authentication.
-    public struct Certificates: Sendable {
+    package struct Certificates: Sendable {
         /// Where imported certificates and their counters of serial numbers are kept; nil: there are none.
-        public var folder: String?
+        package var folder: String?
         /// CA keys that they are checked by.
-        public var caKeys: String?
+        package var caKeys: String?
         /// Days before a certificate's end from which checks warn.
-        public var warningDays: Int
+        package var warningDays: Int
 
         init(_ section: Section) throws(ConfigurationError) {
             folder = section.fileIfThere("folder")

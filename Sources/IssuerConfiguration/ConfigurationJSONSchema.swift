@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// The schema for editors (JSON Schema, draft 2020-12).
-public enum ConfigurationJSONSchema {
+package enum ConfigurationJSONSchema {
     /// The whole document.
-    public static var text: String {
+    package static var text: String {
         var document = node(ConfigurationSchema.keys.map { ($0.parts[...], $0) })
         document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
         document["title"] = "Configuration of issuer-host"

@@ -1,8 +1,8 @@
 /// One row of the schema: everything that there is to say about one key. Reading, `config reference`, the JSON Schema,
 /// the overrides from the environment and reloads go by it.
-public struct ConfigurationKey: Sendable {
+package struct ConfigurationKey: Sendable {
     /// What a value may be.
-    public enum Kind: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
         /// Any text but an empty one.
         case text
         /// A path; a relative one starts at the folder of the configuration file.
@@ -18,7 +18,7 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// What holds where neither file nor environment says anything.
-    public enum Default: Sendable, Equatable {
+    package enum Default: Sendable, Equatable {
         /// The key has to be there (where its section is).
         case required
         /// Nothing: what this means, in words.
@@ -30,20 +30,20 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// The path, dots between its parts; `*` stands for a name that the operator chooses.
-    public let path: String
+    package let path: String
     /// What its value may be.
-    public let kind: Kind
+    package let kind: Kind
     /// Of numbers: what is counted.
-    public let unit: String?
+    package let unit: String?
     /// What holds where nobody says anything.
-    public let standard: Default
+    package let standard: Default
     /// Whether a reload (SIGHUP) takes a new value; a new value of any other needs a restart.
-    public let isReloadable: Bool
+    package let isReloadable: Bool
     /// One sentence for people.
-    public let sentence: String
+    package let sentence: String
 
     /// Whether its value is never shown: what a token's library is told may hold a password.
-    public var isSecret: Bool { path == "token.initArguments" }
+    package var isSecret: Bool { path == "token.initArguments" }
 
     init(
         _ path: String, _ kind: Kind, _ standard: Default, unit: String? = nil, reload: Bool = true,
@@ -65,7 +65,7 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// The default where it is a value.
-    public var standardValue: SettingValue? {
+    package var standardValue: SettingValue? {
         guard case .value(let text) = standard else { return nil }
         // A default is a part of the program: a wrong one is found by the first test that reads the schema.
         return try? SettingValue(text, kind)
@@ -73,7 +73,7 @@ public struct ConfigurationKey: Sendable {
 }
 
 /// A value of a configuration.
-public enum SettingValue: Sendable, Equatable {
+package enum SettingValue: Sendable, Equatable {
     case text(String)
     case number(Int)
     case flag(Bool)
@@ -144,7 +144,7 @@ public enum SettingValue: Sendable, Equatable {
 
 extension ConfigurationKey.Kind {
     /// What a value has to be, in words.
-    public var words: String {
+    package var words: String {
         switch self {
         case .text: "text"
         case .file: "a path"

@@ -1,7 +1,7 @@
 /// The schema as a page for people: `docs/configuration.md`.
-public enum ConfigurationReference {
+package enum ConfigurationReference {
     /// The whole page, Markdown.
-    public static var markdown: String {
+    package static var markdown: String {
         var text = preface
         var section = ""
         for key in ConfigurationSchema.keys {

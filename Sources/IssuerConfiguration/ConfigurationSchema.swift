@@ -1,7 +1,7 @@
 /// Every key that a configuration may have. What is not here is refused.
-public enum ConfigurationSchema {
+package enum ConfigurationSchema {
     /// In the order in which the reference lists them.
-    public static let keys: [ConfigurationKey] =
+    package static let keys: [ConfigurationKey] =
         general + token + store + issuer + issuerLimits + link + linkSecurity + operation + demo
 
     /// The row of a key, nil where the key is unknown.

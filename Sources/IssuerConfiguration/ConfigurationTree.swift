@@ -119,12 +119,12 @@ indirect enum ConfigurationTree {
 }
 
 /// Several files and the environment as one file.
-public enum ConfigurationMerge {
+package enum ConfigurationMerge {
     /// - Parameters:
     ///   - paths: a whole file, then files that are laid over it: what they say holds, `~` takes a key away.
     ///   - environment: variables `ISSUER_…` come before all of them.
     /// - Throws: where the outcome is no configuration; lines are those of the outcome.
-    public static func text(paths: [String], environment: [String: String]) throws(ConfigurationError)
+    package static func text(paths: [String], environment: [String: String]) throws(ConfigurationError)
         -> String
     {
         var tree: ConfigurationTree?

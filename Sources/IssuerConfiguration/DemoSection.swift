@@ -1,26 +1,26 @@
 extension IssuerConfiguration {
     /// What simulators need beside links and dialects: `demo`.
-    public struct Demo: Sendable {
+    package struct Demo: Sendable {
         /// What simulators show on links with TLS. Nil where the file says nothing.
-        public struct TLS: Sendable {
+        package struct TLS: Sendable {
             /// PEM file of the authorities that they trust.
-            public var trustedFile: String?
+            package var trustedFile: String?
             /// PEM file of their certificate chain.
-            public var certificateFile: String?
+            package var certificateFile: String?
             /// PEM file of its private key.
-            public var privateKeyFile: String?
+            package var privateKeyFile: String?
             /// The name that the host's certificate has to bear.
-            public var serverName: String?
+            package var serverName: String?
         }
 
         /// Test keys and cards; nil: no simulators here.
-        public var issuer: String?
+        package var issuer: String?
         /// Folder of the cards' counters.
-        public var cardState: String
+        package var cardState: String
         /// Files of the CA keys that terminals have.
-        public var caKeys: [String]
+        package var caKeys: [String]
         /// Nil: links with TLS cannot be used by simulators that want a certificate.
-        public var tls: TLS?
+        package var tls: TLS?
 
         init(_ section: Section) throws(ConfigurationError) {
             issuer = section.fileIfThere("issuer")
@@ -36,10 +36,10 @@ extension IssuerConfiguration {
     }
 
     /// The folder of the file, from which relative paths start.
-    public var folder: String { settings.folder }
+    package var folder: String { settings.folder }
 
     /// - Throws: where the file names no test keys and cards, for programs that cannot do without.
-    public func demoIssuer() throws(ConfigurationError) -> String {
+    package func demoIssuer() throws(ConfigurationError) -> String {
         guard let issuer = demo.issuer else {
             throw settings.section("demo").fault("issuer", "is missing: simulators take their cards from it")
         }
@@ -49,12 +49,12 @@ extension IssuerConfiguration {
 
 extension IssuerConfiguration.Link {
     /// Where a caller on this machine reaches a listener: addresses that mean every interface mean nothing to it.
-    public var reachableHost: String { IssuerConfiguration.reachable(host) }
+    package var reachableHost: String { IssuerConfiguration.reachable(host) }
 }
 
 extension IssuerConfiguration {
     /// The admin port as a caller on this machine reaches it; nil: there is none.
-    public var reachableAdmin: (host: String, port: Int)? {
+    package var reachableAdmin: (host: String, port: Int)? {
         adminPort.map { (IssuerConfiguration.reachable(adminHost), $0) }
     }
 

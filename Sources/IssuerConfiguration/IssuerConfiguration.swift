@@ -2,184 +2,184 @@ internal import Foundation
 
 /// The whole configuration of the host, checked for form. Whether keys exist and servers answer is for
 /// `issuer-host check` to say.
-public struct IssuerConfiguration: Sendable {
+package struct IssuerConfiguration: Sendable {
     /// What test material is allowed.
-    public enum Profile: String, Sendable {
+    package enum Profile: String, Sendable {
         case demo, production
     }
 
     /// How to reach the token.
-    public struct Token: Sendable {
+    package struct Token: Sendable {
         /// The shared library.
-        public var module: String
+        package var module: String
         /// What the library wants at initialisation, nil for nothing.
-        public var initArguments: String?
+        package var initArguments: String?
         /// The token, as an RFC 7512 URI.
-        public var uri: String
+        package var uri: String
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
-        public var pinFile: String?
+        package var pinFile: String?
         /// Where the jobs of requests run: `auto`, `loop` or `workers`.
-        public var placement: String
+        package var placement: String
         /// Threads, each with a session of its own. Half of the processors by default: one thread serves tens of
         /// thousands of authorisations a second from a token in the process, and connections and Redis want
         /// the rest. More for a token at the end of a wire.
-        public var workers: Int
+        package var workers: Int
         /// Jobs that may wait for a worker.
-        public var queuedJobsMax: Int
+        package var queuedJobsMax: Int
         /// ICC master keys whose handles a worker keeps. None by default: a token in the process derives one faster
         /// than it finds one among thousands. Where a call crosses a wire, keeping them saves one.
-        public var masterKeysKept: Int
+        package var masterKeysKept: Int
     }
 
     /// How to reach the state store: nodes of a cluster, or sentinels, or a Unix socket, or host and port.
-    public struct Redis: Sendable, Equatable {
+    package struct Redis: Sendable, Equatable {
         /// Path of the socket; nil: host and port are used.
-        public var unixSocket: String?
+        package var unixSocket: String?
         /// Address or name.
-        public var host: String
+        package var host: String
         /// TCP port.
-        public var port: Int
+        package var port: Int
         /// Name of the master that the sentinels are asked for; nil: no sentinels.
-        public var sentinelMaster: String?
+        package var sentinelMaster: String?
         /// `host:port` of each sentinel.
-        public var sentinels: [String]
+        package var sentinels: [String]
         /// `host:port` of some nodes of a cluster; empty: no cluster.
-        public var cluster: [String]
+        package var cluster: [String]
         /// Replicas that have to have a commit before it is answered.
-        public var replicasMin: Int
+        package var replicasMin: Int
         /// How long they may take.
-        public var replicaTimeoutMilliseconds: Int
+        package var replicaTimeoutMilliseconds: Int
         /// Hash slots that cards are spread over.
-        public var buckets: Int
+        package var buckets: Int
         /// File in which the host keeps what it knows of the store.
-        public var placeFile: String
+        package var placeFile: String
     }
 
     /// What decisions go by.
-    public struct Policy: Sendable {
+    package struct Policy: Sendable {
         /// How far an ATC may be ahead of the highest seen.
-        public var atcJumpMax: Int
+        package var atcJumpMax: Int
         /// Whether an unseen ATC behind the highest seen may pass.
-        public var lateATCAccepted: Bool
+        package var lateATCAccepted: Bool
         /// Wrong PINs in a row that block the PIN of a card imported from now on.
-        public var pinTriesMax: Int
+        package var pinTriesMax: Int
     }
 
     /// One issuer range.
-    public struct Issuer: Sendable {
+    package struct Issuer: Sendable {
         /// The name that the operator chose.
-        public var name: String
+        package var name: String
         /// Leading PAN digits.
-        public var prefix: String
+        package var prefix: String
         /// The master keys, by version; one without a name where the file gives them for the whole range.
-        public var keyVersions: [KeyVersion]
+        package var keyVersions: [KeyVersion]
         /// `A`, `B` or, for AES cards, `C`.
-        public var masterKeyOption: String
+        package var masterKeyOption: String
         /// `iso2` or `vis`: the clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
-        public var scriptPINForm: String?
+        package var scriptPINForm: String?
         /// Names of bits of the TVR on which its transactions are declined; nil: the usual ones.
-        public var declineOnTVR: [String]?
+        package var declineOnTVR: [String]?
         /// The same of the CVR.
-        public var declineOnCVR: [String]?
+        package var declineOnCVR: [String]?
         /// `failed`, `pin-not-seen-by-card`; nil: the latter.
-        public var declineOnCVM: [String]?
+        package var declineOnCVM: [String]?
         /// Names of the cryptogram profiles that are allowed.
-        public var profiles: [String]
+        package var profiles: [String]
         /// What it lets pass without a chip; nil: nothing.
-        public var nonChip: NonChip?
+        package var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
-        public var limits: Limits?
+        package var limits: Limits?
         /// Per cent by which completions may come to more than was approved, where no rule fits.
-        public var completionExcessPercent: Int
+        package var completionExcessPercent: Int
         /// Days that a pre-authorisation holds its amount, where no rule fits.
-        public var holdDays: Int
+        package var holdDays: Int
         /// `CATEGORY:PERCENT:DAYS` or `FROM-TO:PERCENT:DAYS`, before the usual ones.
-        public var holdRules: [String]
+        package var holdRules: [String]
         /// An EMV2000 session key tree, as height, branch factor and IV; known in order to be refused by name.
-        public var sessionKeyTree: String?
+        package var sessionKeyTree: String?
         /// How online PINs are verified.
-        public var pins: IssuerPINs
+        package var pins: IssuerPINs
     }
 
     /// Bounds on what is spent, amounts in minor units; nil is without bound.
-    public struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// Numeric code of the currency of all amounts.
-        public var currency: String
+        package var currency: String
         /// Of one transaction.
-        public var transactionMax: Int?
+        package var transactionMax: Int?
         /// Of one contactless transaction.
-        public var contactlessMax: Int?
+        package var contactlessMax: Int?
         /// Of one transaction without cardholder verification.
-        public var unverifiedMax: Int?
+        package var unverifiedMax: Int?
         /// Of one day.
-        public var dailyAmount: Int?
+        package var dailyAmount: Int?
         /// Transactions of one day.
-        public var dailyCount: Int?
+        package var dailyCount: Int?
         /// Of the last days.
-        public var rollingAmount: Int?
+        package var rollingAmount: Int?
         /// Transactions of the last days.
-        public var rollingCount: Int?
+        package var rollingCount: Int?
         /// How many days `rolling…` means, 1 to 31.
-        public var rollingDays: Int
+        package var rollingDays: Int
         /// Cash of one day.
-        public var cashAmount: Int?
+        package var cashAmount: Int?
         /// Cash withdrawals of one day.
-        public var cashCount: Int?
+        package var cashCount: Int?
         /// Merchant category codes that are declined.
-        public var blockedMerchantCategories: [String]
+        package var blockedMerchantCategories: [String]
         /// Countries that are declined, numeric codes.
-        public var blockedCountries: [String]
+        package var blockedCountries: [String]
     }
 
     /// Everything as it was written, with where it comes from.
-    public var settings: Settings
+    package var settings: Settings
     /// What test material is allowed.
-    public var profile: Profile
+    package var profile: Profile
     /// Folder of the dialect files.
-    public var dialects: String
+    package var dialects: String
     /// The token.
-    public var token: Token
+    package var token: Token
     /// Label of the key that names cards in the state store.
-    public var panHashKey: String
+    package var panHashKey: String
     /// Label of the PVK; nil: no PINs on this host.
-    public var pinVerificationKey: String?
+    package var pinVerificationKey: String?
     /// Label of the key of Visa's PIN verification values; nil: the host has none.
-    public var pinVerificationValueKey: String?
+    package var pinVerificationValueKey: String?
     /// The state store.
-    public var redis: Redis
+    package var redis: Redis
     /// What decisions go by.
-    public var policy: Policy
+    package var policy: Policy
     /// At least one.
-    public var issuers: [Issuer]
+    package var issuers: [Issuer]
     /// At least one.
-    public var links: [Link]
+    package var links: [Link]
     /// Evidence of what happens to keys.
-    public var audit: Audit
+    package var audit: Audit
     /// For simulators.
-    public var demo: Demo
+    package var demo: Demo
     /// Of the issuer's keys for offline data authentication.
-    public var certificates: Certificates
+    package var certificates: Certificates
     /// Where the admin port listens.
-    public var adminHost: String
+    package var adminHost: String
     /// Nil: no admin port.
-    public var adminPort: Int?
+    package var adminPort: Int?
     /// Threads for the links.
-    public var eventLoops: Int
+    package var eventLoops: Int
     /// How long what is under way may take at the end.
-    public var drainTimeoutSeconds: Int
+    package var drainTimeoutSeconds: Int
     /// A level of swift-log.
-    public var logLevel: String
+    package var logLevel: String
     /// `text` or `json`.
-    public var logFormat: String
+    package var logFormat: String
 
     /// Reads a file, with what the environment of this process puts in the place of its values.
     /// - Throws: `ConfigurationError` naming file and line, or variable, and key.
-    public init(path: String) throws(ConfigurationError) {
+    package init(path: String) throws(ConfigurationError) {
         try self.init(path: path, environment: ProcessInfo.processInfo.environment)
     }
 
     /// - Parameter environment: variables `ISSUER_…` come before the file.
-    public init(path: String, environment: [String: String]) throws(ConfigurationError) {
+    package init(path: String, environment: [String: String]) throws(ConfigurationError) {
         try self.init(try Settings(path: path, environment: environment))
     }
 

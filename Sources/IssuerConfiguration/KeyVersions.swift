@@ -1,20 +1,20 @@
 extension IssuerConfiguration {
     /// One version of a range's master keys. Form only; what the values mean is for the host to check.
-    public struct KeyVersion: Sendable {
+    package struct KeyVersion: Sendable {
         /// The name that the operator chose; empty where the range has one version for all cards.
-        public var name: String
+        package var name: String
         /// Derivation key indices of the IAD that select it, two hex digits each; empty: any.
-        public var derivationKeyIndices: [String]
+        package var derivationKeyIndices: [String]
         /// The first expiry date (YYMM) of the cards that have it, nil: any.
-        public var cardExpiryFrom: String?
+        package var cardExpiryFrom: String?
         /// The last one, nil: any.
-        public var cardExpiryUntil: String?
+        package var cardExpiryUntil: String?
         /// Label of IMK-AC.
-        public var issuerMasterKey: String
+        package var issuerMasterKey: String
         /// Label of IMK-SMI; nil: no issuer scripts.
-        public var secureMessagingIntegrityKey: String?
+        package var secureMessagingIntegrityKey: String?
         /// Label of IMK-SMC; nil: no issuer scripts with enciphered data.
-        public var secureMessagingConfidentialityKey: String?
+        package var secureMessagingConfidentialityKey: String?
     }
 
     /// Either the keys of the whole range or those of its versions, never both: nobody should have to guess

@@ -9,7 +9,7 @@ extension IssuerConfiguration.Limits: Decodable {
     }
 
     /// Refuses unknown keys with the nearest valid name, and days outside of 1 to 31.
-    public init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         func refused(_ key: String, _ words: String) -> DecodingError {
             .dataCorrupted(.init(codingPath: container.codingPath + [Key(key)], debugDescription: words))

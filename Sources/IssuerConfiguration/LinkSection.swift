@@ -1,104 +1,104 @@
 extension IssuerConfiguration {
     /// One link.
-    public struct Link: Sendable {
+    package struct Link: Sendable {
         /// TLS of a link; both sides show a certificate.
-        public struct TLS: Sendable {
+        package struct TLS: Sendable {
             /// PEM file of the host's certificate chain.
-            public var certificateFile: String
+            package var certificateFile: String
             /// PEM file of its private key.
-            public var privateKeyFile: String
+            package var privateKeyFile: String
             /// PEM file of the authorities of the peers.
-            public var trustedFile: String
+            package var trustedFile: String
             /// Names of which a peer's certificate has to bear one; empty: any.
-            public var peerNames: [String]
+            package var peerNames: [String]
             /// `1.2` or `1.3`.
-            public var minimumVersion: String
+            package var minimumVersion: String
             /// Client links: the name that the switch's certificate has to bear; nil: that of `host`.
-            public var serverName: String?
+            package var serverName: String?
         }
 
         /// MACs on the messages of a link.
-        public struct MAC: Sendable {
+        package struct MAC: Sendable {
             /// Label of the ZAK.
-            public var key: String
+            package var key: String
             /// `iso9797-1`, `iso9797-3`, `tdes-cmac` or `aes-cmac`.
-            public var algorithm: String
+            package var algorithm: String
             /// Of the two ISO algorithms: method 1, 2 or 3.
-            public var padding: Int
+            package var padding: Int
         }
 
         /// How the switch of a link sends new keys over the wire.
-        public struct KeyChange: Sendable {
+        package struct KeyChange: Sendable {
             /// Label of the ZMK that they come under.
-            public var zoneMasterKey: String
+            package var zoneMasterKey: String
             /// DE70 of such messages.
-            public var codes: [String]
+            package var codes: [String]
             /// Number of the data element that carries the key.
-            public var element: Int
+            package var element: Int
             /// `plain` or `subelement11`.
-            public var form: String
+            package var form: String
             /// How long the key before still passes.
-            public var overlapSeconds: Int
+            package var overlapSeconds: Int
         }
 
         /// The name that the operator chose.
-        public var name: String
+        package var name: String
         /// `server`: the switch connects; `client`: the host does.
-        public var role: String
+        package var role: String
         /// Address or name.
-        public var host: String
+        package var host: String
         /// TCP port.
-        public var port: Int
+        package var port: Int
         /// Name of the dialect file, without its ending.
-        public var dialect: String
+        package var dialect: String
         /// A name of `Framing.names`, such as `2be` or `4ascii-incl`.
-        public var framing: String
+        package var framing: String
         /// Bytes between length and message that are no part of it: echoed, five with addresses exchanged.
-        public var tpduBytes: Int
+        package var tpduBytes: Int
         /// `kept` or `exchanged`; nil: as `tpduBytes` says.
-        public var headerAnswer: String?
+        package var headerAnswer: String?
         /// The most bytes that a frame may have behind its length.
-        public var frameBytesMax: Int
+        package var frameBytesMax: Int
         /// `tlv` or `dataSet01`; nil: as the dialect says.
-        public var iccData: String?
+        package var iccData: String?
         /// Numbers of the data elements that answers repeat; nil: the usual ones.
-        public var echo: [String]?
+        package var echo: [String]?
         /// Nil: plain TCP.
-        public var tls: TLS?
+        package var tls: TLS?
         /// Nil: no MACs.
-        public var mac: MAC?
+        package var mac: MAC?
         /// Nil: keys do not change over the wire.
-        public var keyChange: KeyChange?
+        package var keyChange: KeyChange?
         /// Addresses and networks of the peers that may connect; empty: any.
-        public var allowedPeers: [String]
+        package var allowedPeers: [String]
         /// Connections that may be open (server), or are held open (client).
-        public var connectionsMax: Int
+        package var connectionsMax: Int
         /// Label of the ZPK; nil: no TDES PIN blocks on this link.
-        public var zonePINKey: String?
+        package var zonePINKey: String?
         /// Where a request says that less than its amount will do: `de48-61`, `de60-12` or `never`.
-        public var partialApproval: String
+        package var partialApproval: String
         /// Number of the data element that carries CVV2; nil: none does.
-        public var cvv2Element: Int?
+        package var cvv2Element: Int?
         /// Characters of it before the three digits.
-        public var cvv2Offset: Int
+        package var cvv2Offset: Int
         /// Their format.
-        public var pins: IssuerConfiguration.LinkPINs
+        package var pins: IssuerConfiguration.LinkPINs
         /// Requests of one connection that may be under way.
-        public var inFlightMax: Int
+        package var inFlightMax: Int
         /// How long an answer may take.
-        public var answerTimeoutMilliseconds: Int
+        package var answerTimeoutMilliseconds: Int
         /// From the first byte of a frame or TLS handshake to its last; also how long answers may stay unread.
-        public var frameTimeoutMilliseconds: Int
+        package var frameTimeoutMilliseconds: Int
         /// Silence after which the host sends an echo; nil: never.
-        public var echoAfterSeconds: Int?
+        package var echoAfterSeconds: Int?
         /// How long the peer may take to answer it.
-        public var echoAnswerMilliseconds: Int
+        package var echoAnswerMilliseconds: Int
         /// Whether the host signs on and off.
-        public var signOn: Bool
+        package var signOn: Bool
         /// Whether requests are served between the peer's sign-on and sign-off only.
-        public var signOnRequired: Bool
+        package var signOnRequired: Bool
         /// Role client: whether the host is ready only with this link.
-        public var isRequired: Bool
+        package var isRequired: Bool
     }
 }
 

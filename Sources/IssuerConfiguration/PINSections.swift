@@ -1,12 +1,12 @@
 extension IssuerConfiguration {
     /// How PINs of one issuer's cards are verified: `issuers.NAME.pin`.
-    public struct IssuerPINs: Sendable {
+    package struct IssuerPINs: Sendable {
         /// `reference`, `pvv`, or a way that is refused by name.
-        public var verification: String
+        package var verification: String
         /// PVKI of the verification values, 0 to 9.
-        public var keyIndex: Int
+        package var keyIndex: Int
         /// Whether a malformed PIN block counts as a wrong PIN.
-        public var countsMalformed: Bool
+        package var countsMalformed: Bool
 
         init(_ section: Section) throws(ConfigurationError) {
             verification = try section.text("verification")
@@ -16,13 +16,13 @@ extension IssuerConfiguration {
     }
 
     /// How PIN blocks come on one link: `links.NAME.pin`, beside `zonePINKey`.
-    public struct LinkPINs: Sendable, Equatable {
+    package struct LinkPINs: Sendable, Equatable {
         /// ISO 9564 format where DE53 does not say it or is absent: 0, 1, 3 or 4.
-        public var format: Int
+        package var format: Int
         /// Label of the AES zone PIN key; needed for format 4.
-        public var aesKey: String?
+        package var aesKey: String?
         /// Digits 5 and 6 of DE53 and the format that they stand for, as `01:0`; empty: DE53 is not looked at.
-        public var formatCodes: [String]
+        package var formatCodes: [String]
 
         init(_ section: Section) throws(ConfigurationError) {
             // The schema knows four digits.

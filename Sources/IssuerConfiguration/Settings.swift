@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// What holds: the environment before the file, the file before the defaults.
-public struct Settings: Sendable {
+package struct Settings: Sendable {
     /// Where a value comes from.
-    public enum Origin: Sendable, Equatable {
+    package enum Origin: Sendable, Equatable {
         /// The line of the file.
         case file(line: Int)
         /// The variable.
@@ -13,7 +13,7 @@ public struct Settings: Sendable {
     }
 
     /// The file.
-    public let path: String
+    package let path: String
     private var entries: [[String]: (value: SettingValue, origin: Origin)] = [:]
     private let sections: [[String]: (names: [String], line: Int)]
     /// True where the token's PIN is in the environment.
@@ -78,7 +78,7 @@ public struct Settings: Sendable {
     }
 
     /// Words that begin with a key, behind the place of that key: `FILE:LINE: links.a.port: …`.
-    public func located(_ words: String) -> String {
+    package func located(_ words: String) -> String {
         let known = entries.keys.filter { path in
             let key = path.joined(separator: ".")
             guard words.hasPrefix(key) else { return false }
@@ -90,7 +90,7 @@ public struct Settings: Sendable {
     }
 
     /// The keys that the environment sets, each with its variable, in the order of the variables.
-    public var overrides: [(key: String, variable: String)] {
+    package var overrides: [(key: String, variable: String)] {
         entries.compactMap { path, entry in
             guard case .environment(let variable) = entry.origin else { return nil }
             return (path.joined(separator: "."), variable)
@@ -109,7 +109,7 @@ public struct Settings: Sendable {
     /// Every key that holds, in the order of the schema: the file's, the environment's, and the defaults of
     /// sections
     /// that are there.
-    public var effective: [(key: String, value: SettingValue?, row: ConfigurationKey, origin: Origin)] {
+    package var effective: [(key: String, value: SettingValue?, row: ConfigurationKey, origin: Origin)] {
         ConfigurationSchema.keys.flatMap { row in
             EnvironmentOverrides.paths(row.parts[...], [], names).compactMap { path in
                 let name = path.joined(separator: ".")
@@ -122,7 +122,7 @@ public struct Settings: Sendable {
     }
 
     /// The first key that only a restart can change, and that is not as before.
-    public func firstKeyThatNeedsARestart(since old: Settings) -> String? {
+    package func firstKeyThatNeedsARestart(since old: Settings) -> String? {
         ConfigurationSchema.keys.lazy.filter { !$0.isReloadable }
             .first { row in
                 let path = row.parts

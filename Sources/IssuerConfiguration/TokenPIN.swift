@@ -1,11 +1,11 @@
-public import ByteCoding
+package import ByteCoding
 internal import Foundation
 internal import Glibc
 
 extension IssuerConfiguration.Token {
     /// The user PIN from `token.pinFile`, or from the environment variable `ISSUER_TOKEN_PIN`; nil without either.
     /// Read when a session opens and kept nowhere.
-    public func pin() throws(ConfigurationError) -> SecretBytes? {
+    package func pin() throws(ConfigurationError) -> SecretBytes? {
         guard let pinFile else {
             return ProcessInfo.processInfo.environment[EnvironmentOverrides.tokenPIN].map {
                 SecretBytes(copying: Array($0.utf8))

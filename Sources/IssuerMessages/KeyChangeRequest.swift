@@ -1,11 +1,11 @@
 internal import ByteCoding
-public import ISO8583
+package import ISO8583
 
 /// How the switch of a link sends new keys: ISO 8583:1987 says that it can (DE70 101, in many networks 161), and
 /// leaves to the parties how.
-public struct KeyChangeArrangement: Hashable, Sendable {
+package struct KeyChangeArrangement: Hashable, Sendable {
     /// What the key and its check value look like.
-    public enum Form: String, CaseIterable, Sendable {
+    package enum Form: String, CaseIterable, Sendable {
         /// The enciphered key in 32 or 48 hex digits, then its check value in 4 to 16; in a binary element the bytes
         /// of the same. DE53 says what the key is for: `01…` PIN blocks (also where DE53 is absent), `02…` MACs.
         case plain
@@ -16,17 +16,17 @@ public struct KeyChangeArrangement: Hashable, Sendable {
     }
 
     /// DE70 of a key change.
-    public var codes: Set<String>
+    package var codes: Set<String>
     /// Where the key is.
-    public var element: DataElement
+    package var element: DataElement
     /// How.
-    public var form: Form
+    package var form: Form
 
     /// DE70 of key changes where a link says nothing of its own.
-    public static let usualCodes: Set<String> = ["101", "161"]
+    package static let usualCodes: Set<String> = ["101", "161"]
 
     /// Takes the parts; see each property.
-    public init(codes: Set<String> = usualCodes, element: DataElement = .additionalData, form: Form = .plain)
+    package init(codes: Set<String> = usualCodes, element: DataElement = .additionalData, form: Form = .plain)
     {
         self.codes = codes
         self.element = element
@@ -35,21 +35,21 @@ public struct KeyChangeArrangement: Hashable, Sendable {
 }
 
 /// A new zone key in a network management request.
-public struct KeyChangeRequest: Hashable, Sendable {
+package struct KeyChangeRequest: Hashable, Sendable {
     /// What a key is for.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         case pinKey, macKey
     }
 
     /// What the key is for.
-    public let kind: Kind
+    package let kind: Kind
     /// The key, enciphered under the zone master key; 16 or 24 bytes.
-    public let wrapped: [UInt8]
+    package let wrapped: [UInt8]
     /// 4 to 16 hex digits.
-    public let checkValue: String
+    package let checkValue: String
 
     /// True for a message that asks for a key change, whatever else is in it.
-    public static func isOne(_ message: Message, _ arrangement: KeyChangeArrangement?) -> Bool {
+    package static func isOne(_ message: Message, _ arrangement: KeyChangeArrangement?) -> Bool {
         guard message.mti.messageClass == .networkManagement, message.mti.isRequest,
             let code = message.text(.networkManagementCode)
         else { return false }
@@ -57,7 +57,7 @@ public struct KeyChangeRequest: Hashable, Sendable {
     }
 
     /// - Throws: `KeyChangeFault` naming the data element at fault.
-    public init(_ message: Message, _ arrangement: KeyChangeArrangement) throws(KeyChangeFault) {
+    package init(_ message: Message, _ arrangement: KeyChangeArrangement) throws(KeyChangeFault) {
         let element = arrangement.element
         guard let bytes = message.bytes(element) else { throw KeyChangeFault(element, "missing") }
         var digits: Substring
@@ -115,11 +115,11 @@ public struct KeyChangeRequest: Hashable, Sendable {
 }
 
 /// A key change that cannot be read. Names the data element, never what is in it.
-public struct KeyChangeFault: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KeyChangeFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// The data element at fault.
-    public let element: DataElement
+    package let element: DataElement
     /// What is wrong with it.
-    public let reason: String
+    package let reason: String
 
     init(_ element: DataElement, _ reason: String) {
         self.element = element
@@ -127,5 +127,5 @@ public struct KeyChangeFault: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     /// One line for people.
-    public var description: String { "DE\(element.rawValue): \(reason)" }
+    package var description: String { "DE\(element.rawValue): \(reason)" }
 }

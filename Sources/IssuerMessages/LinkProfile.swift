@@ -1,25 +1,25 @@
-public import Authorisation
-public import EMV
-public import ISO8583
+package import Authorisation
+package import EMV
+package import ISO8583
 
 /// What a link adds to its messages.
-public struct LinkProfile: Sendable {
+package struct LinkProfile: Sendable {
     /// The name in logs, metrics and the journal.
-    public let name: String
+    package let name: String
     /// How its PIN blocks come.
-    public let pins: PINArrangement
+    package let pins: PINArrangement
     /// Where its requests say that a part will do.
-    public let partialApproval: PartialApprovalIndicator
+    package let partialApproval: PartialApprovalIndicator
     /// Where its requests carry CVV2; nil: nowhere.
-    public var printedValue: PrintedValuePlace?
+    package var printedValue: PrintedValuePlace?
     /// What its answers repeat of their requests.
-    public var echo = ResponseMapping.usualEcho
+    package var echo = ResponseMapping.usualEcho
     /// Its DE39 holds digits only.
-    public var hasNumericCodes = false
+    package var hasNumericCodes = false
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.
-    public init(
+    package init(
         name: String, zonePINKey: KeyName?, partialApproval: PartialApprovalIndicator = .de48SubElement61
     ) {
         self.init(
@@ -27,7 +27,7 @@ public struct LinkProfile: Sendable {
     }
 
     /// Takes the parts.
-    public init(
+    package init(
         name: String, pins: PINArrangement, partialApproval: PartialApprovalIndicator = .de48SubElement61
     ) {
         self.name = name
@@ -37,23 +37,23 @@ public struct LinkProfile: Sendable {
 }
 
 /// How the PIN blocks of a link come: under which keys, in which format, in which element.
-public struct PINArrangement: Sendable {
+package struct PINArrangement: Sendable {
     /// The zone PIN key of TDES; nil: the link sends no blocks of eight bytes.
-    public var zonePINKey: KeyName?
+    package var zonePINKey: KeyName?
     /// The zone PIN key of AES; nil: no blocks of format 4.
-    public var aesZonePINKey: KeyName?
+    package var aesZonePINKey: KeyName?
     /// The format where DE53 does not say it or is absent.
-    public var format = PINBlockFormat.iso0
+    package var format = PINBlockFormat.iso0
     /// Digits 5 and 6 of DE53 in BCD, and the format that they stand for; empty: DE53 is not looked at.
-    public var formatCodes: [UInt8: PINBlockFormat] = [:]
+    package var formatCodes: [UInt8: PINBlockFormat] = [:]
     /// Where the dialect carries a format 4 block, unless DE52 is of sixteen bytes.
-    public var format4Element: DataElement?
+    package var format4Element: DataElement?
 
     /// - Parameter zonePINKey: of TDES.
-    public init(zonePINKey: KeyName?) { self.zonePINKey = zonePINKey }
+    package init(zonePINKey: KeyName?) { self.zonePINKey = zonePINKey }
 
     /// Every format that may come.
-    public var formats: Set<PINBlockFormat> {
+    package var formats: Set<PINBlockFormat> {
         Set(formatCodes.values).union([format])
     }
 }

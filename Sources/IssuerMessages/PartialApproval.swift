@@ -1,7 +1,7 @@
 internal import ISO8583
 
 /// Where a request says that its terminal can go on with less than it asked for.
-public enum PartialApprovalIndicator: String, CaseIterable, Sendable {
+package enum PartialApprovalIndicator: String, CaseIterable, Sendable {
     /// Nowhere: all or nothing.
     case never
     /// DE48: sub-elements of two-digit number, two-digit length and content, after an optional category letter;

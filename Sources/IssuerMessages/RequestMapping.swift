@@ -1,13 +1,13 @@
-public import Authorisation
+package import Authorisation
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// A message that decodes but cannot be what it says it is.
-public struct MappingError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct MappingError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The element at fault.
-    public let element: DataElement
+    package let element: DataElement
     /// Why; holds no data of the element.
-    public let reason: String
+    package let reason: String
 
     init(_ element: DataElement, _ reason: String) {
         self.element = element
@@ -15,11 +15,11 @@ public struct MappingError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// One line for logs: `DE55: tag 9F02 …`.
-    public var description: String { "\(element): \(reason)" }
+    package var description: String { "\(element): \(reason)" }
 }
 
 /// What a message comes to.
-public enum IncomingMessage: Sendable {
+package enum IncomingMessage: Sendable {
     /// A request that has to be decided.
     case authorise(AuthorisationRequest)
     /// It has its answer already: network management, or a class that this issuer does not serve.
@@ -29,12 +29,12 @@ public enum IncomingMessage: Sendable {
 }
 
 /// From messages to requests, for one link.
-public struct RequestMapping: Sendable {
+package struct RequestMapping: Sendable {
     private let link: LinkProfile
     private let responses: ResponseMapping
 
     /// - Parameter link: whose messages these are.
-    public init(link: LinkProfile) {
+    package init(link: LinkProfile) {
         self.link = link
         responses = ResponseMapping(echo: link.echo, hasNumericCodes: link.hasNumericCodes)
     }
@@ -42,7 +42,7 @@ public struct RequestMapping: Sendable {
     /// - Parameters:
     ///   - receivedAt: monotonic nanoseconds at which the message was whole.
     ///   - deadline: by when it has to be answered.
-    public func interpret(
+    package func interpret(
         _ message: Message, receivedAt: UInt64, deadline: Deadline
     ) throws(MappingError) -> IncomingMessage {
         if let purpose = try message.purpose() {

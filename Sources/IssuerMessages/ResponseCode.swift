@@ -1,8 +1,8 @@
-public import Authorisation
+package import Authorisation
 internal import EMV
 
 /// DE39 of this issuer (ISO 8583:1987, with the codes of the field for chip). The only file that knows them.
-public enum ResponseCode: String, CaseIterable, Sendable {
+package enum ResponseCode: String, CaseIterable, Sendable {
     case approved = "00"
     case partiallyApproved = "10"
     case unsupportedTransaction = "12"
@@ -34,7 +34,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     case printedValueFailure = "N7"
 
     /// The code for each reason to decline.
-    public init(_ reason: DeclineReason) {
+    package init(_ reason: DeclineReason) {
         self =
             switch reason {
             case .unknownCard: .unknownCard
@@ -73,7 +73,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     }
 
     /// The code for machinery that failed.
-    public init(_ failure: CouldNotDecide) {
+    package init(_ failure: CouldNotDecide) {
         switch failure {
         case .cryptography, .state: self = .issuerUnavailable
         case .damaged: self = .systemMalfunction
@@ -81,7 +81,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     }
 
     /// The code of a decision.
-    public init(_ decision: Decision) {
+    package init(_ decision: Decision) {
         if let reason = decision.outcome.declineReason {
             self.init(reason)
         } else {
@@ -100,7 +100,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
 
     /// DE39 as a link has it.
     /// - Parameter numeric: the dialect's DE39 holds digits only: a code with letters is then the nearest one without.
-    public func text(numeric: Bool) -> String {
+    package func text(numeric: Bool) -> String {
         guard numeric else { return rawValue }
         switch self {
         case .additionalAuthenticationNeeded: return "70"
@@ -110,7 +110,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
     }
 
     /// In words, for people.
-    public var words: String {
+    package var words: String {
         switch self {
         case .approved: "approved"
         case .partiallyApproved: "approved in part"
@@ -146,7 +146,7 @@ public enum ResponseCode: String, CaseIterable, Sendable {
 
     /// Tag 8A as this issuer sets it: the characters of DE39. A dialect's habit, not an identity; the types
     /// stay apart.
-    public static let authorisationResponseCodes = AuthorisationResponseCodes(
+    package static let authorisationResponseCodes = AuthorisationResponseCodes(
         approved: code(.approved), declined: { code(ResponseCode($0)) })
 
     private static func code(_ code: ResponseCode) -> AuthorisationResponseCode {

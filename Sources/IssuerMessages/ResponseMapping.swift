@@ -1,11 +1,11 @@
-public import Authorisation
+package import Authorisation
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// From decisions to messages.
-public struct ResponseMapping: Sendable {
+package struct ResponseMapping: Sendable {
     /// What answers repeat of their requests, where a link does not say otherwise.
-    public static let usualEcho: [DataElement] = [
+    package static let usualEcho: [DataElement] = [
         .pan, .processingCode, .transactionAmount, .transmissionTime, .stan, .localTime, .localDate,
         .panSequenceNumber, .acquirerIdentifier, .forwardingIdentifier, .retrievalReferenceNumber,
         .terminalIdentifier, .merchantIdentifier, .currency, .privateData62, .privateData63,
@@ -13,7 +13,7 @@ public struct ResponseMapping: Sendable {
     ]
 
     /// Elements that no answer repeats: what must not travel twice, and what an answer says itself.
-    public static let neverEchoed: Set<DataElement> = [
+    package static let neverEchoed: Set<DataElement> = [
         .track2, .track3, .authorisationCode, .responseCode, .track1, .pinData, .securityControl, .iccData,
         .mac, .messageSecurityCode, .mac2,
     ]
@@ -24,12 +24,12 @@ public struct ResponseMapping: Sendable {
     /// - Parameters:
     ///   - echo: what every answer repeats of its request, byte by byte, where it was there.
     ///   - hasNumericCodes: the dialect's DE39 holds digits only.
-    public init(echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false) {
+    package init(echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false) {
         (self.echo, self.hasNumericCodes) = (echo, hasNumericCodes)
     }
 
     /// The answer to a request that was decided.
-    public func response(to request: Message, _ decision: Decision) -> Message? {
+    package func response(to request: Message, _ decision: Decision) -> Message? {
         guard var response = skeleton(request) else { return nil }
         if case .approved(let approval) = decision.outcome {
             response.set(.authorisationCode, bytes: approval.code)
@@ -66,16 +66,16 @@ public struct ResponseMapping: Sendable {
     }
 
     /// The answer where no decision could be made.
-    public func response(to request: Message, _ failure: CouldNotDecide) -> Message? {
+    package func response(to request: Message, _ failure: CouldNotDecide) -> Message? {
         answer(request, ResponseCode(failure))
     }
 
     /// The answer to what could not be understood, with what could be read of it; nil where nobody waits for one.
     /// - Parameter partial: what could be read.
-    public func formatError(_ partial: Message) -> Message? { answer(partial, .formatError) }
+    package func formatError(_ partial: Message) -> Message? { answer(partial, .formatError) }
 
     /// The least that still is an answer, for a dialect that cannot carry more.
-    public func malfunction(_ request: Message) -> Message? {
+    package func malfunction(_ request: Message) -> Message? {
         guard let mti = request.mti.response else { return nil }
         var response = Message(mti: mti)
         response.copy(.stan, from: request)
@@ -84,14 +84,14 @@ public struct ResponseMapping: Sendable {
     }
 
     /// An answer of DE39 alone; nil for a message that has no answer.
-    public func answer(_ request: Message, _ code: ResponseCode) -> Message? {
+    package func answer(_ request: Message, _ code: ResponseCode) -> Message? {
         guard var response = skeleton(request) else { return nil }
         response.set(.responseCode, text: code.text(numeric: hasNumericCodes))
         return response
     }
 
     /// Sign-on, sign-off and echo are answered as they come, key changes when they are done.
-    public func networkManagement(_ request: Message, _ code: ResponseCode = .approved) -> Message {
+    package func networkManagement(_ request: Message, _ code: ResponseCode = .approved) -> Message {
         var response = Message(mti: request.mti.response ?? .networkManagementResponse)
         for element in echo { response.copy(element, from: request) }
         response.set(.responseCode, text: code.text(numeric: hasNumericCodes))

@@ -1,6 +1,6 @@
 internal import Authorisation
 internal import EMV
-public import ISO8583
+package import ISO8583
 
 /// Track 2 (ISO/IEC 7813): PAN, separator, expiry date, service code, discretionary data. Never described, never logged
 /// and kept no longer than its request.
@@ -68,14 +68,14 @@ struct Track2: CustomReflectable {
 }
 
 /// Where the requests of a link carry CVV2: switches agree on no place, DE126 and DE48 are the usual ones.
-public struct PrintedValuePlace: Sendable {
+package struct PrintedValuePlace: Sendable {
     /// The element.
-    public let element: DataElement
+    package let element: DataElement
     /// Characters of it before the three digits.
-    public let offset: Int
+    package let offset: Int
 
     /// Takes both.
-    public init(element: DataElement, offset: Int) {
+    package init(element: DataElement, offset: Int) {
         self.element = element
         self.offset = offset
     }

@@ -1,8 +1,8 @@
-public import Foundation
-public import HSM
+package import Foundation
+package import HSM
 
 /// How many cards need which issuer master key, as the host's store knows it.
-public struct CardNeeds: Sendable {
+package struct CardNeeds: Sendable {
     private struct Row: Decodable {
         let issuerMasterKey: String
         let expiry: String
@@ -12,7 +12,7 @@ public struct CardNeeds: Sendable {
     private let rows: [Row]
 
     /// - Parameter path: a JSON list of `issuerMasterKey`, `expiry` (YYMM) and `cards`.
-    public init(path: String) throws {
+    package init(path: String) throws {
         guard let data = FileManager.default.contents(atPath: path),
             let rows = try? JSONDecoder().decode([Row].self, from: data)
         else { throw KeyManagementError(path, "is no list of cards by key") }
@@ -21,7 +21,7 @@ public struct CardNeeds: Sendable {
 
     /// A line for each month in which cards of this key end that has not passed; empty where no card needs it. The
     /// keys of secure messaging are as old as the IMK-AC of the same name.
-    public func needs(of name: VersionedKeyName, at now: Date) -> [String] {
+    package func needs(of name: VersionedKeyName, at now: Date) -> [String] {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let today = calendar.dateComponents([.year, .month], from: now)
@@ -43,5 +43,5 @@ public struct CardNeeds: Sendable {
 
 extension KeyPurpose {
     /// True for the keys that card keys are derived from.
-    public var isIssuerMasterKey: Bool { rawValue.hasPrefix("IMK-") }
+    package var isIssuerMasterKey: Bool { rawValue.hasPrefix("IMK-") }
 }

@@ -1,55 +1,55 @@
-public import HSM
-public import PKCS11
+package import HSM
+package import PKCS11
 
 /// A key that could not be made, moved or ended. Names the key, never holds its value.
-public struct KeyManagementError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KeyManagementError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The label.
-    public let key: String
+    package let key: String
     /// Why.
-    public let reason: String
+    package let reason: String
 
     /// Takes both.
-    public init(_ key: String, _ reason: String) {
+    package init(_ key: String, _ reason: String) {
         self.key = key
         self.reason = reason
     }
 
     /// One line for people.
-    public var description: String { "key \(key): \(reason)" }
+    package var description: String { "key \(key): \(reason)" }
 }
 
 /// What a token holds and says of one key.
-public struct KeyRecord: Sendable {
+package struct KeyRecord: Sendable {
     /// `CKA_LABEL`.
-    public let label: String
+    package let label: String
     /// Nil for a label that names no purpose.
-    public let purpose: KeyPurpose?
+    package let purpose: KeyPurpose?
     /// Nil for a type or length that no purpose has.
-    public let algorithm: KeyAlgorithm?
+    package let algorithm: KeyAlgorithm?
     /// From `CKA_ID`; nil for a key that this product did not make.
-    public let provenance: KeyProvenance?
+    package let provenance: KeyProvenance?
     /// In hex; nil where the token gives no way to it.
-    public let checkValue: String?
+    package let checkValue: String?
     /// `sensitive private derive`, as the token has it.
-    public let attributes: String
+    package let attributes: String
     /// RFC 7512.
-    public let uri: KeyURI
+    package let uri: KeyURI
     /// Name and version; nil where the label is no name of this product.
-    public var name: VersionedKeyName? { try? VersionedKeyName(label: label) }
+    package var name: VersionedKeyName? { try? VersionedKeyName(label: label) }
 }
 
 /// The keys of one token: what is there, and what becomes of them. Not on the way of an authorisation.
-public struct KeyStore: ~Copyable {
+package struct KeyStore: ~Copyable {
     var session: Session
     /// `CKA_LABEL` of the token.
-    public let tokenLabel: String
+    package let tokenLabel: String
     /// True refuses to take in a key whose check value is that of a public test key.
     let refusesTestKeys: Bool
 
     /// Opens a session of its own that can make token objects.
     ///
     /// - Parameter refusesTestKeys: true refuses to take in a key whose check value is that of a public test key.
-    public init(at location: TokenLocation, refusesTestKeys: Bool = false) throws {
+    package init(at location: TokenLocation, refusesTestKeys: Bool = false) throws {
         self.refusesTestKeys = refusesTestKeys
         let label = try location.module.slot(matching: location.uri).tokenLabel
         session = try location.openSession(readWrite: true)
@@ -57,7 +57,7 @@ public struct KeyStore: ~Copyable {
     }
 
     /// Every secret key of the token, by label.
-    public mutating func list() throws -> [KeyRecord] {
+    package mutating func list() throws -> [KeyRecord] {
         var records: [KeyRecord] = []
         for key in try session.tokenKeys() {
             if let record = try KeyStore.unlessGone({ try record(of: key) }) { records.append(record) }
@@ -69,12 +69,12 @@ public struct KeyStore: ~Copyable {
     }
 
     /// One key.
-    public mutating func record(labelled label: String) throws -> KeyRecord {
+    package mutating func record(labelled label: String) throws -> KeyRecord {
         try record(of: try key(labelled: label))
     }
 
     /// The copy of a key that may leave.
-    public mutating func transferCopy(of record: KeyRecord) throws -> KeyRecord {
+    package mutating func transferCopy(of record: KeyRecord) throws -> KeyRecord {
         guard let name = record.name else { throw KeyManagementError(record.label, "is no name of a key") }
         return try self.record(labelled: try name.transfer.label)
     }
@@ -108,7 +108,7 @@ public struct KeyStore: ~Copyable {
     ///
     /// - Parameter algorithm: nil takes the usual one of the purpose.
     @discardableResult
-    public mutating func generate(
+    package mutating func generate(
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil
     ) throws -> KeyRecord {
         let (purpose, algorithm) = try plan(name, algorithm)
@@ -168,7 +168,7 @@ public struct KeyStore: ~Copyable {
     }
 
     /// The next version of a name: one more than the highest that is there.
-    public mutating func nextVersion(of name: String) throws -> VersionedKeyName {
+    package mutating func nextVersion(of name: String) throws -> VersionedKeyName {
         var highest: UInt8 = 0
         for key in try session.tokenKeys() {
             guard let label = try KeyStore.unlessGone({ try session.label(of: key) }) else { continue }
@@ -191,7 +191,7 @@ public struct KeyStore: ~Copyable {
     // MARK: - Ending
 
     /// Ends a key for good.
-    public mutating func destroy(_ name: VersionedKeyName) throws {
+    package mutating func destroy(_ name: VersionedKeyName) throws {
         try session.destroy(try key(labelled: name.label))
     }
 

@@ -1,18 +1,18 @@
 internal import ByteCoding
-public import EMV
+package import EMV
 internal import Foundation
-public import HSM
+package import HSM
 internal import PKCS11
 
 /// Where a card's keys come from.
-public struct PersonalisationKeys: Sendable {
+package struct PersonalisationKeys: Sendable {
     /// Label of IMK-AC, IMK-SMI and IMK-SMC; the last two only for cards that take issuer scripts.
-    public let labels: [KeyPurpose: String]
+    package let labels: [KeyPurpose: String]
     /// How ICC master keys are derived.
-    public let option: MasterKeyOption
+    package let option: MasterKeyOption
 
     /// Takes the parts.
-    public init(labels: [KeyPurpose: String], option: MasterKeyOption) {
+    package init(labels: [KeyPurpose: String], option: MasterKeyOption) {
         self.labels = labels
         self.option = option
     }
@@ -20,72 +20,72 @@ public struct PersonalisationKeys: Sendable {
 
 /// The bureau's input file: for every card its keys, each in a key block under the transport key. Holds PANs, which
 /// a bureau needs, and no key in clear.
-public struct PersonalisationFile: Codable, Sendable {
+package struct PersonalisationFile: Codable, Sendable {
     /// One key of one card.
-    public struct CardKey: Codable, Sendable {
+    package struct CardKey: Codable, Sendable {
         /// `AC`, `SMI` or `SMC`.
-        public let use: String
+        package let use: String
         /// Label of the issuer master key that it was derived from.
-        public let issuerMasterKey: String
+        package let issuerMasterKey: String
         /// ANSI X9.143.
-        public let keyBlock: String
+        package let keyBlock: String
         /// Of the card's key.
-        public let checkValue: String
+        package let checkValue: String
     }
 
     /// One card.
-    public struct Card: Codable, Sendable {
+    package struct Card: Codable, Sendable {
         /// Digits.
-        public let pan: String
+        package let pan: String
         /// Two digits; nil where the card carries none.
-        public let panSequenceNumber: String?
+        package let panSequenceNumber: String?
         /// Its keys.
-        public let keys: [CardKey]
+        package let keys: [CardKey]
         /// Certificates, records and private keys for offline data authentication; nil for cards without.
-        public var application: PersonalisedApplication?
+        package var application: PersonalisedApplication?
     }
 
     /// The key that everything is under.
-    public struct TransportKey: Codable, Sendable {
+    package struct TransportKey: Codable, Sendable {
         /// Label.
-        public let label: String
+        package let label: String
         /// By which the bureau knows it.
-        public let checkValue: String
+        package let checkValue: String
 
         /// Takes both.
-        public init(label: String, checkValue: String) {
+        package init(label: String, checkValue: String) {
             self.label = label
             self.checkValue = checkValue
         }
     }
 
     /// The form of this file.
-    public static let form = "issuer-keys personalisation 1"
+    package static let form = "issuer-keys personalisation 1"
 
     /// `form`.
-    public let format: String
+    package let format: String
     /// When it was made, `20261124T190733Z`.
-    public let created: String
+    package let created: String
     /// Cards in it.
-    public let cardCount: Int
+    package let cardCount: Int
     /// What the key blocks are under.
-    public let transportKey: TransportKey
+    package let transportKey: TransportKey
     /// What private keys are under; nil where there are none.
-    public var dataEncryptionKey: TransportKey?
+    package var dataEncryptionKey: TransportKey?
     /// One each.
-    public var cards: [Card]
+    package var cards: [Card]
 }
 
 /// Card keys for a bureau, derived inside the token and never outside it in clear (EMV Book 2 A1.4).
 extension KeyStore {
     /// Cards of one batch, so that a file stays one that a person can handle.
-    public static let batchMax = 100_000
+    package static let batchMax = 100_000
 
     /// - Parameters:
     ///   - cards: with what each is derived from.
     ///   - transportKey: label of the KBPK that the bureau has too.
     /// - Throws: `KeyManagementError` naming the key at fault; cards are named by their place in the batch.
-    public mutating func personalise(
+    package mutating func personalise(
         _ cards: [(card: CardIdentity, keys: PersonalisationKeys)], under transportKey: String
     ) throws -> PersonalisationFile {
         guard !cards.isEmpty, cards.count <= KeyStore.batchMax else {
@@ -112,7 +112,7 @@ extension KeyStore {
     }
 
     /// SHA-256 of a list of cards in hex, by which a batch is approved and noted.
-    public mutating func listHash(_ bytes: [UInt8]) throws -> String {
+    package mutating func listHash(_ bytes: [UInt8]) throws -> String {
         Hex.encode(try session.sha256(bytes))
     }
 
@@ -160,7 +160,7 @@ extension KeyStore {
 
 extension PersonalisationFile {
     /// Written for the owner's eyes only, whole or not at all.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try writePrivately(try encoder.encode(self), to: path)

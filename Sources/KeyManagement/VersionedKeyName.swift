@@ -1,23 +1,23 @@
-public import PKCS11
+package import PKCS11
 
 /// The name of one version of a key. Old and new versions lie in the token side by side under labels of their
 /// own: version 1 of `imk-ac-476173` is labelled so, version 2 `imk-ac-476173.v2`. A label that no other key has is
 /// the one thing by which every token finds a key.
-public struct VersionedKeyName: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct VersionedKeyName: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The name that all versions share: `imk-ac-476173`.
-    public let name: String
+    package let name: String
     /// 1 to 255.
-    public let version: UInt8
+    package let version: UInt8
 
     /// What the characters of a name may be, beside letters and digits.
     private static let marks = Set("-_".utf8)
     /// Bytes of a label; Cryptoki's own names end there too.
-    public static let labelBytesMax = 64
+    package static let labelBytesMax = 64
 
     /// - Parameters:
     ///   - name: letters, digits, `-` and `_`.
     ///   - version: 1 to 255.
-    public init(name: String, version: UInt8 = 1) throws(KeyNameError) {
+    package init(name: String, version: UInt8 = 1) throws(KeyNameError) {
         guard version > 0 else {
             throw KeyNameError(label: name, reason: "versions are numbered from 1 to 255")
         }
@@ -36,7 +36,7 @@ public struct VersionedKeyName: Hashable, Sendable, Comparable, CustomStringConv
     }
 
     /// - Parameter label: `CKA_LABEL`, as `label` writes it.
-    public init(label: String) throws(KeyNameError) {
+    package init(label: String) throws(KeyNameError) {
         let parts = label.split(separator: ".", omittingEmptySubsequences: false)
         switch parts.count {
         case 1: try self.init(name: label)
@@ -52,27 +52,27 @@ public struct VersionedKeyName: Hashable, Sendable, Comparable, CustomStringConv
     }
 
     /// `CKA_LABEL` of this version.
-    public var label: String { version == 1 ? name : "\(name).v\(version)" }
+    package var label: String { version == 1 ? name : "\(name).v\(version)" }
 
     /// The label.
-    public var description: String { label }
+    package var description: String { label }
 
     /// The key in the token of this label, as RFC 7512 writes it.
-    public func uri(token: String) -> KeyURI { KeyURI(token: token, object: label) }
+    package func uri(token: String) -> KeyURI { KeyURI(token: token, object: label) }
 
     /// By name, then by version.
-    public static func < (one: VersionedKeyName, other: VersionedKeyName) -> Bool {
+    package static func < (one: VersionedKeyName, other: VersionedKeyName) -> Bool {
         (one.name, one.version) < (other.name, other.version)
     }
 }
 
 /// A name that no key can have.
-public struct KeyNameError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KeyNameError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The label at fault.
-    public let label: String
+    package let label: String
     /// What is wrong with it.
-    public let reason: String
+    package let reason: String
 
     /// One line for people.
-    public var description: String { "key name \(label): \(reason)" }
+    package var description: String { "key name \(label): \(reason)" }
 }

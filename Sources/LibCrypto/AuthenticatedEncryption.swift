@@ -1,18 +1,18 @@
 internal import CLibcrypto
 
 /// AES-256-GCM (NIST SP 800-38D): the form of files that hold key material under a passphrase.
-public enum AuthenticatedEncryption {
+package enum AuthenticatedEncryption {
     /// Bytes of a nonce. One key must never see the same one twice.
-    public static let nonceCount = 12
+    package static let nonceCount = 12
     /// Bytes of the tag.
-    public static let tagCount = 16
+    package static let tagCount = 16
 
     /// - Parameters:
     ///   - key: 32 bytes.
     ///   - nonce: 12 bytes.
     ///   - associated: data that are authenticated and not enciphered.
     /// - Returns: as many bytes as `plain`, then the tag.
-    public static func seal(
+    package static func seal(
         key: [UInt8], nonce: [UInt8], _ plain: [UInt8], associated: [UInt8] = []
     ) throws(LibCryptoError) -> [UInt8] {
         var context = try GCMContext(key: key, nonce: nonce, .encrypt)
@@ -22,7 +22,7 @@ public enum AuthenticatedEncryption {
 
     /// - Parameter sealed: what `seal` gave.
     /// - Throws: `.notAuthentic` where key, nonce, data or tag do not belong together.
-    public static func open(
+    package static func open(
         key: [UInt8], nonce: [UInt8], _ sealed: [UInt8], associated: [UInt8] = []
     ) throws(LibCryptoError) -> [UInt8] {
         guard sealed.count >= tagCount else { throw .wrongCount(what: "sealed data", found: sealed.count) }

@@ -1,14 +1,14 @@
 internal import CLibcrypto
 
 /// Hash functions.
-public enum Digest {
+package enum Digest {
     /// SHA-1, 20 bytes: for EMV Option B only, whose security does not rest on it.
-    public static func sha1(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func sha1(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try compute("SHA1", data, count: 20)
     }
 
     /// SHA-256, 32 bytes.
-    public static func sha256(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func sha256(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try compute("SHA256", data, count: 32)
     }
 
@@ -24,9 +24,9 @@ public enum Digest {
 }
 
 /// Random bytes of OpenSSL's generator.
-public enum Random {
+package enum Random {
     /// - Parameter count: number of bytes, 0…65,536.
-    public static func bytes(_ count: Int) throws(LibCryptoError) -> [UInt8] {
+    package static func bytes(_ count: Int) throws(LibCryptoError) -> [UInt8] {
         guard (0...65_536).contains(count) else { throw .wrongCount(what: "random", found: count) }
         var bytes = [UInt8](repeating: 0, count: count)
         guard count > 0 else { return bytes }
@@ -35,37 +35,37 @@ public enum Random {
     }
 
     /// Four random bytes as a number.
-    public static func uint32() throws(LibCryptoError) -> UInt32 {
+    package static func uint32() throws(LibCryptoError) -> UInt32 {
         try bytes(4).reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
 
 /// A key made from a passphrase (RFC 7914).
-public enum Scrypt {
+package enum Scrypt {
     /// What the derivation costs.
-    public struct Cost: Hashable, Sendable {
+    package struct Cost: Hashable, Sendable {
         /// CPU and memory cost, a power of two.
-        public let n: UInt64
+        package let n: UInt64
         /// Block size.
-        public let r: UInt64
+        package let r: UInt64
         /// Parallelisation.
-        public let p: UInt64
+        package let p: UInt64
 
         /// Memory is 128 · n · r bytes.
-        public init(n: UInt64, r: UInt64, p: UInt64) {
+        package init(n: UInt64, r: UInt64, p: UInt64) {
             self.n = n
             self.r = r
             self.p = p
         }
 
         /// 2^17, 8, 1: 128 MiB and about half a second, for what is unlocked once.
-        public static let interactive = Cost(n: 1 << 17, r: 8, p: 1)
+        package static let interactive = Cost(n: 1 << 17, r: 8, p: 1)
     }
 
     /// - Parameters:
     ///   - passphrase: its UTF-8 bytes.
     ///   - count: bytes of the key, 1…64.
-    public static func deriveKey(
+    package static func deriveKey(
         passphrase: [UInt8], salt: [UInt8], cost: Cost, count: Int
     ) throws(LibCryptoError) -> [UInt8] {
         guard (1...64).contains(count) else { throw .wrongCount(what: "scrypt key", found: count) }

@@ -2,27 +2,27 @@ internal import CLibcrypto
 
 /// A double-length TDES key held inline: sixteen bytes, no allocation, so that a million cards can each have
 /// theirs. For test cards; the host has no such thing. It describes itself without its value.
-public struct DoubleLengthKey: Sendable, CustomStringConvertible, CustomReflectable {
+package struct DoubleLengthKey: Sendable, CustomStringConvertible, CustomReflectable {
     /// Big endian.
-    public let left: UInt64
+    package let left: UInt64
     /// Big endian.
-    public let right: UInt64
+    package let right: UInt64
 
     /// Takes the halves.
-    public init(left: UInt64, right: UInt64) {
+    package init(left: UInt64, right: UInt64) {
         self.left = left
         self.right = right
     }
 
     /// - Returns: nil unless there are sixteen bytes.
-    public init?(bytes: some Collection<UInt8>) {
+    package init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
         let value = bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
         self.init(left: UInt64(truncatingIfNeeded: value >> 64), right: UInt64(truncatingIfNeeded: value))
     }
 
     /// The same key with an odd number of ones in every byte (FIPS 46-3): derived DES keys are compared so.
-    public var withOddParity: DoubleLengthKey {
+    package var withOddParity: DoubleLengthKey {
         DoubleLengthKey(left: DoubleLengthKey.oddParity(left), right: DoubleLengthKey.oddParity(right))
     }
 
@@ -62,7 +62,7 @@ public struct DoubleLengthKey: Sendable, CustomStringConvertible, CustomReflecta
     }
 
     /// Says what it is, not what it holds.
-    public var description: String { "double-length TDES key" }
+    package var description: String { "double-length TDES key" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,18 +1,18 @@
 internal import CLibcrypto
 
 /// A block cipher of OpenSSL's default provider.
-public enum BlockAlgorithm: Sendable {
+package enum BlockAlgorithm: Sendable {
     /// Triple DES with a key of 8 (three times the same: single DES), 16 or 24 bytes.
     case tdes
     /// AES with a key of 16, 24 or 32 bytes.
     case aes
 
     /// Bytes of a block.
-    public var blockCount: Int { self == .tdes ? 8 : 16 }
+    package var blockCount: Int { self == .tdes ? 8 : 16 }
 }
 
 /// How blocks follow on one another. Nothing is padded: data are whole blocks.
-public enum BlockMode: Sendable {
+package enum BlockMode: Sendable {
     /// Each by itself.
     case ecb
     /// Each with the one before; the initial vector is given or zero.
@@ -20,7 +20,7 @@ public enum BlockMode: Sendable {
 }
 
 /// Encipher or decipher.
-public enum CipherDirection: Int32, Sendable {
+package enum CipherDirection: Int32, Sendable {
     case decrypt = 0
     case encrypt = 1
 }

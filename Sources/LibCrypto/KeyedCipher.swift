@@ -2,17 +2,17 @@ internal import CLibcrypto
 
 /// A block cipher with its key expanded: one `EVP_CIPHER_CTX`, owned by one value. Setting a key costs about as
 /// much as enciphering ten blocks, so whoever uses a key more than once keeps one of these.
-public struct KeyedCipher: ~Copyable, Sendable {
+package struct KeyedCipher: ~Copyable, Sendable {
     // Owned by this value alone, which cannot be copied and is used by one thread at a time.
     private nonisolated(unsafe) let context: OpaquePointer
     /// The cipher.
-    public let algorithm: BlockAlgorithm
+    package let algorithm: BlockAlgorithm
     private let direction: CipherDirection
 
     /// - Parameters:
     ///   - key: 8, 16 or 24 bytes for TDES, 16, 24 or 32 for AES.
     ///   - initialVector: one block for CBC; empty stands for zeros.
-    public init(
+    package init(
         _ algorithm: BlockAlgorithm, _ mode: BlockMode, _ direction: CipherDirection,
         key: some Collection<UInt8>, initialVector: [UInt8] = []
     ) throws(LibCryptoError) {
@@ -46,17 +46,17 @@ public struct KeyedCipher: ~Copyable, Sendable {
     }
 
     /// Another double-length TDES key for the same context; chaining begins anew with a zero vector.
-    public mutating func setKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
+    package mutating func setKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
         try key.withTripleLength { (raw) throws(LibCryptoError) in try setKey(raw) }
     }
 
     /// A TDES context in ECB whose key is still to come: zeros until `setKey`.
-    public static func unkeyedTDES() throws(LibCryptoError) -> KeyedCipher {
+    package static func unkeyedTDES() throws(LibCryptoError) -> KeyedCipher {
         try KeyedCipher(.tdes, .ecb, .encrypt, key: [UInt8](repeating: 0, count: 24))
     }
 
     /// Begins CBC anew with a zero vector under the same key.
-    public mutating func restart() throws(LibCryptoError) {
+    package mutating func restart() throws(LibCryptoError) {
         try withZeroBlock { (zeros) throws(LibCryptoError) in
             try check(
                 EVP_CipherInit_ex2(context, nil, nil, zeros, direction.rawValue, nil), "EVP_CipherInit_ex2")
@@ -75,7 +75,7 @@ public struct KeyedCipher: ~Copyable, Sendable {
 
     /// Enciphers or deciphers whole blocks; CBC goes on from the call before.
     /// - Parameter output: at least as long as `input`; may be the same memory.
-    public mutating func process(
+    package mutating func process(
         _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) throws(LibCryptoError) {
         guard input.count.isMultiple(of: algorithm.blockCount), input.count <= output.count else {
@@ -94,7 +94,7 @@ public struct KeyedCipher: ~Copyable, Sendable {
     }
 
     /// The same for an array.
-    public mutating func process(_ bytes: some Collection<UInt8>) throws(LibCryptoError) -> [UInt8] {
+    package mutating func process(_ bytes: some Collection<UInt8>) throws(LibCryptoError) -> [UInt8] {
         var buffer = Array(bytes)
         var span = buffer.mutableSpan
         try span.withUnsafeMutableBytes { (raw) throws(LibCryptoError) in
@@ -104,7 +104,7 @@ public struct KeyedCipher: ~Copyable, Sendable {
     }
 
     /// One TDES block, big endian.
-    public mutating func process(_ block: UInt64) throws(LibCryptoError) -> UInt64 {
+    package mutating func process(_ block: UInt64) throws(LibCryptoError) -> UInt64 {
         var word = block.bigEndian
         try withUnsafeMutableBytes(of: &word) { (raw) throws(LibCryptoError) in
             try process(UnsafeRawBufferPointer(raw), into: raw)

@@ -1,7 +1,7 @@
 internal import CLibcrypto
 
 /// Why a computation of libcrypto gave no result. Never holds a key or data.
-public enum LibCryptoError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum LibCryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The function of OpenSSL that failed, with the first code of its error queue (0: it left none).
     case failed(function: String, code: UInt)
     /// A key, block or parameter of an impossible length, in bytes.
@@ -10,7 +10,7 @@ public enum LibCryptoError: Error, Hashable, Sendable, CustomStringConvertible {
     case notAuthentic
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .failed(let function, let code):
             "\(function) failed: \(LibCryptoError.reason(code)) (\(String(code, radix: 16)))"

@@ -1,7 +1,7 @@
 internal import CLibcrypto
 
 /// How a message is filled up to whole blocks (ISO/IEC 9797-1 6.3).
-public enum MACPadding: Int, Sendable, CaseIterable {
+package enum MACPadding: Int, Sendable, CaseIterable {
     /// Zeros, none if the blocks are full; an empty message becomes one block.
     case method1 = 1
     /// `80`, then zeros.
@@ -10,7 +10,7 @@ public enum MACPadding: Int, Sendable, CaseIterable {
     case method3 = 3
 
     /// The message in whole blocks of eight bytes.
-    public func pad(_ data: some Collection<UInt8>) -> [UInt8] {
+    package func pad(_ data: some Collection<UInt8>) -> [UInt8] {
         var padded: [UInt8] = []
         padded.reserveCapacity(data.count + 16)
         if self == .method3 {
@@ -27,10 +27,10 @@ public enum MACPadding: Int, Sendable, CaseIterable {
 }
 
 /// Message authentication codes, full length: whoever needs fewer bytes takes the first ones.
-public enum MAC {
+package enum MAC {
     /// ISO/IEC 9797-1 algorithm 1: CBC under TDES, the last block.
     /// - Parameter key: 8, 16 or 24 bytes.
-    public static func algorithm1(
+    package static func algorithm1(
         key: [UInt8], _ data: [UInt8], padding: MACPadding
     ) throws(LibCryptoError) -> [UInt8] {
         var cipher = try KeyedCipher(.tdes, .cbc, .encrypt, key: key)
@@ -38,7 +38,7 @@ public enum MAC {
     }
 
     /// ISO/IEC 9797-1 algorithm 3, the retail MAC.
-    public static func algorithm3(
+    package static func algorithm3(
         key: DoubleLengthKey, _ data: [UInt8], padding: MACPadding
     ) throws(LibCryptoError) -> UInt64 {
         var mac = try RetailMAC()
@@ -49,7 +49,7 @@ public enum MAC {
 
     /// CMAC (NIST SP 800-38B).
     /// - Parameter key: 16 or 24 bytes for TDES; 16, 24 or 32 for AES.
-    public static func cmac(
+    package static func cmac(
         _ algorithm: BlockAlgorithm, key: [UInt8], _ data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         let cipher: String
@@ -67,7 +67,7 @@ public enum MAC {
     }
 
     /// HMAC-SHA256 (FIPS 198-1), 32 bytes; the key has any length but none.
-    public static func hmacSHA256(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func hmacSHA256(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         guard !key.isEmpty else { throw .wrongCount(what: "HMAC key", found: 0) }
         return try quick("HMAC", "SHA256", key: key, data, count: 32)
     }
@@ -91,12 +91,12 @@ public enum MAC {
 /// cryptogram (EMV Book 2 A1.2.1). Single DES over all blocks but the last, then triple DES.
 ///
 /// OpenSSL 3 has single DES only in its legacy provider; under K_L three times over, triple DES is the same.
-public struct RetailMAC: ~Copyable, Sendable {
+package struct RetailMAC: ~Copyable, Sendable {
     private var chain: KeyedCipher
     private var last: KeyedCipher
 
     /// Without a key: `setKey` comes first.
-    public init() throws(LibCryptoError) {
+    package init() throws(LibCryptoError) {
         let none = [UInt8](repeating: 0, count: 24)
         let chain = try KeyedCipher(.tdes, .cbc, .encrypt, key: none)
         let last = try KeyedCipher(.tdes, .ecb, .encrypt, key: none)
@@ -105,14 +105,14 @@ public struct RetailMAC: ~Copyable, Sendable {
     }
 
     /// Takes another key.
-    public mutating func setKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
+    package mutating func setKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
         try key.withLeftThrice { (raw) throws(LibCryptoError) in try chain.setKey(raw) }
         try last.setKey(key)
     }
 
     /// The MAC of data that are padded already, big endian.
     /// - Parameter padded: whole blocks of eight bytes, 1…128 of them.
-    public mutating func compute(_ padded: UnsafeRawBufferPointer) throws(LibCryptoError) -> UInt64 {
+    package mutating func compute(_ padded: UnsafeRawBufferPointer) throws(LibCryptoError) -> UInt64 {
         guard padded.count.isMultiple(of: 8), (8...1024).contains(padded.count) else {
             throw .wrongCount(what: "MAC input", found: padded.count)
         }

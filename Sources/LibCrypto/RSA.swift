@@ -1,13 +1,13 @@
 internal import CLibcrypto
 
 /// Powers of public numbers, for signatures to be checked.
-public enum RSAPublicPower {
+package enum RSAPublicPower {
     /// `data ^ exponent mod modulus`, as long as the modulus.
     /// - Parameters:
     ///   - data: as long as the modulus, and below it.
     ///   - modulus: big endian, odd.
     ///   - exponent: big endian.
-    public static func compute(
+    package static func compute(
         _ data: [UInt8], exponent: [UInt8], modulus: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         guard data.count == modulus.count else { throw .wrongCount(what: "RSA data", found: data.count) }
@@ -22,18 +22,18 @@ public enum RSAPublicPower {
 
 /// A private key of a virtual card or of a test issuer, as its five CRT components (EMV CPS, DGI 8201 to 8205). It
 /// describes itself without them.
-public struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
+package struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectable {
     /// Big endian, as the components of a key are written.
-    public struct Components: Sendable {
+    package struct Components: Sendable {
         /// The two primes, each half as long as the modulus.
-        public var prime1, prime2: [UInt8]
+        package var prime1, prime2: [UInt8]
         /// d modulo each prime less one.
-        public var exponent1, exponent2: [UInt8]
+        package var exponent1, exponent2: [UInt8]
         /// The inverse of `prime2` modulo `prime1`.
-        public var coefficient: [UInt8]
+        package var coefficient: [UInt8]
 
         /// Takes the five.
-        public init(
+        package init(
             prime1: [UInt8], prime2: [UInt8], exponent1: [UInt8], exponent2: [UInt8], coefficient: [UInt8]
         ) {
             self.prime1 = prime1
@@ -45,17 +45,17 @@ public struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectabl
     }
 
     /// The key's numbers.
-    public let components: Components
+    package let components: Components
     /// Big endian.
-    public let modulus: [UInt8]
+    package let modulus: [UInt8]
 
     /// Nothing of the key.
-    public var description: String { "RSA private key of \(modulus.count * 8) bits" }
+    package var description: String { "RSA private key of \(modulus.count * 8) bits" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// Takes the components; the modulus is the product of the primes.
-    public init(_ components: Components) throws(LibCryptoError) {
+    package init(_ components: Components) throws(LibCryptoError) {
         self.components = components
         let product = try BigNumber.product(
             try BigNumber(components.prime1), try BigNumber(components.prime2))
@@ -64,7 +64,7 @@ public struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectabl
 
     /// The power with the private exponent, by the Chinese remainder theorem.
     /// - Parameter data: as long as the modulus, and below it.
-    public func power(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package func power(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         guard data.count == modulus.count else { throw .wrongCount(what: "RSA data", found: data.count) }
         let number = try BigNumber(data)
         guard try BigNumber(modulus).isAbove(number) else {
@@ -84,7 +84,7 @@ public struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectabl
     /// - Parameters:
     ///   - bits: a multiple of 16, from 512.
     ///   - exponent: 3 or 65,537.
-    public static func generate(bits: Int, exponent: UInt32) throws(LibCryptoError) -> RSAPrivateKey {
+    package static func generate(bits: Int, exponent: UInt32) throws(LibCryptoError) -> RSAPrivateKey {
         guard let context = EVP_PKEY_CTX_new_from_name(nil, "RSA", nil) else {
             throw .last("EVP_PKEY_CTX_new_from_name")
         }

@@ -2,14 +2,14 @@ internal import CLibcrypto
 
 /// Encipherment to the holder of a private key: X25519 (RFC 7748), a key derived from the shared secret with SHA-256
 /// (NIST SP 800-56C, 4.1), AES-256-GCM. Each box has a key pair of its own, so its nonce can be fixed.
-public enum SealedBox {
+package enum SealedBox {
     /// Bytes of either key.
-    public static let keyCount = 32
+    package static let keyCount = 32
     /// Bytes that a box is longer than its contents.
-    public static let overheadCount = keyCount + AuthenticatedEncryption.tagCount
+    package static let overheadCount = keyCount + AuthenticatedEncryption.tagCount
 
     /// A new key pair. Whoever keeps the private key wipes it.
-    public static func keyPair() throws(LibCryptoError) -> (privateKey: [UInt8], publicKey: [UInt8]) {
+    package static func keyPair() throws(LibCryptoError) -> (privateKey: [UInt8], publicKey: [UInt8]) {
         let privateKey = try Random.bytes(keyCount)
         return (privateKey, try publicKey(of: privateKey))
     }
@@ -17,7 +17,7 @@ public enum SealedBox {
     /// - Parameters:
     ///   - publicKey: the holder's, 32 bytes.
     ///   - associated: data that are authenticated and not enciphered.
-    public static func seal(
+    package static func seal(
         _ plain: [UInt8], to publicKey: [UInt8], associated: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         var ephemeral = try keyPair()
@@ -29,7 +29,7 @@ public enum SealedBox {
     }
 
     /// - Throws: `.notAuthentic` where box, key and associated data do not belong together.
-    public static func open(
+    package static func open(
         _ box: [UInt8], privateKey: [UInt8], associated: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         guard box.count >= overheadCount else { throw .wrongCount(what: "sealed box", found: box.count) }
@@ -42,7 +42,7 @@ public enum SealedBox {
     }
 
     /// Overwrites bytes that were secret.
-    public static func wipe(_ bytes: inout [UInt8]) {
+    package static func wipe(_ bytes: inout [UInt8]) {
         bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) }
     }
 

@@ -1,14 +1,14 @@
 internal import CLibcrypto
 
 /// Ed25519 (RFC 8032): signatures of people, under keys that are in no token.
-public enum Signature {
+package enum Signature {
     /// Bytes of either key.
-    public static let keyCount = 32
+    package static let keyCount = 32
     /// Bytes of a signature.
-    public static let count = 64
+    package static let count = 64
 
     /// A new key pair. Whoever keeps the private key wipes it.
-    public static func keyPair() throws(LibCryptoError) -> (privateKey: [UInt8], publicKey: [UInt8]) {
+    package static func keyPair() throws(LibCryptoError) -> (privateKey: [UInt8], publicKey: [UInt8]) {
         let privateKey = try Random.bytes(keyCount)
         let key = try privateHandle(privateKey)
         defer { EVP_PKEY_free(key) }
@@ -19,7 +19,7 @@ public enum Signature {
     }
 
     /// 64 bytes over a message of any length.
-    public static func sign(_ message: [UInt8], privateKey: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func sign(_ message: [UInt8], privateKey: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         let key = try privateHandle(privateKey)
         defer { EVP_PKEY_free(key) }
         guard let context = EVP_MD_CTX_new() else { throw .last("EVP_MD_CTX_new") }
@@ -32,7 +32,7 @@ public enum Signature {
     }
 
     /// Whether a signature is that of this message under this public key.
-    public static func isValid(_ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]) -> Bool {
+    package static func isValid(_ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]) -> Bool {
         guard publicKey.count == keyCount, signature.count == count,
             let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, publicKey, publicKey.count)
         else { return false }

@@ -1,24 +1,24 @@
 /// Triple DES in the forms that card cryptography needs. Data are whole blocks of eight bytes.
-public enum TDES {
+package enum TDES {
     /// ECB; the key has 8, 16 or 24 bytes.
-    public static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.tdes, .ecb, .encrypt, key: key, data)
     }
 
     /// ECB; the key has 8, 16 or 24 bytes.
-    public static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.tdes, .ecb, .decrypt, key: key, data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
-    public static func encryptCBC(
+    package static func encryptCBC(
         key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.tdes, .cbc, .encrypt, key: key, initialVector: initialVector, data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
-    public static func decryptCBC(
+    package static func decryptCBC(
         key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.tdes, .cbc, .decrypt, key: key, initialVector: initialVector, data)
@@ -26,26 +26,26 @@ public enum TDES {
 }
 
 /// AES; data are whole blocks of sixteen bytes, keys have 16, 24 or 32.
-public enum AES {
+package enum AES {
     /// ECB.
-    public static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.aes, .ecb, .encrypt, key: key, data)
     }
 
     /// ECB.
-    public static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.aes, .ecb, .decrypt, key: key, data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
-    public static func encryptCBC(
+    package static func encryptCBC(
         key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.aes, .cbc, .encrypt, key: key, initialVector: initialVector, data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
-    public static func decryptCBC(
+    package static func decryptCBC(
         key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         try BlockCipher.run(.aes, .cbc, .decrypt, key: key, initialVector: initialVector, data)

@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// Mechanisms of this product; those without a parameter, or with the parameter named.
-public enum CipherMechanism: Sendable {
+package enum CipherMechanism: Sendable {
     case tripleDESECB
     /// With an initialisation vector of zeros.
     case tripleDESCBC
@@ -17,7 +17,7 @@ public enum CipherMechanism: Sendable {
 }
 
 /// MACs of whole blocks.
-public enum MACMechanism: Sendable {
+package enum MACMechanism: Sendable {
     /// CBC-MAC, eight bytes (`CKM_DES3_MAC_GENERAL`).
     case tripleDESCBC
     /// `CKM_AES_CMAC`, sixteen bytes.
@@ -27,7 +27,7 @@ public enum MACMechanism: Sendable {
 /// Encipherment, MACs and digests (PKCS#11 v2.40, 5.8, 5.10, 5.11).
 extension Session {
     /// Enciphers whole blocks in place of `output`, which has the input's size.
-    public mutating func encrypt(
+    package mutating func encrypt(
         _ mechanism: CipherMechanism, key: ObjectHandle, _ input: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) throws(PKCS11Error) {
@@ -49,7 +49,7 @@ extension Session {
     }
 
     /// Enciphers one block of eight bytes with triple DES in ECB mode.
-    public mutating func encryptBlock(_ block: UInt64, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
+    package mutating func encryptBlock(_ block: UInt64, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
         var input = block.bigEndian
         var output: UInt64 = 0
         var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
@@ -67,7 +67,7 @@ extension Session {
     }
 
     /// A MAC over whole blocks.
-    public mutating func mac(
+    package mutating func mac(
         _ kind: MACMechanism, key: ObjectHandle, _ input: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) throws(PKCS11Error) {
@@ -93,7 +93,7 @@ extension Session {
     }
 
     /// SHA-1 of public data.
-    public mutating func sha1(_ input: [UInt8]) throws(PKCS11Error) -> [UInt8] {
+    package mutating func sha1(_ input: [UInt8]) throws(PKCS11Error) -> [UInt8] {
         var mechanism = CK_MECHANISM(mechanism: CKM_SHA_1, pParameter: nil, ulParameterLen: 0)
         try check("C_DigestInit", functions.pointee.C_DigestInit!(handle, &mechanism))
         var bytes = input
@@ -106,7 +106,8 @@ extension Session {
     }
 
     /// `C_EncryptInit` alone: whether a key lets itself be used so. Ends the operation it began.
-    public mutating func probeEncryptInit(_ mechanism: CipherMechanism, key: ObjectHandle) throws(PKCS11Error)
+    package mutating func probeEncryptInit(_ mechanism: CipherMechanism, key: ObjectHandle)
+        throws(PKCS11Error)
     {
         var input: UInt64 = 0
         var output: UInt64 = 0

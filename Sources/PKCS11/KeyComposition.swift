@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// How blocks are chained when key data cross the border of the token.
-public enum WrappingMechanism: Sendable {
+package enum WrappingMechanism: Sendable {
     case tripleDESECB, aesECB
     /// With an initialisation vector of one block.
     case tripleDESCBC(initialVector: [UInt8])
@@ -28,28 +28,28 @@ public enum WrappingMechanism: Sendable {
 /// What comes out is as secret as what went in: the token refuses a template that would show a sensitive base.
 extension Session {
     /// `base` xor `data`; the key of an empty template is as long as the shorter of both.
-    public mutating func xorKey(
+    package mutating func xorKey(
         _ base: ObjectHandle, with data: UnsafeRawBufferPointer, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         try compose(base, CKM_XOR_BASE_AND_DATA, data, template)
     }
 
     /// `data ‖ base`.
-    public mutating func prependToKey(
+    package mutating func prependToKey(
         _ base: ObjectHandle, _ data: [UInt8], _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         try compose(base, CKM_CONCATENATE_DATA_AND_BASE, data, template)
     }
 
     /// `base ‖ data`.
-    public mutating func appendToKey(
+    package mutating func appendToKey(
         _ base: ObjectHandle, _ data: [UInt8], _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         try compose(base, CKM_CONCATENATE_BASE_AND_DATA, data, template)
     }
 
     /// As many bytes of `base` as the template says or its key type has, from a byte on.
-    public mutating func extractKey(
+    package mutating func extractKey(
         from base: ObjectHandle, byteOffset: Int, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var bitOffset = CK_ULONG(byteOffset * 8)
@@ -97,7 +97,7 @@ extension Session {
     // MARK: - Across the border
 
     /// Deciphers whole blocks inside the token into an object.
-    public mutating func unwrapKey(
+    package mutating func unwrapKey(
         _ mechanism: WrappingMechanism, under key: ObjectHandle, _ wrapped: [UInt8], _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var wrapped = wrapped
@@ -112,7 +112,7 @@ extension Session {
     }
 
     /// Enciphers an object of whole blocks under a wrapping key.
-    public mutating func wrapKey(
+    package mutating func wrapKey(
         _ mechanism: WrappingMechanism, under key: ObjectHandle, _ object: ObjectHandle
     ) throws(PKCS11Error) -> [UInt8] {
         // Every object of this product that leaves a token is shorter.
@@ -141,7 +141,7 @@ extension Session {
     // MARK: - New secrets
 
     /// Has the token make a key of the template's type (PKCS#11 v2.40, 5.13).
-    public mutating func generateKey(
+    package mutating func generateKey(
         _ type: KeyType, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var mechanism = CK_MECHANISM(mechanism: type.generation, pParameter: nil, ulParameterLen: 0)
@@ -153,14 +153,14 @@ extension Session {
     }
 
     /// Fills a buffer from the token's generator.
-    public mutating func generateRandom(into bytes: UnsafeMutableRawBufferPointer) throws(PKCS11Error) {
+    package mutating func generateRandom(into bytes: UnsafeMutableRawBufferPointer) throws(PKCS11Error) {
         let code = functions.pointee.C_GenerateRandom!(
             handle, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, CK_ULONG(bytes.count))
         try check("C_GenerateRandom", code)
     }
 
     /// HMAC-SHA-256 under a generic secret, 32 bytes.
-    public mutating func hmacSHA256(_ data: [UInt8], key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+    package mutating func hmacSHA256(_ data: [UInt8], key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         var mechanism = CK_MECHANISM(mechanism: CKM_SHA256_HMAC, pParameter: nil, ulParameterLen: 0)
         try check("C_SignInit", functions.pointee.C_SignInit!(handle, &mechanism, key.rawValue))
         var data = data

@@ -4,7 +4,7 @@ internal import CPKCS11
 extension Session {
     /// Derives a key: its value is the encipherment of `left ‖ right` under `base`
     /// (`CKM_DES3_ECB_ENCRYPT_DATA`).
-    public mutating func deriveKey(
+    package mutating func deriveKey(
         from base: ObjectHandle, left: UInt64, right: UInt64, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var data = (left.bigEndian, right.bigEndian)
@@ -17,7 +17,7 @@ extension Session {
     }
 
     /// The same with data of any number of blocks and either block cipher.
-    public mutating func deriveKey(
+    package mutating func deriveKey(
         from base: ObjectHandle, _ cipher: CipherMechanism, data: [UInt8], _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var data = data
@@ -45,7 +45,7 @@ extension Session {
     }
 
     /// Deciphers one block inside the token; its clear form is an object that only a wrapping key can leave.
-    public mutating func unwrapBlock(
+    package mutating func unwrapBlock(
         _ block: UInt64, key: ObjectHandle, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var input = block.bigEndian
@@ -62,7 +62,7 @@ extension Session {
     }
 
     /// Enciphers an object of eight bytes under a wrapping key.
-    public mutating func wrapBlock(_ object: ObjectHandle, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
+    package mutating func wrapBlock(_ object: ObjectHandle, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
         var output: UInt64 = 0
         var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
         let code = withUnsafeMutableBytes(of: &output) { output in

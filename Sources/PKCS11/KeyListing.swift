@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// Classes of keys (PKCS#11 v2.40, 4.7 to 4.9). The raw values stand in audit trails.
-public enum KeyClass: String, Sendable, CaseIterable {
+package enum KeyClass: String, Sendable, CaseIterable {
     case secret = "secret-key"
     case privateKey = "private-key"
     case publicKey = "public-key"
@@ -18,7 +18,7 @@ public enum KeyClass: String, Sendable, CaseIterable {
 /// What a token says about a key beside its usage.
 extension Session {
     /// Every key of a class that is a token object and that this session can see.
-    public mutating func tokenKeys(
+    package mutating func tokenKeys(
         _ kind: KeyClass = .secret
     ) throws(PKCS11Error) -> [ObjectHandle] {
         var keyClass = kind.type
@@ -49,40 +49,40 @@ extension Session {
     }
 
     /// `CKA_LABEL`, empty where there is none.
-    public mutating func label(of object: ObjectHandle) throws(PKCS11Error) -> String {
+    package mutating func label(of object: ObjectHandle) throws(PKCS11Error) -> String {
         String(decoding: try bytes(CKA_LABEL, of: object), as: UTF8.self)
     }
 
     /// `CKA_ID`, empty where there is none.
-    public mutating func identifier(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+    package mutating func identifier(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         try bytes(CKA_ID, of: object)
     }
 
     /// `CKA_KEY_TYPE`, nil for a type that this product does not use.
-    public mutating func keyType(of object: ObjectHandle) throws(PKCS11Error) -> KeyType? {
+    package mutating func keyType(of object: ObjectHandle) throws(PKCS11Error) -> KeyType? {
         guard let type = try number(CKA_KEY_TYPE, of: object) else { return nil }
         return KeyType.allCases.first { $0.type == type }
     }
 
     /// `CKA_VALUE_LEN`, nil where the token does not say it.
-    public mutating func valueCount(of object: ObjectHandle) throws(PKCS11Error) -> Int? {
+    package mutating func valueCount(of object: ObjectHandle) throws(PKCS11Error) -> Int? {
         try number(CKA_VALUE_LEN, of: object).map { Int($0) }
     }
 
     /// `CKA_CHECK_VALUE`, empty where the token keeps none.
-    public mutating func keptCheckValue(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+    package mutating func keptCheckValue(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         try bytes(CKA_CHECK_VALUE, of: object)
     }
 
     /// What everybody may know of an asymmetric key: the modulus of RSA or the point of an elliptic curve, empty where
     /// the token says neither.
-    public mutating func publicPart(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+    package mutating func publicPart(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         let modulus = try bytes(CKA_MODULUS, of: object)
         return modulus.isEmpty ? try bytes(CKA_EC_POINT, of: object) : modulus
     }
 
     /// Boolean attributes, read in one call; those that the token does not know are left out.
-    public mutating func attributes(
+    package mutating func attributes(
         _ list: [Attribute], of object: ObjectHandle
     ) throws(PKCS11Error) -> [Attribute: Bool] {
         var values = [CK_BBOOL](repeating: 0xFF, count: list.count)

@@ -3,7 +3,7 @@ internal import CPKCS11
 /// Pieces of objects inside the token, on bit boundaries, and blocks across its border without arrays.
 extension Session {
     /// As many bytes of `base` as the template says, from a bit on (`CKM_EXTRACT_KEY_FROM_KEY`).
-    public mutating func extractKey(
+    package mutating func extractKey(
         from base: ObjectHandle, bitOffset: Int, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var offset = CK_ULONG(bitOffset)
@@ -15,7 +15,7 @@ extension Session {
     }
 
     /// `base ‖ other` (`CKM_CONCATENATE_BASE_AND_KEY`).
-    public mutating func joinKeys(
+    package mutating func joinKeys(
         _ base: ObjectHandle, _ other: ObjectHandle, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var second = other.rawValue
@@ -27,7 +27,7 @@ extension Session {
     }
 
     /// `CKA_VALUE_LEN`, in bytes: no secret.
-    public mutating func valueLength(of key: ObjectHandle) throws(PKCS11Error) -> Int {
+    package mutating func valueLength(of key: ObjectHandle) throws(PKCS11Error) -> Int {
         var length = CK_ULONG(0)
         let code = withUnsafeMutableBytes(of: &length) { bytes in
             var template = CK_ATTRIBUTE(
@@ -40,7 +40,7 @@ extension Session {
 
     /// Deciphers one block of eight bytes into an object and XORs it with `mask` on the way: in CBC mode the mask is
     /// the initialisation vector.
-    public mutating func unwrapBlock(
+    package mutating func unwrapBlock(
         _ block: UInt64, xor mask: UInt64, key: ObjectHandle, _ template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var (input, vector) = (block.bigEndian, mask.bigEndian)
@@ -61,7 +61,7 @@ extension Session {
     }
 
     /// Enciphers an object of eight bytes, XORed with `mask` on the way, under a wrapping key.
-    public mutating func wrapBlock(
+    package mutating func wrapBlock(
         _ object: ObjectHandle, xor mask: UInt64, key: ObjectHandle
     ) throws(PKCS11Error) -> UInt64 {
         var vector = mask.bigEndian

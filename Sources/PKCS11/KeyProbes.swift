@@ -1,11 +1,11 @@
 internal import CPKCS11
 
 /// A use that a key may have no right to.
-public enum KeyUse: String, CaseIterable, Sendable {
+package enum KeyUse: String, CaseIterable, Sendable {
     case encrypt, decrypt, sign, verify, wrap, unwrap, derive
 
     /// The attribute that permits it.
-    public var attribute: Attribute {
+    package var attribute: Attribute {
         switch self {
         case .encrypt: .encrypt
         case .decrypt: .decrypt
@@ -42,7 +42,7 @@ extension Session {
     /// Tries to use a key, with every mechanism that fits its type.
     ///
     /// - Returns: nil if one of them let the use through, else what each of them answered.
-    public mutating func refusals(of use: KeyUse, key: ObjectHandle, _ type: KeyType) -> [PKCS11Error]? {
+    package mutating func refusals(of use: KeyUse, key: ObjectHandle, _ type: KeyType) -> [PKCS11Error]? {
         var refusals: [PKCS11Error] = []
         for mechanism in use.mechanisms(type) {
             do throws(PKCS11Error) {
@@ -150,7 +150,7 @@ extension Session {
     /// Tries to take a key out of the token under a wrapping key that is made for it and destroyed.
     ///
     /// - Returns: nil if the key left, else what each way out answered.
-    public mutating func refusals(ofExporting key: ObjectHandle) -> [PKCS11Error]? {
+    package mutating func refusals(ofExporting key: ObjectHandle) -> [PKCS11Error]? {
         var refusals: [PKCS11Error] = []
         for (type, mechanisms) in Session.waysOut {
             let usage = Template(
@@ -190,7 +190,7 @@ extension Session {
     /// something only in a session that may write: others refuse everything.
     ///
     /// - Returns: nil if it was accepted.
-    public mutating func refusal(
+    package mutating func refusal(
         ofSetting attribute: Attribute, to value: Bool, on object: ObjectHandle
     ) -> PKCS11Error? {
         do throws(PKCS11Error) {
@@ -203,7 +203,7 @@ extension Session {
     /// Tries to make a session copy with one attribute changed.
     ///
     /// - Returns: nil if it was accepted; the copy is destroyed.
-    public mutating func refusal(
+    package mutating func refusal(
         ofCopying object: ObjectHandle, setting attribute: Attribute, to value: Bool
     ) -> PKCS11Error? {
         var onToken = CK_BBOOL(CK_FALSE)
@@ -233,7 +233,7 @@ extension Session {
 /// What an audit trail keeps in a token.
 extension Session {
     /// Sets `CKA_ID` of an object that may be changed.
-    public mutating func setIdentifier(_ bytes: [UInt8], of object: ObjectHandle) throws(PKCS11Error) {
+    package mutating func setIdentifier(_ bytes: [UInt8], of object: ObjectHandle) throws(PKCS11Error) {
         var bytes = bytes
         let code = bytes.withUnsafeMutableBytes { bytes in
             var template = CK_ATTRIBUTE(
@@ -244,7 +244,7 @@ extension Session {
     }
 
     /// SHA-256 of public data.
-    public mutating func sha256(_ input: [UInt8]) throws(PKCS11Error) -> [UInt8] {
+    package mutating func sha256(_ input: [UInt8]) throws(PKCS11Error) -> [UInt8] {
         var mechanism = CK_MECHANISM(mechanism: CKM_SHA256, pParameter: nil, ulParameterLen: 0)
         try check("C_DigestInit", functions.pointee.C_DigestInit!(handle, &mechanism))
         var bytes = input

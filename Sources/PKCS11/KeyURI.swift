@@ -2,21 +2,21 @@ internal import CPKCS11
 internal import Glibc
 
 /// The name of a secret key as RFC 7512 writes it: `pkcs11:token=issuer;object=imk-ac-476173;type=secret-key`.
-public struct KeyURI: Hashable, Sendable, CustomStringConvertible {
+package struct KeyURI: Hashable, Sendable, CustomStringConvertible {
     /// `CKA_LABEL` of the token, nil where any token will do.
-    public var token: String?
+    package var token: String?
     /// `CKA_LABEL` of the key.
-    public var object: String
+    package var object: String
 
     /// Takes the parts.
-    public init(token: String? = nil, object: String) {
+    package init(token: String? = nil, object: String) {
         self.token = token
         self.object = object
     }
 
     /// - Parameter text: an RFC 7512 URI with at least `object`.
     /// - Throws: `ModuleError.badURI`, also where it names something other than a secret key.
-    public init(parsing text: String) throws(ModuleError) {
+    package init(parsing text: String) throws(ModuleError) {
         guard let parsed = p11_kit_uri_new() else { throw .badURI(text) }
         defer { p11_kit_uri_free(parsed) }
         guard p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, parsed) == CInt(P11_KIT_URI_OK.rawValue),
@@ -50,7 +50,7 @@ public struct KeyURI: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The URI, escaped as RFC 7512 2.3 says.
-    public var description: String {
+    package var description: String {
         let parts = [token.map { "token=" + KeyURI.escape($0) }, "object=" + KeyURI.escape(object)]
         return "pkcs11:" + (parts.compactMap { $0 } + ["type=secret-key"]).joined(separator: ";")
     }

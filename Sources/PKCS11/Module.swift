@@ -1,9 +1,9 @@
-public import ByteCoding
+package import ByteCoding
 internal import CPKCS11
 internal import Glibc
 
 /// A PKCS#11 module that could not be loaded, or a token that is not there.
-public enum ModuleError: Error, Sendable, CustomStringConvertible {
+package enum ModuleError: Error, Sendable, CustomStringConvertible {
     /// The library could not be loaded; the words are p11-kit's.
     case notLoadable(path: String, reason: String)
     /// The URI is no RFC 7512 URI.
@@ -18,7 +18,7 @@ public enum ModuleError: Error, Sendable, CustomStringConvertible {
     case failed(PKCS11Error)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .notLoadable(let path, let reason): "PKCS#11 module \(path) cannot be loaded: \(reason)"
         case .badURI(let uri): "not a PKCS#11 URI (RFC 7512): \(uri)"
@@ -34,19 +34,19 @@ public enum ModuleError: Error, Sendable, CustomStringConvertible {
 
 /// A loaded and initialised PKCS#11 library. Lives as long as the process: libraries do not all survive
 /// `C_Finalize` and a second `C_Initialize`.
-public final class Module: @unchecked Sendable {
+package final class Module: @unchecked Sendable {
     // Sendable because the function list is constant after loading and the library was initialised with
     // CKF_OS_LOCKING_OK.
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     /// The shared library, as it was named.
-    public let path: String
+    package let path: String
 
     /// Loads and initialises a library.
     ///
     /// - Parameters:
     ///   - path: the shared library, or a name that the loader finds.
     ///   - initArguments: what the library wants in `pReserved` (NSS: `configdir='sql:DIR' …`), or nil.
-    public init(path: String, initArguments: String?) throws(ModuleError) {
+    package init(path: String, initArguments: String?) throws(ModuleError) {
         guard let functions = p11_kit_module_load(path, CInt(P11_KIT_MODULE_UNMANAGED)) else {
             let reason = p11_kit_message().map { String(cString: $0) } ?? "no reason given"
             throw .notLoadable(path: path, reason: reason)
@@ -65,7 +65,7 @@ public final class Module: @unchecked Sendable {
 
     /// The slot whose token matches the URI.
     /// - Parameter uri: RFC 7512, for example `pkcs11:token=issuer`.
-    public func slot(matching uri: String) throws(ModuleError) -> Slot {
+    package func slot(matching uri: String) throws(ModuleError) -> Slot {
         guard let pattern = p11_kit_uri_new() else { throw .badURI(uri) }
         defer { p11_kit_uri_free(pattern) }
         let kinds = P11KitUriType(P11_KIT_URI_FOR_TOKEN.rawValue | P11_KIT_URI_FOR_SLOT.rawValue)
@@ -132,18 +132,18 @@ public final class Module: @unchecked Sendable {
 }
 
 /// A slot with its token.
-public struct Slot: Sendable {
+package struct Slot: Sendable {
     let module: Module
     let identifier: CK_SLOT_ID
     /// `CKA_LABEL` of the token, without its padding.
-    public let tokenLabel: String
+    package let tokenLabel: String
 
     /// Opens a session and logs in if nobody of this process is.
     ///
     /// - Parameters:
     ///   - readWrite: needed to make token objects.
     ///   - pin: the user PIN, nil for a token without one.
-    public func openSession(readWrite: Bool, pin: borrowing SecretBytes?) throws(PKCS11Error) -> Session {
+    package func openSession(readWrite: Bool, pin: borrowing SecretBytes?) throws(PKCS11Error) -> Session {
         var handle: CK_SESSION_HANDLE = 0
         let flags = CK_FLAGS(CKF_SERIAL_SESSION) | (readWrite ? CK_FLAGS(CKF_RW_SESSION) : 0)
         let functions = module.functions

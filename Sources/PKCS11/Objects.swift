@@ -1,10 +1,10 @@
-public import ByteCoding
+package import ByteCoding
 internal import CPKCS11
 
 /// Objects: find, make, copy, look at, destroy (PKCS#11 v2.40, 5.7).
 extension Session {
     /// Secret keys of the token with this label.
-    public mutating func findKeys(label: String) throws(PKCS11Error) -> [ObjectHandle] {
+    package mutating func findKeys(label: String) throws(PKCS11Error) -> [ObjectHandle] {
         var keyClass = CK_OBJECT_CLASS(CKO_SECRET_KEY)
         var onToken = CK_BBOOL(CK_TRUE)
         var bytes = Array(label.utf8)
@@ -34,7 +34,7 @@ extension Session {
     }
 
     /// Makes a key from a clear value. For test keys and known-answer tests only.
-    public mutating func createKey(
+    package mutating func createKey(
         _ template: Template, value: borrowing SecretBytes
     ) throws(PKCS11Error) -> ObjectHandle {
         var attributes = Array(template.attributes)
@@ -51,7 +51,7 @@ extension Session {
     }
 
     /// Has the token make an AES key.
-    public mutating func generateAESKey(_ template: Template) throws(PKCS11Error) -> ObjectHandle {
+    package mutating func generateAESKey(_ template: Template) throws(PKCS11Error) -> ObjectHandle {
         var mechanism = CK_MECHANISM(mechanism: CKM_AES_KEY_GEN, pParameter: nil, ulParameterLen: 0)
         var object: CK_OBJECT_HANDLE = 0
         let code = functions.pointee.C_GenerateKey!(
@@ -62,7 +62,7 @@ extension Session {
 
     /// A session object with the same value and attributes: token objects are read from their store, and
     /// deciphered, at every use.
-    public mutating func workingCopy(of object: ObjectHandle) throws(PKCS11Error) -> ObjectHandle {
+    package mutating func workingCopy(of object: ObjectHandle) throws(PKCS11Error) -> ObjectHandle {
         var onToken = CK_BBOOL(CK_FALSE)
         var copy: CK_OBJECT_HANDLE = 0
         let code = withUnsafeMutableBytes(of: &onToken) { value in
@@ -75,7 +75,7 @@ extension Session {
     }
 
     /// A boolean attribute, nil where the token does not know it.
-    public mutating func attribute(
+    package mutating func attribute(
         _ attribute: Attribute, of object: ObjectHandle
     ) throws(PKCS11Error) -> Bool? {
         var value = CK_BBOOL(CK_FALSE)
@@ -90,7 +90,7 @@ extension Session {
     }
 
     /// `CKA_VALUE` of an object that is readable: check values only.
-    public mutating func readableValue(
+    package mutating func readableValue(
         of object: ObjectHandle, count: Int
     ) throws(PKCS11Error) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
@@ -107,7 +107,7 @@ extension Session {
     }
 
     /// Tries to set a boolean attribute; an audit wants this refused.
-    public mutating func setAttribute(
+    package mutating func setAttribute(
         _ attribute: Attribute, to value: Bool, of object: ObjectHandle
     ) throws(PKCS11Error) {
         var value = CK_BBOOL(value ? CK_TRUE : CK_FALSE)
@@ -120,19 +120,19 @@ extension Session {
     }
 
     /// Ends an object.
-    public mutating func destroy(_ object: ObjectHandle) throws(PKCS11Error) {
+    package mutating func destroy(_ object: ObjectHandle) throws(PKCS11Error) {
         try check("C_DestroyObject", functions.pointee.C_DestroyObject!(handle, object.rawValue))
     }
 
     /// The number of objects that this session can see.
-    public mutating func objectCount() throws(PKCS11Error) -> Int {
+    package mutating func objectCount() throws(PKCS11Error) -> Int {
         try check("C_FindObjectsInit", functions.pointee.C_FindObjectsInit!(handle, nil, 0))
         return try countFound()
     }
 
     /// The number of session objects that this session can see; on a token in the process, those of all its sessions.
     /// Does not touch the token's store.
-    public mutating func sessionObjectCount() throws(PKCS11Error) -> Int {
+    package mutating func sessionObjectCount() throws(PKCS11Error) -> Int {
         var onToken = CK_BBOOL(CK_FALSE)
         let code = withUnsafeMutableBytes(of: &onToken) { bytes in
             var template = CK_ATTRIBUTE(

@@ -1,20 +1,20 @@
 internal import CPKCS11
 
 /// A Cryptoki function that did not return `CKR_OK`. Names function and code; holds no data.
-public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
+package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
     /// The function, `C_DeriveKey`.
-    public let function: String
+    package let function: String
     /// The return value.
-    public let code: UInt
+    package let code: UInt
 
     /// Takes both.
-    public init(function: String, code: UInt) {
+    package init(function: String, code: UInt) {
         self.function = function
         self.code = code
     }
 
     /// `C_DeriveKey: CKR_KEY_HANDLE_INVALID (0x60)`, and what to do where that is known.
-    public var description: String {
+    package var description: String {
         let words = "\(function): \(PKCS11Error.names[code] ?? "unknown code") (0x\(String(code, radix: 16)))"
         return advice.map { "\(words); \($0)" } ?? words
     }
@@ -36,7 +36,7 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// True where the request itself was at fault rather than the session or the token: the session is still
     /// good. Everything else costs the session its place (PKCS#11 v2.40, 5.1).
-    public var leavesSessionIntact: Bool {
+    package var leavesSessionIntact: Bool {
         switch code {
         case CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE,
             CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_ATTRIBUTE_READ_ONLY,
@@ -48,15 +48,15 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// True where `C_CopyObject` was refused because of what the object is, not because of the session.
-    public var refusesCopy: Bool {
+    package var refusesCopy: Bool {
         code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_ACTION_PROHIBITED
     }
 
     /// True where the object ended before or during the call.
-    public var isObjectGone: Bool { code == CKR_OBJECT_HANDLE_INVALID }
+    package var isObjectGone: Bool { code == CKR_OBJECT_HANDLE_INVALID }
 
     /// `CKR_KEY_HANDLE_INVALID`, or the number in hex.
-    public var name: String { PKCS11Error.names[code] ?? "0x\(String(code, radix: 16))" }
+    package var name: String { PKCS11Error.names[code] ?? "0x\(String(code, radix: 16))" }
 
     private static let names: [UInt: String] = [
         CKR_HOST_MEMORY: "CKR_HOST_MEMORY", CKR_SLOT_ID_INVALID: "CKR_SLOT_ID_INVALID",
@@ -101,7 +101,7 @@ public struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension PKCS11Error {
     /// True where a token makes no key pairs with the exponent that was asked for; each says it in its own way.
-    public var refusesExponent: Bool {
+    package var refusesExponent: Bool {
         function == "C_GenerateKeyPair"
             && [
                 CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT,

@@ -1,27 +1,27 @@
 internal import CPKCS11
 
 /// The two halves of an RSA key pair as one session sees them.
-public struct KeyPairHandles: Hashable, Sendable {
+package struct KeyPairHandles: Hashable, Sendable {
     /// Readable.
-    public let publicKey: ObjectHandle
+    package let publicKey: ObjectHandle
     /// Signs.
-    public let privateKey: ObjectHandle
+    package let privateKey: ObjectHandle
 }
 
 /// What becomes of a private key that the token makes.
-public struct PrivateKeyUse: Sendable {
+package struct PrivateKeyUse: Sendable {
     /// Token object with this label and `CKA_ID`; nil for a session object.
-    public let name: (label: String, identifier: [UInt8])?
+    package let name: (label: String, identifier: [UInt8])?
     /// May leave, under a wrapping key.
-    public let isExtractable: Bool
+    package let isExtractable: Bool
 
     /// Stays in the token for good.
-    public static func kept(label: String, identifier: [UInt8]) -> PrivateKeyUse {
+    package static func kept(label: String, identifier: [UInt8]) -> PrivateKeyUse {
         PrivateKeyUse(name: (label, identifier), isExtractable: false)
     }
 
     /// Ends with the session, and may leave under a wrapping key before: a card's.
-    public static let leaving = PrivateKeyUse(name: nil, isExtractable: true)
+    package static let leaving = PrivateKeyUse(name: nil, isExtractable: true)
 }
 
 /// RSA key pairs (PKCS#11 v2.40, 2.1): made, found, read, used.
@@ -30,7 +30,7 @@ extension Session {
     /// - Parameters:
     ///   - bits: of the modulus, a multiple of 16 (NSS).
     ///   - exponent: big endian. NSS makes no keys with 3 (CKR_ARGUMENTS_BAD).
-    public mutating func generateRSAKeyPair(
+    package mutating func generateRSAKeyPair(
         bits: Int, exponent: [UInt8], _ use: PrivateKeyUse
     ) throws(PKCS11Error) -> KeyPairHandles {
         let values = AttributeValues()
@@ -66,17 +66,17 @@ extension Session {
     }
 
     /// RSA private keys that are token objects, all or those with this label.
-    public mutating func findPrivateKeys(label: String? = nil) throws(PKCS11Error) -> [ObjectHandle] {
+    package mutating func findPrivateKeys(label: String? = nil) throws(PKCS11Error) -> [ObjectHandle] {
         try find(CKO_PRIVATE_KEY, label: label)
     }
 
     /// The same of public keys.
-    public mutating func findPublicKeys(label: String? = nil) throws(PKCS11Error) -> [ObjectHandle] {
+    package mutating func findPublicKeys(label: String? = nil) throws(PKCS11Error) -> [ObjectHandle] {
         try find(CKO_PUBLIC_KEY, label: label)
     }
 
     /// Modulus and exponent of either half, big endian.
-    public mutating func publicNumbers(
+    package mutating func publicNumbers(
         of key: ObjectHandle
     ) throws(PKCS11Error) -> (modulus: [UInt8], exponent: [UInt8]) {
         (
@@ -86,7 +86,7 @@ extension Session {
     }
 
     /// The bare power of RSA: `block` as long as the modulus, and below it (`CKM_RSA_X_509`).
-    public mutating func signRaw(_ block: [UInt8], key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+    package mutating func signRaw(_ block: [UInt8], key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         var mechanism = CK_MECHANISM(mechanism: CKM_RSA_X_509, pParameter: nil, ulParameterLen: 0)
         try check("C_SignInit", functions.pointee.C_SignInit!(handle, &mechanism, key.rawValue))
         var input = block
@@ -100,7 +100,7 @@ extension Session {
     }
 
     /// A private key as PKCS#8 (RFC 5208) in AES-CBC with padding, zero vector: for the one that wrapped it.
-    public mutating func wrapPrivateKey(
+    package mutating func wrapPrivateKey(
         _ privateKey: ObjectHandle, under key: ObjectHandle
     ) throws(PKCS11Error) -> [UInt8] {
         var vector = [UInt8](repeating: 0, count: 16)

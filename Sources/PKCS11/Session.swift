@@ -1,17 +1,17 @@
 internal import CPKCS11
 
 /// An object of the token as one session sees it. Worth nothing in another process.
-public struct ObjectHandle: Hashable, Sendable {
+package struct ObjectHandle: Hashable, Sendable {
     let rawValue: CK_OBJECT_HANDLE
 }
 
 /// One session with the token. It closes itself, belongs to one thread at a time and counts its calls. The
 /// session objects made in it end with it.
-public struct Session: ~Copyable {
+package struct Session: ~Copyable {
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     let handle: CK_SESSION_HANDLE
     /// Cryptoki functions called in this session.
-    public internal(set) var callCount: UInt64 = 0
+    package internal(set) var callCount: UInt64 = 0
 
     init(functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE) {
         self.functions = functions

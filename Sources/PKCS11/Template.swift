@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// The attributes that this product uses (PKCS#11 v2.40, 4).
-public enum Attribute: Hashable, Sendable, CaseIterable {
+package enum Attribute: Hashable, Sendable, CaseIterable {
     case token, isPrivate, sensitive, extractable, modifiable, derive, encrypt, decrypt, sign, verify, wrap
     case unwrap, alwaysSensitive, neverExtractable
 
@@ -25,7 +25,7 @@ public enum Attribute: Hashable, Sendable, CaseIterable {
     }
 
     /// The name as the standard writes it.
-    public var name: String {
+    package var name: String {
         switch self {
         case .token: "CKA_TOKEN"
         case .isPrivate: "CKA_PRIVATE"
@@ -46,7 +46,7 @@ public enum Attribute: Hashable, Sendable, CaseIterable {
 }
 
 /// Key types in use.
-public enum KeyType: Sendable, CaseIterable {
+package enum KeyType: Sendable, CaseIterable {
     case des2, des3, aes, genericSecret
 
     var type: CK_KEY_TYPE {
@@ -61,7 +61,7 @@ public enum KeyType: Sendable, CaseIterable {
 
 /// The attributes of a secret key to be made, laid out once in memory of its own so that the hot path hands
 /// over a pointer and allocates nothing.
-public final class Template: @unchecked Sendable {
+package final class Template: @unchecked Sendable {
     // Sendable because nothing is changed after `init`; Cryptoki reads templates only.
     let attributes: UnsafeMutableBufferPointer<CK_ATTRIBUTE>
     private let values: UnsafeMutableRawPointer
@@ -73,7 +73,7 @@ public final class Template: @unchecked Sendable {
     ///   - valueCount: `CKA_VALUE_LEN`, for key types of variable length.
     ///   - on: attributes set to true.
     ///   - off: attributes set to false.
-    public init(
+    package init(
         keyType: KeyType, label: String? = nil, identifier: [UInt8]? = nil, valueCount: Int? = nil,
         on: [Attribute], off: [Attribute]
     ) {

@@ -1,12 +1,12 @@
 /// Where Redis Cluster keeps a key.
-public enum HashSlot {
+package enum HashSlot {
     /// Number of slots.
-    public static let count = 16_384
+    package static let count = 16_384
 
     /// The slot of a key: CRC16 (XMODEM) of what stands between the first `{` and the next `}`, or of the
     /// whole key
     /// where that is nothing (Redis Cluster specification).
-    public static func of(_ key: String) -> Int {
+    package static func of(_ key: String) -> Int {
         var bytes = Array(key.utf8)[...]
         if let open = bytes.firstIndex(of: UInt8(ascii: "{")),
             let close = bytes[(open + 1)...].firstIndex(of: UInt8(ascii: "}")), close > open + 1

@@ -1,4 +1,4 @@
-public import NIOCore
+package import NIOCore
 internal import Synchronization
 
 /// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot,
@@ -8,9 +8,9 @@ internal import Synchronization
 /// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was
 /// lost
 /// with its connection is not.
-public final class RedisCluster: Sendable {
+package final class RedisCluster: Sendable {
     /// The loop on which `send` has to be called.
-    public let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     private static let redirectionsMax = 5
 
     private struct Map {
@@ -29,7 +29,7 @@ public final class RedisCluster: Sendable {
     /// - Parameters:
     ///   - seeds: nodes to ask first; one that answers is enough.
     ///   - prepare: run on every new connection to a node before it is used.
-    public init(
+    package init(
         seeds: [RedisAddress], on eventLoop: any EventLoop,
         settings: RedisConnectionSettings = RedisConnectionSettings(),
         prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
@@ -42,12 +42,12 @@ public final class RedisCluster: Sendable {
     }
 
     /// Sends a command to the node of a slot and waits for the reply. On the event loop.
-    public func answer(to command: RedisCommand, slot: Int) async throws(RedisError) -> RedisAnswer {
+    package func answer(to command: RedisCommand, slot: Int) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: false)
     }
 
     /// The same from any thread.
-    public func answerFromAnywhere(
+    package func answerFromAnywhere(
         to command: RedisCommand, slot: Int
     ) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: true)
@@ -89,19 +89,19 @@ public final class RedisCluster: Sendable {
     }
 
     /// Ends the connections of now to all nodes: the next ones are prepared anew.
-    public func leave(because reason: String) {
+    package func leave(because reason: String) {
         let nodes = map.withLock { Array($0.nodes.values) }
         for node in nodes { node.leave(because: reason) }
     }
 
     /// Ends the connection with this session, wherever it is.
-    public func leave(_ session: RedisSession, because reason: String) {
+    package func leave(_ session: RedisSession, because reason: String) {
         let node = map.withLock { $0.nodes[session.address] }
         node?.leave(session, because: reason)
     }
 
     /// Nil when every slot has a node that can be reached, otherwise why not.
-    public func unavailability() async -> String? {
+    package func unavailability() async -> String? {
         let (owners, nodes) = map.withLock { (Set($0.owners), $0.nodes) }
         if owners.contains(nil) {
             refresh()
@@ -116,7 +116,7 @@ public final class RedisCluster: Sendable {
 
     /// Waits until it is ready.
     /// - Throws: the last reason if that takes longer than `timeout`.
-    public func waitUntilReady(timeout: Duration) async throws {
+    package func waitUntilReady(timeout: Duration) async throws {
         let end = ContinuousClock.now + timeout
         while let reason = await unavailability() {
             guard ContinuousClock.now < end else { throw RedisError.notConnected(reason) }
@@ -125,17 +125,17 @@ public final class RedisCluster: Sendable {
     }
 
     /// The connections to the nodes that have slots.
-    public var owners: [RedisConnection] {
+    package var owners: [RedisConnection] {
         map.withLock { map in Set(map.owners.compactMap(\.self)).compactMap { map.nodes[$0] } }
     }
 
     /// Commands sent since the start.
-    public var commandsSent: UInt64 {
+    package var commandsSent: UInt64 {
         map.withLock { $0.nodes.values.reduce(0) { $0 + $1.commandsSent } }
     }
 
     /// Closes all connections for good.
-    public func close() async {
+    package func close() async {
         let nodes = map.withLock { map in
             map.isClosed = true
             return Array(map.nodes.values)
@@ -216,9 +216,9 @@ public final class RedisCluster: Sendable {
 }
 
 /// `MOVED 3999 127.0.0.1:6381` and `ASK 3999 127.0.0.1:6381`.
-public struct Redirection {
+package struct Redirection {
     /// The error sends the asker to another node.
-    public static func isOne(_ error: RedisServerError) -> Bool { Redirection(error) != nil }
+    package static func isOne(_ error: RedisServerError) -> Bool { Redirection(error) != nil }
 
     let address: RedisAddress
     /// False: for this command only.

@@ -1,14 +1,14 @@
 /// A command in the form in which it is sent (RESP: an array of bulk strings), built in place: a third of
 /// what formatting an argument vector costs.
-public struct RedisCommand: Sendable {
+package struct RedisCommand: Sendable {
     /// The encoded command.
-    public private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     private var missing: Int
 
     /// - Parameters:
     ///   - argumentCount: how many arguments will be appended, the command's name among them.
     ///   - reserving: expected size in bytes.
-    public init(argumentCount: Int, reserving: Int = 256) {
+    package init(argumentCount: Int, reserving: Int = 256) {
         bytes.reserveCapacity(reserving)
         missing = argumentCount
         bytes.append(UInt8(ascii: "*"))
@@ -17,28 +17,28 @@ public struct RedisCommand: Sendable {
     }
 
     /// A command of text arguments, for what is not hot.
-    public init(_ arguments: String...) {
+    package init(_ arguments: String...) {
         self.init(arguments)
     }
 
     /// The same from an array.
-    public init(_ arguments: [String]) {
+    package init(_ arguments: [String]) {
         self.init(argumentCount: arguments.count)
         for argument in arguments { append(argument) }
     }
 
     /// True once every announced argument has been appended.
-    public var isComplete: Bool { missing == 0 }
+    package var isComplete: Bool { missing == 0 }
 
     /// Appends one argument.
-    public mutating func append(_ argument: [UInt8]) {
+    package mutating func append(_ argument: [UInt8]) {
         appendHeader(argument.count)
         bytes.append(contentsOf: argument)
         appendLineEnd()
     }
 
     /// Appends one argument.
-    public mutating func append(_ argument: String) {
+    package mutating func append(_ argument: String) {
         var argument = argument
         argument.withUTF8 { utf8 in
             appendHeader(utf8.count)
@@ -48,7 +48,7 @@ public struct RedisCommand: Sendable {
     }
 
     /// Appends one argument that consists of two parts.
-    public mutating func append(_ first: String, _ second: [UInt8]) {
+    package mutating func append(_ first: String, _ second: [UInt8]) {
         var first = first
         first.withUTF8 { utf8 in
             appendHeader(utf8.count + second.count)
@@ -59,7 +59,7 @@ public struct RedisCommand: Sendable {
     }
 
     /// Appends one argument of big-endian numbers of eight bytes each.
-    public mutating func append(bigEndian numbers: UInt64...) {
+    package mutating func append(bigEndian numbers: UInt64...) {
         appendHeader(8 * numbers.count)
         for number in numbers {
             withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
@@ -68,7 +68,7 @@ public struct RedisCommand: Sendable {
     }
 
     /// Appends a number as decimal digits.
-    public mutating func append(decimal number: Int64) {
+    package mutating func append(decimal number: Int64) {
         withDigits(number) { digits in
             appendHeader(digits.count)
             bytes.append(contentsOf: digits)

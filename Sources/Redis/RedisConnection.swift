@@ -1,15 +1,15 @@
-public import NIOCore
+package import NIOCore
 internal import Synchronization
 
 /// Where a server is.
-public enum RedisAddress: Hashable, Sendable, CustomStringConvertible {
+package enum RedisAddress: Hashable, Sendable, CustomStringConvertible {
     /// A Unix socket.
     case unix(path: String)
     /// TCP.
     case tcp(host: String, port: Int)
 
     /// For people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unix(let path): path
         case .tcp(let host, let port): "\(host):\(port)"
@@ -18,36 +18,36 @@ public enum RedisAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Bounds of a connection. Zero never means without bound.
-public struct RedisConnectionSettings: Sendable {
+package struct RedisConnectionSettings: Sendable {
     /// Commands that may wait for their replies: more than a host has requests under way.
-    public var inFlightCommandsMax = 65_536
+    package var inFlightCommandsMax = 65_536
     /// How long a command may wait for its reply.
-    public var replyTimeout: TimeAmount = .seconds(2)
+    package var replyTimeout: TimeAmount = .seconds(2)
     /// A connection whose oldest command waits longer than this is given up. Its command was given up before;
     /// the next
     /// connection may find another master.
-    public var stallTimeout: TimeAmount = .seconds(3)
+    package var stallTimeout: TimeAmount = .seconds(3)
     /// How long connecting may take.
-    public var connectTimeout: TimeAmount = .seconds(2)
+    package var connectTimeout: TimeAmount = .seconds(2)
     /// Pause after the first failed attempt; doubled up to `reconnectDelayMax`, with jitter.
-    public var reconnectDelayMin: TimeAmount = .milliseconds(20)
+    package var reconnectDelayMin: TimeAmount = .milliseconds(20)
     /// See `reconnectDelayMin`.
-    public var reconnectDelayMax: TimeAmount = .seconds(2)
+    package var reconnectDelayMax: TimeAmount = .seconds(2)
 
     /// Told when the sentinels name another primary than before: the old one, then the new one.
-    public var primaryReplaced: @Sendable (RedisAddress, RedisAddress) -> Void = { _, _ in }
+    package var primaryReplaced: @Sendable (RedisAddress, RedisAddress) -> Void = { _, _ in }
 
     /// The defaults above.
-    public init() {}
+    package init() {}
 }
 
 /// A pipelined connection, bound to one event loop, that comes back by itself.
 ///
 /// All commands of one turn of the loop leave in one write. Replies come in order. A command that was in
 /// flight when the connection broke fails: whether it was carried out is unknown, so it is never sent again.
-public final class RedisConnection: Sendable {
+package final class RedisConnection: Sendable {
     /// The loop on which `send` has to be called.
-    public let eventLoop: any EventLoop
+    package let eventLoop: any EventLoop
     private let link: NIOLoopBoundBox<RedisLink>
     private let counter = Atomic<UInt64>(0)
     private let watch: SentinelWatch?
@@ -59,7 +59,7 @@ public final class RedisConnection: Sendable {
     ///   - eventLoop: the loop it lives on.
     ///   - settings: its bounds.
     ///   - prepare: run on every new connection before others may use it; a thrown error closes it again.
-    public convenience init(
+    package convenience init(
         to address: RedisAddress, on eventLoop: any EventLoop,
         settings: RedisConnectionSettings = RedisConnectionSettings(),
         prepare: @escaping @Sendable (RedisConnection) async throws -> Void = { _ in }
@@ -69,7 +69,7 @@ public final class RedisConnection: Sendable {
 
     /// The same with an address that has to be found first.
     /// - Parameter onPush: gets what the server sends unasked, of channels that `prepare` has subscribed to.
-    public init(
+    package init(
         to source: RedisSource, on eventLoop: any EventLoop,
         settings: RedisConnectionSettings = RedisConnectionSettings(),
         onPush: (@Sendable (RedisReply) -> Void)? = nil,
@@ -114,7 +114,7 @@ public final class RedisConnection: Sendable {
 
     /// Sends a command and waits for the reply. Call it on the event loop's executor.
     /// - Throws: `RedisError`; an error reply becomes `.refused`.
-    public func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+    package func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
         counter.wrappingAdd(1, ordering: .relaxed)
         let result = await withUnsafeContinuation { continuation in
             link.value.send(command.bytes, continuation, beforeReady: false)
@@ -124,7 +124,7 @@ public final class RedisConnection: Sendable {
 
     /// The same from any thread: one hop. While the connection is being prepared, only this reaches the
     /// server.
-    public func sendFromAnywhere(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+    package func sendFromAnywhere(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
         counter.wrappingAdd(1, ordering: .relaxed)
         let result = await withUnsafeContinuation { continuation in
             eventLoop.execute { self.link.value.send(command.bytes, continuation, beforeReady: true) }
@@ -134,7 +134,7 @@ public final class RedisConnection: Sendable {
 
     /// Sends a command and says which connection answered it. Call it on the event loop's executor.
     /// - Throws: `RedisError`; an error reply becomes `.refused`.
-    public func answer(to command: RedisCommand) async throws(RedisError) -> RedisAnswer {
+    package func answer(to command: RedisCommand) async throws(RedisError) -> RedisAnswer {
         let session = link.value.session
         let reply = try await send(command)
         guard let session else { throw .connectionLost }
@@ -144,7 +144,7 @@ public final class RedisConnection: Sendable {
     /// Sends several commands with nothing of anybody else between them. Replies in the same order; an error
     /// reply is one
     /// of them. From any thread, and while the connection is being prepared.
-    public func sendTogether(
+    package func sendTogether(
         _ commands: [RedisCommand]
     ) async -> (replies: [Result<RedisReply, RedisError>], session: RedisSession?) {
         guard !commands.isEmpty else { return ([], nil) }
@@ -161,7 +161,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// Sends commands together and says which connection answered the last one.
-    public func answerFromAnywhere(to commands: [RedisCommand]) async throws(RedisError) -> RedisAnswer {
+    package func answerFromAnywhere(to commands: [RedisCommand]) async throws(RedisError) -> RedisAnswer {
         let (replies, session) = await sendTogether(commands)
         guard let last = replies.last else { throw .notConnected("nothing was sent") }
         let reply = try RedisConnection.unwrap(last)
@@ -170,7 +170,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// The connection of now; nil where there is none. From any thread.
-    public func session() async -> RedisSession? {
+    package func session() async -> RedisSession? {
         await withUnsafeContinuation { continuation in
             eventLoop.execute { continuation.resume(returning: self.link.value.session) }
         }
@@ -178,7 +178,7 @@ public final class RedisConnection: Sendable {
 
     /// Ends the connection of now, if it is this one or none is named: the next one is prepared anew. From
     /// any thread.
-    public func leave(_ session: RedisSession? = nil, because reason: String) {
+    package func leave(_ session: RedisSession? = nil, because reason: String) {
         eventLoop.execute {
             guard let current = self.link.value.session, session == nil || session === current else { return }
             self.link.value.leave(reason)
@@ -186,7 +186,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// Nil when commands can be sent, otherwise why not. From any thread.
-    public func unavailability() async -> String? {
+    package func unavailability() async -> String? {
         await withUnsafeContinuation { continuation in
             eventLoop.execute { continuation.resume(returning: self.link.value.unavailability) }
         }
@@ -194,7 +194,7 @@ public final class RedisConnection: Sendable {
 
     /// Waits until the connection is ready.
     /// - Throws: the last reason if that takes longer than `timeout`.
-    public func waitUntilReady(timeout: Duration) async throws {
+    package func waitUntilReady(timeout: Duration) async throws {
         let clock = ContinuousClock()
         let end = clock.now + timeout
         while let reason = await unavailability() {
@@ -204,10 +204,10 @@ public final class RedisConnection: Sendable {
     }
 
     /// Commands sent since the start.
-    public var commandsSent: UInt64 { counter.load(ordering: .relaxed) }
+    package var commandsSent: UInt64 { counter.load(ordering: .relaxed) }
 
     /// Closes for good; commands in flight fail.
-    public func close() async {
+    package func close() async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             eventLoop.execute {
                 self.link.value.stop()

@@ -1,5 +1,5 @@
 /// Why a command has no reply, or a bad one.
-public enum RedisError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum RedisError: Error, Hashable, Sendable, CustomStringConvertible {
     /// There is no connection; the command was not sent.
     case notConnected(String)
     /// Too many commands wait for their replies; the command was not sent.
@@ -14,7 +14,7 @@ public enum RedisError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused(RedisServerError)
 
     /// One line for logs.
-    public var description: String {
+    package var description: String {
         switch self {
         case .notConnected(let why): "Redis not connected: \(why)"
         case .overloaded: "too many Redis commands in flight"

@@ -2,15 +2,15 @@ internal import CHiredis
 
 /// An error reply of the server: its code word and its words. Keys and arguments are not part of either in
 /// the replies that this product can cause.
-public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The whole line, `READONLY You can't write against a read only replica.`
-    public let description: String
+    package let description: String
 
     /// - Parameter line: the reply without its type byte.
-    public init(_ line: String) { description = line }
+    package init(_ line: String) { description = line }
 
     /// The first word: `ERR`, `LOADING`, `READONLY`, `OOM`, `MOVED`, `MISCONF`, `NOSCRIPT` …
-    public var code: String { String(description.prefix { $0 != " " }) }
+    package var code: String { String(description.prefix { $0 != " " }) }
 
     /// It was the master once: the next connection asks who is now. Or somebody has removed the functions:
     /// the next
@@ -19,7 +19,7 @@ public struct RedisServerError: Error, Hashable, Sendable, CustomStringConvertib
 }
 
 /// A reply (RESP2).
-public enum RedisReply: Sendable, Equatable {
+package enum RedisReply: Sendable, Equatable {
     case null
     case status(String)
     case integer(Int64)
@@ -28,10 +28,10 @@ public enum RedisReply: Sendable, Equatable {
     case error(RedisServerError)
 
     /// The bytes of a string reply.
-    public var bytes: [UInt8]? { if case .string(let bytes) = self { bytes } else { nil } }
+    package var bytes: [UInt8]? { if case .string(let bytes) = self { bytes } else { nil } }
 
     /// A string or status reply as text.
-    public var text: String? {
+    package var text: String? {
         switch self {
         case .string(let bytes): String(decoding: bytes, as: UTF8.self)
         case .status(let text): text
@@ -40,7 +40,7 @@ public enum RedisReply: Sendable, Equatable {
     }
 
     /// The elements of an array reply.
-    public var elements: [RedisReply]? { if case .array(let elements) = self { elements } else { nil } }
+    package var elements: [RedisReply]? { if case .array(let elements) = self { elements } else { nil } }
 
     /// Copies what hiredis parsed.
     init(_ reply: UnsafePointer<redisReply>) {

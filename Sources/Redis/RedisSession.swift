@@ -3,21 +3,21 @@ internal import Synchronization
 /// One connection to one server, from when it was made until it broke. What a server has acknowledged is
 /// known to be there
 /// for as long as the session that it was acknowledged in.
-public final class RedisSession: Sendable {
+package final class RedisSession: Sendable {
     /// Of the server.
-    public let address: RedisAddress
+    package let address: RedisAddress
     private let over = Atomic<Bool>(false)
     private let replication = Mutex("")
 
     init(_ address: RedisAddress) { self.address = address }
 
     /// True once the connection broke or was left.
-    public var isOver: Bool { over.load(ordering: .acquiring) }
+    package var isOver: Bool { over.load(ordering: .acquiring) }
 
     /// The server's `master_replid` when the connection was prepared; empty until that was noted. A server
     /// that stops
     /// being the master never comes back under the same one.
-    public var replicationID: String {
+    package var replicationID: String {
         get { replication.withLock { $0 } }
         set { replication.withLock { $0 = newValue } }
     }
@@ -26,11 +26,11 @@ public final class RedisSession: Sendable {
 }
 
 /// A reply, and the connection that it came over.
-public struct RedisAnswer: Sendable {
+package struct RedisAnswer: Sendable {
     /// What the server said.
-    public let reply: RedisReply
+    package let reply: RedisReply
     /// The connection.
-    public let session: RedisSession
+    package let session: RedisSession
 }
 
 /// Replies of several commands that are told together. Only the loop of their connection touches it.

@@ -1,12 +1,12 @@
 /// How the address of the server is found.
-public enum RedisSource: Hashable, Sendable, CustomStringConvertible {
+package enum RedisSource: Hashable, Sendable, CustomStringConvertible {
     /// It is known and never changes.
     case fixed(RedisAddress)
     /// The sentinels say where the master of this name is, and are asked again all the time.
     case sentinels(master: String, [RedisAddress])
 
     /// For people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .fixed(let address): "\(address)"
         case .sentinels(let master, let sentinels):

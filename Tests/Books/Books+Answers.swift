@@ -4,7 +4,7 @@ extension Books {
     /// - Parameters:
     ///   - script: the number of an issuer script that came with it.
     ///   - now: seconds since 1970.
-    public mutating func told(
+    package mutating func told(
         _ index: Int, _ answer: ToldAnswer, script: UInt32? = nil, now: Int64
     ) throws(BrokenPromise) {
         let (message, sentAt) = messages[index]

@@ -1,6 +1,6 @@
 /// The auditor. It judges from outside what a host promises: from the messages sent, the answers told, the journal and
 /// the balances. It knows nothing of how records are kept, and no line of the code that it judges.
-public struct Books: Sendable {
+package struct Books: Sendable {
     /// What became of a transaction.
     struct Transaction {
         var account = 0
@@ -90,11 +90,11 @@ public struct Books: Sendable {
     private(set) var writes = 0
 
     /// No accounts yet.
-    public init() {}
+    package init() {}
 
     /// An account, before anything is written about it.
     /// - Parameter pinGroups: by sequence number; plastics with one number have one PIN.
-    public mutating func open(_ bounds: Bounds, pinGroups: [Int: Int]) {
+    package mutating func open(_ bounds: Bounds, pinGroups: [Int: Int]) {
         var account = Account(bounds: bounds)
         account.pinGroups = pinGroups
         accounts.append(account)
@@ -102,7 +102,7 @@ public struct Books: Sendable {
 
     /// A message is on its way.
     /// - Returns: the number by which journal and answer call it.
-    public mutating func send(_ message: SentMessage) -> Int {
+    package mutating func send(_ message: SentMessage) -> Int {
         while transactions.count <= message.transaction { transactions.append(Transaction()) }
         if transactions[message.transaction].numbers == 0 {
             transactions[message.transaction].numbers = message.numbers
@@ -117,12 +117,12 @@ public struct Books: Sendable {
     }
 
     /// What a message says of its original fits another one too by now.
-    public mutating func blur(_ index: Int) { messages[index].message.isClear = false }
+    package mutating func blur(_ index: Int) { messages[index].message.isClear = false }
 
     // MARK: - The journal
 
     /// A write, in the order of writing.
-    public mutating func write(_ write: JournalWrite) throws(BrokenPromise) {
+    package mutating func write(_ write: JournalWrite) throws(BrokenPromise) {
         writes += 1
         guard accounts.indices.contains(write.account) else {
             throw BrokenPromise("a write about no account")
@@ -206,7 +206,7 @@ public struct Books: Sendable {
 
     /// The state of an account as the store has it.
     /// - Parameter triesUsed: by sequence number.
-    public func compare(
+    package func compare(
         account: Int, balance: Int64, name: StateName, triesUsed: [(plastic: Int, used: Int)]
     ) throws(BrokenPromise) {
         let known = accounts[account]
@@ -227,7 +227,7 @@ public struct Books: Sendable {
     }
 
     /// Once nothing is under way any more.
-    public func checkEnd() throws(BrokenPromise) {
+    package func checkEnd() throws(BrokenPromise) {
         for (number, transaction) in transactions.enumerated() {
             guard let remaining = transaction.reversedTo, transaction.completions.isEmpty,
                 !transaction.isServedElsewhere,

@@ -1,9 +1,9 @@
 // What the auditor is told: plain values, filled in from messages sent, answers told and lines of the journal.
 
 /// A message as its sender meant it.
-public struct SentMessage: Sendable {
+package struct SentMessage: Sendable {
     /// What the sender wants.
-    public enum Purpose: Sendable, Equatable {
+    package enum Purpose: Sendable, Equatable {
         case request
         /// Approved elsewhere.
         case advice
@@ -14,52 +14,52 @@ public struct SentMessage: Sendable {
     }
 
     /// What it does with money.
-    public enum Direction: Sendable { case takes, gives, neither }
+    package enum Direction: Sendable { case takes, gives, neither }
 
     /// What the cardholder typed.
-    public enum PIN: Sendable { case none, right, wrong }
+    package enum PIN: Sendable { case none, right, wrong }
 
     /// 0…, in the order of sending.
-    public var transaction: Int
+    package var transaction: Int
     /// 0…
-    public var account: Int
+    package var account: Int
     /// The card's sequence number, as its holder would read it.
-    public var plastic: Int
+    package var plastic: Int
     /// What the sender wants.
-    public var purpose: Purpose
+    package var purpose: Purpose
     /// What it does with money.
-    public var direction: Direction
+    package var direction: Direction
     /// Cash in it, in minor units.
-    public var cash: Int64
+    package var cash: Int64
     /// Holds money until it is completed or its time is over.
-    public var isPreAuthorisation = false
+    package var isPreAuthorisation = false
     /// Says what an earlier approval came to.
-    public var isCompletion = false
+    package var isCompletion = false
     /// What is asked for, in minor units.
-    public var minorUnits: Int64
+    package var minorUnits: Int64
     /// The transaction that it undoes, completes or settles.
-    public var original: Int?
+    package var original: Int?
     /// The sender has said so much of the original that only one transaction can be meant.
-    public var isClear = true
+    package var isClear = true
     /// The card or its holder vouches for the message as it is.
-    public var isProven: Bool
+    package var isProven: Bool
     /// A bound of one transaction forbids it.
-    public var isForbidden = false
+    package var isForbidden = false
     /// What the cardholder typed.
-    public var pin = PIN.none
+    package var pin = PIN.none
     /// The ATC of a genuine chip; nil without one.
-    public var atc: Int?
+    package var atc: Int?
     /// Names place and STAN, so that two messages can be seen to share them.
-    public var numbers: UInt64
+    package var numbers: UInt64
     /// DE11.
-    public var stan: UInt32
+    package var stan: UInt32
     /// Per cent on top of an approval that its completions may come to.
-    public var excessPercent: Int64 = 15
+    package var excessPercent: Int64 = 15
     /// Seconds that a pre-authorisation lasts.
-    public var holdSeconds: Int64 = 0
+    package var holdSeconds: Int64 = 0
 
     /// A purchase without anything particular.
-    public init(transaction: Int, account: Int, minorUnits: Int64, isProven: Bool) {
+    package init(transaction: Int, account: Int, minorUnits: Int64, isProven: Bool) {
         self.transaction = transaction
         self.account = account
         plastic = 0
@@ -74,7 +74,7 @@ public struct SentMessage: Sendable {
 }
 
 /// An answer as the sender got it.
-public enum ToldAnswer: Sendable, Equatable {
+package enum ToldAnswer: Sendable, Equatable {
     /// With the code, and what was approved where it is less than was asked for.
     case approved(code: UInt64, partial: Int64?)
     case accepted
@@ -82,7 +82,7 @@ public enum ToldAnswer: Sendable, Equatable {
 }
 
 /// Reasons that say something about other messages; all else is `other`.
-public enum ToldReason: Sendable, Equatable {
+package enum ToldReason: Sendable, Equatable {
     case reversedBefore
     case replayed
     case differs
@@ -91,28 +91,28 @@ public enum ToldReason: Sendable, Equatable {
 }
 
 /// Sixteen bytes that name one state of a record.
-public struct StateName: Sendable, Hashable {
+package struct StateName: Sendable, Hashable {
     let high: UInt64
     let low: UInt64
     /// Takes the halves.
-    public init(_ high: UInt64, _ low: UInt64) { (self.high, self.low) = (high, low) }
+    package init(_ high: UInt64, _ low: UInt64) { (self.high, self.low) = (high, low) }
 }
 
 /// One write: what the record was called before and after, and what the journal says of it.
-public struct JournalWrite: Sendable {
+package struct JournalWrite: Sendable {
     /// 0…
-    public var account: Int
+    package var account: Int
     /// The record's name that the write was computed from.
-    public var before: StateName?
+    package var before: StateName?
     /// Nil: only the journal grew.
-    public var after: StateName?
+    package var after: StateName?
     /// Seconds since 1970 when it was decided.
-    public var now: Int64
+    package var now: Int64
     /// What the journal says, in its order.
-    public var lines: [JournalFact]
+    package var lines: [JournalFact]
 
     /// Takes the parts.
-    public init(account: Int, before: StateName?, after: StateName?, now: Int64, lines: [JournalFact]) {
+    package init(account: Int, before: StateName?, after: StateName?, now: Int64, lines: [JournalFact]) {
         self.account = account
         self.before = before
         self.after = after
@@ -122,7 +122,7 @@ public struct JournalWrite: Sendable {
 }
 
 /// A line of the journal.
-public enum JournalFact: Sendable {
+package enum JournalFact: Sendable {
     case decision(JournalDecision)
     case holdExpired(minorUnits: Int64, stan: UInt32)
     case imported(available: Int64, plastic: Int, isForgetting: Bool)
@@ -134,38 +134,38 @@ public enum JournalFact: Sendable {
 }
 
 /// The line of a decision.
-public struct JournalDecision: Sendable {
+package struct JournalDecision: Sendable {
     /// As `Books.send` has numbered it.
-    public var message: Int
+    package var message: Int
     /// Not approved, booked or accepted.
-    public var isDeclined: Bool
+    package var isDeclined: Bool
     /// Told again; nothing moves.
-    public var isRepeated: Bool
+    package var isRepeated: Bool
     /// DE38 as a number; 0 where there is none.
-    public var code: UInt64
+    package var code: UInt64
     /// What was taken where it is less than the message says.
-    public var taken: Int64?
+    package var taken: Int64?
     /// Less was approved than was asked for.
-    public var isPart: Bool
+    package var isPart: Bool
     /// What an earlier transaction had held and has no more.
-    public var givenBack: Int64?
+    package var givenBack: Int64?
     /// What the journal says is left, in minor units.
-    public var available: Int64
+    package var available: Int64
     /// A reversal of what had been declined.
-    public var isOriginalDeclined = false
+    package var isOriginalDeclined = false
     /// The card has reported that it took an unblocking of its PIN.
-    public var unblocksPIN = false
+    package var unblocksPIN = false
     /// What the journal says of the PIN; nil: it was not compared.
-    public var isPINRight: Bool?
+    package var isPINRight: Bool?
     /// What the journal says is left.
-    public var pinTriesLeft: Int
+    package var pinTriesLeft: Int
     /// The ATC was marked as used.
-    public var isATCClaimed: Bool
+    package var isATCClaimed: Bool
     /// Declined since its reversal had come first.
-    public var isReversedBefore: Bool
+    package var isReversedBefore: Bool
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         message: Int, isDeclined: Bool, isRepeated: Bool, code: UInt64, taken: Int64?, isPart: Bool,
         givenBack: Int64?,
         available: Int64, isPINRight: Bool?, pinTriesLeft: Int, isATCClaimed: Bool, isReversedBefore: Bool
@@ -186,29 +186,29 @@ public struct JournalDecision: Sendable {
 }
 
 /// What an account may spend; nil: without bound.
-public struct Bounds: Sendable {
+package struct Bounds: Sendable {
     /// Of one day, UTC.
-    public var dailyMinorUnits: Int64?
+    package var dailyMinorUnits: Int64?
     /// Transactions of one day.
-    public var dailyCount: Int?
+    package var dailyCount: Int?
     /// Cash of one day.
-    public var dailyCash: Int64?
+    package var dailyCash: Int64?
     /// Cash transactions of one day.
-    public var dailyCashCount: Int?
+    package var dailyCashCount: Int?
     /// Of the last `rollingDays` days.
-    public var rollingMinorUnits: Int64?
+    package var rollingMinorUnits: Int64?
     /// Transactions of as many.
-    public var rollingCount: Int?
+    package var rollingCount: Int?
     /// Today among them.
-    public var rollingDays: Int64 = 30
+    package var rollingDays: Int64 = 30
 
     /// No bounds.
-    public init() {}
+    package init() {}
 }
 
 /// A promise that was broken, in words.
-public struct BrokenPromise: Error, CustomStringConvertible {
+package struct BrokenPromise: Error, CustomStringConvertible {
     /// In words.
-    public let description: String
+    package let description: String
     init(_ words: String) { description = words }
 }

@@ -1,25 +1,25 @@
 import Foundation
 import Glibc
-public import Redis
+package import Redis
 
 /// A redis-server of one's own, with the reference configuration, on a Unix socket in a folder of its own.
 /// Stops with the value that started it.
-public final class TestRedis: @unchecked Sendable {
+package final class TestRedis: @unchecked Sendable {
     // Sendable because a test starts and kills it from one task at a time.
     /// Where it listens.
-    public let address: RedisAddress
+    package let address: RedisAddress
     private let folder: String
     private var process = Process()
     private let options: [String]
 
     /// A server that does not come up.
-    public struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         /// Why.
-        public let description: String
+        package let description: String
     }
 
     /// - Parameter options: settings that override the reference configuration, `["--appendonly", "no"]`.
-    public init(options: [String] = []) throws {
+    package init(options: [String] = []) throws {
         folder =
             FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-redis-\(UInt32.random(in: .min ... .max))").path
@@ -38,7 +38,7 @@ public final class TestRedis: @unchecked Sendable {
     /// - Parameters:
     ///   - more: settings of this start only.
     ///   - untilLoaded: false returns as soon as it runs.
-    public func start(adding more: [String] = [], untilLoaded: Bool = true) throws {
+    package func start(adding more: [String] = [], untilLoaded: Bool = true) throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
             .path
         process = Process()
@@ -63,7 +63,7 @@ public final class TestRedis: @unchecked Sendable {
     }
 
     /// The end that nothing can prepare for.
-    public func kill() {
+    package func kill() {
         guard process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
@@ -71,7 +71,7 @@ public final class TestRedis: @unchecked Sendable {
 
     /// Takes bytes off the end of the newest file, as a restored or broken disk would. While the server is
     /// down.
-    public func cutAppendOnlyFile(by bytes: Int) throws {
+    package func cutAppendOnlyFile(by bytes: Int) throws {
         let path = try newestAppendOnlyFile()
         let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
         let end = try handle.seekToEnd()
@@ -80,7 +80,7 @@ public final class TestRedis: @unchecked Sendable {
     }
 
     /// `redis-check-aof --fix`: half a command at the end is cut off.
-    public func repairAppendOnlyFile() throws {
+    package func repairAppendOnlyFile() throws {
         let repair = Process()
         let answer = Pipe()
         repair.executableURL = URL(fileURLWithPath: "/usr/bin/env")

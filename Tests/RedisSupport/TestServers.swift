@@ -4,19 +4,19 @@ import Glibc
 /// Redis servers on TCP ports of the loopback interface, with the reference configuration, in a folder of
 /// their own.
 /// They stop with the value that started them.
-public final class TestServers: @unchecked Sendable {
+package final class TestServers: @unchecked Sendable {
     // Sendable because a test starts and kills them from one task at a time.
     private let folder: String
     private var processes: [Int: Process] = [:]
 
     /// Servers that do not come up.
-    public struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         /// Why.
-        public let description: String
+        package let description: String
     }
 
     /// No server yet.
-    public init() throws {
+    package init() throws {
         folder =
             FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-servers-\(UInt32.random(in: .min ... .max))").path
@@ -31,7 +31,7 @@ public final class TestServers: @unchecked Sendable {
     /// Starts a server, with what is on disk from before if the port had one.
     /// - Returns: its port.
     @discardableResult
-    public func start(port: Int? = nil, options: [String] = []) throws -> Int {
+    package func start(port: Int? = nil, options: [String] = []) throws -> Int {
         let port = try port ?? freePort()
         let own = "\(folder)/\(port)"
         try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
@@ -50,7 +50,7 @@ public final class TestServers: @unchecked Sendable {
     }
 
     /// Starts a sentinel that watches a master with a quorum of one.
-    public func startSentinel(master: String, port: Int) throws -> Int {
+    package func startSentinel(master: String, port: Int) throws -> Int {
         let own = try freePort()
         let file = "\(folder)/sentinel-\(own).conf"
         try """
@@ -66,7 +66,7 @@ public final class TestServers: @unchecked Sendable {
     }
 
     /// Three masters that share the slots.
-    public func startCluster() throws -> [Int] {
+    package func startCluster() throws -> [Int] {
         let ports = try (0..<3).map { _ in
             try start(options: ["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"])
         }
@@ -89,26 +89,26 @@ public final class TestServers: @unchecked Sendable {
     }
 
     /// The end that nothing can prepare for.
-    public func kill(_ port: Int) {
+    package func kill(_ port: Int) {
         guard let process = processes.removeValue(forKey: port), process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
     /// It stands still, with its connections open.
-    public func suspend(_ port: Int) throws {
+    package func suspend(_ port: Int) throws {
         guard let process = processes[port] else { throw Failure(description: "no server on \(port)") }
         Glibc.kill(process.processIdentifier, SIGSTOP)
     }
 
     /// It goes on.
-    public func resume(_ port: Int) {
+    package func resume(_ port: Int) {
         if let process = processes[port] { Glibc.kill(process.processIdentifier, SIGCONT) }
     }
 
     /// What `redis-cli` prints.
     @discardableResult
-    public func cli(_ arguments: [String]) throws -> String {
+    package func cli(_ arguments: [String]) throws -> String {
         let client = Process()
         let output = Pipe()
         client.executableURL = URL(fileURLWithPath: "/usr/bin/env")

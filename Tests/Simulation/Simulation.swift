@@ -5,19 +5,19 @@ internal import VectorSupport
 
 /// Two hosts, terminals, operators, a token and a store on one thread, with a scheduler that decides by its seed what
 /// happens next: which call is carried out, which reply is lost, which host dies. Every run of a seed is the same run.
-public final class Simulation: @unchecked Sendable {
+package final class Simulation: @unchecked Sendable {
     // Sendable because one thread does everything: the executor runs jobs only when `settle` says so.
 
     /// A broken promise, with the number of steps after which it showed.
-    public struct Violation: Error, CustomStringConvertible {
+    package struct Violation: Error, CustomStringConvertible {
         /// Replays it.
-        public let seed: UInt64
+        package let seed: UInt64
         /// The scheduler's, from 1.
-        public let step: Int
+        package let step: Int
         /// In words.
-        public let what: String
+        package let what: String
         /// One line.
-        public var description: String { "seed \(seed), step \(step): \(what)" }
+        package var description: String { "seed \(seed), step \(step): \(what)" }
     }
 
     struct Write {
@@ -65,16 +65,16 @@ public final class Simulation: @unchecked Sendable {
     private var checkedWrites = 0
     var broken: String?
     /// What happened and how often, so that a reader can see that everything does.
-    public private(set) var seen: [String: Int] = [:]
+    package private(set) var seen: [String: Int] = [:]
     /// Takes what happens as it happens, one line each, for a reader who looks for the fault behind a seed.
-    public var story: ((String) -> Void)?
+    package var story: ((String) -> Void)?
     /// Choices that the scheduler has made.
-    public var stepCount: Int { step }
+    package var stepCount: Int { step }
     /// Messages that were sent, repeats among them.
-    public var messageCount: Int { sent.count }
+    package var messageCount: Int { sent.count }
 
     /// - Parameter seed: the same one makes the same run.
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         self.seed = seed
         numbers = SeededGenerator(seed: seed)
         plan = Plan(seed: seed, &numbers)
@@ -90,7 +90,7 @@ public final class Simulation: @unchecked Sendable {
 
     /// - Parameter messages: how many are sent, repeats among them; a long seed sends a multiple.
     /// - Throws: `Violation`.
-    public func run(messages: Int) throws {
+    package func run(messages: Int) throws {
         let last = messages * plan.length
         try importCards()
         while sent.count < last || underWay > 0 {

@@ -2,16 +2,16 @@ import Foundation
 import Glibc
 
 /// A socket that cannot be had.
-public struct SocketFailure: Error, CustomStringConvertible {
+package struct SocketFailure: Error, CustomStringConvertible {
     /// Why.
-    public let description: String
+    package let description: String
 
     /// - Parameter description: one line.
-    public init(description: String) { self.description = description }
+    package init(description: String) { self.description = description }
 }
 
 /// A port that was free a moment ago.
-public func freePort() throws -> UInt16 {
+package func freePort() throws -> UInt16 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = loopback(0)
@@ -29,7 +29,7 @@ public func freePort() throws -> UInt16 {
 }
 
 /// A free port of a range.
-public func freePort(in range: Range<UInt16>) throws -> UInt16 {
+package func freePort(in range: Range<UInt16>) throws -> UInt16 {
     for port in range.shuffled() where (try? Listener(port: port)) != nil { return port }
     throw SocketFailure(description: "no free port")
 }
@@ -43,12 +43,12 @@ private func loopback(_ port: UInt16) -> sockaddr_in {
 }
 
 /// A blocking connection with a time limit on every read.
-public final class Socket: Sendable {
+package final class Socket: Sendable {
     private let descriptor: Int32
 
     /// Connects to a port of this machine.
     /// - Parameter receiveBufferBytes: how much the system keeps of what is not read; nil: as it likes.
-    public init(port: UInt16, timeoutSeconds: Int = 10, receiveBufferBytes: Int32? = nil) throws {
+    package init(port: UInt16, timeoutSeconds: Int = 10, receiveBufferBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var bytes = receiveBufferBytes {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
@@ -77,7 +77,7 @@ public final class Socket: Sendable {
     /// Sends all of it.
     /// - Returns: false once the peer is gone.
     @discardableResult
-    public func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -90,21 +90,21 @@ public final class Socket: Sendable {
     }
 
     /// Sends a frame behind its length of two bytes.
-    public func sendFrame(_ payload: [UInt8]) {
+    package func sendFrame(_ payload: [UInt8]) {
         send([UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)] + payload)
     }
 
     /// No more requests; answers are still read.
-    public func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    package func shutdownWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// The payload of the next frame, nil at the end of the stream or after the time limit.
-    public func receiveFrame() -> [UInt8]? {
+    package func receiveFrame() -> [UInt8]? {
         guard let prefix = receive(2) else { return nil }
         return receive(Int(prefix[0]) << 8 | Int(prefix[1]))
     }
 
     /// So many bytes, nil at the end of the stream or after the time limit.
-    public func receive(_ count: Int) -> [UInt8]? {
+    package func receive(_ count: Int) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
@@ -119,14 +119,14 @@ public final class Socket: Sendable {
 }
 
 /// A listener on a free port, for what connects out.
-public final class Listener: Sendable {
+package final class Listener: Sendable {
     private let descriptor: Int32
     /// Where it listens.
-    public let port: UInt16
+    package let port: UInt16
 
     /// Listens from now on.
     /// - Parameter port: nil takes a free one.
-    public init(port: UInt16? = nil) throws {
+    package init(port: UInt16? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.port = if let port { port } else { try freePort() }
         var on: Int32 = 1
@@ -147,7 +147,7 @@ public final class Listener: Sendable {
     deinit { close(descriptor) }
 
     /// Waits for a connection.
-    public func accept() throws -> Socket {
+    package func accept() throws -> Socket {
         let connected = Glibc.accept(descriptor, nil, nil)
         guard connected >= 0 else { throw SocketFailure(description: "nobody connected") }
         return Socket(accepted: connected, timeoutSeconds: 10)

@@ -1,23 +1,23 @@
 import ByteCoding
 import Foundation
-public import HSM
+package import HSM
 import PKCS11
 
 /// Real tokens for tests. NSS and SoftHSM2 can each be initialised once per process, so there is one store of
 /// each, made when first needed in a folder of its own.
-public enum TestTokens {
+package enum TestTokens {
     /// A dependency that is not installed: a failure, never a skip.
-    public struct Missing: Error, CustomStringConvertible {
+    package struct Missing: Error, CustomStringConvertible {
         /// What to install.
-        public let description: String
+        package let description: String
     }
 
     private static let pin = "12345678"
 
     /// NSS softoken with a fresh store.
-    public static let nss: Result<TokenLocation, any Error> = Result { try makeNSS() }
+    package static let nss: Result<TokenLocation, any Error> = Result { try makeNSS() }
     /// SoftHSM2 with a fresh token.
-    public static let softHSM: Result<TokenLocation, any Error> = Result { try makeSoftHSM() }
+    package static let softHSM: Result<TokenLocation, any Error> = Result { try makeSoftHSM() }
 
     private static func makeNSS() throws -> TokenLocation {
         let folder = try makeFolder("nss")

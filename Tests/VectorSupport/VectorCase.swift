@@ -2,55 +2,55 @@ import ByteCoding
 import Foundation
 
 /// One case of a vector file. Shows its name only: the rest may be a key.
-public struct VectorCase: CustomStringConvertible {
+package struct VectorCase: CustomStringConvertible {
     /// The case as JSON has it.
-    public let fields: [String: Any]
+    package let fields: [String: Any]
 
     /// Takes the JSON object.
-    public init(fields: [String: Any]) { self.fields = fields }
+    package init(fields: [String: Any]) { self.fields = fields }
 
     /// The name of the case.
-    public var id: String { fields["id"] as? String ?? "?" }
+    package var id: String { fields["id"] as? String ?? "?" }
     /// The name and nothing else.
-    public var description: String { id }
+    package var description: String { id }
 
     /// A text field.
-    public func text(_ name: String) throws -> String {
+    package func text(_ name: String) throws -> String {
         guard let value = fields[name] as? String else { throw VectorFault(id: id, field: name) }
         return value
     }
 
     /// A text field, nil where it is absent or null.
-    public func optionalText(_ name: String) -> String? { fields[name] as? String }
+    package func optionalText(_ name: String) -> String? { fields[name] as? String }
 
     /// A field of hex.
-    public func bytes(_ name: String) throws -> [UInt8] { try Hex.decode(text(name)) }
+    package func bytes(_ name: String) throws -> [UInt8] { try Hex.decode(text(name)) }
 
     /// A whole number.
-    public func number(_ name: String) throws -> Int {
+    package func number(_ name: String) throws -> Int {
         guard let value = fields[name] as? Int else { throw VectorFault(id: id, field: name) }
         return value
     }
 
     /// Up to eight bytes of hex, big endian.
-    public func word(_ name: String) throws -> UInt64 { try bytes(name).reduce(0) { $0 << 8 | UInt64($1) } }
+    package func word(_ name: String) throws -> UInt64 { try bytes(name).reduce(0) { $0 << 8 | UInt64($1) } }
 
     /// An object within the case, which keeps the name.
-    public func inner(_ name: String) throws -> VectorCase {
+    package func inner(_ name: String) throws -> VectorCase {
         guard var value = fields[name] as? [String: Any] else { throw VectorFault(id: id, field: name) }
         value["id"] = id
         return VectorCase(fields: value)
     }
 
     /// `Tests/Vectors`, or the directory that `VECTORS_DIR` names.
-    public static var directory: String {
+    package static var directory: String {
         let besideThisFile = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../Vectors").path
         return ProcessInfo.processInfo.environment["VECTORS_DIR"] ?? besideThisFile
     }
 
     /// All cases of a file.
-    public static func all(_ file: String) throws -> [VectorCase] {
+    package static func all(_ file: String) throws -> [VectorCase] {
         let data = try Data(contentsOf: URL(filePath: "\(directory)/\(file)"))
         let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
         let cases = (object?["cases"] as? [[String: Any]] ?? []).map(VectorCase.init(fields:))
@@ -60,28 +60,28 @@ public struct VectorCase: CustomStringConvertible {
 }
 
 /// A vector file that has not the form we know.
-public struct VectorFault: Error {
+package struct VectorFault: Error {
     /// The case or file.
-    public let id: String
+    package let id: String
     /// What is missing or of another form.
-    public let field: String
+    package let field: String
 
     /// Takes both.
-    public init(id: String, field: String) {
+    package init(id: String, field: String) {
         self.id = id
         self.field = field
     }
 }
 
 /// A small generator with a seed, so that a failing run can be run again (SplitMix64).
-public struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
     /// - Parameter seed: the same one gives the same numbers.
-    public init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
     /// The next number.
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9

@@ -1,21 +1,21 @@
 internal import EMV
 internal import FoundationEssentials
-public import VirtualCard
+package import VirtualCard
 
 /// A personalised application and the demo card that it belongs to.
-public struct ChipFile: Sendable {
+package struct ChipFile: Sendable {
     /// Name of the card in the issuer's file.
-    public let card: String
+    package let card: String
     /// What is on the chip.
-    public private(set) var application: ChipApplication
+    package private(set) var application: ChipApplication
     /// The terminal that goes with it.
-    public private(set) var risk: TerminalRisk
+    package private(set) var risk: TerminalRisk
     /// What is wrong with its certificates; nil for nothing.
-    public private(set) var fault: AuthenticationFault?
+    package private(set) var fault: AuthenticationFault?
     /// PINs are enciphered under a key of their own.
     private var hasPINKey = false
     /// In a few words, for people.
-    public private(set) var about = ""
+    package private(set) var about = ""
 
     private static let keys = [
         "about", "card", "label", "aid", "aip", "cvm-list", "cdol1", "cdol2", "iac-default", "iac-denial",
@@ -37,14 +37,14 @@ public struct ChipFile: Sendable {
     }
 
     /// The chips beside the issuer's file, by name.
-    public static func names(_ bench: Bench) -> [String] {
+    package static func names(_ bench: Bench) -> [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder(bench))) ?? []
         return files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
     }
 
     /// Reads `NAME.yaml` in the folder `cards` beside the issuer's file.
     /// - Parameter given: what is wrong with its certificates, in place of what the file says.
-    public init(_ name: String, bench: Bench, fault given: AuthenticationFault? = nil) throws {
+    package init(_ name: String, bench: Bench, fault given: AuthenticationFault? = nil) throws {
         let path = "\(ChipFile.folder(bench))/\(name).yaml"
         guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
             throw ConfigurationError.unreadable(path: path)
@@ -57,7 +57,7 @@ public struct ChipFile: Sendable {
     }
 
     /// - Parameter file: for error texts.
-    public init(yaml: String, file: String, issuer: DemoIssuer) throws {
+    package init(yaml: String, file: String, issuer: DemoIssuer) throws {
         let document = try ScenarioNode(yaml: yaml, file: file)
         let entries = try document.entries(ChipFile.keys)
         guard let name = entries.first(where: { $0.key == "card" }) else {

@@ -1,11 +1,11 @@
 internal import ByteCoding
 internal import EMV
-public import VirtualCard
+package import VirtualCard
 
 /// A conversation as text: every command and object by name, accounts masked.
-public enum ConversationText {
+package enum ConversationText {
     /// Commands in order, then what was decided.
-    public static func lines(_ conversation: CardConversation) -> [String] {
+    package static func lines(_ conversation: CardConversation) -> [String] {
         conversation.commands.flatMap(lines)
             + [
                 "95 = \(hex(conversation.verificationResults, 5))"
@@ -53,7 +53,7 @@ public enum ConversationText {
 }
 
 /// The card decided without the issuer: there is nothing to send.
-public struct OfflineDecision: Error, Sendable {
+package struct OfflineDecision: Error, Sendable {
     /// TC or AAC.
-    public let approved: Bool
+    package let approved: Bool
 }

@@ -1,20 +1,20 @@
 internal import EMV
 internal import FoundationEssentials
-public import VirtualCard
+package import VirtualCard
 
 /// A diagnosis for programs.
-public struct DiagnosisReport: Encodable, Sendable {
+package struct DiagnosisReport: Encodable, Sendable {
     /// `right`, `changed on the way`, `explained` or `unexplained`.
-    public let verdict: String
+    package let verdict: String
     /// The profile that the cryptogram is right for, or was right for before it was changed.
-    public let profile: String?
+    package let profile: String?
     /// Each line is one mistake, or pair of mistakes, that gives the received cryptogram.
-    public let explanations: [String]
+    package let explanations: [String]
     /// Cryptograms computed.
-    public let tried: Int
+    package let tried: Int
 
     /// From what was found.
-    public init(_ diagnosis: CryptogramDiagnosis) {
+    package init(_ diagnosis: CryptogramDiagnosis) {
         tried = diagnosis.tried
         switch diagnosis.verdict {
         case .right(let profile):
@@ -30,7 +30,7 @@ public struct DiagnosisReport: Encodable, Sendable {
     }
 
     /// One object on one line.
-    public func json() throws -> String {
+    package func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)

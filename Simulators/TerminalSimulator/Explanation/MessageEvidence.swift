@@ -1,10 +1,10 @@
 internal import ByteCoding
-public import EMV
-public import ISO8583
-public import VirtualCard
+package import EMV
+package import ISO8583
+package import VirtualCard
 
 /// A message that cannot be asked about.
-public enum MessageEvidenceError: Error, Sendable, CustomStringConvertible {
+package enum MessageEvidenceError: Error, Sendable, CustomStringConvertible {
     /// Not hex digits.
     case noHex
     /// No message of the dialect.
@@ -13,7 +13,7 @@ public enum MessageEvidenceError: Error, Sendable, CustomStringConvertible {
     case badElement(DataElement, String)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .noHex: "--message has to be hex digits, two a byte"
         case .undecodable(let error): "no message of this dialect: \(error)"
@@ -23,9 +23,9 @@ public enum MessageEvidenceError: Error, Sendable, CustomStringConvertible {
 }
 
 /// From a request as it went over the line to what can be said of its cryptogram.
-public enum MessageEvidence {
+package enum MessageEvidence {
     /// Decodes a request; a length before it, of two bytes or four digits, is taken off where it is right.
-    public static func message(
+    package static func message(
         hex: String, codec: MessageCodec
     ) throws(MessageEvidenceError) -> Message {
         let digits = hex.filter { !$0.isWhitespace }
@@ -45,7 +45,7 @@ public enum MessageEvidence {
 
     /// What card, chip and terminal say in a request.
     /// - Parameter issuer: its cards are tried as other signers.
-    public static func evidence(
+    package static func evidence(
         of message: Message, issuer: DemoIssuer
     ) throws(MessageEvidenceError) -> CryptogramEvidence {
         guard let data = message.bytes(.iccData) else { throw .badElement(.iccData, "missing") }
@@ -76,18 +76,18 @@ public enum MessageEvidence {
     }
 
     /// The key that the issuer should have used, by the naming of the demo issuer's file.
-    public static func expectedKeyName(_ identity: CardIdentity) -> String {
+    package static func expectedKeyName(_ identity: CardIdentity) -> String {
         "imk-ac-" + (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
     }
 }
 
 /// A diagnosis as text for people.
-public enum DiagnosisText {
+package enum DiagnosisText {
     /// As many ways to the same cryptogram as anybody wants to read.
     static let explanationsMax = 8
 
     /// What was expected, and what the cryptogram is instead.
-    public static func lines(
+    package static func lines(
         _ diagnosis: CryptogramDiagnosis, _ evidence: CryptogramEvidence, key: String,
         option: MasterKeyOption
     ) -> [String] {

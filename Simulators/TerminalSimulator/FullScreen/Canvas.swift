@@ -1,5 +1,5 @@
 /// How text stands out.
-public enum TextStyle: UInt8, Hashable, Sendable {
+package enum TextStyle: UInt8, Hashable, Sendable {
     case plain, strong, faint, chosen, good, bad, goodBanner, badBanner, waitBanner
 
     /// Select graphic rendition (ECMA-48 8.3.117).
@@ -19,20 +19,20 @@ public enum TextStyle: UInt8, Hashable, Sendable {
 }
 
 /// A screenful of characters, each one column wide. Everything outside of it is cut off.
-public struct Canvas: Hashable, Sendable {
+package struct Canvas: Hashable, Sendable {
     struct Cell: Hashable, Sendable {
         var character: Character = " "
         var style = TextStyle.plain
     }
 
     /// Width, at least 1.
-    public let columns: Int
+    package let columns: Int
     /// Height, at least 1.
-    public let rows: Int
+    package let rows: Int
     private var cells: [Cell]
 
     /// All blank.
-    public init(columns: Int, rows: Int) {
+    package init(columns: Int, rows: Int) {
         self.columns = max(columns, 1)
         self.rows = max(rows, 1)
         cells = Array(repeating: Cell(), count: self.columns * self.rows)
@@ -40,7 +40,7 @@ public struct Canvas: Hashable, Sendable {
 
     /// Writes from left to right.
     /// - Parameter width: cut off, with an ellipsis, after so many columns.
-    public mutating func write(
+    package mutating func write(
         _ text: String, row: Int, column: Int, width: Int = .max, _ style: TextStyle = .plain
     ) {
         guard (0..<rows).contains(row), width > 0, column < columns else { return }
@@ -53,13 +53,13 @@ public struct Canvas: Hashable, Sendable {
     }
 
     /// Gives a stretch of a row another style, and blanks where nothing stands.
-    public mutating func paint(row: Int, columns range: Range<Int>, _ style: TextStyle) {
+    package mutating func paint(row: Int, columns range: Range<Int>, _ style: TextStyle) {
         guard (0..<rows).contains(row) else { return }
         for place in range.clamped(to: 0..<columns) { cells[row * columns + place].style = style }
     }
 
     /// A frame with room inside.
-    public mutating func frame(row: Int, column: Int, width: Int, height: Int, _ style: TextStyle = .faint) {
+    package mutating func frame(row: Int, column: Int, width: Int, height: Int, _ style: TextStyle = .faint) {
         guard width >= 2, height >= 2 else { return }
         let line = String(repeating: "─", count: width - 2)
         write("┌\(line)┐", row: row, column: column, style)
@@ -80,7 +80,7 @@ public struct Canvas: Hashable, Sendable {
     }
 
     /// The characters of a row, without blanks at its end.
-    public func text(row: Int) -> String {
+    package func text(row: Int) -> String {
         guard (0..<rows).contains(row) else { return "" }
         var line = String(cells[row * columns..<(row + 1) * columns].map(\.character))
         while line.last == " " { line.removeLast() }
@@ -88,13 +88,13 @@ public struct Canvas: Hashable, Sendable {
     }
 
     /// All rows.
-    public var text: String { (0..<rows).map(text(row:)).joined(separator: "\n") }
+    package var text: String { (0..<rows).map(text(row:)).joined(separator: "\n") }
 
     /// What a terminal needs in order to show this, where it shows `before`.
     /// - Parameters:
     ///   - colours: false leaves bold and reversed.
     ///   - ascii: true for a terminal that does not take UTF-8.
-    public func sequence(after before: Canvas?, colours: Bool, ascii: Bool) -> String {
+    package func sequence(after before: Canvas?, colours: Bool, ascii: Bool) -> String {
         var result = ""
         let isSameSize = before.map { $0.columns == columns && $0.rows == rows } ?? false
         for row in 0..<rows {

@@ -3,9 +3,9 @@ internal import NIOPosix
 internal import Synchronization
 
 /// Runs the full-screen program on the process's terminal until the user leaves it.
-public enum FullScreen {
+package enum FullScreen {
     /// - Throws: `NoTerminal` where there is none to run on.
-    public static func run(_ till: sending Till) throws {
+    package static func run(_ till: sending Till) throws {
         let program = TillProgram(
             cards: till.cardNames.map { .init(name: $0, words: till.words(ofCard: $0)) },
             links: till.bench.configuration.links.map { .init(name: $0.name, words: "\($0.endpoint)") })

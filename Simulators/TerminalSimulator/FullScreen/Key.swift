@@ -1,5 +1,5 @@
 /// A key of a keyboard, as a terminal sends it.
-public enum Key: Hashable, Sendable {
+package enum Key: Hashable, Sendable {
     case character(Character)
     case enter, escape, backspace, tab, backTab
     case up, down, left, right
@@ -10,19 +10,19 @@ public enum Key: Hashable, Sendable {
 
 /// Bytes of a terminal as keys: ASCII, UTF-8, and the sequences of ECMA-48 that xterm and its kin send. What is
 /// none of these is left out as a whole.
-public struct KeyDecoder: Sendable {
+package struct KeyDecoder: Sendable {
     private var pending: [UInt8] = []
     /// No key sends more; longer is noise.
     private static let sequenceBytesMax = 32
 
     /// Without anything pending.
-    public init() {}
+    package init() {}
 
     /// An escape that may be a key of its own or the start of a sequence: only time tells.
-    public var isUndecided: Bool { !pending.isEmpty }
+    package var isUndecided: Bool { !pending.isEmpty }
 
     /// The keys that these bytes complete.
-    public mutating func keys(_ bytes: some Sequence<UInt8>) -> [Key] {
+    package mutating func keys(_ bytes: some Sequence<UInt8>) -> [Key] {
         pending += bytes
         var keys: [Key] = []
         while let (key, count) = next() {
@@ -33,7 +33,7 @@ public struct KeyDecoder: Sendable {
     }
 
     /// Nothing more came: a lone escape is the key.
-    public mutating func flush() -> [Key] {
+    package mutating func flush() -> [Key] {
         defer { pending = [] }
         return pending.first == 0x1B ? [.escape] : []
     }

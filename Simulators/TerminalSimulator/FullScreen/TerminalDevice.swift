@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Standard input and output cannot show a full screen.
-public struct NoTerminal: Error, Hashable, Sendable, CustomStringConvertible {
+package struct NoTerminal: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people, with what to do instead.
-    public let description: String
+    package let description: String
 
     init(_ reason: String) {
         description =

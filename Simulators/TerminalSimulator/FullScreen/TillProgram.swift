@@ -1,9 +1,9 @@
 internal import VirtualCard
 
 /// The full-screen terminal without a terminal: keys and news in, orders and screens out.
-public struct TillProgram: Sendable {
+package struct TillProgram: Sendable {
     /// What it reacts to.
-    public enum Event: Sendable {
+    package enum Event: Sendable {
         case key(Key)
         /// A transaction has come so far.
         case stage(TillStage)
@@ -15,7 +15,7 @@ public struct TillProgram: Sendable {
     }
 
     /// What is to be done.
-    public enum Action: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
         case pay(TillOrder)
         case payAgain
         case reverse
@@ -24,14 +24,14 @@ public struct TillProgram: Sendable {
     }
 
     /// What can be chosen, and the words beside it.
-    public struct Choice: Hashable, Sendable {
+    package struct Choice: Hashable, Sendable {
         /// As the till knows it.
-        public let name: String
+        package let name: String
         /// For people.
-        public let words: String
+        package let words: String
 
         /// Takes the two.
-        public init(name: String, words: String) {
+        package init(name: String, words: String) {
             self.name = name
             self.words = words
         }
@@ -91,7 +91,7 @@ public struct TillProgram: Sendable {
     /// - Parameters:
     ///   - cards: at least one.
     ///   - links: at least one.
-    public init(cards: [Choice], links: [Choice]) {
+    package init(cards: [Choice], links: [Choice]) {
         self.cards = cards
         self.links = links
     }
@@ -103,7 +103,7 @@ public struct TillProgram: Sendable {
 
     /// One event.
     /// - Returns: what is to be done now; nil for nothing but a new screen.
-    public mutating func received(_ event: Event) -> Action? {
+    package mutating func received(_ event: Event) -> Action? {
         switch event {
         case .key(.control("c")): return .quit
         case .key(.control("z")): return .suspend

@@ -4,7 +4,7 @@ extension TillProgram {
     static let rowsMin = 18
 
     /// The screen as it stands.
-    public func screen(columns: Int, rows: Int) -> Canvas {
+    package func screen(columns: Int, rows: Int) -> Canvas {
         var canvas = Canvas(columns: columns, rows: rows)
         guard columns >= TillProgram.columnsMin, rows >= TillProgram.rowsMin else {
             canvas.write("Please enlarge the window", row: 0, column: 0)

@@ -5,7 +5,7 @@ internal import Synchronization
 /// A capture file (libpcap 2.4, raw IPv4) of what terminals sent and received, for Wireshark and tshark. TCP's
 /// handshake and ends are made up around the real bytes, since no packet was caught: addresses other than IPv4 stand
 /// there as 127.0.0.1. It holds card data in clear, so only its owner can read it.
-public final class CaptureFile: Sendable {
+package final class CaptureFile: Sendable {
     private struct Stream {
         let server: UInt32
         let serverPort: UInt16
@@ -30,7 +30,7 @@ public final class CaptureFile: Sendable {
 
     /// Begins the file anew.
     /// - Throws: `StepError` where it cannot be written.
-    public init(path: String) throws {
+    package init(path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw StepError("\(path) cannot be written: \(String(cString: strerror(errno)))")

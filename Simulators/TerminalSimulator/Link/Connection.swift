@@ -20,7 +20,7 @@ extension Double {
 }
 
 /// Why a connection gives nothing (more).
-public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The name has no address.
     case unknownHost(String)
     /// Nobody listens there.
@@ -35,7 +35,7 @@ public enum ConnectionError: Error, Hashable, Sendable, CustomStringConvertible 
     case failed(function: String, reason: String)
 
     /// One line for people, with what to do about it.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknownHost(let host): "there is no host \(host)"
         case .refused(let endpoint):

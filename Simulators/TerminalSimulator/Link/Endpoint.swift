@@ -1,18 +1,18 @@
 /// Where an issuer host listens.
-public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
+package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A name or an address; IPv6 addresses without brackets.
-    public let host: String
+    package let host: String
     /// 1…65,535.
-    public let port: UInt16
+    package let port: UInt16
 
     /// Takes the two.
-    public init(host: String, port: UInt16) {
+    package init(host: String, port: UInt16) {
         self.host = host
         self.port = port
     }
 
     /// - Returns: nil unless the text is `HOST:PORT` or `[IPV6]:PORT` with a port of 1…65,535.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
             port > 0
         else { return nil }
@@ -27,5 +27,5 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `HOST:PORT`.
-    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

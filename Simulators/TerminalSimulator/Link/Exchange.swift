@@ -1,18 +1,18 @@
-public import ISO8583
-public import LibCrypto
+package import ISO8583
+package import LibCrypto
 
 /// What a terminal has to know of the link that it sends over.
-public struct LinkForm: Sendable {
+package struct LinkForm: Sendable {
     /// How messages are written.
-    public let codec: MessageCodec
+    package let codec: MessageCodec
     /// How they are told apart.
-    public let framing: Framing
+    package let framing: Framing
 
     /// MACs on the link's messages; nil for none.
-    public let mac: LinkMAC?
+    package let mac: LinkMAC?
 
     /// Takes the parts.
-    public init(codec: MessageCodec, framing: Framing, mac: LinkMAC? = nil) {
+    package init(codec: MessageCodec, framing: Framing, mac: LinkMAC? = nil) {
         self.codec = codec
         self.framing = framing
         self.mac = mac
@@ -20,7 +20,7 @@ public struct LinkForm: Sendable {
 }
 
 /// Why a request got no usable answer.
-public enum ExchangeError: Error, Sendable, CustomStringConvertible {
+package enum ExchangeError: Error, Sendable, CustomStringConvertible {
     /// The request cannot be written in the link's dialect.
     case unencodable(MessageEncodingError)
     /// The link's MAC cannot be computed.
@@ -39,7 +39,7 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
     case unmatched(messages: Int, Duration)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unencodable(let error): "the request cannot be written in this dialect: \(error)"
         case .unsealable(let error): "the request's MAC cannot be computed: \(error)"
@@ -57,21 +57,21 @@ public enum ExchangeError: Error, Sendable, CustomStringConvertible {
 }
 
 /// What came back for one request.
-public struct Answer: Sendable {
+package struct Answer: Sendable {
     /// The response.
-    public let message: Message
+    package let message: Message
     /// From before sending until the response was decoded.
-    public let elapsed: Duration
+    package let elapsed: Duration
     /// What a response must repeat and does not; empty for a good one.
-    public let discrepancies: [String]
+    package let discrepancies: [String]
     /// Messages that came in between and belong to no request that is still waited for: late answers.
-    public let strayMessages: Int
+    package let strayMessages: Int
 }
 
 /// One connection to a host, used for one request after the other.
-public struct Exchange: ~Copyable {
+package struct Exchange: ~Copyable {
     /// Dialect and framing.
-    public let form: LinkForm
+    package let form: LinkForm
     private let connection: Transport
     private let tap: WireTap?
     /// Of the connection in a capture file.
@@ -83,7 +83,7 @@ public struct Exchange: ~Copyable {
     /// - Parameters:
     ///   - identity: for TLS; nil for a link without it.
     ///   - tap: sees every byte; nil for none.
-    public init(
+    package init(
         to endpoint: Endpoint, form: LinkForm, identity: TLSIdentity? = nil, tap: WireTap? = nil,
         timeout: Duration
     ) throws(ConnectionError) {
@@ -101,7 +101,7 @@ public struct Exchange: ~Copyable {
     /// - Parameters:
     ///   - bytesCut: so many bytes are missing at the end of the message; the frame's length is right.
     ///   - timeout: for sending and waiting together.
-    public mutating func perform(
+    package mutating func perform(
         _ request: Message, bytesCut: Int = 0, timeout: Duration
     ) throws(ExchangeError) -> Answer {
         let limit = TimeLimit(timeout)
@@ -111,28 +111,28 @@ public struct Exchange: ~Copyable {
     }
 
     /// Sends a request and does not wait.
-    public func send(
+    package func send(
         _ request: Message, bytesCut: Int = 0, mac: LinkMAC.Deed = .right, timeout: Duration
     ) throws(ExchangeError) {
         try send(request, bytesCut: bytesCut, mac: mac, TimeLimit(timeout), timeout)
     }
 
     /// Sends bytes as they are, or as a frame of their own.
-    public func send(bytes: [UInt8], framed: Bool, timeout: Duration) throws(ExchangeError) {
+    package func send(bytes: [UInt8], framed: Bool, timeout: Duration) throws(ExchangeError) {
         let whole = framed ? try frame(bytes) : bytes
         try transmit(whole, payload: whole.count - bytes.count..<whole.count, TimeLimit(timeout), timeout)
     }
 
     /// Waits for the answer to a request that was sent before.
     /// - Parameter start: when it was sent, for the answer's time.
-    public mutating func answer(
+    package mutating func answer(
         to request: Message, since start: ContinuousClock.Instant, timeout: Duration
     ) throws(ExchangeError) -> Answer {
         try answer(to: request, since: start, TimeLimit(timeout), timeout)
     }
 
     /// The next message, whatever it answers.
-    public mutating func nextMessage(timeout: Duration) throws(ExchangeError) -> Message {
+    package mutating func nextMessage(timeout: Duration) throws(ExchangeError) -> Message {
         let bytes = try nextPayload(TimeLimit(timeout), timeout)
         do { return try form.codec.decode(bytes) } catch { throw .garbled(error) }
     }

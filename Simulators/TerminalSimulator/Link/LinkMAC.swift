@@ -1,10 +1,10 @@
-public import LibCrypto
+package import LibCrypto
 
 /// MACs on the messages of a link, in DE64, or in DE128 where there are elements behind 64: eight bytes over
 /// everything from the message type up to the MAC itself. It describes itself without its key.
-public struct LinkMAC: Sendable, CustomStringConvertible, CustomReflectable {
+package struct LinkMAC: Sendable, CustomStringConvertible, CustomReflectable {
     /// How it is computed.
-    public enum Algorithm: String, Sendable, CaseIterable, Decodable {
+    package enum Algorithm: String, Sendable, CaseIterable, Decodable {
         /// ISO/IEC 9797-1 algorithm 1 with triple DES.
         case algorithm1 = "iso9797-1"
         /// ISO/IEC 9797-1 algorithm 3, the retail MAC.
@@ -16,32 +16,32 @@ public struct LinkMAC: Sendable, CustomStringConvertible, CustomReflectable {
     }
 
     /// What is done to the MAC of a request.
-    public enum Deed: Hashable, Sendable {
+    package enum Deed: Hashable, Sendable {
         case right, wrong, missing
     }
 
     static let byteCount = 8
 
     /// How it is computed.
-    public let algorithm: Algorithm
+    package let algorithm: Algorithm
     /// Of the two ISO algorithms.
-    public let padding: MACPadding
+    package let padding: MACPadding
     private let key: [UInt8]
 
     /// - Parameter key: a zone authentication test key, 16 bytes; for AES also 24 or 32.
-    public init(algorithm: Algorithm, padding: MACPadding, key: [UInt8]) {
+    package init(algorithm: Algorithm, padding: MACPadding, key: [UInt8]) {
         self.algorithm = algorithm
         self.padding = padding
         self.key = key
     }
 
     /// Says what it is, not what it holds.
-    public var description: String { "\(algorithm.rawValue), padding \(padding.rawValue)" }
+    package var description: String { "\(algorithm.rawValue), padding \(padding.rawValue)" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// Eight bytes.
-    public func mac(over bytes: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+    package func mac(over bytes: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         switch algorithm {
         case .algorithm1: return try MAC.algorithm1(key: key, bytes, padding: padding)
         case .algorithm3:

@@ -6,19 +6,19 @@ internal import NIOTLS
 internal import Synchronization
 
 /// How a terminal shows itself on a TLS link, and whom it trusts. Files are PEM.
-public struct TLSIdentity: Hashable, Sendable {
+package struct TLSIdentity: Hashable, Sendable {
     /// Authorities of the host's certificate; nil for the machine's own.
-    public var trustedFile: String?
+    package var trustedFile: String?
     /// The terminal's certificate chain; nil shows none.
-    public var certificateFile: String?
+    package var certificateFile: String?
     /// Its private key.
-    public var privateKeyFile: String?
+    package var privateKeyFile: String?
     /// The name that the host's certificate has to bear, if it does not bear the address connected to; nil: that
     /// of the address.
-    public var serverName: String?
+    package var serverName: String?
 
     /// No certificate, the machine's authorities.
-    public init() {}
+    package init() {}
 
     /// - Throws: `.tls` with the file at fault.
     func context() throws(ConnectionError) -> NIOSSLContext {

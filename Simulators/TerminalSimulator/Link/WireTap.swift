@@ -4,28 +4,28 @@ internal import Synchronization
 
 /// A message as it went over the line, without its length. It describes itself without its content, which is card
 /// data in clear: whoever asks for bytes takes them from `hex`.
-public struct WireMessage: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
+package struct WireMessage: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     /// Seen from the terminal.
-    public enum Direction: String, Hashable, Sendable {
+    package enum Direction: String, Hashable, Sendable {
         case sent, received
     }
 
     /// Seen from the terminal.
-    public let direction: Direction
+    package let direction: Direction
     /// Without length and TPDU of the framing: what `decode` and `explain-arqc` take.
-    public let payload: [UInt8]
+    package let payload: [UInt8]
 
     /// Capital hex digits, two a byte.
-    public var hex: String { Hex.encode(payload) }
+    package var hex: String { Hex.encode(payload) }
     /// How long it is.
-    public var description: String { "\(direction.rawValue), \(payload.count) bytes" }
+    package var description: String { "\(direction.rawValue), \(payload.count) bytes" }
     /// Empty, so that a dump shows nothing.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Keeps what goes over a link until somebody takes it, and hands it to a capture file where there is one. Links with
 /// TLS are tapped before encipherment.
-public final class WireTap: Sendable {
+package final class WireTap: Sendable {
     /// More than any step sends; the oldest go first.
     private static let messagesMax = 256
 
@@ -33,10 +33,10 @@ public final class WireTap: Sendable {
     private let capture: CaptureFile?
 
     /// - Parameter capture: gets everything as well; nil for none.
-    public init(capture: CaptureFile? = nil) { self.capture = capture }
+    package init(capture: CaptureFile? = nil) { self.capture = capture }
 
     /// What came and went since the last call, in order.
-    public func take() -> [WireMessage] {
+    package func take() -> [WireMessage] {
         messages.withLock { messages in
             defer { messages = [] }
             return messages

@@ -2,20 +2,20 @@ internal import Foundation
 
 /// The issuer's own program, with which scenarios change a card between two transactions: `issuer-host`, or anything
 /// that takes the same arguments.
-public struct IssuerDesk: Sendable {
+package struct IssuerDesk: Sendable {
     private let program: String
     private let configuration: String?
 
     /// - Parameters:
     ///   - program: path of an executable.
     ///   - configuration: goes along as `--config`; nil for none.
-    public init(program: String, configuration: String?) {
+    package init(program: String, configuration: String?) {
         self.program = program
         self.configuration = configuration
     }
 
     /// The `issuer-host` that lies beside this program; nil where there is none.
-    public init?(besideThisProgramWith configuration: String) {
+    package init?(besideThisProgramWith configuration: String) {
         guard let folder = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
         else { return nil }
         let path = folder.appendingPathComponent("issuer-host").path

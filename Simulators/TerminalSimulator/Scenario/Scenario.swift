@@ -3,24 +3,24 @@ internal import ISO8583
 internal import VirtualCard
 
 /// A scenario after its variables are filled in and its `for` is unrolled: one test case.
-public struct Scenario: Sendable {
+package struct Scenario: Sendable {
     /// Unique in a run, as the report shows it.
-    public let name: String
+    package let name: String
     /// Words to choose by, with `--only`.
-    public let labels: [String]
+    package let labels: [String]
     /// Names of the host's rules and reasons that it proves.
-    public let covers: [String]
+    package let covers: [String]
     /// Of its definition.
-    public let place: ScenarioPlace
+    package let place: ScenarioPlace
     let steps: [ScenarioStep]
 
     /// Steps of it change cards with the issuer's program.
-    public var needsIssuer: Bool {
+    package var needsIssuer: Bool {
         steps.contains { if case .issuer = $0.action { true } else { false } }
     }
 
     /// Name, a label or a covered rule contains this.
-    public func isNamed(_ text: String) -> Bool {
+    package func isNamed(_ text: String) -> Bool {
         name.contains(text) || (labels + covers).contains { $0.contains(text) }
     }
 }

@@ -2,12 +2,12 @@ internal import FoundationEssentials
 internal import VirtualCard
 
 /// Scenarios that name what is not there: all the places, a line each.
-public struct ScenarioFaults: Error, Sendable, CustomStringConvertible {
+package struct ScenarioFaults: Error, Sendable, CustomStringConvertible {
     /// In the order of the files.
-    public let faults: [ScenarioError]
+    package let faults: [ScenarioError]
 
     /// `FILE:LINE:COLUMN: reason`, a line each; the same place once.
-    public var description: String {
+    package var description: String {
         var lines: [String] = []
         for fault in faults where !lines.contains(fault.description) { lines.append(fault.description) }
         let shown = lines.prefix(20)
@@ -17,14 +17,14 @@ public struct ScenarioFaults: Error, Sendable, CustomStringConvertible {
 }
 
 /// Looks at scenarios before anything is sent: cards, links, chips and files that steps name have to be there.
-public struct ScenarioCheck {
+package struct ScenarioCheck {
     private let bench: Bench
     private let options: ScenarioRunner.Options
     private let cards: Set<String>
     private let cardNames: [String]
 
     /// - Parameter options: of the run that is to come.
-    public init(_ bench: Bench, options: ScenarioRunner.Options) {
+    package init(_ bench: Bench, options: ScenarioRunner.Options) {
         self.bench = bench
         self.options = options
         cardNames = bench.issuer.cards.map(\.name) + [DemoTable.stranger]
@@ -32,7 +32,7 @@ public struct ScenarioCheck {
     }
 
     /// - Throws: `ScenarioFaults` with every place at fault.
-    public func check(_ scenarios: [Scenario]) throws(ScenarioFaults) {
+    package func check(_ scenarios: [Scenario]) throws(ScenarioFaults) {
         let faults = scenarios.flatMap(faults)
         guard faults.isEmpty else { throw ScenarioFaults(faults: faults) }
     }

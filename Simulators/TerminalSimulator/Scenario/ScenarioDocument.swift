@@ -1,27 +1,27 @@
 internal import Yams
 
 /// Where something stands in a scenario file.
-public struct ScenarioPlace: Hashable, Sendable, CustomStringConvertible {
+package struct ScenarioPlace: Hashable, Sendable, CustomStringConvertible {
     /// The file as it was named.
-    public let file: String
+    package let file: String
     /// From 1.
-    public let line: Int
+    package let line: Int
     /// From 1.
-    public let column: Int
+    package let column: Int
 
     /// `FILE:LINE:COLUMN`, as compilers say it.
-    public var description: String { "\(file):\(line):\(column)" }
+    package var description: String { "\(file):\(line):\(column)" }
 }
 
 /// A scenario file that cannot be used: where, and what is wrong there.
-public struct ScenarioError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ScenarioError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Of the value at fault.
-    public let place: ScenarioPlace
+    package let place: ScenarioPlace
     /// In words.
-    public let reason: String
+    package let reason: String
 
     /// `FILE:LINE:COLUMN: reason`.
-    public var description: String { "\(place): \(reason)" }
+    package var description: String { "\(place): \(reason)" }
 }
 
 /// YAML as scenarios need it: scalars as they are written (`00` stays `00`), every value with its place.

@@ -5,9 +5,9 @@ internal import VirtualCard
 
 /// Several terminals at once. A card is in one terminal at a time: scenarios that share one keep their order, all
 /// others run side by side.
-public struct ScenarioFleet {
+package struct ScenarioFleet {
     /// More than any test of a host needs.
-    public static let terminalsMax = 256
+    package static let terminalsMax = 256
 
     private struct Entry {
         let index: Int
@@ -65,7 +65,7 @@ public struct ScenarioFleet {
     private var results: [Int: ScenarioResult] = [:]
 
     /// - Parameter terminals: 1…`terminalsMax`.
-    public init(_ bench: Bench, options: ScenarioRunner.Options, terminals: Int) {
+    package init(_ bench: Bench, options: ScenarioRunner.Options, terminals: Int) {
         self.bench = bench
         self.options = options
         seats = (0..<terminals).map { number in
@@ -76,7 +76,7 @@ public struct ScenarioFleet {
 
     /// Runs everything.
     /// - Parameter report: called after each scenario, in the order in which they end.
-    public mutating func run(
+    package mutating func run(
         _ scenarios: [Scenario], report: (ScenarioResult) -> Void = { _ in }
     ) throws -> ScenarioRun {
         let start = ContinuousClock.Instant.now

@@ -1,6 +1,6 @@
 /// A page that stands alone: no script, no other files. It stays below a megabyte: what passed is told step by step, what
 /// failed with its messages as long as there is room.
-public enum ScenarioPage {
+package enum ScenarioPage {
     /// Bytes of UTF-8.
     static let bytesMax = 1_000_000
     /// Of them for head and end of the page.
@@ -25,7 +25,7 @@ public enum ScenarioPage {
     /// - Parameters:
     ///   - hex: the bytes of messages as well, test data in clear.
     ///   - everything: messages of what passed too, whatever the size.
-    public static func html(_ run: ScenarioRun, hex: Bool = false, everything: Bool = false) -> String {
+    package static func html(_ run: ScenarioRun, hex: Bool = false, everything: Bool = false) -> String {
         var lines = [
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">",
             "<meta name=\"viewport\" content=\"width=device-width\"><title>Scenarios</title>",

@@ -1,12 +1,12 @@
 internal import FoundationEssentials
 
 /// Reads scenario files and unrolls what they repeat.
-public enum ScenarioFile {
+package enum ScenarioFile {
     /// More test cases than anybody means to have in one file.
     static let scenariosMax = 5_000
 
     /// All scenarios of these files, and of all `.yaml` and `.yml` files in these folders, by name of file.
-    public static func scenarios(at paths: [String]) throws -> [Scenario] {
+    package static func scenarios(at paths: [String]) throws -> [Scenario] {
         var result: [Scenario] = []
         for path in paths {
             for file in try files(path) {
@@ -31,7 +31,7 @@ public enum ScenarioFile {
     }
 
     /// The scenarios of one file.
-    public static func scenarios(yaml: String, file: String) throws(ScenarioError) -> [Scenario] {
+    package static func scenarios(yaml: String, file: String) throws(ScenarioError) -> [Scenario] {
         let document = try ScenarioNode(yaml: yaml, file: file)
         var variables: [String: ScenarioNode] = [:]
         var list: ScenarioNode?

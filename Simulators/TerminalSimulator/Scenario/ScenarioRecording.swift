@@ -1,21 +1,21 @@
 internal import ByteCoding
 internal import EMV
 internal import ISO8583
-public import VirtualCard
+package import VirtualCard
 
 /// Live exchanges as steps of a scenario. PINs become `right` or `wrong`: no digit of one is written.
-public struct ScenarioRecording: Sendable {
+package struct ScenarioRecording: Sendable {
     /// Step lines in order, each with its expectation; no indentation.
-    public private(set) var steps: [[String]] = []
+    package private(set) var steps: [[String]] = []
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// One purchase.
     /// - Parameters:
     ///   - pin: of the card, to tell right from wrong.
     ///   - named: the link is one of the configuration: the scenario names it.
-    public init(_ order: TillOrder, _ outcome: PurchaseOutcome, pin: PIN, named: Bool) {
+    package init(_ order: TillOrder, _ outcome: PurchaseOutcome, pin: PIN, named: Bool) {
         steps = [
             [
                 ScenarioRecording.purchase(order, pin: pin, isChip: false, namesLink: named),
@@ -25,16 +25,16 @@ public struct ScenarioRecording: Sendable {
     }
 
     /// True before the first step.
-    public var isEmpty: Bool { steps.isEmpty }
+    package var isEmpty: Bool { steps.isEmpty }
 
     /// Adds what a receipt brought.
-    public mutating func add(_ receipt: TillReceipt) {
+    package mutating func add(_ receipt: TillReceipt) {
         if !receipt.recorded.isEmpty { steps.append(receipt.recorded) }
     }
 
     /// A file of one scenario.
     /// - Parameter name: of the scenario.
-    public func yaml(name: String) -> String {
+    package func yaml(name: String) -> String {
         var lines = [
             "name: Recorded", "scenarios:", "  - name: \(ScenarioRecording.quoted(name))", "    steps:",
         ]

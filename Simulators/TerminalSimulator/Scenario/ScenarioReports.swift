@@ -1,7 +1,7 @@
 /// A run as text for a terminal.
-public enum ScenarioText {
+package enum ScenarioText {
     /// One scenario: a line, and a line for each step where asked for or where something is wrong.
-    public static func lines(_ result: ScenarioResult, allSteps: Bool) -> [String] {
+    package static func lines(_ result: ScenarioResult, allSteps: Bool) -> [String] {
         let time = Printing.milliseconds(result.elapsed)
         var lines = ["\(result.passed ? "✓" : "✗") \(result.name)  (\(time) ms)"]
         guard allSteps || !result.passed else { return lines }
@@ -17,7 +17,7 @@ public enum ScenarioText {
 
     /// The messages, and the card's conversation, of the steps that went wrong, or of all.
     /// - Parameter hex: the bytes as well, test data in clear.
-    public static func messages(
+    package static func messages(
         _ result: ScenarioResult, allSteps: Bool = false, hex: Bool = false
     ) -> [String] {
         result.steps.filter { allSteps || !$0.complaints.isEmpty }.flatMap { step in
@@ -33,7 +33,7 @@ public enum ScenarioText {
     }
 
     /// The last line.
-    public static func summary(_ run: ScenarioRun) -> String {
+    package static func summary(_ run: ScenarioRun) -> String {
         let failed = run.failed.count
         return "\(run.results.count) scenarios in \(Printing.milliseconds(run.elapsed)) ms, "
             + "\(run.results.count - failed) passed, \(failed) failed (seed \(run.seed))"
@@ -41,9 +41,9 @@ public enum ScenarioText {
 }
 
 /// The form that CI systems read.
-public enum JUnitReport {
+package enum JUnitReport {
     /// One suite a file, one case a scenario.
-    public static func xml(_ run: ScenarioRun) -> String {
+    package static func xml(_ run: ScenarioRun) -> String {
         var lines = [
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
             "<testsuites name=\"terminal-simulator\" tests=\"\(run.results.count)\" "

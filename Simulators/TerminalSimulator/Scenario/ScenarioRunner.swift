@@ -3,28 +3,28 @@ internal import ISO8583
 internal import VirtualCard
 
 /// Runs scenarios against a host: one terminal, one request after the other.
-public struct ScenarioRunner {
+package struct ScenarioRunner {
     /// How a run is made.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// Instead of the links that scenarios name.
-        public var link: Link?
+        package var link: Link?
         /// What is said of all links besides their configuration, such as TLS.
-        public var refine: @Sendable (LinkDescription) -> LinkDescription = { $0 }
+        package var refine: @Sendable (LinkDescription) -> LinkDescription = { $0 }
         /// For a connection or an answer.
-        public var timeout = Duration.seconds(5)
+        package var timeout = Duration.seconds(5)
         /// For a step that expects no answer.
-        public var silence = Duration.milliseconds(300)
+        package var silence = Duration.milliseconds(300)
         /// Changes cards where a scenario asks for it; nil where nobody can.
-        public var issuer: IssuerDesk?
+        package var issuer: IssuerDesk?
         /// Draws the amounts.
-        public var seed: UInt64 = 1
+        package var seed: UInt64 = 1
         /// How often everything is run.
-        public var repeats = 1
+        package var repeats = 1
         /// Gets every byte of every link; nil for none.
-        public var capture: CaptureFile?
+        package var capture: CaptureFile?
 
         /// The defaults.
-        public init() {}
+        package init() {}
     }
 
     let bench: Bench
@@ -40,7 +40,7 @@ public struct ScenarioRunner {
     var chance = ScenarioChance(seed: 0, name: "")
 
     /// - Parameter bench: has cards, keys and links.
-    public init(_ bench: Bench, options: Options, terminal: Terminal = Terminal()) {
+    package init(_ bench: Bench, options: Options, terminal: Terminal = Terminal()) {
         self.bench = bench
         self.options = options
         self.terminal = terminal
@@ -48,7 +48,7 @@ public struct ScenarioRunner {
 
     /// Runs everything in order.
     /// - Parameter report: called after each scenario.
-    public mutating func run(
+    package mutating func run(
         _ scenarios: [Scenario], report: (ScenarioResult) -> Void = { _ in }
     ) -> ScenarioRun {
         var whole = ScenarioRun(seed: options.seed)
@@ -157,9 +157,9 @@ public struct ScenarioRunner {
 }
 
 /// Something that cannot be done, in words for people.
-public struct StepError: Error, CustomStringConvertible {
+package struct StepError: Error, CustomStringConvertible {
     /// One line.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }

@@ -5,12 +5,12 @@ internal import IssuerMessages
 internal import VirtualCard
 
 /// A terminal for people: pays, repeats, reverses, and keeps what it needs for that.
-public struct Till {
+package struct Till {
     /// Hears of every step while a transaction is under way.
-    public typealias Progress = (TillStage) -> Void
+    package typealias Progress = (TillStage) -> Void
 
     /// Cards and links to choose from.
-    public let bench: Bench
+    package let bench: Bench
     private let timeout: Duration
     private let desk: IssuerDesk?
     private let capture: CaptureFile?
@@ -35,7 +35,7 @@ public struct Till {
     ///   - timeout: for a connection and an answer.
     ///   - desk: knows why the issuer declines; nil where nobody here does.
     ///   - capture: gets every byte; nil for none.
-    public init(
+    package init(
         _ bench: Bench, timeout: Duration, desk: IssuerDesk? = nil, capture: CaptureFile? = nil,
         terminal: Terminal = Terminal()
     ) {
@@ -47,14 +47,14 @@ public struct Till {
     }
 
     /// The names of the cards, the one that nobody issued and the personalised chips among them.
-    public var cardNames: [String] {
+    package var cardNames: [String] {
         bench.issuer.cards.map(\.name) + [DemoTable.stranger] + ChipFile.names(bench)
     }
     /// The names of the links.
-    public var linkNames: [String] { bench.configuration.links.map(\.name) }
+    package var linkNames: [String] { bench.configuration.links.map(\.name) }
 
     /// Account and profile of a card, or the chip's, for people.
-    public func words(ofCard name: String) -> String {
+    package func words(ofCard name: String) -> String {
         if let card = bench.issuer.cards.first(where: { $0.name == name }) {
             return "\(card.identity.pan), \(card.product.profile.name)"
         }
@@ -64,7 +64,7 @@ public struct Till {
 
     /// A purchase, a withdrawal or a refund.
     /// - Parameter progress: called at each step, on the caller's thread.
-    public mutating func pay(_ order: TillOrder, progress: Progress = { _ in }) throws -> TillReceipt {
+    package mutating func pay(_ order: TillOrder, progress: Progress = { _ in }) throws -> TillReceipt {
         let chip = try chip(order.card)
         let pin = try card(chip.card).definition.pin
         let isChip = ChipFile.names(bench).contains(order.card)
@@ -170,7 +170,7 @@ public struct Till {
 
     /// A request once more.
     /// - Parameter id: of the receipt; nil for the last one.
-    public mutating func payAgain(
+    package mutating func payAgain(
         _ id: Int? = nil, progress: Progress = { _ in }
     ) throws -> TillReceipt {
         let (_, found) = try find(id)
@@ -183,7 +183,7 @@ public struct Till {
 
     /// A reversal of a request.
     /// - Parameter id: of the receipt; nil for the last one.
-    public mutating func reverse(
+    package mutating func reverse(
         _ id: Int? = nil, progress: Progress = { _ in }
     ) throws -> TillReceipt {
         let (number, found) = try find(id)
@@ -208,15 +208,15 @@ public struct Till {
     }
 
     /// Whether a transaction can still be reversed.
-    public func canReverse(_ id: Int) -> Bool { kept[id]?.canReverse ?? false }
+    package func canReverse(_ id: Int) -> Bool { kept[id]?.canReverse ?? false }
 
     /// Cards are read anew from their files: somebody else has used them meanwhile.
-    public mutating func forgetCards() { cards = [:] }
+    package mutating func forgetCards() { cards = [:] }
 
     /// Asks a link whether anybody is there.
     /// - Returns: how long the answer took.
     /// - Throws: what is wrong, in words for people.
-    public mutating func echo(_ name: String, timeout: Duration) throws -> Duration {
+    package mutating func echo(_ name: String, timeout: Duration) throws -> Duration {
         let link = try bench.link(bench.configuration.link(name))
         let message = terminal.echoRequest(dialect: link.form.codec.dialect)
         var exchange = try Exchange(to: link, timeout: timeout)

@@ -1,29 +1,29 @@
 internal import ByteCoding
-public import EMV
-public import ISO8583
-public import VirtualCard
+package import EMV
+package import ISO8583
+package import VirtualCard
 
 /// What a person orders at the till.
-public struct TillOrder: Hashable, Sendable {
+package struct TillOrder: Hashable, Sendable {
     /// A demo card, a personalised chip, or `DemoTable.stranger`.
-    public var card: String
+    package var card: String
     /// Name of a link.
-    public var link: String
+    package var link: String
     /// Minor units.
-    public var amount: UInt64
+    package var amount: UInt64
     /// Purchase, cash or refund.
-    public var kind: TransactionKind
+    package var kind: TransactionKind
     /// Nil pays without.
-    public var pin: PIN?
+    package var pin: PIN?
     /// What is done to the request behind the terminal's back.
-    public var deed: Deed
+    package var deed: Deed
     /// How the card comes to the terminal.
-    public var presentation = CardPresentation.chip
+    package var presentation = CardPresentation.chip
     /// What is changed in the finished request.
-    public var edits: [TillEdit] = []
+    package var edits: [TillEdit] = []
 
     /// Takes the parts.
-    public init(
+    package init(
         card: String, link: String, amount: UInt64, kind: TransactionKind = .purchase, pin: PIN? = nil,
         deed: Deed = .nothing
     ) {
@@ -37,23 +37,23 @@ public struct TillOrder: Hashable, Sendable {
 }
 
 /// A data element or an object of DE55 that is sent with another content than terminal and card gave it.
-public struct TillEdit: Hashable, Sendable {
+package struct TillEdit: Hashable, Sendable {
     /// What is changed.
-    public enum Place: Hashable, Sendable {
+    package enum Place: Hashable, Sendable {
         case element(DataElement)
         case tag(Tag)
     }
 
     /// What is changed.
-    public let place: Place
+    package let place: Place
     /// Text of an element, hex of an object or of a binary element; nil leaves it out.
-    public let content: String?
+    package let content: String?
 
     /// - Parameters:
     ///   - name: `DE22` or `22` for an element, hex digits such as `9F02` for an object.
     ///   - isTag: which of the two it is.
     /// - Throws: `StepError` that names what is wrong.
-    public init(name: String, isTag: Bool, content: String?) throws {
+    package init(name: String, isTag: Bool, content: String?) throws {
         self.content = content
         if isTag {
             guard let tag = Tag(hex: name) else { throw StepError("\(name) is no tag, such as 9F02") }
@@ -92,80 +92,80 @@ public struct TillEdit: Hashable, Sendable {
 }
 
 /// Where a transaction is on its way.
-public struct TillStage: Hashable, Sendable {
+package struct TillStage: Hashable, Sendable {
     /// Who does something.
-    public enum Actor: String, Hashable, Sendable {
+    package enum Actor: String, Hashable, Sendable {
         case card, terminal, issuer
     }
 
     /// Who.
-    public let actor: Actor
+    package let actor: Actor
     /// What, for people.
-    public let words: String
+    package let words: String
 
     /// Takes the two.
-    public init(_ actor: Actor, _ words: String) {
+    package init(_ actor: Actor, _ words: String) {
         self.actor = actor
         self.words = words
     }
 }
 
 /// One data element, or one object of DE55, as it stands in the request and in the answer; masked.
-public struct TillRow: Hashable, Sendable, Encodable {
+package struct TillRow: Hashable, Sendable, Encodable {
     /// `DE39`, `9F26`.
-    public let identifier: String
+    package let identifier: String
     /// In the words of the standard.
-    public let name: String
+    package let name: String
     /// 0 for data elements, more for objects of DE55.
-    public let depth: Int
+    package let depth: Int
     /// Nil where it is not there.
-    public let request: String?
+    package let request: String?
     /// Nil where it is not there.
-    public let response: String?
+    package let response: String?
 }
 
 /// One transaction as a till shows it, everything decoded and masked but `bytes`, which are shown where somebody asks
 /// for them.
-public struct TillReceipt: Sendable, Encodable {
+package struct TillReceipt: Sendable, Encodable {
     /// By which the till knows it, from 1; 0 for one that never left.
-    public var id = 0
+    package var id = 0
     /// A reversal of it can be sent: it is no reversal itself, and none was approved yet.
-    public var canReverse = false
+    package var canReverse = false
     /// Name of the link.
-    public var link = ""
+    package var link = ""
     /// What was done.
-    public var title: String
+    package var title: String
     /// Issuer and card agree to it.
-    public var approved: Bool
+    package var approved: Bool
     /// `00 approved`, or why there is no answer.
-    public var response: String
+    package var response: String
     /// What the card makes of the issuer's cryptogram; empty where it was not asked.
-    public var verdict = ""
+    package var verdict = ""
     /// Of the answer.
-    public var milliseconds = "-"
+    package var milliseconds = "-"
     /// The request, element by element.
-    public var requestText = ""
+    package var requestText = ""
     /// The answer, element by element.
-    public var responseText = ""
+    package var responseText = ""
     /// Request and answer side by side.
-    public var rows: [TillRow] = []
+    package var rows: [TillRow] = []
     /// Issuer scripts of the answer, a command a line.
-    public var scripts: [String] = []
+    package var scripts: [String] = []
     /// The card's conversation, and what terminal and card say besides.
-    public var trace: [String] = []
+    package var trace: [String] = []
     /// Why it was not approved, in one line; what to do in order to learn it where that is not known here.
-    public var hint = ""
+    package var hint = ""
     /// The same at length, a check a line.
-    public var why: [String] = []
+    package var why: [String] = []
     /// As a step of a scenario, with what came of it as expectation; empty where nothing was sent.
-    public var recorded: [String] = []
+    package var recorded: [String] = []
     /// The request as hex; empty where none was sent.
-    public var requestHex = ""
+    package var requestHex = ""
     /// The answer as hex; empty where none came.
-    public var responseHex = ""
+    package var responseHex = ""
 
     /// Takes what has no default.
-    public init(title: String, approved: Bool, response: String) {
+    package init(title: String, approved: Bool, response: String) {
         self.title = title
         self.approved = approved
         self.response = response
@@ -235,7 +235,7 @@ extension TillRow {
 
 extension Deed {
     /// For people.
-    public var words: String {
+    package var words: String {
         switch self {
         case .nothing: "nothing"
         case .cryptogramBitFlipped: "one bit of the ARQC flipped"
@@ -251,7 +251,7 @@ extension Deed {
 
 extension TransactionKind {
     /// For people.
-    public var words: String {
+    package var words: String {
         switch self {
         case .purchase: "purchase"
         case .cash: "cash"

@@ -3,9 +3,9 @@ internal import NIOHTTP1
 internal import NIOPosix
 
 /// The terminal as a page, on loopback only: it holds test keys and needs no password.
-public struct WebServer: Sendable {
+package struct WebServer: Sendable {
     /// Where it listens.
-    public let port: Int
+    package let port: Int
     private let channel: any Channel
 
     /// Starts to serve.
@@ -14,7 +14,7 @@ public struct WebServer: Sendable {
     ///   - scenarios: files and folders of scenarios that the page can run; empty for none.
     ///   - desk: changes cards for scenarios; nil where nobody here can.
     ///   - timeout: for a connection or an answer.
-    public init(
+    package init(
         _ till: sending Till, port: Int, scenarios: [String] = [], desk: IssuerDesk? = nil,
         timeout: Duration = .seconds(5)
     ) throws {
@@ -36,10 +36,10 @@ public struct WebServer: Sendable {
     }
 
     /// Until `close`.
-    public func wait() throws { try channel.closeFuture.wait() }
+    package func wait() throws { try channel.closeFuture.wait() }
 
     /// Stops to listen.
-    public func close() throws { try channel.close().wait() }
+    package func close() throws { try channel.close().wait() }
 }
 
 /// Collects a request, has it answered on a thread that may block, and closes: one page asks rarely.

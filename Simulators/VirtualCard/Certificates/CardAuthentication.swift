@@ -1,16 +1,16 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 extension PublicKeyArithmetic {
     /// The terminal's, computed by libcrypto.
-    public static let libcrypto = PublicKeyArithmetic(
+    package static let libcrypto = PublicKeyArithmetic(
         power: { data, key in
             try? RSAPublicPower.compute(data, exponent: key.exponent, modulus: key.modulus)
         }, sha1: { try? Digest.sha1($0) })
 }
 
 /// What is wrong with a card's offline data authentication, for trying out what terminals make of it.
-public enum AuthenticationFault: String, Sendable, CaseIterable {
+package enum AuthenticationFault: String, Sendable, CaseIterable {
     /// The issuer's certificate is past its month.
     case issuerExpired = "issuer-expired"
     /// The card's is.
@@ -46,22 +46,22 @@ public enum AuthenticationFault: String, Sendable, CaseIterable {
 }
 
 /// The part of a chip that proves to terminals that it is genuine: its certificates, and its private key.
-public struct CardAuthentication: Sendable {
+package struct CardAuthentication: Sendable {
     /// Records of the certificate file, in order.
-    public var certificateRecords: [[UInt8]]
+    package var certificateRecords: [[UInt8]]
     /// Records of the static file as the bureau made them; nil takes those of the application.
-    public var staticRecords: [[UInt8]]?
+    package var staticRecords: [[UInt8]]?
     /// 94.
-    public var locator: [UInt8]
+    package var locator: [UInt8]
     /// Signs; nil for a card with SDA alone.
-    public var key: RSAPrivateKey?
+    package var key: RSAPrivateKey?
     /// Deciphers PINs where they have a key of their own.
-    public var pinKey: RSAPrivateKey?
+    package var pinKey: RSAPrivateKey?
     /// Nil for a sound card.
-    public var fault: AuthenticationFault?
+    package var fault: AuthenticationFault?
 
     /// Takes what every such card has.
-    public init(certificateRecords: [[UInt8]], locator: [UInt8]) {
+    package init(certificateRecords: [[UInt8]], locator: [UInt8]) {
         self.certificateRecords = certificateRecords
         self.locator = locator
     }

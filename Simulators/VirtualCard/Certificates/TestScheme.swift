@@ -6,11 +6,11 @@ internal import Synchronization
 
 /// A scheme of the simulator's own: a CA and an issuer whose private keys everybody may have, so that every virtual card
 /// has real certificates, and cards can be made with any one thing wrong. All of it is computed by libcrypto.
-public final class TestScheme: Sendable {
+package final class TestScheme: Sendable {
     /// A file that holds no scheme.
-    public struct Fault: Error, Sendable, CustomStringConvertible {
+    package struct Fault: Error, Sendable, CustomStringConvertible {
         /// One line for people.
-        public let description: String
+        package let description: String
     }
 
     private struct Contents: Decodable {
@@ -30,7 +30,7 @@ public final class TestScheme: Sendable {
     }
 
     /// 8F.
-    public let caIndex: UInt8
+    package let caIndex: UInt8
     private let authority: Pair
     private let issuer: Pair
     private let cardKeyBits: Int
@@ -43,7 +43,7 @@ public final class TestScheme: Sendable {
     private static let unknownIndex: UInt8 = 0xFE
 
     /// - Parameter path: a file of public test keys.
-    public init(contentsOf path: String) throws {
+    package init(contentsOf path: String) throws {
         guard let data = FileManager.default.contents(atPath: path),
             let contents = try? JSONDecoder().decode(Contents.self, from: data),
             contents.format == TestScheme.form, let index = UInt8(contents.caIndex, radix: 16),
@@ -71,7 +71,7 @@ public final class TestScheme: Sendable {
     /// - Parameters:
     ///   - application: its records and its AIP are signed, so nothing of them may change afterwards.
     ///   - fault: the one thing that is wrong; nil for a sound card.
-    public func authentication(
+    package func authentication(
         of card: CardDefinition, _ application: ChipApplication, fault: AuthenticationFault? = nil,
         pinKey: Bool = false
     ) throws -> CardAuthentication {

@@ -1,8 +1,8 @@
-public import EMV
+package import EMV
 internal import LibCrypto
 
 /// How the first part of a conversation ends.
-public enum CardProposal: Sendable {
+package enum CardProposal: Sendable {
     /// The issuer is to be asked, with this chip data.
     case online(CardAnswer)
     /// TC: approved without the issuer.
@@ -12,38 +12,38 @@ public enum CardProposal: Sendable {
 }
 
 /// A card that ends the conversation.
-public struct CardConversationError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct CardConversationError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The command.
-    public let command: String
+    package let command: String
     /// SW1 SW2.
-    public let status: UInt16
+    package let status: UInt16
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         "the card answers \(command) with \(String(status, radix: 16, uppercase: true))"
     }
 }
 
 /// The amount is above what the terminal takes without contact.
-public struct OtherInterfaceNeeded: Error, Hashable, Sendable, CustomStringConvertible {
+package struct OtherInterfaceNeeded: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
-    public var description: String { "above the contactless limit: please insert the card" }
+    package var description: String { "above the contactless limit: please insert the card" }
 }
 
 /// One chip transaction from SELECT to the final cryptogram, terminal and card (EMV Book 3 10).
-public struct CardConversation: Sendable {
+package struct CardConversation: Sendable {
     /// The payment environments' names, with and without contact (EMV Book 1 12.2.2, Book B 3.3.1).
     static let environmentName = Array("1PAY.SYS.DDF01".utf8)
     static let proximityEnvironmentName = Array("2PAY.SYS.DDF01".utf8)
 
     /// Every command so far.
-    public private(set) var commands: [CardCommand] = []
+    package private(set) var commands: [CardCommand] = []
     /// What the terminal decided and why, in words.
-    public internal(set) var notes: [String] = []
+    package internal(set) var notes: [String] = []
     /// 95 as it stands.
-    public internal(set) var verificationResults: UInt64 = 0
+    package internal(set) var verificationResults: UInt64 = 0
     /// 9F34.
-    public internal(set) var verificationMethodResults: UInt32 = 0x3F0000
+    package internal(set) var verificationMethodResults: UInt32 = 0x3F0000
     let application: ChipApplication
     let risk: TerminalRisk
     var applet: ChipApplet
@@ -57,27 +57,27 @@ public struct CardConversation: Sendable {
     var issuerKey: RSAPublicKey?
     var iccKey: RSAPublicKey?
     /// How the card is authenticated offline; nil where card and terminal have no method in common.
-    public var offlineMethod: OfflineAuthenticationMethod? { method }
+    package var offlineMethod: OfflineAuthenticationMethod? { method }
     /// Why offline data authentication failed; nil where it did not, or not yet.
-    public internal(set) var authenticationFault: CertificateFault?
+    package internal(set) var authenticationFault: CertificateFault?
     /// Values of CDOL1 as they were sent.
     private var firstData: [UInt8] = []
 
     /// Begins with a card that has just been put in.
-    public init(_ card: VirtualCard, application: ChipApplication, risk: TerminalRisk) {
+    package init(_ card: VirtualCard, application: ChipApplication, risk: TerminalRisk) {
         self.application = application
         self.risk = risk
         applet = ChipApplet(card, application)
     }
 
     /// The card as the conversation leaves it.
-    public var card: VirtualCard { applet.card }
+    package var card: VirtualCard { applet.card }
     /// What the card makes of the issuer's answer.
-    public var verdict: IssuerAuthenticationVerdict { applet.verdict }
+    package var verdict: IssuerAuthenticationVerdict { applet.verdict }
 
     /// From SELECT to the first GENERATE AC.
     /// - Parameter pin: what the cardholder has typed; nil for nothing.
-    public mutating func begin(_ given: TerminalTransaction, pin: PIN?) throws -> CardProposal {
+    package mutating func begin(_ given: TerminalTransaction, pin: PIN?) throws -> CardProposal {
         if risk.interface == .contactless, let limit = risk.contactlessLimit, given.amount > limit {
             throw OtherInterfaceNeeded()
         }
@@ -100,7 +100,7 @@ public struct CardConversation: Sendable {
     }
 
     /// From SELECT to the end of what can be authenticated before a cryptogram.
-    public mutating func authenticate(_ given: TerminalTransaction) throws {
+    package mutating func authenticate(_ given: TerminalTransaction) throws {
         try select()
         try readApplication()
         try authenticateOffline(given)

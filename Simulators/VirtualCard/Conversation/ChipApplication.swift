@@ -1,10 +1,10 @@
-public import EMV
+package import EMV
 
 /// A payment application as it is personalised on a chip: what SELECT, GET PROCESSING OPTIONS and READ RECORD
 /// give, and what the card decides by.
-public struct ChipApplication: Sendable {
+package struct ChipApplication: Sendable {
     /// What the card makes of the terminal's proposal at the first GENERATE AC.
-    public enum Attitude: String, Sendable, CaseIterable {
+    package enum Attitude: String, Sendable, CaseIterable {
         /// Gives what is asked for.
         case agrees
         /// Goes online whenever a TC is asked for.
@@ -14,32 +14,32 @@ public struct ChipApplication: Sendable {
     }
 
     /// 84, 4F.
-    public var identifier: [UInt8]
+    package var identifier: [UInt8]
     /// 50.
-    public var label: String
+    package var label: String
     /// 82.
-    public var interchangeProfile: UInt16
+    package var interchangeProfile: UInt16
     /// 8E: amounts X and Y (four bytes each), then rules of two bytes.
-    public var verificationMethods: [UInt8]
+    package var verificationMethods: [UInt8]
     /// 8C: tags with lengths.
-    public var firstObjects: [(tag: Tag, count: Int)]
+    package var firstObjects: [(tag: Tag, count: Int)]
     /// 8D.
-    public var secondObjects: [(tag: Tag, count: Int)]
+    package var secondObjects: [(tag: Tag, count: Int)]
     /// 9F0D, five bytes.
-    public var actionDefault: UInt64
+    package var actionDefault: UInt64
     /// 9F0E.
-    public var actionDenial: UInt64
+    package var actionDenial: UInt64
     /// 9F0F.
-    public var actionOnline: UInt64
+    package var actionOnline: UInt64
     /// 9F14 and 9F23: transactions in a row without the issuer; nil where the terminal does not look.
-    public var consecutiveOffline: (lower: Int, upper: Int)?
+    package var consecutiveOffline: (lower: Int, upper: Int)?
     /// Certificates and private key; nil for a card without, which no terminal can authenticate.
-    public var authentication: CardAuthentication?
+    package var authentication: CardAuthentication?
     /// As configured.
-    public var attitude: Attitude
+    package var attitude: Attitude
 
     /// The usual contact credit application for a card.
-    public init(for product: CardProduct) {
+    package init(for product: CardProduct) {
         identifier = product.dedicatedFileName
         label = "TEST CREDIT"
         // Visa's cards are told who the issuer is by EXTERNAL AUTHENTICATE (AIP byte 1 bit 3), all others by the
@@ -66,7 +66,7 @@ public struct ChipApplication: Sendable {
     }
 
     /// What the profiles sign, and what the message carries besides.
-    public static let usualObjects: [(tag: Tag, count: Int)] = [
+    package static let usualObjects: [(tag: Tag, count: Int)] = [
         (.amountAuthorised, 6), (.amountOther, 6), (.terminalCountryCode, 2),
         (.terminalVerificationResults, 5), (.transactionCurrencyCode, 2), (.transactionDate, 3),
         (.transactionType, 1), (.unpredictableNumber, 4), (.terminalType, 1),
@@ -100,15 +100,15 @@ extension Tag {
 }
 
 /// One command and its answer, as the terminal saw them.
-public struct CardCommand: Sendable {
+package struct CardCommand: Sendable {
     /// `SELECT`, `GENERATE AC`.
-    public let name: String
+    package let name: String
     /// CLA, INS, P1, P2.
-    public let header: [UInt8]
+    package let header: [UInt8]
     /// The objects that went along.
-    public let sent: [(tag: Tag, value: [UInt8])]
+    package let sent: [(tag: Tag, value: [UInt8])]
     /// BER-TLV of the answer; may hold the account number, so it is for masked printing only.
-    public let received: [UInt8]
+    package let received: [UInt8]
     /// `9000` for success.
-    public let status: UInt16
+    package let status: UInt16
 }

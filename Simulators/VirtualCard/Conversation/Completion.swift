@@ -1,4 +1,4 @@
-public import EMV
+package import EMV
 
 /// After the issuer's answer, or without one.
 extension CardConversation {
@@ -9,7 +9,7 @@ extension CardConversation {
     ///   - approved: what DE39 says.
     ///   - chipData: DE55 of the answer.
     /// - Returns: the final cryptogram's kind.
-    public mutating func finish(
+    package mutating func finish(
         approved: Bool, code: AuthorisationResponseCode, chipData: [UInt8]?
     ) throws -> CryptogramKind {
         guard let transaction else { return .aac }
@@ -31,7 +31,7 @@ extension CardConversation {
 
     /// No answer came: TAC and IAC default decide, and the terminal says so with Y3 or Z3 (EMV Book 3 10.7,
     /// Book 4 A6).
-    public mutating func finishOffline() throws -> CryptogramKind {
+    package mutating func finishOffline() throws -> CryptogramKind {
         guard let transaction else { return .aac }
         let asked = defaultAction()
         guard risk.interface == .contact else { return asked }
@@ -78,11 +78,11 @@ extension CardConversation {
 
 extension AuthorisationResponseCode {
     /// Y1 (EMV Book 4 A6).
-    public static let offlineApproved = AuthorisationResponseCode(rawValue: 0x5931)
+    package static let offlineApproved = AuthorisationResponseCode(rawValue: 0x5931)
     /// Z1.
-    public static let offlineDeclined = AuthorisationResponseCode(rawValue: 0x5A31)
+    package static let offlineDeclined = AuthorisationResponseCode(rawValue: 0x5A31)
     /// Y3: unable to go online, approved.
-    public static let unableToGoOnlineApproved = AuthorisationResponseCode(rawValue: 0x5933)
+    package static let unableToGoOnlineApproved = AuthorisationResponseCode(rawValue: 0x5933)
     /// Z3: unable to go online, declined.
-    public static let unableToGoOnlineDeclined = AuthorisationResponseCode(rawValue: 0x5A33)
+    package static let unableToGoOnlineDeclined = AuthorisationResponseCode(rawValue: 0x5A33)
 }

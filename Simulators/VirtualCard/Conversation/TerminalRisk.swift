@@ -1,23 +1,23 @@
-public import EMV
+package import EMV
 
 /// The terminal's limits and action codes.
-public struct TerminalRisk: Sendable {
+package struct TerminalRisk: Sendable {
     /// How card and terminal meet.
-    public enum Interface: String, Sendable, CaseIterable {
+    package enum Interface: String, Sendable, CaseIterable {
         case contact, contactless
     }
 
     /// Random selection of transactions below the floor limit (EMV Book 3 10.6.2).
-    public struct RandomSelection: Sendable {
+    package struct RandomSelection: Sendable {
         /// Below it, `targetPercentage` of all transactions go online; minor units.
-        public var threshold: UInt64
+        package var threshold: UInt64
         /// 0…99.
-        public var targetPercentage: UInt64
+        package var targetPercentage: UInt64
         /// 0…99: what the share rises to at the floor limit.
-        public var maximumPercentage: UInt64
+        package var maximumPercentage: UInt64
 
         /// Takes the three.
-        public init(threshold: UInt64, targetPercentage: UInt64, maximumPercentage: UInt64) {
+        package init(threshold: UInt64, targetPercentage: UInt64, maximumPercentage: UInt64) {
             self.threshold = threshold
             self.targetPercentage = targetPercentage
             self.maximumPercentage = maximumPercentage
@@ -34,32 +34,32 @@ public struct TerminalRisk: Sendable {
     }
 
     /// Minor units from which a transaction goes online.
-    public var floorLimit: UInt64 = 0
+    package var floorLimit: UInt64 = 0
     /// Nil selects none.
-    public var randomSelection: RandomSelection?
+    package var randomSelection: RandomSelection?
     /// 1…99: this transaction's random number.
-    public var draw: UInt64 = 99
+    package var draw: UInt64 = 99
     /// TAC default.
-    public var actionDefault: UInt64 = 0xDC_4004_F800
+    package var actionDefault: UInt64 = 0xDC_4004_F800
     /// TAC denial.
-    public var actionDenial: UInt64 = 0x00_1000_0000
+    package var actionDenial: UInt64 = 0x00_1000_0000
     /// TAC online.
-    public var actionOnline: UInt64 = 0xDC_4004_F800
+    package var actionOnline: UInt64 = 0xDC_4004_F800
     /// The month of the transaction.
-    public var month: ExpiryDate?
+    package var month: ExpiryDate?
     /// Contact or contactless.
-    public var interface = Interface.contact
+    package var interface = Interface.contact
     /// Contactless only: from this on another interface is asked for; nil has no such limit. Minor units.
-    public var contactlessLimit: UInt64?
+    package var contactlessLimit: UInt64?
     /// Contactless only: up to this, nobody has to prove anything; minor units.
-    public var verificationLimit: UInt64 = 0
+    package var verificationLimit: UInt64 = 0
     /// CA keys that the terminal checks certificates by.
-    public var caKeys = CAKeys([])
+    package var caKeys = CAKeys([])
     /// The terminal has no way to the issuer at all (terminal types 23 and 26).
-    public var isOfflineOnly = false
+    package var isOfflineOnly = false
 
     /// A terminal that sends everything online.
-    public init() {}
+    package init() {}
 }
 
 /// Terminal verification results (tag 95), EMV Book 3 annex C5.

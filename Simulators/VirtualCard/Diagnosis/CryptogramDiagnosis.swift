@@ -1,21 +1,21 @@
-public import EMV
+package import EMV
 internal import LibCrypto
 
 /// A way to come by the received cryptogram.
-public struct CryptogramExplanation: Sendable {
+package struct CryptogramExplanation: Sendable {
     /// Under which profile.
-    public let profile: CryptogramProfile
+    package let profile: CryptogramProfile
     /// What was done otherwise; one or two.
-    public let mistakes: [CryptogramMistake]
+    package let mistakes: [CryptogramMistake]
 
     /// One line for people.
-    public var words: String { mistakes.map(\.words).joined(separator: ", and ") }
+    package var words: String { mistakes.map(\.words).joined(separator: ", and ") }
 }
 
 /// Why an ARQC does not verify: every plausible mistake is tried, alone and in pairs.
-public struct CryptogramDiagnosis: Sendable {
+package struct CryptogramDiagnosis: Sendable {
     /// The received cryptogram is one bit away from the right one: it was changed on its way.
-    public enum Verdict: Sendable {
+    package enum Verdict: Sendable {
         /// Right as it stands.
         case right(CryptogramProfile)
         /// 9F26 itself differs in this bit (0 the lowest) from the right one.
@@ -27,11 +27,11 @@ public struct CryptogramDiagnosis: Sendable {
     }
 
     /// What came of it.
-    public let verdict: Verdict
+    package let verdict: Verdict
     /// The profiles that the IAD may mean; all of them where its format is unknown.
-    public let profiles: [CryptogramProfile]
+    package let profiles: [CryptogramProfile]
     /// How many cryptograms were computed.
-    public let tried: Int
+    package let tried: Int
 
     /// The input's objects in order, with their lengths (EMV Book 2 table 26).
     static let objects: [(Tag, Int)] = [
@@ -46,7 +46,7 @@ public struct CryptogramDiagnosis: Sendable {
     ///   - keys: all keys that may have been used.
     ///   - expected: the name of the one that should have been.
     ///   - option: how the issuer derives.
-    public init(
+    package init(
         of evidence: CryptogramEvidence, keys: [NamedKey], expected: String, option: MasterKeyOption
     ) throws(CryptogramEvidenceError) {
         guard let received = evidence.chip.cryptogram?.rawValue else {

@@ -1,14 +1,14 @@
-public import EMV
-public import LibCrypto
+package import EMV
+package import LibCrypto
 
 /// A test key that may have made a cryptogram. It describes itself by name only.
-public struct NamedKey: Sendable {
+package struct NamedKey: Sendable {
     /// As the key file calls it.
-    public let name: String
+    package let name: String
     let key: DoubleLengthKey
 
     /// - Returns: nil unless the key has sixteen bytes.
-    public init?(name: String, bytes: some Collection<UInt8>) {
+    package init?(name: String, bytes: some Collection<UInt8>) {
         guard let key = DoubleLengthKey(bytes: bytes) else { return nil }
         self.name = name
         self.key = key
@@ -16,31 +16,31 @@ public struct NamedKey: Sendable {
 }
 
 /// All that a request says of the cryptogram in it, and all that may have been mistaken for it.
-public struct CryptogramEvidence: Sendable {
+package struct CryptogramEvidence: Sendable {
     /// DE55.
-    public var chip: ICCData
+    package var chip: ICCData
     /// The card as the message names it.
-    public var identity: CardIdentity
+    package var identity: CardIdentity
     /// The account of track 2, where it is another one than DE2's.
-    public var trackPAN: PAN?
+    package var trackPAN: PAN?
     /// DE4 in minor units.
-    public var amount: UInt64?
+    package var amount: UInt64?
     /// DE49.
-    public var currency: UInt16?
+    package var currency: UInt16?
     /// The first two digits of DE3, as the byte of tag 9C.
-    public var transactionType: UInt8?
+    package var transactionType: UInt8?
     /// Cards that the key file knows: the request may have been signed for another one.
-    public var otherCards: [CardIdentity] = []
+    package var otherCards: [CardIdentity] = []
 
     /// Takes what no cryptogram is without.
-    public init(chip: ICCData, identity: CardIdentity) {
+    package init(chip: ICCData, identity: CardIdentity) {
         self.chip = chip
         self.identity = identity
     }
 }
 
 /// Nothing can be said of a cryptogram that is not there.
-public enum CryptogramEvidenceError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum CryptogramEvidenceError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The tag without which there is no cryptogram to explain.
     case missing(Tag)
     /// The key file has no key for the PAN's prefix.
@@ -49,7 +49,7 @@ public enum CryptogramEvidenceError: Error, Hashable, Sendable, CustomStringConv
     case cryptography(LibCryptoError)
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .missing(let tag): "DE55: tag \(tag) (\(tag.name ?? "?")) is missing or has a wrong length"
         case .noIssuerMasterKey(let name): "the key file has no double-length key \(name)"

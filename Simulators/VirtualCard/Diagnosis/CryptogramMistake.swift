@@ -1,11 +1,11 @@
 internal import EMV
 
 /// One thing that may have been done otherwise where the cryptogram was made.
-public struct CryptogramMistake: Sendable {
+package struct CryptogramMistake: Sendable {
     /// Short and stable, for tests and scripts: `padding-1`, `tag-9F03-missing`.
-    public let name: String
+    package let name: String
     /// For people: what was done instead of what.
-    public let words: String
+    package let words: String
     /// Two mistakes of one group exclude each other.
     let group: String
     /// Tried along with a second one.

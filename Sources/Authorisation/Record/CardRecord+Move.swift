@@ -1,7 +1,7 @@
 /// An account that has moved to another PAN.
 extension CardRecord {
     /// Where advices, completions and reversals of this PAN belong now; nil for an account that has not moved.
-    public var movedTo: CardToken? { token(.movedTo) }
+    package var movedTo: CardToken? { token(.movedTo) }
 
     /// The account that was moved here.
     var movedFrom: CardToken? { token(.movedFrom) }

@@ -2,14 +2,14 @@ internal import EMV
 
 extension CardRecord {
     /// The issuer scripts of a card, oldest first, done ones too.
-    public func scripts(sequenceNumber: UInt8) -> [QueuedScript] {
+    package func scripts(sequenceNumber: UInt8) -> [QueuedScript] {
         plasticIndex(sequenceNumber).map { QueuedScript.list(stored: content(.scripts, $0)) } ?? []
     }
 }
 
 extension CardReading {
     /// Every field by its name, a line each; no PIN reference in clear.
-    public var fieldsByName: [String] {
+    package var fieldsByName: [String] {
         guard let record else { return [] }
         var lines = [
             "format \(CardRecord.format), \(record.bytes.count) bytes",

@@ -3,18 +3,18 @@
 /// Format 1: head (48 bytes), each plastic (48 bytes and an ATC window of 256), length-prefixed sections, then the
 /// transactions kept for repeats, oldest first. Big endian. Bytes 0…15 are the tag, byte 16 the format: they stay in
 /// every format.
-public struct CardRecord: Sendable {
+package struct CardRecord: Sendable {
     /// The format that this release writes.
-    public static let format: UInt8 = 1
+    package static let format: UInt8 = 1
     static let headByteCount = 48
     static let plasticByteCount = 48 + ATCWindow.byteCount
     /// Plastics of one account, at most.
-    public static let plasticsMax = 8
+    package static let plasticsMax = 8
     /// So many transactions stand in the record at the most; then the older half of them is filed away.
     static let keptMax = 8
 
     /// As the store has them.
-    public internal(set) var bytes: [UInt8]
+    package internal(set) var bytes: [UInt8]
 
     // MARK: - Head
 
@@ -33,7 +33,7 @@ public struct CardRecord: Sendable {
     }
 
     /// Sixteen bytes that name this state of the record: eight random ones, then a counter.
-    public var tag: RecordTag {
+    package var tag: RecordTag {
         RecordTag(random: bytes.load(0, as: UInt64.self), counter: bytes.load(8, as: UInt64.self))
     }
 
@@ -43,19 +43,19 @@ public struct CardRecord: Sendable {
     }
 
     /// Of the account.
-    public internal(set) var status: CardStatus {
+    package internal(set) var status: CardStatus {
         get { CardStatus(stored: bytes[Head.status]) ?? .restricted }
         set { bytes[Head.status] = newValue.stored }
     }
 
     /// Of the account.
-    public internal(set) var currency: CurrencyCode {
+    package internal(set) var currency: CurrencyCode {
         get { CurrencyCode(rawValue: bytes.load(Head.currency, as: UInt16.self))! }
         set { bytes.put(newValue.rawValue, at: Head.currency) }
     }
 
     /// What may still be spent, in minor units of `currency`; below zero after a booking that had to be.
-    public internal(set) var availableMinorUnits: Int64 {
+    package internal(set) var availableMinorUnits: Int64 {
         get { bytes.load(Head.available, as: Int64.self) }
         set { bytes.put(newValue, at: Head.available) }
     }
@@ -67,28 +67,28 @@ public struct CardRecord: Sendable {
     }
 
     /// Transactions in the second key.
-    public internal(set) var filedCount: UInt32 {
+    package internal(set) var filedCount: UInt32 {
         get { bytes.load(Head.filed, as: UInt32.self) }
         set { bytes.put(newValue, at: Head.filed) }
     }
 
     /// When the newest transaction was decided that is no longer kept, seconds since 1970; 0: none was given up.
-    public internal(set) var forgottenUntil: UInt32 {
+    package internal(set) var forgottenUntil: UInt32 {
         get { bytes.load(Head.forgottenUntil, as: UInt32.self) }
         set { bytes.put(newValue, at: Head.forgottenUntil) }
     }
 
     /// Moved to another PAN by an operator: nothing is decided on this one any more.
-    public internal(set) var isSealed: Bool {
+    package internal(set) var isSealed: Bool {
         get { bytes[Head.flags] & 1 != 0 }
         set { bytes[Head.flags] = newValue ? bytes[Head.flags] | 1 : bytes[Head.flags] & ~1 }
     }
 
     /// How many plastics there are.
-    public var plasticCount: Int { Int(bytes[Head.plastics]) }
+    package var plasticCount: Int { Int(bytes[Head.plastics]) }
     private var sectionByteCount: Int { Int(bytes.load(Head.sectionBytes, as: UInt32.self)) }
     /// How many transactions stand in the record.
-    public var keptCount: Int { Int(bytes[Head.kept]) }
+    package var keptCount: Int { Int(bytes[Head.kept]) }
 
     private var sectionsStart: Int { Self.headByteCount + plasticCount * Self.plasticByteCount }
     private var keptStart: Int { sectionsStart + sectionByteCount }
@@ -104,7 +104,7 @@ public struct CardRecord: Sendable {
     }
 
     /// Takes the bytes of the store after a look at everything that access relies on.
-    public init(_ bytes: [UInt8]) throws(RecordDamage) {
+    package init(_ bytes: [UInt8]) throws(RecordDamage) {
         self.bytes = bytes
         guard bytes.count >= Self.headByteCount else { throw RecordDamage("shorter than its head") }
         guard bytes[Head.format] == Self.format else {
@@ -148,22 +148,22 @@ public struct CardRecord: Sendable {
 }
 
 /// What names one state of a record.
-public struct RecordTag: Hashable, Sendable {
+package struct RecordTag: Hashable, Sendable {
     /// Drawn anew with every write: after a failover two states could have one count.
-    public let random: UInt64
+    package let random: UInt64
     /// One more than that of the state before.
-    public let counter: UInt64
+    package let counter: UInt64
 
     /// Takes the parts.
-    public init(random: UInt64, counter: UInt64) { (self.random, self.counter) = (random, counter) }
+    package init(random: UInt64, counter: UInt64) { (self.random, self.counter) = (random, counter) }
 }
 
 /// A record that cannot be relied on: nothing is decided by it, and nothing is written over it.
-public struct RecordDamage: Error, Hashable, Sendable, CustomStringConvertible {
+package struct RecordDamage: Error, Hashable, Sendable, CustomStringConvertible {
     /// What does not hold; no data.
-    public let description: String
+    package let description: String
     /// Written by a newer release: nothing is wrong with it, but this release cannot read it.
-    public let isNewer: Bool
+    package let isNewer: Bool
 
     init(_ words: String, isNewer: Bool = false) { (description, self.isNewer) = (words, isNewer) }
 }
@@ -278,7 +278,7 @@ extension CardRecord {
     }
 
     /// All of them, in the order in which they were made.
-    public var plastics: [Plastic] { (0..<plasticCount).map(plastic) }
+    package var plastics: [Plastic] { (0..<plasticCount).map(plastic) }
 
     /// The index of the plastic with a sequence number.
     func plasticIndex(_ sequenceNumber: UInt8) -> Int? {
@@ -302,10 +302,10 @@ extension CardRecord {
     func windowPlace(_ index: Int) -> Int { Self.headByteCount + index * Self.plasticByteCount + 48 }
 
     /// The name of a plastic's cryptogram profile, for people.
-    public func profile(of index: Int) -> String { names(index).first ?? "" }
+    package func profile(of index: Int) -> String { names(index).first ?? "" }
 
     /// The label of the issuer master key that a plastic was imported for; empty where none was known.
-    public func issuerMasterKey(of index: Int) -> String {
+    package func issuerMasterKey(of index: Int) -> String {
         let names = names(index)
         return names.count > 1 ? names[1] : ""
     }
@@ -320,7 +320,7 @@ extension CardRecord {
     }
 
     /// Limits of a plastic's own, nil: those of its range.
-    public func limits(of index: Int) -> SpendingLimits? {
+    package func limits(of index: Int) -> SpendingLimits? {
         let text = content(.limits, index)
         return text.isEmpty ? nil : SpendingLimits(stored: text)
     }

@@ -51,18 +51,18 @@ struct Holds {
 }
 
 /// How much more than a hold its completions may come to, and how long it lasts, by merchant category (ISO 18245).
-public struct HoldRules: Sendable {
+package struct HoldRules: Sendable {
     /// One rule for a span of categories.
-    public struct Rule: Hashable, Sendable {
+    package struct Rule: Hashable, Sendable {
         /// Categories that it is for.
-        public let categories: ClosedRange<UInt16>
+        package let categories: ClosedRange<UInt16>
         /// Per cent of the approved amount on top.
-        public let excessPercent: Int64
+        package let excessPercent: Int64
         /// Days that the hold lasts.
-        public let days: Int64
+        package let days: Int64
 
         /// Takes the parts.
-        public init(_ categories: ClosedRange<UInt16>, excessPercent: Int64, days: Int64) {
+        package init(_ categories: ClosedRange<UInt16>, excessPercent: Int64, days: Int64) {
             self.categories = categories
             self.excessPercent = excessPercent
             self.days = days
@@ -70,14 +70,14 @@ public struct HoldRules: Sendable {
     }
 
     /// Where no rule fits.
-    public var excessPercent: Int64 = 15
+    package var excessPercent: Int64 = 15
     /// Where no rule fits.
-    public var days: Int64 = 7
+    package var days: Int64 = 7
     /// The first that fits counts.
-    public var rules: [Rule]
+    package var rules: [Rule]
 
     /// The usual ones: fuel, restaurants, hotels, car rental.
-    public init(
+    package init(
         excessPercent: Int64 = 15, days: Int64 = 7, rules: [Rule] = HoldRules.usualRules
     ) {
         self.excessPercent = excessPercent
@@ -86,7 +86,7 @@ public struct HoldRules: Sendable {
     }
 
     /// Fuel is approved for the most that may be tapped, restaurants add tips, hotels and cars stay longer.
-    public static let usualRules = [
+    package static let usualRules = [
         Rule(5_541...5_542, excessPercent: 0, days: 1), Rule(5_811...5_814, excessPercent: 20, days: 3),
         Rule(3_351...3_500, excessPercent: 25, days: 31), Rule(7_512...7_513, excessPercent: 25, days: 31),
         Rule(3_501...3_999, excessPercent: 20, days: 31), Rule(7_011...7_011, excessPercent: 20, days: 31),

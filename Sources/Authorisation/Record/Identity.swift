@@ -2,14 +2,14 @@
 ///
 /// A transmission has a time of sending (DE7); a transaction has not. Class and kind are compared first. The same numbers
 /// with other content are another transaction, or doubtful where nothing tells the two apart.
-public struct Identity: Sendable {
+package struct Identity: Sendable {
     /// How far the times of sending of a transaction's transmissions lie apart at the most, in seconds.
-    public static let repeatWindowSeconds: Int64 = 900
+    package static let repeatWindowSeconds: Int64 = 900
     /// After so long the same numbers are new ones: DE7 has no year.
-    public static let ageMaxSeconds: Int64 = 120 * 86_400
+    package static let ageMaxSeconds: Int64 = 120 * 86_400
 
     /// What two messages are to each other.
-    public enum Verdict: Hashable, Sendable {
+    package enum Verdict: Hashable, Sendable {
         case same
         case other
         /// The same numbers with other content, and nothing that tells the two apart.
@@ -17,20 +17,20 @@ public struct Identity: Sendable {
     }
 
     /// The message that is looked at.
-    public let transmission: Transmission
+    package let transmission: Transmission
     /// What it asks for.
-    public let kind: TransactionKind
+    package let kind: TransactionKind
     /// Of how much.
-    public let amount: Amount
+    package let amount: Amount
     /// Plastic and ATC of a cryptogram that was verified; nil without one.
-    public let chip: (plastic: UInt8, atc: UInt16)?
+    package let chip: (plastic: UInt8, atc: UInt16)?
     /// The ATC as it came, verified or not.
-    public let claimedATC: UInt16?
+    package let claimedATC: UInt16?
     /// Seconds since 1970.
-    public let now: Int64
+    package let now: Int64
 
     /// Takes the parts.
-    public init(
+    package init(
         _ transmission: Transmission, kind: TransactionKind, amount: Amount,
         chip: (plastic: UInt8, atc: UInt16)?, claimedATC: UInt16? = nil, now: Int64
     ) {
@@ -43,7 +43,7 @@ public struct Identity: Sendable {
     }
 
     /// This message beside one that is kept.
-    public func verdict(_ kept: KeptTransaction) -> Verdict {
+    package func verdict(_ kept: KeptTransaction) -> Verdict {
         let its = kept.transmission
         guard its.messageClass == transmission.messageClass,
             now - Int64(kept.decidedAt) <= Self.ageMaxSeconds
@@ -127,9 +127,9 @@ public struct Identity: Sendable {
 }
 
 /// Whether a kept transaction is the one that a reversal, an advice or a completion speaks of.
-public struct Naming: Sendable {
+package struct Naming: Sendable {
     /// How surely. A higher one wins.
-    public enum Rank: Int, Comparable, Sendable {
+    package enum Rank: Int, Comparable, Sendable {
         case none = 0
         /// DE37, nothing contradicting.
         case byReference = 1
@@ -139,24 +139,24 @@ public struct Naming: Sendable {
         case exact = 3
 
         /// Less sure is less.
-        public static func < (left: Rank, right: Rank) -> Bool { left.rawValue < right.rawValue }
+        package static func < (left: Rank, right: Rank) -> Bool { left.rawValue < right.rawValue }
     }
 
     /// What the message says.
-    public let original: OriginalTransaction
+    package let original: OriginalTransaction
     /// DE4 of a reversal, in minor units; nil: not compared.
-    public let amount: Int64?
+    package let amount: Int64?
     /// A reversal may name its original by its own numbers, which stay for the life of a transaction with some senders.
     /// An advice and a completion have numbers of their own.
-    public let isReversal: Bool
+    package let isReversal: Bool
 
     /// Takes the parts.
-    public init(_ original: OriginalTransaction, amount: Int64?, isReversal: Bool) {
+    package init(_ original: OriginalTransaction, amount: Int64?, isReversal: Bool) {
         (self.original, self.amount, self.isReversal) = (original, amount, isReversal)
     }
 
     /// Enough to remember a reversal by whose original has not come: STAN and time, or STAN and DE37.
-    public var isStrong: Bool {
+    package var isStrong: Bool {
         if original.stan != 0 { return original.sentAt != 0 || original.reference != 0 }
         return original.ownSTAN != 0
             && (original.ownSentAt != 0 || original.reference != 0 || original.localTime != 0)
@@ -169,7 +169,7 @@ public struct Naming: Sendable {
     }
 
     /// This naming beside one transaction.
-    public func rank(_ kept: KeptTransaction) -> Rank {
+    package func rank(_ kept: KeptTransaction) -> Rank {
         if let amount, amount != kept.asked, amount != kept.booked, amount != kept.taken { return .none }
         return rank(kept.transmission, lastSTAN: kept.lastSTAN, lastSentAt: kept.lastSentAt)
     }

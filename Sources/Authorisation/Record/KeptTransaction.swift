@@ -1,15 +1,15 @@
 /// One transaction as the card's record keeps it: for repeats, for what speaks of it later, and for what it still holds of
 /// the account's money. 96 bytes in format 1.
-public struct KeptTransaction: Hashable, Sendable {
+package struct KeptTransaction: Hashable, Sendable {
     /// Bytes of one.
     static let byteCount = 96
 
     /// What is true of it.
-    public struct Flags: OptionSet, Hashable, Sendable {
+    package struct Flags: OptionSet, Hashable, Sendable {
         /// The bits as they are stored.
-        public let rawValue: UInt16
+        package let rawValue: UInt16
         /// - Parameter rawValue: the bits as they are stored.
-        public init(rawValue: UInt16) { self.rawValue = rawValue }
+        package init(rawValue: UInt16) { self.rawValue = rawValue }
 
         /// A chip's cryptogram was verified: `plastic` and `atc` are proven.
         static let chip = Flags(rawValue: 1)
@@ -34,39 +34,39 @@ public struct KeptTransaction: Hashable, Sendable {
     }
 
     /// Rises within the account; 0 is none.
-    public var number: UInt32
+    package var number: UInt32
     /// The numbers that it came with first.
-    public var transmission: Transmission
+    package var transmission: Transmission
     /// Of the latest transmission, where a repeat had other numbers.
-    public var lastSTAN: UInt32
+    package var lastSTAN: UInt32
     /// See `lastSTAN`.
-    public var lastSentAt: UInt32
+    package var lastSentAt: UInt32
     /// What was asked for.
-    public var kind: TransactionKind
+    package var kind: TransactionKind
     /// What is true of it.
-    public var flags: Flags
+    package var flags: Flags
     /// Nil: approved, booked or accepted.
-    public var declined: DeclineReason?
+    package var declined: DeclineReason?
     /// The sequence number of the plastic; 255 where none was chosen.
-    public var plastic: UInt8
+    package var plastic: UInt8
     /// As it came; meaningless without the flag `hasATC`.
-    public var atc: UInt16
+    package var atc: UInt16
     /// What was asked for, in minor units of `currency`.
-    public var asked: Int64
+    package var asked: Int64
     /// The numeric code of DE49.
-    public var currency: UInt16
+    package var currency: UInt16
     /// What was approved or booked at first, in minor units of the account; of a balance enquiry, what was told.
-    public var booked: Int64
+    package var booked: Int64
     /// What it still holds of the account's money; of a refund, what it has given.
-    public var taken: Int64
+    package var taken: Int64
     /// The part of `taken` that is cash.
-    public var cash: Int64
+    package var cash: Int64
     /// Days since 1970 on which limits counted it.
-    public var day: UInt16
+    package var day: UInt16
     /// Seconds since 1970.
-    public var decidedAt: UInt32
+    package var decidedAt: UInt32
     /// DE38, six ASCII characters, in the lower 48 bits.
-    public var approvalCode: UInt64
+    package var approvalCode: UInt64
 
     /// A new one, as nothing but its numbers.
     init(_ transmission: Transmission, number: UInt32, kind: TransactionKind, amount: Amount, now: Int64) {

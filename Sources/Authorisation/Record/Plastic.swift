@@ -1,21 +1,21 @@
-public import EMV
+package import EMV
 
 /// One card of an account: what is counted for PAN and sequence number.
-public struct Plastic: Sendable {
+package struct Plastic: Sendable {
     /// 0…99; a card without a number has 0 (EMV Book 2 A1.4).
-    public internal(set) var sequenceNumber: UInt8
+    package internal(set) var sequenceNumber: UInt8
     /// Active or why not.
-    public internal(set) var status: CardStatus
+    package internal(set) var status: CardStatus
     /// The last month in which it may be used.
-    public internal(set) var expiry: ExpiryDate
+    package internal(set) var expiry: ExpiryDate
     /// How its PIN is known.
-    public internal(set) var pin: PINOnRecord
+    package internal(set) var pin: PINOnRecord
     /// Wrong PINs in a row that block the PIN.
-    public internal(set) var pinTriesMax: UInt8
+    package internal(set) var pinTriesMax: UInt8
     /// Wrong PINs since the last right one.
-    public internal(set) var pinTriesUsed: UInt8
+    package internal(set) var pinTriesUsed: UInt8
     /// The highest ATC whose cryptogram verified, nil before the first.
-    public internal(set) var highestATC: UInt16?
+    package internal(set) var highestATC: UInt16?
     /// An operator has made ATCs of the past good again: the window does not say any more what was used.
     var wasReset: Bool
     /// The number of the last issuer script that was ordered.
@@ -40,7 +40,7 @@ public struct Plastic: Sendable {
 }
 
 /// How the PIN of a card is known to its issuer.
-public enum PINOnRecord: Hashable, Sendable {
+package enum PINOnRecord: Hashable, Sendable {
     /// The card has no online PIN.
     case none
     /// A format 0 block under the PIN verification key.

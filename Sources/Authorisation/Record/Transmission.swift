@@ -1,5 +1,5 @@
 /// What kind of message it is. Messages of different classes are never the same transaction's repeat.
-public enum TransmissionClass: UInt8, CaseIterable, Sendable {
+package enum TransmissionClass: UInt8, CaseIterable, Sendable {
     /// Asks for a decision.
     case request = 1
     /// Tells what was decided elsewhere.
@@ -12,29 +12,29 @@ public enum TransmissionClass: UInt8, CaseIterable, Sendable {
 
 /// The numbers by which a message is known. Texts stand as hashes: they are compared, never shown. No part of a PAN, a
 /// track or a PIN block is in any of them.
-public struct Transmission: Hashable, Sendable {
+package struct Transmission: Hashable, Sendable {
     /// Compared first.
-    public var messageClass: TransmissionClass
+    package var messageClass: TransmissionClass
     /// The message type says that it is a repeat (xxx1).
-    public var isRepeat: Bool
+    package var isRepeat: Bool
     /// DE11.
-    public var stan: UInt32
+    package var stan: UInt32
     /// DE7, when this message was sent: `MMDDhhmmss` as a number; 0: absent.
-    public var sentAt: UInt32
+    package var sentAt: UInt32
     /// DE13 and DE12 of ISO 8583:1987, the date and time at the terminal: `MMDDhhmmss`; 0: absent. They stay for the life
     /// of a transaction.
-    public var localTime: UInt32
+    package var localTime: UInt32
     /// A hash of DE37; 0: absent.
-    public var reference: UInt64
+    package var reference: UInt64
     /// A hash of DE32, or of the link's name where DE32 is absent.
-    public var acquirer: UInt32
+    package var acquirer: UInt32
     /// A hash of DE41; 0: absent.
-    public var terminal: UInt32
+    package var terminal: UInt32
     /// A hash of DE42; 0: absent.
-    public var merchant: UInt32
+    package var merchant: UInt32
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         messageClass: TransmissionClass, isRepeat: Bool = false, stan: UInt32, sentAt: UInt32 = 0,
         localTime: UInt32 = 0, reference: UInt64 = 0, acquirer: UInt32 = 0, terminal: UInt32 = 0,
         merchant: UInt32 = 0
@@ -52,28 +52,28 @@ public struct Transmission: Hashable, Sendable {
 }
 
 /// What a message says of the transaction that it undoes, settles or completes. Zero: not said.
-public struct OriginalTransaction: Hashable, Sendable {
+package struct OriginalTransaction: Hashable, Sendable {
     /// The STAN of DE90; 0 where DE90 is absent or zeros.
-    public var stan: UInt32
+    package var stan: UInt32
     /// The time of sending of DE90, `MMDDhhmmss`.
-    public var sentAt: UInt32
+    package var sentAt: UInt32
     /// DE90 names an advice (0120, 0220), not a request.
-    public var isAdvice: Bool
+    package var isAdvice: Bool
     /// A hash of DE37 of this message: it stays for the life of a transaction.
-    public var reference: UInt64
+    package var reference: UInt64
     /// A hash of the acquirer of DE90, or of DE32 of this message.
-    public var acquirer: UInt32
+    package var acquirer: UInt32
     /// A hash of DE41 of this message.
-    public var terminal: UInt32
+    package var terminal: UInt32
     /// DE13 and DE12 of this message.
-    public var localTime: UInt32
+    package var localTime: UInt32
     /// DE11 and DE7 of this message, which are the original's with some senders where DE90 is absent.
-    public var ownSTAN: UInt32
+    package var ownSTAN: UInt32
     /// See `ownSTAN`.
-    public var ownSentAt: UInt32
+    package var ownSentAt: UInt32
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         stan: UInt32 = 0, sentAt: UInt32 = 0, isAdvice: Bool = false, reference: UInt64 = 0,
         acquirer: UInt32 = 0, terminal: UInt32 = 0, localTime: UInt32 = 0, ownSTAN: UInt32 = 0,
         ownSentAt: UInt32 = 0

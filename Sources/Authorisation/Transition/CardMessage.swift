@@ -1,7 +1,7 @@
 internal import EMV
 
 /// What a message rests on, before the card's record is looked at.
-public enum Proof: Sendable {
+package enum Proof: Sendable {
     /// A cryptogram that the token has found right, of the plastic that the message names.
     case chip(VerifiedCryptogram)
     /// A card verification value that the token has found right.
@@ -12,30 +12,30 @@ public enum Proof: Sendable {
 
 /// One message about a card: everything that the transition needs but the record itself. No clock, no randomness and no
 /// I/O are used but what stands here.
-public final class CardMessage: Sendable {
+package final class CardMessage: Sendable {
     /// The message as it came.
-    public let request: AuthorisationRequest
+    package let request: AuthorisationRequest
     /// The issuer range's name; nil: no range has this card.
-    public let rangeName: String?
+    package let rangeName: String?
     /// What it rests on.
-    public let proof: Proof
+    package let proof: Proof
     /// What the checks that need no record said, in their order.
-    public let evidence: [TraceLine]
+    package let evidence: [TraceLine]
     /// Why one of those declines; nil where none does.
-    public let declined: DeclineReason?
+    package let declined: DeclineReason?
     /// What the token made of the PIN block.
-    public let pin: PINAnswer
+    package let pin: PINAnswer
     /// The range's decisions.
-    public let policy: CardPolicy
+    package let policy: CardPolicy
     /// Seconds since 1970.
-    public let now: Int64
+    package let now: Int64
     /// Six ASCII digits, should it be approved, in the lower 48 bits.
-    public let approvalCode: UInt64
+    package let approvalCode: UInt64
     /// For the tag of the new state.
-    public let random: UInt64
+    package let random: UInt64
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         request: AuthorisationRequest, rangeName: String?, proof: Proof, evidence: [TraceLine],
         declined: DeclineReason?,
         pin: PINAnswer, policy: CardPolicy, now: Int64, approvalCode: UInt64, random: UInt64
@@ -63,18 +63,18 @@ public final class CardMessage: Sendable {
 }
 
 /// What was learnt on the way, because the record asked for it.
-public struct CardKnowledge: Sendable {
+package struct CardKnowledge: Sendable {
     /// A PIN comparison that took more than the first job: what it came to against which record.
     var pin: (record: PINOnRecord, verdict: PINVerdict)?
     /// Issuer scripts that the token has protected, or could not, with why.
     var script: (identifier: UInt32, failure: String?)?
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 }
 
 /// What has to be known before a record can say more.
-public enum CardQuestion: Error, Sendable {
+package enum CardQuestion: Error, Sendable {
     /// The transactions that are filed away.
     case past
     /// More about the PIN, compared with this.
@@ -84,7 +84,7 @@ public enum CardQuestion: Error, Sendable {
 }
 
 /// What the record of a card says to an event.
-public enum CardStep: Sendable {
+package enum CardStep: Sendable {
     /// It has to know more; nothing was decided.
     case ask(CardQuestion)
     /// Decided. What it moves holds once it is written, or never.
@@ -94,21 +94,21 @@ public enum CardStep: Sendable {
 }
 
 /// What a message came to.
-public struct CardOutcome: Sendable {
+package struct CardOutcome: Sendable {
     /// Outcome, ATC, PIN tries and balance, as the journal has them.
-    public var result: CommitResult
+    package var result: CommitResult
     /// The checks, in their order.
-    public var trace: DecisionTrace
+    package var trace: DecisionTrace
     /// The account's.
-    public var currency: CurrencyCode?
+    package var currency: CurrencyCode?
     /// What is told as balance; nil: nothing.
-    public var balanceMinorUnits: Int64?
+    package var balanceMinorUnits: Int64?
     /// What was approved where it is less than was asked for.
-    public var partialMinorUnits: Int64?
+    package var partialMinorUnits: Int64?
     /// The script that goes out with the answer, or went out with the first answer to the same transaction.
-    public var script: QueuedScript?
+    package var script: QueuedScript?
     /// What an approval rests on; nil: there is none.
-    public var basis: ApprovalBasis?
+    package var basis: ApprovalBasis?
 
     init(_ result: CommitResult, _ trace: DecisionTrace, currency: CurrencyCode?) {
         (self.result, self.trace, self.currency) = (result, trace, currency)
@@ -116,9 +116,9 @@ public struct CardOutcome: Sendable {
 }
 
 /// What is to be written, under the tag of the record that it was computed from.
-public struct CardChange: Sendable {
+package struct CardChange: Sendable {
     /// What happens to the second key.
-    public enum Past: Sendable {
+    package enum Past: Sendable {
         case untouched
         /// Transactions are filed behind the others.
         case append([UInt8])
@@ -127,7 +127,7 @@ public struct CardChange: Sendable {
     }
 
     /// A line of the journal.
-    public enum Line: Sendable {
+    package enum Line: Sendable {
         /// The decision on the message; the store adds nothing.
         case decision
         /// What else changed: operation, value, what stood there before.
@@ -135,15 +135,15 @@ public struct CardChange: Sendable {
     }
 
     /// The tag of the record read; nil where there was none.
-    public var before: RecordTag?
+    package var before: RecordTag?
     /// The record's new state; nil: it stays as it is, and only the journal grows.
-    public var record: CardRecord?
+    package var record: CardRecord?
     /// The second key.
-    public var past = Past.untouched
+    package var past = Past.untouched
     /// It blocks or gives back: it has to get through where the store has no room for anything else.
-    public var isUrgent = false
+    package var isUrgent = false
     /// Written in this order; empty: nothing has to be written at all.
-    public var lines: [Line]
+    package var lines: [Line]
 
     init(before: RecordTag?, record: CardRecord?, lines: [Line]) {
         (self.before, self.record, self.lines) = (before, record, lines)
@@ -151,16 +151,16 @@ public struct CardChange: Sendable {
 }
 
 /// What one read of a card brings.
-public final class CardReading: Sendable {
+package final class CardReading: Sendable {
     /// Nil: the account is unknown.
-    public let record: CardRecord?
+    package let record: CardRecord?
     /// The transactions that were filed away, oldest first, 96 bytes each; nil: they were not read.
-    public let past: [UInt8]?
+    package let past: [UInt8]?
     /// What the store knows of where it was read; nothing to anybody else.
-    public let source: (any AnyObject & Sendable)?
+    package let source: (any AnyObject & Sendable)?
 
     /// Takes the parts.
-    public init(record: CardRecord?, past: [UInt8]?, source: (any AnyObject & Sendable)? = nil) {
+    package init(record: CardRecord?, past: [UInt8]?, source: (any AnyObject & Sendable)? = nil) {
         (self.record, self.past, self.source) = (record, past, source)
     }
 }

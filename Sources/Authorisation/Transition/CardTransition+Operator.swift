@@ -1,7 +1,7 @@
-public import EMV
+package import EMV
 
 /// What an operator does with a card.
-public enum OperatorOrder: Sendable {
+package enum OperatorOrder: Sendable {
     /// A new card, or a new record of a card that is there.
     case importCard(CardDefinition, forgettingATCs: Bool)
     /// The account's and the plastic's; nil: every plastic of the account.
@@ -23,30 +23,30 @@ public enum OperatorOrder: Sendable {
 }
 
 /// A card as a file of cards defines it.
-public struct CardDefinition: Sendable {
+package struct CardDefinition: Sendable {
     /// 0…99; a card without a number has 0.
-    public let sequenceNumber: UInt8
+    package let sequenceNumber: UInt8
     /// Active or why not.
-    public let status: CardStatus
+    package let status: CardStatus
     /// The last month in which it may be used.
-    public let expiry: ExpiryDate
+    package let expiry: ExpiryDate
     /// How its PIN is known.
-    public let pin: PINOnRecord
+    package let pin: PINOnRecord
     /// Wrong PINs in a row that block the PIN.
-    public let pinTriesMax: UInt8
+    package let pinTriesMax: UInt8
     /// In minor units of `currency`.
-    public let availableMinorUnits: Int64
+    package let availableMinorUnits: Int64
     /// The account's.
-    public let currency: CurrencyCode
+    package let currency: CurrencyCode
     /// The name of the cryptogram profile.
-    public let profile: String
+    package let profile: String
     /// The label of IMK-AC; empty where it is not known.
-    public let issuerMasterKey: String
+    package let issuerMasterKey: String
     /// Of its own, nil: those of its range.
-    public let limits: SpendingLimits?
+    package let limits: SpendingLimits?
 
     /// Takes the parts; see each property.
-    public init(
+    package init(
         sequenceNumber: UInt8 = 0, status: CardStatus, expiry: ExpiryDate, pin: PINOnRecord,
         pinTriesMax: UInt8, availableMinorUnits: Int64, currency: CurrencyCode, profile: String,
         issuerMasterKey: String = "", limits: SpendingLimits? = nil
@@ -65,7 +65,7 @@ public struct CardDefinition: Sendable {
 }
 
 /// What came of an order.
-public enum OperatorStep: Sendable {
+package enum OperatorStep: Sendable {
     /// What stood there before, in words; for a script its number or state. To be written.
     case done(before: String, CardChange)
     /// There is no such card, or the order does not fit it; nothing was changed.
@@ -76,7 +76,7 @@ public enum OperatorStep: Sendable {
 }
 
 /// Why an order is not carried out.
-public enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+package enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownCard
     case unknownSequenceNumber
     case noSuchScript
@@ -87,7 +87,7 @@ public enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible 
     case alreadyUsed
 
     /// In words, for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknownCard: "no such card"
         case .unknownSequenceNumber: "no card with this sequence number"
@@ -103,7 +103,7 @@ public enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible 
 
 extension CardTransition {
     /// Carries out an operator's order: an event of the same transition, with a line of the journal.
-    public static func apply(
+    package static func apply(
         _ order: OperatorOrder, to reading: CardReading, policy: CardPolicy, now: Int64, random: UInt64
     ) -> OperatorStep {
         guard let record = reading.record else {

@@ -1,7 +1,7 @@
 internal import EMV
 
 /// What a PIN block came to, from the token's answer to the answer's code.
-public enum PINVerdict: Hashable, Sendable {
+package enum PINVerdict: Hashable, Sendable {
     case notSent
     case right
     case wrong

@@ -5,9 +5,9 @@ internal import EMV
 ///
 /// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+PIN`, `+Plastic`,
 /// `+Past` what is filed away, `+Operator`.
-public struct CardTransition {
+package struct CardTransition {
     /// Transactions that are filed away, at most; the older ones are given up.
-    public static let pastMax = 256
+    package static let pastMax = 256
     /// So many more may gather before they are.
     static let pastSlack: UInt32 = 64
 
@@ -44,7 +44,7 @@ public struct CardTransition {
 
     /// Judges a message by a card's record.
     /// - Returns: what it came to and what is to be written, or what has to be known first.
-    public static func apply(
+    package static func apply(
         _ message: CardMessage, _ knowledge: CardKnowledge, to reading: CardReading
     ) -> CardStep {
         guard let record = reading.record, message.rangeName != nil else {

@@ -1,38 +1,38 @@
 /// How the records of an application are laid out for offline data authentication: file 2 holds what is authenticated,
 /// file 1 the certificates, each record short enough for one answer (EMV Book 3 5.3, 7.1).
-public enum ApplicationLayout {
+package enum ApplicationLayout {
     /// File of authenticated records.
-    public static let staticFile: UInt8 = 2
+    package static let staticFile: UInt8 = 2
     /// File of certificates.
-    public static let certificateFile: UInt8 = 1
+    package static let certificateFile: UInt8 = 1
     /// A record's bytes, template included.
-    public static let recordMax = 254
+    package static let recordMax = 254
 
     /// The certificates and signatures of one card.
-    public struct Certificates: Sendable {
+    package struct Certificates: Sendable {
         /// 8F.
-        public var caIndex: UInt8
+        package var caIndex: UInt8
         /// 90, 92, 9F32.
-        public var issuer: KeyCertificate.Objects
+        package var issuer: KeyCertificate.Objects
         /// 93, for SDA.
-        public var signedStatic: [UInt8]?
+        package var signedStatic: [UInt8]?
         /// 9F46, 9F48, 9F47, for DDA and CDA.
-        public var icc: KeyCertificate.Objects?
+        package var icc: KeyCertificate.Objects?
         /// 9F2D, 9F2F, 9F2E, where PINs have a key of their own.
-        public var pin: KeyCertificate.Objects?
+        package var pin: KeyCertificate.Objects?
 
         /// Takes what every card has.
-        public init(caIndex: UInt8, issuer: KeyCertificate.Objects) {
+        package init(caIndex: UInt8, issuer: KeyCertificate.Objects) {
             self.caIndex = caIndex
             self.issuer = issuer
         }
     }
 
     /// The Dynamic Data Authentication Data Object List: the terminal's unpredictable number (9F37) alone.
-    public static let dynamicObjects: [UInt8] = [0x9F, 0x37, 0x04]
+    package static let dynamicObjects: [UInt8] = [0x9F, 0x37, 0x04]
 
     /// One record.
-    public static func record(_ objects: [(tag: Tag, value: [UInt8])]) -> [UInt8] {
+    package static func record(_ objects: [(tag: Tag, value: [UInt8])]) -> [UInt8] {
         var content = TLVWriter()
         for (tag, value) in objects { content.append(tag, value) }
         var whole = TLVWriter()
@@ -41,7 +41,7 @@ public enum ApplicationLayout {
     }
 
     /// The records of the certificate file, in order.
-    public static func records(_ certificates: Certificates) -> [[UInt8]] {
+    package static func records(_ certificates: Certificates) -> [[UInt8]] {
         func small(_ objects: KeyCertificate.Objects, _ exponent: Tag, _ remainder: Tag) -> [(
             tag: Tag, value: [UInt8]
         )] {
@@ -70,7 +70,7 @@ public enum ApplicationLayout {
     }
 
     /// 94 for records of both files, all of the first authenticated.
-    public static func locator(staticRecords: Int, certificateRecords: Int) -> [UInt8] {
+    package static func locator(staticRecords: Int, certificateRecords: Int) -> [UInt8] {
         var bytes = [staticFile << 3, 1, UInt8(staticRecords), UInt8(staticRecords)]
         if certificateRecords > 0 { bytes += [certificateFile << 3, 1, UInt8(certificateRecords), 0] }
         return bytes
@@ -78,13 +78,13 @@ public enum ApplicationLayout {
 }
 
 /// What AIP byte 1 says of offline data authentication (EMV Book 3 annex C1).
-public enum OfflineAuthenticationMethod: UInt16, Sendable, CaseIterable, CustomStringConvertible {
+package enum OfflineAuthenticationMethod: UInt16, Sendable, CaseIterable, CustomStringConvertible {
     case combined = 0x0100
     case dynamic = 0x2000
     case `static` = 0x4000
 
     /// SDA, DDA or CDA.
-    public var description: String {
+    package var description: String {
         switch self {
         case .static: "SDA"
         case .dynamic: "DDA"
@@ -93,11 +93,11 @@ public enum OfflineAuthenticationMethod: UInt16, Sendable, CaseIterable, CustomS
     }
 
     /// All three bits.
-    public static let mask: UInt16 = 0x6100
+    package static let mask: UInt16 = 0x6100
 
     /// The best method that card and terminal both know (EMV Book 3 10.3).
     /// - Parameter capabilities: 9F33; byte 3 has SDA, DDA and CDA.
-    public static func best(interchangeProfile: UInt16, capabilities: UInt32) -> OfflineAuthenticationMethod?
+    package static func best(interchangeProfile: UInt16, capabilities: UInt32) -> OfflineAuthenticationMethod?
     {
         let bits: [OfflineAuthenticationMethod: UInt32] = [.combined: 0x08, .dynamic: 0x40, .static: 0x80]
         return allCases.first { method in
@@ -107,18 +107,18 @@ public enum OfflineAuthenticationMethod: UInt16, Sendable, CaseIterable, CustomS
 }
 
 /// A card's application as a bureau gets it. Hex where not said otherwise; nothing in clear that is secret.
-public struct PersonalisedApplication: Codable, Hashable, Sendable {
+package struct PersonalisedApplication: Codable, Hashable, Sendable {
     /// One record, template 70 included.
-    public struct Record: Codable, Hashable, Sendable {
+    package struct Record: Codable, Hashable, Sendable {
         /// Short file identifier.
-        public let file: UInt8
+        package let file: UInt8
         /// From 1.
-        public let number: UInt8
+        package let number: UInt8
         /// Hex.
-        public let data: String
+        package let data: String
 
         /// Takes the parts.
-        public init(file: UInt8, number: UInt8, data: String) {
+        package init(file: UInt8, number: UInt8, data: String) {
             self.file = file
             self.number = number
             self.data = data
@@ -126,34 +126,34 @@ public struct PersonalisedApplication: Codable, Hashable, Sendable {
     }
 
     /// A private key, each component under the data encryption key.
-    public struct PrivateKey: Codable, Hashable, Sendable {
+    package struct PrivateKey: Codable, Hashable, Sendable {
         /// Of the modulus.
-        public let bits: Int
+        package let bits: Int
         /// By DGI: `8201` to `8205` (EMV CPS).
-        public let components: [String: String]
+        package let components: [String: String]
 
         /// Takes both.
-        public init(bits: Int, components: [String: String]) {
+        package init(bits: Int, components: [String: String]) {
             self.bits = bits
             self.components = components
         }
     }
 
     /// 82.
-    public let interchangeProfile: String
+    package let interchangeProfile: String
     /// 94.
-    public let locator: String
+    package let locator: String
     /// All of them.
-    public let records: [Record]
+    package let records: [Record]
     /// Serial numbers of the card's certificates, six digits of hex.
-    public let serialNumbers: [String]
+    package let serialNumbers: [String]
     /// For DDA and CDA.
-    public let privateKey: PrivateKey?
+    package let privateKey: PrivateKey?
     /// For PINs, where they have a key of their own.
-    public let pinPrivateKey: PrivateKey?
+    package let pinPrivateKey: PrivateKey?
 
     /// Takes the parts.
-    public init(
+    package init(
         interchangeProfile: String, locator: String, records: [Record], serialNumbers: [String],
         privateKey: PrivateKey?, pinPrivateKey: PrivateKey?
     ) {
@@ -168,7 +168,7 @@ public struct PersonalisedApplication: Codable, Hashable, Sendable {
 
 extension ApplicationLayout {
     /// Objects of the first static record: 5A, 5F24, 5F34. The day is the 28th, which every month has.
-    public static func identity(
+    package static func identity(
         _ card: CardIdentity, expiry: CertificateMonth
     ) -> [(tag: Tag, value: [UInt8])] {
         var digits = (0..<card.pan.digitCount).map { card.pan.digit(at: $0) }

@@ -1,22 +1,22 @@
 internal import ByteCoding
 
 /// A key of a certification authority, by which terminals check issuers (EMV Book 2 5.2, 11.2).
-public struct CAPublicKey: Hashable, Sendable {
+package struct CAPublicKey: Hashable, Sendable {
     /// Five bytes: the scheme's registered application provider identifier.
-    public let rid: [UInt8]
+    package let rid: [UInt8]
     /// 8F.
-    public let index: UInt8
+    package let index: UInt8
     /// The key.
-    public let key: RSAPublicKey
+    package let key: RSAPublicKey
     /// Last month; nil where the file says none.
-    public let expiry: CertificateMonth?
+    package let expiry: CertificateMonth?
     /// Serial numbers of issuer certificates that the CA has taken back.
-    public let revoked: Set<UInt32>
+    package let revoked: Set<UInt32>
     /// True for a key whose private part anybody may have: refused by a host in production.
-    public let isTest: Bool
+    package let isTest: Bool
 
     /// Takes the parts.
-    public init(
+    package init(
         rid: [UInt8], index: UInt8, key: RSAPublicKey, expiry: CertificateMonth?, revoked: Set<UInt32> = [],
         isTest: Bool
     ) {
@@ -29,36 +29,36 @@ public struct CAPublicKey: Hashable, Sendable {
     }
 
     /// SHA-1 over RID, index, modulus and exponent, as schemes publish it beside a key (EMV Book 2 11.2.2).
-    public func checksum(_ arithmetic: PublicKeyArithmetic) -> [UInt8] {
+    package func checksum(_ arithmetic: PublicKeyArithmetic) -> [UInt8] {
         arithmetic.sha1(rid + [index] + key.modulus + key.exponent) ?? []
     }
 }
 
 /// The file of a terminal's CA keys. Names the key at fault; decoding is the caller's (JSON).
-public struct CAKeyFile: Codable, Sendable {
+package struct CAKeyFile: Codable, Sendable {
     /// One key, all numbers in hex.
-    public struct Entry: Codable, Sendable {
+    package struct Entry: Codable, Sendable {
         /// Ten digits of hex.
-        public var rid: String
+        package var rid: String
         /// Two digits of hex.
-        public var index: String
+        package var index: String
         /// Of the key.
-        public var modulus: String
+        package var modulus: String
         /// Of the key.
-        public var exponent: String
+        package var exponent: String
         /// SHA-1 over all four.
-        public var checksum: String
+        package var checksum: String
         /// `2030-12`.
-        public var expires: String?
+        package var expires: String?
         /// Serial numbers of issuer certificates, six digits of hex each.
-        public var revoked: [String]?
+        package var revoked: [String]?
         /// Anybody may have its private part.
-        public var test: Bool?
+        package var test: Bool?
         /// For people.
-        public var name: String?
+        package var name: String?
 
         /// Takes a key.
-        public init(_ key: CAPublicKey, name: String, _ arithmetic: PublicKeyArithmetic) {
+        package init(_ key: CAPublicKey, name: String, _ arithmetic: PublicKeyArithmetic) {
             rid = Hex.encode(key.rid)
             index = Hex.encode([key.index])
             modulus = Hex.encode(key.key.modulus)
@@ -74,37 +74,37 @@ public struct CAKeyFile: Codable, Sendable {
     }
 
     /// The form of the file.
-    public static let form = "EMV CA keys 1"
+    package static let form = "EMV CA keys 1"
     /// `form`.
-    public var format: String
+    package var format: String
     /// In any order; RID and index name a key once.
-    public var keys: [Entry]
+    package var keys: [Entry]
 
     /// Takes the keys.
-    public init(keys: [Entry]) {
+    package init(keys: [Entry]) {
         format = CAKeyFile.form
         self.keys = keys
     }
 }
 
 /// A CA key in a file that cannot be used. Names the key and the field.
-public struct CAKeyFault: Error, Hashable, Sendable, CustomStringConvertible {
+package struct CAKeyFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 
     init(_ description: String) { self.description = description }
 }
 
 /// CA keys by RID and index.
-public struct CAKeys: Sendable {
+package struct CAKeys: Sendable {
     /// All of them.
-    public private(set) var keys: [CAPublicKey]
+    package private(set) var keys: [CAPublicKey]
 
     /// Takes them as they are.
-    public init(_ keys: [CAPublicKey]) { self.keys = keys }
+    package init(_ keys: [CAPublicKey]) { self.keys = keys }
 
     /// Reads and checks every entry.
-    public init(_ file: CAKeyFile, _ arithmetic: PublicKeyArithmetic) throws(CAKeyFault) {
+    package init(_ file: CAKeyFile, _ arithmetic: PublicKeyArithmetic) throws(CAKeyFault) {
         guard file.format == CAKeyFile.form else { throw CAKeyFault("format is not \(CAKeyFile.form)") }
         keys = []
         for entry in file.keys {
@@ -117,12 +117,12 @@ public struct CAKeys: Sendable {
     }
 
     /// The key with this RID and index.
-    public func key(rid: [UInt8], index: UInt8) -> CAPublicKey? {
+    package func key(rid: [UInt8], index: UInt8) -> CAPublicKey? {
         keys.first { $0.rid == rid && $0.index == index }
     }
 
     /// The key for a card's AID, of this month.
-    public func key(
+    package func key(
         application: [UInt8], index: UInt8, month: CertificateMonth?
     ) throws(CertificateFault) -> CAPublicKey {
         guard let key = key(rid: Array(application.prefix(5)), index: index) else {

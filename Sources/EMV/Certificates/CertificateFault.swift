@@ -1,5 +1,5 @@
 /// Why a certificate or a signature is refused; one reason each (EMV Book 2 5.3, 5.4, 6.3 to 6.6). Holds no data.
-public enum CertificateFault: Error, Hashable, Sendable, CustomStringConvertible {
+package enum CertificateFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// Signature, key or exponent is not as long as it says, or as the key it was signed with.
     case length
     /// The recovered block does not end with BC: another key signed it, or it was changed.
@@ -38,7 +38,7 @@ public enum CertificateFault: Error, Hashable, Sendable, CustomStringConvertible
     case dynamicObjects
 
     /// A word of its own for each reason, as reports and vectors have it.
-    public var reason: String {
+    package var reason: String {
         switch self {
         case .length: "length"
         case .trailer: "trailer"
@@ -62,13 +62,13 @@ public enum CertificateFault: Error, Hashable, Sendable, CustomStringConvertible
     }
 
     /// True where the card lacks something: the TVR has a bit of its own for that (EMV Book 3 annex C5).
-    public var isMissingData: Bool {
+    package var isMissingData: Bool {
         if case .missing = self { return true }
         return false
     }
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .length: "length: it is not as long as the key it was signed with, or as it says"
         case .trailer: "trailer: no BC at its end, so another key signed it or it was changed"

@@ -1,7 +1,7 @@
 internal import ByteCoding
 
 /// Certificates among a card's objects opened for people, as far as their CA key is known. PANs are masked.
-public enum CertificateListing {
+package enum CertificateListing {
     private static let identifiers: [Tag] = [Tag(rawValue: 0x4F), .dedicatedFileName, Tag(rawValue: 0x9F06)]
     private static let depthMax = 5
 
@@ -9,7 +9,7 @@ public enum CertificateListing {
     /// - Parameters:
     ///   - data: BER-TLV, templates included: records, or DE55.
     ///   - application: AID or RID; nil takes 4F, 84 or 9F06 of the data.
-    public static func lines(
+    package static func lines(
         _ data: ArraySlice<UInt8>, _ keys: CAKeys, application: [UInt8]?, month: CertificateMonth?
     ) -> [String] {
         var objects: [Tag: [UInt8]] = [:]

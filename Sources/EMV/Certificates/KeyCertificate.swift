@@ -1,18 +1,18 @@
 /// Month and year of a certificate, `MMYY` in BCD; good to the month's end.
-public struct CertificateMonth: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct CertificateMonth: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Months since January 1950: years below 50 are of this century (EMV Book 4 6.7.3).
-    public let months: Int
+    package let months: Int
 
     /// - Parameters:
     ///   - year: 1950…2049.
     ///   - month: 1…12.
-    public init?(year: Int, month: Int) {
+    package init?(year: Int, month: Int) {
         guard (1950...2049).contains(year), (1...12).contains(month) else { return nil }
         months = (year - 1950) * 12 + month - 1
     }
 
     /// Reads `MMYY` in BCD.
-    public init?(digits packed: ArraySlice<UInt8>) {
+    package init?(digits packed: ArraySlice<UInt8>) {
         let digits = packed.flatMap { [Int($0 >> 4), Int($0 & 0x0F)] }
         guard digits.count == 4, digits.allSatisfy({ $0 < 10 }) else { return nil }
         let year = digits[2] * 10 + digits[3]
@@ -20,7 +20,7 @@ public struct CertificateMonth: Hashable, Sendable, Comparable, CustomStringConv
     }
 
     /// Reads `2029-07`.
-    public init?(text: some StringProtocol) {
+    package init?(text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].count == 4, parts[1].count == 2, let year = Int(parts[0]),
             let month = Int(parts[1])
@@ -29,24 +29,24 @@ public struct CertificateMonth: Hashable, Sendable, Comparable, CustomStringConv
     }
 
     /// Four digits.
-    public var year: Int { 1950 + months / 12 }
+    package var year: Int { 1950 + months / 12 }
     /// 1…12.
-    public var month: Int { months % 12 + 1 }
+    package var month: Int { months % 12 + 1 }
     /// `MMYY` in BCD.
-    public var packedDigits: [UInt8] {
+    package var packedDigits: [UInt8] {
         [month, year % 100].map { UInt8(($0 / 10) << 4 | $0 % 10) }
     }
 
     /// `2029-07`.
-    public var description: String { "\(year)-\(month < 10 ? "0" : "")\(month)" }
+    package var description: String { "\(year)-\(month < 10 ? "0" : "")\(month)" }
     /// By time.
-    public static func < (one: Self, other: Self) -> Bool { one.months < other.months }
+    package static func < (one: Self, other: Self) -> Bool { one.months < other.months }
 }
 
 /// A public key with its owner, as a CA or an issuer signs it (EMV Book 2 tables 2, 13 and 23).
-public struct KeyCertificate: Hashable, Sendable {
+package struct KeyCertificate: Hashable, Sendable {
     /// Whose key it is.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// Format 02: four bytes of identifier, signed by the CA.
         case issuer
         /// Format 04: ten bytes of PAN, signed by the issuer; its hash covers the card's static data.
@@ -59,18 +59,18 @@ public struct KeyCertificate: Hashable, Sendable {
     }
 
     /// What it is.
-    public let kind: Kind
+    package let kind: Kind
     /// Leading digits of the PAN (3…8) or the PAN; digits 0…9.
-    public let identifierDigits: [UInt8]
+    package let identifierDigits: [UInt8]
     /// Last month.
-    public let expiry: CertificateMonth
+    package let expiry: CertificateMonth
     /// Below 2^24, unique for its signer.
-    public let serialNumber: UInt32
+    package let serialNumber: UInt32
     /// The owner's.
-    public let key: RSAPublicKey
+    package let key: RSAPublicKey
 
     /// Takes the parts.
-    public init(
+    package init(
         _ kind: Kind, identifierDigits: [UInt8], expiry: CertificateMonth, serialNumber: UInt32,
         key: RSAPublicKey
     ) {
@@ -99,7 +99,7 @@ public struct KeyCertificate: Hashable, Sendable {
     ///   - signerByteCount: of the signer's modulus.
     ///   - staticData: of the card, for `.icc` only.
     /// - Throws: `.length` where the signer's key is too short for it, or the identifier has too many digits.
-    public func block(
+    package func block(
         signerByteCount: Int, staticData: [UInt8] = [], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> (block: [UInt8], remainder: [UInt8]) {
         guard (1...2 * kind.identifierCount).contains(identifierDigits.count),
@@ -119,16 +119,16 @@ public struct KeyCertificate: Hashable, Sendable {
     }
 
     /// The three objects of a certificate on a card.
-    public struct Objects: Hashable, Sendable {
+    package struct Objects: Hashable, Sendable {
         /// 90, 9F46 or 9F2D.
-        public var certificate: [UInt8]
+        package var certificate: [UInt8]
         /// 92, 9F48 or 9F2F; empty where all of the key fits.
-        public var remainder: [UInt8]
+        package var remainder: [UInt8]
         /// 9F32, 9F47 or 9F2E.
-        public var exponent: [UInt8]
+        package var exponent: [UInt8]
 
         /// Takes the parts.
-        public init(certificate: [UInt8], remainder: [UInt8], exponent: [UInt8]) {
+        package init(certificate: [UInt8], remainder: [UInt8], exponent: [UInt8]) {
             self.certificate = certificate
             self.remainder = remainder
             self.exponent = exponent
@@ -136,16 +136,16 @@ public struct KeyCertificate: Hashable, Sendable {
     }
 
     /// What it is held against.
-    public struct Circumstances: Sendable {
+    package struct Circumstances: Sendable {
         /// Digits of the account; nil looks at none.
-        public var accountDigits: [UInt8]?
+        package var accountDigits: [UInt8]?
         /// This month; nil looks at none.
-        public var month: CertificateMonth?
+        package var month: CertificateMonth?
         /// Serial numbers that the CA has taken back, of this CA key.
-        public var revoked: Set<UInt32> = []
+        package var revoked: Set<UInt32> = []
 
         /// Takes the parts.
-        public init(accountDigits: [UInt8]?, month: CertificateMonth?, revoked: Set<UInt32> = []) {
+        package init(accountDigits: [UInt8]?, month: CertificateMonth?, revoked: Set<UInt32> = []) {
             self.accountDigits = accountDigits
             self.month = month
             self.revoked = revoked
@@ -154,7 +154,7 @@ public struct KeyCertificate: Hashable, Sendable {
 
     /// Opens a certificate and checks it, in the order of the book (5.3, 6.3, 6.4).
     /// - Parameter checksHash: false only to show what stands in one whose static data are not at hand: proves nothing.
-    public static func recover(
+    package static func recover(
         _ kind: Kind, _ objects: Objects, signedUnder signer: RSAPublicKey, staticData: [UInt8] = [],
         _ circumstances: Circumstances, checksHash: Bool = true, _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> KeyCertificate {

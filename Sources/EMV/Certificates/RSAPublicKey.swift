@@ -1,18 +1,18 @@
 /// An RSA public key as EMV certificates carry it (EMV Book 2 11.2 and annex B2.1).
-public struct RSAPublicKey: Hashable, Sendable {
+package struct RSAPublicKey: Hashable, Sendable {
     /// Big endian, without leading zeros; 64 to 248 bytes.
-    public let modulus: [UInt8]
+    package let modulus: [UInt8]
     /// Big endian, without leading zeros; 1 to 3 bytes.
-    public let exponent: [UInt8]
+    package let exponent: [UInt8]
 
     /// Bytes of the modulus.
-    public var byteCount: Int { modulus.count }
+    package var byteCount: Int { modulus.count }
 
     /// The shortest and longest modulus that is taken, in bytes.
-    public static let byteCounts = 64...248
+    package static let byteCounts = 64...248
 
     /// - Throws: `CertificateFault.length` for a modulus or exponent that no EMV key has.
-    public init(modulus: [UInt8], exponent: [UInt8]) throws(CertificateFault) {
+    package init(modulus: [UInt8], exponent: [UInt8]) throws(CertificateFault) {
         let exponent = Array(exponent.drop { $0 == 0 })
         guard RSAPublicKey.byteCounts.contains(modulus.count), let first = modulus.first, first != 0,
             (1...3).contains(exponent.count), exponent.last.map({ $0 & 1 }) == 1, exponent != [1],
@@ -24,14 +24,14 @@ public struct RSAPublicKey: Hashable, Sendable {
 }
 
 /// The two operations that checking a certificate takes. Both work on public data only.
-public struct PublicKeyArithmetic: Sendable {
+package struct PublicKeyArithmetic: Sendable {
     /// `data ^ exponent mod modulus`, as long as the modulus; nil where data are not below it.
-    public let power: @Sendable (_ data: [UInt8], _ key: RSAPublicKey) -> [UInt8]?
+    package let power: @Sendable (_ data: [UInt8], _ key: RSAPublicKey) -> [UInt8]?
     /// SHA-1, 20 bytes: the only hash of these certificates (EMV Book 2 annex B3.1).
-    public let sha1: @Sendable (_ data: [UInt8]) -> [UInt8]?
+    package let sha1: @Sendable (_ data: [UInt8]) -> [UInt8]?
 
     /// Takes both; the terminal's are libcrypto's.
-    public init(
+    package init(
         power: @escaping @Sendable (_ data: [UInt8], _ key: RSAPublicKey) -> [UInt8]?,
         sha1: @escaping @Sendable (_ data: [UInt8]) -> [UInt8]?
     ) {
@@ -40,6 +40,6 @@ public struct PublicKeyArithmetic: Sendable {
     }
 
     /// Plain Swift, for programs that link no cryptographic library. Not in constant time: nothing here is secret.
-    public static let portable = PublicKeyArithmetic(
+    package static let portable = PublicKeyArithmetic(
         power: { data, key in PublicPower.power(data, key) }, sha1: { PublicDigest.sha1($0) })
 }

@@ -1,7 +1,7 @@
 /// What an RSA signature of EMV recovers to: `6A ‖ contents ‖ hash ‖ BC`, as long as the key (EMV Book 2 annex A2.1).
-public enum SignedBlock {
+package enum SignedBlock {
     /// Second byte of a block (EMV Book 2 tables 2, 3, 13, 17, 23).
-    public enum Format: UInt8, Sendable {
+    package enum Format: UInt8, Sendable {
         case issuerCertificate = 0x02
         case staticData = 0x03
         case iccCertificate = 0x04
@@ -16,7 +16,7 @@ public enum SignedBlock {
     static let algorithm: UInt8 = 0x01
     static let hashCount = 20
     /// Header, hash and trailer.
-    public static let overhead = 22
+    package static let overhead = 22
 
     /// A block to be signed.
     /// - Parameters:
@@ -24,7 +24,7 @@ public enum SignedBlock {
     ///   - byteCount: of the key that signs.
     ///   - tail: hashed behind the contents, not part of the block.
     /// - Throws: `.length` where the contents do not fit.
-    public static func make(
+    package static func make(
         _ contents: [UInt8], byteCount: Int, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         let room = byteCount - overhead
@@ -40,7 +40,7 @@ public enum SignedBlock {
     ///   - tail: what is hashed behind the contents.
     ///   - checksHash: false proves nothing, see `KeyCertificate.recover`.
     /// - Returns: contents, filler included.
-    public static func recover(
+    package static func recover(
         _ signature: [UInt8], under key: RSAPublicKey, _ format: Format, algorithmOffset: Int, tail: [UInt8],
         checksHash: Bool = true, _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {

@@ -1,8 +1,8 @@
 /// Signed static and dynamic application data (EMV Book 2 tables 3, 17 and 20).
-public enum SignedData {
+package enum SignedData {
     /// Tag 93's block: what the issuer signs of a card that has no key.
     /// - Parameter code: data authentication code, two bytes (9F45).
-    public static func staticBlock(
+    package static func staticBlock(
         code: UInt16, signerByteCount: Int, staticData: [UInt8], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         try SignedBlock.make(
@@ -14,7 +14,7 @@ public enum SignedData {
 
     /// Checks tag 93 (5.4).
     /// - Returns: the data authentication code, 9F45.
-    public static func recoverStatic(
+    package static func recoverStatic(
         _ signature: [UInt8], under issuer: RSAPublicKey, staticData: [UInt8],
         _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> UInt16 {
@@ -28,7 +28,7 @@ public enum SignedData {
     /// - Parameters:
     ///   - dynamicData: `DynamicData.bytes`.
     ///   - tail: the terminal's dynamic data, for CDA 9F37 alone.
-    public static func dynamicBlock(
+    package static func dynamicBlock(
         _ dynamicData: [UInt8], signerByteCount: Int, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         guard dynamicData.count <= 0xFF else { throw .length }
@@ -39,7 +39,7 @@ public enum SignedData {
 
     /// Checks tag 9F4B (6.5.2, 6.6.2).
     /// - Returns: the card's dynamic data.
-    public static func recoverDynamic(
+    package static func recoverDynamic(
         _ signature: [UInt8], under icc: RSAPublicKey, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         let contents = try SignedBlock.recover(
@@ -50,18 +50,18 @@ public enum SignedData {
 }
 
 /// What a card says of a transaction under its signature for CDA (EMV Book 2 table 19).
-public struct CombinedDynamicData: Hashable, Sendable {
+package struct CombinedDynamicData: Hashable, Sendable {
     /// 9F4C, two to eight bytes.
-    public let dynamicNumber: [UInt8]
+    package let dynamicNumber: [UInt8]
     /// 9F27.
-    public let cryptogramInformation: UInt8
+    package let cryptogramInformation: UInt8
     /// 9F26.
-    public let cryptogram: ApplicationCryptogram
+    package let cryptogram: ApplicationCryptogram
     /// SHA-1 over the terminal's data and the card's answer.
-    public let transactionHash: [UInt8]
+    package let transactionHash: [UInt8]
 
     /// Takes the parts.
-    public init(
+    package init(
         dynamicNumber: [UInt8], cryptogramInformation: UInt8, cryptogram: ApplicationCryptogram,
         transactionHash: [UInt8]
     ) {
@@ -72,14 +72,14 @@ public struct CombinedDynamicData: Hashable, Sendable {
     }
 
     /// As the block carries it.
-    public var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         [UInt8(dynamicNumber.count)] + dynamicNumber + [cryptogramInformation]
             + (0..<8).map { UInt8(truncatingIfNeeded: cryptogram.rawValue >> UInt64(56 - 8 * $0)) }
             + transactionHash
     }
 
     /// Reads it.
-    public init(bytes: [UInt8]) throws(CertificateFault) {
+    package init(bytes: [UInt8]) throws(CertificateFault) {
         let count = Int(bytes.first ?? 0)
         guard (2...8).contains(count), bytes.count == count + 30 else { throw .length }
         dynamicNumber = Array(bytes[1...count])
@@ -93,7 +93,7 @@ public struct CombinedDynamicData: Hashable, Sendable {
     /// - Parameters:
     ///   - objects: the answer's, in the card's order.
     ///   - terminalData: values of the PDOL, CDOL1 and for the second answer CDOL2.
-    public static func verify(
+    package static func verify(
         _ objects: [(tag: Tag, value: [UInt8])], under icc: RSAPublicKey, unpredictableNumber: [UInt8],
         terminalData: [UInt8], _ arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> CombinedDynamicData {
@@ -115,7 +115,7 @@ public struct CombinedDynamicData: Hashable, Sendable {
     }
 
     /// What `transactionHash` is taken over: the answer without the signature itself.
-    public static func hashed(_ objects: [(tag: Tag, value: [UInt8])], _ terminalData: [UInt8]) -> [UInt8] {
+    package static func hashed(_ objects: [(tag: Tag, value: [UInt8])], _ terminalData: [UInt8]) -> [UInt8] {
         var writer = TLVWriter()
         for (tag, value) in objects where tag != .signedDynamicData { writer.append(tag, value) }
         return terminalData + writer.bytes

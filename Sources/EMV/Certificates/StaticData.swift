@@ -1,16 +1,16 @@
 /// One entry of the Application File Locator (94, EMV Book 3 10.2).
-public struct FileLocatorEntry: Hashable, Sendable {
+package struct FileLocatorEntry: Hashable, Sendable {
     /// Short file identifier, 1…30.
-    public let file: UInt8
+    package let file: UInt8
     /// First record.
-    public let first: UInt8
+    package let first: UInt8
     /// Last record.
-    public let last: UInt8
+    package let last: UInt8
     /// How many of them, from the first on, are authenticated.
-    public let authenticatedCount: UInt8
+    package let authenticatedCount: UInt8
 
     /// Takes the parts; nil for what no AFL may say.
-    public init?(file: UInt8, first: UInt8, last: UInt8, authenticatedCount: UInt8) {
+    package init?(file: UInt8, first: UInt8, last: UInt8, authenticatedCount: UInt8) {
         guard (1...30).contains(file), first >= 1, last >= first, authenticatedCount <= last - first + 1
         else {
             return nil
@@ -22,10 +22,10 @@ public struct FileLocatorEntry: Hashable, Sendable {
     }
 
     /// Four bytes.
-    public var bytes: [UInt8] { [file << 3, first, last, authenticatedCount] }
+    package var bytes: [UInt8] { [file << 3, first, last, authenticatedCount] }
 
     /// Reads tag 94; nil where it is none.
-    public static func entries(_ locator: [UInt8]) -> [FileLocatorEntry]? {
+    package static func entries(_ locator: [UInt8]) -> [FileLocatorEntry]? {
         guard !locator.isEmpty, locator.count.isMultiple(of: 4) else { return nil }
         var entries: [FileLocatorEntry] = []
         for index in stride(from: 0, to: locator.count, by: 4) {
@@ -42,11 +42,11 @@ public struct FileLocatorEntry: Hashable, Sendable {
 
 /// Static data to be authenticated (EMV Book 3 10.3, Book 2 5.1): what the records that the AFL marks contain, then the
 /// AIP where 9F4A lists it.
-public enum StaticData {
+package enum StaticData {
     /// - Parameters:
     ///   - records: whole records (template 70) by file and number, as READ RECORD gives them.
     ///   - tagList: 9F4A; nil where the card has none.
-    public static func assemble(
+    package static func assemble(
         _ locator: [FileLocatorEntry], tagList: [UInt8]?, interchangeProfile: UInt16,
         record: (_ file: UInt8, _ number: UInt8) -> [UInt8]?
     ) throws(CertificateFault) -> [UInt8] {
@@ -77,19 +77,19 @@ public enum StaticData {
 }
 
 /// A PIN on its way to the card, enciphered under the card's key (EMV Book 2 7.2).
-public enum EncipheredPIN {
+package enum EncipheredPIN {
     private static let header: UInt8 = 0x7F
 
     /// - Parameters:
     ///   - block: eight bytes of format 2.
     ///   - challenge: eight bytes of GET CHALLENGE.
     ///   - random: fills the rest, `key.byteCount - 17` bytes.
-    public static func data(block: [UInt8], challenge: [UInt8], random: [UInt8]) -> [UInt8] {
+    package static func data(block: [UInt8], challenge: [UInt8], random: [UInt8]) -> [UInt8] {
         [header] + block + challenge + random
     }
 
     /// The PIN block; nil where the data were not made for this challenge.
-    public static func block(in data: [UInt8], challenge: [UInt8]) -> [UInt8]? {
+    package static func block(in data: [UInt8], challenge: [UInt8]) -> [UInt8]? {
         guard data.count >= 17, data[0] == header, Array(data[9..<17]) == challenge else { return nil }
         return Array(data[1..<9])
     }
@@ -97,31 +97,31 @@ public enum EncipheredPIN {
 
 extension Tag {
     /// 8F: Certification Authority Public Key Index.
-    public static let caKeyIndex = Tag(rawValue: 0x8F)
+    package static let caKeyIndex = Tag(rawValue: 0x8F)
     /// 90: Issuer Public Key Certificate.
-    public static let issuerCertificate = Tag(rawValue: 0x90)
+    package static let issuerCertificate = Tag(rawValue: 0x90)
     /// 92: Issuer Public Key Remainder.
-    public static let issuerRemainder = Tag(rawValue: 0x92)
+    package static let issuerRemainder = Tag(rawValue: 0x92)
     /// 9F32: Issuer Public Key Exponent.
-    public static let issuerExponent = Tag(rawValue: 0x9F32)
+    package static let issuerExponent = Tag(rawValue: 0x9F32)
     /// 93: Signed Static Application Data.
-    public static let signedStaticData = Tag(rawValue: 0x93)
+    package static let signedStaticData = Tag(rawValue: 0x93)
     /// 9F46: ICC Public Key Certificate.
-    public static let iccCertificate = Tag(rawValue: 0x9F46)
+    package static let iccCertificate = Tag(rawValue: 0x9F46)
     /// 9F48: ICC Public Key Remainder.
-    public static let iccRemainder = Tag(rawValue: 0x9F48)
+    package static let iccRemainder = Tag(rawValue: 0x9F48)
     /// 9F47: ICC Public Key Exponent.
-    public static let iccExponent = Tag(rawValue: 0x9F47)
+    package static let iccExponent = Tag(rawValue: 0x9F47)
     /// 9F2D: ICC PIN Encipherment Public Key Certificate.
-    public static let pinCertificate = Tag(rawValue: 0x9F2D)
+    package static let pinCertificate = Tag(rawValue: 0x9F2D)
     /// 9F2E: ICC PIN Encipherment Public Key Exponent.
-    public static let pinExponent = Tag(rawValue: 0x9F2E)
+    package static let pinExponent = Tag(rawValue: 0x9F2E)
     /// 9F2F: ICC PIN Encipherment Public Key Remainder.
-    public static let pinRemainder = Tag(rawValue: 0x9F2F)
+    package static let pinRemainder = Tag(rawValue: 0x9F2F)
     /// 9F49: Dynamic Data Authentication Data Object List (DDOL).
-    public static let dynamicDataObjects = Tag(rawValue: 0x9F49)
+    package static let dynamicDataObjects = Tag(rawValue: 0x9F49)
     /// 9F4A: Static Data Authentication Tag List.
-    public static let staticDataTagList = Tag(rawValue: 0x9F4A)
+    package static let staticDataTagList = Tag(rawValue: 0x9F4A)
     /// 9F4B: Signed Dynamic Application Data.
-    public static let signedDynamicData = Tag(rawValue: 0x9F4B)
+    package static let signedDynamicData = Tag(rawValue: 0x9F4B)
 }

@@ -2,7 +2,7 @@ internal import ByteCoding
 
 extension AuditReport {
     /// One page that stands by itself and prints: A4, no script, no other file.
-    public var html: String {
+    package var html: String {
         """
         <!doctype html>
         <html lang="en"><head><meta charset="utf-8"><title>Key audit \(Self.escape(token.label)) \(time)</title>

@@ -2,7 +2,7 @@ internal import ByteCoding
 
 extension AuditReport {
     /// For a terminal: what the token does not hold to, the keys as a table, then what is wrong.
-    public var text: String {
+    package var text: String {
         var lines = limits
         lines += [
             "Audit of token \(token.label), profile \(profile), \(time)", "module \(token.module)",
@@ -37,7 +37,7 @@ extension AuditReport {
     }
 
     /// The last line: whether all is as it should be.
-    public var verdict: String {
+    package var verdict: String {
         let open = findings.count { !$0.accepted }
         let accepted = findings.count - open
         let probes = keys.reduce(0) { $0 + $1.probes.count }

@@ -3,38 +3,38 @@ internal import Foundation
 
 /// Requirements of the standards that an issuer is held to, in own words, each with what meets it and the evidence of this
 /// run. docs/controls.md is the same table without a run.
-public struct ControlMapping: Codable, Sendable {
+package struct ControlMapping: Codable, Sendable {
     /// Who meets a requirement.
-    public enum Means: String, Codable, Sendable {
+    package enum Means: String, Codable, Sendable {
         case host, token, procedure
         case notMet = "not met"
     }
 
     /// One requirement.
-    public struct Row: Codable, Sendable {
+    package struct Row: Codable, Sendable {
         /// `PCI PIN v3.1`.
-        public let standard: String
+        package let standard: String
         /// Its number there.
-        public let requirement: String
+        package let requirement: String
         /// In own words.
-        public let words: String
+        package let words: String
         /// Who meets it, in this run.
-        public let means: Means
+        package let means: Means
         /// A probe, a line of the trail, a test's name.
-        public let evidence: String
+        package let evidence: String
     }
 
     /// When, UTC.
-    public let time: String
+    package let time: String
     /// `CKA_LABEL`.
-    public let token: String
+    package let token: String
     /// The report's verdict.
-    public let verdict: String
+    package let verdict: String
     /// The table.
-    public let rows: [Row]
+    package let rows: [Row]
 
     /// - Parameter report: of the same run.
-    public init(_ report: AuditReport) {
+    package init(_ report: AuditReport) {
         time = report.time
         token = report.token.label
         verdict = report.verdict
@@ -47,7 +47,7 @@ public struct ControlMapping: Codable, Sendable {
     }
 
     /// One page that prints: A4, no script, no other file.
-    public var html: String {
+    package var html: String {
         func escape(_ text: String) -> String {
             printable(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
                 .replacing(">", with: "&gt;")

@@ -1,5 +1,5 @@
 /// What an audit can find. The raw values stand in configurations that accept a finding.
-public enum FindingKind: String, CaseIterable, Sendable {
+package enum FindingKind: String, CaseIterable, Sendable {
     case purposeUnknown = "purpose-unknown"
     case labelAmbiguous = "label-ambiguous"
     case tooPowerful = "too-powerful"
@@ -39,7 +39,7 @@ public enum FindingKind: String, CaseIterable, Sendable {
     case trailMissing = "trail-missing"
 
     /// What it means, for people who read the report.
-    public var words: String {
+    package var words: String {
         switch self {
         case .purposeUnknown: "the label says no purpose, so nothing can be held against the key"
         case .labelAmbiguous: "several keys have this label"
@@ -83,7 +83,7 @@ public enum FindingKind: String, CaseIterable, Sendable {
 }
 
 /// What a finding comes from. The raw values stand in reports.
-public enum FindingCause: String, Sendable, CaseIterable {
+package enum FindingCause: String, Sendable, CaseIterable {
     /// The token is so: a key that the audit made itself, with the least usage, behaves in the same way.
     case token
     /// Somebody brought it about, in the store or in the trail.
@@ -106,18 +106,18 @@ extension FindingKind {
 /// A finding that an operator has accepted: `test-key` for every key, `zpk-acquirer-a/modifiable` for one. Of what a
 /// token's nature can cause, `probe-derive` accepts that and nothing else; what somebody caused needs a word of its own,
 /// `store:zpk-acquirer-a/probe-derive`.
-public struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
+package struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
     /// `CKA_LABEL`; nil: every key.
-    public let key: String?
+    package let key: String?
     /// What is accepted.
-    public let kind: FindingKind
+    package let kind: FindingKind
     /// Whose doing is accepted.
-    public let cause: FindingCause
+    package let cause: FindingCause
 
     private static let storeMark = "store:"
 
     /// - Throws: `AcceptedFindingError` naming the nearest finding there is.
-    public init(parsing text: String) throws(AcceptedFindingError) {
+    package init(parsing text: String) throws(AcceptedFindingError) {
         let isMarked = text.hasPrefix(Self.storeMark)
         let parts = text.dropFirst(isMarked ? Self.storeMark.count : 0)
             .split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -138,7 +138,7 @@ public struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// As the configuration writes it.
-    public var description: String {
+    package var description: String {
         let words = key.map { "\($0)/\(kind.rawValue)" } ?? kind.rawValue
         return cause == .store && kind.hasTwoCauses ? Self.storeMark + words : words
     }
@@ -149,7 +149,7 @@ public struct AcceptedFinding: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// An entry of `audit.acceptedFindings` that names no finding.
-public struct AcceptedFindingError: Error, Sendable, CustomStringConvertible {
+package struct AcceptedFindingError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
-    public let description: String
+    package let description: String
 }

@@ -1,28 +1,28 @@
-public import AuditTrail
+package import AuditTrail
 internal import Foundation
-public import HSM
+package import HSM
 internal import PKCS11
 
 /// What an audit goes by.
-public struct KeyAuditConfiguration: Sendable {
+package struct KeyAuditConfiguration: Sendable {
     /// `demo` or `production`, for the report.
-    public var profile: String
+    package var profile: String
     /// The shared library, for the report.
-    public var module: String
+    package var module: String
     /// What the operator accepts.
-    public var accepted: [AcceptedFinding]
+    package var accepted: [AcceptedFinding]
     /// The trail; nil is a finding.
-    public var trail: AuditTrail?
+    package var trail: AuditTrail?
 
     /// Whose signatures count.
-    public var operators: OperatorRegister?
+    package var operators: OperatorRegister?
     /// What the log was at some moment, from outside this machine.
-    public var checkpoint: AuditCheckpoint?
+    package var checkpoint: AuditCheckpoint?
     /// Told how many keys are done, of how many.
-    public var progress: @Sendable (Int, Int) -> Void = { _, _ in }
+    package var progress: @Sendable (Int, Int) -> Void = { _, _ in }
 
     /// Takes the parts.
-    public init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
+    package init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
         self.profile = profile
         self.module = module
         self.accepted = accepted
@@ -32,9 +32,9 @@ public struct KeyAuditConfiguration: Sendable {
 
 /// Looks at every key of a token: what it says of itself, what the token lets be done with it, and whether the audit
 /// trail tells of it.
-public enum KeyAudit {
+package enum KeyAudit {
     /// - Parameter uses: of keys, from outside the trail: decisions of the journal, say.
-    public static func run(
+    package static func run(
         _ configuration: KeyAuditConfiguration, uses: [String: String] = [:], at location: TokenLocation
     ) throws -> AuditReport {
         // Before and after the keys: what comes or ends meanwhile is in one of both.

@@ -1,16 +1,16 @@
-public import AuditTrail
+package import AuditTrail
 internal import Foundation
 
 /// When keys were last used, as far as anything outside the token tells.
-public struct KeyHistory: Sendable {
+package struct KeyHistory: Sendable {
     /// By label.
     private(set) var lastUses: [String: String] = [:]
 
     /// Nothing known.
-    public init() {}
+    package init() {}
 
     /// - Parameter lines: of an audit trail; lines of which the seal is wrong should not be among them.
-    public init(_ lines: [AuditLine]) {
+    package init(_ lines: [AuditLine]) {
         for line in lines {
             for key in Self.keysUsed(in: line.event) { use(of: key, at: line.time) }
         }
@@ -19,7 +19,7 @@ public struct KeyHistory: Sendable {
     /// Notes a use; the latest counts.
     ///
     /// - Parameter time: ISO 8601 in UTC, so that text order is time's.
-    public mutating func use(of key: String, at time: String) {
+    package mutating func use(of key: String, at time: String) {
         lastUses[key] = max(lastUses[key] ?? "", time)
     }
 

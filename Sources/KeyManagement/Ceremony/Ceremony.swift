@@ -1,11 +1,11 @@
 internal import ByteCoding
 internal import Foundation
-public import HSM
-public import LibCrypto
+package import HSM
+package import LibCrypto
 internal import PKCS11
 
 /// A key ceremony at a terminal. See `issuer-keys ceremony --help` for the procedure as its people see it.
-public struct Ceremony {
+package struct Ceremony {
     let console: any CeremonyConsole
     let location: TokenLocation
     let auditKey: String
@@ -13,7 +13,7 @@ public struct Ceremony {
     let refusesTestKeys: Bool
 
     /// Characters of a passphrase.
-    public static let passphraseMin = 12
+    package static let passphraseMin = 12
     /// Times that a passphrase may be typed.
     static let passphraseTries = 3
 
@@ -21,7 +21,7 @@ public struct Ceremony {
     ///   - auditKey: label of the HMAC key that seals the minutes; made when first needed.
     ///   - cost: what trying a passphrase costs.
     ///   - refusesTestKeys: true loads no key that everybody has.
-    public init(
+    package init(
         console: any CeremonyConsole, at location: TokenLocation, auditKey: String = "audit",
         cost: Scrypt.Cost = .interactive, refusesTestKeys: Bool = false
     ) {
@@ -36,7 +36,7 @@ public struct Ceremony {
 
     /// Makes a key as components of M of N custodians and loads it. Goes on with a ceremony that was broken off in
     /// this folder.
-    public func generate(
+    package func generate(
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil, threshold: Int, custodians: Int,
         in folder: String
     ) throws -> KeyRecord {

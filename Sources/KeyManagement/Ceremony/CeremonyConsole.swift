@@ -1,7 +1,7 @@
-public import ByteCoding
+package import ByteCoding
 
 /// What went wrong at the table. Names custodian, component or file; never holds a value.
-public enum CeremonyError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum CeremonyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// In words.
     case fault(String)
     /// A passphrase that does not open its custodian's file.
@@ -12,7 +12,7 @@ public enum CeremonyError: Error, Hashable, Sendable, CustomStringConvertible {
     init(_ words: String) { self = .fault(words) }
 
     /// One line for people.
-    public var description: String {
+    package var description: String {
         switch self {
         case .fault(let words): words
         case .wrongPassphrase(let custodian, let name):
@@ -23,7 +23,7 @@ public enum CeremonyError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Where the people of a ceremony read and type.
-public protocol CeremonyConsole {
+package protocol CeremonyConsole {
     /// Shows a line.
     func say(_ line: String)
     /// Asks for a line.

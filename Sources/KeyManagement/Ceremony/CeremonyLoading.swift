@@ -1,6 +1,6 @@
 internal import ByteCoding
 internal import Foundation
-public import HSM
+package import HSM
 internal import PKCS11
 
 /// A key that comes back under quorum, or comes as components from elsewhere.
@@ -10,7 +10,7 @@ extension Ceremony {
     /// - Parameters:
     ///   - paths: the files; those that are not named are asked for.
     ///   - folder: where the minutes go.
-    public func load(_ paths: [String], minutesIn folder: String) throws -> KeyRecord {
+    package func load(_ paths: [String], minutesIn folder: String) throws -> KeyRecord {
         var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
         let witness = try askName("Name of the witness:", [])
         var recombination = Recombination()
@@ -159,7 +159,7 @@ extension Ceremony {
 
     /// Loads a key from components that custodians type, each with its check value: the form in which zone master keys
     /// come by courier. All of them are needed.
-    public func enter(
+    package func enter(
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil, components: Int, minutesIn folder: String
     ) throws -> KeyRecord {
         guard (2...9).contains(components) else {

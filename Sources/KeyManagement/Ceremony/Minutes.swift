@@ -4,7 +4,7 @@ internal import HSM
 internal import PKCS11
 
 /// The minutes of a ceremony: who, when, which check values, sealed with an HMAC key in the token. Never a value.
-public enum Minutes {
+package enum Minutes {
     private static let mark = "seal "
 
     /// Writes the minutes and their seal.
@@ -19,7 +19,7 @@ public enum Minutes {
 
     /// - Returns: the minutes without their seal.
     /// - Throws: where the seal is not that of this text under the token's key.
-    public static func verified(_ path: String, _ store: inout KeyStore) throws -> String {
+    package static func verified(_ path: String, _ store: inout KeyStore) throws -> String {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CeremonyError("\(path) cannot be read")
         }

@@ -2,19 +2,19 @@
 /// component for every group of M - 1 custodians, held by all others and by none of the group. Any M custodians hold
 /// every component; any M - 1 lack exactly one, and with it everything: the key is the xor of all of them.
 /// (Ito, Saito, Nishizeki: Secret sharing scheme realizing general access structure, 1987.)
-public struct ReplicatedSharing: Hashable, Sendable {
+package struct ReplicatedSharing: Hashable, Sendable {
     /// Custodians that are needed: M.
-    public let threshold: Int
+    package let threshold: Int
     /// Custodians that there are: N.
-    public let custodians: Int
+    package let custodians: Int
     /// For every component, numbered from 1, the custodians that do not hold it.
     private let excluded: [[Int]]
 
     /// Bound of N: 70 components at most.
-    public static let custodiansMax = 8
+    package static let custodiansMax = 8
 
     /// - Throws: `KeyManagementError` unless 2 ≤ M ≤ N ≤ 8. One custodian alone would be no control.
-    public init(threshold: Int, custodians: Int) throws(KeyManagementError) {
+    package init(threshold: Int, custodians: Int) throws(KeyManagementError) {
         guard (2...ReplicatedSharing.custodiansMax).contains(custodians), (2...custodians).contains(threshold)
         else {
             throw KeyManagementError(
@@ -27,20 +27,20 @@ public struct ReplicatedSharing: Hashable, Sendable {
     }
 
     /// Components of the key: N over M - 1.
-    public var componentCount: Int { excluded.count }
+    package var componentCount: Int { excluded.count }
 
     /// Who holds a component.
-    public func holders(of component: Int) -> [Int] {
+    package func holders(of component: Int) -> [Int] {
         (1...custodians).filter { !excluded[component - 1].contains($0) }
     }
 
     /// What a custodian holds.
-    public func components(of custodian: Int) -> [Int] {
+    package func components(of custodian: Int) -> [Int] {
         (1...componentCount).filter { !excluded[$0 - 1].contains(custodian) }
     }
 
     /// What a group of custodians lacks; empty for M and more.
-    public func missing(from group: Set<Int>) -> [Int] {
+    package func missing(from group: Set<Int>) -> [Int] {
         (1...componentCount).filter { component in group.isSubset(of: excluded[component - 1]) }
     }
 

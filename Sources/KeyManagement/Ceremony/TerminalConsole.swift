@@ -1,16 +1,16 @@
-public import ByteCoding
+package import ByteCoding
 internal import Glibc
 internal import Synchronization
 
 private let interruption = Atomic<Bool>(false)
 
 /// The terminal on standard input. What is secret is typed without echo and kept in memory that is wiped.
-public struct TerminalConsole: CeremonyConsole {
+package struct TerminalConsole: CeremonyConsole {
     /// Characters of a line.
     private static let lineMax = 1_024
 
     /// - Throws: where standard input is no terminal: secrets do not come from files or pipes.
-    public init() throws(CeremonyError) {
+    package init() throws(CeremonyError) {
         guard isatty(STDIN_FILENO) == 1 else {
             throw CeremonyError("people and passphrases need a terminal: standard input is none")
         }
@@ -21,10 +21,10 @@ public struct TerminalConsole: CeremonyConsole {
     }
 
     /// Shows a line.
-    public func say(_ line: String) { write(line + "\n") }
+    package func say(_ line: String) { write(line + "\n") }
 
     /// Asks for a line.
-    public func ask(_ prompt: String) throws(CeremonyError) -> String {
+    package func ask(_ prompt: String) throws(CeremonyError) -> String {
         let line = try readTyped(prompt, echoes: true)
         return line.withUnsafeBytes { bytes in
             var text = String(decoding: bytes, as: UTF8.self)
@@ -34,7 +34,7 @@ public struct TerminalConsole: CeremonyConsole {
     }
 
     /// Asks for a line that is not shown while it is typed.
-    public func askSecret(_ prompt: String) throws(CeremonyError) -> SecretBytes {
+    package func askSecret(_ prompt: String) throws(CeremonyError) -> SecretBytes {
         try readTyped(prompt, echoes: false)
     }
 

@@ -1,11 +1,11 @@
 internal import ByteCoding
 
 /// A key block that is not one, or that this product refuses. Never holds a key.
-public struct KeyBlockError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct KeyBlockError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The field at fault, as ANSI X9.143 names it.
-    public let field: String
+    package let field: String
     /// What is wrong with it.
-    public let reason: String
+    package let reason: String
 
     init(_ field: String, _ reason: String) {
         self.field = field
@@ -13,11 +13,11 @@ public struct KeyBlockError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     /// One line for people.
-    public var description: String { "key block, \(field): \(reason)" }
+    package var description: String { "key block, \(field): \(reason)" }
 }
 
 /// How a key block protects its key (ANSI X9.143-2021, 5.3; TR-31:2018).
-public enum KeyBlockVersion: Character, Sendable, CaseIterable {
+package enum KeyBlockVersion: Character, Sendable, CaseIterable {
     /// TDES, key variants; replaced, here for what still comes so.
     case a = "A"
     /// TDES, derived keys and CMAC.
@@ -30,11 +30,11 @@ public enum KeyBlockVersion: Character, Sendable, CaseIterable {
     case e = "E"
 
     /// Bytes of a block of the protecting cipher.
-    public var blockCount: Int { self == .d || self == .e ? 16 : 8 }
+    package var blockCount: Int { self == .d || self == .e ? 16 : 8 }
     /// True where key data are filled up to whole blocks.
-    public var fillsBlocks: Bool { self != .e }
+    package var fillsBlocks: Bool { self != .e }
     /// Bytes of the MAC at the end.
-    public var macCount: Int {
+    package var macCount: Int {
         switch self {
         case .a, .c: 4
         case .b: 8
@@ -42,42 +42,42 @@ public enum KeyBlockVersion: Character, Sendable, CaseIterable {
         }
     }
     /// True where the keys are the protecting key xor a constant.
-    public var usesVariants: Bool { self == .a || self == .c }
+    package var usesVariants: Bool { self == .a || self == .c }
 }
 
 /// An optional block (ANSI X9.143, 6.3.6): `KS`, `LB`, `TS` …
-public struct OptionalBlock: Hashable, Sendable {
+package struct OptionalBlock: Hashable, Sendable {
     /// Two characters.
-    public let identifier: String
+    package let identifier: String
     /// Printable ASCII.
-    public let data: String
+    package let data: String
 
     /// Takes the parts.
-    public init(_ identifier: String, _ data: String) {
+    package init(_ identifier: String, _ data: String) {
         self.identifier = identifier
         self.data = data
     }
 }
 
 /// The header of a key block, everything that stands in clear and is authenticated (ANSI X9.143, 6.2).
-public struct KeyBlockHeader: Hashable, Sendable {
+package struct KeyBlockHeader: Hashable, Sendable {
     /// How the key is protected.
-    public var version: KeyBlockVersion
+    package var version: KeyBlockVersion
     /// Key usage, two characters: `E0`.
-    public var usage: String
+    package var usage: String
     /// Algorithm: `T` triple DES, `A` AES, `H` HMAC.
-    public var algorithm: Character
+    package var algorithm: Character
     /// Mode of use: `X` derives keys.
-    public var mode: Character
+    package var mode: Character
     /// Key version number, two characters: `00` where versions are not used.
-    public var keyVersion: String
+    package var keyVersion: String
     /// `E` exportable under a trusted key, `N` not, `S` sensitive.
-    public var exportability: Character
+    package var exportability: Character
     /// What else is said of the key, in order; without the padding block `PB`.
-    public var optionalBlocks: [OptionalBlock]
+    package var optionalBlocks: [OptionalBlock]
 
     /// Takes the parts.
-    public init(
+    package init(
         version: KeyBlockVersion, usage: String, algorithm: Character, mode: Character,
         keyVersion: String = "00", exportability: Character, optionalBlocks: [OptionalBlock] = []
     ) {
@@ -138,9 +138,9 @@ public struct KeyBlockHeader: Hashable, Sendable {
 }
 
 /// A key block in its parts: header, enciphered key data, MAC.
-public struct KeyBlock: Hashable, Sendable {
+package struct KeyBlock: Hashable, Sendable {
     /// What stands in clear.
-    public let header: KeyBlockHeader
+    package let header: KeyBlockHeader
     /// The header's characters as they came: they are authenticated as they stand.
     let headerBytes: [UInt8]
     /// Length, key and padding, enciphered.
@@ -149,7 +149,7 @@ public struct KeyBlock: Hashable, Sendable {
 
     /// - Parameter text: printable ASCII.
     /// - Throws: `KeyBlockError`, naming the field.
-    public init(parsing text: String) throws(KeyBlockError) {
+    package init(parsing text: String) throws(KeyBlockError) {
         let characters = Array(text.utf8)
         let (header, end) = try KeyBlock.head(characters, whole: characters.count)
         self.header = header

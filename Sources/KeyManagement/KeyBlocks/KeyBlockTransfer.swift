@@ -1,5 +1,5 @@
 internal import ByteCoding
-public import HSM
+package import HSM
 internal import PKCS11
 
 /// Keys that come and go under another key.
@@ -12,7 +12,7 @@ extension KeyStore {
     ///   - exportable: true keeps a copy that can leave again; the block has to allow it.
     /// - Throws: `KeyBlockError` where the block was changed or forbids this use.
     @discardableResult
-    public mutating func importBlock(
+    package mutating func importBlock(
         _ text: String, as name: VersionedKeyName, under protectionKey: String,
         expectedCheckValue: String? = nil, exportable: Bool = false
     ) throws -> KeyRecord {
@@ -85,7 +85,7 @@ extension KeyStore {
     /// Takes a key out of its encipherment in ECB mode under a ZMK: the form of exchange before key blocks, which
     /// says nothing of a key's use and is authenticated by nothing but its check value.
     @discardableResult
-    public mutating func importCryptogram(
+    package mutating func importCryptogram(
         _ cryptogram: [UInt8], as name: VersionedKeyName, under zoneMasterKey: String,
         expectedCheckValue: String
     ) throws -> KeyRecord {
@@ -130,7 +130,7 @@ extension KeyStore {
     /// Has the token make a key of which a second copy may leave, with that as its only use. The key in use has the
     /// least usage of its purpose and never leaves.
     @discardableResult
-    public mutating func generateExportable(
+    package mutating func generateExportable(
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil
     ) throws -> KeyRecord {
         let (purpose, algorithm) = try plan(name, algorithm)
@@ -162,7 +162,7 @@ extension KeyStore {
     ///   - mode: mode of use, nil for the one that it came with, or the first one of the purpose.
     ///   - exportability: what the receiver may do: `N`, `E` or `S`; nil for what its sender allowed, else `N`.
     ///   - version: nil takes D under AES and B under triple DES.
-    public mutating func exportBlock(
+    package mutating func exportBlock(
         _ name: VersionedKeyName, under protectionKey: String, mode: Character? = nil,
         exportability: Character? = nil, version: KeyBlockVersion? = nil, optionalBlocks: [OptionalBlock] = []
     ) throws -> String {

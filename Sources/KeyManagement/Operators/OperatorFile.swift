@@ -4,7 +4,7 @@ internal import LibCrypto
 
 /// A person's signing key, the private half under a passphrase (scrypt, AES-256-GCM): the seal of what happens to keys
 /// that stands outside the token.
-public struct OperatorFile: Codable, Sendable {
+package struct OperatorFile: Codable, Sendable {
     struct Cost: Codable {
         let n: UInt64
         let r: UInt64
@@ -16,14 +16,14 @@ public struct OperatorFile: Codable, Sendable {
 
     let format: String
     /// The person.
-    public let name: String
+    package let name: String
     /// Ed25519, 64 hex digits.
-    public let publicKey: String
+    package let publicKey: String
     let scrypt: Cost
     let privateKey: String
 
     /// The line of `keys.operators`.
-    public var registration: String { "\(name) \(publicKey)" }
+    package var registration: String { "\(name) \(publicKey)" }
 
     /// A person who has chosen a passphrase.
     init(name: String, passphrase: borrowing SecretBytes, cost: Scrypt.Cost) throws {
@@ -45,7 +45,7 @@ public struct OperatorFile: Codable, Sendable {
     }
 
     /// - Throws: `CeremonyError` naming the file.
-    public init(readFrom path: String) throws {
+    package init(readFrom path: String) throws {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CeremonyError("\(path) cannot be read")
         }

@@ -1,19 +1,19 @@
-public import AuditTrail
+package import AuditTrail
 internal import ByteCoding
 internal import Foundation
 internal import HSM
-public import LibCrypto
+package import LibCrypto
 internal import Synchronization
 
 /// The people whose signatures count, from `keys.operators`, and what each event needs of them.
-public struct OperatorRegister: Sendable {
+package struct OperatorRegister: Sendable {
     private let keys: [String: [UInt8]]
     /// True where some events need two people.
-    public let dualControl: Bool
+    package let dualControl: Bool
 
     /// - Parameter entries: each a name and 64 hex digits of an Ed25519 key.
     /// - Throws: `CeremonyError` naming the entry.
-    public init(parsing entries: [String], dualControl: Bool) throws {
+    package init(parsing entries: [String], dualControl: Bool) throws {
         var keys: [String: [UInt8]] = [:]
         for entry in entries {
             let parts = entry.split(separator: " ")
@@ -34,10 +34,10 @@ public struct OperatorRegister: Sendable {
     }
 
     /// True where nobody signs.
-    public var isEmpty: Bool { keys.isEmpty }
+    package var isEmpty: Bool { keys.isEmpty }
 
     /// Signatures that an event needs.
-    public func needed(for event: AuditEvent) -> Int {
+    package func needed(for event: AuditEvent) -> Int {
         guard !keys.isEmpty || dualControl, Self.isOfKeys(event) else { return 0 }
         return dualControl && Self.isSensitive(event) ? 2 : 1
     }
@@ -74,7 +74,7 @@ public struct OperatorRegister: Sendable {
     }
 
     /// People of this register whose signature of a line is right.
-    public func signers(of line: AuditLine) -> Set<String> {
+    package func signers(of line: AuditLine) -> Set<String> {
         Set(
             line.signatures.compactMap { name, signature in
                 guard let key = keys[name],
@@ -85,7 +85,7 @@ public struct OperatorRegister: Sendable {
     }
 
     /// Whether a signature of a checkpoint is that of the person named.
-    public func hasSigned(_ name: String, _ checkpoint: AuditCheckpoint) -> Bool {
+    package func hasSigned(_ name: String, _ checkpoint: AuditCheckpoint) -> Bool {
         guard let key = keys[name], let signature = checkpoint.signatures[name] else { return false }
         return Signature.isValid(signature, of: checkpoint.signed, publicKey: key)
     }
@@ -93,7 +93,7 @@ public struct OperatorRegister: Sendable {
     /// What each line lacks. A line that people vouched for afterwards, with all before it, lacks nothing.
     ///
     /// - Parameter lines: those whose seal is right, in the order of the log.
-    public func lacking(_ lines: [AuditLine]) -> [UInt64: String] {
+    package func lacking(_ lines: [AuditLine]) -> [UInt64: String] {
         let vouched = lines.last {
             $0.event.kind == .trailVouched && signers(of: $0).count >= needed(for: $0.event)
         }
@@ -113,7 +113,7 @@ public struct OperatorRegister: Sendable {
     }
 
     /// What stands against somebody who has the token's PIN alone, in words for the report.
-    public var trust: [String] {
+    package var trust: [String] {
         guard !keys.isEmpty else {
             return [
                 "The seals are made with a key behind the token's PIN. Whoever has that PIN and may write the log could "
@@ -139,7 +139,7 @@ public struct OperatorRegister: Sendable {
     ///   - count: people that are needed; none asks for nothing.
     ///   - paths: their files; those that are not named are asked for.
     /// - Throws: `CeremonyError` naming person or file.
-    public func signers(
+    package func signers(
         _ count: Int, from paths: [String], for what: String, _ console: () throws -> any CeremonyConsole
     ) throws -> [AuditSigner] {
         guard count > 0 else { return [] }
@@ -183,7 +183,7 @@ public struct OperatorRegister: Sendable {
     }
 
     /// A person chooses a passphrase; what is returned goes into `keys.operators`.
-    public static func enrol(
+    package static func enrol(
         _ name: String, to path: String, _ console: any CeremonyConsole, cost: Scrypt.Cost = .interactive
     ) throws -> String {
         guard !FileManager.default.fileExists(atPath: path) else {

@@ -2,7 +2,7 @@ import FuzzTargets
 
 /// libFuzzer's entry.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     FuzzTarget.frame.run(Array(UnsafeBufferPointer(start: data, count: count)))
     return 0
 }

@@ -5,14 +5,14 @@ internal import ISO8583
 
 /// What the fuzzer feeds: each takes any bytes at all and must come back, whatever they are. A broken promise is a
 /// trap, which libFuzzer and the replay in the tests both see.
-public enum FuzzTarget: String, CaseIterable, Sendable {
+package enum FuzzTarget: String, CaseIterable, Sendable {
     case frame
     case message
     case tlv
     case dialect
 
     /// Runs the target once.
-    public func run(_ bytes: [UInt8]) {
+    package func run(_ bytes: [UInt8]) {
         switch self {
         case .frame: Self.frame(bytes)
         case .message: Self.message(bytes)

@@ -1,3 +1,4 @@
+import Foundation
 import Authorisation
 import ByteCoding
 import EMV
