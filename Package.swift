@@ -75,12 +75,14 @@ let package = Package(
                 logging, lifecycle,
             ]),
         target("IssuerConfiguration", ["ByteCoding", yams]),
+        target("ProgramEntry", [argumentParser]),
         .plugin(name: "BuildStamp", capability: .buildTool(), path: "Sources/BuildStamp"),
         .target(name: "BuildVersion", swiftSettings: rules, plugins: ["BuildStamp"]),
         .executableTarget(
             name: "issuer-host",
             dependencies: [
-                "AuditTrail", "Authorisation", "BuildVersion", "ByteCoding", "CardStateStore", "DialectTools",
+                "AuditTrail", "Authorisation", "BuildVersion", "ProgramEntry", "ByteCoding", "CardStateStore",
+                "DialectTools",
                 "EMV", "HSM", "HostServer", "ISO8583", "Issuance", "IssuerConfiguration", "IssuerMessages",
                 "PKCS11",
                 "Redis",
@@ -91,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "AuditTrail", "Authorisation", "BuildVersion", "ByteCoding", "EMV", "HSM", "Issuance",
+                "AuditTrail", "Authorisation", "BuildVersion", "ProgramEntry", "ByteCoding", "EMV", "HSM",
+                "Issuance",
                 "IssuerConfiguration",
                 "KeyManagement",
                 "PKCS11",
@@ -103,7 +106,7 @@ let package = Package(
             swiftSettings: rules),
         .executableTarget(
             name: "fault-proxy",
-            dependencies: ["FaultProxy", "BuildVersion", nioCore, nioPosix, argumentParser],
+            dependencies: ["FaultProxy", "BuildVersion", "ProgramEntry", nioCore, nioPosix, argumentParser],
             path: "Simulators/fault-proxy", swiftSettings: rules),
         tests("FaultProxyTests", ["FaultProxy", nioCore, nioPosix]),
         // Somebody with the token's PIN who works on its keys behind the product's back.
@@ -126,7 +129,8 @@ let package = Package(
         .executableTarget(
             name: "terminal-simulator",
             dependencies: [
-                "TerminalSimulator", "BuildVersion", "VirtualCard", "ISO8583", "EMV", argumentParser,
+                "TerminalSimulator", "BuildVersion", "ProgramEntry", "VirtualCard", "ISO8583", "EMV",
+                argumentParser,
             ],
             path: "Simulators/terminal-simulator", swiftSettings: rules),
         tests(
@@ -146,7 +150,7 @@ let package = Package(
             ], path: "LoadTests/LoadGenerator", swiftSettings: rules),
         .executableTarget(
             name: "load-generator",
-            dependencies: ["LoadGenerator", "BuildVersion", "VirtualCard", argumentParser],
+            dependencies: ["LoadGenerator", "BuildVersion", "ProgramEntry", "VirtualCard", argumentParser],
             path: "LoadTests/load-generator", swiftSettings: rules),
         tests(
             "LoadGeneratorTests",
@@ -160,7 +164,8 @@ let package = Package(
                 "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", nioCore, nioPosix,
             ], path: "LoadTests/FaultCampaign", swiftSettings: rules),
         .executableTarget(
-            name: "fault-campaign", dependencies: ["FaultCampaign", "BuildVersion", argumentParser],
+            name: "fault-campaign",
+            dependencies: ["FaultCampaign", "BuildVersion", "ProgramEntry", argumentParser],
             path: "LoadTests/fault-campaign", swiftSettings: rules),
         // In no product: measures parts that only this package sees.
         .executableTarget(
@@ -216,7 +221,7 @@ let package = Package(
             path: "Tests/Simulation", exclude: ["planted-faults.sh", "planted-faults.txt"],
             swiftSettings: rules),
         .executableTarget(
-            name: "simulate", dependencies: ["Simulation", "BuildVersion", argumentParser],
+            name: "simulate", dependencies: ["Simulation", "BuildVersion", "ProgramEntry", argumentParser],
             path: "Tests/simulate",
             swiftSettings: rules),
         tests("SimulationTests", ["Simulation", "Books"]),

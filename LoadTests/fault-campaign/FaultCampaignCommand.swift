@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import BuildVersion
 internal import FaultCampaign
 internal import Foundation
+internal import ProgramEntry
 
 @main
 struct FaultCampaignCommand: AsyncParsableCommand {
@@ -41,6 +42,8 @@ struct FaultCampaignCommand: AsyncParsableCommand {
         print(path)
         if !result.violations.isEmpty { throw ExitCode.failure }
     }
+
+    static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }
 
 private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }

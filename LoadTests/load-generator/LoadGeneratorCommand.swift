@@ -3,6 +3,7 @@ internal import BuildVersion
 internal import Foundation
 internal import LoadGenerator
 internal import VirtualCard
+internal import ProgramEntry
 
 @main
 struct LoadGeneratorCommand: AsyncParsableCommand {
@@ -13,6 +14,8 @@ struct LoadGeneratorCommand: AsyncParsableCommand {
         subcommands: [
             Run.self, Capacity.self, CardsCommand.self, Compare.self, Medians.self, EchoServerCommand.self,
         ])
+
+    static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }
 
 struct HostOptions: ParsableArguments {
@@ -38,7 +41,7 @@ struct Compare: ParsableCommand {
               load-generator compare --first old-1.json old-2.json old-3.json --second new-1.json new-2.json new-3.json
 
             Latencies at other offered rates are not compared. With several runs a change is called better or worse \
-            only outside of its 95 % interval. Exit code: 2 if the offered rates differ.
+            only outside of its 95 % interval. Exit code: 1 if the offered rates differ.
             """)
 
     @Argument(help: "The older result and the newer one (JSON).") var pair: [String] = []
@@ -59,7 +62,7 @@ struct Compare: ParsableCommand {
         let comparison = try ResultComparison(
             read(pair.isEmpty ? first : [pair[0]]), read(pair.isEmpty ? second : [pair[1]]))
         print(comparison.text)
-        if comparison.rateWarning != nil { throw ExitCode(2) }
+        if comparison.rateWarning != nil { throw ExitCode(1) }
     }
 }
 

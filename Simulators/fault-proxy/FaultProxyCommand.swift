@@ -4,6 +4,7 @@ internal import FaultProxy
 internal import Foundation
 internal import NIOCore
 internal import NIOPosix
+internal import ProgramEntry
 
 /// `fault-proxy`: a bad network between two programs.
 @main
@@ -76,4 +77,6 @@ struct FaultProxyCommand: AsyncParsableCommand {
         for await _ in stream { break }
         for source in sources { source.cancel() }
     }
+
+    static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }

@@ -87,7 +87,7 @@ struct CardsCommand: ParsableCommand {
     }
 }
 
-/// Runs a command; an error becomes one line on standard error and exit code 2.
+/// Runs a command; an error becomes one line on standard error and exit code 1.
 func reportingFailures(_ body: () throws -> Void) throws {
     do {
         try body()
@@ -98,6 +98,6 @@ func reportingFailures(_ body: () throws -> Void) throws {
     } catch {
         let line = Array("terminal-simulator: \(error)\n".utf8)
         _ = write(STDERR_FILENO, line, line.count)
-        throw ExitCode(2)
+        throw ExitCode(1)
     }
 }

@@ -3,6 +3,7 @@ internal import BuildVersion
 internal import EMV
 internal import Foundation
 internal import ISO8583
+internal import ProgramEntry
 internal import TerminalSimulator
 
 /// The command line. What each command does is in the library; here are its words.
@@ -28,7 +29,8 @@ struct TerminalSimulatorCommand: ParsableCommand {
 
     /// A flag takes no value: `--trace=hex` is `--trace --hex`.
     static func main() {
-        main(CommandLine.arguments.dropFirst().flatMap { $0 == "--trace=hex" ? ["--trace", "--hex"] : [$0] })
+        ProgramEntry.run(
+            Self.self, ProgramEntry.arguments.flatMap { $0 == "--trace=hex" ? ["--trace", "--hex"] : [$0] })
     }
 }
 

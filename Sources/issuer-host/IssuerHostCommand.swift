@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import BuildVersion
+internal import ProgramEntry
 
 /// `issuer-host`: the server and its operator's tools.
 @main
@@ -19,6 +20,8 @@ struct IssuerHostCommand: AsyncParsableCommand {
             DialectCommand.self,
             DecodeCommand.self,
         ])
+
+    static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }
 
 /// What every command needs.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import BuildVersion
+internal import ProgramEntry
 
 /// `issuer-keys`: keys into the token, and what is there.
 @main
@@ -14,4 +15,6 @@ struct IssuerKeysCommand: AsyncParsableCommand {
             Personalise.self, CertificateCommand.self, TestCACommand.self, PINReference.self,
             LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
         ])
+
+    static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }

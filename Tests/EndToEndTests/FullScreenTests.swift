@@ -87,7 +87,7 @@ struct FullScreenTests {
         #expect(prepared.status == 0, "\(prepared.output)")
         let result = try DemoEnvironment.run(
             "terminal-simulator", ["--config", environment.configuration])
-        #expect(result.status == 2)
+        #expect(result.status == 1)
         #expect(
             result.output.contains("no terminal") && result.output.contains("terminal-simulator purchase"))
     }

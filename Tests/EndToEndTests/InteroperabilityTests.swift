@@ -166,7 +166,7 @@ import Testing
         func said(_ arguments: [String]) throws -> String {
             let target = ["--target", "127.0.0.1:\(environment.portA)", "--timeout", "1"]
             let result = try terminal(["echo"] + target + arguments, in: folder)
-            #expect(result.status == 2)
+            #expect(result.status == 1)
             return result.output
         }
         #expect(try said(["--dialect", "ascii87-hexbitmap"]).contains("not in dialect and framing"))

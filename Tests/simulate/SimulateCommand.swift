@@ -3,6 +3,7 @@ internal import BuildVersion
 internal import Foundation
 internal import Simulation
 internal import Synchronization
+internal import ProgramEntry
 
 @main
 struct SimulateCommand: ParsableCommand {
@@ -56,4 +57,6 @@ struct SimulateCommand: ParsableCommand {
         if !broken.isEmpty { throw ExitCode.failure }
         print("nothing lost, nothing doubled, no ATC twice, no PIN try forgotten, no limit passed")
     }
+
+    static func main() { ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }

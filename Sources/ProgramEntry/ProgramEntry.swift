@@ -1,0 +1,97 @@
+package import ArgumentParser
+import Glibc
+
+/// How every executable of this package begins and ends. Exit codes: 0, 1 (refused or failed), 64 (wrong usage).
+///
+/// The parser alone would print the usage of the root command behind each error that a command meets while it works,
+/// and would call an unknown subcommand an unexpected argument.
+package enum ProgramEntry {
+    /// - Parameter arguments: without the program's own name.
+    package static func run(_ root: any ParsableCommand.Type, _ arguments: [String]) {
+        let command = parsed(root, arguments)
+        do {
+            var command = command
+            try command.run()
+        } catch {
+            end(root, error)
+        }
+    }
+
+    /// The same for a program whose commands are asynchronous.
+    package static func run(_ root: any AsyncParsableCommand.Type, _ arguments: [String]) async {
+        let command = parsed(root, arguments)
+        do {
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            end(root, error)
+        }
+    }
+
+    /// What was typed behind the program's name.
+    package static var arguments: [String] { Array(CommandLine.arguments.dropFirst()) }
+
+    private static func parsed(_ root: any ParsableCommand.Type, _ arguments: [String]) -> any ParsableCommand
+    {
+        if let unknown = UnknownSubcommand(root, arguments) {
+            fail("\(unknown)", code: ExitCode.validationFailure.rawValue)
+        }
+        do {
+            return try root.parseAsRoot(arguments)
+        } catch {
+            root.exit(withError: error)
+        }
+    }
+
+    /// An error that a command met while it worked: what it says, and nothing else.
+    private static func end(_ root: any ParsableCommand.Type, _ error: any Error) -> Never {
+        if error is ExitCode || error is CleanExit { root.exit(withError: error) }
+        fail(root.message(for: error), code: root.exitCode(for: error).rawValue)
+    }
+
+    private static func fail(_ text: String, code: Int32) -> Never {
+        fflush(nil)
+        let line = Array("Error: \(text)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+        exit(code)
+    }
+}
+
+/// A word where a subcommand stands that is none of those there are.
+struct UnknownSubcommand: CustomStringConvertible {
+    let word: String
+    let command: String
+    let known: [String]
+
+    /// Nil where every subcommand is known. No default subcommand here takes an argument, so any other word is a mistake.
+    init?(_ root: any ParsableCommand.Type, _ arguments: [String]) {
+        var command: any ParsableCommand.Type = root
+        var path = [root._commandName]
+        for argument in arguments {
+            let subcommands = command.configuration.subcommands
+            guard !subcommands.isEmpty, !argument.hasPrefix("-"), argument != "help"
+            else { return nil }
+            guard let next = subcommands.first(where: { $0.names.contains(argument) }) else {
+                word = argument
+                self.command = path.joined(separator: " ")
+                known = subcommands.filter { $0.configuration.shouldDisplay }.map { $0._commandName }.sorted()
+                return
+            }
+            command = next
+            path.append(next._commandName)
+        }
+        return nil
+    }
+
+    var description: String {
+        "\(command) has no subcommand '\(word)'; it has \(known.joined(separator: ", "))"
+    }
+}
+
+extension ParsableCommand {
+    fileprivate static var names: [String] { [_commandName] + configuration.aliases }
+}

@@ -1,0 +1,45 @@
+import Testing
+
+/// Words and exit codes of all programs: 0, 1 (refused or failed), 64 (usage).
+@Suite struct CommandLineTests {
+    @Test(
+        "An unknown subcommand is 64 and names those there are",
+        arguments: [
+            (["issuer-host", "srve"], ["has no subcommand 'srve'", "cards", "check", "serve"]),
+            (
+                ["issuer-host", "cards", "shwo"],
+                ["issuer-host cards has no subcommand 'shwo'", "import", "show"]
+            ),
+            (["issuer-keys", "generat"], ["has no subcommand", "ceremony", "generate"]),
+            (["terminal-simulator", "pay"], ["has no subcommand", "purchase", "run"]),
+            (["load-generator", "rnu"], ["has no subcommand", "capacity", "run"]),
+        ])
+    func unknown(command: [String], words: [String]) throws {
+        let result = try DemoEnvironment.run(command[0], Array(command.dropFirst()))
+        #expect(result.status == 64)
+        for word in words { #expect(result.output.contains(word), "\(result.output)") }
+    }
+
+    @Test(
+        "An error names what is wrong, without the root's usage behind it",
+        arguments: [
+            (["issuer-host", "serve", "--config", "nowhere.yaml"], 1, "nowhere.yaml: cannot be read"),
+            (
+                [
+                    "issuer-host", "cards", "status", "4761739001010119", "gone", "--reason", "x", "--config",
+                    "x.yaml",
+                ],
+                64, "one of active, lost, stolen, restricted"
+            ),
+            (["issuer-host", "decode", "--dialect", "nope", "00"], 64, "dialect nope cannot be read"),
+            (["issuer-keys", "list", "--config", "nowhere.yaml"], 1, "nowhere.yaml: cannot be read"),
+            (["terminal-simulator", "cards", "--config", "nowhere.yaml"], 1, "nowhere.yaml"),
+            (["load-generator", "compare", "one.json", "two.json"], 1, "one.json"),
+        ])
+    func words(command: [String], status: Int, text: String) throws {
+        let result = try DemoEnvironment.run(command[0], Array(command.dropFirst()))
+        #expect(result.status == Int32(status))
+        #expect(result.output.contains(text), "\(result.output)")
+        #expect(!result.output.contains("<subcommand>"), "\(result.output)")
+    }
+}
