@@ -241,7 +241,7 @@ extension ControlMapping {
             standard: "PCI DSS 4", requirement: "3.6, 3.7",
             words: "Keys are made, kept, changed and ended by written procedures",
             evidence: procedure(
-                "Config/key-management.md; custodians sign for their duty outside this product")),
+                "docs/keys.md; custodians sign for their duty outside this product")),
         .init(
             standard: "PCI DSS 4", requirement: "3.5", words: "PANs are unreadable where they are kept",
             evidence: shown("the store names cards by a keyed hash under pan-hash and holds no PAN")),
