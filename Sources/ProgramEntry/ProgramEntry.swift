@@ -49,7 +49,8 @@ package enum ProgramEntry {
 
     /// An error that a command met while it worked: what it says, and nothing else.
     private static func end(_ root: any ParsableCommand.Type, _ error: any Error) -> Never {
-        if error is ExitCode || error is CleanExit { root.exit(withError: error) }
+        // Help and the version are errors to the parser.
+        if error is ExitCode || root.exitCode(for: error).isSuccess { root.exit(withError: error) }
         fail(root.message(for: error), code: root.exitCode(for: error).rawValue)
     }
 

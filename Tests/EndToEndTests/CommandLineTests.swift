@@ -20,6 +20,12 @@ import Testing
         for word in words { #expect(result.output.contains(word), "\(result.output)") }
     }
 
+    @Test("Help is no error", arguments: [["cards", "script", "--help"], ["help", "cards"], ["--help"]])
+    func help(arguments: [String]) throws {
+        let result = try DemoEnvironment.run("issuer-host", arguments)
+        #expect(result.status == 0 && result.output.hasPrefix("OVERVIEW: "), "\(result.output)")
+    }
+
     @Test(
         "An error names what is wrong, without the root's usage behind it",
         arguments: [
