@@ -14,7 +14,7 @@
 #   DEMO_REDIS_FSYNC      always (the default) or everysec
 #   DEMO_REDIS_LISTEN     TCP port that the Redis server listens on beside its socket
 #   DEMO_REDIS_PORT       TCP port that the host finds it on, in place of the socket
-#   DEMO_TOKEN            nss (the default) or softhsm2, which serves no PINs
+#   DEMO_TOKEN            nss (the default), nss-fips (the same in its strict mode) or softhsm2, which serves no PINs
 #   DEMO_TOKEN_PLACEMENT  auto, loop or workers
 #   DEMO_TOKEN_WORKERS    threads before the token
 #   DEMO_MASTER_KEYS      ICC master keys that each of them keeps
@@ -66,6 +66,8 @@ install_packages() {
 }
 
 token=${DEMO_TOKEN:-nss}
+entry=C_GetFunctionList nss_label="NSS%20Certificate%20DB"
+if [ "$token" = nss-fips ]; then entry=FC_GetFunctionList nss_label="NSS%20FIPS%20140-2%20Certificate%20DB"; fi
 
 # find_library PACKAGE NAME...: the first of these below the library folders
 find_library() {
@@ -79,15 +81,15 @@ find_library() {
 
 find_token() {
   case $token in
-    nss) find_library libnss3 libsoftokn3.so nss/libsoftokn3.so ;;
+    nss | nss-fips) find_library libnss3 libsoftokn3.so nss/libsoftokn3.so ;;
     softhsm2) find_library softhsm2 softhsm/libsofthsm2.so ;;
-    *) fail "DEMO_TOKEN: nss or softhsm2, not $token" ;;
+    *) fail "DEMO_TOKEN: nss, nss-fips or softhsm2, not $token" ;;
   esac
 }
 
 # One key store for each token.
 make_token() {
-  export FAULTY_TOKEN_MODULE FAULTY_TOKEN_LINES=${DEMO_TOKEN_LINES:-0}
+  export FAULTY_TOKEN_MODULE FAULTY_TOKEN_LINES=${DEMO_TOKEN_LINES:-0} FAULTY_TOKEN_ENTRY=$entry
   FAULTY_TOKEN_MODULE=$(find_token)
   if [ "$token" = softhsm2 ]; then
     export SOFTHSM2_CONF=$directory/softhsm2.conf
@@ -96,7 +98,7 @@ make_token() {
   [ ! -s "$directory/token.pin" ] || return 0
   (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$directory/token.pin")
   case $token in
-    nss) certutil -N -d "sql:$directory/token" -f "$directory/token.pin" ;;
+    nss | nss-fips) certutil -N -d "sql:$directory/token" -f "$directory/token.pin" ;;
     softhsm2)
       softhsm2-util --init-token --free --label issuer-demo --so-pin "$(cat "$directory/token.pin")" \
         --pin "$(cat "$directory/token.pin")" >&2
@@ -160,7 +162,10 @@ write_configuration() {
     ${DEMO_SECURE:+"ISSUER_LINKS_ACQUIRER_S_PORT=$port_s"}
   )
   if [ "$token" = softhsm2 ]; then softhsm2=1; else
-    machine+=("ISSUER_TOKEN_INIT_ARGUMENTS=configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags=")
+    # Before the slow module, which passes on the entry point that it is told, stands the standard's own.
+    [ -n "${DEMO_TOKEN_DELAY:-}" ] || machine+=("ISSUER_TOKEN_FUNCTION_LIST=$entry")
+    machine+=("ISSUER_TOKEN_URI=pkcs11:token=$nss_label"
+      "ISSUER_TOKEN_INIT_ARGUMENTS=configdir='sql:$directory/token' certPrefix='' keyPrefix='' secmod='' flags=")
   fi
   mapfile -t files < <(
     overlay "${DEMO_LIMITS:-}" limits; overlay "${DEMO_RULES:-}" rules; overlay "${DEMO_SECURE:-}" secure
@@ -182,7 +187,7 @@ certify_cards() {
   (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$authority/pin")
   certutil -N -d "sql:$authority" -f "$authority/pin"
   options=(--module "$(find_token)" --init-arguments "configdir='sql:$authority' certPrefix='' keyPrefix='' secmod='' flags="
-    --uri "pkcs11:token=NSS%20Certificate%20DB" --pin-file "$authority/pin" --ca-keys "$directory/ca-keys.json"
+    --function-list "$entry" --uri "pkcs11:token=$nss_label" --pin-file "$authority/pin" --ca-keys "$directory/ca-keys.json"
     --audit-log "$authority/audit.log")
   for row in A000000003:476173 A000000004:541333 F000000001:639999; do
     rid=${row%%:*} prefix=${row##*:}

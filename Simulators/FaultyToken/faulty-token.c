@@ -103,7 +103,9 @@ static void load(void) {
     fprintf(stderr, "faulty token: FAULTY_TOKEN_MODULE: %s\n", path ? dlerror() : "not set");
     return;
   }
-  CK_C_GetFunctionList get = (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
+  const char *entry = getenv("FAULTY_TOKEN_ENTRY");
+  CK_C_GetFunctionList get =
+      (CK_C_GetFunctionList)dlsym(library, entry && *entry ? entry : "C_GetFunctionList");
   loaded = get ? get(&behind) : CKR_FUNCTION_FAILED;
   if (loaded != CKR_OK) return;
   delay_microseconds = microseconds ? strtol(microseconds, NULL, 10) : 0;

@@ -205,8 +205,12 @@ extension Session {
             Array($0)
         }
         let outer = try unwrapKey(
-            .aesCBC(initialVector: account), under: key, block, SessionTemplates.onceEnciphered)
-        let inner = Result { () throws(PKCS11Error) in try readableValue(of: outer, count: 16) }
+            .aesCBC(initialVector: account), under: key, block,
+            valuesOut == .clear ? SessionTemplates.onceEnciphered : SessionTemplates.pinField)
+        let inner = Result { () throws(PKCS11Error) in
+            valuesOut == .clear
+                ? try readableValue(of: outer, count: 16) : try valueOfExtractable(outer)
+        }
         try destroy(outer)
         let whole = try unwrapKey(.aesECB, under: key, try inner.get(), SessionTemplates.pinField)
         defer { try? destroy(whole) }

@@ -42,6 +42,7 @@ struct KeyRing {
 
     /// Copies every key of the configuration into the session.
     init(_ configuration: HSMConfiguration, _ session: inout Session) throws {
+        if configuration.pinFormats.contains(.iso4) { try session.prepareCrossing() }
         handles = try KeyRing.lookingUp.withLock { _ in
             var handles: [KeyName: ObjectHandle] = [:]
             func copy(_ label: String) throws -> ObjectHandle {

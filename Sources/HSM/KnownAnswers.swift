@@ -36,6 +36,8 @@ struct CapabilityMissing: Error, CustomStringConvertible {
 enum ChainingProbe {
     static func run(at location: TokenLocation) throws -> CryptographySession.Chaining {
         var session = try location.openSession()
+        // Before the sessions that serve: none of them has to find it in a request.
+        try session.examineCrossings()
         return try run(&session)
     }
 

@@ -27,13 +27,8 @@ package enum TokenCheckValue {
     package static func encipherment(
         of block: [UInt8], under key: ObjectHandle, _ session: inout Session
     ) throws(PKCS11Error) -> [UInt8] {
-        let readable = Template(
-            keyType: .genericSecret, valueCount: block.count, on: [.extractable],
-            off: [.token, .sensitive, .isPrivate])
-        let derived = try session.deriveKey(
-            from: key, block.count == 16 ? .aesECB : .tripleDESECB, data: block, readable)
-        defer { try? session.destroy(derived) }
-        return try session.readableValue(of: derived, count: block.count)
+        try session.shownEncipherment(
+            of: block, block.count == 16 ? .aesECB : .tripleDESECB, under: key)
     }
 
     private static func tripleDES(_ key: ObjectHandle, _ session: inout Session) -> [UInt8]? {

@@ -14,6 +14,8 @@ package struct IssuerConfiguration: Sendable {
         package var module: String
         /// What the library wants at initialisation, nil for nothing.
         package var initArguments: String?
+        /// The library's entry point.
+        package var functionList: String
         /// The token, as an RFC 7512 URI.
         package var uri: String
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
@@ -223,6 +225,7 @@ extension IssuerConfiguration.Token {
     init(_ section: Section) throws(ConfigurationError) {
         module = try section.text("module")
         initArguments = section.textIfThere("initArguments")
+        functionList = try section.text("functionList")
         uri = try section.text("uri")
         pinFile = section.fileIfThere("pinFile")
         placement = try section.text("placement")

@@ -27,6 +27,9 @@ extension ConfigurationSchema {
         .init(
             "token.initArguments", .text, .absent("none"), reload: false,
             "What the library wants at initialisation."),
+        .init(
+            "token.functionList", .text, .value("C_GetFunctionList"), reload: false,
+            "The library's entry point: NSS in FIPS mode is `FC_GetFunctionList`."),
         .init("token.uri", .text, .required, reload: false, "The token, as an RFC 7512 URI."),
         .init(
             "token.pinFile", .file, .absent("`ISSUER_TOKEN_PIN` holds the PIN"), reload: false,

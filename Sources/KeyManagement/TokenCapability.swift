@@ -10,28 +10,29 @@ enum TokenCapability {
     static func requireComposition(_ label: String, _ session: inout Session) throws(KeyManagementError) {
         do {
             let base = try session.createKey(
-                Template(keyType: .genericSecret, on: [.derive, .extractable], off: [.token, .sensitive]),
+                hidden(nil),
                 value: SecretBytes(copying: [UInt8](repeating: 0x0F, count: 8)))
             defer { try? session.destroy(base) }
-            let readable = Template(
-                keyType: .genericSecret, on: [.derive, .extractable], off: [.token, .sensitive])
-            let joined = try session.appendToKey(base, [0xF0, 0xF0], readable)
+            let joined = try session.appendToKey(base, [0xF0, 0xF0], hidden(nil))
             defer { try? session.destroy(joined) }
             let mask = [UInt8](repeating: 0xFF, count: 10)
-            let changed = try mask.withUnsafeBytes { try session.xorKey(joined, with: $0, readable) }
+            let changed = try mask.withUnsafeBytes { try session.xorKey(joined, with: $0, hidden(nil)) }
             defer { try? session.destroy(changed) }
-            let cut = try session.extractKey(
-                from: changed, byteOffset: 7,
-                Template(
-                    keyType: .genericSecret, valueCount: 3, on: [.derive, .extractable],
-                    off: [.token, .sensitive]))
+            let cut = try session.extractKey(from: changed, byteOffset: 7, hidden(3))
             defer { try? session.destroy(cut) }
-            guard try session.readableValue(of: cut, count: 3) == [0xF0, 0x0F, 0x0F] else {
+            guard try session.valueOfExtractable(cut) == [0xF0, 0x0F, 0x0F] else {
                 throw KeyManagementError(label, "this token puts key material together wrongly")
             }
         } catch {
             throw KeyManagementError(
                 label, "this token cannot put keys together inside (\(error)); another token is needed")
         }
+    }
+
+    /// Sensitive, as keys are: a token in a strict mode makes nothing else.
+    private static func hidden(_ count: Int?) -> Template {
+        Template(
+            keyType: .genericSecret, valueCount: count, on: [.derive, .extractable, .sensitive, .isPrivate],
+            off: [.token])
     }
 }

@@ -96,8 +96,9 @@ extension Session {
         _ = finish(&input, CK_ULONG(input.count), &output, &length)
     }
 
+    /// Sensitive, so that a token in a strict mode has nothing against it but the use that is tried.
     private static let passing = Template(
-        keyType: .genericSecret, valueCount: 16, on: [.extractable], off: [.token])
+        keyType: .genericSecret, valueCount: 16, on: [.extractable, .sensitive, .isPrivate], off: [.token])
 
     private mutating func attemptWrapping(
         _ use: KeyUse, _ type: CK_MECHANISM_TYPE, _ key: ObjectHandle

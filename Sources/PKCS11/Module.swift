@@ -1,6 +1,7 @@
 package import ByteCoding
 internal import CPKCS11
 internal import Glibc
+internal import Synchronization
 
 /// A PKCS#11 module that could not be loaded, or a token that is not there.
 package enum ModuleError: Error, Sendable, CustomStringConvertible {
@@ -40,18 +41,23 @@ package final class Module: @unchecked Sendable {
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     /// The shared library, as it was named.
     package let path: String
+    /// The entry point of the standard (PKCS#11 v2.40, 5.4).
+    package static let standardEntry = "C_GetFunctionList"
+    private let found = Mutex<[CK_SLOT_ID: Crossings]>([:])
 
     /// Loads and initialises a library.
     ///
     /// - Parameters:
     ///   - path: the shared library, or a name that the loader finds.
     ///   - initArguments: what the library wants in `pReserved` (NSS: `configdir='sql:DIR' …`), or nil.
-    package init(path: String, initArguments: String?) throws(ModuleError) {
-        guard let functions = p11_kit_module_load(path, CInt(P11_KIT_MODULE_UNMANAGED)) else {
-            let reason = p11_kit_message().map { String(cString: $0) } ?? "no reason given"
-            throw .notLoadable(path: path, reason: reason)
-        }
-        self.functions = functions
+    ///   - functionList: the entry point, where a library has more than the standard's one: NSS in FIPS mode is
+    ///     `FC_GetFunctionList`.
+    package init(path: String, initArguments: String?, functionList: String = Module.standardEntry)
+        throws(ModuleError)
+    {
+        functions =
+            functionList == Module.standardEntry
+            ? try Module.load(path) : try Module.load(path, entry: functionList)
         self.path = path
         var arguments = CK_C_INITIALIZE_ARGS()
         arguments.flags = CK_FLAGS(CKF_OS_LOCKING_OK)
@@ -60,6 +66,45 @@ package final class Module: @unchecked Sendable {
         let code = functions.pointee.C_Initialize!(&arguments)
         guard code == CKR_OK || code == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
             throw .failed(PKCS11Error(function: "C_Initialize", code: code))
+        }
+    }
+
+    private static func load(
+        _ path: String
+    ) throws(ModuleError) -> UnsafeMutablePointer<CK_FUNCTION_LIST> {
+        guard let functions = p11_kit_module_load(path, CInt(P11_KIT_MODULE_UNMANAGED)) else {
+            let reason = p11_kit_message().map { String(cString: $0) } ?? "no reason given"
+            throw .notLoadable(path: path, reason: reason)
+        }
+        return functions
+    }
+
+    /// By another entry point than `C_GetFunctionList`. The library stays loaded, as any does.
+    private static func load(
+        _ path: String, entry name: String
+    ) throws(ModuleError) -> UnsafeMutablePointer<CK_FUNCTION_LIST> {
+        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            throw .notLoadable(path: path, reason: dlerror().map { String(cString: $0) } ?? "no reason given")
+        }
+        guard let symbol = dlsym(library, name) else {
+            throw .notLoadable(path: path, reason: "it has no entry point \(name) (token.functionList)")
+        }
+        let entry = unsafeBitCast(
+            symbol,
+            to: (@convention(c) (UnsafeMutablePointer<UnsafeMutablePointer<CK_FUNCTION_LIST>?>?) -> CK_RV)
+                .self)
+        var functions: UnsafeMutablePointer<CK_FUNCTION_LIST>?
+        let code = entry(&functions)
+        guard code == CKR_OK, let functions else { throw .failed(PKCS11Error(function: name, code: code)) }
+        return functions
+    }
+
+    func crossings(of slot: CK_SLOT_ID) -> Crossings {
+        found.withLock { found in
+            if let known = found[slot] { return known }
+            let new = Crossings()
+            found[slot] = new
+            return new
         }
     }
 
@@ -149,7 +194,8 @@ package struct Slot: Sendable {
         let functions = module.functions
         let code = functions.pointee.C_OpenSession!(identifier, flags, nil, nil, &handle)
         guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
-        let session = Session(functions: functions, handle: handle)
+        let session = Session(
+            functions: functions, handle: handle, crossings: module.crossings(of: identifier))
         if pin != nil { try login(handle, pin!) }
         return session
     }

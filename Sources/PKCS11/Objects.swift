@@ -1,4 +1,3 @@
-package import ByteCoding
 internal import CPKCS11
 
 /// Objects: find, make, copy, look at, destroy (PKCS#11 v2.40, 5.7).
@@ -31,23 +30,6 @@ extension Session {
         _ = functions.pointee.C_FindObjectsFinal!(handle)
         try check("C_FindObjects", findCode)
         return found.prefix(Int(count)).map(ObjectHandle.init(rawValue:))
-    }
-
-    /// Makes a key from a clear value. For test keys and known-answer tests only.
-    package mutating func createKey(
-        _ template: Template, value: borrowing SecretBytes
-    ) throws(PKCS11Error) -> ObjectHandle {
-        var attributes = Array(template.attributes)
-        var object: CK_OBJECT_HANDLE = 0
-        let code = value.withUnsafeBytes { bytes in
-            attributes.append(
-                CK_ATTRIBUTE(
-                    type: CKA_VALUE, pValue: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
-                    ulValueLen: CK_ULONG(bytes.count)))
-            return functions.pointee.C_CreateObject!(handle, &attributes, CK_ULONG(attributes.count), &object)
-        }
-        try check("C_CreateObject", code)
-        return ObjectHandle(rawValue: object)
     }
 
     /// Has the token make an AES key.

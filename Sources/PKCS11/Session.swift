@@ -12,10 +12,18 @@ package struct Session: ~Copyable {
     let handle: CK_SESSION_HANDLE
     /// Cryptoki functions called in this session.
     package internal(set) var callCount: UInt64 = 0
+    /// How known values cross the border of the token, as far as any session of the process has found.
+    let crossings: Crossings
+    /// Carries values where the token takes none in the clear.
+    var courierKey: ObjectHandle?
 
-    init(functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE) {
+    init(
+        functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE,
+        crossings: Crossings = Crossings()
+    ) {
         self.functions = functions
         self.handle = handle
+        self.crossings = crossings
     }
 
     deinit {

@@ -24,7 +24,9 @@ extension IssuerConfiguration {
     func tokenLocation() throws -> TokenLocation {
         let token = token
         return TokenLocation(
-            module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri
+            module: try Module(
+                path: token.module, initArguments: token.initArguments, functionList: token.functionList),
+            uri: token.uri
         ) { try token.pin() }
     }
 

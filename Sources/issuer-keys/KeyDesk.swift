@@ -38,7 +38,9 @@ struct KeyDesk {
         self.configuration = configuration
         let token = configuration.token
         let location = TokenLocation(
-            module: try Module(path: token.module, initArguments: token.initArguments), uri: token.uri,
+            module: try Module(
+                path: token.module, initArguments: token.initArguments, functionList: token.functionList),
+            uri: token.uri,
             pin: { try token.pin() })
         self.location = location
         operators = try OperatorRegister(

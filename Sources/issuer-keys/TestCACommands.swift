@@ -23,6 +23,8 @@ struct AuthorityToken: ParsableArguments {
     @Option(name: .long, help: "PKCS#11 library.") var module: String
     @Option(name: .customLong("init-arguments"), help: "For NSS: where its store is.") var initArguments:
         String?
+    @Option(name: .customLong("function-list"), help: "The library's entry point.")
+    var functionList = Module.standardEntry
     @Option(name: .long, help: "RFC 7512 URI of the token.") var uri: String
     @Option(name: .customLong("pin-file"), help: "Holds its user PIN.") var pinFile: String
     @Option(name: .customLong("ca-keys"), help: "Terminals' file of CA keys; its keys are added to it.")
@@ -33,7 +35,8 @@ struct AuthorityToken: ParsableArguments {
     func location() throws -> TokenLocation {
         let path = pinFile
         return TokenLocation(
-            module: try Module(path: module, initArguments: initArguments), uri: uri,
+            module: try Module(path: module, initArguments: initArguments, functionList: functionList),
+            uri: uri,
             pin: {
                 guard let data = FileManager.default.contents(atPath: path) else {
                     throw ValidationError("\(path) cannot be read")

@@ -9,8 +9,8 @@ struct CeremonyTerminalTests {
         let environment: DemoEnvironment
         let folder: String
 
-        init() throws {
-            environment = try DemoEnvironment(command: ["prepare"])
+        init(token: String = "nss") throws {
+            environment = try DemoEnvironment(command: ["prepare"], variables: ["DEMO_TOKEN": token])
             let (status, output) = environment.finish()
             guard status == 0 else { throw DemoEnvironment.Failure(description: output) }
             folder = environment.directory.appendingPathComponent("ceremony").path
@@ -119,8 +119,11 @@ struct CeremonyTerminalTests {
         #expect(status == 0, "\(output)")
     }
 
-    @Test func aWholeCeremonyWithEverythingThatGoesWrong() throws {
-        let room = try Room()
+    @Test(
+        "A whole ceremony with everything that goes wrong, on a strict token too",
+        arguments: ["nss", "nss-fips"])
+    func wholeCeremony(token: String) throws {
+        let room = try Room(token: token)
         let checkValue = try generate(room)
         let listed = try keys(room)
         let line = try #require(listed.split(separator: "\n").first { $0.hasPrefix(Self.label) })

@@ -16,7 +16,7 @@ struct ScenarioRunTests {
     ]
 
     /// - Returns: what the journal has, in the host's words for its reasons.
-    private func run(_ folders: [String], variables: [String: String]) throws -> Set<String> {
+    func run(_ folders: [String], variables: [String: String]) throws -> Set<String> {
         let results = FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-scenarios-\(UInt32.random(in: .min ... .max))")
         try FileManager.default.createDirectory(at: results, withIntermediateDirectories: true)

@@ -63,7 +63,7 @@ struct HSMCheckTests {
         location.uri = "pkcs11:token=nobody"
         let lines = HSMCheck.run(DemoKeys.configuration(), at: location)
         #expect(lines.count == 1 && !lines[0].passed)
-        #expect(lines[0].detail.contains("nobody") && lines[0].detail.contains("NSS Certificate DB"))
+        #expect(lines[0].detail.contains("nobody") && lines[0].detail.contains("Certificate DB"))
         location.uri = "not a uri"
         #expect(HSMCheck.run(DemoKeys.configuration(), at: location)[0].detail.contains("RFC 7512"))
     }

@@ -48,13 +48,13 @@ struct PKCS11Tests {
 
     @Test func callsAreCountedAndBlocksGoRoundTheToken() throws {
         var session = try TestTokens.nss.get().openSession()
-        let before = session.callCount
         // NSS lets a key do whatever its template does not deny.
         let template = Template(
             keyType: .des2, on: [.encrypt, .sensitive, .isPrivate], off: [.token, .extractable, .wrap])
         let key = try session.createKey(
             template,
             value: SecretBytes(copying: [1, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF] + [UInt8](0...7)))
+        let before = session.callCount
         let one = try session.encryptBlock(7, key: key)
         var two: [UInt64] = [UInt64(7).bigEndian, UInt64(8).bigEndian]
         try two.withUnsafeMutableBytes { bytes in
@@ -67,7 +67,7 @@ struct PKCS11Tests {
         #expect(try session.attribute(.wrap, of: key) == false)
         try session.destroy(key)
         #expect(throws: PKCS11Error.self) { try session.encryptBlock(7, key: key) }
-        #expect(session.callCount == before + 12)
+        #expect(session.callCount == before + 11)
     }
 
     @Test func keysOfTheTokenAreFoundByTheirWholeLabel() throws {
@@ -112,13 +112,17 @@ struct PKCS11Tests {
     @Test("A slot-id is used, and a URI that several tokens match is refused before a login")
     func slots() throws {
         let module = try TestTokens.nss.get().module
-        #expect(try module.slot(matching: "pkcs11:slot-id=2").identifier == 2)
+        let slot = TestTokens.isStrict ? 3 : 2
+        #expect(try module.slot(matching: "pkcs11:slot-id=\(slot)").identifier == UInt(slot))
         #expect {
             try module.slot(matching: "pkcs11:token=NSS%20Certificate%20DB;slot-id=1")
         } throws: { "\($0)".contains("no token matches") }
-        #expect {
-            try module.slot(matching: "pkcs11:")
-        } throws: { "\($0)".contains("tokens match") && "\($0)".contains("slot-id=2") }
+        // In its strict mode NSS has one token only.
+        if !TestTokens.isStrict {
+            #expect {
+                try module.slot(matching: "pkcs11:")
+            } throws: { "\($0)".contains("tokens match") && "\($0)".contains("slot-id=2") }
+        }
         for text in ["pkcs11:object=zpk-a;slot-id=2", "pkcs11:object=zpk-a;id=%01"] {
             #expect(throws: ModuleError.self) { try KeyURI(parsing: text) }
         }

@@ -14,6 +14,9 @@ package enum TestTokens {
 
     private static let pin = "12345678"
 
+    /// `ISSUER_TEST_NSS=fips`: everything that runs on NSS runs on its FIPS mode, in which it takes no clear keys.
+    package static let isStrict = ProcessInfo.processInfo.environment["ISSUER_TEST_NSS"] == "fips"
+
     /// NSS softoken with a fresh store.
     package static let nss: Result<TokenLocation, any Error> = Result { try makeNSS() }
     /// SoftHSM2 with a fresh token.
@@ -26,8 +29,10 @@ package enum TestTokens {
         try run("certutil", ["-N", "-d", "sql:\(folder)", "-f", pinFile], package: "libnss3-tools")
         let module = try Module(
             path: try library(["libsoftokn3.so", "nss/libsoftokn3.so"], package: "libnss3"),
-            initArguments: "configdir='sql:\(folder)' certPrefix='' keyPrefix='' secmod='' flags=")
-        return location(module, "pkcs11:token=NSS%20Certificate%20DB")
+            initArguments: "configdir='sql:\(folder)' certPrefix='' keyPrefix='' secmod='' flags=",
+            functionList: isStrict ? "FC_GetFunctionList" : Module.standardEntry)
+        return location(
+            module, "pkcs11:token=NSS%20\(isStrict ? "FIPS%20140-2%20" : "")Certificate%20DB")
     }
 
     private static func makeSoftHSM() throws -> TokenLocation {

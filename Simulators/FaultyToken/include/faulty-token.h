@@ -2,6 +2,7 @@
 // PKCS#11 module that stands before another one and behaves like a token at the end of a wire, or like one that
 // fails. Set by the environment of the process that loads it:
 //   FAULTY_TOKEN_MODULE        path of the module behind it
+//   FAULTY_TOKEN_ENTRY         its entry point; C_GetFunctionList without it
 //   FAULTY_TOKEN_MICROSECONDS  how long each call takes longer; 0 without it
 //   FAULTY_TOKEN_LINES         calls that may be on the wire at once; unbounded without it
 //   FAULTY_TOKEN_CONTROL       a file whose first letter says how it behaves, read at every call:

@@ -57,7 +57,7 @@ struct KeyLedger {
             entries[name] = Entry(
                 origin: origin, time: line.time, sequence: line.sequence, checkValue: details["kcv"],
                 attributes: details["attributes"],
-                isFromOutside: ![.keyGenerated, .trailBegun, .testKeyLoaded].contains(line.event.kind)
+                isFromOutside: ![.keyGenerated, .trailBegun].contains(line.event.kind)
                     || details["exportable"] == "true",
                 header: details["header"])
         }
