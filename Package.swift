@@ -199,8 +199,8 @@ let package = Package(
         tests(
             "VectorTests",
             [
-                "HSM", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding", "TokenSupport",
-                "VectorSupport", "VirtualCard", "LibCrypto",
+                "HSM", "Issuance", "KeyManagement", "PKCS11", "Authorisation", "EMV", "ByteCoding",
+                "TokenSupport", "VectorSupport", "VirtualCard", "LibCrypto",
             ]),
         tests(
             "KeyManagementTests",

@@ -96,16 +96,20 @@ package struct Bench: Sendable {
     }
 
     private static func caKeys(_ configuration: SimulatorConfiguration) throws -> CAKeys {
+        try caKeys(at: [beside(configuration, "ca-keys.json")] + configuration.caKeyPaths)
+    }
+
+    /// CA keys of files; those that are not there have none.
+    package static func caKeys(at paths: [String]) throws -> CAKeys {
         var entries: [CAKeyFile.Entry] = []
-        for path in [beside(configuration, "ca-keys.json")] + configuration.caKeyPaths {
+        for path in paths {
             guard let data = FileManager.default.contents(atPath: path) else { continue }
             do { entries += try JSONDecoder().decode(CAKeyFile.self, from: data).keys } catch {
                 throw ConfigurationError.malformed(path: path, reason: "no file of CA keys")
             }
         }
         do throws(CAKeyFault) { return try CAKeys(CAKeyFile(keys: entries), .libcrypto) } catch {
-            throw ConfigurationError.malformed(
-                path: beside(configuration, "ca-keys.json"), reason: "\(error)")
+            throw ConfigurationError.malformed(path: paths.joined(separator: ", "), reason: "\(error)")
         }
     }
 

@@ -55,6 +55,18 @@ package struct VirtualCard: Sendable {
         self.chip = chip
     }
 
+    /// A card that nobody but its bureau knows, its counter in memory.
+    init(_ definition: CardDefinition, masterKey: DoubleLengthKey, scriptKeys: CardScriptKeys?) {
+        chip = ChipCard(
+            identity: definition.identity, iccMasterKey: masterKey, atc: .init(rawValue: 0))
+        self.scriptKeys = scriptKeys
+        counter = nil
+        cardValues = nil
+        scriptMemory = CardMemory(
+            pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
+        self.definition = definition
+    }
+
     private static func cryptography() throws(DemoIssuerError) -> ChipCryptography {
         do throws(LibCryptoError) {
             return try ChipCryptography()

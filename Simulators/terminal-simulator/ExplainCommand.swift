@@ -41,6 +41,11 @@ struct ExplainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How the issuer derives card keys, A or B.", valueName: "A|B"))
     var option = "A"
 
+    @Option(
+        name: .customLong("ca-keys"),
+        help: ArgumentHelp("CA keys that open certificates among the chip's data.", valueName: "file"))
+    var caKeys = "Config/demo/ca-keys.json"
+
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
@@ -64,7 +69,16 @@ struct ExplainCommand: ParsableCommand {
             for line in json ? [] : DiagnosisText.lines(diagnosis, evidence, key: expected, option: option) {
                 print(line)
             }
+            for line in json ? [] : try certificates(request) { print(line) }
             guard case .right = diagnosis.verdict else { throw ExitCode(1) }
         }
+    }
+
+    /// Certificates of the chip's data, opened as far as their CA key is known.
+    private func certificates(_ request: Message) throws -> [String] {
+        guard let data = request.bytes(.iccData) else { return [] }
+        let keys = try Bench.caKeys(at: [caKeys])
+        let lines = CertificateListing.lines(Array(data)[...], keys, application: nil, month: nil)
+        return lines.isEmpty ? [] : [""] + lines
     }
 }

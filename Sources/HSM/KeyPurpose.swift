@@ -86,6 +86,25 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
     }
 }
 
+/// How labels of RSA keys begin that sign certificates and do nothing else.
+package enum SigningKeyPrefix: String, CaseIterable, Sendable {
+    case issuer = "issuer-rsa-"
+    case authority = "ca-rsa-"
+
+    /// Of a key with this label; nil for a key that is none of them.
+    package static func of(_ label: String) -> SigningKeyPrefix? {
+        allCases.first { label.hasPrefix($0.rawValue) }
+    }
+
+    /// As audit reports say it.
+    package var words: String {
+        switch self {
+        case .issuer: "issuer's RSA key"
+        case .authority: "test CA's RSA key"
+        }
+    }
+}
+
 /// One row of the table of purposes.
 package struct KeyRules: Sendable {
     /// How names of such keys begin, alone or before a hyphen: `imk-ac-476173`.

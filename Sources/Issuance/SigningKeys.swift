@@ -1,3 +1,4 @@
+internal import ByteCoding
 package import EMV
 package import HSM
 package import PKCS11
@@ -18,9 +19,9 @@ package struct SigningKeys: ~Copyable {
     package var session: Session
 
     /// How labels of issuers' keys and of test CAs' keys begin.
-    package static let issuerPrefix = "issuer-rsa-"
+    package static let issuerPrefix = SigningKeyPrefix.issuer.rawValue
     /// See `issuerPrefix`.
-    package static let authorityPrefix = "ca-rsa-"
+    package static let authorityPrefix = SigningKeyPrefix.authority.rawValue
 
     /// The lengths that schemes use for issuers and CAs, in bits.
     package static let bits = [1_152, 1_408, 1_984]
@@ -63,6 +64,30 @@ package struct SigningKeys: ~Copyable {
         return SigningKey(
             label: label, key: try RSAPublicKey(modulus: numbers.modulus, exponent: numbers.exponent),
             provenance: KeyProvenance(identifier: try session.identifier(of: handle)))
+    }
+
+    /// What a trail keeps of both halves, read back from the token.
+    package mutating func halves(_ label: String) throws -> [(keyClass: KeyClass, details: [String: String])]
+    {
+        let found = [
+            (KeyClass.privateKey, try session.findPrivateKeys(label: label)),
+            (.publicKey, try session.findPublicKeys(label: label)),
+        ]
+        return try found.flatMap { keyClass, handles in
+            try handles.map { handle in
+                let numbers = try session.publicNumbers(of: handle)
+                let words = KeyDescription.words(try session.attributes(KeyDescription.noted, of: handle))
+                // By the modulus: it is what everybody may know of the key.
+                let hash = try session.sha256(numbers.modulus)
+                return (
+                    keyClass,
+                    [
+                        "class": keyClass.rawValue, "algorithm": "rsa-\(numbers.modulus.count * 8)",
+                        "kcv": Hex.encode(hash.prefix(TokenCheckValue.byteCount)), "attributes": words,
+                    ]
+                )
+            }
+        }
     }
 
     /// Signs blocks with a session copy of the key: the token object is read and deciphered at each use.

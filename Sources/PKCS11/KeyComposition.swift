@@ -126,7 +126,7 @@ extension Session {
         return Array(output.prefix(Int(length)))
     }
 
-    private func withMechanism(
+    func withMechanism(
         _ mechanism: WrappingMechanism, _ body: (UnsafeMutablePointer<CK_MECHANISM>) -> CK_RV
     ) -> CK_RV {
         var vector = mechanism.initialVector

@@ -26,6 +26,13 @@ extension AuditEvent.Kind {
     static let cardCertified = AuditEvent.Kind(rawValue: "card-certified")
 }
 
+extension AuditEvent {
+    /// The token made an RSA key pair: an event for each half.
+    static func made(_ label: String, _ keys: inout SigningKeys) throws -> [AuditEvent] {
+        try keys.halves(label).map { AuditEvent(.keyGenerated, key: label, details: $0.details) }
+    }
+}
+
 /// This month, UTC.
 func thisMonth() -> CertificateMonth? {
     var calendar = Calendar(identifier: .gregorian)
@@ -105,6 +112,7 @@ struct CertificateRequest: ParsableCommand {
         var keys = try SigningKeys(at: desk.location)
         let label = SigningKeys.issuerPrefix + name
         let key = try existingKey ? keys.key(labelled: label) : keys.generate(label: label, bits: bits)
+        if !existingKey { try desk.note(AuditEvent.made(label, &keys)) }
         let request = try IssuerKeyRequest(
             identifierDigits: digits, expiry: expiry, index: index, key: key.key)
         let file = request.encode(signature: try keys.sign(try request.block(), label: label))

@@ -45,12 +45,12 @@ struct AuthorityToken: ParsableArguments {
             })
     }
 
-    func note(_ location: TokenLocation, _ key: String, _ details: [String: String]) throws {
+    func note(_ location: TokenLocation, _ events: [AuditEvent]) throws {
         guard let auditLog else { return }
         let trail = AuditTrail(
             path: auditLog, keyLabel: "audit", at: location, process: "issuer-keys test-ca")
         try trail.requireWritable()
-        if let warning = try trail.append([AuditEvent(.testCertification, key: key, details: details)]) {
+        if let warning = try trail.append(events) {
             FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
         }
     }
@@ -99,7 +99,13 @@ struct TestCAKey: ParsableCommand {
         let made = try ca.makeKey(rid: rid, index: index, bits: bits)
         let key = CAPublicKey(rid: rid, index: index, key: made.key, expiry: expiry, isTest: true)
         file.keys.append(CAKeyFile.Entry(key, name: "test CA of this environment", .portable))
-        try authority.note(location, made.label, ["bits": "\(bits)", "expires": "\(expiry)"])
+        try authority.note(
+            location,
+            AuditEvent.made(made.label, &ca.keys) + [
+                AuditEvent(
+                    .testCertification, key: made.label,
+                    details: ["bits": "\(bits)", "expires": "\(expiry)"])
+            ])
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(file).write(to: URL(filePath: authority.caKeys), options: .atomic)
@@ -130,10 +136,14 @@ struct TestCASign: ParsableCommand {
         let certificate = try ca.certify(received, rid: rid, index: index, serialNumber: serial)
         let digits = received.identifierDigits.map(String.init).joined()
         try authority.note(
-            location, TestCA.label(rid: rid, index: index),
+            location,
             [
-                "identifier": digits, "serial": String(serial, radix: 16, uppercase: true),
-                "expires": "\(received.expiry)",
+                AuditEvent(
+                    .testCertification, key: TestCA.label(rid: rid, index: index),
+                    details: [
+                        "identifier": digits, "serial": String(serial, radix: 16, uppercase: true),
+                        "expires": "\(received.expiry)",
+                    ])
             ])
         try Data(certificate.encoded).write(to: URL(filePath: out), options: .withoutOverwriting)
         print("PANs \(digits), serial number \(serial), until \(received.expiry): \(out)")

@@ -27,6 +27,8 @@ enum VectorRunner {
         "published-emv.json": byField("op", PublishedEMVVectors.operations),
         "published-pin-card.json": byField("op", PINVectors.publishedOperations),
         "published-tr31.json": byField("op", KeyBlockVectors.publishedOperations),
+        "scp02.json": byField("op", SecureChannelVectors.operations),
+        "scp03.json": byField("op", SecureChannelVectors.operations),
         "tr31.json": byField("op", KeyBlockVectors.operations),
     ]
 

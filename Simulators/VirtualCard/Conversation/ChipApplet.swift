@@ -40,7 +40,10 @@ struct ChipApplet: Sendable {
     }
 
     /// SELECT by name: the payment environment's directory or the application.
-    mutating func select(_ name: [UInt8]) -> (data: [UInt8], status: UInt16) {
+    /// - Parameter proprietary: the FCI's objects as a bureau made them; empty takes label and priority.
+    mutating func select(
+        _ name: [UInt8], proprietary: [UInt8] = []
+    ) -> (data: [UInt8], status: UInt16) {
         guard !card.scriptMemory.isCardBlocked else { return ([], Status.functionNotSupported) }
         var inner = TLVWriter()
         if name == CardConversation.environmentName || name == CardConversation.proximityEnvironmentName {
@@ -53,14 +56,17 @@ struct ChipApplet: Sendable {
             inner.append(.issuerDiscretionaryData, discretionary.bytes)
         } else if name == application.identifier {
             isSelected = true
-            inner.append(.applicationLabel, Array(application.label.utf8))
-            inner.append(.priority, [1])
+            if proprietary.isEmpty {
+                inner.append(.applicationLabel, Array(application.label.utf8))
+                inner.append(.priority, [1])
+            }
         } else {
             return ([], Status.fileNotFound)
         }
         var content = TLVWriter()
         content.append(.dedicatedFileName, name)
-        content.append(.proprietaryTemplate, inner.bytes)
+        content.append(
+            .proprietaryTemplate, name == application.identifier ? inner.bytes + proprietary : inner.bytes)
         var whole = TLVWriter()
         whole.append(.fileControlInformation, content.bytes)
         return (whole.bytes, Status.success)

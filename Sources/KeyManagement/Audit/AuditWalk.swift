@@ -48,7 +48,10 @@ struct AuditWalk {
         var audited = AuditedKey(
             label: label, uri: KeyURI(token: token, object: label).description, name: name?.name ?? label,
             version: Int(name?.version ?? 1), keyClass: object.name.keyClass.rawValue,
-            purpose: isCounter ? "audit trail's count" : purpose?.rawValue,
+            purpose: isCounter
+                ? "audit trail's count"
+                : object.name.keyClass == .secret
+                    ? purpose?.rawValue : SigningKeyPrefix.of(label)?.words,
             type: type.map { "\($0)" }, checkValue: nil, origin: known,
             since: entry?.time ?? provenance?.createdText, lastUse: history.lastUses[label],
             attributes: [:], probes: [])
@@ -175,6 +178,9 @@ struct AuditWalk {
         if key.attributes[Attribute.sensitive.name] != true { find(.notSensitive, key.label) }
         if key.attributes[Attribute.extractable.name] != false { find(.extractable, key.label) }
         if key.attributes[Attribute.isPrivate.name] != true { find(.notPrivate, key.label) }
+        guard SigningKeyPrefix.of(key.label) != nil else { return }
+        if key.attributes[Attribute.modifiable.name] != false { find(.modifiable, key.label) }
+        checkUsage(key, [.sign], key.label)
     }
 
     private mutating func checkAttributes(
