@@ -17,7 +17,7 @@ extension AcquirerConnection {
             networkAnswer(message)
             return nil
         }
-        network.received(message.text(.networkManagementCode))
+        network.received(NetworkManagement.Code(message))
         guard
             case .answer(let response)? = try? mapping.interpret(
                 message, receivedAt: receivedAt, deadline: deadline(receivedAt))
@@ -27,20 +27,18 @@ extension AcquirerConnection {
 
     private func networkAnswer(_ message: Message) {
         let stan = message.text(.stan).flatMap { UInt32($0) }
-        let approved = message.text(.responseCode) == ResponseCode.approved.rawValue
+        let approved = ResponseCode.isAccepted(message)
         guard network.answered(stan: stan, approved: approved) else {
             return ignore(message, "answers nothing that was asked")
         }
-        if network.signOnFault != nil,
-            message.text(.networkManagementCode) != NetworkManagement.Code.signOff.rawValue
-        {
+        if network.signOnFault != nil, NetworkManagement.Code(message) != .signOff {
             loop.metrics.signOnsRefused += 1
         }
         if !approved {
             logger.warning(
                 "network management request refused",
                 metadata: Optional(message).fields(
-                    "code", "\(message.shown(.networkManagementCode) ?? "")", withResponseCode: true))
+                    "code", "\(message.shown(message.networkElement) ?? "")", withResponseCode: true))
         }
     }
 
@@ -55,11 +53,13 @@ extension AcquirerConnection {
 
     /// One request of the host itself.
     func sendNetworkRequest(_ code: NetworkManagement.Code) {
-        var message = Message(mti: .networkManagementRequest)
+        let is1993 = link.codec.dialect.messageType.version == 1
+        var message = Message(mti: is1993 ? .networkManagementRequest1993 : .networkManagementRequest)
         let stan = String(network.next(code))
         message.set(.stan, text: String(repeating: "0", count: 6 - stan.utf8.count) + stan)
         message.set(.transmissionTime, text: loop.transmissionTime())
-        message.set(.networkManagementCode, text: code.rawValue)
+        if is1993 { message.set(.localTime, text: loop.localTime()) }
+        message.set(message.networkElement, text: code.text(is1993: is1993))
         message.header = link.codec.ownHeader
         if write(message) {
             loop.metrics.networkRequests += 1

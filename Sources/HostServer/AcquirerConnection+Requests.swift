@@ -315,6 +315,10 @@ extension Message? {
         guard let message = self else { return fields }
         fields["mti"] = "\(message.mti)"
         let (stan, rrn) = (message.shown(.stan), message.shown(.retrievalReferenceNumber))
+        if message.mti.is1993 {
+            if let code = message.shown(.functionCode) { fields["de24"] = "\(code)" }
+            if let code = message.shown(.messageReasonCode) { fields["de25"] = "\(code)" }
+        }
         if let stan { fields["stan"] = "\(stan)" }
         if let rrn { fields["rrn"] = "\(rrn)" }
         if stan != nil || rrn != nil { fields["correlation"] = "\(rrn ?? "")-\(stan ?? "")" }

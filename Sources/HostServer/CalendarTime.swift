@@ -22,6 +22,9 @@ struct CalendarTime {
     /// MMDDhhmmss (ISO 8583:1987 DE7).
     var transmissionTime: String { ([month, day] + clock).map(twoDigits).joined() }
 
+    /// YYMMDDhhmmss (ISO 8583:1993 DE12).
+    var localTime: String { twoDigits(year % 100) + transmissionTime }
+
     /// `2026-11-24T19:30:00.123Z` (RFC 3339).
     func text(milliseconds: Int) -> String {
         let fraction = String("\(1_000 + milliseconds)".dropFirst())

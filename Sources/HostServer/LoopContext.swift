@@ -133,6 +133,8 @@ final class LoopContext: @unchecked Sendable {
     var connectionCount: Int { connections.count }
 
     /// DE7, MMDDhhmmss in UTC.
+    func localTime() -> String { CalendarTime(unixSeconds: unixSeconds()).localTime }
+
     func transmissionTime() -> String { CalendarTime(unixSeconds: unixSeconds()).transmissionTime }
 
     /// What gathered in a pause took memory that nothing needs any more once it is worked off; the allocator would keep it.

@@ -6,16 +6,16 @@ internal import IssuerMessages
 struct LinkCounts: Sendable {
     /// Message classes 0 to 8, the second digit of the MTI.
     static let classes = 9
-    static let codes = ResponseCode.allCases.map { code in
-        code.rawValue.utf8.reduce(UInt16(0)) { $0 << 8 | UInt16($1) }
-    }
+    /// DE39 of both editions of ISO 8583, those of 1987 first.
+    static let names = ResponseCode.allCases.map(\.rawValue) + ActionCode.allCases.map(\.rawValue)
+    static let codes = names.map { code in code.utf8.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } }
 
     var received = [UInt64](repeating: 0, count: LinkCounts.classes)
     /// By class, then by response code; the last place is for any other code.
     var answers = [UInt64](repeating: 0, count: LinkCounts.classes * (LinkCounts.codes.count + 1))
     var answerTimes = [TimeHistogram](repeating: TimeHistogram(), count: LinkCounts.classes)
 
-    static func place(_ messageClass: Int, _ code: UInt16) -> Int {
+    static func place(_ messageClass: Int, _ code: UInt32) -> Int {
         messageClass * (codes.count + 1) + (codes.firstIndex(of: code) ?? codes.count)
     }
 
@@ -57,7 +57,11 @@ struct LoopMetrics: Sendable {
         reserve(slot)
         let messageClass = Int(response.mti.messageClass?.rawValue ?? 0)
         let code = response.withBytes(.responseCode) { bytes in
-            bytes.count == 2 ? UInt16(bytes[0]) << 8 | UInt16(bytes[1]) : 0
+            switch bytes.count {
+            case 2: UInt32(bytes[0]) << 8 | UInt32(bytes[1])
+            case 3: UInt32(bytes[0]) << 16 | UInt32(bytes[1]) << 8 | UInt32(bytes[2])
+            default: UInt32(0)
+            }
         }
         links[slot].answers[LinkCounts.place(messageClass, code ?? 0)] += 1
         links[slot].answerTimes[messageClass].add(microseconds: microseconds)

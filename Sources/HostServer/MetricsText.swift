@@ -62,7 +62,7 @@ extension LoopMetrics {
         var received = ["# TYPE issuer_received_total counter"]
         var answers = ["# TYPE issuer_answers_total counter"]
         var times = ["# TYPE issuer_link_answer_microseconds histogram"]
-        let codes = ResponseCode.allCases.map(\.rawValue) + ["other"]
+        let codes = LinkCounts.names + ["other"]
         for (name, counts) in zip(names, links) {
             for messageClass in 0..<LinkCounts.classes {
                 let label = "link=\"\(name)\",class=\"0\(messageClass)\""

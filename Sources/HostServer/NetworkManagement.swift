@@ -1,10 +1,28 @@
-/// What network management messages of one connection have agreed on (ISO 8583:1987, classes 0800 and 0810).
+internal import ISO8583
+internal import IssuerMessages
+
+/// What network management messages of one connection have agreed on (ISO 8583:1987 class 08, 1993 class 18).
 struct NetworkManagement {
-    /// DE70 of this product's network management.
-    enum Code: String {
-        case signOn = "001"
-        case signOff = "002"
-        case echo = "301"
+    /// What a message of this product's network management is about.
+    enum Code: CaseIterable {
+        case signOn, signOff, echo
+
+        /// DE70 of ISO 8583:1987, or DE24 of 1993.
+        func text(is1993: Bool) -> String {
+            switch self {
+            case .signOn: is1993 ? "801" : "001"
+            case .signOff: is1993 ? "802" : "002"
+            case .echo: is1993 ? "831" : "301"
+            }
+        }
+
+        /// Nil for a message about something else.
+        init?(_ message: Message) {
+            let text = message.networkCode
+            guard let code = Self.allCases.first(where: { $0.text(is1993: message.mti.is1993) == text })
+            else { return nil }
+            self = code
+        }
     }
 
     /// Whether the peer has signed on, and not off since.
@@ -19,9 +37,9 @@ struct NetworkManagement {
     private var lastSTAN: UInt32 = 0
     private var awaited: [(stan: UInt32, code: Code)] = []
 
-    /// A request of the peer with this DE70.
-    mutating func received(_ code: String?) {
-        switch code.flatMap(Code.init) {
+    /// A request of the peer about this.
+    mutating func received(_ code: Code?) {
+        switch code {
         case .signOn: peerSignedOn = true
         case .signOff: peerSignedOn = false
         case .echo, nil: break

@@ -150,6 +150,9 @@ extension DialectFile {
         guard messageType?.encoding != Dialect.MessageType.Encoding.none, let number = Int(number) else {
             return .type
         }
-        return ElementDefinition.checkedElements.contains(number) ? .type : .any
+        let checked =
+            messageType?.version == 1
+            ? ElementDefinition.checkedElements1993 : ElementDefinition.checkedElements
+        return checked.contains(number) ? .type : .any
     }
 }

@@ -52,6 +52,9 @@ package struct ElementDefinition: Equatable, Sendable {
         2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 23, 25, 32, 35, 39, 49, 70, 90,
     ]
 
+    /// The same for ISO 8583:1993, where other numbers stand for some of it.
+    package static let checkedElements1993 = checkedElements.subtracting([13, 25, 70, 90]).union([24, 26])
+
     /// Contents that dialects carry in places of their own.
     package enum Holding: String, Sendable, CaseIterable {
         /// The PIN block of ISO 9564 format 4, sixteen bytes or 32 hexadecimal characters.

@@ -30,6 +30,17 @@ package struct MTI: RawRepresentable, Hashable, Sendable {
     @inlinable
     package var isRequest: Bool { function == 0 || function == 2 }
 
+    /// A notification (ISO 8583:1993): it tells what has happened, and nobody waits for an answer to it.
+    @inlinable
+    package var isNotification: Bool { function == 4 }
+
+    /// Of ISO 8583:1993: data elements and codes have the meanings of that edition.
+    @inlinable
+    package var is1993: Bool { rawValue >> 12 == 1 }
+
+    /// The same type in another version.
+    package func of(version: UInt8) -> MTI { MTI(rawValue: rawValue & 0x0FFF | UInt16(version) << 12) }
+
     /// The sender has sent this before (`0101`, `0401`, `0421`).
     @inlinable
     package var isRepeat: Bool { !origin.isMultiple(of: 2) }
@@ -99,6 +110,8 @@ extension MTI {
     package static let reversalAdviceResponse = MTI(rawValue: 0x0430)
     /// 0800
     package static let networkManagementRequest = MTI(rawValue: 0x0800)
+    /// 1804, by neither acquirer nor issuer (ISO 8583:1993)
+    package static let networkManagementRequest1993 = MTI(rawValue: 0x1804)
     /// 0810
     package static let networkManagementResponse = MTI(rawValue: 0x0810)
 }

@@ -105,7 +105,8 @@ extension ConfigurationSchema {
             "links.*.keyChange.zoneMasterKey", .text, .required,
             "Label of the key that new keys come under (ZMK)."),
         .init(
-            "links.*.keyChange.codes", .list, .value("101,161"), "DE70 of messages that bring a key."),
+            "links.*.keyChange.codes", .list, .value("101,161"),
+            "DE70 of messages that bring a key; in ISO 8583:1993 DE24, and 811 where nothing is said."),
         .init(
             "links.*.keyChange.element", .number(2...128), .value("48"),
             "Number of the data element that carries it."),

@@ -15,7 +15,7 @@ package struct KeyChangeArrangement: Hashable, Sendable {
         case subelement11
     }
 
-    /// DE70 of a key change.
+    /// DE70 of a key change, or DE24 in ISO 8583:1993.
     package var codes: Set<String>
     /// Where the key is.
     package var element: DataElement
@@ -24,6 +24,9 @@ package struct KeyChangeArrangement: Hashable, Sendable {
 
     /// DE70 of key changes where a link says nothing of its own.
     package static let usualCodes: Set<String> = ["101", "161"]
+
+    /// The same for DE24: system security, key change.
+    package static let usualCodes1993: Set<String> = ["811"]
 
     /// Takes the parts; see each property.
     package init(codes: Set<String> = usualCodes, element: DataElement = .additionalData, form: Form = .plain)
@@ -51,9 +54,11 @@ package struct KeyChangeRequest: Hashable, Sendable {
     /// True for a message that asks for a key change, whatever else is in it.
     package static func isOne(_ message: Message, _ arrangement: KeyChangeArrangement?) -> Bool {
         guard message.mti.messageClass == .networkManagement, message.mti.isRequest,
-            let code = message.text(.networkManagementCode)
+            let code = message.networkCode
         else { return false }
-        return (arrangement?.codes ?? KeyChangeArrangement.usualCodes).contains(code)
+        let usual =
+            message.mti.is1993 ? KeyChangeArrangement.usualCodes1993 : KeyChangeArrangement.usualCodes
+        return (arrangement?.codes ?? usual).contains(code)
     }
 
     /// - Throws: `KeyChangeFault` naming the data element at fault.

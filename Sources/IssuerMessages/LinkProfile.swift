@@ -91,10 +91,12 @@ extension LinkProfile {
         return PINQuestion(zonePINKey: key, firstHalf: block.first, secondHalf: second)
     }
 
-    /// DE53 (ISO 8583:1987): security format, PIN encipherment algorithm, PIN block format, key index, two digits each.
+    /// DE53 (ISO 8583:1987): security format, PIN encipherment algorithm, PIN block format, key index, two digits each. In
+    /// 1993 the parties say what its bytes are: here the same digits, two a byte.
     private func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
         guard !pins.formatCodes.isEmpty, message.has(.securityControl) else { return pins.format }
         let code = message.withBytes(.securityControl) { digits -> UInt8? in
+            if digits.count == 8, message.mti.is1993 { return digits[2] }
             guard digits.count == 16 else { return nil }
             let (tens, ones) = (digits[4] &- 0x30, digits[5] &- 0x30)
             return tens <= 9 && ones <= 9 ? tens << 4 | ones : nil

@@ -5,8 +5,8 @@ extension Message {
     /// DE3 as a number of six digits; nil where it is absent or none.
     var processingCodeDigits: UInt64? { number(.processingCode) }
 
-    /// What DE3 positions 1 and 2 ask for (ISO 8583:1987), with DE25 06 (pre-authorised request) and DE90 for what
-    /// belongs to an earlier approval; nil for what this issuer does not serve.
+    /// What DE3 positions 1 and 2 ask for, with DE25 06 (pre-authorised request) and DE90 for what belongs to an earlier
+    /// approval (ISO 8583:1987), or with DE24 and DE56 (1993); nil for what this issuer does not serve.
     ///
     /// Code 30 has two uses in the field: an enquiry where DE4 is zero, a pre-authorisation where it is not.
     func transactionKind() -> TransactionKind? {
@@ -21,6 +21,7 @@ extension Message {
         case 31: kind = .balanceEnquiry
         default: return nil
         }
+        if mti.is1993 { return kind1993(kind) }
         guard kind == .purchase || kind == .preAuthorisation else { return kind }
         let isPreauthorised = kind == .preAuthorisation || number(.pointOfServiceConditionCode) == 6
         if mti.messageClass == .financial, isPreauthorised || has(.originalDataElements) {
@@ -29,18 +30,26 @@ extension Message {
         return isPreauthorised ? .preAuthorisation : kind
     }
 
-    /// What the message type asks for; nil for one that asks for nothing of an account.
+    /// What the message type asks for; nil for one that asks for nothing of an account. A notification (ISO 8583:1993)
+    /// moves what an advice does, and nobody waits for an answer.
     func purpose() throws(MappingError) -> RequestPurpose? {
-        switch mti {
-        case .authorisationRequest, .authorisationRepeat, .financialRequest, .financialRepeat:
-            return .decision
-        case .authorisationAdvice, .authorisationAdviceRepeat, .financialAdvice, .financialAdviceRepeat:
-            return .advice(approved: text(.responseCode).map(ResponseCode.saysApproved) ?? true)
-        case .reversalRequest, .reversalRepeat, .reversalAdvice, .reversalAdviceRepeat:
-            return .reversal(remainingMinorUnits: try remainingMinorUnits())
-        default:
-            return nil
+        guard mti.version <= 1, mti.origin <= 1 else { return nil }
+        let tells = mti.function == 2 || mti.is1993 && mti.isNotification
+        switch mti.messageClass {
+        case .authorisation, .financial:
+            if tells { return .advice(approved: saysApproved) }
+            return mti.function == 0 ? .decision : nil
+        case .reversal:
+            guard tells || mti.function == 0 else { return nil }
+            return .reversal(
+                remainingMinorUnits: mti.is1993 ? try remaining1993() : try remainingMinorUnits())
+        default: return nil
         }
+    }
+
+    private var saysApproved: Bool {
+        guard let code = text(.responseCode) else { return true }
+        return mti.is1993 ? ActionCode.saysAccepted(code) : ResponseCode.saysApproved(code)
     }
 
     /// The first amount of DE95 (n 12, actual amount of the transaction); zero without it.

@@ -87,7 +87,7 @@ package struct RequestMapping: Sendable {
 
     /// A request with chip data needs the entry mode alone.
     private func nonChip(_ message: Message, _ track2: Track2?, hasChip: Bool) -> NonChipEvidence? {
-        let entry = CardEntry(entryMode: message.number(.pointOfServiceEntryMode))
+        let entry = message.cardEntry
         if hasChip { return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry) }
         return NonChipEvidence(
             entry: entry, stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
@@ -107,13 +107,10 @@ package struct RequestMapping: Sendable {
                 try AdditionalAmount.cash(in: message) ?? chip?.amountOther.map { Int64(clamping: $0) }
         }
         found.allowsPartialApproval = link.partialApproval.allows(message)
-        found.merchantCategory = message.number(.merchantType).flatMap { UInt16(exactly: $0) }
+        found.merchantCategory = message.merchantCategory
         found.country =
             chip?.terminalCountryCode ?? message.number(.acquirerCountry).flatMap { UInt16(exactly: $0) }
-        // ISO 8583:1987 DE22, positions 1 and 2: 07 contactless chip, 91 contactless magnetic stripe.
-        if let mode = message.number(.pointOfServiceEntryMode) {
-            found.isContactless = [7, 91].contains(mode / 10)
-        }
+        found.isContactless = message.isContactless
         found.isCardholderVerified = verifiesOnline || chip?.cvmResults?.isCardholderVerified == true
         return found
     }
@@ -184,7 +181,10 @@ package struct RequestMapping: Sendable {
             let currency = CurrencyCode(rawValue: number)
         else { throw MappingError(.currency, "missing or no numeric currency code") }
         let absent: UInt64? = kind == .balanceEnquiry && !message.has(.transactionAmount) ? 0 : nil
-        guard let minorUnits = message.number(.transactionAmount) ?? absent,
+        let sent =
+            purpose.isReversal && message.mti.is1993
+            ? message.reversedMinorUnits1993() : message.number(.transactionAmount)
+        guard let minorUnits = sent ?? absent,
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
         return amount
@@ -220,8 +220,10 @@ extension Message {
 
 extension RequestPurpose {
     /// What a reversal's processing code says does not matter.
-    fileprivate var kindInAnyCase: TransactionKind? {
-        if case .reversal = self { .purchase } else { nil }
+    fileprivate var kindInAnyCase: TransactionKind? { isReversal ? .purchase : nil }
+
+    fileprivate var isReversal: Bool {
+        if case .reversal = self { true } else { false }
     }
 }
 

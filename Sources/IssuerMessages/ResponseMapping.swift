@@ -12,6 +12,14 @@ package struct ResponseMapping: Sendable {
         .originalDataElements,
     ]
 
+    /// The same for ISO 8583:1993: DE56 in place of DE90, and what the standard has come back beside it.
+    package static let usualEcho1993: [DataElement] = [
+        .pan, .processingCode, .transactionAmount, .transmissionTime, .stan, .localTime,
+        .panSequenceNumber, .originalAmounts, .acquirerIdentifier, .forwardingIdentifier,
+        .retrievalReferenceNumber, .terminalIdentifier, .merchantIdentifier, .currency, .originalData1993,
+        .transportData, .privateData62, .privateData63,
+    ]
+
     /// Elements that no answer repeats: what must not travel twice, and what an answer says itself.
     package static let neverEchoed: Set<DataElement> = [
         .track2, .track3, .authorisationCode, .responseCode, .track1, .pinData, .securityControl, .iccData,
@@ -34,7 +42,7 @@ package struct ResponseMapping: Sendable {
         if case .approved(let approval) = decision.outcome {
             response.set(.authorisationCode, bytes: approval.code)
         }
-        response.set(.responseCode, text: ResponseCode(decision).text(numeric: hasNumericCodes))
+        set(ResponseCode(decision), in: &response)
         setAmounts(&response, decision, request)
         if let data = decision.issuerAuthenticationData {
             var chip: [UInt8] = [0x91, UInt8(data.count)]
@@ -58,6 +66,11 @@ package struct ResponseMapping: Sendable {
         var amounts = [AdditionalAmount(account: account, type: .available, currency, balance)]
         if let partial = decision.partialMinorUnits, let asked = request.number(.transactionAmount) {
             response.set(.transactionAmount, text: AdditionalAmount.digits(partial, count: 12))
+            if request.mti.is1993 {
+                // What was asked for, and no amount of reconciliation.
+                let digits = AdditionalAmount.digits(Int64(clamping: asked), count: 12)
+                response.set(.originalAmounts, text: digits + String(repeating: "0", count: 12))
+            }
             amounts.append(
                 AdditionalAmount(account: account, type: .original, currency, Int64(clamping: asked)))
         }
@@ -79,14 +92,14 @@ package struct ResponseMapping: Sendable {
         guard let mti = request.mti.response else { return nil }
         var response = Message(mti: mti)
         response.copy(.stan, from: request)
-        response.set(.responseCode, text: ResponseCode.systemMalfunction.text(numeric: hasNumericCodes))
+        set(.systemMalfunction, in: &response)
         return response
     }
 
     /// An answer of DE39 alone; nil for a message that has no answer.
     package func answer(_ request: Message, _ code: ResponseCode) -> Message? {
         guard var response = skeleton(request) else { return nil }
-        response.set(.responseCode, text: code.text(numeric: hasNumericCodes))
+        set(code, in: &response)
         return response
     }
 
@@ -94,9 +107,13 @@ package struct ResponseMapping: Sendable {
     package func networkManagement(_ request: Message, _ code: ResponseCode = .approved) -> Message {
         var response = Message(mti: request.mti.response ?? .networkManagementResponse)
         for element in echo { response.copy(element, from: request) }
-        response.set(.responseCode, text: code.text(numeric: hasNumericCodes))
-        response.copy(.networkManagementCode, from: request)
+        set(code, in: &response)
+        response.copy(request.networkElement, from: request)
         return response
+    }
+
+    private func set(_ code: ResponseCode, in response: inout Message) {
+        response.set(.responseCode, text: code.text(in: response.mti, numeric: hasNumericCodes))
     }
 
     private func skeleton(_ request: Message) -> Message? {

@@ -18,12 +18,16 @@ extension Message {
     }
 
     /// What the message says of the transaction that it undoes, settles or completes: DE90, and what stays for the life of
-    /// a transaction.
+    /// a transaction. In ISO 8583:1993 DE56 in place of DE90.
     /// - Throws: where DE90 is there and no 42 digits.
     func original(link: String) throws(MappingError) -> OriginalTransaction {
         var original = OriginalTransaction(
             reference: referenceHash, acquirer: acquirerHash(link: link), terminal: hash(.terminalIdentifier),
             localTime: localTimeNumber, ownSTAN: stanNumber, ownSentAt: sentAtNumber)
+        if mti.is1993 {
+            try read1993(&original)
+            return original
+        }
         guard let parts = bytes(.originalDataElements) else { return original }
         // n 42: message type 4, STAN 6, transmission time 10, acquirer 11, forwarding institution 11.
         guard parts.count == 42, parts.allSatisfy({ (0x30...0x39).contains($0) }) else {
@@ -72,7 +76,7 @@ extension Message {
     }
 
     /// Without leading zeros: DE90 has them where DE32 has not.
-    private static func acquirerHash(_ digits: some Collection<UInt8>) -> UInt32 {
+    static func acquirerHash(_ digits: some Collection<UInt8>) -> UInt32 {
         max(1, UInt32(truncatingIfNeeded: hash(Array(digits.drop { $0 == 0x30 })) >> 32))
     }
 

@@ -17,10 +17,13 @@ struct AnswerCheck {
     func check(_ configuration: LinkConfiguration, _ link: IssuerConfiguration.Link) throws {
         let dialect = codec.dialect
         let place = "links.\(link.name).dialect: \(link.dialect)"
-        guard dialect.messageType.encoding != .none, dialect.messageType.version == 0 else {
+        guard dialect.messageType.encoding != .none else {
+            throw WiringError("\(place) has no message type: it describes the inside of an element")
+        }
+        guard dialect.messageType.version <= 1 else {
             throw WiringError(
-                "\(place) has message types of version \(dialect.messageType.version); this host speaks version 0 "
-                    + "(ISO 8583:1987) only")
+                "\(place) has message types of version \(dialect.messageType.version); this host speaks versions 0 and "
+                    + "1 (ISO 8583:1987 and 1993)")
         }
         for element in [DataElement.stan, .responseCode] where dialect[element] == nil {
             throw WiringError("\(place) has no DE\(element.rawValue), which every answer holds")
@@ -43,7 +46,10 @@ struct AnswerCheck {
         var partial = answer(.partiallyApproved)
         partial.set(.transactionAmount, text: "000000001000")
         partial.set(.additionalAmounts, text: "0002752C0000000010000057752D000000001000")
-        var found = [("an approval code (DE38)", approved), ("amounts (DE4, DE54)", partial)]
+        if is1993 { partial.set(.originalAmounts, text: String(repeating: "0", count: 24)) }
+        var found = [
+            ("an approval code (DE38)", approved), ("amounts (DE4, DE54\(is1993 ? ", DE30" : ""))", partial),
+        ]
         if codec.dialect[.iccData] != nil {
             var chip = answer(.approved)
             let script = hasScripts ? AnswerCheck.scriptBytesMax : 0
@@ -51,18 +57,22 @@ struct AnswerCheck {
             found.append(("chip data of \(16 + script) bytes (DE55)", chip))
         }
         if configuration.echoAfterNanoseconds != nil || configuration.signsOn {
-            var request = message(.networkManagementRequest)
+            var request = message(is1993 ? .networkManagementRequest1993 : .networkManagementRequest)
             request.set(.transmissionTime, text: "1123120000")
-            request.set(.networkManagementCode, text: "301")
-            found.append(("the host's own sign-on and echo (DE7, DE11, DE70)", request))
+            request.set(request.networkElement, text: "301")
+            if is1993 { request.set(.localTime, text: "261123120000") }
+            let elements = request.presentElements.map { "\($0)" }.joined(separator: ", ")
+            found.append(("the host's own sign-on and echo (\(elements))", request))
         }
         return found
     }
 
+    private var is1993: Bool { codec.dialect.messageType.version == 1 }
+
     private func answer(_ code: ResponseCode) -> Message {
-        var message = message(.authorisationResponse)
+        var message = message(.authorisationResponse.of(version: codec.dialect.messageType.version))
         let numeric = codec.dialect.element(holding: .numericResponseCode) == .responseCode
-        message.set(.responseCode, text: code.text(numeric: numeric))
+        message.set(.responseCode, text: code.text(in: message.mti, numeric: numeric))
         return message
     }
 

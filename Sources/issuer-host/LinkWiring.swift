@@ -15,7 +15,7 @@ extension IssuerConfiguration {
         let dialect = try dialect(link)
         var profile = try linkProfile(link, dialect)
         profile.printedValue = try printedValue(link)
-        profile.echo = try echo(link)
+        profile.echo = try echo(link, dialect)
         profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
         var configuration = LinkConfiguration(
             profile: profile,
@@ -60,8 +60,11 @@ extension IssuerConfiguration {
         return try dialect.withChipData(form)
     }
 
-    private func echo(_ link: Link) throws -> [DataElement] {
-        guard let numbers = link.echo else { return ResponseMapping.usualEcho }
+    private func echo(_ link: Link, _ dialect: Dialect) throws -> [DataElement] {
+        let usual =
+            dialect.messageType.version == 1
+            ? ResponseMapping.usualEcho1993.filter { dialect[$0] != nil } : ResponseMapping.usualEcho
+        guard let numbers = link.echo else { return usual }
         return try numbers.map { text in
             guard let element = UInt8(text).flatMap(DataElement.init(rawValue:)), element.rawValue > 1 else {
                 throw WiringError("links.\(link.name).echo: numbers of 2 to 128, not \(text)")
@@ -91,7 +94,9 @@ extension IssuerConfiguration {
         configuration.mac = try link.mac.map {
             try messageMAC($0, "links.\(link.name).mac", configuration.codec)
         }
-        configuration.keyChange = try link.keyChange.map { try keyChange($0, link) }
+        configuration.keyChange = try link.keyChange.map {
+            try keyChange($0, link, configuration.codec.dialect)
+        }
         configuration.tls = link.tls.map { tls in
             LinkTLS(
                 certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,

@@ -25,7 +25,9 @@ extension IssuerConfiguration {
 
     var changesZoneKeys: Bool { links.contains { $0.keyChange != nil } }
 
-    func keyChange(_ change: Link.KeyChange, _ link: Link) throws -> KeyChangeArrangement {
+    func keyChange(
+        _ change: Link.KeyChange, _ link: Link, _ dialect: Dialect
+    ) throws -> KeyChangeArrangement {
         let place = "links.\(link.name).keyChange"
         guard let form = KeyChangeArrangement.Form(rawValue: change.form) else {
             let known = KeyChangeArrangement.Form.allCases.map(\.rawValue).joined(separator: " or ")
@@ -41,7 +43,10 @@ extension IssuerConfiguration {
             throw WiringError(
                 "\(place): AES keys do not come over the wire: only triple DES in ECB mode does")
         }
-        return KeyChangeArrangement(codes: Set(change.codes), element: element, form: form)
+        let (named, usual) = (Set(change.codes), KeyChangeArrangement.usualCodes)
+        let codes =
+            dialect.messageType.version == 1 && named == usual ? KeyChangeArrangement.usualCodes1993 : named
+        return KeyChangeArrangement(codes: codes, element: element, form: form)
     }
 
     /// What a new key of a link is for; nil where the link has no such key that may change.

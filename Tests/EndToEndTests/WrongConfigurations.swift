@@ -87,8 +87,8 @@ enum WrongConfigurations {
     static let links: [WrongConfiguration] = [
         .file("dialect: ascii87-binbitmap", "dialect: nowhere", "links.a.dialect", "nowhere"),
         .file(
-            "dialect: ascii87-binbitmap", "dialect: jpos-iso93a", "links.a.dialect",
-            "version 0 (ISO 8583:1987)"),
+            "dialect: ascii87-binbitmap", "dialect: jpos-iso93-ebcdic-55", "links.a.dialect",
+            "no message type"),
         .file("dialect: ascii87-binbitmap", "dialect: digits-39", "links.a.dialect", "cannot carry DE39 1A"),
         .file("dialect: ascii87-binbitmap", "dialect: short-38", "links.a.dialect", "approval code (DE38)"),
         .file("dialect: ascii87-binbitmap", "dialect: short-54", "links.a.dialect", "amounts (DE4, DE54)"),
@@ -197,7 +197,7 @@ enum WrongConfigurations {
             "milliseconds"),
         .variable(
             "ISSUER_LINKS_A_ALLOWED_PEERS", "127.0.0.1,,10.0.0.1", "links.a.allowedPeers", "empty item"),
-        .variable("ISSUER_LINKS_A_DIALECT", "jpos-iso93a", "links.a.dialect", "version 0"),
+        .variable("ISSUER_LINKS_A_DIALECT", "jpos-iso93-ebcdic-55", "links.a.dialect", "no message type"),
         .variable(
             "ISSUER_LINKS_A_TLS_TRUSTED_FILE", "tls/ca.pem", "links.a.tls.certificateFile", "is missing"),
         .variable("ISSUER_LOG_LEVEL", "loud", "log.level", "notice"),

@@ -157,7 +157,9 @@ package struct Naming: Sendable {
 
     /// Enough to remember a reversal by whose original has not come: STAN and time, or STAN and DE37.
     package var isStrong: Bool {
-        if original.stan != 0 { return original.sentAt != 0 || original.reference != 0 }
+        if original.stan != 0 {
+            return original.sentAt != 0 || original.reference != 0 || original.localTime != 0
+        }
         return original.ownSTAN != 0
             && (original.ownSentAt != 0 || original.reference != 0 || original.localTime != 0)
     }
