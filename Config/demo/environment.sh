@@ -26,6 +26,8 @@
 #   DEMO_RULES            1 sets the ranges' other rules, for Config/scenarios/rules
 #   DEMO_SECURE           1 adds a link with TLS, MACs and AES PIN blocks, for Config/scenarios/secure, on
 #                           DEMO_PORT_S (8585)
+#   DEMO_1993             1 adds two links of ISO 8583:1993, for Config/scenarios/iso1993: one plain, on DEMO_PORT_C
+#                           (8586), and one with TLS and MACs, on DEMO_PORT_D (8587)
 #   DEMO_TLS              1 gives acquirer-a TLS with certificates on both sides
 set -euo pipefail
 
@@ -34,6 +36,8 @@ directory=${DEMO_DIR:-$root/.demo}
 port_a=${DEMO_PORT_A:-8583}
 port_b=${DEMO_PORT_B:-8584}
 port_s=${DEMO_PORT_S:-8585}
+port_c=${DEMO_PORT_C:-8586}
+port_d=${DEMO_PORT_D:-8587}
 admin_port=${DEMO_ADMIN_PORT:-9583}
 redis_pid= host_pid=
 
@@ -121,7 +125,7 @@ certificate() {
 
 # Two authorities, of which the host trusts one, and everybody's certificates.
 make_certificates() {
-  [ -n "${DEMO_SECURE:-}${DEMO_TLS:-}" ] || return 0
+  [ -n "${DEMO_SECURE:-}${DEMO_1993:-}${DEMO_TLS:-}" ] || return 0
   command -v openssl >/dev/null || fail "TLS needs the package openssl"
   mkdir -p "$directory/tls"
   (
@@ -160,6 +164,7 @@ write_configuration() {
     ${DEMO_TOKEN_WORKERS:+"ISSUER_TOKEN_WORKERS=$DEMO_TOKEN_WORKERS"}
     ${DEMO_MASTER_KEYS:+"ISSUER_TOKEN_MASTER_KEYS_KEPT=$DEMO_MASTER_KEYS"}
     ${DEMO_SECURE:+"ISSUER_LINKS_ACQUIRER_S_PORT=$port_s"}
+    ${DEMO_1993:+"ISSUER_LINKS_ACQUIRER_C_PORT=$port_c" "ISSUER_LINKS_ACQUIRER_D_PORT=$port_d"}
   )
   if [ "$token" = softhsm2 ]; then softhsm2=1; else
     # Before the slow module, which passes on the entry point that it is told, stands the standard's own.
@@ -169,7 +174,7 @@ write_configuration() {
   fi
   mapfile -t files < <(
     overlay "${DEMO_LIMITS:-}" limits; overlay "${DEMO_RULES:-}" rules; overlay "${DEMO_SECURE:-}" secure
-    overlay "${DEMO_TLS:-}" tls; overlay "$softhsm2" softhsm2
+    overlay "${DEMO_1993:-}" iso1993; overlay "${DEMO_TLS:-}" tls; overlay "$softhsm2" softhsm2
   )
   env "${machine[@]}" "$bin/issuer-host" config merge "$root/Config/demo/issuer-host.yaml" "${files[@]}" \
     >"$directory/issuer-host.yaml" || fail "the demo's configuration could not be made"

@@ -27,7 +27,7 @@ package struct PurchaseOutcome: Sendable {
 
     /// Approved by the issuer, authentically so: what lets a card give its final cryptogram.
     package var isApproved: Bool {
-        responseCode == ResponseCode.approved.rawValue && verdict?.approves == true
+        answer.isAccepted && verdict?.approves == true
             && answer.discrepancies.isEmpty
     }
 
@@ -39,6 +39,11 @@ package struct PurchaseOutcome: Sendable {
 
     static func words(_ responseCode: String?) -> String {
         guard let responseCode else { return "no DE39" }
-        return "\(responseCode) \(ResponseCode(rawValue: responseCode)?.words ?? "(unknown code)")"
+        return "\(responseCode) \(ResponseCode.words(responseCode) ?? "(unknown code)")"
     }
+}
+
+extension Answer {
+    /// DE39, of either edition, says that all is well.
+    package var isAccepted: Bool { ResponseCode.isAccepted(message) }
 }

@@ -120,17 +120,22 @@ package struct Terminal: Sendable {
     /// The current month, for a card's expiry.
     var month: ExpiryDate { ExpiryDate(unixSeconds: surroundings.unixSeconds()) }
 
-    /// An 0800 with DE70 301: is anybody there?
+    /// An 0800 with DE70 301, or an 1804 with DE24 831: is anybody there?
     package mutating func echoRequest(dialect: Dialect) -> Message {
         networkRequest(code: "301", dialect: dialect)
     }
 
-    /// An 0800.
-    /// - Parameter code: DE70: 001 sign-on, 002 sign-off, 301 echo.
+    /// An 0800, or an 1804.
+    /// - Parameter code: DE70: 001 sign-on, 002 sign-off, 301 echo; what DE24 says of these in ISO 8583:1993 follows.
     package mutating func networkRequest(code: String, dialect: Dialect) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
         var message = numbered(.networkManagementRequest, time, dialect)
-        message.set(.networkManagementCode, text: code)
+        guard message.mti.is1993 else {
+            message.set(.networkManagementCode, text: code)
+            return message
+        }
+        message.set(.localTime, text: time.localYear + time.localDate + time.localTime)
+        message.set(.functionCode, text: Terminal.networkCode1993(code))
         return message
     }
 
@@ -149,10 +154,15 @@ package struct Terminal: Sendable {
             .track2, .retrievalReferenceNumber, .terminalIdentifier, .merchantIdentifier, .currency,
         ]
         for element in kept { message.copy(element, from: request) }
-        if let answer {
-            message.copy(.authorisationCode, from: answer)
-            message.copy(.responseCode, from: answer)
+        if let answer { message.copy(.authorisationCode, from: answer) }
+        if message.mti.is1993 {
+            message.copy(.businessCode, from: request)
+            message.remove(.pointOfServiceConditionCode)
+            Terminal.setOriginal1993(
+                of: request, answered: answer != nil, completed: completed, &message)
+            return message
         }
+        if let answer { message.copy(.responseCode, from: answer) }
         message.set(.originalDataElements, text: Terminal.originalDataElements(of: request))
         if let completed {
             // Amount in transaction and settlement currency, then two fees of nothing (ISO 8583:1987).
@@ -179,7 +189,7 @@ package struct Terminal: Sendable {
         traceNumber = traceNumber % 999_999 + 1
         var header = Array(Terminal.tpdu.prefix(dialect.header.bytes))
         header += [UInt8](repeating: 0, count: dialect.header.bytes - header.count)
-        var message = Message(mti: mti, header: header)
+        var message = Message(mti: Terminal.type(mti, in: dialect), header: header)
         let stan = MoneyText.digits(traceNumber, count: 6)
         message.set(.transmissionTime, text: time.transmission)
         message.set(.stan, text: stan)
@@ -212,11 +222,21 @@ package struct Terminal: Sendable {
         let settings = purchase.settings
         message.set(.processingCode, text: purchase.kind.processingCode)
         message.set(.transactionAmount, text: MoneyText.digits(purchase.amount, count: 12))
-        message.set(.localTime, text: time.localTime)
-        message.set(.localDate, text: time.localDate)
-        message.set(.merchantType, text: settings.merchantType ?? identity.merchantType)
-        message.set(.pointOfServiceEntryMode, text: settings.entryMode ?? purchase.presentation.entryMode)
-        message.set(.pointOfServiceConditionCode, text: purchase.presentation.conditionCode)
+        let category = settings.merchantType ?? identity.merchantType
+        if message.mti.is1993 {
+            message.set(.localTime, text: time.localYear + time.localDate + time.localTime)
+            message.set(
+                .pointOfServiceEntryMode, text: settings.entryMode ?? purchase.presentation.pointOfServiceData
+            )
+            message.set(.functionCode, text: Terminal.functionCode(of: message.mti))
+            message.set(.businessCode, text: category)
+        } else {
+            message.set(.localTime, text: time.localTime)
+            message.set(.localDate, text: time.localDate)
+            message.set(.merchantType, text: category)
+            message.set(.pointOfServiceEntryMode, text: settings.entryMode ?? purchase.presentation.entryMode)
+            message.set(.pointOfServiceConditionCode, text: purchase.presentation.conditionCode)
+        }
         message.set(.acquirerIdentifier, text: settings.acquirer ?? identity.acquirer)
         message.set(.terminalIdentifier, text: settings.terminal ?? identity.terminal)
         message.set(.merchantIdentifier, text: settings.merchant ?? identity.merchant)
@@ -232,8 +252,13 @@ package struct Terminal: Sendable {
         if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
         let block = try card.pinBlockBytes(pin, purchase.pinFormat, zonePINKey)
         if let code = purchase.pinFormatCode {
-            // ISO 8583:1987 DE53: zone encipherment, DES, PIN block format, key index.
-            message.set(.securityControl, text: "2001\(code)0100000000")
+            // ISO 8583:1987 DE53: zone encipherment, DES, PIN block format, key index; in bytes of the same in 1993.
+            let control = "2001\(code)0100000000"
+            if dialect[.securityControl]?.type == .binary {
+                message.set(.securityControl, bytes: (try? Hex.decode(control)) ?? [])
+            } else {
+                message.set(.securityControl, text: control)
+            }
         }
         guard purchase.pinFormat == .iso4, let element = dialect.element(holding: .format4PINBlock) else {
             return message.set(.pinData, bytes: block)

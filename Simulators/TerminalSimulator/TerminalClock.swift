@@ -9,6 +9,8 @@ struct TerminalTime {
     let localTime: String
     /// DE13, MMDD.
     let localDate: String
+    /// YY, which goes before DE13 and DE12 in DE12 of ISO 8583:1993.
+    let localYear: String
     /// Year's last digit, day of the year and hour in UTC: the usual start of DE37.
     let referencePrefix: String
     /// Tag 9A; nil if the year does not fit.
@@ -25,6 +27,7 @@ struct TerminalTime {
             two(utc.tm_mon + 1) + two(utc.tm_mday) + two(utc.tm_hour) + two(utc.tm_min) + two(utc.tm_sec)
         localTime = two(local.tm_hour) + two(local.tm_min) + two(local.tm_sec)
         localDate = two(local.tm_mon + 1) + two(local.tm_mday)
+        localYear = two(local.tm_year % 100)
         referencePrefix =
             "\(utc.tm_year % 10)" + MoneyText.digits(UInt64(utc.tm_yday + 1), count: 3) + two(utc.tm_hour)
         transactionDate = TransactionDate(

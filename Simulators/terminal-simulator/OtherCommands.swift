@@ -45,8 +45,8 @@ struct DemoCommand: ParsableCommand {
 struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
-        abstract: "Ask a link whether it is there (0800 with DE70 301).",
-        discussion: "Exit code: 0 for an answer with DE39 00, 1 for any other, 2 for none.")
+        abstract: "Ask a link whether it is there (0800 with DE70 301, or 1804 with DE24 831).",
+        discussion: "Exit code: 0 for an answer with DE39 00 or 800, 1 for any other, 2 for none.")
 
     @OptionGroup(title: "Link options")
     var linkOptions: LinkOptions
@@ -66,7 +66,7 @@ struct EchoCommand: ParsableCommand {
             print(Printing.message(answer.message, title: "Response", dialect: dialect))
             print("Took: \(Printing.milliseconds(answer.elapsed)) ms")
             for discrepancy in answer.discrepancies { print("Attention: \(discrepancy)") }
-            guard answer.message.text(.responseCode) == "00", answer.discrepancies.isEmpty else {
+            guard answer.isAccepted, answer.discrepancies.isEmpty else {
                 throw ExitCode(1)
             }
         }

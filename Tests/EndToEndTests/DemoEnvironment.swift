@@ -11,6 +11,9 @@ final class DemoEnvironment {
     let adminPort: UInt16
     /// Of the link that DEMO_SECURE adds.
     let portS: UInt16
+    /// Of the links that DEMO_1993 adds: plain, and with TLS and MACs.
+    let portC: UInt16
+    let portD: UInt16
     private let process = Process()
     private let output = Pipe()
 
@@ -31,6 +34,7 @@ final class DemoEnvironment {
             .appendingPathComponent("issuer-\(UInt32.random(in: .min ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         (portA, portB, adminPort, portS) = (try freePort(), try freePort(), try freePort(), try freePort())
+        (portC, portD) = (try freePort(), try freePort())
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
         process.arguments =
             [
@@ -39,7 +43,8 @@ final class DemoEnvironment {
         process.environment = ProcessInfo.processInfo.environment.merging(
             [
                 "DEMO_DIR": directory.path, "DEMO_PORT_A": "\(portA)", "DEMO_PORT_B": "\(portB)",
-                "DEMO_PORT_S": "\(portS)", "DEMO_ADMIN_PORT": "\(adminPort)",
+                "DEMO_PORT_S": "\(portS)", "DEMO_PORT_C": "\(portC)", "DEMO_PORT_D": "\(portD)",
+                "DEMO_ADMIN_PORT": "\(adminPort)",
                 "DEMO_BIN": DemoEnvironment.binaries(),
             ].merging(variables) { $1 }
         ) { $1 }

@@ -13,6 +13,7 @@ struct ScenarioRunTests {
             ["Config/scenarios/rules", "Config/scenarios/secure"],
             ["DEMO_RULES": "1", "DEMO_SECURE": "1"]
         ),
+        (["Config/scenarios/iso1993"], ["DEMO_1993": "1"]),
     ]
 
     /// - Returns: what the journal has, in the host's words for its reasons.

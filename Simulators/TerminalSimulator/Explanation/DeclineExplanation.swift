@@ -13,7 +13,9 @@ struct DeclineExplanation {
     /// Lines for people; empty where there is nothing to say.
     func lines(_ request: Message, code: String?) -> [String] {
         var lines: [String] = []
-        if code == ResponseCode.cryptogramFailure.rawValue { lines += cryptogram(request) }
+        if [ResponseCode.cryptogramFailure.rawValue, ActionCode.securityViolation.rawValue].contains(code) {
+            lines += cryptogram(request)
+        }
         if let number = request.text(.retrievalReferenceNumber), let desk,
             let text = try? desk.run(["explain", number])
         {

@@ -65,10 +65,9 @@ extension ScenarioRunner {
     ) throws {
         let final: CryptogramKind
         if let answer {
-            let responseCode = answer.text(.responseCode)
-            let code = responseCode.flatMap { AuthorisationResponseCode($0) }
+            let code = answer.text(.responseCode).flatMap { AuthorisationResponseCode($0) }
             final = try conversation.finish(
-                approved: responseCode == ResponseCode.approved.rawValue,
+                approved: ResponseCode.isAccepted(answer),
                 code: code ?? .unableToGoOnlineDeclined,
                 chipData: answer.bytes(.iccData).map(Array.init))
         } else {

@@ -21,8 +21,10 @@ enum ScenarioExpectationReader {
             case "de39":
                 for code in try value.items() {
                     let text = try code.text()
-                    guard text.utf8.count == 2 else {
-                        throw code.fault("DE39 has two characters; quote it where YAML asks for it")
+                    guard (2...3).contains(text.utf8.count) else {
+                        throw code.fault(
+                            "DE39 has two characters, in ISO 8583:1993 three; quote it where YAML asks for it"
+                        )
                     }
                     result.responseCodes.append(text)
                 }

@@ -276,7 +276,7 @@ package struct Till {
         if let name = sent.card, let cardAnswer = sent.cardAnswer {
             verdict = try? card(name).verify(chipData: chipData, for: cardAnswer)
         }
-        let isApproved = code == ResponseCode.approved.rawValue
+        let isApproved = ResponseCode.isAccepted(answer.message)
         var receipt = TillReceipt(
             title: title,
             approved: isApproved && (verdict?.approves ?? true) && answer.discrepancies.isEmpty,
