@@ -34,7 +34,7 @@ strict_tests := PKCS11Tests|HSMTests|CeremonyTests|KeyBlockTests|KeyLimitTests|P
 test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
 	swift test --skip-build --no-parallel --skip HostServerTests --skip EndToEndTests
-	ISSUER_TEST_NSS=fips swift test --skip-build --no-parallel --filter '$(strict_tests)'
+	TEST_NSS=fips swift test --skip-build --no-parallel --filter '$(strict_tests)'
 	swift test --skip-build --no-parallel --filter EndToEndTests
 	swift test --skip-build --no-parallel --filter HostServerTests
 

@@ -71,7 +71,7 @@ struct CryptogramCheck {
                     issuerMasterKey: version.issuerMasterKey, keyVersion: version.name,
                     masterKeyOption: range.masterKeyOption, profile: profile, atc: atc,
                     unpredictableNumber: unpredictableNumber, input: input, cryptogram: cryptogram,
-                    prepared: codes.prepared(for: profile)))
+                    prepared: codes.prepared(for: profile, withPIN: request.pin != nil)))
         } catch let error as KeyVersionUnknown {
             return .decline(.keyVersionUnknown, error.description)
         } catch let error as CryptogramInputError {
@@ -132,9 +132,11 @@ package struct AuthorisationResponseCodes: Sendable {
         self.declined = declined
     }
 
-    /// What is worth preparing: the approval, and for method 2, whose declines are all alike, the decline.
-    func prepared(for profile: CryptogramProfile) -> [IssuerVerdict] {
+    /// What is worth preparing: the approval; for method 2, whose declines are all alike, the decline; for method 1, where
+    /// a PIN came, the decline that a PIN may bring.
+    func prepared(for profile: CryptogramProfile, withPIN: Bool) -> [IssuerVerdict] {
         switch profile.responseMethod {
+        case .method1 where withPIN: [.responseCode(approved), .responseCode(code(for: .pinWrong))]
         case .method1: [.responseCode(approved)]
         case .method2: [.statusUpdate(.approve), .statusUpdate(.decline)]
         }

@@ -49,6 +49,12 @@ package enum MasterKeyDerivation {
         return Diversifier(left: y, right: ~y)
     }
 
+    /// Option A or B, the hash computed here: there is nothing secret in it.
+    package static func diversifier(_ option: MasterKeyOption, for card: CardIdentity) -> Diversifier {
+        needsHash(option, for: card)
+            ? diversifier(fromSHA1: PublicDigest.sha1(bytesToHash(for: card))) : diversifier(for: card)
+    }
+
     /// What option B hashes: PAN ‖ sequence number in BCD, a zero before it if the digits are odd in number.
     package static func bytesToHash(for card: CardIdentity) -> [UInt8] {
         let packed = card.pan.packedWithSequenceNumber(card.panSequenceNumber)

@@ -9,12 +9,13 @@ extension CryptographySession {
     /// whole key.
     mutating func chained(_ input: CryptogramInput, _ pair: KeyPair) throws(JobError) -> UInt64 {
         let chaining = chaining
+        guard let key = pair.chain else { throw .refused("a key without its left half doubled") }
         return try withToken { () throws(PKCS11Error) in
             try input.withUnsafeBytes { (bytes) throws(PKCS11Error) in
                 let head = UnsafeRawBufferPointer(rebasing: bytes.dropLast(8))
                 let tail = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: head.count, as: UInt64.self))
                 if head.isEmpty { return tail }
-                return tail ^ (try session.chain(head, key: pair.chain, chaining))
+                return tail ^ (try session.chain(head, key: key, chaining))
             }
         }
     }

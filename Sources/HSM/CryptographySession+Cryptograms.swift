@@ -22,7 +22,8 @@ extension CryptographySession {
         }
         let computed = try encrypt(try chained(question.input, pair), pair.full)
         guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
-        let response = try keyPair(question.profile.responseKey, question, card)
+        let response = try keyPair(
+            question.profile.responseKey, question, card, chains: Self.chains(question.prepared))
         defer { discard(response) }
         return .matches(try answers(question.cryptogram, question.prepared, response))
     }
@@ -35,7 +36,8 @@ extension CryptographySession {
             return try aesAuthenticationData(for: question, card: card, verdict: verdict)
         }
         defer { destroyEvictedKeys() }
-        let pair = try keyPair(question.profile.responseKey, question, card)
+        let pair = try keyPair(
+            question.profile.responseKey, question, card, chains: Self.chains([verdict]))
         defer { discard(pair) }
         return try answers(question.cryptogram, [verdict], pair)[0]
     }
@@ -62,11 +64,17 @@ extension CryptographySession {
             case .responseCode(let code): blocks.append(IssuerAuthentication.block(cryptogram, code: code))
             case .statusUpdate(let update):
                 let (first, second) = IssuerAuthentication.blocks(cryptogram, statusUpdate: update)
-                let head = if let chained { chained } else { try encrypt(first, pair.chain) }
+                guard let key = pair.chain else { throw .refused("a key without its left half doubled") }
+                let head = if let chained { chained } else { try encrypt(first, key) }
                 chained = head
                 blocks.append(head ^ second)
             }
         }
+    }
+
+    /// Method 1 enciphers one block, method 2 two.
+    private static func chains(_ verdicts: [IssuerVerdict]) -> Bool {
+        verdicts.contains { if case .statusUpdate = $0 { true } else { false } }
     }
 
     func data(_ verdicts: [IssuerVerdict], _ blocks: ArraySlice<UInt64>) -> [IssuerAuthenticationData] {

@@ -7,34 +7,37 @@ extension CryptographySession {
     /// A key twice: whole, and its left half doubled, with which single DES is done by triple DES.
     struct KeyPair {
         let full: ObjectHandle
-        let chain: ObjectHandle
+        /// Nil where nothing is chained.
+        let chain: ObjectHandle?
         /// False for ICC master keys, whose handles are kept.
         let temporary: Bool
     }
 
+    /// - Parameter chains: false for a key that enciphers single blocks only.
     mutating func keyPair(
-        _ method: SessionKeyMethod, _ question: CryptogramQuestion, _ card: CardIdentity
+        _ method: SessionKeyMethod, _ question: CryptogramQuestion, _ card: CardIdentity, chains: Bool = true
     ) throws(JobError) -> KeyPair {
         guard
             let diversifier = SessionKeyDerivation.diversifier(
                 method, atc: question.atc, unpredictableNumber: question.unpredictableNumber)
         else {
             return KeyPair(
-                full: try masterKey(question, card, .encipher), chain: try masterKey(question, card, .chain),
-                temporary: false)
+                full: try masterKey(question, card, .encipher),
+                chain: chains ? try masterKey(question, card, .chain) : nil, temporary: false)
         }
         let master = try masterKey(question, card, .derive)
         return try withToken { () throws(PKCS11Error) in
-            let full = try session.deriveKey(
+            let full = try derivePassing(
                 from: master, left: diversifier.left, right: diversifier.right,
                 SessionTemplates.encipheringKey)
+            guard chains else { return KeyPair(full: full, chain: nil, temporary: true) }
             do throws(PKCS11Error) {
-                let chain = try session.deriveKey(
+                let chain = try derivePassing(
                     from: master, left: diversifier.left, right: diversifier.left,
                     SessionTemplates.chainingKey)
                 return KeyPair(full: full, chain: chain, temporary: true)
             } catch {
-                try? session.destroy(full)
+                endPassing(full)
                 throw error
             }
         }
@@ -42,13 +45,14 @@ extension CryptographySession {
 
     mutating func discard(_ pair: KeyPair) {
         guard pair.temporary else { return }
-        // A handle that cannot be destroyed dies with the session; the next call will say what is wrong.
-        try? session.destroy(pair.full)
-        try? session.destroy(pair.chain)
+        endPassing(pair.full)
+        if let chain = pair.chain { endPassing(chain) }
     }
 
     mutating func destroyEvictedKeys() {
-        for key in evictedKeys { try? session.destroy(key) }
+        for key in evictedKeys {
+            if masterKeys.capacity == 0 { endPassing(key) } else { try? session.destroy(key) }
+        }
         evictedKeys.removeAll(keepingCapacity: true)
     }
 
@@ -61,20 +65,20 @@ extension CryptographySession {
         if let known = masterKeys.value(for: place) { return known }
         let issuerMasterKey = try keys.handle(question.issuerMasterKey)
         return try withToken { () throws(PKCS11Error) in
-            var diversifier = MasterKeyDerivation.diversifier(for: card)
-            if MasterKeyDerivation.needsHash(question.masterKeyOption, for: card) {
-                let hash = try session.sha1(MasterKeyDerivation.bytesToHash(for: card))
-                diversifier = MasterKeyDerivation.diversifier(fromSHA1: hash)
-            }
+            let diversifier = MasterKeyDerivation.diversifier(question.masterKeyOption, for: card)
             let template =
                 switch use {
                 case .derive: SessionTemplates.derivingKey
                 case .encipher: SessionTemplates.encipheringKey
                 case .chain: SessionTemplates.chainingKey
                 }
-            let key = try session.deriveKey(
-                from: issuerMasterKey, left: diversifier.left,
-                right: use == .chain ? diversifier.left : diversifier.right, template)
+            let right = use == .chain ? diversifier.left : diversifier.right
+            // One that is kept outlives the session of passing keys.
+            let key =
+                masterKeys.capacity == 0
+                ? try derivePassing(from: issuerMasterKey, left: diversifier.left, right: right, template)
+                : try session.deriveKey(
+                    from: issuerMasterKey, left: diversifier.left, right: right, template)
             // Not destroyed at once: with few places the evicted key may be one that this job still uses.
             if let evicted = masterKeys.insert(key, for: place) { evictedKeys.append(evicted) }
             return key

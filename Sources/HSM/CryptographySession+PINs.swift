@@ -22,6 +22,10 @@ extension CryptographySession {
             guard let name = pinVerificationValueKey else {
                 return .notServed("no key of PIN verification values")
             }
+            if question.format == .iso0, let usual = try usualVerificationValue(question, pan, keyIndex, name)
+            {
+                return usual
+            }
             return try withPINField(question, pan) { (session, field) throws(JobError) in
                 if case .fault(let fault) = try session.digitCount(of: field, question.format) {
                     return .unreadable(fault)
@@ -88,7 +92,7 @@ extension CryptographySession {
     ) throws(JobError) -> PINLength {
         let marks = try pinMarks()
         let mark = try mark(of: field, bitOffset: 0, count: 1, marks.key)
-        guard let head = marks.heads.firstIndex(of: mark), head >> 4 == Int(format.rawValue) else {
+        guard let head = marks.head(mark), head >> 4 == Int(format.rawValue) else {
             return .fault(.control(format))
         }
         return pinDigits.contains(head & 0x0F) ? .digits(head & 0x0F) : .fault(.length)
@@ -96,7 +100,8 @@ extension CryptographySession {
 
     /// What is wrong with the block, nil where it is well formed as far as that can be told.
     mutating func fault(in question: PINQuestion, pan: PAN) throws(JobError) -> PINBlockFault? {
-        try withPINField(question, pan) { (session, field) throws(JobError) in
+        if question.format == .iso0, try usualBlock(question, pan, { _, _ in true }) == true { return nil }
+        return try withPINField(question, pan) { (session, field) throws(JobError) in
             switch try session.digitCount(of: field, question.format) {
             case .fault(let fault): return fault
             case .digits(let count): return try session.fillFault(field, question.format, count)
@@ -108,9 +113,9 @@ extension CryptographySession {
     /// PIN that is one, nothing is found, and the host learns no digit.
     mutating func hasDecimalDigits(_ question: PINQuestion, pan: PAN) throws(JobError) -> Bool {
         let key = try pinMarks().key
-        let others = (0..<256).filter { $0 >> 4 > 9 || $0 & 0x0F > 9 }.map { UInt64($0) << 56 }
+        let others = (UInt8.min ... .max).filter { $0 >> 4 > 9 || $0 & 0x0F > 9 }
         let marks = Set(
-            try withToken { () throws(PKCS11Error) in try PINMarks.marks(others, key, &session) })
+            try withToken { () throws(PKCS11Error) in try PINMarks.mark(ofBytes: others, key, &session) })
         return try withPINField(question, pan) { (session, field) throws(JobError) in
             guard case .digits(let count) = try session.digitCount(of: field, question.format) else {
                 return true
@@ -133,10 +138,11 @@ extension CryptographySession {
         let count = (14 - digitCount) / 2
         let marks = try pinMarks()
         let mark = try mark(of: field, bitOffset: 64 - 8 * count, count: count, marks.key)
-        return (format == .iso0 ? marks.fills0 : marks.fills4)[count - 1] == mark ? nil : .fill
+        let fills = format == .iso0 ? marks.fills0 : marks.fills4
+        return fills[fills.startIndex + count - 1] == mark ? nil : .fill
     }
 
-    /// Bytes of an object, filled with zeros, under a wrapping key.
+    /// Bytes of an object, padded, under the key of marks.
     private mutating func mark(
         of field: ObjectHandle, bitOffset: Int, count: Int, _ key: ObjectHandle
     ) throws(JobError) -> UInt64 {
@@ -144,10 +150,7 @@ extension CryptographySession {
             let piece = try session.extractKey(
                 from: field, bitOffset: bitOffset, SessionTemplates.pinPiece(count))
             defer { try? session.destroy(piece) }
-            let filled = try session.appendToKey(
-                piece, [UInt8](repeating: 0, count: 8 - count), SessionTemplates.pinField)
-            defer { try? session.destroy(filled) }
-            return try session.wrapBlock(filled, key: key)
+            return try session.wrapPiece(piece, key: key)
         }
     }
 

@@ -91,14 +91,7 @@ extension CryptographySession {
         _ name: KeyName, _ question: IssuerScriptQuestion, _ template: Template, _ made: inout [ObjectHandle]
     ) throws(JobError) -> (full: ObjectHandle, chain: ObjectHandle) {
         let issuerMasterKey = try keys.handle(name)
-        var diversifier = MasterKeyDerivation.diversifier(for: question.card)
-        if MasterKeyDerivation.needsHash(question.masterKeyOption, for: question.card) {
-            let hash = try withToken { () throws(PKCS11Error) in
-                try session.sha1(MasterKeyDerivation.bytesToHash(for: question.card))
-            }
-            diversifier = MasterKeyDerivation.diversifier(fromSHA1: hash)
-        }
-        let master = diversifier
+        let master = MasterKeyDerivation.diversifier(question.masterKeyOption, for: question.card)
         let full = try keep(&made) { (session: inout Session) throws(PKCS11Error) in
             try session.deriveKey(
                 from: issuerMasterKey, left: master.left, right: master.right, SessionTemplates.derivingKey)

@@ -21,14 +21,15 @@ struct CryptographySession: ~Copyable {
     }
 
     var session: Session
+    /// Keys of the job under way.
+    var passing: PassingKeys
     let keys: KeyRing
     let panHashKey: KeyName
     let pinVerificationKey: KeyName?
     let pinVerificationValueKey: KeyName?
-    /// Made when the first block needs them.
     var knownPINMarks: PINMarks?
     var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
-    /// Left halves of keys, doubled, made when first needed: as many as keys are configured.
+    /// Left halves of keys, doubled, as many as keys are configured.
     var doubledLeftHalves: [KeyName: ObjectHandle] = [:]
     /// Given up by `masterKeys` during the job under way; they end with it.
     var evictedKeys: [ObjectHandle] = []
@@ -46,8 +47,10 @@ struct CryptographySession: ~Copyable {
     }
 
     init(
-        session: consuming Session, keys: KeyRing, configuration: HSMConfiguration, chaining: Chaining
+        session: consuming Session, keys: KeyRing, configuration: HSMConfiguration, chaining: Chaining,
+        passing: consuming PassingKeys = PassingKeys()
     ) {
+        self.passing = passing
         self.session = session
         self.keys = keys
         self.chaining = chaining

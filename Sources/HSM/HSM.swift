@@ -43,8 +43,12 @@ package final class HSM: Sendable {
         ) {
             var session = try location.openSession()
             let keys = try KeyRing(configuration, &session)
-            return CryptographySession(
-                session: session, keys: keys, configuration: configuration, chaining: chaining)
+            let passing = takesLoops ? PassingKeys() : try PassingKeys(beside: session)
+            var serving = CryptographySession(
+                session: session, keys: keys, configuration: configuration, chaining: chaining,
+                passing: passing)
+            serving.prepare(configuration)
+            return serving
         }
     }
 
@@ -77,19 +81,20 @@ package final class HSM: Sendable {
                     throw error
                 }
             },
-            run: { job, session in HSM.run(job, on: &session, pace, counters) })
+            run: { job, session in HSM.run(job, on: &session, pace, counters) },
+            tidy: { $0.tidy() })
     }
 
     private static func run(
         _ job: TokenJob, on session: inout CryptographySession, _ pace: TokenPace, _ counters: HSMCounters
     ) -> ResourceFate {
-        let before = session.session.callCount
+        let before = session.callCount
         let begun = monotonicNanoseconds()
         session.underWay?.begin(at: begun, deadline: job.deadlineNanoseconds)
         let fate = job.run(on: &session)
         session.underWay?.end()
         pace.note(monotonicNanoseconds() - begun)
-        counters.add(jobs: 1, calls: session.session.callCount &- before)
+        counters.add(jobs: 1, calls: session.callCount &- before)
         if fate == .evict { counters.workersDropped.wrappingAdd(1, ordering: .relaxed) }
         return fate
     }

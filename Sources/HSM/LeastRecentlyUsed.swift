@@ -12,7 +12,7 @@ struct LeastRecentlyUsed<Key: Hashable, Value> {
     private var nodes: [Node] = []
     private var newest: Int32 = -1
     private var oldest: Int32 = -1
-    private let capacity: Int
+    let capacity: Int
 
     /// - Parameter capacity: 0 keeps nothing.
     init(capacity: Int) { self.capacity = capacity }

@@ -92,9 +92,9 @@ final class LoopSeat: Sendable {
 
     private func use(_ session: inout CryptographySession?, _ job: TokenJob) -> ResourceFate? {
         guard session != nil else { return nil }
-        let before = session!.session.callCount
+        let before = session!.callCount
         let fate = job.run(on: &session!)
-        counters.add(jobs: 1, calls: session!.session.callCount &- before)
+        counters.add(jobs: 1, calls: session!.callCount &- before)
         return fate
     }
 

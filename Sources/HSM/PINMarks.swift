@@ -3,58 +3,106 @@ internal import ByteCoding
 package import EMV
 internal import PKCS11
 
-/// Encipherments of all first bytes that a PIN field can have, and of the fills of formats 0 and 4, under the host's
-/// wrapping key: made once a session, looked up for each block that is not simply translated.
+/// What pieces of a well-formed PIN field are when they are enciphered, by which a block is judged that no host may see:
+/// all first bytes that a PIN field can have, and the fills of formats 0 and 4. The token makes a key for it with each
+/// session; a piece leaves it padded (PKCS #7) and enciphered under that key.
 struct PINMarks {
+    /// Enciphers and wraps, and cannot undo either.
     let key: ObjectHandle
-    /// By first byte, 0…255: control digit and length.
-    let heads: [UInt64]
+    /// By first byte, 0…4F, control digit and length: only the formats that travel.
+    private let heads: [UInt64: Int]
     /// F's of format 0 by number of bytes, 1…5.
-    let fills0: [UInt64]
+    let fills0: ArraySlice<UInt64>
     /// A's of format 4.
-    let fills4: [UInt64]
+    let fills4: ArraySlice<UInt64>
+    /// The fill of a format 0 block with four digits, and any byte behind it.
+    private let usual: ArraySlice<UInt64>
 
-    init(_ key: ObjectHandle, _ session: inout Session) throws(PKCS11Error) {
+    private static let headCount = 0x50
+    static let usualDigits = 4
+    /// Bytes of the piece that `usual` is of.
+    static let usualCount = 6
+
+    init(_ session: inout Session) throws(PKCS11Error) {
+        let key = try session.generateKey(.des3, PINMarks.template)
         self.key = key
-        // Only the formats that travel: control digits 0 to 4.
-        heads = try PINMarks.marks((0..<0x50).map { UInt64($0) << 56 }, key, &session)
-        fills0 = try PINMarks.fills(0xFF, key, &session)
-        fills4 = try PINMarks.fills(0xAA, key, &session)
+        let fills = { (byte: UInt64) in
+            (1...5).map { count in
+                PINMarks.padded(byte &* 0x0101_0101_0101_0101 << UInt64(64 - 8 * count), count)
+            }
+        }
+        let blocks =
+            (0..<PINMarks.headCount).map { PINMarks.padded(UInt64($0) << 56, 1) } + fills(0xFF) + fills(0xAA)
+            + (0..<256).map { PINMarks.padded(0xFFFF_FFFF_FF00_0000 | UInt64($0) << 16, PINMarks.usualCount) }
+        let marks = try PINMarks.marks(blocks, key, &session)
+        heads = Dictionary(
+            zip(marks.prefix(PINMarks.headCount), 0..<PINMarks.headCount), uniquingKeysWith: { one, _ in one }
+        )
+        let rest = marks.dropFirst(PINMarks.headCount)
+        fills0 = ArraySlice(Array(rest.prefix(5)))
+        fills4 = ArraySlice(Array(rest.dropFirst(5).prefix(5)))
+        usual = ArraySlice(Array(rest.dropFirst(10)))
     }
 
-    private static func fills(
-        _ byte: UInt64, _ key: ObjectHandle, _ session: inout Session
+    private static let template = Template(
+        keyType: .des3, on: [.sensitive, .isPrivate, .encrypt, .wrap],
+        off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .encrypt && $0 != .wrap })
+
+    /// A piece as it is wrapped: `count` bytes at the left, then as many of the rest's number.
+    private static func padded(_ block: UInt64, _ count: Int) -> UInt64 {
+        let rest = UInt64(8 - count)
+        let padding = (rest &* 0x0101_0101_0101_0101) & (1 << (8 * rest) - 1)
+        return block | padding
+    }
+
+    /// One byte and its padding.
+    static func mark(
+        ofBytes bytes: [UInt8], _ key: ObjectHandle, _ session: inout Session
     ) throws(PKCS11Error) -> [UInt64] {
-        let whole = byte &* 0x0101_0101_0101_0101
-        return try marks((1...5).map { whole << UInt64(64 - 8 * $0) }, key, &session)
+        try marks(bytes.map { padded(UInt64($0) << 56, 1) }, key, &session)
     }
 
-    static func marks(
+    /// All in one call.
+    private static func marks(
         _ blocks: [UInt64], _ key: ObjectHandle, _ session: inout Session
     ) throws(PKCS11Error) -> [UInt64] {
-        var marks: [UInt64] = []
-        marks.reserveCapacity(blocks.count)
-        for block in blocks {
-            let value = SecretBytes(count: 8) { $0.storeBytes(of: block.bigEndian, as: UInt64.self) }
-            let object = try session.createKey(SessionTemplates.pinField, value: value)
-            defer { try? session.destroy(object) }
-            marks.append(try session.wrapBlock(object, key: key))
+        var words = blocks.map(\.bigEndian)
+        let result = words.withUnsafeMutableBytes { bytes in
+            Result { () throws(PKCS11Error) in
+                try session.encrypt(.tripleDESECB, key: key, UnsafeRawBufferPointer(bytes), into: bytes)
+            }
         }
-        return marks
+        try result.get()
+        return words.map { UInt64(bigEndian: $0) }
     }
+
+    /// The first byte of a PIN field, nil for one that none of the formats has.
+    func head(_ mark: UInt64) -> Int? { heads[mark] }
+
+    /// The fill of four digits with this byte behind it.
+    func usual(before byte: UInt8) -> UInt64 { usual[usual.startIndex + Int(byte)] }
 }
 
 extension CryptographySession {
-    /// Under the PIN verification key, or the one of verification values where a host has no other.
     mutating func pinMarks() throws(JobError) -> PINMarks {
         if let known = knownPINMarks { return known }
-        guard let name = pinVerificationKey ?? pinVerificationValueKey else {
-            throw .noSuchKey("for PIN verification")
-        }
-        let key = try keys.handle(name)
-        let made = try withToken { () throws(PKCS11Error) in try PINMarks(key, &session) }
+        let made = try withToken { () throws(PKCS11Error) in try PINMarks(&session) }
         knownPINMarks = made
         return made
+    }
+
+    /// Makes what requests will need, so that none of them waits for it. What cannot be made now fails in the request that
+    /// needs it, by name.
+    mutating func prepare(_ configuration: HSMConfiguration) {
+        if !configuration.zonePINKeys.isEmpty { _ = try? pinMarks() }
+        for name in configuration.cardVerificationKeys.sorted(by: { $0.rawValue < $1.rawValue }) {
+            _ = try? doubledLeftHalf(of: name)
+        }
+        for (name, algorithm) in configuration.zoneAuthenticationKeys where algorithm == .iso9797Algorithm3 {
+            _ = try? doubledLeftHalf(of: name)
+            guard let previous = configuration.zoneKeyLabels[name]?.previousKey else { continue }
+            _ = try? doubledLeftHalf(of: previous)
+        }
     }
 }
 

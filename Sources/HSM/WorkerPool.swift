@@ -50,10 +50,12 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     ///   - retryDelayMilliseconds: shortest pause between attempts to make a resource; doubled up to 64 times.
     ///   - makeResource: called on the worker's thread, again after each eviction.
     ///   - run: does the work on the worker's thread and keeps the result in the job.
+    ///   - tidy: what a job leaves to be done; called after its result was told, once for each.
     init(
         workers: Int, queuedJobsMax: Int, retryDelayMilliseconds: UInt64 = 50,
         makeResource: @escaping @Sendable (_ worker: Int) throws -> Resource,
-        run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate
+        run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate,
+        tidy: @escaping @Sendable (_ resource: inout Resource) -> ResourceFate = { _ in .keep }
     ) {
         precondition(workers >= 1 && queuedJobsMax >= 1)
         let queue = JobQueue<Job>(capacity: queuedJobsMax, workers: workers)
@@ -63,7 +65,8 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         threads = (0..<workers).map { number in
             startThread {
                 WorkerPool.work(
-                    queue, number: number, retryDelay: retryDelayMilliseconds * 1_000_000, makeResource, run)
+                    queue, number: number, retryDelay: retryDelayMilliseconds * 1_000_000, makeResource, run,
+                    tidy)
                 ended.count.wrappingAdd(1, ordering: .releasing)
             }
         }
@@ -98,7 +101,8 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     static func work(
         _ queue: JobQueue<Job>, number: Int, retryDelay: UInt64,
         _ makeResource: @escaping @Sendable (Int) throws -> Resource,
-        _ run: @Sendable (Job, inout Resource) -> ResourceFate
+        _ run: @Sendable (Job, inout Resource) -> ResourceFate,
+        _ tidy: @Sendable (inout Resource) -> ResourceFate
     ) {
         var slot = ResourceSlot<Resource>(retryDelay: retryDelay) { try makeResource(number) }
         slot.prepare(now: monotonicNanoseconds())
@@ -117,6 +121,7 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
                 told = index + 1
                 since = now
             }
+            for _ in batch { _ = slot.withResource(tidy) }
             batch.removeAll(keepingCapacity: true)
         }
     }

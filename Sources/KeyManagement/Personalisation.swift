@@ -129,11 +129,7 @@ extension KeyStore {
         _ card: CardIdentity, _ keys: PersonalisationKeys, _ masterKeys: [String: ObjectHandle],
         _ protection: ObjectHandle, _ kind: KeyAlgorithm, _ session: inout Session
     ) throws -> PersonalisationFile.Card {
-        var diversifier = MasterKeyDerivation.diversifier(for: card)
-        if MasterKeyDerivation.needsHash(keys.option, for: card) {
-            diversifier = MasterKeyDerivation.diversifier(
-                fromSHA1: try session.sha1(MasterKeyDerivation.bytesToHash(for: card)))
-        }
+        let diversifier = MasterKeyDerivation.diversifier(keys.option, for: card)
         let derived = try keys.labels.sorted { $0.key.rawValue < $1.key.rawValue }.map { purpose, label in
             guard let masterKey = masterKeys[label], let usage = purpose.rules.blockUsages.first else {
                 throw KeyManagementError(label, "not in the token")

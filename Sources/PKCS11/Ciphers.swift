@@ -92,19 +92,6 @@ extension Session {
         try check("C_Sign", code)
     }
 
-    /// SHA-1 of public data.
-    package mutating func sha1(_ input: [UInt8]) throws(PKCS11Error) -> [UInt8] {
-        var mechanism = CK_MECHANISM(mechanism: CKM_SHA_1, pParameter: nil, ulParameterLen: 0)
-        try check("C_DigestInit", functions.pointee.C_DigestInit!(handle, &mechanism))
-        var bytes = input
-        var digest = [UInt8](repeating: 0, count: 20)
-        var length = CK_ULONG(digest.count)
-        try check(
-            "C_Digest",
-            functions.pointee.C_Digest!(handle, &bytes, CK_ULONG(input.count), &digest, &length))
-        return digest
-    }
-
     /// `C_EncryptInit` alone: whether a key lets itself be used so. Ends the operation it began.
     package mutating func probeEncryptInit(_ mechanism: CipherMechanism, key: ObjectHandle)
         throws(PKCS11Error)

@@ -60,6 +60,28 @@ extension Session {
         return ObjectHandle(rawValue: object)
     }
 
+    /// Enciphers an object of one to seven bytes, padded to eight (PKCS #7), under a wrapping key (`CKM_DES3_CBC_PAD`).
+    package mutating func wrapPiece(
+        _ object: ObjectHandle, key: ObjectHandle
+    ) throws(PKCS11Error) -> UInt64 {
+        var vector: UInt64 = 0
+        // A token asks for room before it has padded.
+        var output = (UInt64(0), UInt64(0))
+        let code = withUnsafeMutableBytes(of: &vector) { vector in
+            withUnsafeMutableBytes(of: &output) { output in
+                var mechanism = CK_MECHANISM(
+                    mechanism: CKM_DES3_CBC_PAD, pParameter: vector.baseAddress,
+                    ulParameterLen: CK_ULONG(vector.count))
+                var length = CK_ULONG(output.count)
+                return functions.pointee.C_WrapKey!(
+                    handle, &mechanism, key.rawValue, object.rawValue,
+                    output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+            }
+        }
+        try check("C_WrapKey", code)
+        return UInt64(bigEndian: output.0)
+    }
+
     /// Enciphers an object of eight bytes, XORed with `mask` on the way, under a wrapping key.
     package mutating func wrapBlock(
         _ object: ObjectHandle, xor mask: UInt64, key: ObjectHandle

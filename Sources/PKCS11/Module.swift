@@ -195,7 +195,8 @@ package struct Slot: Sendable {
         let code = functions.pointee.C_OpenSession!(identifier, flags, nil, nil, &handle)
         guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
         let session = Session(
-            functions: functions, handle: handle, crossings: module.crossings(of: identifier))
+            functions: functions, handle: handle, slot: identifier,
+            crossings: module.crossings(of: identifier))
         if pin != nil { try login(handle, pin!) }
         return session
     }

@@ -10,6 +10,7 @@ package struct ObjectHandle: Hashable, Sendable {
 package struct Session: ~Copyable {
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     let handle: CK_SESSION_HANDLE
+    private let slot: CK_SLOT_ID
     /// Cryptoki functions called in this session.
     package internal(set) var callCount: UInt64 = 0
     /// How known values cross the border of the token, as far as any session of the process has found.
@@ -18,12 +19,21 @@ package struct Session: ~Copyable {
     var courierKey: ObjectHandle?
 
     init(
-        functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE,
+        functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE, slot: CK_SLOT_ID = 0,
         crossings: Crossings = Crossings()
     ) {
+        self.slot = slot
         self.functions = functions
         self.handle = handle
         self.crossings = crossings
+    }
+
+    /// Another session with the same token, which this process is logged in to. It reads only.
+    package borrowing func sibling() throws(PKCS11Error) -> Session {
+        var other: CK_SESSION_HANDLE = 0
+        let code = functions.pointee.C_OpenSession!(slot, CK_FLAGS(CKF_SERIAL_SESSION), nil, nil, &other)
+        guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
+        return Session(functions: functions, handle: other, slot: slot, crossings: crossings)
     }
 
     deinit {

@@ -14,8 +14,8 @@ package enum TestTokens {
 
     private static let pin = "12345678"
 
-    /// `ISSUER_TEST_NSS=fips`: everything that runs on NSS runs on its FIPS mode, in which it takes no clear keys.
-    package static let isStrict = ProcessInfo.processInfo.environment["ISSUER_TEST_NSS"] == "fips"
+    /// `TEST_NSS=fips`: everything that runs on NSS runs on its FIPS mode, in which it takes no clear keys.
+    package static let isStrict = ProcessInfo.processInfo.environment["TEST_NSS"] == "fips"
 
     /// NSS softoken with a fresh store.
     package static let nss: Result<TokenLocation, any Error> = Result { try makeNSS() }

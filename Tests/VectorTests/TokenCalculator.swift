@@ -71,12 +71,7 @@ struct TokenCalculator: ~Copyable {
         _ issuerMasterKey: [UInt8], _ option: MasterKeyOption, _ card: CardIdentity
     ) throws -> (enciphering: ObjectHandle, chaining: ObjectHandle, deriving: ObjectHandle) {
         let base = try key(issuerMasterKey, [.derive])
-        var diversifier = MasterKeyDerivation.diversifier(for: card)
-        if MasterKeyDerivation.needsHash(option, for: card) {
-            diversifier = MasterKeyDerivation.diversifier(
-                fromSHA1: try session.sha1(MasterKeyDerivation.bytesToHash(for: card)))
-        }
-        return try derive(from: base, diversifier)
+        return try derive(from: base, MasterKeyDerivation.diversifier(option, for: card))
     }
 
     mutating func derive(
