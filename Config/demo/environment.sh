@@ -156,6 +156,7 @@ overlay() { [ -z "$1" ] || echo "$root/Config/demo/overlays/$2.yaml"; }
 write_configuration() {
   local softhsm2= files=() machine=(
     "ISSUER_DIALECTS=$root/Config/iso8583" "ISSUER_DEMO_ISSUER=$root/Config/demo/demo-issuer.json"
+    "ISSUER_ISSUERS_MASTERCARD_541333_ABROAD_RATES=$root/Config/demo/rates.txt"
     "ISSUER_TOKEN_MODULE=$([ -z "${DEMO_TOKEN_DELAY:-}" ] && find_token || echo "$bin/libFaultyToken.so")"
     "ISSUER_REDIS_UNIX_SOCKET=$(redis_socket)" "ISSUER_ADMIN_PORT=$admin_port"
     "ISSUER_LINKS_ACQUIRER_A_PORT=$port_a" "ISSUER_LINKS_ACQUIRER_B_PORT=$port_b"

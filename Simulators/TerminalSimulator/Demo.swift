@@ -83,6 +83,10 @@ package struct Demo {
         var purchase = Purchase(
             amount: step.amount, pin: step.pin,
             distortion: step.deed.distortion(card: card, amount: step.amount))
+        if let abroad = step.abroad {
+            purchase.settings.currencyCode = abroad.currency
+            purchase.distortion.fields += abroad.fields(cardCurrency: card.definition.currencyCode)
+        }
         purchase.setPINFormat(of: session.link)
         let (bench, month, tampering) = (bench, terminal.month, purchase.distortion.chip)
         var offline: (words: String, fault: CertificateFault?) = ("", nil)
@@ -147,6 +151,11 @@ extension DemoStep {
         var faults: [String] = []
         if outcome.responseCode != expected.rawValue {
             faults.append("expected \(PurchaseOutcome.words(expected.rawValue))")
+        }
+        if let abroad,
+            outcome.answer.message.text(.cardholderBillingAmount).flatMap({ UInt64($0) }) != abroad.pays
+        {
+            faults.append("expected DE6 \(abroad.pays)")
         }
         if !verdict.allows(outcome.verdict) { faults.append("expected \(verdict.words)") }
         faults += outcome.answer.discrepancies

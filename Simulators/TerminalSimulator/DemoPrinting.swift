@@ -16,7 +16,8 @@ extension Printing {
     package static func line(_ line: DemoLine) -> String {
         let mark = line.complaint == nil ? "✓" : "✗"
         let profile = line.card.product.profile.name
-        let amount = MoneyText.text(line.step.amount, currency: line.card.currencyCode)
+        let amount = MoneyText.text(
+            line.step.amount, currency: line.step.abroad?.currency ?? line.card.currencyCode)
         let response: String
         let verdict: String
         let time: String

@@ -69,6 +69,8 @@ package struct DemoStep: Sendable {
     package let deed: Deed
     /// What was done, in words.
     package let words: String
+    /// In another currency than the card's; nil: in the card's.
+    package var abroad: Abroad?
     /// DE39.
     package let expected: ResponseCode
     /// Of the card.
@@ -86,6 +88,32 @@ package struct DemoStep: Sendable {
         self.words = words
         self.expected = expected
         self.verdict = verdict
+    }
+
+    init(_ words: String, _ card: String, link: Int, _ amount: UInt64, _ abroad: Abroad) {
+        self.init(words, card, link: link, amount)
+        self.abroad = abroad
+    }
+}
+
+/// A purchase in another currency than the card's.
+package struct Abroad: Sendable {
+    /// DE49 and tag 5F2A.
+    package let currency: UInt16
+    /// DE6 in minor units; nil: not sent.
+    package let billed: UInt64?
+    /// DE10; nil: not sent.
+    package let rate: String?
+    /// What DE6 of the answer has to say.
+    package let pays: UInt64
+
+    /// DE6, DE10 and DE51 of the request.
+    func fields(cardCurrency: UInt16) -> [(element: DataElement, text: String)] {
+        guard let billed else { return [] }
+        return [
+            (.cardholderBillingAmount, MoneyText.digits(billed, count: 12)),
+            (.cardholderBillingCurrency, MoneyText.digits(UInt64(cardCurrency), count: 3)),
+        ] + (rate.map { [(.cardholderBillingConversionRate, $0)] } ?? [])
     }
 }
 
@@ -142,9 +170,20 @@ package enum DemoTable {
         .init("message cut short", "visa-cvn18", link: 1, 2_500, .messageCutShort, .formatError, .absent),
     ]
 
+    /// In another currency: what the card pays stands in DE6, or comes of the issuer's own table. The answer's DE6 has to say
+    /// it.
+    private static let abroad: [DemoStep] = [
+        .init(
+            "in EUR, DE6 says what it costs", "visa-cvn18", link: 0, 2_500,
+            Abroad(currency: 978, billed: 28_011, rate: "51120450", pays: 28_011)),
+        .init(
+            "in JPY, the issuer converts", "mchip-14h", link: 1, 1_500,
+            Abroad(currency: 392, billed: nil, rate: nil, pays: 10_245)),
+    ]
+
     /// All of it, in order.
     package static let steps: [DemoStep] =
-        purchases
+        purchases + abroad
         + declines.flatMap { step in
             // The same card where it is a good one: a right PIN after a wrong one shows that tries begin anew.
             let card = good.contains(step.card) ? step.card : "mchip-10h"

@@ -1,5 +1,7 @@
-/// Amounts as people write them: major units with a point, `42.50`. All currencies of the demo have two
-/// decimal places.
+internal import EMV
+
+/// Amounts as people write them: whole units with a point, `42.50`. All that is typed has two decimal places, as the
+/// cards' own currencies have.
 package enum MoneyText {
     /// Twelve digits: what DE4 and tag 9F02 can carry.
     package static let minorUnitsMax: UInt64 = 999_999_999_999
@@ -15,16 +17,10 @@ package enum MoneyText {
         return major * 100 + (parts[1].utf8.count == 1 ? minor * 10 : minor)
     }
 
-    /// `42.50 SEK`.
+    /// `42.50 SEK`, `4250 JPY`: by the currency's exponent.
     package static func text(_ minorUnits: UInt64, currency: UInt16) -> String {
-        let name = currencies[currency] ?? "(\(digits(UInt64(currency), count: 3)))"
-        return "\(minorUnits / 100).\(digits(minorUnits % 100, count: 2)) \(name)"
+        ISO4217.text(minorUnits: Int64(clamping: minorUnits), numericCode: currency)
     }
-
-    /// ISO 4217, those that a demo is likely to use.
-    private static let currencies: [UInt16: String] = [
-        124: "CAD", 208: "DKK", 578: "NOK", 752: "SEK", 756: "CHF", 826: "GBP", 840: "USD", 978: "EUR",
-    ]
 
     /// The number with zeros before it, cut to its last `count` digits.
     static func digits(_ number: UInt64, count: Int) -> String {

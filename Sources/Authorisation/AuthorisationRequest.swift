@@ -74,8 +74,10 @@ package final class AuthorisationRequest: Sendable {
     package let card: CardIdentity
     /// The expiry date that the acquirer sent, if it sent one (DE14, or DE35).
     package let expiry: ExpiryDate?
-    /// Amount and currency of the transaction (DE4, DE49).
+    /// Amount and currency of the transaction (DE4, DE49), as the card signs them.
     package let amount: Amount
+    /// What the cardholder pays where the message says so (DE6, DE51, DE10).
+    package let billing: CardholderBilling?
     /// The numbers by which it is known.
     package let transmission: Transmission
     /// DE37, at most twelve printable ASCII bytes; empty when absent.
@@ -102,7 +104,8 @@ package final class AuthorisationRequest: Sendable {
     /// Takes the parts; the mapping from a message has checked each of them.
     package init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
-        transmission: Transmission, retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32,
+        billing: CardholderBilling? = nil, transmission: Transmission, retrievalReferenceNumber: [UInt8],
+        systemsTraceAuditNumber: UInt32,
         chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil, circumstances: Circumstances,
         purpose: RequestPurpose = .decision, original: OriginalTransaction? = nil, receivedAt: UInt64,
         deadline: Deadline
@@ -111,6 +114,7 @@ package final class AuthorisationRequest: Sendable {
         self.card = card
         self.expiry = expiry
         self.amount = amount
+        self.billing = billing
         self.transmission = transmission
         self.retrievalReferenceNumber = retrievalReferenceNumber
         self.systemsTraceAuditNumber = systemsTraceAuditNumber

@@ -300,14 +300,14 @@ package final class Authoriser: Sendable {
         change.lines.map { line in
             switch line {
             case .decision:
-                .decision(journalEntry(outcome.trace, message.now, work), outcome.result)
+                .decision(journalEntry(outcome, message.now, work), outcome.result)
             case .change(let operation, let value, let before):
                 .change("\(operation);\(value);\(before);host;\(message.now);-")
             }
         }
     }
 
-    private func journalEntry(_ trace: DecisionTrace, _ now: Int64, _ work: Work) -> JournalEntry {
+    private func journalEntry(_ outcome: CardOutcome, _ now: Int64, _ work: Work) -> JournalEntry {
         let request = work.request
         var (profile, keyVersion) = ("-", "")
         if case .ask(let question) = work.chip {
@@ -319,14 +319,16 @@ package final class Authoriser: Sendable {
                 request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }?
                 .derivationKeyIndex
         }
-        return JournalEntry(
+        var entry = JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
             range: work.range?.name ?? "-", amount: request.amount, profile: profile,
             derivationKeyIndex: index,
             keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
-            times: work.times, trace: trace)
+            times: work.times, trace: outcome.trace)
+        entry.charge = outcome.charge
+        return entry
     }
 
     // MARK: - After the record
@@ -361,6 +363,7 @@ package final class Authoriser: Sendable {
         decision.partialMinorUnits = outcome.partialMinorUnits
         decision.balanceMinorUnits = outcome.balanceMinorUnits
         if outcome.balanceMinorUnits != nil { decision.balanceCurrency = outcome.currency }
+        decision.charge = outcome.charge
         return decision
     }
 

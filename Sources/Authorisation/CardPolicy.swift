@@ -2,6 +2,8 @@
 package final class CardPolicy: Sendable {
     /// Unless a plastic has limits of its own; nil: the available amount alone decides.
     package let limits: SpendingLimits?
+    /// Other currencies than the account's.
+    package let abroad: AbroadPolicy
     /// Completions and holds.
     package let holds: HoldRules
     /// How far an ATC may be ahead of the highest seen.
@@ -13,10 +15,12 @@ package final class CardPolicy: Sendable {
 
     /// Takes the decisions.
     package init(
-        limits: SpendingLimits? = nil, holds: HoldRules = HoldRules(), atcJumpMax: Int = 1_000,
+        limits: SpendingLimits? = nil, abroad: AbroadPolicy = AbroadPolicy(), holds: HoldRules = HoldRules(),
+        atcJumpMax: Int = 1_000,
         acceptsLateATC: Bool = true, countsMalformedPINBlocks: Bool = false
     ) {
         self.limits = limits
+        self.abroad = abroad
         self.holds = holds
         self.atcJumpMax = atcJumpMax
         self.acceptsLateATC = acceptsLateATC

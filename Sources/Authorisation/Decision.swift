@@ -69,6 +69,8 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
     case originalUnknown = 41
     /// The completions of an approval come to more than it and its excess.
     case completionTooHigh = 42
+    /// DE6 is not what DE10 makes of DE4.
+    case conversionDiffers = 43
 
     /// The reason in words, for people and the trace.
     package var words: String {
@@ -118,6 +120,7 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .reversedBefore: "reversed before it came"
         case .originalUnknown: "original not found"
         case .completionTooHigh: "completion over what was approved"
+        case .conversionDiffers: "cardholder billing amount is not DE4 by DE10"
         }
     }
 }
@@ -179,7 +182,9 @@ package struct Decision: Sendable {
     package internal(set) var authorisationResponseCode: AuthorisationResponseCode?
     /// Template 71 or 72 for the card; empty for nearly every answer.
     package var issuerScript: [UInt8] = []
-    /// What was approved where it is less than was asked for, in minor units.
+    /// What an approval in another currency comes to for the account; nil for all others.
+    package var charge: Charge?
+    /// What was approved where it is less than was asked for, in minor units of the transaction's currency.
     package var partialMinorUnits: Int64?
     /// What is available, in minor units of `balanceCurrency`, where the answer says so.
     package var balanceMinorUnits: Int64?

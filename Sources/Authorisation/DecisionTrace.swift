@@ -24,6 +24,8 @@ package enum Rule: UInt8, CaseIterable, Sendable {
     case transaction = 40
     /// What the store did with an earlier or a later message about the same transaction.
     case original = 41
+    /// What a transaction in another currency comes to.
+    case conversion = 42
 
     /// The rule in words, as `explain` prints it.
     package var words: String {
@@ -46,6 +48,7 @@ package enum Rule: UInt8, CaseIterable, Sendable {
         case .entryMode: "entry mode"
         case .transaction: "transaction"
         case .original: "original transaction"
+        case .conversion: "currency conversion"
         }
     }
 }

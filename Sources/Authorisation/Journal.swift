@@ -12,6 +12,8 @@ package struct JournalEntry: Sendable {
     package var range: String
     /// What was asked for.
     package var amount: Amount
+    /// What that comes to for an account in another currency; nil for all others.
+    package var charge: Charge?
     /// The cryptogram profile's name; `-` where none was chosen.
     package var profile: String
     /// What the IAD named (derivation key index), nil without an IAD.
@@ -50,8 +52,9 @@ package struct JournalEntry: Sendable {
     }
 
     /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:
-    /// `rrn;stan;seconds;link;range;minor units;currency;profile;dki/version;atc;µs/queue/token/read;trace`. Absent
-    /// numbers are `-`, a version without a name is left out with its stroke.
+    /// `rrn;stan;seconds;link;range;minor units;currency/charge;profile;dki/version;atc;µs/queue/token/read;trace`. Absent
+    /// numbers are `-`, a version without a name and a charge in
+    /// the transaction's own currency are left out with their stroke.
     package func appendEncoded(into bytes: inout [UInt8]) {
         bytes.append(contentsOf: retrievalReferenceNumber)
         bytes.appendPart(UInt64(systemsTraceAuditNumber))
@@ -60,6 +63,10 @@ package struct JournalEntry: Sendable {
         bytes.appendPart(range)
         bytes.appendPart(UInt64(clamping: amount.minorUnits))
         bytes.appendPart(UInt64(amount.currency.rawValue))
+        if let charge {
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: charge.stored.utf8)
+        }
         bytes.appendPart(profile)
         bytes.appendPart(derivationKeyIndex.map(UInt64.init))
         if !keyVersion.isEmpty {
@@ -88,7 +95,7 @@ package struct JournalEntry: Sendable {
         guard parts.count == 12 else { return nil }
         let text = parts.map { String(decoding: $0, as: UTF8.self) }
         guard let stan = UInt32(text[1]), let seconds = Int64(text[2]), let minorUnits = Int64(text[5]),
-            let number = UInt16(text[6]), let currency = CurrencyCode(rawValue: number),
+            let number = UInt16(text[6].prefix { $0 != "/" }), let currency = CurrencyCode(rawValue: number),
             let amount = Amount(minorUnits: minorUnits, currency: currency),
             let microseconds = UInt32(text[10].prefix { $0 != "/" })
         else { return nil }
@@ -103,6 +110,7 @@ package struct JournalEntry: Sendable {
             derivationKeyIndex: UInt8(version[0]), keyVersion: version.count == 2 ? String(version[1]) : "",
             atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds, times: times,
             trace: DecisionTrace(decoding: parts[11]))
+        charge = text[6].firstIndex(of: "/").flatMap { Charge(stored: text[6][$0...].dropFirst()) }
     }
 }
 

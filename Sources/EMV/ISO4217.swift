@@ -14,6 +14,11 @@ package enum ISO4217 {
     /// The currency of a numeric code, nil for a number that is none.
     package static func currency(_ numericCode: UInt16) -> Currency? { byCode[numericCode] }
 
+    /// The currency of three letters.
+    package static func currency(_ alphabeticCode: String) -> Currency? {
+        byCode.values.first { $0.alphabeticCode == alphabeticCode }
+    }
+
     /// An amount as people write it: `42.50 SEK`, `4250 JPY`, `4.250 KWD`; minor units where the code is no currency.
     /// - Parameter numericCode: three digits as a number.
     package static func text(minorUnits: Int64, numericCode: UInt16) -> String {

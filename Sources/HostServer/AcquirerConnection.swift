@@ -59,7 +59,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         logger[metadataKey: "connection"] = "\(loop.nextConnectionName())"
         mapping = RequestMapping(link: link.profile)
         responses = ResponseMapping(
-            echo: link.profile.echo, hasNumericCodes: link.profile.hasNumericCodes)
+            echo: link.profile.echo, hasNumericCodes: link.profile.hasNumericCodes,
+            tellsBilling: link.profile.tellsBilling)
         state = ConnectionState(limits: link.limits, now: loop.clock())
         decoder = FrameDecoder(framing: link.framing)
     }
@@ -166,7 +167,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         (link.codec, link.framing) = (codec, framing)
         mapping = RequestMapping(link: new.profile)
         responses = ResponseMapping(
-            echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes)
+            echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes,
+            tellsBilling: new.profile.tellsBilling)
         state.limits = new.limits
     }
 

@@ -91,6 +91,8 @@ package struct IssuerConfiguration: Sendable {
         package var nonChip: NonChip?
         /// What its cards may spend; nil: the available amount alone decides.
         package var limits: Limits?
+        /// Other currencies than the account's.
+        package var abroad: Abroad
         /// Per cent by which completions may come to more than was approved, where no rule fits.
         package var completionExcessPercent: Int
         /// Days that a pre-authorisation holds its amount, where no rule fits.
@@ -281,6 +283,7 @@ extension IssuerConfiguration.Issuer {
         profiles = try section.list("profiles")
         let nonChip = section.section("nonChip")
         self.nonChip = nonChip.isThere ? try IssuerConfiguration.NonChip(nonChip) : nil
+        abroad = try IssuerConfiguration.Abroad(section.section("abroad"))
         let limits = section.section("limits")
         self.limits = limits.isThere ? try IssuerConfiguration.Limits(limits) : nil
         completionExcessPercent = try section.number("completionExcessPercent")

@@ -63,6 +63,14 @@ extension ConfigurationSchema {
             "issuers.*.nonChip.printedValueDate", .choice(["YYMM", "MMYY"]), .value("YYMM"),
             "The expiry date as CVV2 is made over it."),
         .init(
+            "issuers.*.abroad.rates", .file, .absent("what has no DE6 and DE51 is declined"),
+            "File of the issuer's own rates, `FROM TO RATE` a line, for messages in another currency without DE6 and DE51."
+        ),
+        .init(
+            "issuers.*.abroad.rateDifference", .choice(["decline", "flag"]), .value("decline"),
+            "What becomes of a DE6 that is not what DE10 makes of DE4: declined, or booked as it came and flagged."
+        ),
+        .init(
             "issuers.*.sessionKeyTree", .text, .absent("none"),
             "An EMV2000 session key tree: known in order to be refused by name."),
         .init(

@@ -16,6 +16,8 @@ package struct LinkProfile: Sendable {
     package var echo = ResponseMapping.usualEcho
     /// Its DE39 holds digits only.
     package var hasNumericCodes = false
+    /// Its dialect has DE6 and DE51.
+    package var tellsBilling = true
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.

@@ -36,7 +36,8 @@ package struct RequestMapping: Sendable {
     /// - Parameter link: whose messages these are.
     package init(link: LinkProfile) {
         self.link = link
-        responses = ResponseMapping(echo: link.echo, hasNumericCodes: link.hasNumericCodes)
+        responses = ResponseMapping(
+            echo: link.echo, hasNumericCodes: link.hasNumericCodes, tellsBilling: link.tellsBilling)
     }
 
     /// - Parameters:
@@ -77,7 +78,8 @@ package struct RequestMapping: Sendable {
         let original = try original(message, purpose, kind)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
-            amount: amount, transmission: message.transmission(purpose, kind, link: link.name),
+            amount: amount, billing: try billing(message, purpose, kind),
+            transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
             pin: pin, nonChip: nonChip(message, track2, hasChip: chip != nil),
@@ -165,6 +167,18 @@ package struct RequestMapping: Sendable {
             throw MappingError(.panSequenceNumber, "not that of tag 5F34")
         }
         return sequenceNumber
+    }
+
+    /// What the cardholder pays, where the message says so. Without DE51 nobody knows what DE6 counts.
+    private func billing(
+        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+    ) throws(MappingError) -> CardholderBilling? {
+        guard message.has(.cardholderBillingCurrency), message.has(.cardholderBillingAmount),
+            kind != .balanceEnquiry
+        else { return nil }
+        // What is given back is what was booked.
+        if case .reversal = purpose { return nil }
+        return try message.billing()
     }
 
     private func amount(

@@ -58,6 +58,7 @@ package enum ResponseCode: String, CaseIterable, Sendable {
             case .reversedBefore: .noActionTaken
             case .originalUnknown: .originalNotFound
             case .transactionTypeDiffers: .unsupportedTransaction
+            case .conversionDiffers: .invalidAmount
             case .transactionAmountTooHigh, .contactlessAmountTooHigh, .dailyAmountExceeded,
                 .rollingAmountExceeded, .cashAmountExceeded, .completionTooHigh:
                 .amountLimitExceeded

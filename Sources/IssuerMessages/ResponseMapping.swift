@@ -28,12 +28,18 @@ package struct ResponseMapping: Sendable {
 
     private let echo: [DataElement]
     private let hasNumericCodes: Bool
+    let tellsBilling: Bool
 
     /// - Parameters:
     ///   - echo: what every answer repeats of its request, byte by byte, where it was there.
     ///   - hasNumericCodes: the dialect's DE39 holds digits only.
-    package init(echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false) {
+    ///   - tellsBilling: the dialect has DE6 and DE51.
+    package init(
+        echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false,
+        tellsBilling: Bool = true
+    ) {
         (self.echo, self.hasNumericCodes) = (echo, hasNumericCodes)
+        self.tellsBilling = tellsBilling
     }
 
     /// The answer to a request that was decided.
@@ -44,6 +50,9 @@ package struct ResponseMapping: Sendable {
         }
         set(ResponseCode(decision), in: &response)
         setAmounts(&response, decision, request)
+        if decision.charge != nil || request.has(.cardholderBillingCurrency) {
+            setBilling(&response, decision, request)
+        }
         if let data = decision.issuerAuthenticationData {
             var chip: [UInt8] = [0x91, UInt8(data.count)]
             chip.reserveCapacity(24)
@@ -71,8 +80,12 @@ package struct ResponseMapping: Sendable {
                 let digits = AdditionalAmount.digits(Int64(clamping: asked), count: 12)
                 response.set(.originalAmounts, text: digits + String(repeating: "0", count: 12))
             }
+            // Asked for in the shop's currency, which is not always the account's.
+            let own = request.number(.currency).flatMap { UInt16(exactly: $0) }
+                .flatMap(CurrencyCode.init(rawValue:))
             amounts.append(
-                AdditionalAmount(account: account, type: .original, currency, Int64(clamping: asked)))
+                AdditionalAmount(
+                    account: account, type: .original, own ?? currency, Int64(clamping: asked)))
         }
         let text = amounts.compactMap { $0?.description }.joined()
         if !text.isEmpty { response.set(.additionalAmounts, text: text) }

@@ -58,7 +58,7 @@ struct Explain: AsyncParsableCommand {
         let time = Date(timeIntervalSince1970: TimeInterval(entry.unixSeconds)).formatted(.iso8601)
         var lines = [
             "\(time)  link \(entry.link)  STAN \(entry.systemsTraceAuditNumber)  range \(entry.range)",
-            "amount \(entry.amount)  profile \(entry.profile)  "
+            "amount \(entry.amount)\(entry.charge.map { " = \($0.words)" } ?? "")  profile \(entry.profile)  "
                 + "derivation key index \(entry.derivationKeyIndex.map(String.init) ?? "-")  "
                 + (entry.keyVersion.isEmpty ? "" : "key version \(entry.keyVersion)  ")
                 + "ATC \(entry.atc.map(String.init) ?? "-")",

@@ -204,6 +204,10 @@ private struct JournalLine: Encodable {
     var range: String?
     var minorUnits: Int64?
     var currency: String?
+    /// What it comes to for an account in another currency, and by which rate.
+    var billedMinorUnits: Int64?
+    var billedCurrency: String?
+    var rate: String?
     var profile: String?
     var derivationKeyIndex: UInt8?
     var keyVersion: String?
@@ -266,6 +270,8 @@ private struct JournalLine: Encodable {
         rrn = String(decoding: entry.retrievalReferenceNumber, as: UTF8.self)
         (stan, link, range) = (entry.systemsTraceAuditNumber, entry.link, entry.range)
         (minorUnits, currency) = (entry.amount.minorUnits, entry.amount.currency.description)
+        billedMinorUnits = entry.charge?.amount.minorUnits
+        (billedCurrency, rate) = (entry.charge?.amount.currency.description, entry.charge?.rate?.description)
         (profile, derivationKeyIndex, atc) = (entry.profile, entry.derivationKeyIndex, entry.atc)
         keyVersion = entry.keyVersion.isEmpty ? nil : entry.keyVersion
         atcFinding = record.atc.words

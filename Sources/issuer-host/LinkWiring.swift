@@ -17,6 +17,8 @@ extension IssuerConfiguration {
         profile.printedValue = try printedValue(link)
         profile.echo = try echo(link, dialect)
         profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
+        profile.tellsBilling =
+            dialect[.cardholderBillingAmount] != nil && dialect[.cardholderBillingCurrency] != nil
         var configuration = LinkConfiguration(
             profile: profile,
             host: link.host, port: link.port, codec: MessageCodec(dialect: dialect),

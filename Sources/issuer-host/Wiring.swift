@@ -128,6 +128,7 @@ extension IssuerConfiguration {
     private func cardPolicy(_ issuer: Issuer, place: String) throws -> CardPolicy {
         CardPolicy(
             limits: try issuer.limits.map { try SpendingLimits($0, place: "\(place).limits") },
+            abroad: try AbroadPolicy(issuer.abroad, place: "\(place).abroad"),
             holds: try HoldRules(issuer, place: place), atcJumpMax: policy.atcJumpMax,
             acceptsLateATC: policy.lateATCAccepted, countsMalformedPINBlocks: issuer.pins.countsMalformed)
     }

@@ -103,6 +103,11 @@ struct Draft {
     var kind = TransactionKind.purchase
     var purpose = RequestPurpose.decision
     var minorUnits: Int64 = 1_000
+    /// DE49.
+    var currency = CardScene.currency
+    /// DE6, DE51 and DE10.
+    var billing: CardholderBilling?
+    var cashBack: Int64?
     var numbers = Transmission(
         messageClass: .request, stan: 7, sentAt: 1118_110640, localTime: 1118_120640, reference: 99,
         acquirer: 1,
@@ -220,6 +225,7 @@ struct Draft {
         circumstances.kind = kind
         circumstances.merchantCategory = category
         circumstances.allowsPartialApproval = allowsPart
+        circumstances.cashBackMinorUnits = cashBack
         var transmission = numbers
         switch purpose {
         case .decision: transmission.messageClass = kind == .completion ? .completion : .request
@@ -231,8 +237,9 @@ struct Draft {
             card: CardIdentity(
                 pan: try PAN("4761739001010010"),
                 panSequenceNumber: number.flatMap(PANSequenceNumber.init(rawValue:))),
-            expiry: expiry, amount: Amount(minorUnits: minorUnits, currency: CardScene.currency)!,
-            transmission: transmission, retrievalReferenceNumber: [], systemsTraceAuditNumber: numbers.stan,
+            expiry: expiry, amount: Amount(minorUnits: minorUnits, currency: currency)!,
+            billing: billing, transmission: transmission, retrievalReferenceNumber: [],
+            systemsTraceAuditNumber: numbers.stan,
             chip: chip,
             pin: pin.map {
                 PINQuestion(

@@ -8,6 +8,7 @@ import Testing
 @Suite struct GoldenRecordTests {
     private static let now: Int64 = 1_795_000_000
     private static let currency = CurrencyCode(rawValue: 752)!
+    private static let dollar = CurrencyCode(rawValue: 840)!
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("golden")
 
@@ -74,14 +75,15 @@ import Testing
 
     private func message(
         _ transmission: Transmission, _ minorUnits: Int64, _ purpose: RequestPurpose,
-        _ original: OriginalTransaction?
+        _ original: OriginalTransaction?, in currency: CurrencyCode = Self.currency,
+        billing: CardholderBilling? = nil
     ) throws -> CardMessage {
         let request = AuthorisationRequest(
             link: "a",
             card: CardIdentity(
                 pan: try PAN("4761739001010010"), panSequenceNumber: PANSequenceNumber(rawValue: 2)),
-            expiry: nil, amount: Amount(minorUnits: minorUnits, currency: Self.currency)!,
-            transmission: transmission, retrievalReferenceNumber: [],
+            expiry: nil, amount: Amount(minorUnits: minorUnits, currency: currency)!,
+            billing: billing, transmission: transmission, retrievalReferenceNumber: [],
             systemsTraceAuditNumber: transmission.stan, chip: nil, pin: nil, circumstances: Circumstances(),
             purpose: purpose, original: original, receivedAt: 0, deadline: Deadline(nanoseconds: .max))
         return CardMessage(
@@ -90,12 +92,57 @@ import Testing
         )
     }
 
+    /// Money in another currency: a sale of which a part was reversed, and a reversal that came first.
+    private func recordAbroad() throws -> CardRecord {
+        func message(
+            _ stan: UInt32, _ messageClass: TransmissionClass, _ minorUnits: Int64, _ purpose: RequestPurpose,
+            of original: OriginalTransaction?, billed: Int64?
+        ) throws -> CardMessage {
+            let transmission = Transmission(
+                messageClass: messageClass, stan: stan, sentAt: 1_118_120_000, localTime: 1_118_130_000,
+                reference: UInt64(stan) << 32, acquirer: 1, terminal: 2, merchant: 3)
+            return try self.message(
+                transmission, minorUnits, purpose, original, in: Self.dollar,
+                billing: billed.map {
+                    CardholderBilling(
+                        amount: Amount(minorUnits: $0, currency: Self.currency)!,
+                        rate: ConversionRate(decimal: "10.5"))
+                })
+        }
+        var reading = CardReading(record: try record(), past: [])
+        func naming(_ stan: UInt32) -> OriginalTransaction {
+            OriginalTransaction(stan: stan, sentAt: 1_118_120_000, isAdvice: stan == 17, acquirer: 1)
+        }
+        for message in [
+            try message(17, .advice, 2_000, .advice(approved: true), of: nil, billed: 21_000),
+            try message(
+                18, .reversal, 2_000, .reversal(remainingMinorUnits: 1_500), of: naming(17), billed: nil),
+            try message(
+                19, .reversal, 3_000, .reversal(remainingMinorUnits: 100), of: naming(98), billed: nil),
+        ] {
+            guard
+                case .decided(let outcome, let change) = CardTransition.apply(
+                    message, CardKnowledge(), to: reading),
+                outcome.result.declined == nil
+            else {
+                Issue.record("a message was not accepted")
+                continue
+            }
+            reading = CardReading(record: change.record, past: [])
+        }
+        return try #require(reading.record)
+    }
+
     @Test func formatOneIsWrittenAsEverAndReadByName() throws {
+        try compare(try record(), "format-1")
+        try compare(try recordAbroad(), "format-1-abroad")
+    }
+
+    private func compare(_ record: CardRecord, _ name: String) throws {
         let (bytesFile, namesFile) = (
-            Self.folder.appendingPathComponent("format-1.hex"),
-            Self.folder.appendingPathComponent("format-1.txt")
+            Self.folder.appendingPathComponent("\(name).hex"),
+            Self.folder.appendingPathComponent("\(name).txt")
         )
-        let record = try record()
         let names = CardReading(record: record, past: []).fieldsByName.joined(separator: "\n") + "\n"
         let hex = record.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\n"
         if ProcessInfo.processInfo.environment["GOLDEN"] == "1",

@@ -15,6 +15,7 @@ enum VectorRunner {
         "arpc.json": CryptogramVectors.response,
         "arqc.json": CryptogramVectors.cryptogram,
         "card-verification.json": CardValueVectors.value,
+        "currency.json": CurrencyVectors.conversion,
         "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
         "emv-certificates.json": byField("op", CertificateVectors.operations),
         "emv-master-keys.json": KeyVectors.masterKey,

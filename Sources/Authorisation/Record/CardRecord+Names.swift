@@ -43,7 +43,12 @@ extension CardReading {
             )
         }
         for early in EarlyReversals(record.content(.earlyReversals)).list {
-            lines.append("earlyReversal STAN \(early.original.stan), remaining \(early.remaining)")
+            lines.append(
+                "earlyReversal STAN \(early.original.stan), remaining \(early.remaining)"
+                    + (early.currency == 0 ? "" : " of currency \(early.currency)"))
+        }
+        for part in ForeignParts(record.content(.foreignParts)).list {
+            lines.append("foreignPart[\(part.number)] approved \(part.approved), left \(part.left)")
         }
         lines += (0..<record.keptCount).compactMap { record.kept($0) }.map { "kept" + $0.words }
         let filed = past ?? []

@@ -190,6 +190,8 @@ extension CardRecord {
         case movedTo = 8
         /// The token of the account that was moved here.
         case movedFrom = 9
+        /// What was approved and what is left of transactions in another currency, in that currency.
+        case foreignParts = 10
     }
 
     /// The place of a section's content, nil where there is none.

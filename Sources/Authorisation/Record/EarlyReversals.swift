@@ -3,7 +3,9 @@ struct EarlyReversal {
     let original: OriginalTransaction
     /// DE4; 0: none.
     let amount: Int64
-    /// What is to remain of the original, in minor units.
+    /// The numeric code of DE49 where that is not the account's; 0: the account's, or none.
+    let currency: UInt16
+    /// What is to remain of the original, in minor units of it.
     var remaining: Int64
     /// Seconds since 1970.
     var receivedAt: UInt32
@@ -11,8 +13,8 @@ struct EarlyReversal {
     var naming: Naming { Naming(original, amount: amount == 0 ? nil : amount, isReversal: true) }
 
     /// Whether a message is the one that it undoes.
-    func isAbout(_ transmission: Transmission, asked: Int64) -> Bool {
-        (amount == 0 || amount == asked)
+    func isAbout(_ transmission: Transmission, asked: Amount) -> Bool {
+        (amount == 0 || amount == asked.minorUnits) && (currency == 0 || currency == asked.currency.rawValue)
             && naming.rank(transmission, lastSTAN: transmission.stan, lastSentAt: transmission.sentAt) > .none
     }
 }
@@ -42,6 +44,7 @@ struct EarlyReversals {
             list.append(
                 EarlyReversal(
                     original: original, amount: bytes.load(place + 40, as: Int64.self),
+                    currency: bytes.load(place + 10, as: UInt16.self),
                     remaining: bytes.load(place + 48, as: Int64.self),
                     receivedAt: bytes.load(place + 56, as: UInt32.self)))
             place += Self.byteCount
@@ -54,7 +57,8 @@ struct EarlyReversals {
             let original = early.original
             bytes.append(bigEndian: original.stan)
             bytes.append(bigEndian: original.sentAt)
-            bytes += [original.isAdvice ? 1 : 0, 0, 0, 0]
+            bytes += [original.isAdvice ? 1 : 0, 0]
+            bytes.append(bigEndian: early.currency)
             bytes.append(bigEndian: original.reference)
             bytes.append(bigEndian: original.acquirer)
             bytes.append(bigEndian: original.terminal)

@@ -172,7 +172,13 @@ package struct Naming: Sendable {
 
     /// This naming beside one transaction.
     package func rank(_ kept: KeptTransaction) -> Rank {
-        if let amount, amount != kept.asked, amount != kept.booked, amount != kept.taken { return .none }
+        rank(kept, approved: kept.booked, left: kept.taken)
+    }
+
+    /// The same where the transaction's own currency is not the account's.
+    /// - Parameters: in its own currency.
+    func rank(_ kept: KeptTransaction, approved: Int64, left: Int64) -> Rank {
+        if let amount, amount != kept.asked, amount != approved, amount != left { return .none }
         return rank(kept.transmission, lastSTAN: kept.lastSTAN, lastSentAt: kept.lastSentAt)
     }
 

@@ -103,7 +103,9 @@ package struct CardOutcome: Sendable {
     package var currency: CurrencyCode?
     /// What is told as balance; nil: nothing.
     package var balanceMinorUnits: Int64?
-    /// What was approved where it is less than was asked for.
+    /// What it comes to for the account where that is in another currency; nil for all others.
+    package var charge: Charge?
+    /// What was approved where it is less than was asked for, in the transaction's currency.
     package var partialMinorUnits: Int64?
     /// The script that goes out with the answer, or went out with the first answer to the same transaction.
     package var script: QueuedScript?

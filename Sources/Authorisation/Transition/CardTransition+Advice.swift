@@ -58,7 +58,8 @@ extension CardTransition {
             try keep(kept)
             return accepted(nil, finding, plastic: index)
         }
-        if let declined = bookMoney(&kept, message, original) {
+        if let declined = try bookMoney(&kept, message, original) {
+            dropOwn(kept)
             return accepted(declined, finding, plastic: index)
         }
         try keep(kept)
@@ -73,20 +74,22 @@ extension CardTransition {
     private mutating func bookMoney(
         _ kept: inout KeptTransaction, _ message: CardMessage,
         _ original: (place: TransactionPlace, transaction: KeptTransaction)?
-    ) -> DeclineReason? {
+    ) throws(CardQuestion) -> DeclineReason? {
         let request = message.request
-        guard request.amount.currency == record.currency else { return .currencyNotServed }
+        if let declined = convert(request) { return declined }
+        if charge?.isFlagged == true { kept.flags.insert(.flagged) }
         guard kept.kind != .balanceEnquiry else { return nil }
-        var amount = request.amount.minorUnits
-        if let remaining = reversedEarly(request), remaining < amount {
-            effect = .reversedBefore(remainingMinorUnits: remaining)
-            amount = remaining
+        var amount = payable(request).minorUnits
+        if let remaining = reversedEarly(request), remaining < request.amount.minorUnits {
+            amount = inAccount(remaining, of: request)
+            effect = .reversedBefore(remainingMinorUnits: amount)
             if remaining == 0 { kept.flags.insert(.reversed) }
+            if charge != nil { try setOwn(kept, approved: request.amount.minorUnits, left: remaining) }
         }
-        kept.booked = request.amount.minorUnits
+        kept.booked = payable(request).minorUnits
         kept.taken = amount
         if kept.kind == .refund {
-            settle(original, amount)
+            settle(original, completing: amount)
             return moveIn(amount) ? nil : .transactionAmountTooHigh
         }
         if let original = original?.transaction {
@@ -99,7 +102,7 @@ extension CardTransition {
             uncount(original, original.taken, isWhole: original.taken > 0)
         }
         countBooked(&kept, message, amount)
-        settle(original, amount)
+        settle(original, completing: original.map { measured($0.transaction, amount, request) } ?? amount)
         return moveOut(amount) ? nil : .transactionAmountTooHigh
     }
 

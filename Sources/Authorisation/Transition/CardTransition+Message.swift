@@ -69,12 +69,14 @@ extension CardTransition {
             trace.add(.pin, .skipped, "already declined")
         }
         let limits = chosen.index.flatMap { record.limits(of: $0) } ?? policy.limits
+        if declined == nil, kind != .balanceEnquiry { declined = convert(request) }
         if declined == nil, let limits, kind.takes {
-            declined = LimitCheck(limits: limits).evaluate(request.amount, request.circumstances, &trace)
+            declined = LimitCheck(limits: limits).evaluate(payable(request), request.circumstances, &trace)
         }
         if declined == nil {
             let early = Array(record.content(.earlyReversals))
             declined = try take(&kept, message, limits)
+            if declined != nil { dropOwn(kept) }
             // A reversal stays until the transaction is taken, or is declined for its sake.
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
         }
@@ -173,7 +175,8 @@ extension CardTransition {
                 effect: isPart ? .partial(minorUnits: kept.booked) : nil), trace, currency: record.currency)
         if declined == nil {
             outcome.basis = basis(message)
-            if isPart { outcome.partialMinorUnits = kept.booked }
+            if isPart { outcome.partialMinorUnits = own(kept).approved }
+            outcome.charge = charge(kept, message.request)
             if isEnquiry || isPart { outcome.balanceMinorUnits = outcome.result.availableMinorUnits }
             if kept.flags.contains(.chip) {
                 outcome.script = scriptSent(atc: kept.atc, sequenceNumber: kept.plastic)
@@ -220,7 +223,8 @@ extension CardTransition {
             currency: record.currency)
         guard declined == nil else { return outcome }
         outcome.basis = basis(message)
-        if kept.flags.contains(.partial) { outcome.partialMinorUnits = kept.booked }
+        if kept.flags.contains(.partial) { outcome.partialMinorUnits = own(kept).approved }
+        if charge != nil { outcome.charge = charge(kept, message.request) }
         if kept.kind == .balanceEnquiry || kept.flags.contains(.partial) {
             outcome.balanceMinorUnits = record.availableMinorUnits
         }

@@ -53,9 +53,9 @@ extension CardTransition {
     /// The one that is named most surely; of several, what took the place of the others. Money is no way to tell them
     /// apart: a second reversal of one would give back the other's.
     func best(_ naming: Naming, _ mayBe: (KeptTransaction) -> Bool) -> Meant {
-        let found = all { mayBe($0) && isRecent($0) && naming.rank($0) > .none }
-        guard let rank = found.map({ naming.rank($0.transaction) }).max() else { return .none }
-        let surest = found.filter { naming.rank($0.transaction) == rank }
+        let found = all { mayBe($0) && isRecent($0) && rank(naming, $0) > .none }
+        guard let rank = found.map({ rank(naming, $0.transaction) }).max() else { return .none }
+        let surest = found.filter { self.rank(naming, $0.transaction) == rank }
         if surest.count == 1 { return .one(surest[0].place, surest[0].transaction) }
         let standing = surest.filter { !$0.transaction.flags.contains(.settled) }
         if standing.count == 1 { return .one(standing[0].place, standing[0].transaction) }
@@ -72,16 +72,18 @@ extension CardTransition {
             kept.booked = record.availableMinorUnits
             return nil
         }
-        guard request.amount.currency == record.currency else { return .currencyNotServed }
-        var amount = request.amount.minorUnits
-        if let remaining = reversedEarly(request), remaining < amount {
-            effect = .reversedBefore(remainingMinorUnits: remaining)
+        let whole = payable(request)
+        guard whole.currency == record.currency else { return .currencyNotServed }
+        var amount = whole.minorUnits
+        if let remaining = reversedEarly(request), remaining < request.amount.minorUnits {
+            amount = inAccount(remaining, of: request)
+            effect = .reversedBefore(remainingMinorUnits: amount)
             if remaining == 0 { return .reversedBefore }
-            amount = remaining
+            if charge != nil { try setOwn(kept, approved: request.amount.minorUnits, left: remaining) }
         }
         if kept.kind == .refund {
             guard moveIn(amount) else { return .transactionAmountTooHigh }
-            kept.booked = request.amount.minorUnits
+            kept.booked = whole.minorUnits
             kept.taken = amount
             return nil
         }
@@ -97,6 +99,12 @@ extension CardTransition {
         if amount > funds {
             guard request.mayBeApprovedInPart, funds > 0 else { return .insufficientFunds }
             amount = funds
+            if charge != nil {
+                let part = affordable(funds, request)
+                guard part > 0 else { return .insufficientFunds }
+                amount = inAccount(part, of: request)
+                try setOwn(kept, approved: part, left: part)
+            }
             kept.flags.insert(.partial)
             effect = .partial(minorUnits: amount)
         }
@@ -106,12 +114,12 @@ extension CardTransition {
         if let declined = count(&kept, message, amount, limits, replacing: settled?.transaction) {
             return declined
         }
-        settle(settled, amount)
+        settle(settled, completing: settled.map { measured($0.transaction, amount, request) } ?? amount)
         guard moveOut(amount) else { return .transactionAmountTooHigh }
         kept.taken = amount
         kept.booked =
             effect?.takenMinorUnits != nil && !kept.flags.contains(.partial)
-            ? request.amount.minorUnits : amount
+            ? whole.minorUnits : amount
         if kept.kind == .preAuthorisation { addHold(kept, message) }
         return nil
     }
@@ -143,15 +151,18 @@ extension CardTransition {
     func cash(_ kind: TransactionKind, _ request: AuthorisationRequest, _ amount: Int64) -> Int64? {
         switch kind {
         case .cash: amount
-        case .purchaseWithCashBack: min(request.circumstances.cashBackMinorUnits ?? 0, amount)
+        case .purchaseWithCashBack:
+            min(inAccount(request.circumstances.cashBackMinorUnits ?? 0, of: request), amount)
         default: nil
         }
     }
 
     /// What an earlier transaction holds goes to the one that takes its place. What limits counted of it is taken out
     /// where the new one is counted.
-    mutating func settle(_ settled: (place: TransactionPlace, transaction: KeptTransaction)?, _ amount: Int64)
-    {
+    /// - Parameter amount: what the completion comes to, at the rate of its approval.
+    mutating func settle(
+        _ settled: (place: TransactionPlace, transaction: KeptTransaction)?, completing amount: Int64
+    ) {
         guard let (place, before) = settled else { return }
         var transaction = before
         let freed = transaction.taken
@@ -201,7 +212,8 @@ extension CardTransition {
     /// Whether one more completion stays within what was approved and its excess.
     func isWithinExcess(_ original: KeptTransaction, _ amount: Int64, _ message: CardMessage) -> Bool {
         let hold = hold(original.number)
-        let (sum, overflow) = (hold?.completed ?? 0).addingReportingOverflow(amount)
+        let (sum, overflow) = (hold?.completed ?? 0)
+            .addingReportingOverflow(measured(original, amount, message.request))
         let approved = hold?.approved ?? original.booked
         let (top, over) = approved.multipliedReportingOverflow(by: 100 + excessPercent(original, message))
         return !overflow && !over && sum <= top / 100
@@ -224,7 +236,7 @@ extension CardTransition {
         guard !content.isEmpty else { return nil }
         var early = EarlyReversals(content)
         func isAbout(_ reversal: EarlyReversal) -> Bool {
-            reversal.isAbout(request.transmission, asked: request.amount.minorUnits)
+            reversal.isAbout(request.transmission, asked: request.amount)
         }
         guard let remaining = early.list.filter(isAbout).map(\.remaining).min() else { return nil }
         early.list.removeAll(where: isAbout)

@@ -9,9 +9,6 @@ extension CardTransition {
         guard let original = request.original else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
-        if remaining > 0, request.amount.currency != record.currency {
-            return accepted(.currencyNotServed, .notAsked, plastic: index)
-        }
         let asked = request.amount.minorUnits
         let naming = Naming(original, amount: asked == 0 ? nil : asked, isReversal: true)
         try needPast()
@@ -22,6 +19,10 @@ extension CardTransition {
             trace.add(.original, .declined, "several transactions fit")
             return accepted(.originalUnknown, .notAsked, plastic: index)
         case .one(let place, let transaction): found = (place, transaction)
+        }
+        // What is to remain is said in the transaction's own currency.
+        guard remaining == 0 || request.amount.currency.rawValue == found.transaction.currency else {
+            return accepted(.currencyNotServed, .notAsked, plastic: index)
         }
         if found.transaction.declined != nil || found.transaction.flags.contains(.noted) {
             // A decline is given up early; with its reversal told it stays one for as long as an approval.
@@ -56,7 +57,10 @@ extension CardTransition {
         plastic index: Int?
     ) throws(CardQuestion) -> CardOutcome {
         var transaction = found.transaction
-        let back = max(0, transaction.taken - remaining)
+        let own = own(transaction)
+        let isForeign = isForeign(transaction)
+        let left = isForeign ? proportion(of: transaction.booked, remaining, of: own.approved) : remaining
+        let back = max(0, transaction.taken - left)
         let isWhole = remaining == 0
         let hasMoved = transaction.kind == .refund ? moveOut(back) : moveIn(back)
         guard hasMoved else { return accepted(.transactionAmountTooHigh, .notAsked, plastic: index) }
@@ -65,12 +69,13 @@ extension CardTransition {
         if isWhole { transaction.flags.remove(.counted) }
         transaction.cash = max(0, min(transaction.cash, transaction.taken - back))
         transaction.taken -= back
+        if isForeign { try setOwn(transaction, approved: own.approved, left: min(own.left, remaining)) }
         if isWhole {
             transaction.flags.insert(.reversed)
             endHold(transaction.number)
         }
         replace(found.place, transaction)
-        effect = .givenBack(minorUnits: back, byNumbers: naming.rank(found.transaction) >= .byNumbers)
+        effect = .givenBack(minorUnits: back, byNumbers: rank(naming, found.transaction) >= .byNumbers)
         return accepted(nil, .notAsked, plastic: index)
     }
 
@@ -89,8 +94,10 @@ extension CardTransition {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
         var early = EarlyReversals(record.content(.earlyReversals))
+        let currency = message.request.amount.currency
         let reversal = EarlyReversal(
-            original: naming.original, amount: naming.amount ?? 0, remaining: remaining,
+            original: naming.original, amount: naming.amount ?? 0,
+            currency: currency == record.currency ? 0 : currency.rawValue, remaining: remaining,
             receivedAt: UInt32(clamping: now))
         guard early.remember(reversal, now: now) else {
             return accepted(.originalUnknown, .notAsked, plastic: index)

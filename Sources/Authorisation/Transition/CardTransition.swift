@@ -3,7 +3,7 @@ internal import EMV
 /// What a message may move in a card's record: the one definition of the rules, for production, simulation and
 /// operators' commands. `(record, event) -> step`: what it needs beside the record stands in the event.
 ///
-/// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+PIN`, `+Plastic`,
+/// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+Abroad`, `+PIN`, `+Plastic`,
 /// `+Past` what is filed away, `+Operator`.
 package struct CardTransition {
     /// Transactions that are filed away, at most; the older ones are given up.
@@ -17,6 +17,8 @@ package struct CardTransition {
     var trace = DecisionTrace()
     var lines: [CardChange.Line] = []
     var effect: CommitEffect?
+    /// What the message comes to where it is in another currency than the account.
+    var charge: Charge?
     /// What is filed, if it was read.
     var past: [KeptTransaction]?
     var isPastChanged = false
@@ -62,6 +64,7 @@ package struct CardTransition {
                 case .reversal(let remaining): try transition.reverse(message, remaining)
                 }
             outcome.currency = transition.record.currency
+            outcome.charge = outcome.charge ?? transition.charge
             return transition.step(outcome, before: record, random: message.random)
         } catch {
             return .ask(error)
