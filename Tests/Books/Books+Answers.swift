@@ -54,7 +54,8 @@ extension Books {
                 "transaction \(number) was told approved with a code that the journal has not")
         }
         if let partial {
-            guard partial == transactions[number].booked || transactions[number].isForgotten else {
+            let price = message.shopMinorUnits.map { Self.share(message.minorUnits, partial, of: $0) }
+            guard (price ?? partial) == transactions[number].booked || transactions[number].isForgotten else {
                 throw BrokenPromise(
                     "transaction \(number): \(partial) told of \(transactions[number].booked)")
             }
@@ -118,7 +119,9 @@ extension Books {
     ) throws(BrokenPromise) {
         guard let original = message.original, message.isClear, reason != .other else { return }
         let transaction = transactions[original]
-        guard transaction.writtenAt <= sentAt, isPromised(original, now), transaction.net > remaining else {
+        guard transaction.writtenAt <= sentAt, isPromised(original, now),
+            transaction.net > left(original, remaining)
+        else {
             return
         }
         throw BrokenPromise(

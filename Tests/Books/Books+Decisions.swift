@@ -55,7 +55,16 @@ extension Books {
         guard amount >= 0, amount <= message.minorUnits else {
             throw BrokenPromise("transaction \(number): \(amount) taken of \(message.minorUnits)")
         }
+        guard (decision.billed == nil) == (message.shopMinorUnits == nil),
+            decision.billed.map({ $0 == (decision.isPart ? amount : message.minorUnits) }) ?? true
+        else { throw BrokenPromise("transaction \(number): the journal says another billing amount") }
         try settle(decision, message, amount)
+        transactions[number].shopApproved = message.shopMinorUnits
+        if decision.isPart,
+            let part = try checkPart(message, taken: amount, funds: accounts[account].balance)
+        {
+            transactions[number].shopApproved = part
+        }
         let wasKept = isKept(number)
         transactions[number].times += 1
         // Old cryptograms are good again once an operator has said so.
@@ -112,7 +121,7 @@ extension Books {
         transactions[original].net -= freed
         accounts[message.account].balance += freed
         if freed > 0 { uncount(original, freed, isWhole: true) }
-        transactions[original].completed += amount
+        transactions[original].completed += measured(original, amount, message)
         transactions[original].completions.append(message.transaction)
         guard
             transactions[original].net == 0 || transactions[original].gives || !message.isClear
@@ -131,7 +140,9 @@ extension Books {
             guard let original = message.original, transactions[original].times > 0 else {
                 throw BrokenPromise("transaction \(number) was approved and completes nothing")
             }
-            let sum = transactions[original].completed + (decision.taken ?? message.minorUnits)
+            let sum =
+                transactions[original].completed
+                + measured(original, decision.taken ?? message.minorUnits, message)
             guard sum * 100 <= transactions[original].booked * (100 + message.excessPercent) else {
                 throw BrokenPromise(
                     "transaction \(original): \(sum) completed of \(transactions[original].booked)")
@@ -175,6 +186,7 @@ extension Books {
             throw BrokenPromise("a reversal of nothing gave \(amount) back")
         }
         if message.purpose == .reversal(remaining: 0) { uncount(original, 0, isWhole: true) }
+        let before = transactions[original].net
         var rest = amount
         // What was completed lives on in its completions.
         for number in [original] + transactions[original].completions {
@@ -188,6 +200,7 @@ extension Books {
             throw BrokenPromise("transaction \(original): \(rest) more given back than it held")
         }
         accounts[message.account].balance += transactions[original].gives ? -amount : amount
+        try checkLeft(original, before: before, message)
     }
 
     /// What was named unclearly may have been another transaction under the same names.

@@ -8,6 +8,8 @@ package struct Books: Sendable {
         var times = 0
         /// What was approved or booked at first.
         var booked: Int64 = 0
+        /// What was approved in the shop's currency, where that is another than the account's.
+        var shopApproved: Int64?
         /// What it holds of the account's money; of a refund, what it has given.
         var net: Int64 = 0
         var gives = false
@@ -229,9 +231,11 @@ package struct Books: Sendable {
     /// Once nothing is under way any more.
     package func checkEnd() throws(BrokenPromise) {
         for (number, transaction) in transactions.enumerated() {
-            guard let remaining = transaction.reversedTo, transaction.completions.isEmpty,
-                !transaction.isServedElsewhere,
-                transaction.net > remaining
+            guard let reversedTo = transaction.reversedTo, transaction.completions.isEmpty,
+                !transaction.isServedElsewhere
+            else { continue }
+            let remaining = left(number, reversedTo)
+            guard transaction.net > remaining
             else { continue }
             throw BrokenPromise(
                 "transaction \(number): reversed but for \(remaining), and \(transaction.net) is still held")

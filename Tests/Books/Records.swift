@@ -35,8 +35,10 @@ package struct SentMessage: Sendable {
     package var isPreAuthorisation = false
     /// Says what an earlier approval came to.
     package var isCompletion = false
-    /// What is asked for, in minor units.
+    /// What is asked for, in minor units of the account.
     package var minorUnits: Int64
+    /// The same in the shop's currency, where that is another; what a reversal leaves is in it too.
+    package var shopMinorUnits: Int64?
     /// The transaction that it undoes, completes or settles.
     package var original: Int?
     /// The sender has said so much of the original that only one transaction can be meant.
@@ -151,6 +153,8 @@ package struct JournalDecision: Sendable {
     package var givenBack: Int64?
     /// What the journal says is left, in minor units.
     package var available: Int64
+    /// What the journal says that it comes to for an account in another currency.
+    package var billed: Int64?
     /// A reversal of what had been declined.
     package var isOriginalDeclined = false
     /// The card has reported that it took an unblocking of its PIN.

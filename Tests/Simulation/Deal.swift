@@ -15,6 +15,8 @@ struct Deal {
     var purpose = RequestPurpose.decision
     var minorUnits: Int64
     var cashBack: Int64 = 0
+    /// The shop's currency where it is not the account's; amounts are in it.
+    var shop: Shop?
     var category: UInt16?
     var country: UInt16 = 752
     var isContactless = false
@@ -61,11 +63,14 @@ struct Deal {
     /// Cash in it, for limits.
     var cash: Int64 {
         switch kind {
-        case .cash: minorUnits
-        case .purchaseWithCashBack: cashBack
+        case .cash: paid
+        case .purchaseWithCashBack: shop == nil ? cashBack : Shop.share(paid, cashBack, of: minorUnits)
         default: 0
         }
     }
+
+    /// What it costs the account.
+    var paid: Int64 { shop?.paid(minorUnits) ?? minorUnits }
 
     /// The card or its holder vouches for it.
     var isProven: Bool {
@@ -84,7 +89,8 @@ struct Deal {
     /// As the auditor is told.
     func sent(_ plan: Plan) -> SentMessage {
         var message = SentMessage(
-            transaction: number, account: account, minorUnits: minorUnits, isProven: isProven)
+            transaction: number, account: account, minorUnits: paid, isProven: isProven)
+        if shop != nil { message.shopMinorUnits = minorUnits }
         message.plastic = Int(plastic.sequenceNumber)
         message.purpose =
             switch purpose {

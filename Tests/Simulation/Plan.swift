@@ -118,11 +118,12 @@ struct Plan {
     }
 
     func forbids(_ deal: Deal) -> Bool {
-        hasLimits
-            && (deal.minorUnits > Self.transactionMax
-                || deal.isContactless && deal.minorUnits > Self.contactlessMax
-                || !deal.isHolderVerified && deal.minorUnits > Self.unverifiedMax
-                || deal.category == Self.blockedCategory || deal.country == Self.blockedCountry)
+        deal.shop?.isUnserved == true
+            || hasLimits
+                && (deal.paid > Self.transactionMax || deal.shop?.isWrong == true
+                    || deal.isContactless && deal.paid > Self.contactlessMax
+                    || !deal.isHolderVerified && deal.paid > Self.unverifiedMax
+                    || deal.category == Self.blockedCategory || deal.country == Self.blockedCountry)
     }
 
     // MARK: - What is promised of holds and of what a card signs
@@ -176,7 +177,12 @@ struct Plan {
         return IssuerRangeTable([
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, keys: keys, masterKeyOption: .a,
-                profiles: [.visaCVN18], cardPolicy: CardPolicy(limits: limits), nonChip: nonChip)
+                profiles: [.visaCVN18],
+                cardPolicy: CardPolicy(
+                    limits: limits,
+                    // Where nothing is bounded, a wrong DE6 is booked as it came.
+                    abroad: AbroadPolicy(rates: Shop.table, declinesDifference: limits != nil)),
+                nonChip: nonChip)
         ])
     }
 

@@ -40,6 +40,7 @@ extension Simulation {
             givenBack: result.effect?.givenBackMinorUnits, available: result.availableMinorUnits,
             isPINRight: isPINRight, pinTriesLeft: result.pinTriesLeft, isATCClaimed: isClaimed,
             isReversedBefore: result.declined == .reversedBefore)
+        decision.billed = entry.charge?.amount.minorUnits
         if case .originalDeclined = result.effect { decision.isOriginalDeclined = true }
         // All scripts here unblock a PIN.
         decision.unblocksPIN = entry.trace.lines.contains {

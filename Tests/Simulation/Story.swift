@@ -10,6 +10,9 @@ extension Deal {
         words += ["\(minorUnits)", "\(purpose)", "at \(place.terminal), STAN \(stan)"]
         words += ["DE7 \(sentAt), local \(localTime), DE37 \(reference)"]
         if entry == .chip { words.append("ATC \(atc)") }
+        if let shop {
+            words.append("in \(shop.currency), \(shop.isBilled ? "billed" : "table"), pays \(paid)")
+        }
         if let pin { words.append(pin == plastic.pin ? "PIN" : "wrong PIN") }
         if isRepeat { words.append("xxx1") }
         if isForged { words.append("forged") }

@@ -23,7 +23,10 @@ enum Terminal {
             link: "\(link)",
             card: CardIdentity(pan: plan.accounts[deal.account].pan, panSequenceNumber: number),
             expiry: deal.entry == .none || deal.hidesExpiry ? nil : deal.plastic.expiry,
-            amount: Amount(minorUnits: deal.minorUnits, currency: Plan.currency)!,
+            amount: Amount(
+                minorUnits: deal.minorUnits,
+                currency: deal.shop.flatMap { CurrencyCode(rawValue: $0.currency) } ?? Plan.currency)!,
+            billing: deal.isReversal ? nil : deal.shop?.billing(deal.minorUnits),
             transmission: transmission(deal), retrievalReferenceNumber: [],
             systemsTraceAuditNumber: deal.stan,
             chip: isChip ? try chipData(deal) : nil,
@@ -78,7 +81,7 @@ enum Terminal {
         writer.append(.amountOther, bcd(UInt64(deal.cashBack)))
         writer.append(.terminalCountryCode, [0x07, 0x52])
         writer.append(.terminalVerificationResults, [0, 0, 0, 0x80, 0])
-        writer.append(.transactionCurrencyCode, [0x07, 0x52])
+        writer.append(.transactionCurrencyCode, bcd(UInt64(deal.shop?.currency ?? 752)).suffix(2))
         writer.append(.transactionDate, [0x26, 0x11, 0x23])
         writer.append(.transactionType, [deal.signedType ?? Plan.type(deal.kind)])
         writer.append(.unpredictableNumber, [1, 2, 3, 4])

@@ -32,7 +32,9 @@ extension Traffic {
                 $0.reference == deal.reference && $0.place.terminal == place.terminal
             }
             if isUsed { deal.reference = 0 }
-            if numbers.chance(60), deal.kind == earlier.kind { deal.minorUnits = earlier.minorUnits }
+            if numbers.chance(60), deal.kind == earlier.kind {
+                (deal.minorUnits, deal.shop) = (earlier.minorUnits, earlier.shop)
+            }
             (deal.lastSTAN, deal.lastSentAt) = (deal.stan, deal.sentAt)
             return (deal, "twin at another terminal")
         }
@@ -83,6 +85,7 @@ extension Traffic {
             place: earlier.place, stan: stan(earlier.place), begunAt: clock)
         deal.kind = earlier.kind
         deal.category = earlier.category
+        deal.shop = earlier.shop
         deal.original = earlier.number
         deal.sentAt = Calendar.digits(clock)
         deal.localTime = Calendar.digits(clock)
@@ -98,6 +101,8 @@ extension Traffic {
         let most = max(1, numbers.chance(30) ? amount * 13 / 10 + 2 : amount / 2)
         var deal = about(earlier, Int64.random(in: 1...most, using: &numbers), number)
         deal.kind = .completion
+        // The network rounds anew.
+        if deal.shop != nil { deal.shop?.shift = numbers.chance(70) ? 0 : numbers.chance(50) ? 1 : -1 }
         deal.excessPercent = Plan.excess(earlier.category)
         if numbers.chance(40) { deal.purpose = .advice(approved: true) }
         deal.reference = earlier.reference
@@ -136,6 +141,9 @@ extension Traffic {
         if let approved = approved[earlier.number], numbers.chance(20) { deal.minorUnits = approved }
         // What was changed or completed has others beside it under its numbers.
         if !earlier.isClear { deal.isClear = false }
-        return (deal, remaining == 0 ? "reversal" : "partial reversal")
+        return (
+            deal,
+            remaining == 0 ? "reversal" : deal.shop == nil ? "partial reversal" : "partial reversal abroad"
+        )
     }
 }

@@ -77,6 +77,7 @@ extension Traffic {
         deal.kind = earlier.kind
         deal.purpose = earlier.purpose
         deal.cashBack = earlier.cashBack
+        deal.shop = earlier.shop
         (deal.category, deal.country) = (earlier.category, earlier.country)
         (deal.reference, deal.sentAt, deal.localTime) = (earlier.reference, earlier.sentAt, earlier.localTime)
         (deal.lastSTAN, deal.lastSentAt) = (deal.stan, deal.sentAt)

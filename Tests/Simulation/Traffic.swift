@@ -71,6 +71,11 @@ struct Traffic {
 
     func name(_ deal: Deal) -> String {
         if deal.isForged { return "forgery" }
+        if let shop = deal.shop, deal.purpose == .decision, deal.kind == .purchase, deal.entry == .chip {
+            return shop.isUnserved
+                ? "abroad, not served"
+                : shop.isWrong ? "abroad, DE6 wrong" : shop.isBilled ? "abroad, DE6" : "abroad, table"
+        }
         switch deal.purpose {
         case .advice(let approved): return approved ? "advice" : "advice of a decline"
         case .reversal: return "reversal"
@@ -111,6 +116,10 @@ struct Traffic {
             minorUnits: Int64.random(in: 0...(numbers.chance(8) ? 1_000 : 800), using: &numbers),
             place: place, stan: 0,
             begunAt: clock)
+        if let shop = Shop.draw(&numbers) {
+            deal.shop = shop
+            deal.minorUnits = deal.minorUnits * shop.denominator / shop.numerator
+        }
         self.number(&deal, &numbers)
         return deal
     }

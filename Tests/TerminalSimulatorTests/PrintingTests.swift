@@ -72,6 +72,8 @@ struct PrintingTests {
     @Test("Amounts with their currency")
     func moneyText() {
         #expect(MoneyText.text(4_250, currency: 752) == "42.50 SEK")
-        #expect(MoneyText.text(5, currency: 36) == "0.05 (036)")
+        #expect(MoneyText.text(5, currency: 36) == "0.05 AUD")
+        #expect(MoneyText.text(1_500, currency: 392) == "1500 JPY")
+        #expect(MoneyText.text(1_250, currency: 414) == "1.250 KWD")
     }
 }
