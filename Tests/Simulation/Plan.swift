@@ -120,7 +120,7 @@ struct Plan {
     func forbids(_ deal: Deal) -> Bool {
         deal.shop?.isUnserved == true
             || hasLimits
-                && (deal.paid > Self.transactionMax || deal.shop?.isWrong == true
+                && (deal.paid > Self.transactionMax || deal.shop?.isWrong(deal.minorUnits) == true
                     || deal.isContactless && deal.paid > Self.contactlessMax
                     || !deal.isHolderVerified && deal.paid > Self.unverifiedMax
                     || deal.category == Self.blockedCategory || deal.country == Self.blockedCountry)

@@ -26,15 +26,16 @@ struct Shop: Hashable {
     ]
 
     /// What the account pays, half a minor unit rounded up.
-    func paid(_ minorUnits: Int64) -> Int64 {
-        let exact = (2 * minorUnits * numerator + denominator) / (2 * denominator)
-        return max(0, exact + (isBilled ? shift : 0))
+    func paid(_ minorUnits: Int64) -> Int64 { max(0, exact(minorUnits) + (isBilled ? shift : 0)) }
+
+    private func exact(_ minorUnits: Int64) -> Int64 {
+        (2 * minorUnits * numerator + denominator) / (2 * denominator)
     }
 
     /// Nobody says what it costs.
     var isUnserved: Bool { !isBilled && !isInTable }
     /// More than rounding.
-    var isWrong: Bool { isBilled && abs(shift) > 1 }
+    func isWrong(_ minorUnits: Int64) -> Bool { abs(paid(minorUnits) - exact(minorUnits)) > 1 }
 
     static func share(_ amount: Int64, _ part: Int64, of whole: Int64) -> Int64 {
         part >= whole ? amount : (2 * amount * part + whole) / (2 * whole)

@@ -74,7 +74,8 @@ struct Traffic {
         if let shop = deal.shop, deal.purpose == .decision, deal.kind == .purchase, deal.entry == .chip {
             return shop.isUnserved
                 ? "abroad, not served"
-                : shop.isWrong ? "abroad, DE6 wrong" : shop.isBilled ? "abroad, DE6" : "abroad, table"
+                : shop.isWrong(deal.minorUnits)
+                    ? "abroad, DE6 wrong" : shop.isBilled ? "abroad, DE6" : "abroad, table"
         }
         switch deal.purpose {
         case .advice(let approved): return approved ? "advice" : "advice of a decline"

@@ -49,11 +49,13 @@ struct TestIssuer {
         let (code, chipData) = try decide(request, zonePINKey)
         guard var response = responses.answer(request, code) else { return nil }
         if let chipData { response.set(.iccData, bytes: chipData) }
+        response.copy(.cardholderBillingAmount, from: request)
         // In yen without DE6 the issuer converts, at 6.83 to one.
         if request.text(.currency) == "392", let yen = request.text(.transactionAmount).flatMap({ Int($0) }) {
-            response.set(.cardholderBillingAmount, text: "\(yen * 683 / 100)")
+            let digits = "\(yen * 683 / 100)"
+            response.set(
+                .cardholderBillingAmount, text: String(repeating: "0", count: 12 - digits.count) + digits)
         }
-        response.copy(.cardholderBillingAmount, from: request)
         return try codec.encode(response)
     }
 
