@@ -144,6 +144,10 @@ package struct JournalRecord: Sendable {
     package let availableMinorUnits: Int64
     /// What else the store did.
     package let effect: CommitEffect?
+    /// The account's name, hexadecimal digits; empty where nobody asked for it.
+    package var card = ""
+    /// The name that the entry has, where that is one of the layout before.
+    package var formerCard: String?
 
     /// Takes the parts; see each property.
     package init(

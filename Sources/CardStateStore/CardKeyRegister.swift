@@ -38,6 +38,17 @@ package struct CardKeyRegister: Sendable {
             keys.bucketNumber)
     }
 
+    /// The word about a card of the layout before, under its account's name: unless a newer one is there. The old word goes
+    /// with the old record.
+    func take(over card: OldCard, for token: CardToken) async throws(StateUnavailable) {
+        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let member = String(decoding: keys.token, as: UTF8.self) + "-\(card.sequenceNumber)"
+        _ = try await send(
+            RedisCommand(
+                "HSETNX", name(keys.bucketNumber), member, "\(card.issuerMasterKey);\(card.expiry)"),
+            keys.bucketNumber)
+    }
+
     /// How many cards every key has, by the month in which they end.
     package func groups() async throws(StateUnavailable) -> [Group] {
         var counts: [String: Int] = [:]

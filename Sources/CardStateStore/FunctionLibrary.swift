@@ -1,16 +1,27 @@
 internal import Authorisation
 internal import Redis
 
-/// The library of Redis Functions that this version of the host speaks to.
-enum FunctionLibrary {
-    /// Equals VERSION in `records.lua`; rises with every change of what a function takes or does.
-    static let version: Int64 = 9
+/// A library of Redis Functions that this version of the host speaks to.
+struct FunctionLibrary: Sendable {
+    /// Says which version the server has.
+    let versionFunction: String
+    /// Equals VERSION in the source; rises with every change of what a function takes or does.
+    let version: Int64
+    let source: String
 
-    static var source: String { String(decoding: PackageResources.records_lua, as: UTF8.self) }
+    /// What records are replaced with.
+    static let records = FunctionLibrary(
+        versionFunction: "cardrecords_version", version: 9,
+        source: String(decoding: PackageResources.records_lua, as: UTF8.self))
+
+    /// Makes accounts of records of the layout before, under the name of its library: hosts of then stop.
+    static let migration = FunctionLibrary(
+        versionFunction: "cardstate_version", version: 1_000,
+        source: String(decoding: PackageResources.migration_lua, as: UTF8.self))
 
     /// Loads the library where it is missing or older, and refuses a newer one: another version of the host
     /// is at work, and its answers would not be understood.
-    static func ensure(on connection: RedisConnection) async throws {
+    func ensure(on connection: RedisConnection) async throws {
         switch await present(on: connection) {
         case .success(let found?) where found > version:
             throw FunctionLibraryError(found: found, expected: version)
@@ -29,10 +40,10 @@ enum FunctionLibrary {
         }
     }
 
-    private static func present(on connection: RedisConnection) async -> Result<Int64?, RedisError> {
+    private func present(on connection: RedisConnection) async -> Result<Int64?, RedisError> {
         do {
             let reply = try await connection.sendFromAnywhere(
-                RedisCommand("FCALL_RO", "cardrecords_version", "0"))
+                RedisCommand("FCALL_RO", versionFunction, "0"))
             guard case .integer(let version) = reply else { return .success(nil) }
             return .success(version)
         } catch .refused(let error) where error.description.contains("Function not found") {

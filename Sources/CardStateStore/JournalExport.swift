@@ -9,6 +9,8 @@ package enum JournalItem: Sendable {
     case change(identifier: String, parts: [String], card: String)
     /// What happened to a request beside its decision; the card where it was known.
     case note(identifier: String, JournalNote, card: String)
+    /// One with the name of a card of the layout before, whose account is named in it.
+    indirect case former(JournalItem, card: String)
     /// An entry that this version cannot read; never left out in silence.
     case unreadable(identifier: String)
 }
@@ -40,7 +42,7 @@ extension RedisJournal {
                     RedisCommand("XRANGE", journal, start, "+", "COUNT", "\(RedisJournal.pageEntries)"),
                     bucket)
                 guard let last = page.last else { break }
-                try await body(bucket, page.map { RedisJournal.item($0.identifier, $0.fields) })
+                try await body(bucket, try await items(page, bucket))
                 ends[bucket] = last.identifier
                 start = "(" + last.identifier
             }
@@ -113,8 +115,16 @@ extension RedisJournal {
         try await send(RedisCommand("GET", "\(CardKeys.bucketTag(bucket)):exported"), bucket).text
     }
 
-    static func item(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalItem {
-        let card = fields["c"].map(JournalPlace.card) ?? ""
+    static func item(
+        _ identifier: String, _ fields: [String: [UInt8]], accounts: [String: String] = [:]
+    ) -> JournalItem {
+        let name = fields["c"].map(JournalPlace.card) ?? ""
+        if let account = accounts[name], let former = fields["c"], JournalPlace.isOld(former) {
+            var renamed = fields
+            renamed["c"] = Array(account.utf8)
+            return .former(item(identifier, renamed), card: name)
+        }
+        let card = name
         if let record = record(identifier, fields) { return .decision(record, card: card) }
         if let note = note(fields) { return .note(identifier: identifier, note, card: card) }
         if let change = fields["o"] {

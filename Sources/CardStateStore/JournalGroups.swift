@@ -59,7 +59,7 @@ extension RedisJournal {
         } else {
             page = try await read(bucket, group, reader, ">", count)
         }
-        return (page.map { RedisJournal.item($0.identifier, $0.fields) }, page.map(\.identifier))
+        return (try await items(page, bucket), page.map(\.identifier))
     }
 
     private func read(

@@ -18,6 +18,12 @@ enum JournalPlace {
         }
     }
 
-    /// The token in hexadecimal digits.
-    static func card(_ bytes: [UInt8]) -> String { Hex.encode(Array(bytes.prefix(16))).lowercased() }
+    /// The token in hexadecimal digits. The layout before wrote it as such.
+    static func card(_ bytes: [UInt8]) -> String {
+        isOld(bytes)
+            ? String(decoding: bytes, as: UTF8.self) : Hex.encode(Array(bytes.prefix(16))).lowercased()
+    }
+
+    /// Of the layout before: the name of a card, not of an account.
+    static func isOld(_ bytes: [UInt8]) -> Bool { bytes.count == 32 }
 }

@@ -34,8 +34,15 @@ package struct RedisJournal: Journal {
         while seen < RedisJournal.entriesSearchedMax {
             let page = try await page(bucket, end)
             for (identifier, fields) in page {
-                if let text = fields["e"], RedisJournal.parts(text)?.entry.starts(with: start) == true {
-                    if let record = RedisJournal.record(identifier, fields) { found.records.append(record) }
+                if RedisJournal.parts(fields)?.entry.starts(with: start) == true {
+                    guard var record = RedisJournal.record(identifier, fields), let place = fields["c"] else {
+                        continue
+                    }
+                    record.card = JournalPlace.card(place)
+                    if let account = try await accounts(page: [(identifier, fields)], bucket)[record.card] {
+                        (record.card, record.formerCard) = (account, record.card)
+                    }
+                    found.records.append(record)
                 } else if fields["n"]?.starts(with: start) == true {
                     if let note = RedisJournal.note(fields) { found.notes.append(note) }
                 }
@@ -85,7 +92,7 @@ package struct RedisJournal: Journal {
     }
 
     static func record(_ identifier: String, _ fields: [String: [UInt8]]) -> JournalRecord? {
-        guard let parts = fields["e"].flatMap({ parts($0) }), let entry = JournalEntry(decoding: parts.entry),
+        guard let parts = parts(fields), let entry = JournalEntry(decoding: parts.entry),
             let result = StoredResult(journal: Array(parts.result))?.commitResult
         else { return nil }
         return JournalRecord(
@@ -94,8 +101,12 @@ package struct RedisJournal: Journal {
             availableMinorUnits: result.availableMinorUnits, effect: result.effect)
     }
 
-    /// A decision's text: its result, a blank, the host's entry.
-    private static func parts(_ text: [UInt8]) -> (result: ArraySlice<UInt8>, entry: ArraySlice<UInt8>)? {
+    /// A decision's text: its result, a blank, the host's entry. The layout before had two fields for them.
+    private static func parts(
+        _ fields: [String: [UInt8]]
+    ) -> (result: ArraySlice<UInt8>, entry: ArraySlice<UInt8>)? {
+        guard let text = fields["e"] else { return nil }
+        if let result = fields["r"] { return (result[...], text[...]) }
         guard let blank = text.firstIndex(of: UInt8(ascii: " ")) else { return nil }
         return (text[..<blank], text[(blank + 1)...])
     }

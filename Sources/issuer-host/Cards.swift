@@ -29,7 +29,8 @@ final class CardDesk: Sendable {
     /// Asked on the loop of the store only.
     let port: HSMPort
 
-    init(_ path: String) async throws {
+    /// - Parameter migrates: true claims old records whatever the configuration says.
+    init(_ path: String, migrates: Bool = false) async throws {
         configuration = try IssuerConfiguration(path: path)
         location = try configuration.tokenLocation()
         var hsmConfiguration = try configuration.hsmConfiguration(at: location)
@@ -38,7 +39,9 @@ final class CardDesk: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.any()
         // A port is bound to one loop: whoever asks it, and what it answers, meet there and nowhere else.
         port = hsm.port { work in loop.execute(work) }
-        store = StateStore(to: try configuration.storeLocation(), on: loop)
+        store = StateStore(
+            to: try configuration.storeLocation(), on: loop,
+            migrates: migrates || configuration.redis.migration)
         try await store.waitUntilReady(timeout: .seconds(5))
     }
 
@@ -53,7 +56,16 @@ final class CardDesk: Sendable {
     }
 
     func tokens(of cards: [CardIdentity]) async throws -> [CardToken] {
-        let (port, questions) = (port, cards.map { question($0) })
+        let tokens = try await names(of: cards.map(\.pan))
+        if configuration.redis.migration { try await claimOldRecords(cards, tokens) }
+        return tokens
+    }
+
+    /// Names of accounts, whatever the store has.
+    func names(of accounts: [PAN]) async throws -> [CardToken] {
+        let (port, questions) = (
+            port, accounts.map { question(CardIdentity(pan: $0, panSequenceNumber: nil)) }
+        )
         return try await onLoop(store.eventLoop) {
             let pending = questions.map { port.begin($0) }
             var tokens: [CardToken] = []

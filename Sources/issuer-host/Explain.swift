@@ -87,7 +87,9 @@ struct Explain: AsyncParsableCommand {
         for stage in Stage.allCases {
             if let time = entry.times[stage] { times.append("\(stage.name) \(time / 1_000) µs") }
         }
-        lines.append("\(times.joined(separator: ", ")); journal entry \(record.identifier)\n")
+        lines.append("\(times.joined(separator: ", ")); journal entry \(record.identifier)")
+        let former = record.formerCard.map { ", before its migration card \($0)" } ?? ""
+        lines.append("account \(record.card)\(former)\n")
         return lines.joined(separator: "\n")
     }
 }

@@ -196,6 +196,8 @@ private struct JournalLine: Encodable {
     var kind: String
     var time: String?
     var card: String?
+    /// The name that the entry has, where that is one of the layout before.
+    var formerCard: String?
     var rrn: String?
     var stan: UInt32?
     var link: String?
@@ -230,10 +232,13 @@ private struct JournalLine: Encodable {
     var change: Change?
 
     init(_ item: JournalItem, bucket: Int) {
+        var item = item
+        if case .former(let entry, let card) = item { (item, formerCard) = (entry, card) }
         self.bucket = bucket
         switch item {
         case .unreadable(let identifier):
             (id, kind) = (identifier, "unreadable")
+        case .former: (id, kind) = ("", "unreadable")
         case .change(let identifier, let parts, let card):
             (id, kind, self.card) = (identifier, "change", card)
             time = Double(parts[4]).map { Date(timeIntervalSince1970: $0).formatted(.iso8601) }

@@ -6,12 +6,12 @@ internal import NIOPosix
 /// `issuer-host store`: which store this host knows, and what to do when it is another one.
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "store", abstract: "The state store as a whole: status, initialise, accept.",
+        commandName: "store", abstract: "The state store as a whole: status, initialise, accept, migrate.",
         discussion: """
             A host keeps in redis.placeFile which store it serves and the last journal entries that were acknowledged \
             to it. A store that is empty, another one, or cut short is refused until it is accepted.
             """,
-        subcommands: [Status.self, Initialise.self, Accept.self])
+        subcommands: [Status.self, Initialise.self, Accept.self, Migrate.self])
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -18,6 +18,7 @@ final class StateBench: Sendable {
     let records: RedisCardRecords
     let orders: CardOrders
     let journal: RedisJournal
+    let claims: OldRecordClaims
     private let authoriser: Authoriser
     private let stan = Atomic<UInt32>(0)
     private let executor: LoopExecutor
@@ -35,11 +36,12 @@ final class StateBench: Sendable {
         _ servers: any Sendable, at location: StoreLocation, first: RedisAddress, replicasMin: Int = 0,
         watch: StoreWatch? = nil,
         settings connectionSettings: RedisConnectionSettings = RedisConnectionSettings(),
-        waits: Bool = true
+        waits: Bool = true, migrates: Bool = false
     ) async throws {
         self.servers = servers
         let loop = Self.loop
-        store = StateStore(to: location, on: loop, watch: watch, settings: connectionSettings)
+        store = StateStore(
+            to: location, on: loop, watch: watch, migrates: migrates, settings: connectionSettings)
         connection = RedisConnection(to: first, on: loop)
         var settings = CardStateSettings()
         settings.replicasMin = replicasMin
@@ -50,13 +52,19 @@ final class StateBench: Sendable {
         let range = IssuerRange(
             name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"), masterKeyOption: .a,
             profiles: [.visaCVN18])
+        let surroundings = Surroundings(
+            unixSeconds: { Self.now }, monotonicNanoseconds: { 1 }, random: { .random(in: 1 ... .max) })
+        claims = OldRecordClaims(
+            store, settings: settings, surroundings: surroundings, who: "ann",
+            names: { pan, _ throws(CryptographyUnavailable) in
+                (0..<100).map { OldStore.name(OpenToken.card(pan), UInt8($0)) }
+            })
         authoriser = Authoriser(
             ranges: IssuerRangeTable([range]),
             codes: AuthorisationResponseCodes(approved: AuthorisationResponseCode("00")!) { _ in
                 AuthorisationResponseCode("05")!
             }, cryptography: OpenToken(), records: records,
-            surroundings: Surroundings(
-                unixSeconds: { Self.now }, monotonicNanoseconds: { 1 }, random: { .random(in: 1 ... .max) }))
+            surroundings: surroundings, oldRecords: migrates ? claims : nil)
         if waits { try await store.waitUntilReady(timeout: .seconds(60)) }
         try await connection.waitUntilReady(timeout: .seconds(60))
     }
@@ -152,10 +160,11 @@ private struct OpenToken: CardCryptography {
         return try ICCData(parsing: writer.bytes)
     }
 
-    private func token(_ pan: PAN) -> CardToken {
-        let number = (6..<pan.digitCount).reduce(0) { $0 * 10 + Int(pan.digit(at: $1)) }
-        return StateBench.token(number)
+    static func card(_ pan: PAN) -> Int {
+        (6..<pan.digitCount).reduce(0) { $0 * 10 + Int(pan.digit(at: $1)) }
     }
+
+    private func token(_ pan: PAN) -> CardToken { StateBench.token(OpenToken.card(pan)) }
 
     func knownToken(of pan: PAN) -> CardToken? { token(pan) }
 

@@ -84,6 +84,12 @@ package struct CardRecord: Sendable {
         set { bytes[Head.flags] = newValue ? bytes[Head.flags] | 1 : bytes[Head.flags] & ~1 }
     }
 
+    /// Something of it may be from the layout before.
+    var holdsMigrated: Bool {
+        get { bytes[Head.flags] & 2 != 0 }
+        set { bytes[Head.flags] = newValue ? bytes[Head.flags] | 2 : bytes[Head.flags] & ~2 }
+    }
+
     /// How many plastics there are.
     package var plasticCount: Int { Int(bytes[Head.plastics]) }
     private var sectionByteCount: Int { Int(bytes.load(Head.sectionBytes, as: UInt32.self)) }

@@ -1,6 +1,6 @@
 /// A reversal whose original has not come.
 struct EarlyReversal {
-    let original: OriginalTransaction
+    var original: OriginalTransaction
     /// DE4; 0: none.
     let amount: Int64
     /// The numeric code of DE49 where that is not the account's; 0: the account's, or none.
@@ -9,6 +9,8 @@ struct EarlyReversal {
     var remaining: Int64
     /// Seconds since 1970.
     var receivedAt: UInt32
+    /// From the layout before: its reference is in the form of then.
+    var isMigrated = false
 
     var naming: Naming { Naming(original, amount: amount == 0 ? nil : amount, isReversal: true) }
 
@@ -46,7 +48,8 @@ struct EarlyReversals {
                     original: original, amount: bytes.load(place + 40, as: Int64.self),
                     currency: bytes.load(place + 10, as: UInt16.self),
                     remaining: bytes.load(place + 48, as: Int64.self),
-                    receivedAt: bytes.load(place + 56, as: UInt32.self)))
+                    receivedAt: bytes.load(place + 56, as: UInt32.self),
+                    isMigrated: bytes[place + 8] & 2 != 0))
             place += Self.byteCount
         }
     }
@@ -57,7 +60,7 @@ struct EarlyReversals {
             let original = early.original
             bytes.append(bigEndian: original.stan)
             bytes.append(bigEndian: original.sentAt)
-            bytes += [original.isAdvice ? 1 : 0, 0]
+            bytes += [(original.isAdvice ? 1 : 0) | (early.isMigrated ? 2 : 0), 0]
             bytes.append(bigEndian: early.currency)
             bytes.append(bigEndian: original.reference)
             bytes.append(bigEndian: original.acquirer)

@@ -31,6 +31,8 @@ package struct KeptTransaction: Hashable, Sendable {
         static let expired = Flags(rawValue: 256)
         /// An advice of what was declined elsewhere: nothing was booked.
         static let noted = Flags(rawValue: 512)
+        /// From the layout before, which kept less: see `recogniseMigrated`. Its reference is in the form of then.
+        static let migrated = Flags(rawValue: 1_024)
     }
 
     /// Rises within the account; 0 is none.

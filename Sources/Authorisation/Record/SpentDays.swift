@@ -15,6 +15,25 @@ struct SpentDays {
 
     private(set) var days: [Day] = []
 
+    /// - Parameter days: newest first.
+    init(_ days: [Day]) { self.days = days }
+
+    /// What several cards spent, day by day.
+    init(adding all: [SpentDays]) {
+        var sums: [UInt16: Day] = [:]
+        for day in all.flatMap(\.days) {
+            guard let sum = sums[day.day] else {
+                sums[day.day] = day
+                continue
+            }
+            sums[day.day] = Day(
+                day: day.day, minorUnits: sum.minorUnits + day.minorUnits, count: sum.count + day.count,
+                cashMinorUnits: sum.cashMinorUnits + day.cashMinorUnits,
+                cashCount: sum.cashCount + day.cashCount)
+        }
+        days = Array(sums.values.sorted { $0.day > $1.day }.prefix(Int(Self.keptDays)))
+    }
+
     init(_ content: ArraySlice<UInt8>) {
         let bytes = Array(content)
         var place = 0
