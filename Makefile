@@ -52,10 +52,12 @@ load: build
 	@DEMO_DIR=$(CURDIR)/.demo-load DEMO_PORT_A=18583 DEMO_PORT_B=18584 DEMO_ADMIN_PORT=19583 \
 	DEMO_REDIS_FSYNC=$${DEMO_REDIS_FSYNC:-everysec} $(environment) load $(PROFILE)
 
-# FAULTS=n for another number, SEED=n for the plan of an earlier campaign. The status is 1 if a promise was broken.
-FAULTS ?= 200
+# FAULTS=n for another number on each set-up, SETUPS="alone cluster" for some of them, SEED=n for the plan of an earlier
+# campaign. The status is 1 if a promise was broken. Needs iproute2 and iptables as well.
+FAULTS ?= 100
+SETUPS ?= alone sentinel cluster loss clocks partition safe-partition
 faults: build
-	@"$$(swift build -c release --show-bin-path)/fault-campaign" --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+	@SEED=$(SEED) LoadTests/faults.sh "$$(swift build -c release --show-bin-path)" $(FAULTS) $(SETUPS)
 
 # Needs jq as well.
 pauses: build

@@ -39,7 +39,9 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         // A PKCS#11 module: slow, stalled or removed at will.
-        .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"])
+        .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
+        // A wall clock that goes as a file says.
+        .library(name: "SkewedClock", type: .dynamic, targets: ["SkewedClock"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -114,6 +116,7 @@ let package = Package(
             name: "hostile-probe", dependencies: ["CPKCS11"], path: "Tests/HostileProbe",
             linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "FaultyToken", dependencies: ["CPKCS11"], path: "Simulators/FaultyToken"),
+        .target(name: "SkewedClock", path: "Simulators/SkewedClock"),
         .target(
             name: "VirtualCard", dependencies: ["EMV", "ByteCoding", "LibCrypto"],
             path: "Simulators/VirtualCard", swiftSettings: rules),
@@ -176,7 +179,7 @@ let package = Package(
             ], path: "LoadTests/Benchmarks", exclude: ["README.md", "baseline.json"], swiftSettings: rules),
         tests(
             "FaultCampaignTests",
-            ["FaultCampaign", "fault-campaign", "issuer-host", "issuer-keys", "FaultyToken"]),
+            ["FaultCampaign", "fault-campaign", "issuer-host", "issuer-keys", "FaultyToken", "SkewedClock"]),
         .target(
             name: "VectorSupport", dependencies: ["ByteCoding"], path: "Tests/VectorSupport",
             swiftSettings: rules),
@@ -252,6 +255,6 @@ let package = Package(
         tests("VirtualCardTests", ["VirtualCard", "EMV", "LibCrypto", "ByteCoding", "VectorSupport"]),
         target(
             "CardStateStore", ["Authorisation", "EMV", "Redis", nioCore],
-            resources: [.embedInCode("records.lua")]),
+            resources: [.embedInCode("records.lua"), .embedInCode("migration.lua")]),
     ]
 )

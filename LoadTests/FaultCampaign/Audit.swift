@@ -21,6 +21,16 @@ struct Audit {
     private(set) var reversalsGivingBack = 0
     private(set) var undecidedNoted = 0
     private(set) var lateNoted = 0
+    /// Approvals that no terminal was told, with a note; without one where a terminal's proxy was cut or a host killed.
+    private(set) var untoldNoted = 0
+    /// See `untoldNoted`.
+    private(set) var untoldExcused = 0
+    /// Requests whose approval was told by a primary that was replaced meanwhile.
+    private(set) var lost: Set<UInt64> = []
+    /// What went wrong when.
+    var windows: [Window] = []
+    /// What was told during a partition may be gone.
+    var mayLose = false
     let requests: [UInt64: SentRequest]
     let cards: [AuditedCard]
 
@@ -33,6 +43,15 @@ struct Audit {
     }
 
     mutating func violated(_ words: String) { violations.append(words) }
+
+    /// Where the store was allowed to lose what it had during a partition, that is counted.
+    private mutating func violated(_ request: SentRequest, _ words: String) {
+        if mayLose, windows.contains(where: { $0.kind == .partitioned && $0.concerns(request) }) {
+            lost.insert(request.number)
+        } else {
+            violations.append("request \(request.number)\(words)")
+        }
+    }
 
     /// - Parameters:
     ///   - journal: all decisions, those of one card in their order.
@@ -53,7 +72,7 @@ struct Audit {
                 continue
             }
             if line.kind == "undecided" { undecidedNoted += 1 }
-            if line.kind == "late" { lateNoted += 1 }
+            if line.kind == "late" || line.kind == "untold" { lateNoted += 1 }
             booked[number, default: []].append(line)
             if line.kind == "decision" { byCard[request.card, default: []].append(line) }
         }
@@ -72,24 +91,27 @@ struct Audit {
         let approvals = lines.filter { $0.de39 == "00" }
         let decisions = request.told.filter(\.isDecision)
         if all.contains(where: { $0.kind == "late" }), decided.isEmpty {
-            violated("request \(request.number) was noted as decided late and is not in the journal")
+            violated(request, " was noted as decided late and is not in the journal")
         }
         if request.form == .request { approvalsBooked += approvals.count }
         decisionsTold += decisions.count
         if request.isReplay { replaysSent += 1 }
-        if approvals.count > 1 { violated("request \(request.number) was booked as approved twice") }
+        if approvals.count > 1 { violated(request, " was booked as approved twice") }
         if approvals.contains(where: { $0.minorUnits != request.minorUnits }) {
-            violated("request \(request.number) was booked with another amount")
+            violated(request, " was booked with another amount")
         }
         for told in decisions where !lines.contains(where: { $0.de39 == told.code }) {
-            violated("request \(request.number) was told \(told.code), which is not in the journal")
+            violated(request, " was told \(told.code), which is not in the journal")
         }
         for told in decisions where told != decisions[0] {
-            violated("request \(request.number) was told \(decisions[0].code) and then \(told.code)")
+            violated(request, " was told \(decisions[0].code) and then \(told.code)")
         }
         checkReversal(of: request, lines, decided.filter(\.isReversal))
         guard let told = decisions.first(where: \.isApproval) else {
-            if request.form == .request { approvalsUntold += approvals.count }
+            if request.form == .request, !approvals.isEmpty {
+                approvalsUntold += approvals.count
+                checkUntold(request, all)
+            }
             if decisions.contains(where: { ["55", "75"].contains($0.code) }) { wrongPINsTold += 1 }
             return
         }
@@ -100,11 +122,22 @@ struct Audit {
         }
         approvalsTold += 1
         if !approvals.contains(where: { $0.approvalCode == told.approvalCode }) {
-            violated("request \(request.number): the approval that was told is lost")
+            violated(request, ": the approval that was told is lost")
         }
-        if request.isForged { violated("request \(request.number): a forged cryptogram was approved") }
-        if request.isReplay { violated("request \(request.number): a replayed ATC was approved") }
-        if request.pin == .wrong { violated("request \(request.number): a wrong PIN was approved") }
+        if request.isForged { violated(request, ": a forged cryptogram was approved") }
+        if request.isReplay { violated(request, ": a replayed ATC was approved") }
+        if request.pin == .wrong { violated(request, ": a wrong PIN was approved") }
+    }
+
+    /// An approval that no terminal was told has a note, unless nobody could know.
+    private mutating func checkUntold(_ request: SentRequest, _ all: [JournalledDecision]) {
+        if all.contains(where: { $0.kind == "late" || $0.kind == "untold" }) {
+            untoldNoted += 1
+        } else if windows.contains(where: { $0.hidesAnswers && $0.concerns(request) }) {
+            untoldExcused += 1
+        } else if request.told.isEmpty {
+            violated(request, " was approved, told to nobody, and has no note")
+        }
     }
 
     /// What was told to be undone is: no more stays taken than was to remain, and nothing was given back twice.
@@ -115,10 +148,10 @@ struct Audit {
         let givenBack = reversals.reduce(0) { $0 + $1.givenBack }
         if givenBack > 0 { reversalsGivingBack += 1 }
         if givenBack > taken {
-            violated("request \(request.number): \(givenBack) given back of \(taken)")
+            violated(request, ": \(givenBack) given back of \(taken)")
         }
         guard let reversal = request.reversal else {
-            if !reversals.isEmpty { violated("request \(request.number) was reversed and nobody asked") }
+            if !reversals.isEmpty { violated(request, " was reversed and nobody asked") }
             return
         }
         guard reversal.isTold else {
@@ -127,14 +160,15 @@ struct Audit {
         }
         reversalsTold += 1
         for told in reversal.told where told.isDecision && !told.isApproval {
-            violated("request \(request.number): its reversal was told \(told.code)")
+            violated(request, ": its reversal was told \(told.code)")
         }
         if !reversals.contains(where: { $0.de39 == "00" }) {
-            violated("request \(request.number): its reversal was told and is not in the journal")
+            violated(request, ": its reversal was told and is not in the journal")
         }
         if taken - givenBack > reversal.remainingMinorUnits {
             violated(
-                "request \(request.number): \(taken - givenBack) taken, "
+                request,
+                ": \(taken - givenBack) taken, "
                     + "\(reversal.remainingMinorUnits) was to remain")
         }
     }

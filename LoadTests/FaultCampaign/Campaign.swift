@@ -2,6 +2,7 @@ internal import FaultProxy
 internal import Foundation
 internal import Glibc
 internal import LoadGenerator
+internal import NIOCore
 internal import NIOPosix
 
 internal import VirtualCard
@@ -16,8 +17,11 @@ package struct Campaign: Sendable {
     package var binaries: String
     /// Where everything of the campaign lies; made anew.
     package var folder: String
-    /// Terminals.
+    /// Terminals, each of which comes to one of the hosts.
     package var lanes = 12
+    /// What stands behind the hosts.
+    package var setUp = SetUp.sentinel
+    private static let hosts = 2
     /// Called with a line about each step.
     package var progress: @Sendable (String) -> Void = { _ in }
 
@@ -32,77 +36,97 @@ package struct Campaign: Sendable {
     package func run() async throws -> CampaignResult {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let loop = MultiThreadedEventLoopGroup.singleton.any()
-        let store = try await CampaignStore(
-            configuration: root + "/Config/redis.conf", folder: folder, seed: plan.seed, on: loop)
+        let store = try await makeStore(on: loop)
+        var hosts: [CampaignHost] = []
         do {
-            let host = try await CampaignHost(
-                root: root, binaries: binaries, folder: folder, sentinelPort: store.sentinelPort,
-                seed: plan.seed, on: loop)
-            do {
-                let result = try await run(host, store)
-                try? await host.proxy.stop()
-                await store.stop()
-                return result
-            } catch {
-                host.kill()
-                throw error
+            for number in 0..<Self.hosts {
+                hosts.append(
+                    try await CampaignHost(
+                        number, root: root, binaries: binaries, folder: folder, store: store, setUp: setUp,
+                        seed: plan.seed, on: loop))
             }
+            let result = try await run(hosts, store)
+            for host in hosts { try? await host.proxy.stop() }
+            await store.stop()
+            return result
         } catch {
+            for host in hosts { host.kill() }
             await store.stop()
             throw error
         }
     }
 
-    private func run(_ host: CampaignHost, _ store: CampaignStore) async throws -> CampaignResult {
-        let configuration = try HostConfiguration(contentsOf: host.configurationPath)
+    private func makeStore(on loop: any EventLoop) async throws -> any StoreUnderTest {
+        let reference = root + "/Config/redis.conf"
+        switch setUp {
+        case .cluster: return try await ClusterStore(configuration: reference, folder: folder)
+        case .partition, .safePartition:
+            return try await PartitionStore(configuration: reference, folder: folder)
+        case .alone, .sentinel, .loss, .clocks:
+            return try await CampaignStore(
+                configuration: reference, folder: folder, seed: plan.seed, isAlone: setUp == .alone,
+                on: loop)
+        }
+    }
+
+    private func run(_ hosts: [CampaignHost], _ store: any StoreUnderTest) async throws -> CampaignResult {
+        let configuration = try HostConfiguration(contentsOf: hosts[0].configurationPath)
         let issuer = try DemoIssuer(contentsOf: configuration.issuerPath)
         let cards = try CampaignCards(lanes: lanes, issuer: issuer)
         try cards.write(to: folder + "/cards.json")
-        try host.importCards(folder + "/cards.json")
-        try host.start()
+        try hosts[0].importCards(folder + "/cards.json")
+        for host in hosts { try host.start() }
         let ledger = Ledger(lanes: lanes)
         let link = try configuration.links(named: ["acquirer-a"])[0]
         guard let date = TransactionDate(year: 26, month: 11, day: 24) else { throw CampaignError("date") }
         let terminals = try (0..<lanes).map {
             try Lane(
-                number: $0, cards: cards, link: link, port: host.proxy.port, ledger: ledger, seed: plan.seed,
-                date: date)
+                number: $0, cards: cards, link: link, port: hosts[$0 % hosts.count].proxy.port,
+                ledger: ledger, seed: plan.seed, date: date, sendsReplays: !setUp.mayLose)
         }
+        let flood = try Flood(lane: lanes, cards: cards, link: link, ledger: ledger, date: date)
         for terminal in terminals { terminal.start() }
-        let injected: Result<CampaignResult, any Error>
-        do { injected = .success(try await injectAll(host, store, ledger)) } catch {
+        let injected: Result<(CampaignResult, [Window]), any Error>
+        do { injected = .success(try await injectAll(hosts, store, flood, ledger)) } catch {
             injected = .failure(error)
         }
         for terminal in terminals { terminal.askToStop() }
         for terminal in terminals { terminal.waitUntilStopped() }
-        var result = try injected.get()
+        var (result, windows) = try injected.get()
         for failure in terminals.compactMap(\.failure) {
             throw CampaignError("a terminal failed: \(failure)")
         }
-        result.hostStartsRepeated = host.failedStarts
+        result.hostStartsRepeated = hosts.reduce(0) { $0 + $1.failedStarts }
+        result.add(flood)
+        result.primaryMoves = (store as? PartitionStore)?.moves ?? []
         progress("counting")
         var audit = Audit(
             requests: ledger.requests,
             cards: cards.all.map {
                 AuditedCard(openingMinorUnits: $0.openingMinorUnits, rollingAmount: $0.rollingAmount)
             })
-        try audit.run(JournalledDecision.read(host.exportJournal())) { try store.card($0, bucket: $1) }
+        (audit.windows, audit.mayLose) = (windows, setUp.mayLose)
+        // What was still waiting to be noted is, at the end.
+        for host in hosts where !host.stop() {
+            result.violations.append("a host did not end when it was asked to")
+        }
+        try audit.run(JournalledDecision.read(hosts[0].exportJournal())) { try store.card($0, bucket: $1) }
         result.add(audit, ledger)
-        if !host.stop() { result.violations.append("the host did not end when it was asked to") }
         return result
     }
 
     private func injectAll(
-        _ host: CampaignHost, _ store: CampaignStore, _ ledger: Ledger
-    ) async throws -> CampaignResult {
-        var result = CampaignResult(seed: plan.seed, lanes: lanes)
-        let injector = FaultInjector(host: host, store: store)
+        _ hosts: [CampaignHost], _ store: any StoreUnderTest, _ flood: Flood, _ ledger: Ledger
+    ) async throws -> (CampaignResult, [Window]) {
+        var result = CampaignResult(seed: plan.seed, setUp: setUp, lanes: lanes)
+        let injector = FaultInjector(hosts: hosts, store: store, flood: flood)
         try await recovered(ledger, from: DispatchTime.now().uptimeNanoseconds, "the first answers")
         let begun = Date()
-        var times: [FaultKind: [(first: Int, all: Int)]] = [:]
+        var (times, windows) = ([FaultKind: [(first: Int, all: Int)]](), [Window]())
         for (index, fault) in plan.faults.enumerated() {
             try await Task.sleep(for: .milliseconds(fault.afterMilliseconds))
-            let end = try await injector.inject(fault)
+            let from = DispatchTime.now().uptimeNanoseconds
+            let end = try await injector.inject(fault, turn: index)
             let name = "fault \(index + 1) of \(plan.faults.count): \(fault.kind.rawValue)"
             var time = try await recovered(ledger, from: end, name)
             // A sentinel that has lost patience goes on although its master is back: that belongs to this fault.
@@ -112,6 +136,8 @@ package struct Campaign: Sendable {
                 time.all =
                     try await recovered(ledger, from: settled, name).all + Int((settled - end) / 1_000_000)
             }
+            windows.append(
+                Window(kind: fault.kind, from: from, until: DispatchTime.now().uptimeNanoseconds))
             times[fault.kind, default: []].append(time)
             result.faults += 1
             progress(
@@ -120,7 +146,7 @@ package struct Campaign: Sendable {
         }
         result.seconds = Int(Date().timeIntervalSince(begun))
         result.add(times)
-        return result
+        return (result, windows)
     }
 
     /// Waits until every terminal was told a decision for a request sent after a moment; milliseconds after it.

@@ -3,15 +3,21 @@ internal import Foundation
 internal import Glibc
 internal import NIOCore
 
-/// The host with a token of its own behind the faulty module, and the proxy that its terminals come through.
+/// A host whose token stands behind the faulty module, and the proxy that its terminals come through. All hosts of a campaign
+/// have one token store.
 final class CampaignHost: @unchecked Sendable {
     // Sendable because the campaign alone touches it, one step after the other.
     let configurationPath: String
     let proxy: FaultProxy
+    /// Of the link itself, past the proxy.
+    let port: Int
+    private let adminPort: Int
     private let folder: String
+    private let name: String
     private let binaries: String
     private let tokenEnvironment: [String: String]
     private let control: FileHandle
+    private let clock: FileHandle
     private var process: ChildProcess
     /// Starts that failed because something that the host needs was away; a supervisor tries again.
     private(set) var failedStarts = 0
@@ -21,37 +27,62 @@ final class CampaignHost: @unchecked Sendable {
     ///   - root: the folder of the project.
     ///   - binaries: the folder of its executables.
     init(
-        root: String, binaries: String, folder: String, sentinelPort: Int, seed: UInt64,
-        on eventLoop: any EventLoop
+        _ number: Int, root: String, binaries: String, folder: String, store: any StoreUnderTest,
+        setUp: SetUp, seed: UInt64, on eventLoop: any EventLoop
     ) async throws {
-        (self.folder, self.binaries) = (folder, binaries)
-        let port = try freePort()
+        (self.folder, self.binaries, name) = (folder, binaries, "host-\(number)")
+        (port, adminPort) = (try freePort(), try freePort())
         proxy = try await FaultProxy(
-            to: .tcp(host: "127.0.0.1", port: port), seed: seed &+ 7, on: eventLoop)
-        configurationPath = folder + "/issuer-host.yaml"
+            to: .tcp(host: "127.0.0.1", port: port), seed: seed &+ 7 &+ UInt64(number), on: eventLoop)
+        configurationPath = "\(folder)/\(name).yaml"
         let token = folder + "/token"
+        control = try CampaignHost.file("\(folder)/\(name).control", Data("o".utf8))
+        clock = try CampaignHost.file("\(folder)/\(name).clock", Data(count: 8))
+        tokenEnvironment = [
+            "FAULTY_TOKEN_MODULE": try softoken(), "FAULTY_TOKEN_CONTROL": "\(folder)/\(name).control",
+        ]
+        try CampaignConfiguration.text(
+            root: root, folder: folder, binaries: binaries, ports: (port, adminPort), store: store,
+            setUp: setUp
+        ).write(toFile: configurationPath, atomically: true, encoding: .utf8)
+        var environment = tokenEnvironment
+        if setUp == .clocks {
+            environment["LD_PRELOAD"] = "\(binaries)/libSkewedClock.so"
+            environment["SKEWED_CLOCK_FILE"] = "\(folder)/\(name).clock"
+        }
+        process = ChildProcess(
+            ["\(binaries)/issuer-host", "serve", "--config", configurationPath],
+            log: "\(folder)/\(name).log", environment: environment)
+        guard number == 0 else { return }
         try FileManager.default.createDirectory(atPath: token, withIntermediateDirectories: true)
         try "fault-campaign".write(toFile: folder + "/token.pin", atomically: true, encoding: .utf8)
         chmod(folder + "/token.pin", 0o600)
-        try Data("o".utf8).write(to: URL(fileURLWithPath: folder + "/token.control"))
-        guard let control = FileHandle(forWritingAtPath: folder + "/token.control") else {
-            throw CampaignError("cannot write \(folder)/token.control")
-        }
-        self.control = control
-        tokenEnvironment = [
-            "FAULTY_TOKEN_MODULE": try softoken(), "FAULTY_TOKEN_CONTROL": folder + "/token.control",
-        ]
-        try CampaignConfiguration.text(
-            root: root, folder: folder, binaries: binaries, port: port, sentinelPort: sentinelPort
-        ).write(toFile: configurationPath, atomically: true, encoding: .utf8)
-        process = ChildProcess(
-            ["\(binaries)/issuer-host", "serve", "--config", configurationPath], log: folder + "/host.log",
-            environment: tokenEnvironment)
         try run(["certutil", "-N", "-d", "sql:\(token)", "-f", folder + "/token.pin"])
         try run([
             "\(binaries)/issuer-keys", "load-test-keys", "\(root)/Config/demo/demo-issuer.json", "--config",
             configurationPath,
         ])
+    }
+
+    private static func file(_ path: String, _ content: Data) throws -> FileHandle {
+        try content.write(to: URL(fileURLWithPath: path))
+        guard let file = FileHandle(forWritingAtPath: path) else {
+            throw CampaignError("cannot write \(path)")
+        }
+        return file
+    }
+
+    /// Sets its wall clock, by so much ahead of the machine's.
+    func setClock(aheadMilliseconds: Int64) throws {
+        try clock.seek(toOffset: 0)
+        try clock.write(contentsOf: withUnsafeBytes(of: aheadMilliseconds.littleEndian) { Data($0) })
+    }
+
+    /// One number of its metrics; 0 where it does not say.
+    func metric(_ name: String) -> Int {
+        guard let text = AdminPage.get("/metrics", port: adminPort) else { return 0 }
+        let line = text.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        return line.flatMap { Int($0.dropFirst(name.count + 1)) } ?? 0
     }
 
     /// Writes the cards into the store.
@@ -132,7 +163,8 @@ enum CampaignConfiguration {
     static let answerTimeout = 1_500
 
     static func text(
-        root: String, folder: String, binaries: String, port: Int, sentinelPort: Int
+        root: String, folder: String, binaries: String, ports: (link: Int, admin: Int),
+        store: any StoreUnderTest, setUp: SetUp
     ) -> String {
         """
         profile: demo
@@ -147,10 +179,9 @@ enum CampaignConfiguration {
           panHash: pan-hash
           pinVerification: pvk
         redis:
-          sentinelMaster: \(CampaignStore.masterName)
-          sentinels: ["127.0.0.1:\(sentinelPort)"]
+        \(store.configuration)
           # What only the primary has would be gone with it: nobody is told of it.
-          replicasMin: 1
+          replicasMin: \(setUp.replicasMin)
           replicaTimeoutMilliseconds: 500
           buckets: 64
         policy:
@@ -180,13 +211,15 @@ enum CampaignConfiguration {
         links:
           acquirer-a:
             host: 127.0.0.1
-            port: \(port)
+            port: \(ports.link)
             dialect: ascii87-binbitmap
             framing: 2be
             zonePINKey: zpk-acquirer-a
             answerTimeoutMilliseconds: \(answerTimeout)
         server:
-          eventLoops: 1
+          eventLoops: \(setUp.eventLoops)
+        admin:
+          port: \(ports.admin)
         log:
           level: error
         demo:

@@ -21,6 +21,8 @@ package struct CampaignResult: Codable, Sendable {
 
     /// Replays the plan.
     package let seed: UInt64
+    /// What stood behind the hosts.
+    package let setUp: SetUp
     /// Faults injected.
     package var faults = 0
     /// Terminals.
@@ -61,6 +63,22 @@ package struct CampaignResult: Codable, Sendable {
     package var undecidedNoted = 0
     /// See `undecidedNoted`.
     package var lateNoted = 0
+    /// Approvals that nobody was told, with a note in the journal; and those without one, told to a proxy that was cut, or by
+    /// a host that was killed.
+    package var untoldNoted = 0
+    /// See `untoldNoted`.
+    package var untoldExcused = 0
+    /// Told during a partition by a primary that was replaced, where nobody waits for replicas.
+    package var lostInPartitions = 0
+    /// Milliseconds from the naming of another primary to the hosts' first connection to it.
+    package var primaryMoves: [Int] = []
+    /// Requests of one card, sixty-four at once; what of them was answered 91, 96 or not; and how often one host was quicker
+    /// than the other.
+    package var floodRequests = 0
+    /// See `floodRequests`.
+    package var floodUndecided = 0
+    /// See `floodRequests`.
+    package var floodConflicts = 0
     /// Starts of the host that had to be tried again.
     package var hostStartsRepeated = 0
     /// Nothing may stand here.
@@ -69,14 +87,18 @@ package struct CampaignResult: Codable, Sendable {
     /// For a person: the counts, a table of the recoveries, and what was violated.
     package var summary: String {
         var lines = [
-            "seed \(seed): \(faults) faults in \(seconds) s under load from \(lanes) terminals",
+            "\(setUp.rawValue), seed \(seed): \(faults) faults in \(seconds) s under load from \(lanes) terminals",
             "\(requests) requests in \(transmissions) transmissions: \(decisionsTold) decisions told, "
                 + "\(notDecided) told 91 or 96, \(unanswered) unanswered",
             "\(approvalsTold) approvals told, \(approvalsBooked) booked (\(approvalsUntold) of them told to nobody); "
                 + "\(wrongPINsTold) wrong PINs told, \(replaysSent) replays tried",
             "\(advicesTold) advices and \(reversalsTold) reversals told (\(reversalsUntold) never answered), "
                 + "\(reversalsGivingBack) reversals gave something back",
-            "journal notes: \(undecidedNoted) of no decision, \(lateNoted) of late ones", "",
+            "journal notes: \(undecidedNoted) of no decision, \(lateNoted) of late and untold ones",
+            "approvals told to nobody: \(untoldNoted) noted, \(untoldExcused) cut off at a proxy or with a killed host",
+            "floods: \(floodRequests) requests, \(floodUndecided) without a decision, \(floodConflicts) conflicts",
+            "partitions: \(lostInPartitions) told and lost; hosts at the new primary after \(primaryMoves) ms",
+            "",
             "| fault | count | first decision after, ms: median (worst) | every terminal after, ms: median (worst) |",
             "|---|---|---|---|",
         ]
@@ -115,7 +137,16 @@ package struct CampaignResult: Codable, Sendable {
         (advicesTold, reversalsTold) = (audit.advicesTold, audit.reversalsTold)
         (reversalsUntold, reversalsGivingBack) = (audit.reversalsUntold, audit.reversalsGivingBack)
         (undecidedNoted, lateNoted) = (audit.undecidedNoted, audit.lateNoted)
+        (untoldNoted, untoldExcused) = (audit.untoldNoted, audit.untoldExcused)
+        lostInPartitions = audit.lost.count
         violations += audit.violations
+    }
+
+    mutating func add(_ flood: Flood) {
+        (floodRequests, floodUndecided, floodConflicts) = (flood.sent, flood.undecided, flood.conflicts)
+        if flood.undecided > 0 {
+            violations.append("\(flood.undecided) requests of floods were not decided")
+        }
     }
 
     mutating func add(_ times: [FaultKind: [(first: Int, all: Int)]]) {

@@ -1,11 +1,12 @@
+internal import Dispatch
 internal import FaultProxy
 internal import Foundation
 internal import Glibc
 internal import NIOCore
 
-/// A Redis primary, its replica and a sentinel, each of the two servers behind a fault proxy through which host,
+/// A Redis primary, its replica and a sentinel, or one server alone, each of the two servers behind a fault proxy through which host,
 /// sentinel and the other server reach it: a server behind a held proxy is cut off from everybody.
-final class CampaignStore: @unchecked Sendable {
+final class CampaignStore: StoreUnderTest, @unchecked Sendable {
     // Sendable because the campaign alone touches it, one step after the other.
     private struct Server {
         let port: Int
@@ -15,16 +16,20 @@ final class CampaignStore: @unchecked Sendable {
 
     static let masterName = "issuer"
     private var servers: [Server] = []
-    private let sentinel: ChildProcess
-    let sentinelPort: Int
+    /// Nil for a server alone.
+    private let sentinel: ChildProcess?
+    private let sentinelPort: Int
 
     /// Starts all of them.
     /// - Parameters:
     ///   - configuration: the reference `redis.conf`.
     ///   - folder: for their files.
-    init(configuration: String, folder: String, seed: UInt64, on eventLoop: any EventLoop) async throws {
+    ///   - isAlone: without replica and sentinel.
+    init(
+        configuration: String, folder: String, seed: UInt64, isAlone: Bool, on eventLoop: any EventLoop
+    ) async throws {
         let reference = try String(contentsOfFile: configuration, encoding: .utf8)
-        for index in 0..<2 {
+        for index in 0..<(isAlone ? 1 : 2) {
             let own = "\(folder)/redis-\(index)"
             try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
             let port = try freePort()
@@ -46,17 +51,23 @@ final class CampaignStore: @unchecked Sendable {
             servers.append(Server(port: port, proxy: proxy, process: process))
         }
         sentinelPort = try freePort()
+        guard !isAlone else {
+            sentinel = nil
+            try wait("Redis") { try cli(servers[0].port, ["ping"]).hasPrefix("PONG") }
+            return
+        }
         let file = "\(folder)/sentinel.conf"
         try """
         port \(sentinelPort)
         bind 127.0.0.1
         dir \(folder)
         sentinel monitor \(Self.masterName) 127.0.0.1 \(servers[0].proxy.port) 1
-        sentinel down-after-milliseconds \(Self.masterName) 2000
+        sentinel down-after-milliseconds \(Self.masterName) 1000
         sentinel failover-timeout \(Self.masterName) 3000
 
         """.write(toFile: file, atomically: true, encoding: .utf8)
-        sentinel = ChildProcess(["redis-server", file, "--sentinel"], log: "\(folder)/sentinel.log")
+        let sentinel = ChildProcess(["redis-server", file, "--sentinel"], log: "\(folder)/sentinel.log")
+        self.sentinel = sentinel
         for server in servers { try wait("Redis") { try cli(server.port, ["ping"]).hasPrefix("PONG") } }
         try sentinel.start()
         try wait("the sentinel") { try cli(sentinelPort, ["ping"]).hasPrefix("PONG") }
@@ -67,8 +78,46 @@ final class CampaignStore: @unchecked Sendable {
         }
     }
 
+    var configuration: String {
+        guard sentinel != nil else { return "  host: 127.0.0.1\n  port: \(servers[0].proxy.port)" }
+        return "  sentinelMaster: \(Self.masterName)\n  sentinels: [\"127.0.0.1:\(sentinelPort)\"]"
+    }
+
+    func inject(_ fault: PlannedFault) async throws -> UInt64 {
+        let lasting = Duration.milliseconds(fault.lastingMilliseconds)
+        let primary = try primary()
+        let begun = DispatchTime.now().uptimeNanoseconds
+        switch fault.kind {
+        case .storeKilled:
+            servers[primary].process.kill()
+            try servers[primary].process.start()
+            return begun
+        case .storeFailedOver:
+            servers[primary].process.kill()
+            try wait("a failover", seconds: 60) { try self.primary() != primary }
+            try startAsReplica(primary)
+            return begun
+        case .storeLinkCut:
+            try await servers[primary].proxy.cut()
+            return begun
+        case .storeStopped: try await suspend(primary, for: lasting)
+        case .replicaStopped: try await suspend(1 - primary, for: lasting)
+        case .storeLinkBad: try await servers[primary].proxy.disturb(for: lasting)
+        case .storeLinkHeld: try await servers[primary].proxy.hold(for: lasting)
+        default: throw CampaignError("\(fault.kind.rawValue) is nothing for this store")
+        }
+        return DispatchTime.now().uptimeNanoseconds
+    }
+
+    private func suspend(_ index: Int, for lasting: Duration) async throws {
+        servers[index].process.signal(SIGSTOP)
+        try await Task.sleep(for: lasting)
+        servers[index].process.signal(SIGCONT)
+    }
+
     /// The server that the sentinel calls the master now.
-    func primary() throws -> Int {
+    private func primary() throws -> Int {
+        guard sentinel != nil else { return 0 }
         let text = try cli(sentinelPort, ["sentinel", "get-master-addr-by-name", Self.masterName])
         guard let port = text.split(separator: "\n").last.flatMap({ Int($0) }),
             let index = servers.firstIndex(where: { $0.proxy.port == port })
@@ -76,38 +125,33 @@ final class CampaignStore: @unchecked Sendable {
         return index
     }
 
-    /// Where its connections can be disturbed.
-    func proxy(_ index: Int) -> FaultProxy { servers[index].proxy }
-
-    func kill(_ index: Int) { servers[index].process.kill() }
-
-    func start(_ index: Int) throws { try servers[index].process.start() }
-
     /// Starts a server that was the primary as the replica of the one that is now, as its supervisor has to: alone it
     /// would take the sentinel ten seconds to turn it.
-    func startAsReplica(_ index: Int) throws {
+    private func startAsReplica(_ index: Int) throws {
         let other = servers[1 - index].proxy.port
         try servers[index].process.start(adding: ["--replicaof", "127.0.0.1 \(other)"])
     }
 
-    func signal(_ index: Int, _ number: Int32) { servers[index].process.signal(number) }
-
     /// The sentinel has no doubt of its master, and the replica follows it.
     func isSettled() throws -> Bool {
+        guard sentinel != nil else { return try cli(servers[0].port, ["ping"]).hasPrefix("PONG") }
         let flags = try cli(sentinelPort, ["sentinel", "master", Self.masterName]).split(separator: "\n")
         guard let place = flags.firstIndex(of: "flags"), flags[place + 1] == "master" else { return false }
         return try cli(servers[primary()].port, ["info", "replication"]).contains("state=online")
     }
 
-    /// Waits until the sentinel names another master.
-    func waitForFailover(from index: Int) throws {
-        try wait("a failover", seconds: 60) { try primary() != index }
-    }
-
     /// What a card's record says: available amount, PIN tries used, highest ATC.
     func card(_ token: String, bucket: Int) throws -> StoredBalance {
-        let key = "{b\(bucket < 10 ? "0" : "")\(bucket)}:card:\(token)"
-        let record = Self.unescaped(try cli(servers[primary()].port, ["--no-raw", "get", key]))
+        try Self.balance(try cli(servers[primary()].port, ["--no-raw", "get", Self.key(token, bucket)]))
+    }
+
+    static func key(_ token: String, _ bucket: Int) -> String {
+        "{b\(bucket < 10 ? "0" : "")\(bucket)}:card:\(token)"
+    }
+
+    /// - Parameter text: the record as redis-cli prints it.
+    static func balance(_ text: String) throws -> StoredBalance {
+        let record = unescaped(text)
         // Format 1: what is available from byte 24, the only plastic from byte 48 (tries used +7, ATC +18, flags +20).
         guard record.count > 100, record[16] == 1, record[18] == 1 else {
             throw CampaignError("a card's record cannot be read")
@@ -143,7 +187,7 @@ final class CampaignStore: @unchecked Sendable {
     }
 
     func stop() async {
-        sentinel.kill()
+        sentinel?.kill()
         for server in servers {
             server.process.kill()
             try? await server.proxy.stop()

@@ -24,6 +24,9 @@ final class ChildProcess: @unchecked Sendable {
         logPath = log
     }
 
+    /// Nothing outlives the campaign, wherever it ended.
+    deinit { signal(SIGKILL) }
+
     var isRunning: Bool { process?.isRunning ?? false }
 
     /// The log is begun anew.

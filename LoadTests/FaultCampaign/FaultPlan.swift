@@ -26,6 +26,18 @@ package enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, S
     case tokenFails = "token fails"
     /// The token's calls do not return.
     case tokenStalled = "token stalled"
+    /// SIGSTOP of a replica: no approval is told until it goes on.
+    case replicaStopped = "replica stopped"
+    /// A bucket's slot goes to another master of the cluster, key by key.
+    case slotMoved = "slot moved"
+    /// One packet in twenty is dropped, of every connection.
+    case packetsLost = "packets lost"
+    /// The clock of one host is set thirty days ahead.
+    case clockSet = "one host's clock set"
+    /// The primary cut off from replica and sentinels, not from the hosts.
+    case partitioned = "partition"
+    /// Sixty-four requests of one card at once, half of them to each host.
+    case flood = "64 at once on one card"
 }
 
 /// One fault at one moment.
@@ -65,7 +77,12 @@ extension FaultKind {
     /// Milliseconds; nil for what is over at once.
     fileprivate var lasting: Range<Int>? {
         switch self {
-        case .hostKilled, .storeKilled, .storeFailedOver, .terminalLinkCut, .storeLinkCut: nil
+        case .hostKilled, .storeKilled, .storeFailedOver, .terminalLinkCut, .storeLinkCut, .slotMoved, .flood:
+            nil
+        case .replicaStopped: 100..<2_500
+        case .packetsLost: 1_000..<5_000
+        case .clockSet: 4_000..<9_000
+        case .partitioned: 10_000..<17_000
         case .storeStopped: 100..<3_500
         case .storeLinkHeld: 100..<3_000
         case .terminalLinkBad, .storeLinkBad: 300..<2_000

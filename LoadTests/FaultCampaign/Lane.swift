@@ -17,6 +17,7 @@ final class Lane: @unchecked Sendable {
     private let builder: RequestBuilder
     private let codec: MessageCodec
     private let date: TransactionDate
+    private let sendsReplays: Bool
     private var chance: Chance
     private var socket: LineSocket?
     private var count: UInt64 = 0
@@ -29,9 +30,10 @@ final class Lane: @unchecked Sendable {
 
     init(
         number: Int, cards: CampaignCards, link: LoadLink, port: Int, ledger: Ledger, seed: UInt64,
-        date: TransactionDate
+        date: TransactionDate, sendsReplays: Bool
     ) throws {
         (self.number, self.port, self.ledger, self.date) = (number, port, ledger, date)
+        self.sendsReplays = sendsReplays
         self.cards = Array(cards.shared) + Array(cards.own(lane: number))
         ownFrom = cards.shared.count
         builder = try RequestBuilder(link, products: cards.products)
@@ -129,7 +131,9 @@ final class Lane: @unchecked Sendable {
         let isForged = chance.below(30) == 0
         if isForged { tampering = .flippedCryptogramBit(chance.below(64)) }
         var isReplay = false
-        if !isForged, chance.below(12) == 0, let earlier = approved.suffix(40).randomElement(using: &chance) {
+        if !isForged, sendsReplays, chance.below(12) == 0,
+            let earlier = approved.suffix(40).randomElement(using: &chance)
+        {
             card = earlier.card
             tampering = .atc(.init(rawValue: earlier.atc))
             isReplay = true
@@ -179,7 +183,7 @@ final class Lane: @unchecked Sendable {
 
 extension UInt64 {
     /// A number of its own for every request of every lane, the last six digits too until a lane has sent ten thousand.
-    fileprivate init(this lane: Int, _ count: UInt64) {
+    init(this lane: Int, _ count: UInt64) {
         self = (count / 10_000) * 1_000_000 + UInt64(lane) * 10_000 + count % 10_000
     }
 }

@@ -99,6 +99,11 @@ final class Ledger: Sendable {
         }
     }
 
+    /// The same where no terminal waits for it.
+    func answeredFlood(_ number: UInt64, _ told: Told) {
+        state.withLock { $0.requests[number]?.told.append(told) }
+    }
+
     /// When the first lane was told a decision for a request sent after a moment, and when the last was; nil while
     /// that has not come.
     func served(after moment: UInt64) -> (first: UInt64?, all: UInt64?) {

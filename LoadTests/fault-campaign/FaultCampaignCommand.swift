@@ -10,13 +10,21 @@ struct FaultCampaignCommand: AsyncParsableCommand {
         commandName: "fault-campaign",
         abstract: "Breaks an issuer host under load, and counts afterwards.",
         discussion: """
-            Starts a host, a Redis primary with a replica and a sentinel, and terminals with virtual cards. Kills, stops, \
-            cuts and delays them at moments that follow from the seed. Then holds every answer that a terminal was told \
+            Starts two hosts, Redis as the set-up says, and terminals with virtual cards. Kills, stops, cuts and delays \
+            them at moments that follow from the seed. Then holds every answer that a terminal was told \
             against the journal and the cards' records. The last line on standard output is the path of the result as \
             JSON. The status is 1 if anything was lost, doubled, accepted twice or forgotten.
             """, version: BuildVersion.text)
 
     @Option(help: "How many faults.") var faults = 200
+    @Option(
+        name: .customLong("set-up"),
+        help: ArgumentHelp(
+            "What stands behind the hosts: \(SetUp.allCases.map(\.rawValue).joined(separator: ", ")). Those that filter packets "
+                + "need a network namespace of their own."))
+    var setUp = SetUp.sentinel
+    @Option(help: "Only these kinds, divided by commas; by their names in the table of results.") var kinds:
+        String?
     @Option(help: "Replays the plan of a campaign; random where it is not given.") var seed: UInt64?
     @Option(help: "Terminals.") var terminals = 12
     @Option(help: "Folder of the project.") var root = FileManager.default.currentDirectoryPath
@@ -30,20 +38,34 @@ struct FaultCampaignCommand: AsyncParsableCommand {
         try? FileManager.default.removeItem(at: folder)
         let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         var campaign = Campaign(
-            FaultPlan(seed: seed, count: faults), root: root, binaries: beside.path, folder: folder.path)
-        campaign.lanes = terminals
+            FaultPlan(seed: seed, count: faults, kinds: try faultKinds()), root: root, binaries: beside.path,
+            folder: folder.path)
+        (campaign.lanes, campaign.setUp) = (terminals, setUp)
         campaign.progress = { say($0) }
         let result = try await campaign.run()
         if !keep { try? FileManager.default.removeItem(at: folder) }
         print(result.summary)
         try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
-        let path = "\(results)/faults-\(seed).json"
+        let path = "\(results)/faults-\(setUp.rawValue)-\(seed).json"
         try result.write(to: path)
         print(path)
         if !result.violations.isEmpty { throw ExitCode.failure }
+    }
+
+    private func faultKinds() throws -> [FaultKind] {
+        guard let kinds else { return setUp.kinds }
+        return try kinds.split(separator: ",").map { name in
+            guard let kind = FaultKind(rawValue: String(name)), setUp.kinds.contains(kind) else {
+                let all = setUp.kinds.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--kinds: \(name) is none of \(all)")
+            }
+            return kind
+        }
     }
 
     static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 }
 
 private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+
+extension SetUp: ExpressibleByArgument {}

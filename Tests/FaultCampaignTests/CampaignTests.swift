@@ -12,6 +12,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let kinds: [FaultKind] = [
             .hostKilled, .storeKilled, .storeFailedOver, .terminalLinkCut, .storeLinkBad, .tokenStalled,
+            .flood,
         ]
         var campaign = Campaign(
             FaultPlan(seed: 11, count: kinds.count, kinds: kinds), root: root,
