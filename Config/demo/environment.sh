@@ -213,7 +213,9 @@ binaries() { (cd "$root" && swift build -c release --show-bin-path); }
 
 start_redis() {
   # A session of its own: an interrupt at the keyboard must reach the host first.
-  setsid redis-server "$root/Config/redis.conf" --port "${DEMO_REDIS_LISTEN:-0}" --unixsocket "$(redis_socket)" --dir "$directory" \
+  # A copy: a sentinel rewrites the file of a server that it promotes.
+  cp "$root/Config/redis.conf" "$directory/redis.conf"
+  setsid redis-server "$directory/redis.conf" --port "${DEMO_REDIS_LISTEN:-0}" --unixsocket "$(redis_socket)" --dir "$directory" \
     --logfile "$directory/redis.log" --pidfile "$directory/redis.pid" \
     --appendfsync "${DEMO_REDIS_FSYNC:-always}" >/dev/null 2>&1 &
   redis_pid=$!

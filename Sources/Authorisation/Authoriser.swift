@@ -16,15 +16,24 @@ package final class Authoriser: Sendable {
     let cryptography: any CardCryptography
     let records: any CardRecords
     let surroundings: Surroundings
-    private let turns = CardTurns()
+    private let oldRecords: (any OldRecords)?
+    private let lost: @Sendable () -> [LostTime]
+    let turns = CardTurns()
     /// Writes that another host was quicker than, since the start.
-    package let conflicts = ConflictCount()
+    package let conflicts: ConflictCount
 
     /// Takes its ports and tables.
+    /// - Parameters:
+    ///   - oldRecords: where a card without a record may have one of the layout before; nil: nowhere.
+    ///   - lost: times of which the store may lack decisions; asked for each reversal.
     package init(
         ranges: IssuerRangeTable, codes: AuthorisationResponseCodes, cryptography: any CardCryptography,
-        records: any CardRecords, surroundings: Surroundings
+        records: any CardRecords, surroundings: Surroundings, oldRecords: (any OldRecords)? = nil,
+        conflicts: ConflictCount = ConflictCount(), lost: @escaping @Sendable () -> [LostTime] = { [] }
     ) {
+        self.lost = lost
+        self.conflicts = conflicts
+        self.oldRecords = oldRecords
         self.ranges = ranges
         self.codes = codes
         self.cryptography = cryptography
@@ -113,6 +122,7 @@ package final class Authoriser: Sendable {
             let readFrom = surroundings.monotonicNanoseconds()
             work.reading = try await records.read(
                 work.token, withPast: work.readsPast, deadline: request.deadline)
+            if work.reading.record == nil, let oldRecords { try await claim(from: oldRecords, work) }
             if let new = work.reading.record?.movedTo, work.isAboutEarlier { try await follow(new, work) }
             let readAt = surroundings.monotonicNanoseconds()
             work.times.set(.stateRead, from: readFrom, to: readAt)
@@ -129,14 +139,6 @@ package final class Authoriser: Sendable {
             turns.leave(work.token)
             throw error
         }
-    }
-
-    /// What belongs to an account that has moved is looked for where it is now.
-    private func follow(_ token: CardToken, _ work: Work) async throws(CouldNotDecide) {
-        turns.leave(work.token)
-        await turns.enter(token)
-        work.token = token
-        work.reading = try await records.read(token, withPast: true, deadline: work.request.deadline)
     }
 
     @inline(never)
@@ -168,7 +170,9 @@ package final class Authoriser: Sendable {
         let request = work.request
         var trace = DecisionTrace()
         var (declined, proof) = (DeclineReason?.none, Proof.none)
+        var lost: [LostTime] = []
         if case .reversal = request.purpose {
+            lost = self.lost()
         } else {
             let answer = work.answer
             (work.verified, declined) = CryptogramCheck.evaluate(
@@ -184,7 +188,7 @@ package final class Authoriser: Sendable {
             request: request, rangeName: work.range?.name, proof: proof, evidence: trace.lines,
             declined: declined, pin: work.answer?.pin ?? .notAsked,
             policy: work.range?.cardPolicy ?? CardPolicy(), now: surroundings.unixSeconds(),
-            approvalCode: approvalCode(), random: surroundings.random())
+            approvalCode: approvalCode(), random: surroundings.random(), lost: lost)
     }
 
     /// What was asked for against what the card signed, and what card and terminal found out before they asked.

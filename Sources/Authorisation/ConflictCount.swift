@@ -5,6 +5,10 @@ package final class ConflictCount: Sendable {
     private let count = Atomic<UInt64>(0)
 
     /// Since the start.
+    /// From zero.
+    package init() {}
+
+    /// So far.
     package var value: UInt64 { count.load(ordering: .relaxed) }
 
     func add() { count.wrappingAdd(1, ordering: .relaxed) }

@@ -37,12 +37,16 @@ package struct StateStore: Sendable {
     ///   - durable: true refuses a server that may lose what it has acknowledged.
     ///   - watch: looks at every connection before it is used; nil: whatever the store holds is taken for
     ///   right.
+    ///   - migrates: true makes the store one that hosts of the layout before do not serve any more, and that old
+    ///   records can be claimed of.
     package init(
         to location: StoreLocation, on eventLoop: any EventLoop, durable: Bool = false,
-        watch: StoreWatch? = nil, settings: RedisConnectionSettings = RedisConnectionSettings()
+        watch: StoreWatch? = nil, migrates: Bool = false,
+        settings: RedisConnectionSettings = RedisConnectionSettings()
     ) {
         let prepare: @Sendable (RedisConnection) async throws -> Void = {
             try await StateStore.prepare($0, durable: durable)
+            if migrates { try await FunctionLibrary.migration.ensure(on: $0) }
             try await watch?.check($0)
         }
         let waits = RouteReference()
@@ -85,7 +89,7 @@ package struct StateStore: Sendable {
         where !line.passed && (line.required || durable) {
             throw StateUnavailable("\(line.subject): \(line.detail)")
         }
-        try await FunctionLibrary.ensure(on: connection)
+        try await FunctionLibrary.records.ensure(on: connection)
         let (replies, session) = await connection.sendTogether([RedisCommand("INFO", "replication")])
         session?.replicationID = StoreCheck.value("master_replid", try replies[0].get().text ?? "") ?? ""
     }
@@ -125,6 +129,14 @@ package struct StateStore: Sendable {
             var memory: [StoreMemory] = []
             for node in cluster.owners { memory.append(try await StoreMemory(of: node)) }
             return memory
+        }
+    }
+
+    /// A connection to each master.
+    var masters: [RedisConnection] {
+        switch route {
+        case .server(let connection): [connection]
+        case .cluster(let cluster): cluster.owners
         }
     }
 

@@ -39,14 +39,20 @@ package final class StoreClock: Sendable {
     private let report: @Sendable (StoreEvent) -> Void
     private let state = Mutex(State())
     private let isOff = Atomic<Bool>(false)
+    /// This host's clock less its monotonic one, at the last look, in milliseconds; the least number before the first.
+    private let atLook = Atomic<Int64>(.min)
+    private let monotonicMilliseconds: @Sendable () -> Int64
 
     /// - Parameters:
     ///   - name: of this host among the others.
     ///   - unixMilliseconds: its clock.
+    ///   - monotonicMilliseconds: a clock that nobody sets: what it says tells between two looks that the other one was set.
     package init(
         name: String, unixMilliseconds: @escaping @Sendable () -> Int64,
+        monotonicMilliseconds: @escaping @Sendable () -> Int64,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) {
+        self.monotonicMilliseconds = monotonicMilliseconds
         (self.name, self.unixMilliseconds, self.report) = (name, unixMilliseconds, report)
     }
 
@@ -58,8 +64,12 @@ package final class StoreClock: Sendable {
 
     /// Why nothing is decided that counts days; nil: it is. Asked for each request.
     package var refusal: String? {
-        guard isOff.load(ordering: .relaxed), case .refused(let words) = verdict else { return nil }
-        return words
+        if isOff.load(ordering: .relaxed), case .refused(let words) = verdict { return words }
+        let known = atLook.load(ordering: .relaxed)
+        guard known != .min else { return nil }
+        let moved = unixMilliseconds() - monotonicMilliseconds() - known
+        guard moved.magnitude > UInt64(Self.refusedFrom) else { return nil }
+        return "this host's clock was set by \(moved / 1_000) s since it was held against the state store's"
     }
 
     /// Looks. A store that does not answer changes nothing.
@@ -72,6 +82,7 @@ package final class StoreClock: Sendable {
         let after = unixMilliseconds()
         // A slow answer says nothing to the second.
         guard after - before < 2_000 else { return }
+        atLook.store(after - monotonicMilliseconds(), ordering: .relaxed)
         let storeTime = seconds * 1_000 + micros / 1_000
         let offset = (before + after) / 2 - storeTime
         let others = await others(store, now: storeTime)

@@ -100,6 +100,7 @@ package struct StoreLife: Sendable {
                 "FCALL", "cardrecords_note", "1", key(0, ":journal"), "o",
                 "store-accept;\(generation);\(known.generation ?? "none"), \(lacking) buckets lack entries;\(note)"
             ), 0)
+        try await noteLoss(found, known)
         var place = StorePlace()
         place.generation = generation
         place.accepted = known.accepted + 1
@@ -109,6 +110,28 @@ package struct StoreLife: Sendable {
         }
         try place.write(to: path)
         return (lacking, generation)
+    }
+
+    /// From when to when the store lacks decisions: from the last one that it has, of a server the last of all its buckets,
+    /// until now. What another host's acceptance has said before is said once.
+    private func noteLoss(_ found: [StoreWatch.Finding], _ known: StorePlace) async throws {
+        let lacking = found.filter { !$0.hasEntry }
+        guard !lacking.isEmpty else { return }
+        var times = LostTimes.read(try await send(LostTimes.question, 0)) ?? []
+        let seen = lacking.compactMap { known.entries[$0.bucket]?.position.milliseconds }.map {
+            Int64($0 / 1_000)
+        }
+        guard !seen.allSatisfy({ moment in times.contains { $0.from <= moment && moment <= $0.until } })
+        else { return }
+        var last: [RedisAddress: UInt64] = [:]
+        for finding in found {
+            last[finding.server] = max(last[finding.server] ?? 0, finding.last.milliseconds)
+        }
+        let now = try await send(RedisCommand("TIME"), 0).elements?.first?.text.flatMap { Int64($0) }
+        guard let now else { throw StateUnavailable("store: another reply than TIME's") }
+        let from = lacking.compactMap { last[$0.server] }.min() ?? 0
+        times.append(LostTime(from: Int64(from / 1_000), until: now))
+        _ = try await send(LostTimes.command(times), 0)
     }
 
     private func rename(_ found: [StoreWatch.Finding]) async throws -> String {

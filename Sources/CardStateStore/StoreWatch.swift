@@ -1,4 +1,4 @@
-internal import Authorisation
+package import Authorisation
 internal import Foundation
 internal import Redis
 internal import Synchronization
@@ -15,6 +15,10 @@ package enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
     case placeNotKept(String)
     /// A clock is off, or in time again.
     case clock(String)
+    /// A primary has no replicas any more.
+    case replicasLost(String)
+    /// It has some again.
+    case replicasBack(String)
 
     /// One line.
     package var description: String {
@@ -23,7 +27,7 @@ package enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
         case .taken: "state store accepted"
         case .lostInFailover(let what): "entries lost in a failover: \(what)"
         case .placeNotKept(let why): "place in the store not kept: \(why)"
-        case .clock(let words): words
+        case .clock(let words), .replicasLost(let words), .replicasBack(let words): words
         }
     }
 }
@@ -41,6 +45,7 @@ package final class StoreWatch: Sendable {
         var lossesInFailovers: UInt64 = 0
         var memory: [StoreMemory] = []
         var nextBucket = 0
+        var lost: [LostTime] = []
     }
 
     /// Buckets that one round looks at. A store that is emptied or replaced shows in any of them; whatever
@@ -80,6 +85,9 @@ package final class StoreWatch: Sendable {
     /// How full each server is, as of the last look.
     package var memory: [StoreMemory] { state.withLock { $0.memory } }
 
+    /// Times of which the store lacks decisions, since it was accepted as it was.
+    package var lost: [LostTime] { state.withLock { $0.lost } }
+
     // MARK: - Looking
 
     /// Looks at every bucket that this server has.
@@ -88,7 +96,9 @@ package final class StoreWatch: Sendable {
         let place = current()
         let buckets = Array(0..<settings.bucketCount)
         let (replies, session) = await connection.sendTogether(
-            buckets.map { StoreWatch.question($0, place.entries[$0]?.position) })
+            buckets.map { StoreWatch.question($0, place.entries[$0]?.position) } + [LostTimes.question])
+        // Another node of a cluster has it.
+        if let lost = try? LostTimes.read(replies[buckets.count].get()) { state.withLock { $0.lost = lost } }
         guard let session else { throw StateUnavailable("place: no connection") }
         var findings: [Finding] = []
         for (bucket, reply) in zip(buckets, replies) {

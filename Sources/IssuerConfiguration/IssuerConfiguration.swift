@@ -51,10 +51,14 @@ package struct IssuerConfiguration: Sendable {
         package var replicasMin: Int
         /// How long they may take.
         package var replicaTimeoutMilliseconds: Int
+        /// How long a primary may be without the replicas that it had.
+        package var replicasLostMilliseconds: Int
         /// Hash slots that cards are spread over.
         package var buckets: Int
         /// File in which the host keeps what it knows of the store.
         package var placeFile: String
+        /// Whether records of the layout before are taken over.
+        package var migration: Bool
     }
 
     /// What decisions go by.
@@ -252,7 +256,9 @@ extension IssuerConfiguration.Redis {
         cluster = try section.list("cluster")
         replicasMin = try section.number("replicasMin")
         replicaTimeoutMilliseconds = try section.number("replicaTimeoutMilliseconds")
+        replicasLostMilliseconds = try section.number("replicasLostMilliseconds")
         buckets = try section.number("buckets")
+        migration = try section.flag("migration")
         placeFile = section.fileIfThere("placeFile") ?? section.settings.path(endingWith: "place")
         // Of two ways to the store one would be passed over.
         let ways = [["cluster"], ["sentinels", "sentinelMaster"], ["unixSocket"], ["host", "port"]].compactMap

@@ -69,8 +69,16 @@ extension ConfigurationSchema {
             "redis.replicaTimeoutMilliseconds", .number(1...60_000), .value("100"), unit: "milliseconds",
             reload: false, "How long they may take."),
         .init(
+            "redis.replicasLostMilliseconds", .number(1_000...3_600_000), .value("5000"),
+            unit: "milliseconds", reload: false,
+            "How long a primary that has lost all its replicas is kept without most of the sentinels naming it."),
+        .init(
             "redis.buckets", .number(1...16_384), .value("64"), unit: "buckets", reload: false,
             "Hash slots that cards are spread over; never changes once there are cards."),
+        .init(
+            "redis.migration", .flag, .value("false"), reload: false,
+            "Take over records of the layout before (function library 7) as their cards come; keeps its hosts out."
+        ),
         .init(
             "redis.placeFile", .file, .computed("the configuration's name with the ending `.place`"),
             reload: false,

@@ -37,6 +37,9 @@ package struct RedisConnectionSettings: Sendable {
     /// Told when the sentinels name another primary than before: the old one, then the new one.
     package var primaryReplaced: @Sendable (RedisAddress, RedisAddress) -> Void = { _, _ in }
 
+    /// Told when a primary is left that may be cut off, with the reason.
+    package var primaryDoubted: @Sendable (RedisAddress, String) -> Void = { _, _ in }
+
     /// The defaults above.
     package init() {}
 }
@@ -91,6 +94,8 @@ package final class RedisConnection: Sendable {
                     switch finding {
                     case .primary(let address): self?.link.value.sentinelsName(address)
                     case .nobody(let why): self?.link.value.sentinelsNameNobody(why)
+                    case .doubtful(let address, let why):
+                        self?.link.value.sentinelsDoubt(address, why)
                     }
                 } isNeeded: { [weak self] in
                     self?.link.value.unavailability != nil
@@ -183,6 +188,12 @@ package final class RedisConnection: Sendable {
             guard let current = self.link.value.session, session == nil || session === current else { return }
             self.link.value.leave(reason)
         }
+    }
+
+    /// A primary of the sentinels has lost all its replicas, or has some again: without them it counts only while most of the
+    /// sentinels name it. From any thread.
+    package func replicasAreLost(_ areLost: Bool, of address: RedisAddress) {
+        watch?.replicasAreLost(areLost, of: address)
     }
 
     /// Nil when commands can be sent, otherwise why not. From any thread.

@@ -35,6 +35,8 @@ final class RedisLink {
     var askSentinels: () -> Void = {}
     /// Where the sentinels say that the primary is.
     private var named: RedisAddress?
+    /// What they named before they did not any more.
+    private var namedBefore: RedisAddress?
     private var attempt = 0
     private var retrying: Scheduled<Void>?
     private let source: RedisSource
@@ -135,12 +137,22 @@ final class RedisLink {
     /// may be lost.
     func sentinelsName(_ address: RedisAddress) {
         guard named != address else { return }
-        let before = named
+        let before = named ?? namedBefore
         named = address
+        namedBefore = nil
         if case .stopped = phase { return }
-        if let before { settings.primaryReplaced(before, address) }
+        if let before, before != address { settings.primaryReplaced(before, address) }
         leave("the sentinels name \(address) now, no longer \(before.map(\.description) ?? "anybody")")
         connect()
+    }
+
+    /// What this primary takes from now on may be lost: it is left until it has replicas or most of the sentinels name it.
+    func sentinelsDoubt(_ address: RedisAddress, _ reason: String) {
+        guard named == address else { return }
+        (named, namedBefore) = (nil, address)
+        if case .stopped = phase { return }
+        settings.primaryDoubted(address, reason)
+        leave(reason)
     }
 
     /// No sentinel says where the primary is; a connection that works stays.

@@ -12,6 +12,8 @@ final class SentinelWatch: Sendable {
     enum Finding: Sendable {
         case primary(RedisAddress)
         case nobody(String)
+        /// It may be cut off: it has lost its replicas, and most of the sentinels do not name it.
+        case doubtful(RedisAddress, String)
     }
 
     /// What one sentinel says.
@@ -26,6 +28,8 @@ final class SentinelWatch: Sendable {
         var asksAgain = false
         var next: Scheduled<Void>?
         var epoch = 0
+        /// A primary that has lost all its replicas.
+        var lonely: RedisAddress?
     }
 
     static let interval = TimeAmount.seconds(1)
@@ -115,13 +119,22 @@ final class SentinelWatch: Sendable {
     }
 
     private func conclude(_ words: [Word], _ reasons: String) {
-        let (chosen, isStopped) = state.withLock { state in
+        let (chosen, lonely, isStopped) = state.withLock { state in
             let chosen = SentinelWatch.choose(words, knownEpoch: state.epoch, sentinels: sentinels.count)
             if let chosen { state.epoch = chosen.epoch }
-            return (chosen, state.isStopped)
+            return (chosen, state.lonely, state.isStopped)
         }
         guard !isStopped else { return }
-        if let chosen {
+        if let lonely, !SentinelWatch.isOutvoted(lonely, by: chosen),
+            !SentinelWatch.isNamedByMost(lonely, words, sentinels: sentinels.count)
+        {
+            let count = words.count { $0.address == lonely }
+            callbacks.value.found(
+                .doubtful(
+                    lonely,
+                    "\(lonely) has lost all its replicas, and \(count) of \(sentinels.count) sentinels name it"
+                ))
+        } else if let chosen {
             callbacks.value.found(.primary(chosen.address))
         } else {
             callbacks.value.found(.nobody("no sentinel knows \(master): \(reasons)"))
@@ -140,6 +153,15 @@ final class SentinelWatch: Sendable {
         guard again else { return }
         let soon = eventLoop.scheduleTask(in: .milliseconds(20)) { self.askNow() }
         state.withLock { $0.next = soon }
+    }
+
+    /// Another primary is named anyway.
+    private static func isOutvoted(_ lonely: RedisAddress, by chosen: Word?) -> Bool {
+        chosen.map { $0.address != lonely } ?? false
+    }
+
+    static func isNamedByMost(_ address: RedisAddress, _ words: [Word], sentinels: Int) -> Bool {
+        2 * words.count { $0.address == address } > sentinels
     }
 
     /// - Returns: nil where nobody said anything that counts.
@@ -183,6 +205,16 @@ final class SentinelWatch: Sendable {
     }
 
     // MARK: - From anywhere
+
+    /// A primary has lost all its replicas, or has some again.
+    func replicasAreLost(_ areLost: Bool, of address: RedisAddress) {
+        let isNew = state.withLock { state in
+            let before = state.lonely
+            if areLost { state.lonely = address } else if state.lonely == address { state.lonely = nil }
+            return state.lonely != before
+        }
+        if isNew { askNow() }
+    }
 
     func stop() async {
         state.withLock { state in

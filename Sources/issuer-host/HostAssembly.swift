@@ -72,7 +72,7 @@ final class HostAssembly: Sendable {
     ) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
         let notes = notes
-        let clock = stores.clock
+        let (clock, watch) = (stores.clock, stores.watch)
         return stores.stores.map { store in
             let loop = store.eventLoop
             let port = hsm.loopPort(
@@ -81,7 +81,8 @@ final class HostAssembly: Sendable {
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
                 records: RedisCardRecords(store, settings: configuration.cardStateSettings),
-                surroundings: .system)
+                surroundings: .system, oldRecords: configuration.oldRecords(store, port, who: "host"),
+                conflicts: stores.conflicts, lost: { watch.lost })
             var services = LoopServices(
                 eventLoop: loop,
                 decide: { request in

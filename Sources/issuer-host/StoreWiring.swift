@@ -1,3 +1,4 @@
+internal import Authorisation
 internal import CardStateStore
 internal import Foundation
 internal import HostServer
@@ -13,7 +14,11 @@ final class StoreSide: Sendable {
     let stores: [StateStore]
     let watch: StoreWatch
     let clock: StoreClock
+    let primaries: PrimaryWatch
+    /// Of all loops.
+    let conflicts = ConflictCount()
     private let primaryChanges = Counter()
+    private let primariesDoubted = Counter()
 
     private final class Counter: Sendable {
         let value = Atomic<UInt64>(0)
@@ -46,16 +51,41 @@ final class StoreSide: Sendable {
                 "the sentinels have replaced the state store's primary",
                 metadata: ["before": "\(old)", "now": "\(new)"])
         }
+        let doubted = primariesDoubted
+        let lastDoubt = Mutex(ContinuousClock.Instant?.none)
+        settings.primaryDoubted = { address, why in
+            // Every loop hears of it within a second.
+            let isNew = lastDoubt.withLock { last in
+                defer { last = .now }
+                return last.map { $0 + .seconds(5) < .now } ?? true
+            }
+            guard isNew else { return }
+            doubted.value.wrappingAdd(1, ordering: .relaxed)
+            logger.critical(
+                "the state store's primary is left: it may be cut off",
+                metadata: ["primary": "\(address)", "reason": "\(why)"])
+        }
+        primaries = PrimaryWatch(
+            bound: .milliseconds(configuration.redis.replicasLostMilliseconds), location: location,
+            report: report)
         let connection = settings
         self.watch = watch
         stores = group.makeIterator().map {
             StateStore(
                 to: location, on: $0, durable: configuration.profile == .production, watch: watch,
+                migrates: configuration.redis.migration,
                 settings: connection)
         }
         clock = StoreClock(
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
-            unixMilliseconds: { Int64(Date().timeIntervalSince1970 * 1_000) }, report: report)
+            unixMilliseconds: { StoreSide.milliseconds(CLOCK_REALTIME) },
+            monotonicMilliseconds: { StoreSide.milliseconds(CLOCK_MONOTONIC) }, report: report)
+    }
+
+    private static func milliseconds(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     private static func report(_ logger: Logger) -> @Sendable (StoreEvent) -> Void {
@@ -63,8 +93,8 @@ final class StoreSide: Sendable {
             switch event {
             case .refused, .lostInFailover: logger.critical("\(event)")
             case .placeNotKept: logger.error("\(event)")
-            case .clock: logger.warning("\(event)")
-            case .taken: logger.notice("\(event)")
+            case .clock, .replicasLost: logger.warning("\(event)")
+            case .taken, .replicasBack: logger.notice("\(event)")
             }
         }
     }
@@ -122,6 +152,19 @@ final class StoreSide: Sendable {
                 Int64(primaryChanges.value.load(ordering: .relaxed))
             ),
             (
+                "issuer_store_primaries_left_total", "counter",
+                "Primaries that were left because they had lost their replicas and most sentinels did not name them.",
+                Int64(primariesDoubted.value.load(ordering: .relaxed))
+            ),
+            (
+                "issuer_store_conflicts_total", "counter",
+                "Writes that another host was quicker than; each was decided anew.", Int64(conflicts.value)
+            ),
+            (
+                "issuer_store_replicas", "gauge", "Replicas that follow the primaries.",
+                Int64(primaries.replicas)
+            ),
+            (
                 "issuer_store_refused", "gauge",
                 "1 while the store is refused: empty, another one, or cut short.",
                 watch.refusal == nil ? 0 : 1
@@ -163,7 +206,10 @@ struct StoreWatching: Service {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             turn += 1
             side.watch.keep(side.stores)
-            if turn % 5 == 0 { await side.watch.round(side.stores) }
+            if turn % 5 == 0 {
+                await side.watch.round(side.stores)
+                await side.primaries.round(side.stores)
+            }
             if turn % 15 == 0 { await side.clock.round(side.stores[0]) }
             try? await Task.sleep(for: .milliseconds(200))
         }

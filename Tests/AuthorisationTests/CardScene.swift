@@ -8,6 +8,8 @@ struct CardScene {
     /// 18 November 2026, 11:06:40 UTC.
     var now: Int64 = 1_795_000_000
     var policy = CardPolicy()
+    /// Of which the store lacks decisions.
+    var lost: [LostTime] = []
     private(set) var record: CardRecord?
     private(set) var past: [UInt8] = []
     /// Of the last step.
@@ -22,6 +24,9 @@ struct CardScene {
             try order(.importCard(Self.definition(number, available, pin), forgettingATCs: false))
         }
     }
+
+    /// What was made by another event than an import.
+    init(_ change: CardChange) { take(change) }
 
     static func definition(_ number: UInt8, _ available: Int64, _ pin: UInt64 = 77) -> CardDefinition {
         CardDefinition(
@@ -53,7 +58,7 @@ struct CardScene {
 
     mutating func outcome(_ draft: Draft) throws -> CardOutcome {
         random += 1
-        let message = try draft.message(policy: policy, now: now, random: random)
+        let message = try draft.message(policy: policy, now: now, random: random, lost: lost)
         var (knowledge, reading) = (CardKnowledge(), CardReading(record: record, past: nil))
         while true {
             switch CardTransition.apply(message, knowledge, to: reading) {
@@ -113,6 +118,8 @@ struct Draft {
         acquirer: 1,
         terminal: 2, merchant: 3)
     var original: OriginalTransaction?
+    /// DE37 itself; its hash stands in `numbers`.
+    var rrn = ""
     var pin: UInt64?
     /// In place of what `pin` would come to.
     var pinAnswer: PINAnswer?
@@ -187,7 +194,9 @@ struct Draft {
         return completion
     }
 
-    func message(policy: CardPolicy, now: Int64, random: UInt64) throws -> CardMessage {
+    func message(
+        policy: CardPolicy, now: Int64, random: UInt64, lost: [LostTime] = []
+    ) throws -> CardMessage {
         let request = try request()
         var (proof, declined) = (Proof.none, DeclineReason?.none)
         var trace = DecisionTrace()
@@ -210,7 +219,7 @@ struct Draft {
             request: request, rangeName: "visa", proof: proof, evidence: trace.lines, declined: declined,
             pin: pinAnswer ?? pin.map { .translated(EncipheredPINBlock(rawValue: $0)) } ?? .notAsked,
             policy: policy, now: now,
-            approvalCode: 0x3030_3030_3030 + random % 10, random: random)
+            approvalCode: 0x3030_3030_3030 + random % 10, random: random, lost: lost)
     }
 
     private func request() throws -> AuthorisationRequest {
@@ -238,7 +247,7 @@ struct Draft {
                 pan: try PAN("4761739001010010"),
                 panSequenceNumber: number.flatMap(PANSequenceNumber.init(rawValue:))),
             expiry: expiry, amount: Amount(minorUnits: minorUnits, currency: currency)!,
-            billing: billing, transmission: transmission, retrievalReferenceNumber: [],
+            billing: billing, transmission: transmission, retrievalReferenceNumber: Array(rrn.utf8),
             systemsTraceAuditNumber: numbers.stan,
             chip: chip,
             pin: pin.map {

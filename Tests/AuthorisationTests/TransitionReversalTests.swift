@@ -17,6 +17,28 @@ struct TransitionReversalTests {
         #expect(scene.available == 10_000 - remaining)
     }
 
+    @Test("Of a time that the store has lost: 25 with a line of its own; before and after it as ever")
+    func fromALostTime() throws {
+        var scene = try CardScene()
+        let times: [(LostTime, DeclineReason?)] = [
+            (LostTime(from: scene.now - 600, until: scene.now), .originalUnknown),
+            (LostTime(from: scene.now - 6_000, until: scene.now - 3_600), nil),
+        ]
+        for (index, (lost, declined)) in times.enumerated() {
+            scene.lost = [lost]
+            let draft = Draft().next(UInt32(index) + 1)
+            #expect(try scene.send(draft.reversal()).declined == declined)
+            let isTold = scene.lines.contains {
+                if case .change("original-lost", _, _) = $0 { true } else { false }
+            }
+            #expect(isTold == (declined != nil))
+            #expect(try scene.send(draft).declined == (declined == nil ? .reversedBefore : nil))
+            // One that is there is given back, whenever it was.
+            if declined != nil { #expect(try scene.send(draft.reversal()).declined == nil) }
+            #expect(scene.available == 10_000)
+        }
+    }
+
     @Test func withoutASequenceNumberToo() throws {
         var scene = try CardScene(numbers: [1])
         let draft = Draft { $0.entry = .chip(5, plastic: 1) }

@@ -79,6 +79,45 @@ import Testing
         await bench.store.close()
     }
 
+    @Test func aPrimaryWithoutReplicasIsLeftUnlessTheSentinelsNameIt() async throws {
+        let partition = try Partition()
+        let location = StoreLocation.server(
+            .sentinels(master: "issuer", [address(partition.sentinel)]))
+        let left = Mutex<[String]>([])
+        let events = Mutex<[StoreEvent]>([])
+        var settings = RedisConnectionSettings()
+        settings.primaryDoubted = { _, why in left.withLock { $0.append(why) } }
+        let bench = try await StateBench(
+            partition.servers, at: location, first: address(partition.master), settings: settings)
+        try await partition.waitUntilWhole()
+        try await bench.importCard(1)
+        let watch = PrimaryWatch(bound: .milliseconds(500), location: location) { event in
+            events.withLock { $0.append(event) }
+        }
+        func rounds(_ count: Int, until: () async throws -> Bool) async throws -> Bool {
+            for _ in 0..<count {
+                await watch.round([bench.store])
+                if try await until() { return true }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            return false
+        }
+        #expect(try await rounds(50) { watch.replicas == 1 })
+        // Its sentinel names it: it stays, and that is told.
+        partition.servers.kill(partition.replica)
+        #expect(try await rounds(100) { !events.withLock { $0.isEmpty } })
+        #expect(try await bench.decline(1, atc: 1) == nil)
+        #expect(left.withLock { $0.isEmpty })
+        // Nobody names it any more, and it still answers.
+        partition.servers.kill(partition.sentinel)
+        #expect(try await rounds(100) { left.withLock { !$0.isEmpty } })
+        await #expect(throws: CouldNotDecide.self) { try await bench.decline(1, atc: 2) }
+        #expect(left.withLock { $0 }.first?.contains("0 of 1 sentinels name it") == true)
+        #expect(left.withLock { $0.count } == 1)
+        #expect(events.withLock { $0.count } == 1)
+        await bench.store.close()
+    }
+
     @Test func aStuckReplicaHoldsNobodyUpButThoseWhoWaitForIt() async throws {
         let servers = try TestServers()
         let master = try servers.start()

@@ -290,9 +290,12 @@ import Testing
         let ahead = Atomic<Int64>(30 * 86_400_000)
         let told = Mutex<[StoreEvent]>([])
         let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1_000) }
-        let right = StoreClock(name: "a", unixMilliseconds: now) { _ in }
+        let begun = ContinuousClock.now
+        let monotonic: @Sendable () -> Int64 = { Int64((ContinuousClock.now - begun) / .milliseconds(1)) }
+        let right = StoreClock(name: "a", unixMilliseconds: now, monotonicMilliseconds: monotonic) { _ in }
         let wrong = StoreClock(
-            name: "b", unixMilliseconds: { now() + ahead.load(ordering: .relaxed) }
+            name: "b", unixMilliseconds: { now() + ahead.load(ordering: .relaxed) },
+            monotonicMilliseconds: monotonic
         ) { event in told.withLock { $0.append(event) } }
         await right.round(bench.store)
         await wrong.round(bench.store)
@@ -303,6 +306,11 @@ import Testing
         #expect(told.withLock { $0.count } == 1)
         ahead.store(0, ordering: .relaxed)
         await wrong.round(bench.store)
+        #expect(wrong.refusal == nil)
+        // Set between two looks: nothing is decided by it, and no look is waited for.
+        ahead.store(30 * 86_400_000, ordering: .relaxed)
+        #expect(wrong.refusal?.contains("clock was set by 259") == true)
+        ahead.store(30_000, ordering: .relaxed)
         #expect(wrong.refusal == nil)
         await bench.store.close()
     }

@@ -147,10 +147,12 @@ import VirtualCard
 }
 
 /// Two hosts, one store, one card.
-private final class Scene {
+final class Scene {
     enum Host: Int { case first, second }
 
-    private let environment: DemoEnvironment
+    let environment: DemoEnvironment
+    /// The first host's configuration, and the second's.
+    let configurations: [String]
     private let other: HostProcess
     private let sockets: [Socket]
     private let link: Link
@@ -163,6 +165,7 @@ private final class Scene {
         let (text, ports) = try environment.configurationBeside()
         let path = environment.directory.appendingPathComponent("second.yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
+        configurations = [environment.configuration, path]
         other = try HostProcess(configuration: path)
         sockets = [try Socket(port: environment.portA), try Socket(port: ports[0])]
         let bench = try Bench(try SimulatorConfiguration(contentsOf: environment.configuration))

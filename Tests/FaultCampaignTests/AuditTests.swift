@@ -45,7 +45,13 @@ import Testing
         #expect(violations([told(approved)], [line()], balance()).isEmpty)
         let undecided = Told(code: "91", approvalCode: nil)
         #expect(violations([told(undecided, approved, approved)], [line()], balance()).isEmpty)
-        #expect(violations([told(undecided)], [line()], balance()).isEmpty, "booked and told to nobody")
+        #expect(
+            violations([told(undecided)], [line(), line(kind: "undecided")], balance()).isEmpty,
+            "booked, told to nobody, and noted")
+        #expect(
+            violations([told(undecided)], [line()], balance()) == [
+                "request 7 was approved, its approval told to nobody, and has no note"
+            ])
         #expect(violations([told(undecided)], [], balance()).isEmpty)
     }
 

@@ -33,13 +33,17 @@ package final class CardMessage: Sendable {
     package let approvalCode: UInt64
     /// For the tag of the new state.
     package let random: UInt64
+    /// Of a reversal: times of which the store may lack decisions.
+    package let lost: [LostTime]
 
     /// Takes the parts; see each property.
     package init(
         request: AuthorisationRequest, rangeName: String?, proof: Proof, evidence: [TraceLine],
         declined: DeclineReason?,
-        pin: PINAnswer, policy: CardPolicy, now: Int64, approvalCode: UInt64, random: UInt64
+        pin: PINAnswer, policy: CardPolicy, now: Int64, approvalCode: UInt64, random: UInt64,
+        lost: [LostTime] = []
     ) {
+        self.lost = lost
         self.request = request
         self.rangeName = rangeName
         self.proof = proof

@@ -93,6 +93,15 @@ extension CardTransition {
         guard naming.isStrong, !mayBeForgotten(naming) else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
+        let moment = naming.age(at: now).map { now - $0 }
+        if message.lost.contains(where: { $0.mayHaveTaken(moment, now: now) }) {
+            trace.add(.original, .declined, "from a time of which the store lacks decisions")
+            lines.append(
+                .change(
+                    operation: "original-lost", value: "\(message.request.amount.minorUnits)",
+                    before: "\(naming.original.stan)"))
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        }
         var early = EarlyReversals(record.content(.earlyReversals))
         let currency = message.request.amount.currency
         let reversal = EarlyReversal(

@@ -55,6 +55,7 @@ package struct CardTransition {
         var transition = CardTransition(
             record, past: reading.past, policy: message.policy, now: message.now)
         do throws(CardQuestion) {
+            transition.recogniseMigrated(message)
             try transition.releaseExpiredHolds()
             var outcome =
                 switch message.request.purpose {

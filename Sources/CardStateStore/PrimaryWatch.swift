@@ -1,0 +1,83 @@
+internal import NIOCore
+internal import Redis
+internal import Synchronization
+
+/// Looks once a second how many replicas follow each primary. One that has lost all of them for longer than a bound may be
+/// cut off: it is left, even where it still answers, unless most of the sentinels name it. Where nobody can name another
+/// one, it is only told.
+package final class PrimaryWatch: Sendable {
+    private struct State {
+        /// Primaries that had replicas, and since when they have had none.
+        var followed: [RedisAddress: ContinuousClock.Instant?] = [:]
+        var reported: Set<RedisAddress> = []
+        var replicas = 0
+    }
+
+    /// Seconds since a replica was last heard of by its primary, from which on it counts as lost.
+    private static let lagMax = 2
+
+    private let bound: Duration
+    private let hasSentinels: Bool
+    private let report: @Sendable (StoreEvent) -> Void
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - bound: how long a primary may be without the replicas that it had.
+    ///   - location: whether sentinels can be asked.
+    package init(
+        bound: Duration, location: StoreLocation, report: @escaping @Sendable (StoreEvent) -> Void
+    ) {
+        (self.bound, self.report) = (bound, report)
+        if case .server(.sentinels) = location { hasSentinels = true } else { hasSentinels = false }
+    }
+
+    /// Replicas that follow, of all primaries.
+    package var replicas: Int { state.withLock { $0.replicas } }
+
+    /// Looks at every primary over one event loop's connections.
+    package func round(_ stores: [StateStore]) async {
+        var replicas = 0
+        for (index, store) in stores.enumerated() {
+            for master in store.masters {
+                let (replies, session) = await master.sendTogether([RedisCommand("INFO", "replication")])
+                guard let session, let text = try? replies[0].get().text,
+                    StoreCheck.value("role", text) == "master"
+                else { continue }
+                let count = PrimaryWatch.following(text)
+                if index == 0 { replicas += count }
+                judge(count, of: session.address, on: master)
+            }
+        }
+        state.withLock { [replicas] in $0.replicas = replicas }
+    }
+
+    /// Of the lines `slave0:ip=…,port=…,state=online,offset=…,lag=…`.
+    static func following(_ info: String) -> Int {
+        info.split(whereSeparator: \.isNewline).count { line in
+            guard line.hasPrefix("slave"), line.contains("state=online"),
+                let lag = line.split(separator: ",").first(where: { $0.hasPrefix("lag=") })
+            else { return false }
+            return Int(lag.dropFirst(4)).map { $0 <= lagMax } ?? false
+        }
+    }
+
+    private func judge(_ count: Int, of address: RedisAddress, on master: RedisConnection) {
+        let now = ContinuousClock.now
+        let (isLost, isNew, isBack) = state.withLock { state in
+            guard count == 0 else {
+                state.followed[address] = .some(nil)
+                return (false, false, state.reported.remove(address) != nil)
+            }
+            guard let known = state.followed[address] else { return (false, false, false) }
+            guard let since = known else {
+                state.followed[address] = now
+                return (false, false, false)
+            }
+            guard now - since >= bound else { return (false, false, false) }
+            return (true, state.reported.insert(address).inserted, false)
+        }
+        if hasSentinels { master.replicasAreLost(isLost, of: address) }
+        if isNew { report(.replicasLost("\(address) has lost all its replicas")) }
+        if isBack { report(.replicasBack("\(address) has replicas again")) }
+    }
+}
