@@ -131,12 +131,12 @@ struct Audit {
 
     /// An approval that no terminal was told has a note, unless nobody could know.
     private mutating func checkUntold(_ request: SentRequest, _ all: [JournalledDecision]) {
-        if all.contains(where: { $0.kind == "late" || $0.kind == "untold" }) {
+        if all.contains(where: { ["late", "untold", "undecided"].contains($0.kind) }) {
             untoldNoted += 1
         } else if windows.contains(where: { $0.hidesAnswers && $0.concerns(request) }) {
             untoldExcused += 1
-        } else if request.told.isEmpty {
-            violated(request, " was approved, told to nobody, and has no note")
+        } else {
+            violated(request, " was approved, its approval told to nobody, and has no note")
         }
     }
 
