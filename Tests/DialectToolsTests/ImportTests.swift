@@ -129,6 +129,22 @@ import Testing
         }
     }
 
+    @Test("What the page of who was tried says of refusals is what the importer says")
+    func refusalsOnThePage() throws {
+        let path = Self.tests.deletingLastPathComponent().appending(path: "docs/interoperability.md")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let noBitmap = Self.jpos("IFB_LLNUM").replacing("IFB_BITMAP", with: "IFA_NUMERIC")
+        for file in [noBitmap, "{\"elements\": {\"2\": {\"Describe\": \"n..19\"}}}"] {
+            do throws(DialectImportError) {
+                _ = try ImportedDialect.importing(Array(file.utf8), name: "imported")
+                Issue.record("\(file) was imported")
+            } catch {
+                #expect(text.contains("refused: `\(error.reason)`"), "\(error.reason)")
+            }
+        }
+        #expect(text.components(separatedBy: "refused: `").count == 3)
+    }
+
     private static func moov(_ attributes: String, length: Int = 19) -> String {
         """
         {"fields":{"0":{"type":"String","length":4,"enc":"BCD","prefix":"BCD.Fixed"},

@@ -53,6 +53,27 @@ import Testing
         ("pyiso8583-1993-bcd", "jpos-iso93b"), ("cardutil-1993", "cardutil-1993"),
     ]
 
+    @Test("The page of who was tried has the rows that are played, and no others")
+    func page() throws {
+        let path = DemoEnvironment.root.appendingPathComponent("docs/interoperability.md")
+        let text = try String(contentsOf: path, encoding: .utf8)
+        func rows(below heading: String) throws -> [String] {
+            let part = try #require(text.components(separatedBy: "\n## \(heading)\n").dropFirst().first)
+            return part.components(separatedBy: "\n## ")[0].split(separator: "\n")
+                .filter { $0.hasPrefix("| `") }.map(String.init)
+        }
+        let clients = try rows(below: "Clients that pay")
+        #expect(clients.count == Self.libraries.count)
+        for (row, (library, dialect)) in zip(clients, Self.libraries) {
+            let count = library.contains("1993") ? 15 : 10
+            #expect(
+                row.hasPrefix("| `\(library)` ")
+                    && row.hasSuffix("| `\(dialect)` | \(count) of \(count) |"), "\(row)")
+        }
+        let hosts = try rows(below: "A host that is paid")
+        #expect(hosts == Self.foreignHosts.map { "| `\($0.0)` | `\($0.2)` | `\($0.3)` |" })
+    }
+
     @Test(
         "Five message libraries each send echo, purchase with PIN and chip, repeat and reversal, and read every answer; a network analyser reads what went over the wire"
     )

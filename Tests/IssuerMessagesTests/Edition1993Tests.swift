@@ -204,4 +204,17 @@ import Testing
         message.set(.networkManagementCode, text: "101")
         #expect(!KeyChangeRequest.isOne(message, nil))
     }
+
+    @Test("Every action code, and no other, is in the table of docs/acquirer-interface.md")
+    func documentedCodes() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(
+            contentsOf: root.appending(path: "docs/acquirer-interface.md"), encoding: .utf8)
+        let table = try #require(text.components(separatedBy: "| DE39 | for | 1987 |\n").dropFirst().first)
+        let rows = table.components(separatedBy: "\n\n")[0].split(separator: "\n").dropFirst()
+        let told = rows.flatMap { $0.split(separator: "|")[0].split(separator: ",") }
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(Set(told) == Set(ActionCode.allCases.map(\.rawValue)) && told.count == Set(told).count)
+    }
 }
