@@ -113,7 +113,8 @@ extension CryptogramProfile {
         for index in CryptogramProfile.inputObjects.indices {
             let object = CryptogramProfile.inputObjects[index]
             guard chip.withValue(of: object.tag, count: object.count, { input.append($0) }) != nil else {
-                if !chip.has(object.tag), CryptogramProfile.mayBeLeftOut(object.tag) {
+                // An object without a value says as little as none.
+                if chip[object.tag]?.isEmpty ?? true, CryptogramProfile.mayBeLeftOut(object.tag) {
                     input.appendZeros(object.count, for: object.tag)
                     continue
                 }

@@ -87,6 +87,8 @@ struct CryptogramProfileTests {
             let leftOut = try input(objects.filter { $0.0 != tag })
             #expect(written.bytes == leftOut.bytes, "\(tag)")
             #expect(written.takenAsZeros == nil && leftOut.takenAsZeros == tag, "\(tag)")
+            let empty = try input(objects.map { $0.0 == tag ? ($0.0, []) : $0 })
+            #expect(empty.bytes == written.bytes && empty.takenAsZeros == tag, "\(tag) without a value")
         }
     }
 

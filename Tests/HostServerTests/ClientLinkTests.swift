@@ -30,6 +30,39 @@ import Testing
         }
     }
 
+    @Test("On a link of ISO 8583:1993 the host signs on and asks with 1804 and DE24, and takes 800 for yes")
+    func connects1993() async throws {
+        let switchSide = try Listener()
+        let codec = try TestMessages.codec("ascii93-binbitmap")
+        var link = try TestMessages.link(codec: codec)
+        (link.role, link.port, link.connectionsMax, link.signsOn) = (.client, Int(switchSide.port), 1, true)
+        (link.echoAfterNanoseconds, link.echoAnswerNanoseconds) = (150_000_000, 2_000_000_000)
+        try await withHost([link]) { host in
+            let socket = try switchSide.accept()
+            func asked(_ code: String) throws -> Message {
+                let request = try codec.decode(try #require(socket.receiveFrame()))
+                #expect(request.mti.rawValue == 0x1804 && request.text(.functionCode) == code)
+                #expect(request.text(.localTime) == "26" + (request.text(.transmissionTime) ?? ""))
+                return request
+            }
+            func answer(_ request: Message) throws {
+                var answer = Message(mti: MTI(rawValue: 0x1814))
+                for element in [DataElement.stan, .transmissionTime, .functionCode] {
+                    answer.copy(element, from: request)
+                }
+                answer.set(.responseCode, text: "800")
+                socket.sendFrame(try codec.encode(answer))
+            }
+            try answer(try asked("801"))
+            try answer(try asked("831"))
+            #expect(try host.admin("/links").contains("\"hostSignedOn\":true"))
+            let notification = try codec.encode(Message(mti: MTI(rawValue: 0x1844)))
+            socket.sendFrame(notification)
+            try answer(try asked("831"))
+            #expect(try host.metric("issuer_ignored_messages_total") == 1)
+        }
+    }
+
     @Test("A switch that is away is tried again, and found when it is there")
     func comesLater() async throws {
         // Not one of those that the system gives to outgoing connections: a connection to itself would be

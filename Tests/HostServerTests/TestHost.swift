@@ -179,14 +179,14 @@ enum TestMessages {
     static let root = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../..").standardized.path
 
-    static func link(_ name: String = "a") throws -> LinkConfiguration {
+    static func link(_ name: String = "a", codec: MessageCodec? = nil) throws -> LinkConfiguration {
         LinkConfiguration(
             profile: LinkProfile(name: name, zonePINKey: nil), host: "127.0.0.1", port: 0,
-            codec: try codec(), framing: .twoByteBigEndian)
+            codec: try codec ?? TestMessages.codec(), framing: .twoByteBigEndian)
     }
 
-    static func codec() throws -> MessageCodec {
-        MessageCodec(dialect: try Dialect(contentsOf: "\(root)/Config/iso8583/ascii87-binbitmap.json"))
+    static func codec(_ name: String = "ascii87-binbitmap") throws -> MessageCodec {
+        MessageCodec(dialect: try Dialect(contentsOf: "\(root)/Config/iso8583/\(name).json"))
     }
 
     static func network(_ code: String = "301", stan: Int) throws -> [UInt8] {
