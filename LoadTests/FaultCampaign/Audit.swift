@@ -18,6 +18,8 @@ struct Audit {
     private(set) var advicesTold = 0
     private(set) var reversalsTold = 0
     private(set) var reversalsUntold = 0
+    /// Told 25: nothing had been taken.
+    private(set) var reversalsRefused = 0
     private(set) var reversalsGivingBack = 0
     private(set) var undecidedNoted = 0
     private(set) var lateNoted = 0
@@ -159,6 +161,11 @@ struct Audit {
             return
         }
         reversalsTold += 1
+        // Of an original that is not known, and may be one that is kept no more: refused, and nothing had been taken.
+        if taken == 0, reversal.told.contains(where: { $0.code == "25" }) {
+            reversalsRefused += 1
+            return
+        }
         for told in reversal.told where told.isDecision && !told.isApproval {
             violated(request, ": its reversal was told \(told.code)")
         }

@@ -97,7 +97,6 @@ package struct Campaign: Sendable {
             throw CampaignError("a terminal failed: \(failure)")
         }
         result.hostStartsRepeated = hosts.reduce(0) { $0 + $1.failedStarts }
-        result.add(flood)
         result.primaryMoves = (store as? PartitionStore)?.moves ?? []
         progress("counting")
         var audit = Audit(
@@ -110,8 +109,10 @@ package struct Campaign: Sendable {
         for host in hosts where !host.stop() {
             result.violations.append("a host did not end when it was asked to")
         }
-        try audit.run(JournalledDecision.read(hosts[0].exportJournal())) { try store.card($0, bucket: $1) }
+        let journal = try JournalledDecision.read(hosts[0].exportJournal())
+        try audit.run(journal) { try store.card($0, bucket: $1) }
         result.add(audit, ledger)
+        result.add(flood, journal)
         return result
     }
 

@@ -57,6 +57,8 @@ package struct CampaignResult: Codable, Sendable {
     package var reversalsTold = 0
     /// See `reversalsTold`.
     package var reversalsUntold = 0
+    /// Reversals of what was never booked that were told 25: their card has given up older transactions.
+    package var reversalsRefused = 0
     /// Of the reversals in the journal, those that gave something back.
     package var reversalsGivingBack = 0
     /// Journal notes of requests without a decision, and of decisions that nobody was told.
@@ -92,7 +94,8 @@ package struct CampaignResult: Codable, Sendable {
                 + "\(notDecided) told 91 or 96, \(unanswered) unanswered",
             "\(approvalsTold) approvals told, \(approvalsBooked) booked (\(approvalsUntold) of them told to nobody); "
                 + "\(wrongPINsTold) wrong PINs told, \(replaysSent) replays tried",
-            "\(advicesTold) advices and \(reversalsTold) reversals told (\(reversalsUntold) never answered), "
+            "\(advicesTold) advices and \(reversalsTold) reversals told (\(reversalsUntold) never answered, "
+                + "\(reversalsRefused) refused, of what was never booked), "
                 + "\(reversalsGivingBack) reversals gave something back",
             "journal notes: \(undecidedNoted) of no decision, \(lateNoted) of late and untold ones",
             "approvals told to nobody: \(untoldNoted) noted, \(untoldExcused) cut off at a proxy or with a killed host",
@@ -136,16 +139,21 @@ package struct CampaignResult: Codable, Sendable {
         (wrongPINsTold, replaysSent) = (audit.wrongPINsTold, audit.replaysSent)
         (advicesTold, reversalsTold) = (audit.advicesTold, audit.reversalsTold)
         (reversalsUntold, reversalsGivingBack) = (audit.reversalsUntold, audit.reversalsGivingBack)
+        reversalsRefused = audit.reversalsRefused
         (undecidedNoted, lateNoted) = (audit.undecidedNoted, audit.lateNoted)
         (untoldNoted, untoldExcused) = (audit.untoldNoted, audit.untoldExcused)
         lostInPartitions = audit.lost.count
         violations += audit.violations
     }
 
-    mutating func add(_ flood: Flood) {
-        (floodRequests, floodUndecided, floodConflicts) = (flood.sent, flood.undecided, flood.conflicts)
-        if flood.undecided > 0 {
-            violations.append("\(flood.undecided) requests of floods were not decided")
+    /// - Parameter journal: says why something of a flood was not decided.
+    mutating func add(_ flood: Flood, _ journal: [JournalledDecision]) {
+        floodRequests = flood.sent
+        (floodUndecided, floodConflicts) = (flood.undecided.count, flood.conflicts)
+        for number in flood.undecided {
+            let why = journal.first { $0.kind == "undecided" && $0.rrn.flatMap { UInt64($0) } == number }
+            violations.append(
+                "request \(number), of a flood, was not decided: \(why?.outcome ?? "not noted")")
         }
     }
 

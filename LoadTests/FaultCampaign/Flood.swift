@@ -18,8 +18,8 @@ final class Flood: @unchecked Sendable {
     private let date: TransactionDate
     private let ledger: Ledger
     private var sequence: UInt64 = 0
-    /// Answers that were no decision.
-    private(set) var undecided = 0
+    /// Requests without a decision.
+    private(set) var undecided: [UInt64] = []
     /// Requests.
     private(set) var sent = 0
     /// Writes that another host was quicker than.
@@ -57,9 +57,9 @@ final class Flood: @unchecked Sendable {
         }
         for (number, told) in answers {
             ledger.answeredFlood(number, told)
-            if !told.isDecision { undecided += 1 }
         }
-        undecided += Self.count - answers.count
+        let decided = Set(answers.filter { $0.1.isDecision }.map(\.0))
+        undecided += shares.joined().map(\.0).filter { !decided.contains($0) }
         for (host, count) in zip(hosts, before) {
             conflicts += max(0, host.metric("issuer_store_conflicts_total") - count)
         }

@@ -75,16 +75,45 @@ package final class NoteWriter: Sendable {
     private func write() async {
         while let notes = next() {
             var written = 0
+            var sessions: [ObjectIdentifier: RedisSession] = [:]
             do {
                 for note in notes {
-                    _ = try await store.sendFromAnywhere(command(note), bucket: bucket(note))
+                    let answer = try await store.answerFromAnywhere(
+                        to: command(note), bucket: bucket(note))
+                    sessions[ObjectIdentifier(answer.session)] = answer.session
                     written += 1
                 }
             } catch {
                 try? await Task.sleep(for: retryAfter)
             }
+            for session in sessions.values where await !isSafe(session) { written = 0 }
             state.withLock { [written] in $0.waiting.removeFirst(written) }
         }
+    }
+
+    /// What only a master has that is replaced would be gone with it: a note is kept here until replicas have it.
+    /// - Returns: false where that master is not the master any more: its notes are written again.
+    private func isSafe(_ session: RedisSession) async -> Bool {
+        guard settings.replicasMin > 0 else { return true }
+        while !state.withLock({ $0.isStopped }) {
+            let result = await waited(for: session)
+            if result { return true }
+            guard !session.isOver else { return false }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        return false
+    }
+
+    private func waited(for session: RedisSession) async -> Bool {
+        let (store, settings) = (store, settings)
+        return await Task(executorPreference: LoopExecutor(store.eventLoop)) {
+            do throws(StateUnavailable) {
+                try await store.replicaWaits.wait(
+                    for: session, replicas: settings.replicasMin,
+                    milliseconds: settings.replicaTimeoutMilliseconds)
+                return true
+            } catch { return false }
+        }.value
     }
 
     /// The oldest notes, or that some were not kept; nil when all are written.

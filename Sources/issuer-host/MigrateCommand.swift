@@ -24,7 +24,7 @@ extension StoreCommand {
         @OptionGroup var options: ConfigurationOption
         @Option(help: ArgumentHelp("PANs and sequence numbers.", valueName: "file")) var cards: String?
 
-        private static let together = 200
+        private static let together = 32
 
         func run() async throws {
             let file = try cards.map { try MigrationFile(path: $0) }

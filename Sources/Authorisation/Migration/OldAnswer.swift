@@ -99,7 +99,8 @@ struct OldEarlyReversal {
             original.reference = UInt64(numbers.reference)
         }
         return EarlyReversal(
-            original: original, amount: 0, currency: 0, remaining: remaining, receivedAt: UInt32(clamping: now),
+            original: original, amount: 0, currency: 0, remaining: remaining,
+            receivedAt: UInt32(clamping: now),
             isMigrated: true)
     }
 }
