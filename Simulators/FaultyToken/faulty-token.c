@@ -28,6 +28,7 @@ static void wait_microseconds(long count) {
 // What the wire and the token do before the call is carried out.
 static CK_RV reach(void) {
   while (control && *control == 's') wait_microseconds(1000);
+  if (control && *control == 't') __builtin_trap();
   if (control && *control == 'r') return CKR_DEVICE_REMOVED;
   if (control && *control == 'f') return CKR_FUNCTION_FAILED;
   if (delay_microseconds == 0) return CKR_OK;

@@ -8,6 +8,7 @@ import Glibc
 package enum ProgramEntry {
     /// - Parameter arguments: without the program's own name.
     package static func run(_ root: any ParsableCommand.Type, _ arguments: [String]) {
+        CrashReports.turnOff()
         let command = parsed(root, arguments)
         do {
             var command = command
@@ -19,6 +20,7 @@ package enum ProgramEntry {
 
     /// The same for a program whose commands are asynchronous.
     package static func run(_ root: any AsyncParsableCommand.Type, _ arguments: [String]) async {
+        CrashReports.turnOff()
         let command = parsed(root, arguments)
         do {
             if var command = command as? any AsyncParsableCommand {

@@ -6,7 +6,8 @@
 //   FAULTY_TOKEN_MICROSECONDS  how long each call takes longer; 0 without it
 //   FAULTY_TOKEN_LINES         calls that may be on the wire at once; unbounded without it
 //   FAULTY_TOKEN_CONTROL       a file whose first letter says how it behaves, read at every call:
-//                              o well, s stalls, r is removed (CKR_DEVICE_REMOVED), f fails (CKR_FUNCTION_FAILED)
+//                              o well, s stalls, r is removed (CKR_DEVICE_REMOVED), f fails (CKR_FUNCTION_FAILED),
+//                              t takes its process with it
 #include <p11-kit/pkcs11.h>
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list);
