@@ -128,6 +128,12 @@ extension Session {
             bytes = [UInt8](repeating: 0, count: Session.attributeBytesMax)
             (code, length) = read(type, of: object, into: &bytes)
         }
+        if code == CKR_BUFFER_TOO_SMALL {
+            // Nothing of this product; somebody's, of which the beginning is enough.
+            bytes = [UInt8](repeating: 0, count: Session.foreignBytesMax)
+            (code, length) = read(type, of: object, into: &bytes)
+            length = min(length, CK_ULONG(Session.attributeBytesMax))
+        }
         if code == CKR_ATTRIBUTE_TYPE_INVALID { return [] }
         try check("C_GetAttributeValue", code)
         return Array(bytes.prefix(Int(length)))
@@ -135,6 +141,7 @@ extension Session {
 
     /// The longest attribute is a key block's header in `CKA_ID`.
     private static let attributeBytesMax = 16_384
+    private static let foreignBytesMax = 4 << 20
 
     private func read(
         _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle, into bytes: inout [UInt8]

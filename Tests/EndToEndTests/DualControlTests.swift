@@ -100,10 +100,28 @@ struct DualControlTests {
     }
 
     private func exportAndRetire(_ office: Office) throws {
-        let export = try office.sit(["export", "zpk-office", "--under", "kbpk-office"])
-        try export.expect(office.approvals[0].prompt)
-        try export.interrupt()
-        #expect(export.finish() != 0 && !export.screen.contains("P0TB"))
+        let cryptogram = String(repeating: "5A", count: 16)
+        let batch = office.store.place("batch.json")
+        let issuer = DemoEnvironment.root.appendingPathComponent("Config/demo/demo-issuer.json").path
+        let commands = [
+            ["export", "zpk-office", "--under", "kbpk-office"],
+            [
+                "import", "zpk-cryptogram", "--under", "zmk-office", "--cryptogram", cryptogram, "--kcv",
+                "000000",
+            ],
+            ["personalise", issuer, "--under", "kbpk-bureau", "--out", batch],
+        ]
+        for command in commands {
+            for broken in office.approvals.indices {
+                let terminal = try office.sit(command)
+                for (prompt, answer) in office.approvals[..<broken] { try terminal.answer(prompt, answer) }
+                try terminal.expect(office.approvals[broken].prompt)
+                try terminal.interrupt()
+                #expect(terminal.finish() != 0 && !terminal.screen.contains("P0TB"), "\(command)")
+                #expect(!FileManager.default.fileExists(atPath: batch))
+            }
+        }
+        #expect(try !office.run("list").output.contains("zpk-cryptogram"))
         let exported = try office.sit(["export", "zpk-office", "--under", "kbpk-office"])
         for (prompt, answer) in office.approvals { try exported.answer(prompt, answer) }
         #expect(exported.finish() == 0 && exported.screen.contains("P0TB"), "\(exported.screen)")
@@ -113,10 +131,14 @@ struct DualControlTests {
             try kept.answer("Type its name to end it:", wrong)
             #expect(kept.finish() != 0)
         }
-        let broken = try office.sit(["retire", "zpk-office"])
-        try broken.expect("Type its name to end it:")
-        try broken.interrupt()
-        #expect(broken.finish() != 0)
+        let prompts = [("Type its name to end it:", "zpk-office")] + office.approvals
+        for number in prompts.indices {
+            let broken = try office.sit(["retire", "zpk-office"])
+            for (prompt, answer) in prompts[..<number] { try broken.answer(prompt, answer) }
+            try broken.expect(prompts[number].0)
+            try broken.interrupt()
+            #expect(broken.finish() != 0)
+        }
         #expect(try office.run("retire", "zpk-office").output.contains("asks at a terminal"))
         #expect(try office.run("list").output.contains("\nzpk-office "))
         let retired = try office.sit(["retire", "zpk-office"])

@@ -76,6 +76,45 @@ struct HostileAuditTests {
             try again(
                 $0, "imk-ac-541333", "derive", identity: "ceremony/20261124T190733Z/%/imk-ac-541333")
         },
+        .init("a key swapped for one that gives no check value", "key-swapped", "imk-ac-476173") {
+            try $0.probe("destroy", "imk-ac-476173")
+            try $0.probe("generic", "imk-ac-476173", "x", value, "derive")
+        },
+        .init("a key swapped for one of another kind", "key-swapped", "imk-smc-541333") {
+            try $0.probe("destroy", "imk-smc-541333")
+            try $0.probe("aes", "imk-smc-541333", "x", value, "derive")
+        },
+        .init("an HMAC key planted", "key-unknown", "hmac-other") {
+            try $0.probe("generic", "hmac-other", "x", value, "sign,verify")
+        },
+        .init("a single-DES key planted", "key-unknown", "old-des") {
+            try $0.probe("des", "old-des", "x", "0123456789ABCDEF", "encrypt,decrypt")
+        },
+        .init("a key without a name planted", "key-unknown", "") {
+            try $0.probe("create", "", "x", value, "encrypt,decrypt")
+        },
+        .init("a key with an endless name planted", "key-unknown", String(repeating: "n", count: 16_384)) {
+            try $0.probe("create", String(repeating: "n", count: 30_000), "x", value, "encrypt,decrypt")
+        },
+        .init("a key pair on a curve planted", "key-unknown", "curve") { try $0.probe("ec", "curve") },
+        .init("a name that looks like another", "key-unknown", "imk-ac-476173 ") {
+            try $0.probe("create", "imk-ac-476173 ", "x", value, "derive")
+        },
+        .init("the seals of two lines exchanged", "trail-damaged") {
+            var lines = try $0.log
+            let seal = #/"seal":"[^"]*"/#
+            let found = try [3, 5].map { number in
+                String(try #require(lines[number].firstMatch(of: seal)).output)
+            }
+            lines[3].replace(seal, with: found[1])
+            lines[5].replace(seal, with: found[0])
+            try $0.write(log: lines)
+        },
+        .init("a line of the log repeated", "trail-damaged") {
+            var lines = try $0.log
+            lines.append(lines[lines.count - 1])
+            try $0.write(log: lines)
+        },
         .init("a line of the log changed", "trail-damaged") {
             try $0.write(
                 log: $0.log.map { $0.replacingOccurrences(of: "\"imk-ac-476173\"", with: "\"imk-ac-1\"") })

@@ -5,6 +5,8 @@
 //   create LABEL ID HEX USAGE[,USAGE...]   a key of a known value         (usages: derive encrypt decrypt sign verify
 //   generate LABEL ID USAGE[,USAGE...]     a key that the token makes      wrap unwrap extractable modifiable visible)
 //   aes LABEL ID HEX USAGE...              the same for AES
+//   generic LABEL ID HEX USAGE...          a generic secret; des one of single DES
+//   ec LABEL                               a key pair on P-256
 //   copy LABEL NEW USAGE[,USAGE...]        a token copy with other attributes
 //   rename LABEL NEW                       CKA_LABEL; a copy and the end of the first where that is refused
 //   identify LABEL ID                      CKA_ID, with the label again
@@ -104,9 +106,11 @@ int main(int argc, char **argv) {
     must("C_Login", login);
     char **a = argv + 5; int n = argc - 5; const char *command = argv[4];
     CK_ATTRIBUTE t[32]; CK_OBJECT_HANDLE made = 0; unsigned char value[512];
-    if ((!strcmp(command, "create") || !strcmp(command, "aes")) && n == 4) {
+    if ((!strcmp(command, "create") || !strcmp(command, "aes") || !strcmp(command, "generic") || !strcmp(command, "des")) &&
+        n == 4) {
         size_t length = unhex(a[2], value);
-        CK_KEY_TYPE type = *command == 'a' ? CKK_AES : length == 16 ? CKK_DES2 : CKK_DES3;
+        CK_KEY_TYPE type = *command == 'a' ? CKK_AES : *command == 'g' ? CKK_GENERIC_SECRET : *command == 'd' ? CKK_DES
+                           : length == 16 ? CKK_DES2 : CKK_DES3;
         CK_ULONG k = template(t, &type, a[0], a[1], a[3]);
         t[k].type = CKA_VALUE; t[k].pValue = value; t[k].ulValueLen = length;
         must("C_CreateObject", f->C_CreateObject(s, t, k + 1, &made));
@@ -144,6 +148,14 @@ int main(int argc, char **argv) {
         CK_ATTRIBUTE closed[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_SIGN, &yes, 1},
             {CKA_PRIVATE, &yes, 1}, {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}};
         must("C_GenerateKeyPair", f->C_GenerateKeyPair(s, &m, open, 5, closed, 6, &other, &made));
+    } else if (!strcmp(command, "ec") && n == 1) {
+        CK_MECHANISM m = {CKM_EC_KEY_PAIR_GEN, NULL, 0}; CK_OBJECT_HANDLE other;
+        unsigned char curve[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
+        CK_ATTRIBUTE open[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_VERIFY, &yes, 1},
+            {CKA_EC_PARAMS, curve, sizeof curve}};
+        CK_ATTRIBUTE closed[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_SIGN, &yes, 1},
+            {CKA_PRIVATE, &yes, 1}, {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}};
+        must("C_GenerateKeyPair", f->C_GenerateKeyPair(s, &m, open, 4, closed, 6, &other, &made));
     } else if (!strcmp(command, "head") && n == 2) {
         size_t length = unhex(a[1], value);
         memcpy(value + length, a[0], strlen(a[0]));

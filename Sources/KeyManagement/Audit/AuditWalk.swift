@@ -4,7 +4,7 @@ internal import LibCrypto
 internal import PKCS11
 
 /// The report as it grows, key by key.
-struct AuditWalk {
+struct AuditWalk: Sendable {
     let history: KeyHistory
     /// After and before the keys were listed; empty without a trail.
     let ledgers: [KeyLedger]
@@ -27,6 +27,27 @@ struct AuditWalk {
         self.token = token
         self.doubtsDerivedKeys = doubtsDerivedKeys
         counterLabel = trail.map { AuditTrail.counterLabel(of: $0.keyLabel) }
+    }
+
+    /// Takes in what another walk found of other keys.
+    mutating func merge(_ other: AuditWalk) {
+        keys += other.keys
+        findings += other.findings
+        unexplained += other.unexplained
+        seen.formUnion(other.seen)
+    }
+
+    /// By label: lanes end in any order.
+    mutating func sort() {
+        keys.sort { ($0.label, $0.keyClass) < ($1.label, $1.keyClass) }
+        findings.sort { ($0.key ?? "", $0.kind, $0.detail) < ($1.key ?? "", $1.kind, $1.detail) }
+        unexplained.sort { ($0.key.label, $0.key.keyClass) < ($1.key.label, $1.key.keyClass) }
+    }
+
+    /// Of a key that the token does not let itself be asked about: no report passes over one.
+    mutating func addUnreadable(_ name: KeyLedger.Name, _ error: any Error) {
+        seen.insert(name)
+        find(.keyUnreadable, name.label, "\(name.keyClass.rawValue): \(error)")
     }
 
     private func entry(_ name: KeyLedger.Name) -> KeyLedger.Entry? {
@@ -77,7 +98,13 @@ struct AuditWalk {
             }
             if known == nil, ledgers.isEmpty { find(.originUnrecorded, label) }
         }
-        if !isCounter { compare(audited, KeyDescription.words(found), entry, provenance) }
+        if !isCounter {
+            compare(audited, KeyDescription.words(found), entry, provenance)
+            if object.name.keyClass == .secret {
+                try compareAlgorithm(key, label, entry, &session)
+                compareSilence(audited, purpose, type, entry, &session)
+            }
+        }
         keys.append(audited)
     }
 
@@ -136,6 +163,25 @@ struct AuditWalk {
         if let header = provenance?.blockHeader, header != entry.header {
             find(.originContradicted, key.label, "key block header \(header) in CKA_ID")
         }
+    }
+
+    /// A key that gives no check value and should, by what it is noted to be.
+    private mutating func compareSilence(
+        _ key: AuditedKey, _ purpose: KeyPurpose?, _ type: KeyType?, _ entry: KeyLedger.Entry?,
+        _ session: inout Session
+    ) {
+        guard key.checkValue == nil, let entry, let noted = entry.checkValue else { return }
+        if let purpose, let type, nature.isSilent(purpose, type, &session) { return }
+        find(.keySwapped, key.label, "it gives no check value, in line \(entry.sequence) \(noted)")
+    }
+
+    /// The check value has three bytes; a key of another kind is another key, whatever it is.
+    private mutating func compareAlgorithm(
+        _ key: ObjectHandle, _ label: String, _ entry: KeyLedger.Entry?, _ session: inout Session
+    ) throws {
+        guard let entry, let noted = entry.algorithm else { return }
+        let found = try KeyAlgorithm.of(key, &session)?.rawValue ?? "another kind of key"
+        if found != noted { find(.keySwapped, label, "\(found), in line \(entry.sequence) \(noted)") }
     }
 
     /// What the trail tells of and the token has not, and what the token has and no line explains.

@@ -47,16 +47,10 @@ package enum KeyAudit {
         var history = KeyHistory(verification?.sealed ?? [])
         for (key, time) in uses { history.use(of: key, at: time) }
         let ledgers = verification.map { [KeyLedger($0.sealed), KeyLedger(before?.sealed ?? [])] } ?? []
-        var walk = AuditWalk(
+        let first = AuditWalk(
             history: history, ledgers: ledgers, token: token, counter: configuration.trail,
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
-        let counts = Dictionary(grouping: keys, by: \.name).mapValues(\.count)
-        for (number, key) in keys.enumerated() {
-            // One that was retired meanwhile is no part of the report.
-            guard try AuditedObject.label(of: key.handle, &session) != nil else { continue }
-            try walk.add(key, isAmbiguous: counts[key.name] ?? 1 > 1, &session)
-            configuration.progress(number + 1, keys.count)
-        }
+        var walk = try AuditLanes(first, keys, configuration.progress).run(&session, at: location)
         walk.compare()
         walk.add(
             verification, of: configuration.trail,
@@ -95,7 +89,7 @@ package enum KeyAudit {
 }
 
 /// A key as it was found.
-struct AuditedObject {
+struct AuditedObject: Sendable {
     let name: KeyLedger.Name
     let handle: ObjectHandle
 

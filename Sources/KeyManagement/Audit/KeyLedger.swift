@@ -4,21 +4,23 @@ internal import PKCS11
 
 /// The keys that should be in a token, as an audit trail tells: every key that was made or came in, less those that
 /// were ended. What a key says of itself counts for nothing here: whoever has the token's PIN can write it.
-struct KeyLedger {
+struct KeyLedger: Sendable {
     /// A label means one key of each class.
-    struct Name: Hashable {
+    struct Name: Hashable, Sendable {
         let label: String
         let keyClass: KeyClass
     }
 
     /// One key.
-    struct Entry {
+    struct Entry: Sendable {
         /// As reports say it.
         let origin: String
         let time: String
         let sequence: UInt64
         let checkValue: String?
         let attributes: String?
+        /// Type and length.
+        let algorithm: String?
         /// True where the value was put together inside the token or came in: such keys have another history there.
         let isFromOutside: Bool
         /// Key block header that it may leave under.
@@ -56,7 +58,7 @@ struct KeyLedger {
             }
             entries[name] = Entry(
                 origin: origin, time: line.time, sequence: line.sequence, checkValue: details["kcv"],
-                attributes: details["attributes"],
+                attributes: details["attributes"], algorithm: details["algorithm"],
                 isFromOutside: ![.keyGenerated, .trailBegun].contains(line.event.kind)
                     || details["exportable"] == "true",
                 header: details["header"])

@@ -3,8 +3,8 @@ internal import PKCS11
 
 /// What the token itself is like, found on keys that the audit makes for it: with the least usage of a purpose, not to be
 /// changed, gone with the session. What such a key lets happen is no doing of anybody.
-struct TokenNature {
-    private struct Kind: Hashable {
+struct TokenNature: Sendable {
+    private struct Kind: Hashable, Sendable {
         let purpose: KeyPurpose
         let type: KeyType
     }
@@ -20,6 +20,16 @@ struct TokenNature {
         let found = Self.measure(kind, &session)
         accepted[kind] = found
         return found.contains(probe)
+    }
+
+    /// Whether a key of this purpose and type, made here, gives no check value on this token. For a type that the purpose
+    /// cannot have, false.
+    mutating func isSilent(_ purpose: KeyPurpose, _ type: KeyType, _ session: inout Session) -> Bool {
+        guard let algorithm = purpose.rules.algorithms.first(where: { $0.keyType == type }),
+            let key = try? session.generateKey(type, Self.template(purpose, algorithm))
+        else { return false }
+        defer { try? session.destroy(key) }
+        return (try? TokenCheckValue.of(key, &session)) == .some(nil)
     }
 
     private static func measure(_ kind: Kind, _ session: inout Session) -> Set<KeyProbe> {
