@@ -47,8 +47,9 @@ fail() { say "error: $*"; exit 1; }
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
 # A terminal emulator and a browser, which the simulator's screens and pages are tested in, a Python for switches
-# made of other people's libraries, what takes captures of links apart, and somebody else's tool to work on a token with.
-test_packages=(openssl tmux chromium python3-venv tshark opensc)
+# made of other people's libraries, what takes captures of links apart, somebody else's tool to work on a token with,
+# Prometheus, which reads metrics and alert rules, and what makes Debian packages and container images.
+test_packages=(openssl tmux chromium python3-venv tshark opensc prometheus patchelf dpkg-dev buildah)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")

@@ -30,23 +30,25 @@ struct HostMetrics: Sendable {
     }
 
     /// The histogram of answer times: upper bounds in microseconds (nil for infinity) and counts below them.
-    var answerBuckets: [(bound: Double?, count: Double)] { buckets("issuer_answer_microseconds") }
+    var answerBuckets: [(bound: Double?, count: Double)] { buckets("issuer_answer_seconds") }
 
-    /// The buckets of a histogram, those of one stage where it has stages.
+    /// The buckets of a histogram in seconds, with bounds in microseconds; those of one stage where it has stages.
     func buckets(_ name: String, stage: String? = nil) -> [(bound: Double?, count: Double)] {
         let label = stage.map { "stage=\"\($0)\"," } ?? ""
         let prefix = "\(name)_bucket{\(label)le=\""
         return values.compactMap { name, count -> (Double?, Double)? in
             guard name.hasPrefix(prefix) else { return nil }
             return (
-                Double(name.dropFirst(prefix.count).dropLast(2)).flatMap { $0.isFinite ? $0 : nil }, count
+                Double(name.dropFirst(prefix.count).dropLast(2)).flatMap {
+                    $0.isFinite ? $0 * 1_000_000 : nil
+                }, count
             )
         }.sorted { ($0.0 ?? .infinity) < ($1.0 ?? .infinity) }
     }
 
     /// The names of the stages that the host measures, in alphabetical order.
     var stages: [String] {
-        let prefix = "issuer_stage_microseconds_count{stage=\""
+        let prefix = "issuer_stage_seconds_count{stage=\""
         return values.keys.filter { $0.hasPrefix(prefix) }.map {
             String($0.dropFirst(prefix.count).dropLast(2))
         }

@@ -19,13 +19,14 @@ extension LoadResult.StageTime {
     static func all(from first: HostMetrics, to last: HostMetrics) -> [Self] {
         last.stages.compactMap { name in
             let counts = zip(
-                first.buckets("issuer_stage_microseconds", stage: name),
-                last.buckets("issuer_stage_microseconds", stage: name)
+                first.buckets("issuer_stage_seconds", stage: name),
+                last.buckets("issuer_stage_seconds", stage: name)
             ).map { (bound: $1.bound, count: $1.count - $0.count) }
             guard let total = counts.last?.count, total > 0 else { return nil }
-            let sum = "issuer_stage_microseconds_sum{stage=\"\(name)\"}"
+            let sum = "issuer_stage_seconds_sum{stage=\"\(name)\"}"
             return Self(
-                name: name, count: total, mean: ((last.values[sum] ?? 0) - (first.values[sum] ?? 0)) / total,
+                name: name, count: total,
+                mean: ((last.values[sum] ?? 0) - (first.values[sum] ?? 0)) * 1_000_000 / total,
                 p50: percentile(0.5, counts), p99: percentile(0.99, counts))
         }
     }

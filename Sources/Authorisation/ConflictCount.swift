@@ -4,6 +4,8 @@ internal import Synchronization
 package final class ConflictCount: Sendable {
     private let count = Atomic<UInt64>(0)
 
+    package init() {}
+
     /// Since the start.
     /// From zero.
     package init() {}

@@ -16,12 +16,12 @@ package enum Stage: Int, CaseIterable, Sendable {
     /// As metrics and reports name it.
     package var name: String {
         switch self {
-        case .tokenQueue: "token queue"
+        case .tokenQueue: "token_queue"
         case .token: "token"
-        case .tokenReturn: "token return"
-        case .stateRead: "state read"
-        case .stateCommit: "state commit"
-        case .responseCryptogram: "response cryptogram"
+        case .tokenReturn: "token_return"
+        case .stateRead: "state_read"
+        case .stateCommit: "state_commit"
+        case .responseCryptogram: "response_cryptogram"
         }
     }
 }

@@ -21,6 +21,16 @@ enum AbandonReason: String, Hashable, Sendable, CaseIterable {
     case peerDoesNotRead = "the peer reads no answers"
     /// No bytes since the echo was sent.
     case peerDoesNotAnswer = "no answer to an echo"
+
+    /// As metrics name it; never changes.
+    var label: String {
+        switch self {
+        case .handshakeTooSlow: "handshake_too_slow"
+        case .frameTooSlow: "frame_too_slow"
+        case .peerDoesNotRead: "peer_does_not_read"
+        case .peerDoesNotAnswer: "peer_does_not_answer"
+        }
+    }
 }
 
 /// The bounds of one connection. Zero is never without bound.

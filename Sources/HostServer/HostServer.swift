@@ -16,7 +16,7 @@ package final class HostServer: Service {
     private let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let drainTimeout: Duration
     private let logger: Logger
-    private let moreMetrics: @Sendable () async -> String
+    private let moreMetrics: @Sendable () async -> [MetricFamily]
     private let health: @Sendable () async -> [HealthLine]
     private let ready: @Sendable ([BoundLink]) -> Void
     private let serving = Atomic<Bool>(false)
@@ -53,7 +53,7 @@ package final class HostServer: Service {
     ///   - drainTimeout: how long what is under way may take to finish at the end.
     ///   - clock: monotonic nanoseconds.
     ///   - unixSeconds: for DE7 of the host's own requests.
-    ///   - moreMetrics: what others have to say on `/metrics`, in the same format.
+    ///   - moreMetrics: what others have to say on `/metrics`.
     ///   - health: what `/ready` depends on.
     ///   - ready: called once every link accepts connections.
     /// - Throws: where the files of a TLS link cannot be used.
@@ -61,7 +61,7 @@ package final class HostServer: Service {
         links: [LinkConfiguration], group: any EventLoopGroup, loops: [LoopServices], admin: AdminAddress?,
         drainTimeout: Duration = .seconds(10), logger: Logger, clock: @escaping @Sendable () -> UInt64,
         unixSeconds: @escaping @Sendable () -> Int64,
-        moreMetrics: @escaping @Sendable () async -> String = { "" },
+        moreMetrics: @escaping @Sendable () async -> [MetricFamily] = { [] },
         health: @escaping @Sendable () async -> [HealthLine] = { [] },
         ready: @escaping @Sendable ([BoundLink]) -> Void
     ) throws {
@@ -234,7 +234,8 @@ package final class HostServer: Service {
         }) {
             if let metrics { sum.add(metrics) }
         }
-        return sum.text(links: links.namesBySlot) + links.gauges + (await moreMetrics())
+        let families = sum.families(links: links.namesBySlot) + [links.connections] + (await moreMetrics())
+        return families.map(\.text).joined()
     }
 
     private func linksText() async -> String {

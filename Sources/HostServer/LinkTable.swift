@@ -35,10 +35,10 @@ final class LinkTable: Sendable {
 
     var namesBySlot: [String] { state.withLock { $0.names } }
 
-    var gauges: String {
-        let name = "issuer_link_connections"
-        return "# HELP \(name) Connections of a link that are open.\n# TYPE \(name) gauge\n"
-            + all.map { "\(name){link=\"\($0.name)\"} \($0.openConnections)\n" }.joined()
+    var connections: MetricFamily {
+        .labelled(
+            "issuer_link_connections", .gauge, help: "Connections of a link that are open.",
+            values: all.map { ([("link", $0.name)], "\($0.openConnections)") })
     }
 
     func open() async throws {

@@ -1,25 +1,30 @@
 internal import Authorisation
 internal import IssuerMessages
 
-/// Prometheus text format 0.0.4.
+/// What the event loops counted.
 extension LoopMetrics {
     /// - Parameter names: of the links, by slot.
-    func text(links names: [String]) -> String {
-        var lines: [String] = []
-        for (name, help, value) in totals {
-            lines += ["# HELP \(name) \(help)", "# TYPE \(name) counter", "\(name) \(value)"]
-        }
-        lines += gauge("issuer_connections", "Connections that are open.", connections)
-        lines += gauge("issuer_requests_in_flight", "Requests that wait for their answer.", inFlight)
-        lines += abandonedLines + linkLines(names)
-        lines.append("# TYPE issuer_answer_microseconds histogram")
-        lines += answerTimes.lines(name: "issuer_answer_microseconds", label: nil)
-        lines.append("# TYPE issuer_stage_microseconds histogram")
-        for stage in Stage.allCases {
-            lines += stageTimes[stage.rawValue].lines(
-                name: "issuer_stage_microseconds", label: "stage=\"\(stage.name)\"")
-        }
-        return lines.joined(separator: "\n") + "\n"
+    func families(links names: [String]) -> [MetricFamily] {
+        totals.map { .counter($0.name, help: $0.help, $0.value) } + [
+            .gauge("issuer_connections", help: "Connections that are open.", Int64(connections)),
+            .gauge(
+                "issuer_requests_in_flight", help: "Requests that wait for their answer.", Int64(inFlight)),
+            .labelled(
+                "issuer_connections_abandoned_total", .counter,
+                help: "Connections that the host ended, by reason.",
+                values: AbandonReason.allCases.map {
+                    ([("reason", $0.label)], "\(abandoned[$0, default: 0])")
+                }),
+        ] + linkFamilies(names) + [
+            MetricFamily(
+                "issuer_answer_seconds", .histogram, help: "From a message's arrival to its answer.",
+                samples: answerTimes.samples(labels: [])),
+            MetricFamily(
+                "issuer_stage_seconds", .histogram, help: "Stages of an authorisation.",
+                samples: Stage.allCases.flatMap { stage in
+                    stageTimes[stage.rawValue].samples(labels: [("stage", stage.name)])
+                }),
+        ]
     }
 
     private var totals: [(name: String, help: String, value: UInt64)] {
@@ -46,41 +51,35 @@ extension LoopMetrics {
         ]
     }
 
-    private func gauge(_ name: String, _ help: String, _ value: Int) -> [String] {
-        ["# HELP \(name) \(help)", "# TYPE \(name) gauge", "\(name) \(value)"]
-    }
-
-    private var abandonedLines: [String] {
-        let name = "issuer_connections_abandoned_total"
-        return ["# TYPE \(name) counter"]
-            + AbandonReason.allCases.map {
-                "\(name){reason=\"\($0.rawValue)\"} \(abandoned[$0, default: 0])"
-            }
-    }
-
-    private func linkLines(_ names: [String]) -> [String] {
-        var received = ["# TYPE issuer_received_total counter"]
-        var answers = ["# TYPE issuer_answers_total counter"]
-        var times = ["# TYPE issuer_link_answer_microseconds histogram"]
+    private func linkFamilies(_ names: [String]) -> [MetricFamily] {
+        var received: [MetricFamily.Sample] = []
+        var answers: [MetricFamily.Sample] = []
+        var times: [MetricFamily.Sample] = []
         let codes = LinkCounts.names + ["other"]
         for (name, counts) in zip(names, links) {
             for messageClass in 0..<LinkCounts.classes {
-                let label = "link=\"\(name)\",class=\"0\(messageClass)\""
+                let labels = [("link", name), ("class", "0\(messageClass)")]
                 if counts.received[messageClass] > 0 {
-                    received.append("issuer_received_total{\(label)} \(counts.received[messageClass])")
+                    received.append(.init(labels: labels, value: "\(counts.received[messageClass])"))
                 }
-                var answered = false
-                for (offset, code) in codes.enumerated() {
-                    let count = counts.answers[messageClass * codes.count + offset]
-                    guard count > 0 else { continue }
-                    answered = true
-                    answers.append("issuer_answers_total{\(label),de39=\"\(code)\"} \(count)")
+                let answered = codes.indices.filter { counts.answers[messageClass * codes.count + $0] > 0 }
+                for place in answered {
+                    let count = counts.answers[messageClass * codes.count + place]
+                    answers.append(.init(labels: labels + [("de39", codes[place])], value: "\(count)"))
                 }
-                guard answered else { continue }
-                times += counts.answerTimes[messageClass].lines(
-                    name: "issuer_link_answer_microseconds", label: label)
+                if !answered.isEmpty { times += counts.answerTimes[messageClass].samples(labels: labels) }
             }
         }
-        return received + answers + times
+        return [
+            MetricFamily(
+                "issuer_received_total", .counter, help: "Messages by link and class of message.",
+                samples: received),
+            MetricFamily(
+                "issuer_answers_total", .counter, help: "Answers by link, class of message and DE39.",
+                samples: answers),
+            MetricFamily(
+                "issuer_link_answer_seconds", .histogram,
+                help: "From a message's arrival to its answer, by link and class of message.", samples: times),
+        ]
     }
 }

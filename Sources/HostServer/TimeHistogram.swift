@@ -21,17 +21,17 @@ struct TimeHistogram: Sendable {
         for index in counts.indices { counts[index] += other.counts[index] }
     }
 
-    /// Prometheus text format 0.0.4.
-    /// - Parameter label: stands before `le`; nil for none.
-    func lines(name: String, label: String?) -> [String] {
-        let before = label.map { $0 + "," } ?? ""
-        let after = label.map { "{\($0)}" } ?? ""
+    /// - Parameter labels: stand before `le`.
+    func samples(labels: [(name: String, value: String)]) -> [MetricFamily.Sample] {
         var total: UInt64 = 0
-        var lines: [String] = []
-        for (bound, count) in zip(TimeHistogram.bounds.map { "\($0)" } + ["+Inf"], counts) {
+        var samples: [MetricFamily.Sample] = []
+        let bounds = TimeHistogram.bounds.map { MetricFamily.seconds(microseconds: $0) } + ["+Inf"]
+        for (bound, count) in zip(bounds, counts) {
             total += count
-            lines.append("\(name)_bucket{\(before)le=\"\(bound)\"} \(total)")
+            samples.append(.init(suffix: "_bucket", labels: labels + [("le", bound)], value: "\(total)"))
         }
-        return lines + ["\(name)_sum\(after) \(sum)", "\(name)_count\(after) \(total)"]
+        samples.append(.init(suffix: "_sum", labels: labels, value: MetricFamily.seconds(microseconds: sum)))
+        samples.append(.init(suffix: "_count", labels: labels, value: "\(total)"))
+        return samples
     }
 }

@@ -1,6 +1,7 @@
 internal import EMV
 internal import Foundation
 internal import HSM
+internal import HostServer
 internal import Issuance
 internal import IssuerConfiguration
 
@@ -14,6 +15,8 @@ struct CertificateExpiry {
         let daysLeft: Int?
         let fault: String?
         let expiry: CertificateMonth?
+        /// Seconds since 1970; nil where it does not verify.
+        let end: Int64?
     }
 
     let rows: [Row]
@@ -40,7 +43,9 @@ struct CertificateExpiry {
                     ))
             }
             let daysLeft = end.flatMap { calendar.dateComponents([.day], from: now, to: $0).day }
-            return Row(name: entry.name, daysLeft: daysLeft, fault: entry.fault, expiry: expiry)
+            return Row(
+                name: entry.name, daysLeft: daysLeft, fault: entry.fault, expiry: expiry,
+                end: end.map { Int64($0.timeIntervalSince1970) })
         }
     }
 
@@ -57,22 +62,29 @@ struct CertificateExpiry {
         }
     }
 
-    /// In the text format of Prometheus.
-    var metrics: String {
-        guard !rows.isEmpty else { return "" }
-        let name = "issuer_certificate_days_left"
-        return "# HELP \(name) Days to the end of an issuer certificate; none where it does not verify.\n"
-            + "# TYPE \(name) gauge\n"
-            + rows.compactMap { row in
-                row.daysLeft.map {
-                    "\(name){certificate=\"\(row.name)\"} \(row.fault == nil ? $0 : min($0, 0))\n"
-                }
-            }.joined()
+    /// Where each certificate ends; without those that do not verify.
+    fileprivate var ends: [(name: String, seconds: Int64)] {
+        rows.compactMap { row in row.fault == nil ? row.end.map { (row.name, $0) } : nil }
     }
 }
 
-/// Empty where there are none, or their files cannot be read now: `check` says why.
-func certificateMetrics(_ configuration: IssuerConfiguration) async -> String {
+/// When each certificate ends: those for offline data authentication, and those of links with TLS. A file that cannot be
+/// read now has no sample: `check` says why.
+func certificateMetrics(_ configuration: IssuerConfiguration) async -> [MetricFamily] {
     // Files are read: not on the loop that asks.
-    await Task.detached { (try? CertificateExpiry(configuration))??.metrics ?? "" }.value
+    let ends = await Task.detached {
+        let issuer = (try? CertificateExpiry(configuration))??.ends ?? []
+        let links = configuration.links.flatMap { link in
+            configuration.certificateLives(of: link).map { ("\($0.key):\($0.place)", $0.notAfter) }
+        }
+        return issuer.map { ("offline_data_authentication", $0.name, $0.seconds) }
+            + links.map { ("tls", $0.0, $0.1) }
+    }.value
+    guard !ends.isEmpty else { return [] }
+    return [
+        .labelled(
+            "issuer_certificate_expiry_timestamp_seconds", .gauge,
+            help: "When a certificate ends, seconds since 1970.",
+            values: ends.map { ([("use", $0.0), ("certificate", $0.1)], "\($0.2)") })
+    ]
 }

@@ -32,6 +32,7 @@ final class HostAssembly: Sendable {
     private let stores: StoreSide
     /// What the journal has to know of requests beside their decisions.
     let notes: NoteWriter
+    let reloads = ReloadRecord(started: Surroundings.system.unixSeconds())
     /// One change of a zone key at a time across hosts.
     let changeLock: KeyChangeLock
     private let parts: Mutex<Parts>
@@ -141,8 +142,10 @@ final class HostAssembly: Sendable {
             guard let server = self.parts.withLock({ $0.server }) else { return }
             do {
                 try await self.adopt(try IssuerConfiguration(path: self.path), server)
+                self.reloads.succeeded(at: Surroundings.system.unixSeconds())
                 self.logger.notice("configuration reloaded")
             } catch {
+                self.reloads.refused()
                 self.logger.error(
                     "configuration not reloaded, the one before stays", metadata: ["reason": "\(error)"])
             }

@@ -49,10 +49,7 @@ struct Serve: AsyncParsableCommand {
             admin: configuration.adminPort.map { .init(host: configuration.adminHost, port: $0) },
             drainTimeout: .seconds(configuration.drainTimeoutSeconds), logger: logger,
             clock: Surroundings.system.monotonicNanoseconds, unixSeconds: Surroundings.system.unixSeconds,
-            moreMetrics: {
-                await machineryMetrics(assembly.hsm, stores, assembly.notes, at: location)
-                    + certificateMetrics(configuration)
-            },
+            moreMetrics: { await hostMetrics(assembly, stores) },
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         assembly.serve(with: server)
         try trail.started()

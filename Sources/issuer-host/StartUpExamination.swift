@@ -70,6 +70,12 @@ extension IssuerConfiguration {
         }
     }
 
+    /// Of the files of a link with TLS; empty where they cannot be read now.
+    func certificateLives(of link: Link) -> [CertificateLife] {
+        guard link.tls != nil, let tls = try? linkConfiguration(link).tls else { return [] }
+        return (try? tls.examine(role: link.role == "client" ? .client : .server, link: link.name)) ?? []
+    }
+
     /// Nil for a certificate that is valid for long.
     private func lifeFinding(_ subject: String, _ life: CertificateLife, now: Int64, mayFail: Bool)
         -> Finding?

@@ -137,55 +137,48 @@ final class StoreSide: Sendable {
         return lines
     }
 
-    func metrics() async -> [MetricLine] {
+    func metrics() async -> [MetricFamily] {
         var ready = 0
         for store in stores where await store.unavailability() == nil { ready += 1 }
         let commands = stores.reduce(0) { $0 + $1.commandsSent }
         let memory = watch.memory
         return [
-            ("issuer_redis_commands_total", "counter", "Commands sent to the state store.", Int64(commands)),
-            ("issuer_redis_connections", "gauge", "Connections to the state store.", Int64(stores.count)),
-            ("issuer_redis_connections_ready", "gauge", "Of those, usable now.", Int64(ready)),
-            (
-                "issuer_store_primary_changes_total", "counter",
-                "Primaries that were left because the sentinels named another one.",
-                Int64(primaryChanges.value.load(ordering: .relaxed))
-            ),
-            (
-                "issuer_store_primaries_left_total", "counter",
-                "Primaries that were left because they had lost their replicas and most sentinels did not name them.",
-                Int64(primariesDoubted.value.load(ordering: .relaxed))
-            ),
-            (
-                "issuer_store_conflicts_total", "counter",
-                "Writes that another host was quicker than; each was decided anew.", Int64(conflicts.value)
-            ),
-            (
-                "issuer_store_replicas", "gauge", "Replicas that follow the primaries.",
-                Int64(primaries.replicas)
-            ),
-            (
-                "issuer_store_refused", "gauge",
-                "1 while the store is refused: empty, another one, or cut short.",
-                watch.refusal == nil ? 0 : 1
-            ),
-            (
-                "issuer_store_failover_losses_total", "counter",
-                "Buckets that lacked acknowledged entries after a failover without replicasMin.",
-                Int64(watch.lossesInFailovers)
-            ),
-            (
-                "issuer_store_clock_offset_milliseconds", "gauge", "This host's clock less the store's.",
-                clock.offsetMilliseconds
-            ),
-            (
-                "issuer_store_memory_used_bytes", "gauge", "Of the fullest server of the store.",
-                Int64(fullest(memory)?.used ?? 0)
-            ),
-            (
-                "issuer_store_memory_max_bytes", "gauge", "Its maxmemory; 0 for none.",
-                Int64(fullest(memory)?.bound ?? 0)
-            ),
+            .counter(
+                "issuer_redis_commands_total", help: "Commands sent to the state store.", UInt64(commands)),
+            .gauge("issuer_redis_connections", help: "Connections to the state store.", Int64(stores.count)),
+            .gauge("issuer_redis_connections_ready", help: "Of those, usable now.", Int64(ready)),
+            .counter(
+                "issuer_store_primary_changes_total",
+                help: "Primaries that were left because the sentinels named another one.",
+                UInt64(primaryChanges.value.load(ordering: .relaxed))),
+            .counter(
+                "issuer_store_primaries_left_total",
+                help:
+                    "Primaries that were left because they had lost their replicas and most sentinels did not name them.",
+                UInt64(primariesDoubted.value.load(ordering: .relaxed))),
+            .counter(
+                "issuer_store_conflicts_total",
+                help: "Writes that another host was quicker than; each was decided anew.", conflicts.value),
+            .gauge(
+                "issuer_store_replicas", help: "Replicas that follow the primaries.",
+                Int64(primaries.replicas)),
+            .gauge(
+                "issuer_store_refused",
+                help: "1 while the store is refused: empty, another one, or cut short.",
+                watch.refusal == nil ? 0 : 1),
+            .counter(
+                "issuer_store_failover_losses_total",
+                help: "Buckets that lacked acknowledged entries after a failover without replicasMin.",
+                UInt64(watch.lossesInFailovers)),
+            .gauge(
+                "issuer_store_clock_offset_seconds", help: "This host's clock less the store's.",
+                milliseconds: clock.offsetMilliseconds),
+            .gauge(
+                "issuer_store_memory_used_bytes", help: "Of the fullest server of the store.",
+                Int64(fullest(memory)?.used ?? 0)),
+            .gauge(
+                "issuer_store_memory_max_bytes", help: "Its maxmemory; 0 for none.",
+                Int64(fullest(memory)?.bound ?? 0)),
         ]
     }
 
@@ -193,9 +186,6 @@ final class StoreSide: Sendable {
         memory.max { Double($0.used) / Double(max(1, $0.bound)) < Double($1.used) / Double(max(1, $1.bound)) }
     }
 }
-
-/// Name, type, help, value.
-typealias MetricLine = (name: String, type: String, help: String, value: Int64)
 
 /// Looks at the store while the host serves.
 struct StoreWatching: Service {

@@ -198,7 +198,7 @@ import Testing
             let text = try host.admin("/metrics")
             #expect(
                 text.contains(
-                    "issuer_connections_abandoned_total{reason=\"\(AbandonReason.frameTooSlow.rawValue)\"} 1")
+                    "issuer_connections_abandoned_total{reason=\"\(AbandonReason.frameTooSlow.label)\"} 1")
             )
         }
     }
@@ -217,7 +217,7 @@ import Testing
             #expect(sent < 256 << 20)
             #expect(try host.serves(stan: 2))
             let text = try host.admin("/metrics")
-            #expect(text.contains("{reason=\"\(AbandonReason.peerDoesNotRead.rawValue)\"} 1"))
+            #expect(text.contains("{reason=\"\(AbandonReason.peerDoesNotRead.label)\"} 1"))
         }
     }
 

@@ -77,7 +77,7 @@ import Testing
             slow.send([0x16, 0x03, 0x01])
             #expect(slow.receive(1) == nil)
             let text = try host.admin("/metrics")
-            #expect(text.contains("{reason=\"\(AbandonReason.handshakeTooSlow.rawValue)\"} 1"))
+            #expect(text.contains("{reason=\"\(AbandonReason.handshakeTooSlow.label)\"} 1"))
         }
     }
 

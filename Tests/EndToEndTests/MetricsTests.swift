@@ -1,0 +1,99 @@
+import Foundation
+import SocketSupport
+import Testing
+
+/// What a monitoring system reads.
+@Suite struct MetricsTests {
+    @Test("Metrics are as Prometheus wants them, and tell of purchases, reloads and the process")
+    func metrics() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let paid = try DemoEnvironment.run(
+            "terminal-simulator",
+            [
+                "purchase", "--card", "visa-cvn18", "--amount", "1.00", "--pin", "4321", "--config",
+                environment.configuration,
+            ])
+        #expect(paid.status == 0, "\(paid.output)")
+
+        let text = try adminText(environment.adminPort, "/metrics")
+        let lint = try promtool(["check", "metrics"], input: text)
+        #expect(lint.status == 0, "\(lint.output)")
+        for sample in [
+            "issuer_answers_total{link=\"acquirer-a\",class=\"01\",de39=\"00\"} 1",
+            "issuer_configuration_last_reload_successful 1", "issuer_store_conflicts_total 0",
+            "issuer_configuration_reloads_total{result=\"succeeded\"} 0",
+        ] {
+            #expect(text.contains(sample + "\n"), "\(sample)")
+        }
+        for name in [
+            "process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds",
+            "process_max_fds", "issuer_answer_seconds_sum",
+        ] {
+            #expect(try value(name, text) > 0, "\(name)")
+        }
+        #expect(try value("issuer_answer_seconds_sum", text) < 10)
+        // Sentences as labels would make new time series with every change of their words.
+        for label in text.matches(of: /="([^"]*)"/).map({ String($0.1) }) {
+            #expect(!label.contains(" "), "\(label)")
+        }
+    }
+
+    @Test("A reload that is refused shows until one succeeds")
+    func reloads() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let (text, ports) = try environment.configurationBeside()
+        let file = environment.directory.appendingPathComponent("reloads.yaml")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        let host = try HostProcess(configuration: file.path)
+        defer { host.stop() }
+        try (text + "\nnonsense: 1\n").write(to: file, atomically: true, encoding: .utf8)
+        host.reload()
+        try host.waitUntil(says: "configuration not reloaded")
+        var metrics = try adminText(ports[2], "/metrics")
+        #expect(metrics.contains("issuer_configuration_reloads_total{result=\"refused\"} 1\n"))
+        #expect(metrics.contains("issuer_configuration_last_reload_successful 0\n"))
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        host.reload()
+        try host.waitUntil(says: "configuration reloaded")
+        metrics = try adminText(ports[2], "/metrics")
+        #expect(metrics.contains("issuer_configuration_reloads_total{result=\"succeeded\"} 1\n"))
+        #expect(metrics.contains("issuer_configuration_last_reload_successful 1\n"))
+    }
+
+    /// - Returns: the value of a sample without labels.
+    private func value(_ name: String, _ text: String) throws -> Double {
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("\(name) ") }, "\(name)")
+        return try #require(Double(line.dropFirst(name.count + 1)))
+    }
+}
+
+/// The body of one answer of the admin port.
+func adminText(_ port: UInt16, _ path: String) throws -> String {
+    let socket = try Socket(port: port)
+    socket.send(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+    var bytes: [UInt8] = []
+    while let byte = socket.receive(1) { bytes += byte }
+    let text = String(decoding: bytes, as: UTF8.self)
+    return text.components(separatedBy: "\r\n\r\n").dropFirst().joined(separator: "\r\n\r\n")
+}
+
+/// Prometheus' own tool, which reads metrics and rules as a server would.
+func promtool(_ arguments: [String], input: String = "") throws -> (status: Int32, output: String) {
+    let process = Process()
+    let (given, said) = (Pipe(), Pipe())
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["promtool"] + arguments
+    process.standardInput = given
+    process.standardOutput = said
+    process.standardError = said
+    try DemoEnvironment.start(process)
+    given.fileHandleForWriting.write(Data(input.utf8))
+    try given.fileHandleForWriting.close()
+    let data = said.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}
