@@ -6,7 +6,8 @@
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
 # make pauses  the store and the token pause under load, then a flood: nothing refused but what is lost
 # make simulate  the same promises under millions of random interleavings, by seed
-.PHONY: demo run test check lint build deps test-deps bench load faults pauses simulate fuzz core-search clean
+# make deb     Debian packages of host and tools
+.PHONY: demo run test check lint build deps test-deps bench load faults pauses simulate fuzz core-search deb clean
 
 environment := Config/demo/environment.sh
 
@@ -68,6 +69,10 @@ SEEDS ?= 100000
 FIRST ?= 1
 simulate: deps
 	@swift run -c release simulate --seeds $(SEEDS) --first $(FIRST)
+
+# Two Debian packages in .build/packages. Needs patchelf and dpkg-dev as well.
+deb: build
+	@Config/debian/build.sh "$$(swift build -c release --show-bin-path)" .build/packages
 
 # Needs gdb, gcc and python3 as well.
 core-search: build

@@ -4,9 +4,6 @@ internal import Synchronization
 package final class ConflictCount: Sendable {
     private let count = Atomic<UInt64>(0)
 
-    package init() {}
-
-    /// Since the start.
     /// From zero.
     package init() {}
 

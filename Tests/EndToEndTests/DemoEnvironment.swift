@@ -76,6 +76,9 @@ final class DemoEnvironment {
 
     static func executable(_ name: String) -> String { binaries() + "/" + name }
 
+    /// Where all executables of this build lie.
+    static var binaryFolder: String { binaries() }
+
     /// Waits for the line that says that requests are accepted.
     func waitUntilReady(seconds: Int = 60) throws {
         let end = Date().addingTimeInterval(TimeInterval(seconds))

@@ -1,0 +1,26 @@
+import Foundation
+import Testing
+
+/// What operators install, tried on a machine of its own that is thrown away.
+@Suite struct PackagingTests {
+    @Test("Debian packages: installed, upgraded, removed, purged; no toolchain needed, no key deleted")
+    func packages() throws {
+        let (status, output) = try script("package-life.sh", [DemoEnvironment.binaryFolder])
+        #expect(status == 0, "\(output)")
+        #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok: ") }.count > 20)
+    }
+
+    private func script(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
+        let process = Process()
+        let said = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/bash")
+        process.arguments =
+            [DemoEnvironment.root.appendingPathComponent("Tests/Packaging/\(name)").path] + arguments
+        process.standardOutput = said
+        process.standardError = said
+        try DemoEnvironment.start(process)
+        let data = said.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+}
