@@ -7,7 +7,7 @@
 # make pauses  the store and the token pause under load, then a flood: nothing refused but what is lost
 # make simulate  the same promises under millions of random interleavings, by seed
 # make deb     Debian packages of host and tools
-.PHONY: demo run test check lint build deps test-deps bench load faults pauses simulate fuzz core-search deb clean
+.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search deb clean
 
 environment := Config/demo/environment.sh
 
@@ -39,10 +39,15 @@ test: test-deps
 	swift test --skip-build --no-parallel --filter EndToEndTests
 	swift test --skip-build --no-parallel --filter HostServerTests
 
+# The module diagram against Package.swift; labels, access and length of the sources.
+house:
+	Tests/House/modules.py --check
+	Tests/House/sources.py
+
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Simulators LoadTests
 
-check: lint test
+check: lint house test
 
 bench: deps
 	swift run -c release benchmarks $(BENCH)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts what one chip-and-PIN purchase passes in the host: functions, files, lines, modules, in order.
 
-    Config/demo/environment.sh with Tests/OnePurchase/one-purchase.py [--list] [--functions] [--check]
+    Config/demo/environment.sh with Tests/House/one-purchase.py [--list] [--functions] [--write] [--check]
 
 Starts a host of its own on the environment's token and store, opens one connection, and only then puts a trap at the
 first instruction of every function of the program. What runs while nothing is asked for belongs to timers and watches.
@@ -14,7 +14,8 @@ A file counts whole, with all its lines: who reads the way has it open. A module
 of its files follows a first call into a file of another module. ByteCoding and EMV are looked up like a dictionary, from
 everywhere, and enter nowhere.
 
---check compares with the bounds below and with the list in ARCHITECTURE.md, and exits 1 where one is passed.
+--write puts the list into ARCHITECTURE.md. --check compares with the bounds below and with that list, and exits 1 where a
+bound is passed or the list says something else.
 """
 
 import argparse
@@ -34,6 +35,8 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "ARCHITECTURE.md"
+BEGIN, END = "<!-- one purchase: Tests/House/one-purchase.py --write -->\n", "<!-- end of one purchase -->\n"
 FILES_MAX, LINES_MAX, FILE_LINES_MAX, ENTERED_MAX = 45, 7_000, 400, 2
 DICTIONARIES = {"ByteCoding", "EMV"}
 TRAP = b"\xcc"
@@ -228,9 +231,26 @@ def visits(files, modules):
 
 
 def architecture_files():
-    text = (ROOT / "ARCHITECTURE.md").read_text()
-    match = re.search(r"<!-- one purchase -->\n(.*?)<!-- end -->", text, re.S)
-    return re.findall(r"`([^`]+\.swift)`", match.group(1)) if match else []
+    page = PAGE.read_text()
+    return re.findall(r"`([^`]+\.swift)`", page[page.index(BEGIN):page.index(END)])
+
+
+def named(file, modules):
+    return f"{modules[file]}/{pathlib.Path(file).name}"
+
+
+def write(files, modules):
+    """One line for each time that a module is entered; what is looked up stands where it is first needed."""
+    lines, last = [], None
+    for file in files:
+        module = modules[file]
+        if module != last and not (module in DICTIONARIES and lines):
+            lines.append([])
+            last = module
+        lines[-1].append(f"`{named(file, modules)}`")
+    page = PAGE.read_text()
+    text = "".join(f"{number}. {', '.join(line)}\n" for number, line in enumerate(lines, 1))
+    PAGE.write_text(page[:page.index(BEGIN)] + BEGIN + text + page[page.index(END):])
 
 
 def report(files, functions, modules, options):
@@ -245,6 +265,8 @@ def report(files, functions, modules, options):
     print(f"files {len(files)}  lines {sum(lines.values())}  longest {lines[longest]} ({longest})")
     print(f"modules {len(set(modules.values()))}; entered: "
           + ", ".join(f"{module} {count}" for module, count in entered.most_common()))
+    if options.write:
+        write(files, modules)
     if not options.check:
         return 0
     faults = []
@@ -256,10 +278,9 @@ def report(files, functions, modules, options):
                if lines[file] > FILE_LINES_MAX]
     faults += [f"{module} is entered {count} times, at most {ENTERED_MAX}" for module, count in entered.items()
                if count > ENTERED_MAX]
-    named = set(architecture_files())
-    names = {f"{modules[file]}/{pathlib.Path(file).name}" for file in files}
-    faults += [f"ARCHITECTURE.md does not name {name}" for name in sorted(names - named)]
-    faults += [f"ARCHITECTURE.md names {name}, which the purchase does not pass" for name in sorted(named - names)]
+    listed, passed = set(architecture_files()), {named(file, modules) for file in files}
+    faults += [f"ARCHITECTURE.md does not name {name}" for name in sorted(passed - listed)]
+    faults += [f"ARCHITECTURE.md names {name}, which the purchase does not pass" for name in sorted(listed - passed)]
     for fault in faults:
         print(f"one-purchase: {fault}", file=sys.stderr)
     return 1 if faults else 0
@@ -269,6 +290,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true", help="every file: lines, functions that ran, name")
     parser.add_argument("--functions", action="store_true", help="and the functions")
+    parser.add_argument("--write", action="store_true", help="put the list into ARCHITECTURE.md")
     parser.add_argument("--check", action="store_true", help="exit 1 where a bound is passed")
     options = parser.parse_args()
     if platform.machine() != "x86_64":
