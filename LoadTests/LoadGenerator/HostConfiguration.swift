@@ -19,6 +19,8 @@ package struct LoadLink: Sendable {
     let zonePINKey: [UInt8]?
     /// For a link with TLS.
     var tls: LoadTLS?
+    /// For a link with MACs.
+    var mac: LoadMAC?
 
     /// - Parameter zonePINKey: a test key; nil for a link without PINs.
     package init(
@@ -121,6 +123,7 @@ extension LoadLink {
         self.init(
             name: link.name, host: link.reachableHost, port: link.port, codec: MessageCodec(dialect: dialect),
             framing: framing, zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
+        mac = try link.mac.map { try LoadMAC($0, issuer) }
         guard link.tls != nil else { return }
         guard let identity = host.demo.tls else {
             throw LoadSetupError(

@@ -88,7 +88,11 @@ final class LoadConnection: ChannelInboundHandler {
     func write(_ message: Message, bytesCut: Int = 0) throws {
         encoded.removeAll(keepingCapacity: true)
         prefix.removeAll(keepingCapacity: true)
-        try link.codec.encode(message, into: &encoded)
+        if let mac = link.mac {
+            try mac.seal(message, link.codec, into: &encoded)
+        } else {
+            try link.codec.encode(message, into: &encoded)
+        }
         encoded.removeLast(min(bytesCut, encoded.count - 1))
         try link.framing.appendPrefix(forPayloadCount: encoded.count, into: &prefix)
         outbound.writeBytes(prefix)

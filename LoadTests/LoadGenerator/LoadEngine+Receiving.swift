@@ -7,14 +7,16 @@ extension LoadEngine {
     func received(_ payload: UnsafeRawBufferPointer, on connection: LoadConnection) {
         let now = NIODeadline.now().uptimeNanoseconds
         do throws(MessageDecodingError) {
-            take(try connection.link.codec.decode(payload), on: connection, now: now)
+            let answer = try connection.link.codec.decode(payload)
+            let macFault = connection.link.mac?.fault(of: answer, payload, connection.link.codec)
+            take(answer, macFault, on: connection, now: now)
         } catch {
             recorder.counts.stray += 1
             recorder.fault("connection \(connection.number): answer cannot be read: \(error)")
         }
     }
 
-    private func take(_ answer: Message, on connection: LoadConnection, now: UInt64) {
+    private func take(_ answer: Message, _ macFault: String?, on connection: LoadConnection, now: UInt64) {
         let stan: UInt32? = answer.withBytes(.stan) { bytes in
             bytes.reduce(0) { $0 &* 10 &+ UInt32($1 &- 0x30) }
         }
@@ -28,16 +30,18 @@ extension LoadEngine {
         recorder.answered(nanoseconds: now &- request.intendedAt, code: code)
         if now <= endsAt { recorder.answeredInTime += 1 }
         free(request.card)
-        judge(answer, request, connection)
+        judge(answer, macFault, request, connection)
         leaveIfDone(connection)
         refill(connection)
         sendBacklog()
         finishIfDrained()
     }
 
-    private func judge(_ answer: Message, _ request: PendingRequest, _ connection: LoadConnection) {
-        let fault: String?
-        do { fault = try AnswerCheck.fault(answer, request, &source) } catch { fault = "\(error)" }
+    private func judge(
+        _ answer: Message, _ macFault: String?, _ request: PendingRequest, _ connection: LoadConnection
+    ) {
+        var fault = macFault
+        do { fault = try fault ?? AnswerCheck.fault(answer, request, &source) } catch { fault = "\(error)" }
         guard let fault else {
             if keepsEarlier, request.prediction.code == .approved, request.kind != .repeat,
                 request.kind != .reversal

@@ -3,8 +3,13 @@ import Testing
 
 /// The load generator on a link with TLS: both sides show certificates, and every answer is checked.
 struct LoadOverTLSTests {
-    @Test("Load over a TLS link: every answer is the right one")
-    func everyAnswerIsRight() throws {
+    @Test(
+        "Load over a TLS link, with MACs too: every answer is the right one",
+        arguments: [
+            ("DEMO_TLS", "acquirer-a", "purchase: 8, wrongPIN: 1"),
+            ("DEMO_SECURE", "acquirer-s", "purchaseWithoutPIN: 9"),
+        ])
+    func everyAnswerIsRight(variable: String, link: String, mix: String) throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("issuer-load-\(UInt32.random(in: .min ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -13,14 +18,14 @@ struct LoadOverTLSTests {
         try """
         name: tls
         cards: 50
-        links: [acquirer-a]
+        links: [\(link)]
         connections: 4
         reconnectSeconds: 1
-        mix: { purchase: 8, wrongPIN: 1, wrongCryptogram: 1 }
+        mix: { \(mix), wrongCryptogram: 1 }
         stages:
           - { name: load, role: saturation, seconds: 2, outstanding: 2 }
         """.write(toFile: profile, atomically: true, encoding: .utf8)
-        let environment = try DemoEnvironment(command: ["load", profile], variables: ["DEMO_TLS": "1"])
+        let environment = try DemoEnvironment(command: ["load", profile], variables: [variable: "1"])
         let (status, output) = environment.finish()
         let configuration = try String(contentsOfFile: environment.configuration, encoding: .utf8)
         environment.stop()
