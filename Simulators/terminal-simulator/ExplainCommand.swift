@@ -17,7 +17,7 @@ struct ExplainCommand: ParsableCommand {
               terminal-simulator explain-arqc --dialect ascii87-binbitmap \\
                 --keys Config/demo/demo-issuer.json --message 30313030…
 
-            Exit code: 0 the cryptogram is right, 1 it is not, 2 the message cannot be asked about.
+            Exit code: 0 the cryptogram is right, 1 it is not, or the message cannot be asked about.
             """)
 
     @Option(help: ArgumentHelp("The request in hex, with or without its length.", valueName: "hex"))

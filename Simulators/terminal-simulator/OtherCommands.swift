@@ -16,7 +16,7 @@ struct DemoCommand: ParsableCommand {
             The demo uses up PIN tries of the card no-funds: run `issuer-host cards import` before a \
             second demo on the same environment (`make demo` does).
 
-            Exit code: 0 only if every outcome was the expected one, 1 if not, 2 if the host was not reached.
+            Exit code: 0 only if every outcome was the expected one, 1 if not.
             """)
 
     @OptionGroup var environment: Environment
@@ -46,7 +46,7 @@ struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
         abstract: "Ask a link whether it is there (0800 with DE70 301, or 1804 with DE24 831).",
-        discussion: "Exit code: 0 for an answer with DE39 00 or 800, 1 for any other, 2 for none.")
+        discussion: "Exit code: 0 for an answer with DE39 00 or 800, 1 for any other or none.")
 
     @OptionGroup(title: "Link options")
     var linkOptions: LinkOptions

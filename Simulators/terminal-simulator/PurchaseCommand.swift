@@ -14,7 +14,7 @@ struct PurchaseCommand: ParsableCommand {
             card makes of the issuer's cryptogram. Account numbers are masked; PINs, PIN blocks and tracks \
             are not shown.
 
-            Exit code: 0 approved and the card agrees, 1 any other answer, 2 no usable answer.
+            Exit code: 0 approved and the card agrees, 1 any other answer or none.
             """)
 
     @Option(help: ArgumentHelp("A demo card; `terminal-simulator cards` lists them.", valueName: "name"))

@@ -17,7 +17,7 @@ struct SendCommand: ParsableCommand {
               terminal-simulator send --hex request.hex --edit
 
             A message that is changed keeps its cryptogram: the host is to notice. Exit code: 0 an answer came, \
-            1 none came, 2 the message cannot be sent.
+            1 none came, or the message cannot be sent.
             """)
 
     @Option(
