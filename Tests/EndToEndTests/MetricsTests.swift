@@ -34,6 +34,10 @@ import Testing
             #expect(try value(name, text) > 0, "\(name)")
         }
         #expect(try value("issuer_answer_seconds_sum", text) < 10)
+        // Those of links with TLS and of hosts with certificates are not here.
+        for name in try namesWatched() where name != "issuer_certificate_expiry_timestamp_seconds" {
+            #expect(text.contains(name), "\(name)")
+        }
         // Sentences as labels would make new time series with every change of their words.
         for label in text.matches(of: /="([^"]*)"/).map({ String($0.1) }) {
             #expect(!label.contains(" "), "\(label)")
@@ -62,6 +66,32 @@ import Testing
         metrics = try adminText(ports[2], "/metrics")
         #expect(metrics.contains("issuer_configuration_reloads_total{result=\"succeeded\"} 1\n"))
         #expect(metrics.contains("issuer_configuration_last_reload_successful 1\n"))
+    }
+
+    @Test("Alert rules say what they have to and are silent otherwise; each has its section in the runbooks")
+    func alerts() throws {
+        let folder = DemoEnvironment.root.appendingPathComponent("Config/observability").path
+        let tested = try promtool(["test", "rules", "\(folder)/alerts.test.yaml"])
+        #expect(tested.status == 0, "\(tested.output)")
+        let rules = try String(contentsOfFile: "\(folder)/alerts.yaml", encoding: .utf8)
+        let runbooks = try String(
+            contentsOf: DemoEnvironment.root.appendingPathComponent("docs/operating.md"), encoding: .utf8)
+        let names = rules.matches(of: /alert: (\w+)/).map { String($0.1) }
+        #expect(names.count > 10)
+        for name in names {
+            #expect(runbooks.contains("### \(name)\n"), "\(name)")
+            #expect(rules.contains("docs/operating.md#\(name.lowercased())\n"), "\(name)")
+        }
+    }
+
+    /// Names of metrics in rules and dashboard that the host does not have would be silent for ever.
+    private func namesWatched() throws -> Set<String> {
+        let folder = DemoEnvironment.root.appendingPathComponent("Config/observability")
+        let texts = try ["alerts.yaml", "dashboard.json"].map {
+            try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)
+        }
+        return Set(
+            texts.joined().matches(of: /\b(issuer_[a-z_0-9]+|process_[a-z_]+)\b/).map { String($0.1) })
     }
 
     /// - Returns: the value of a sample without labels.
