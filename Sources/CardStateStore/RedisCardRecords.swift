@@ -79,23 +79,51 @@ package struct RedisCardRecords: CardRecords {
         try await waitForReplicas(session)
     }
 
+    /// The record in pieces where most of it stays as it is: what the server parses, hashes and writes to its file is
+    /// then a fifth.
     private func command(
         _ token: CardToken, _ keys: CardKeys, _ change: CardChange, _ lines: [JournalLine], withPast: Bool
     ) -> RedisCommand {
-        var command = RedisCommand(argumentCount: 11 + 4 * lines.count, reserving: 2_560)
+        var namesPast = withPast
+        if case .untouched = change.past {} else { namesPast = true }
+        var pieces: RecordPieces?
+        if let read = change.read, let record = change.record {
+            pieces = RecordPieces(from: read.bytes, to: record.bytes)
+        }
+        let pieceCount = pieces?.ranges.count ?? (change.record == nil ? 0 : 1)
+        var command = RedisCommand(
+            argumentCount: (namesPast ? 10 : 7) + 2 * pieceCount + 2 * lines.count, reserving: 1_536)
         command.append("FCALL")
         command.append(change.isUrgent ? "cardrecords_replace_always" : "cardrecords_replace")
-        command.append("3")
+        command.append(namesPast ? "3" : "2")
         keys.appendCard(to: &command)
-        keys.appendPast(to: &command)
         keys.appendJournal(to: &command)
+        if namesPast { keys.appendPast(to: &command) }
         if let before = change.before {
             command.append(bigEndian: before.random, before.counter)
         } else {
             command.append("")
         }
-        command.append(change.record?.bytes ?? [])
-        switch change.past {
+        command.append(decimal: Int64(pieceCount))
+        if let record = change.record {
+            if let pieces {
+                for range in pieces.ranges {
+                    command.append(decimal: Int64(range.lowerBound))
+                    command.append(record.bytes[range])
+                }
+            } else {
+                command.append("")
+                command.append(record.bytes)
+            }
+        }
+        if namesPast { append(change.past, to: &command) }
+        var before = change.before
+        for line in lines { append(line, token, &before, change, to: &command) }
+        return command
+    }
+
+    private func append(_ past: CardChange.Past, to command: inout RedisCommand) {
+        switch past {
         case .untouched:
             command.append("")
             command.append("")
@@ -106,37 +134,30 @@ package struct RedisCardRecords: CardRecords {
             command.append("s")
             command.append(bytes)
         }
-        command.append(withPast ? "1" : "0")
-        var before = change.before
-        for line in lines { append(line, token, &before, change, to: &command) }
-        return command
     }
 
-    /// Of several lines of one write, the first one carries the tags; the others stand at the state after it.
+    /// One field, place and text: each further one costs the server as much as a hundred bytes do. Of several lines of
+    /// one write, the first one carries the tags; the others stand at the state after it.
     private func append(
         _ line: JournalLine, _ token: CardToken, _ before: inout RecordTag?, _ change: CardChange,
         to command: inout RedisCommand
     ) {
         let after = change.record?.tag ?? change.before
-        var place: [UInt8] = []
-        place.reserveCapacity(JournalPlace.byteCount)
-        JournalPlace.append(token, before, after, to: &place)
+        var value: [UInt8] = []
+        value.reserveCapacity(512)
+        JournalPlace.append(token, before, after, to: &value)
         before = after
-        command.append("c")
-        command.append(place)
         switch line {
         case .decision(let entry, let result):
-            var text: [UInt8] = []
-            text.reserveCapacity(448)
-            StoredResult.append(result, to: &text)
-            text.append(UInt8(ascii: " "))
-            entry.appendEncoded(into: &text)
-            command.append("e")
-            command.append(text)
+            StoredResult.append(result, to: &value)
+            value.append(UInt8(ascii: " "))
+            entry.appendEncoded(into: &value)
+            command.append(JournalPlace.decision)
         case .change(let text):
-            command.append("o")
-            command.append(text)
+            value.append(contentsOf: text.utf8)
+            command.append(JournalPlace.change)
         }
+        command.append(value)
     }
 
     private func reading(

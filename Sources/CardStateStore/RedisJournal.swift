@@ -81,7 +81,8 @@ package struct RedisJournal: Journal {
             else { return nil }
             var fields: [String: [UInt8]] = [:]
             for index in stride(from: 0, to: values.count - 1, by: 2) {
-                if let name = values[index].text { fields[name] = values[index + 1].bytes }
+                guard let name = values[index].text, let value = values[index + 1].bytes else { continue }
+                JournalPlace.add(name, value, to: &fields)
             }
             return (identifier, fields)
         }

@@ -1,22 +1,36 @@
 #!lua name=cardrecords
 -- The store of card records: it compares, replaces and appends, and knows no business. All keys of a call share one slot.
-local VERSION = 9
+local VERSION = 10
 
--- KEYS: record, filed transactions, journal. All are named, and all exist from the account's first import on: while a slot
--- moves, a key that was not named would be written where it no longer belongs, and one that is missing is refused.
--- ARGV: tag that the record must have ('' where there must be none), new record ('' as it is), what to do with the filed
--- transactions ('' nothing, 'a' append, 's' set), their bytes, '1' to have them back on a conflict, then for each
--- line of the journal its fields: how many, name, value, name, value …
+-- KEYS: record, journal, and the filed transactions where they are touched or wanted. All three exist from the account's
+-- first import on: while a slot moves, a key that was not named would be written where it no longer belongs, and one that is
+-- missing is refused.
+-- ARGV: tag that the record must have ('' where there must be none), in how many pieces it changes, and for each its place
+-- ('' for the whole record) and its bytes; where the filed transactions are named, what to do with them ('' nothing, 'a'
+-- append, 's' set) and the bytes; then for each line of the journal a field's name and value.
 -- Returns the identifier of the last line, or on a conflict what is there now: record, filed transactions.
+-- Places are strings, since Lua has numbers as doubles and each would be printed.
 local function replace(keys, args)
-  if redis.call('GETRANGE', keys[1], 0, 15) ~= args[1] then
-    return { redis.call('GET', keys[1]), args[5] == '1' and redis.call('GET', keys[2]) or false }
+  local call, card, past = redis.call, keys[1], keys[3]
+  if call('GETRANGE', card, '0', '15') ~= args[1] then
+    return { call('GET', card), past and call('GET', past) or false }
   end
-  -- First what can be refused.
-  if args[3] ~= '' then redis.call(args[3] == 'a' and 'APPEND' or 'SET', keys[2], args[4]) end
-  if args[2] ~= '' then redis.call('SET', keys[1], args[2]) end
+  local rest = 3 + 2 * args[2]
+  local line = rest
+  if past then
+    line = rest + 2
+    -- First what can be refused.
+    if args[rest] ~= '' then call(args[rest] == 'a' and 'APPEND' or 'SET', past, args[rest + 1]) end
+  end
+  for piece = 3, rest - 1, 2 do
+    if args[piece] == '' then
+      call('SET', card, args[piece + 1])
+    else
+      call('SETRANGE', card, args[piece], args[piece + 1])
+    end
+  end
   local last = '0-0'
-  for from = 6, #args, 4 do last = redis.call('XADD', keys[3], '*', unpack(args, from, from + 3)) end
+  for from = line, #args, 2 do last = call('XADD', keys[2], '*', args[from], args[from + 1]) end
   return last
 end
 

@@ -38,6 +38,13 @@ package struct RedisCommand: Sendable {
     }
 
     /// Appends one argument.
+    package mutating func append(_ argument: ArraySlice<UInt8>) {
+        appendHeader(argument.count)
+        bytes.append(contentsOf: argument)
+        appendLineEnd()
+    }
+
+    /// Appends one argument.
     package mutating func append(_ argument: String) {
         var argument = argument
         argument.withUTF8 { utf8 in

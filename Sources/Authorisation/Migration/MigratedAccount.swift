@@ -64,7 +64,7 @@ extension CardTransition {
         }
         let numbers = cards.map { "\($0.sequenceNumber)" }.joined(separator: " ")
         var change = CardChange(
-            before: nil, record: record,
+            read: nil, record: record,
             lines: [
                 .change(
                     operation: "migrate", value: "available \(available), sequence numbers \(numbers)",

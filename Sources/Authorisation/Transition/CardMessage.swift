@@ -140,8 +140,10 @@ package struct CardChange: Sendable {
         case change(operation: String, value: String, before: String)
     }
 
-    /// The tag of the record read; nil where there was none.
-    package var before: RecordTag?
+    /// The record read, of which the store is told only what differs; nil where there was none.
+    package var read: CardRecord?
+    /// Its tag.
+    package var before: RecordTag? { read?.tag }
     /// The record's new state; nil: it stays as it is, and only the journal grows.
     package var record: CardRecord?
     /// The second key.
@@ -151,8 +153,8 @@ package struct CardChange: Sendable {
     /// Written in this order; empty: nothing has to be written at all.
     package var lines: [Line]
 
-    init(before: RecordTag?, record: CardRecord?, lines: [Line]) {
-        (self.before, self.record, self.lines) = (before, record, lines)
+    init(read: CardRecord?, record: CardRecord?, lines: [Line]) {
+        (self.read, self.record, self.lines) = (read, record, lines)
     }
 }
 

@@ -136,7 +136,7 @@ extension CardTransition {
         record.add(definition)
         let line = CardChange.Line.change(
             operation: "import", value: definition.words, before: "")
-        var change = CardChange(before: nil, record: record, lines: [line])
+        var change = CardChange(read: nil, record: record, lines: [line])
         // The second key is made with the first: a command about keys that are not there is refused while a slot moves.
         change.past = .replace([])
         return .done(before: "", change)

@@ -89,7 +89,7 @@ package struct CardTransition {
         return .decided(
             CardOutcome(result, trace, currency: nil),
             // There may be a record of a card whose range is configured no more.
-            CardChange(before: reading.record?.tag, record: nil, lines: [.decision]))
+            CardChange(read: reading.record, record: nil, lines: [.decision]))
     }
 
     // MARK: - The way out
@@ -100,7 +100,7 @@ package struct CardTransition {
             return .broken("the balance is not what was taken and given back")
         }
         do throws(RecordDamage) { try record.check() } catch { return .broken(error.description) }
-        var change = CardChange(before: before.tag, record: nil, lines: lines)
+        var change = CardChange(read: before, record: nil, lines: lines)
         change.isUrgent = isUrgent
         if isPastChanged || pastIsTooLong, let past {
             change.past = .replace(bytes(of: divided(past + filed).kept))
