@@ -92,7 +92,7 @@ package struct RedisCardRecords: CardRecords {
         }
         let pieceCount = pieces?.ranges.count ?? (change.record == nil ? 0 : 1)
         var command = RedisCommand(
-            argumentCount: (namesPast ? 10 : 7) + 2 * pieceCount + 2 * lines.count, reserving: 1_536)
+            argumentCount: (namesPast ? 10 : 7) + 2 * pieceCount + 2 * lines.count, reserving: 960)
         command.append("FCALL")
         command.append(change.isUrgent ? "cardrecords_replace_always" : "cardrecords_replace")
         command.append(namesPast ? "3" : "2")

@@ -24,9 +24,9 @@ package struct PAN: Hashable, Sendable, CustomStringConvertible {
     /// The number of digits.
     package var digitCount: Int { Int(count) }
 
+    /// The type of what is taken is named: no other module gets a generic one compiled for its types.
     /// - Parameter ascii: the digits as ASCII.
-    @inlinable
-    package init(ascii: some Collection<UInt8>) throws(PANError) {
+    package init(ascii: ArraySlice<UInt8>) throws(PANError) {
         let digits = ascii.count
         guard digits >= 8, digits <= 19 else { throw .digitCount(digits) }
         var packed: UInt128 = 0
@@ -40,6 +40,9 @@ package struct PAN: Hashable, Sendable, CustomStringConvertible {
         self.packed = packed
         count = UInt8(digits)
     }
+
+    /// - Parameter ascii: the digits as ASCII.
+    package init(ascii: [UInt8]) throws(PANError) { try self.init(ascii: ascii[...]) }
 
     /// - Parameter digits: the digits as text.
     package init(_ digits: String) throws(PANError) {
@@ -175,8 +178,7 @@ package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertib
     package let months: Int
 
     /// - Returns: nil unless the text is YYMM with a month of 01…12.
-    @inlinable
-    package init?(ascii: some Collection<UInt8>) {
+    package init?(ascii: ArraySlice<UInt8>) {
         guard ascii.count == 4 else { return nil }
         var number = 0
         for byte in ascii {
@@ -187,6 +189,9 @@ package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertib
         guard number % 100 >= 1, number % 100 <= 12 else { return nil }
         months = number / 100 * 12 + number % 100 - 1
     }
+
+    /// The same of an array.
+    package init?(ascii: [UInt8]) { self.init(ascii: ascii[...]) }
 
     /// - Parameter months: since January 2000, 0 or more.
     package init(monthsSince2000 months: Int) { self.months = months }

@@ -56,7 +56,7 @@ struct LoopMetrics: Sendable {
     mutating func answered(_ slot: Int, _ response: Message, microseconds: UInt64) {
         reserve(slot)
         let messageClass = Int(response.mti.messageClass?.rawValue ?? 0)
-        let code = response.withBytes(.responseCode) { bytes in
+        let code = response.bytes(.responseCode)?.withUnsafeBytes { bytes in
             switch bytes.count {
             case 2: UInt32(bytes[0]) << 8 | UInt32(bytes[1])
             case 3: UInt32(bytes[0]) << 16 | UInt32(bytes[1]) << 8 | UInt32(bytes[2])

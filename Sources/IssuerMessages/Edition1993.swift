@@ -90,7 +90,7 @@ struct PointOfServiceData {
 
     /// Nil where there are no twelve characters.
     init?(_ message: Message) {
-        let found = message.withBytes(.pointOfServiceEntryMode) { positions -> (UInt8, UInt8)? in
+        let found = message.reading(.pointOfServiceEntryMode) { positions -> (UInt8, UInt8)? in
             positions.count == 12 ? (positions[5], positions[6]) : nil
         }
         guard let found, let found else { return nil }

@@ -97,7 +97,7 @@ extension LinkProfile {
     /// 1993 the parties say what its bytes are: here the same digits, two a byte.
     private func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
         guard !pins.formatCodes.isEmpty, message.has(.securityControl) else { return pins.format }
-        let code = message.withBytes(.securityControl) { digits -> UInt8? in
+        let code = message.reading(.securityControl) { digits -> UInt8? in
             if digits.count == 8, message.mti.is1993 { return digits[2] }
             guard digits.count == 16 else { return nil }
             let (tens, ones) = (digits[4] &- 0x30, digits[5] &- 0x30)
@@ -116,7 +116,7 @@ extension LinkProfile {
 extension Message {
     /// Eight or sixteen bytes, or 32 hexadecimal characters, as words; nil for anything else.
     fileprivate func halves(_ element: DataElement) -> (first: UInt64, second: UInt64?)? {
-        let found = withBytes(element) { bytes -> (first: UInt64, second: UInt64?)? in
+        let found = reading(element) { bytes -> (first: UInt64, second: UInt64?)? in
             switch bytes.count {
             case 8: (UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)), nil)
             case 16:

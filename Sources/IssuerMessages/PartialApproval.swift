@@ -15,7 +15,7 @@ package enum PartialApprovalIndicator: String, CaseIterable, Sendable {
         switch self {
         case .never: return false
         case .de60Position12:
-            return message.withBytes(.privateData60) { $0.count >= 12 && $0[11] == UInt8(ascii: "1") }
+            return message.reading(.privateData60) { $0.count >= 12 && $0[11] == UInt8(ascii: "1") }
                 ?? false
         case .de48SubElement61:
             guard message.has(.additionalData), let bytes = message.bytes(.additionalData) else {

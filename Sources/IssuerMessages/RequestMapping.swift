@@ -206,9 +206,15 @@ package struct RequestMapping: Sendable {
 }
 
 extension Message {
+    /// Lends the content of an element; nil if it is absent. Here and not where messages are made: only what stands in the
+    /// module that uses it is compiled for its types.
+    func reading<Result>(_ element: DataElement, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        bytes(element).map { $0.withUnsafeBytes(body) }
+    }
+
     /// A decimal element as a number, nil where it is absent, empty, not decimal or over 18 digits.
     func number(_ element: DataElement) -> UInt64? {
-        let value = withBytes(element) { bytes -> UInt64? in
+        let value = reading(element) { bytes -> UInt64? in
             guard (1...18).contains(bytes.count) else { return nil }
             var value: UInt64 = 0
             for byte in bytes {
@@ -224,7 +230,7 @@ extension Message {
     /// The element with everything but letters and digits left out: safe as part of a key or journal line.
     func printable(_ element: DataElement) -> [UInt8] {
         var text: [UInt8] = []
-        _ = withBytes(element) { bytes in
+        _ = reading(element) { bytes in
             text.reserveCapacity(bytes.count)
             for byte in bytes where isLetterOrDigit(byte) { text.append(byte) }
         }

@@ -82,7 +82,7 @@ package struct PrintedValuePlace: Sendable {
 
     /// Three digits in BCD; nil where there are none.
     func value(in message: Message) -> UInt16? {
-        let found = message.withBytes(element) { bytes -> UInt16? in
+        let found = message.reading(element) { bytes -> UInt16? in
             guard bytes.count >= offset + 3 else { return nil }
             var value: UInt16 = 0
             for byte in bytes[offset..<offset + 3] {
