@@ -58,7 +58,7 @@ package struct RedisCardRecords: CardRecords {
         _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
-        let command = command(token, keys, change, lines, withPast: withPast)
+        let command = command(token, keys, change: change, lines: lines, withPast: withPast)
         let answer = try get(await send(command, keys, deadline), "replace")
         switch answer.reply {
         case .string(let identifier):
@@ -82,7 +82,7 @@ package struct RedisCardRecords: CardRecords {
     /// The record in pieces where most of it stays as it is: what the server parses, hashes and writes to its file is
     /// then a fifth.
     private func command(
-        _ token: CardToken, _ keys: CardKeys, _ change: CardChange, _ lines: [JournalLine], withPast: Bool
+        _ token: CardToken, _ keys: CardKeys, change: CardChange, lines: [JournalLine], withPast: Bool
     ) -> RedisCommand {
         var namesPast = withPast
         if case .untouched = change.past {} else { namesPast = true }
@@ -118,7 +118,7 @@ package struct RedisCardRecords: CardRecords {
         }
         if namesPast { append(change.past, to: &command) }
         var before = change.before
-        for line in lines { append(line, token, &before, change, to: &command) }
+        for line in lines { append(line, token, before: &before, after: change, to: &command) }
         return command
     }
 
@@ -139,7 +139,7 @@ package struct RedisCardRecords: CardRecords {
     /// One field, place and text: each further one costs the server as much as a hundred bytes do. Of several lines of
     /// one write, the first one carries the tags; the others stand at the state after it.
     private func append(
-        _ line: JournalLine, _ token: CardToken, _ before: inout RecordTag?, _ change: CardChange,
+        _ line: JournalLine, _ token: CardToken, before: inout RecordTag?, after change: CardChange,
         to command: inout RedisCommand
     ) {
         let after = change.record?.tag ?? change.before
