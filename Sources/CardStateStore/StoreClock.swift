@@ -42,6 +42,8 @@ package final class StoreClock: Sendable {
     /// This host's clock less its monotonic one, at the last look, in milliseconds; the least number before the first.
     private let atLook = Atomic<Int64>(.min)
     private let monotonicMilliseconds: @Sendable () -> Int64
+    /// The store's clock less this host's monotonic one, at the last look at which the clocks agreed, in milliseconds.
+    private let storeTime = Atomic<Int64>(.min)
 
     /// - Parameters:
     ///   - name: of this host among the others.
@@ -72,6 +74,13 @@ package final class StoreClock: Sendable {
         return "this host's clock was set by \(moved / 1_000) s since it was held against the state store's"
     }
 
+    /// What decisions go by, in seconds since 1970: the store's time of the last look at which the clocks agreed, and what the
+    /// monotonic clock has counted since. A clock that is set in the middle of a decision changes nothing of it.
+    package var unixSeconds: Int64 {
+        let known = storeTime.load(ordering: .relaxed)
+        return (known == .min ? unixMilliseconds() : monotonicMilliseconds() + known) / 1_000
+    }
+
     /// Looks. A store that does not answer changes nothing.
     package func round(_ store: StateStore) async {
         let before = unixMilliseconds()
@@ -82,14 +91,20 @@ package final class StoreClock: Sendable {
         let after = unixMilliseconds()
         // A slow answer says nothing to the second.
         guard after - before < 2_000 else { return }
-        atLook.store(after - monotonicMilliseconds(), ordering: .relaxed)
+        let monotonic = monotonicMilliseconds()
+        atLook.store(after - monotonic, ordering: .relaxed)
         let storeTime = seconds * 1_000 + micros / 1_000
         let offset = (before + after) / 2 - storeTime
         let others = await others(store, now: storeTime)
         // A full store does not take it; then the others say nothing of this one.
         _ = try? await store.sendFromAnywhere(
             RedisCommand("HSET", Self.key, name, "\(offset);\(storeTime)"), bucket: 0)
-        conclude(StoreClock.judge(offset, others: others), offset)
+        let verdict = StoreClock.judge(offset, others: others)
+        // Of two clocks that do not agree nobody knows here which was set.
+        if verdict.step < 2 || self.storeTime.load(ordering: .relaxed) == .min {
+            self.storeTime.store(storeTime + (after - before) / 2 - monotonic, ordering: .relaxed)
+        }
+        conclude(verdict, offset)
     }
 
     private func others(_ store: StateStore, now: Int64) async -> [Int64] {

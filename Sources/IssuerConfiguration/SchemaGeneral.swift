@@ -71,7 +71,8 @@ extension ConfigurationSchema {
         .init(
             "redis.replicasLostMilliseconds", .number(1_000...3_600_000), .value("5000"),
             unit: "milliseconds", reload: false,
-            "How long a primary that has lost all its replicas is kept without most of the sentinels naming it."),
+            "How long a primary that has lost all its replicas is kept without most of the sentinels naming it."
+        ),
         .init(
             "redis.buckets", .number(1...16_384), .value("64"), unit: "buckets", reload: false,
             "Hash slots that cards are spread over; never changes once there are cards."),

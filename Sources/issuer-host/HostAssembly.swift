@@ -82,7 +82,8 @@ final class HostAssembly: Sendable {
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
                 records: RedisCardRecords(store, settings: configuration.cardStateSettings),
-                surroundings: .system, oldRecords: configuration.oldRecords(store, port, who: "host"),
+                surroundings: .system(at: clock),
+                oldRecords: configuration.oldRecords(store, port, who: "host"),
                 conflicts: stores.conflicts, lost: { watch.lost })
             var services = LoopServices(
                 eventLoop: loop,

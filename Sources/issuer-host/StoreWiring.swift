@@ -205,3 +205,12 @@ struct StoreWatching: Service {
         }
     }
 }
+
+extension Surroundings {
+    /// The system's, with the time that the store's hosts agree on.
+    static func system(at clock: StoreClock) -> Surroundings {
+        Surroundings(
+            unixSeconds: { clock.unixSeconds }, monotonicNanoseconds: system.monotonicNanoseconds,
+            random: system.random)
+    }
+}

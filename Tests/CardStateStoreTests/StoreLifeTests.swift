@@ -310,6 +310,12 @@ import Testing
         // Set between two looks: nothing is decided by it, and no look is waited for.
         ahead.store(30 * 86_400_000, ordering: .relaxed)
         #expect(wrong.refusal?.contains("clock was set by 259") == true)
+        #expect(
+            abs(wrong.unixSeconds - now() / 1_000) <= 5, "what is under way is decided by the time before")
+        await wrong.round(bench.store)
+        #expect(abs(wrong.unixSeconds - now() / 1_000) <= 5)
+        ahead.store(0, ordering: .relaxed)
+        await wrong.round(bench.store)
         ahead.store(30_000, ordering: .relaxed)
         #expect(wrong.refusal == nil)
         await bench.store.close()
