@@ -182,6 +182,10 @@ package final class Authoriser: Sendable {
             declined = declined ?? valueDecline
             if let verified = work.verified { proof = .chip(verified) }
             if let value { proof = .cardValue(value) }
+            if case .exempt(let exemption) = work.chip {
+                trace.add(.cardValue, .skipped, "none sent, \(exemption.payment.kind.words)")
+                proof = .exempt(exemption)
+            }
             if request.purpose == .decision { declined = declined ?? agreementDecline(work, &trace) }
         }
         return CardMessage(
@@ -197,7 +201,9 @@ package final class Authoriser: Sendable {
         guard let data = request.chip else { return nil }
         if let reason = AmountAgreementCheck.evaluate(request, data, &trace) { return reason }
         guard let verified = work.verified, let range = work.range else { return nil }
-        if let reason = TransactionTypeCheck.evaluate(request, data, &trace) { return reason }
+        if let reason = TransactionTypeCheck.evaluate(request, data, verified.question.profile, &trace) {
+            return reason
+        }
         return OfflineResultsCheck(policy: range.offlineResults)
             .evaluate(data, verified.question.profile, request.circumstances.kind, &trace)
     }

@@ -44,9 +44,14 @@ struct TransactionTypeCheck {
     ]
 
     static func evaluate(
-        _ request: AuthorisationRequest, _ chip: ICCData, _ trace: inout DecisionTrace
+        _ request: AuthorisationRequest, _ chip: ICCData, _ profile: CryptogramProfile,
+        _ trace: inout DecisionTrace
     ) -> DeclineReason? {
         guard let codes = signed[request.circumstances.kind] else { return nil }
+        // Where the card signs none and none came there is nothing to hold; money is not given on such a word.
+        if !profile.signsTransactionType, !chip.has(.transactionType), request.circumstances.kind != .refund {
+            return nil
+        }
         // What the terminal left out the card has signed as zeros.
         let code = chip[.transactionType]?.first ?? 0x00
         let isEnquiry = request.circumstances.kind == .balanceEnquiry

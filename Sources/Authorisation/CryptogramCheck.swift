@@ -25,6 +25,8 @@ enum ChipFinding: Sendable {
     case ask(CryptogramQuestion)
     /// No chip: a card verification value instead, under a range's policy.
     indirect case askValue(CardValueQuestion, NonChipPolicy)
+    /// Neither chip nor value, under a rule for payments of its kind.
+    case exempt(RemoteExemption)
     case decline(DeclineReason, String)
     /// Not looked at, and nothing can be approved by it.
     case skip(String)
@@ -33,7 +35,7 @@ enum ChipFinding: Sendable {
     var asksNothing: Bool {
         switch self {
         case .ask, .askValue: false
-        case .decline, .skip: true
+        case .decline, .skip, .exempt: true
         }
     }
 }
@@ -86,7 +88,7 @@ struct CryptogramCheck {
         _ finding: ChipFinding, _ answer: CryptogramAnswer, _ trace: inout DecisionTrace
     ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
         switch (finding, answer) {
-        case (.askValue, _):
+        case (.askValue, _), (.exempt, _):
             trace.add(.cryptogram, .skipped, "no chip data")
             return (nil, nil)
         case (.decline(let reason, let why), _):

@@ -57,6 +57,8 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
     /// The stripe of a card with a chip.
     case fallbackNotAllowed = 65
     case cardNotPresentNotAllowed = 66
+    /// A later payment of a series whose first this issuer has not approved.
+    case firstPaymentUnknown = 68
     /// DE22 and DE55 contradict each other.
     case entryModeDiffers = 67
     /// The range has no master key for the derivation key index of the IAD.
@@ -113,6 +115,7 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .clonedChip: "iCVV in a magnetic stripe"
         case .fallbackNotAllowed: "magnetic stripe not allowed"
         case .cardNotPresentNotAllowed: "card not present not allowed"
+        case .firstPaymentUnknown: "first payment of the series not known"
         case .entryModeDiffers: "entry mode contradicts the chip data"
         case .offlineResultsBad: "TVR, CVR or CVM results bad"
         case .keyVersionUnknown: "key version unknown"
@@ -131,6 +134,8 @@ package enum ApprovalBasis: Sendable {
     case cryptogram(VerifiedCryptogram)
     /// A card verification value, where the range lets traffic without a chip pass.
     case cardValue(VerifiedCardValue)
+    /// A rule for payments without a card and without CVV2, where the range names their kind.
+    case exemption(RemoteExemption)
     /// An earlier approval of this card that the store knows and that this completes.
     case completion
 }

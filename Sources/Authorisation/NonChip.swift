@@ -31,11 +31,13 @@ package struct NonChipEvidence: Sendable, CustomReflectable {
     package let discretionaryCount: Int
     /// CVV2, three digits in BCD, from where the link has it.
     package let printedValue: UInt16?
+    /// What kind of payment it is, where no card is there and the message says so.
+    package let remote: RemotePayment?
 
     /// Takes the parts.
     package init(
         entry: CardEntry, stripeExpiry: UInt16? = nil, serviceCode: UInt16? = nil, discretionary: UInt64 = 0,
-        discretionaryCount: Int = 0, printedValue: UInt16? = nil
+        discretionaryCount: Int = 0, printedValue: UInt16? = nil, remote: RemotePayment? = nil
     ) {
         self.entry = entry
         self.stripeExpiry = stripeExpiry
@@ -43,6 +45,7 @@ package struct NonChipEvidence: Sendable, CustomReflectable {
         self.discretionary = discretionary
         self.discretionaryCount = discretionaryCount
         self.printedValue = printedValue
+        self.remote = remote
     }
 
     /// Three digits of the discretionary data; nil where there are not so many.
@@ -72,6 +75,8 @@ package struct NonChipPolicy: Sendable {
     package var acceptsCardNotPresent = true
     /// CVV2 is made over MMYY, not over YYMM.
     package var printedValueTakesMonthFirst = false
+    /// What passes without the printed value.
+    package var remote = RemotePolicy()
 
     /// Takes what has no default.
     package init(cardVerificationKey: KeyName) { self.cardVerificationKey = cardVerificationKey }
@@ -120,6 +125,7 @@ struct NonChipCheck {
                     cardVerificationKey: policy.cardVerificationKey, candidates: [own, chip], value: value),
                 policy)
         case .cardNotPresent:
+            if let exemption = exemption(request) { return .exempt(exemption) }
             guard policy.acceptsCardNotPresent else {
                 return .decline(.cardNotPresentNotAllowed, "card not present")
             }

@@ -110,7 +110,7 @@ extension CryptogramProfile {
         from chip: ICCData, iad: IssuerApplicationData
     ) throws(CryptogramInputError) -> CryptogramInput {
         var input = CryptogramInput()
-        for index in CryptogramProfile.inputObjects.indices {
+        for index in CryptogramProfile.inputObjects.indices where signedObjects & 1 << UInt16(index) != 0 {
             let object = CryptogramProfile.inputObjects[index]
             guard chip.withValue(of: object.tag, count: object.count, { input.append($0) }) != nil else {
                 // An object without a value says as little as none.

@@ -64,10 +64,15 @@ package struct CryptogramProfile: Sendable {
     package let defaultMasterKeyOption: MasterKeyOption
     /// The cipher of its keys.
     package var cipher = CardCipher.tripleDES
+    /// Which of the ten usual data objects are signed, the first in the lowest bit.
+    package var signedObjects: UInt16 = 0x3FF
+
+    /// Tag 9C is part of the input.
+    package var signsTransactionType: Bool { signedObjects & 1 << 6 != 0 }
 
     /// All rows.
     package static let all: [CryptogramProfile] = [
-        .visaCVN10, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd, .ccdAES,
+        .visaCVN10, .visaCVN17, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd, .ccdAES,
         .interacCVN133,
     ]
 
@@ -79,6 +84,13 @@ package struct CryptogramProfile: Sendable {
         name: "visa-cvn10", format: .visa, versionNumber: 0x0A, tail: .iadBytes(3..<7, 0..<0),
         padding: .method1,
         sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
+    /// Visa CVN 17, of contactless cards: amount, unpredictable number, ATC and one byte of the CVR under the ICC master key.
+    /// Unconfirmed: no public source has a value of it. Transaction type and currency are not signed.
+    package static let visaCVN17 = CryptogramProfile(
+        name: "visa-cvn17", format: .visa, versionNumber: 0x11, tail: .iadBytes(4..<5, 0..<0),
+        padding: .method1,
+        sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a,
+        signedObjects: 1 << 0 | 1 << 7 | 1 << 9)
     /// Visa CVN 18: common session key, the whole IAD, card status update.
     package static let visaCVN18 = CryptogramProfile(
         name: "visa-cvn18", format: .visa, versionNumber: 0x12, tail: .wholeIAD, padding: .method2,

@@ -13,6 +13,8 @@ package struct Dialect: Sendable {
     package let bitmap: Bitmap
     let elements: [ElementDefinition?]
     let inner: [DataElement: Dialect]
+    /// Where its messages say what kind of payment they are.
+    package internal(set) var indicators = Indicators()
 
     init(
         name: String, description: String, header: Header, messageType: MessageType, bitmap: Bitmap,
@@ -46,10 +48,12 @@ package struct Dialect: Sendable {
     /// The same messages behind a header of so many bytes.
     /// - Parameter answer: nil: a TPDU's addresses are exchanged, any other header is kept.
     package func withHeader(bytes: Int, answer: Header.Answer? = nil) -> Dialect {
-        Dialect(
+        var dialect = Dialect(
             name: name, description: description,
             header: Header(bytes: bytes, answer: answer ?? (bytes == TPDU.byteCount ? .exchanged : .kept)),
             messageType: messageType, bitmap: bitmap, elements: elements, inner: inner)
+        dialect.indicators = indicators
+        return dialect
     }
 
     /// The same messages with chip data in another form.
@@ -61,9 +65,11 @@ package struct Dialect: Sendable {
         if let reason = elements[number]?.contradiction {
             throw .element(dialect: name, element: "\(number)", reason: reason)
         }
-        return Dialect(
+        var dialect = Dialect(
             name: name, description: description, header: header, messageType: messageType, bitmap: bitmap,
             elements: elements, inner: inner)
+        dialect.indicators = indicators
+        return dialect
     }
 
     /// All elements of the dialect in ascending order.

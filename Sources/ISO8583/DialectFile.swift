@@ -9,6 +9,13 @@ struct DialectFile: Decodable {
     var encodings: EncodingsPart?
     var iccData: ElementDefinition.ChipDataForm?
     var elements: [String: ElementPart]?
+    var indicators: IndicatorsPart?
+
+    struct IndicatorsPart: Decodable {
+        var rows: [Indicators.Row]?
+        var ownReference: Indicators.Place?
+        var firstReference: Indicators.Place?
+    }
 
     struct HeaderPart: Decodable {
         var bytes: Int?
@@ -92,6 +99,10 @@ extension DialectFile {
             length: encodings?.length ?? base.encodings?.length,
             padOfFixed: encodings?.padOfFixed ?? base.encodings?.padOfFixed,
             padOfVariable: encodings?.padOfVariable ?? base.encodings?.padOfVariable)
+        merged.indicators = IndicatorsPart(
+            rows: indicators?.rows ?? base.indicators?.rows,
+            ownReference: indicators?.ownReference ?? base.indicators?.ownReference,
+            firstReference: indicators?.firstReference ?? base.indicators?.firstReference)
         merged.elements = (base.elements ?? [:]).merging(elements ?? [:]) { $1.over($0) }
         return merged
     }

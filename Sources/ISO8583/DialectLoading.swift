@@ -75,6 +75,9 @@ extension Dialect {
             messageType: MessageType(encoding: file.messageType?.encoding ?? .ascii, version: version),
             bitmap: Bitmap(encoding: file.bitmap?.encoding ?? .binary, bits: bits, secondary: secondary),
             elements: elements, inner: inner)
+        indicators.rows = file.indicators?.rows ?? []
+        indicators.ownReference = file.indicators?.ownReference
+        indicators.firstReference = file.indicators?.firstReference
     }
 
     private static func merged(
@@ -150,7 +153,7 @@ private struct KeyTree: Decodable {
             "description": [], "extends": [], "header": ["bytes", "tpdu", "answer"],
             "messageType": ["encoding", "version"], "bitmap": ["encoding", "bits", "secondary"],
             "encodings": ["digits", "text", "binary", "length", "padOfFixed", "padOfVariable"],
-            "iccData": [], "elements": [],
+            "iccData": [], "elements": [], "indicators": ["rows", "ownReference", "firstReference"],
         ]
         let element = [
             "name", "type", "length", "max", "encoding", "lengthEncoding", "unit", "pad", "separator",

@@ -11,6 +11,10 @@ extension IssuerConfiguration {
         package var fallback: Bool
         /// Without a card, with CVV2; allowed by default.
         package var cardNotPresent: Bool
+        /// `KIND:MOST`: what passes without CVV2.
+        package var withoutCVV2: [String]
+        /// `required` (by default) or `ignored`.
+        package var firstPayment: String
         /// `YYMM` (by default) or `MMYY`: the expiry date as CVV2 is made over it.
         package var printedValueDate: String
 
@@ -20,6 +24,8 @@ extension IssuerConfiguration {
             magneticStripe = try section.flag("magneticStripe")
             fallback = try section.flag("fallback")
             cardNotPresent = try section.flag("cardNotPresent")
+            withoutCVV2 = try section.list("withoutCVV2")
+            firstPayment = try section.text("firstPayment")
             printedValueDate = try section.text("printedValueDate")
         }
     }

@@ -60,6 +60,15 @@ extension ConfigurationSchema {
             "issuers.*.nonChip.cardNotPresent", .flag, .value("true"),
             "Whether a request without a card, with CVV2, may pass."),
         .init(
+            "issuers.*.nonChip.withoutCVV2", .list, .absent("nothing"),
+            "What may pass without a card and without CVV2, as `KIND:MOST`, the most in minor units of the account: "
+                + "`mailOrder`, `recurring`, `storedCredential`, `refund`, and `accountVerification` by itself."
+        ),
+        .init(
+            "issuers.*.nonChip.firstPayment", .choice(["required", "ignored"]), .value("required"),
+            "Whether recurring payments and those by a stored credential have to name a first one that this issuer approved."
+        ),
+        .init(
             "issuers.*.nonChip.printedValueDate", .choice(["YYMM", "MMYY"]), .value("YYMM"),
             "The expiry date as CVV2 is made over it."),
         .init(

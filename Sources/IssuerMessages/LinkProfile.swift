@@ -16,6 +16,8 @@ package struct LinkProfile: Sendable {
     package var echo = ResponseMapping.usualEcho
     /// Its DE39 holds digits only.
     package var hasNumericCodes = false
+    /// How its requests say what kind of payment they are.
+    package var remote = RemoteIndicators()
     /// Its dialect has DE6 and DE51.
     package var tellsBilling = true
 

@@ -21,23 +21,7 @@ package enum PartialApprovalIndicator: String, CaseIterable, Sendable {
             guard message.has(.additionalData), let bytes = message.bytes(.additionalData) else {
                 return false
             }
-            return Self.subElement(61, of: bytes)?.first == UInt8(ascii: "1")
+            return Indicators.Place.subElement(61, of: bytes)?.first == UInt8(ascii: "1")
         }
-    }
-
-    private static func subElement(_ number: UInt64, of bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
-        var rest = bytes
-        if let first = rest.first, !(0x30...0x39).contains(first) { rest = rest.dropFirst() }
-        var found: ArraySlice<UInt8>?
-        while !rest.isEmpty {
-            guard rest.count >= 4, let name = decimal(rest.prefix(2)),
-                let length = decimal(rest.dropFirst(2).prefix(2)), rest.count >= 4 + Int(length)
-            else { return nil }
-            let content = rest.dropFirst(4).prefix(Int(length))
-            if name == number { found = content }
-            rest = rest.dropFirst(4 + Int(length))
-        }
-        // Only where all of it has this form: DE48 is private, and may be something else altogether.
-        return found
     }
 }

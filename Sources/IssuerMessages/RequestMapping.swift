@@ -82,20 +82,25 @@ package struct RequestMapping: Sendable {
             transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
-            pin: pin, nonChip: nonChip(message, track2, hasChip: chip != nil),
+            pin: pin, nonChip: nonChip(message, kind, track2, hasChip: chip != nil),
             circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
             purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
     }
 
     /// A request with chip data needs the entry mode alone.
-    private func nonChip(_ message: Message, _ track2: Track2?, hasChip: Bool) -> NonChipEvidence? {
+    private func nonChip(
+        _ message: Message, _ kind: TransactionKind, _ track2: Track2?, hasChip: Bool
+    ) -> NonChipEvidence? {
         let entry = message.cardEntry
         if hasChip { return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry) }
+        let remote = entry == .cardNotPresent || entry == .unknown ? link.remote.payment(message, kind) : nil
         return NonChipEvidence(
-            entry: entry, stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
+            // What says which payment it is says that no card is there.
+            entry: entry == .unknown && remote != nil ? .cardNotPresent : entry,
+            stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
             discretionary: track2?.discretionary.digits ?? 0,
             discretionaryCount: track2?.discretionary.count ?? 0,
-            printedValue: link.printedValue.flatMap { $0.value(in: message) })
+            printedValue: link.printedValue.flatMap { $0.value(in: message) }, remote: remote)
     }
 
     /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.

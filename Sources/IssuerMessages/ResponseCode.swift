@@ -64,7 +64,8 @@ package enum ResponseCode: String, CaseIterable, Sendable {
                 .amountLimitExceeded
             case .dailyCountExceeded, .rollingCountExceeded, .cashCountExceeded: .frequencyLimitExceeded
             case .verificationNeeded: .additionalAuthenticationNeeded
-            case .merchantCategoryBlocked, .countryBlocked, .fallbackNotAllowed, .cardNotPresentNotAllowed:
+            case .merchantCategoryBlocked, .countryBlocked, .fallbackNotAllowed, .cardNotPresentNotAllowed,
+                .firstPaymentUnknown:
                 .notPermittedToCardholder
             case .cardValueWrong, .cardValueMissing: .cardValueFailure
             case .printedValueWrong: .printedValueFailure

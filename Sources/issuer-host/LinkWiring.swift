@@ -17,6 +17,11 @@ extension IssuerConfiguration {
         profile.printedValue = try printedValue(link)
         profile.echo = try echo(link, dialect)
         profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
+        do throws(RemoteIndicators.Unknown) {
+            profile.remote = try RemoteIndicators(dialect.indicators)
+        } catch {
+            throw WiringError("links.\(link.name).dialect: \(link.dialect): \(error)")
+        }
         profile.tellsBilling =
             dialect[.cardholderBillingAmount] != nil && dialect[.cardholderBillingCurrency] != nil
         var configuration = LinkConfiguration(

@@ -18,6 +18,37 @@ extension NonChipPolicy {
         acceptsFallback = file.fallback
         acceptsCardNotPresent = file.cardNotPresent
         printedValueTakesMonthFirst = file.printedValueDate == "MMYY"
+        remote = try RemotePolicy(file, place: place)
+    }
+}
+
+extension RemotePolicy {
+    /// - Parameter place: where it stands, for errors.
+    init(_ file: IssuerConfiguration.NonChip, place: String) throws {
+        self.init()
+        needsFirst = file.firstPayment == "required"
+        for text in file.withoutCVV2 {
+            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+            let kinds = RemoteKind.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let kind = RemoteKind(rawValue: String(parts[0])) else {
+                throw WiringError("\(place).withoutCVV2: \(parts[0]) is none of \(kinds)")
+            }
+            guard most[kind] == nil else {
+                throw WiringError("\(place).withoutCVV2: \(kind.rawValue) stands twice")
+            }
+            if kind == .accountVerification, parts.count == 1 {
+                most[kind] = 0
+                continue
+            }
+            guard kind != .accountVerification, parts.count == 2, let number = Int64(parts[1]),
+                (1...Amount.minorUnitsMax).contains(number)
+            else {
+                throw WiringError(
+                    "\(place).withoutCVV2: \(text): KIND:MOST is needed, the most from 1 to \(Amount.minorUnitsMax) minor units; "
+                        + "accountVerification stands by itself, since no money moves")
+            }
+            most[kind] = number
+        }
     }
 }
 

@@ -52,7 +52,7 @@ struct CryptogramProfileTests {
         for profile in CryptogramProfile.all {
             #expect(CryptogramProfile.named(profile.name)?.name == profile.name)
         }
-        #expect(Set(CryptogramProfile.all.map(\.name)).count == 10)
+        #expect(Set(CryptogramProfile.all.map(\.name)).count == 11)
         #expect(CryptogramProfile.named("visa-cvn99") == nil)
     }
 

@@ -21,7 +21,7 @@ import Testing
             .cardValueWrong: "82", .cardValueMissing: "82", .printedValueWrong: "N7", .clonedChip: "59",
             .fallbackNotAllowed: "57", .cardNotPresentNotAllowed: "57", .entryModeDiffers: "30",
             .reversedBefore: "21", .keyVersionUnknown: "88", .originalUnknown: "25", .completionTooHigh: "61",
-            .transactionTypeDiffers: "12", .conversionDiffers: "13",
+            .transactionTypeDiffers: "12", .conversionDiffers: "13", .firstPaymentUnknown: "57",
         ]
         for reason in DeclineReason.allCases {
             #expect(ResponseCode(reason).rawValue == expected[reason], "\(reason)")

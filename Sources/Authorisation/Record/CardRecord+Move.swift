@@ -22,7 +22,7 @@ extension CardRecord {
     /// Takes over what belongs to the account: transactions, holds, early reversals, what limits count. The money is moved
     /// by the transition, which keeps account of it.
     mutating func takeOver(_ old: CardRecord) {
-        for section in [Section.days, .earlyReversals, .holds, .foreignParts] {
+        for section in [Section.days, .earlyReversals, .holds, .foreignParts, .agreements] {
             set(section, Array(old.content(section)))
         }
         for index in 0..<old.keptCount {

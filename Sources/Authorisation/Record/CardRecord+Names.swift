@@ -50,6 +50,9 @@ extension CardReading {
         for part in ForeignParts(record.content(.foreignParts)).list {
             lines.append("foreignPart[\(part.number)] approved \(part.approved), left \(part.left)")
         }
+        for agreement in Agreements(record.content(.agreements)).list {
+            lines.append("agreement used \(agreement.usedAt)")
+        }
         lines += (0..<record.keptCount).compactMap { record.kept($0) }.map { "kept" + $0.words }
         let filed = past ?? []
         lines += stride(from: 0, to: filed.count, by: KeptTransaction.byteCount)

@@ -198,6 +198,8 @@ extension CardRecord {
         case movedFrom = 9
         /// What was approved and what is left of transactions in another currency, in that currency.
         case foreignParts = 10
+        /// First payments by a stored credential or of a series.
+        case agreements = 11
     }
 
     /// The place of a section's content, nil where there is none.

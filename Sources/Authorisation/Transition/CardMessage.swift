@@ -6,6 +6,8 @@ package enum Proof: Sendable {
     case chip(VerifiedCryptogram)
     /// A card verification value that the token has found right.
     case cardValue(VerifiedCardValue)
+    /// Nothing but a rule of the range for payments of its kind.
+    case exempt(RemoteExemption)
     /// Nothing: a decline, what completes an earlier approval, or what has happened elsewhere.
     case none
 }

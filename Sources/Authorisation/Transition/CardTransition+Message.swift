@@ -70,6 +70,9 @@ extension CardTransition {
         }
         let limits = chosen.index.flatMap { record.limits(of: $0) } ?? policy.limits
         if declined == nil, kind != .balanceEnquiry { declined = convert(request) }
+        if declined == nil, case .exempt(let exemption) = message.proof {
+            declined = remoteDecline(exemption, request)
+        }
         if declined == nil, let limits, kind.takes {
             declined = LimitCheck(limits: limits).evaluate(payable(request), request.circumstances, &trace)
         }
@@ -79,6 +82,7 @@ extension CardTransition {
             if declined != nil { dropOwn(kept) }
             // A reversal stays until the transaction is taken, or is declined for its sake.
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
+            if declined == nil, let payment = request.nonChip?.remote { noteAgreement(payment) }
         }
         if let script, finding == .first || finding == .ahead || finding == .late {
             markSent(script, atc: kept.atc, plastic: chosen.index ?? 0)
@@ -205,6 +209,7 @@ extension CardTransition {
         switch message.proof {
         case .chip(let verified): return .cryptogram(verified)
         case .cardValue(let value): return .cardValue(value)
+        case .exempt(let exemption): return .exemption(exemption)
         case .none: return nil
         }
     }

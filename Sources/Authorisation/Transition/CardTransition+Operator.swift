@@ -159,7 +159,10 @@ extension CardTransition {
                 defer { (plastic.highestATC, plastic.wasReset) = (nil, true) }
                 return plastic.highestATC.map { "\($0)" } ?? ""
             }
-            clearWindow(record.plasticIndex(number) ?? 0)
+            let index = record.plasticIndex(number) ?? 0
+            clearWindow(index)
+            // The ATC that a script went out with may come again with another transaction.
+            setScripts(index, scripts(index).map { $0.moved(to: $0.state, atc: .some(nil)) })
             return before
         case .moveAway(let token): return try moveAway(to: token)
         case .takeOver(let old, let token): return try takeOver(old, from: token)
