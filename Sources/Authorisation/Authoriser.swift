@@ -182,10 +182,7 @@ package final class Authoriser: Sendable {
             declined = declined ?? valueDecline
             if let verified = work.verified { proof = .chip(verified) }
             if let value { proof = .cardValue(value) }
-            if case .exempt(let exemption) = work.chip {
-                trace.add(.cardValue, .skipped, "none sent, \(exemption.payment.kind.words)")
-                proof = .exempt(exemption)
-            }
+            if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
             if request.purpose == .decision { declined = declined ?? agreementDecline(work, &trace) }
         }
         return CardMessage(
@@ -200,12 +197,10 @@ package final class Authoriser: Sendable {
         let request = work.request
         guard let data = request.chip else { return nil }
         if let reason = AmountAgreementCheck.evaluate(request, data, &trace) { return reason }
-        guard let verified = work.verified, let range = work.range else { return nil }
-        if let reason = TransactionTypeCheck.evaluate(request, data, verified.question.profile, &trace) {
-            return reason
-        }
+        guard let profile = work.verified?.question.profile, let range = work.range else { return nil }
+        if let reason = TransactionTypeCheck.evaluate(request, data, profile, &trace) { return reason }
         return OfflineResultsCheck(policy: range.offlineResults)
-            .evaluate(data, verified.question.profile, request.circumstances.kind, &trace)
+            .evaluate(data, profile, request.circumstances.kind, &trace)
     }
 
     private func approvalCode() -> UInt64 {
@@ -329,16 +324,14 @@ package final class Authoriser: Sendable {
                 request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }?
                 .derivationKeyIndex
         }
-        var entry = JournalEntry(
+        return JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
             systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
             range: work.range?.name ?? "-", amount: request.amount, profile: profile,
             derivationKeyIndex: index,
             keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
-            times: work.times, trace: outcome.trace)
-        entry.charge = outcome.charge
-        return entry
+            times: work.times, trace: outcome.trace, charge: outcome.charge)
     }
 
     // MARK: - After the record

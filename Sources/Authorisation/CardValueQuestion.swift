@@ -9,12 +9,23 @@ package struct CardValueQuestion: Sendable {
     package let candidates: [CardValueInput]
     /// Three digits in BCD, as received.
     package let value: UInt16
+    /// A value that a chip made for this transaction, in place of all of that; nil: a value of the card's own.
+    package let dynamic: DynamicCardValue?
 
     /// Takes the parts; see each property.
     package init(cardVerificationKey: KeyName, candidates: [CardValueInput], value: UInt16) {
         self.cardVerificationKey = cardVerificationKey
         self.candidates = candidates
         self.value = value
+        dynamic = nil
+    }
+
+    /// A contactless magnetic stripe.
+    package init(dynamic: DynamicCardValue) {
+        cardVerificationKey = dynamic.issuerMasterKey
+        candidates = []
+        value = 0
+        self.dynamic = dynamic
     }
 }
 

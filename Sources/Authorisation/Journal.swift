@@ -34,7 +34,7 @@ package struct JournalEntry: Sendable {
         retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
         range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
         keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
-        times: StageTimes = StageTimes(), trace: DecisionTrace
+        times: StageTimes = StageTimes(), trace: DecisionTrace, charge: Charge? = nil
     ) {
         self.retrievalReferenceNumber = retrievalReferenceNumber
         self.systemsTraceAuditNumber = systemsTraceAuditNumber
@@ -49,6 +49,7 @@ package struct JournalEntry: Sendable {
         self.microsecondsUntilEvidence = microsecondsUntilEvidence
         self.times = times
         self.trace = trace
+        self.charge = charge
     }
 
     /// Appends the entry as one line of printable ASCII, its parts divided by `;`, the trace last:

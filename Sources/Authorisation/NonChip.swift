@@ -54,6 +54,14 @@ package struct NonChipEvidence: Sendable, CustomReflectable {
         return UInt16(truncatingIfNeeded: discretionary >> UInt64(4 * (13 - offset))) & 0xFFF
     }
 
+    /// Digits of the discretionary data in BCD; nil where there are not so many.
+    func digits(at offset: Int, count: Int) -> UInt64? {
+        guard offset >= 0, (1...15).contains(count), offset + count <= min(discretionaryCount, 16) else {
+            return nil
+        }
+        return discretionary >> UInt64(4 * (16 - offset - count)) & (1 << UInt64(4 * count) - 1)
+    }
+
     /// The first digit 2 or 6: the card has a chip.
     var isChipCard: Bool { serviceCode.map { [2, 6].contains($0 >> 8) } ?? false }
 
@@ -75,6 +83,8 @@ package struct NonChipPolicy: Sendable {
     package var acceptsCardNotPresent = true
     /// CVV2 is made over MMYY, not over YYMM.
     package var printedValueTakesMonthFirst = false
+    /// What stands for the card in a contactless magnetic stripe; nil: none passes.
+    package var contactlessStripe: ContactlessStripe?
     /// What passes without the printed value.
     package var remote = RemotePolicy()
 
@@ -86,8 +96,10 @@ package struct NonChipPolicy: Sendable {
 package struct VerifiedCardValue: Sendable {
     /// How the card came.
     package let entry: CardEntry
+    /// The counter of a value that a chip made for this transaction; nil for the card's own value.
+    let atc: ATCOnTrack?
 
-    fileprivate init(entry: CardEntry) { self.entry = entry }
+    fileprivate init(entry: CardEntry, atc: ATCOnTrack? = nil) { (self.entry, self.atc) = (entry, atc) }
 }
 
 /// Requests without a chip: what is to be asked of the token before it works, and what its answer means after.
@@ -113,7 +125,8 @@ struct NonChipCheck {
         guard let evidence = request.nonChip else { return .decline(.chipDataMissing, "no DE55") }
         switch evidence.entry {
         case .chip: return .decline(.entryModeDiffers, "DE22 says chip, but there is no DE55")
-        case .unknown, .contactlessStripe: return .decline(.chipDataMissing, "no DE55")
+        case .unknown: return .decline(.chipDataMissing, "no DE55")
+        case .contactlessStripe: return contactlessStripe(evidence, request)
         case .magneticStripe, .fallback:
             guard let expiry = evidence.stripeExpiry, let code = evidence.serviceCode,
                 let value = evidence.value(at: policy.stripeValueOffset),
@@ -145,9 +158,10 @@ struct NonChipCheck {
         _ finding: ChipFinding, _ answer: CardValueAnswer, _ request: AuthorisationRequest,
         _ trace: inout DecisionTrace
     ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
-        guard case .askValue(_, let policy) = finding, let evidence = request.nonChip else {
+        guard case .askValue(let question, let policy) = finding, let evidence = request.nonChip else {
             return (nil, nil)
         }
+        if question.dynamic != nil { return dynamicResult(question, answer, evidence, &trace) }
         let isPrinted = evidence.entry == .cardNotPresent
         switch answer {
         case .notAsked, .differs:
@@ -169,6 +183,22 @@ struct NonChipCheck {
         }
         trace.add(.entryMode, .approved, isPrinted ? "card not present" : "magnetic stripe")
         return (VerifiedCardValue(entry: evidence.entry), nil)
+    }
+}
+
+extension NonChipCheck {
+    /// Of a contactless magnetic stripe. Its counter is the record's to judge.
+    private static func dynamicResult(
+        _ question: CardValueQuestion, _ answer: CardValueAnswer, _ evidence: NonChipEvidence,
+        _ trace: inout DecisionTrace
+    ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
+        guard case .matches(let index) = answer, let atc = atc(question, index) else {
+            trace.add(.cardValue, .declined, "dCVV or CVC3 wrong")
+            return (nil, .cardValueWrong)
+        }
+        trace.add(.cardValue, .approved, "dCVV or CVC3 right, \(atc.words)")
+        trace.add(.entryMode, .approved, "contactless magnetic stripe")
+        return (VerifiedCardValue(entry: evidence.entry, atc: atc), nil)
     }
 }
 

@@ -67,6 +67,12 @@ package struct RemoteExemption: Sendable {
     fileprivate init(_ payment: RemotePayment, most: Int64, needsFirst: Bool) {
         (self.payment, self.most, self.needsFirst) = (payment, most, needsFirst)
     }
+
+    /// What a message under it rests on.
+    func proof(_ trace: inout DecisionTrace) -> Proof {
+        trace.add(.cardValue, .skipped, "none sent, \(payment.kind.words)")
+        return .exempt(self)
+    }
 }
 
 extension NonChipCheck {

@@ -77,7 +77,12 @@ struct CryptographySession: ~Copyable {
             pin = try answer(asked, pan: question.card.pan)
         }
         var cardValue = CardValueAnswer.notAsked
-        if let asked = question.cardValue { cardValue = try verify(asked, pan: question.card.pan) }
+        if let asked = question.cardValue {
+            cardValue =
+                if let dynamic = asked.dynamic { try verify(dynamic, card: question.card) } else {
+                    try verify(asked, pan: question.card.pan)
+                }
+        }
         return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
     }
 

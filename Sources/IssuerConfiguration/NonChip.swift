@@ -11,6 +11,12 @@ extension IssuerConfiguration {
         package var fallback: Bool
         /// Without a card, with CVV2; allowed by default.
         package var cardNotPresent: Bool
+        /// `none` (by default), `dcvv` or `cvc3`.
+        package var contactlessStripe: String
+        /// Label of its issuer master key.
+        package var contactlessStripeKey: String?
+        /// Where its digits stand.
+        package var contactlessStripePlaces: String?
         /// `KIND:MOST`: what passes without CVV2.
         package var withoutCVV2: [String]
         /// `required` (by default) or `ignored`.
@@ -24,6 +30,9 @@ extension IssuerConfiguration {
             magneticStripe = try section.flag("magneticStripe")
             fallback = try section.flag("fallback")
             cardNotPresent = try section.flag("cardNotPresent")
+            contactlessStripe = try section.text("contactlessStripe")
+            contactlessStripeKey = section.textIfThere("contactlessStripeKey")
+            contactlessStripePlaces = section.textIfThere("contactlessStripePlaces")
             withoutCVV2 = try section.list("withoutCVV2")
             firstPayment = try section.text("firstPayment")
             printedValueDate = try section.text("printedValueDate")

@@ -60,6 +60,18 @@ extension ConfigurationSchema {
             "issuers.*.nonChip.cardNotPresent", .flag, .value("true"),
             "Whether a request without a card, with CVV2, may pass."),
         .init(
+            "issuers.*.nonChip.contactlessStripe", .choice(["none", "dcvv", "cvc3"]), .value("none"),
+            "What stands for the card in a contactless magnetic stripe (DE22 91)."),
+        .init(
+            "issuers.*.nonChip.contactlessStripeKey", .text,
+            .absent("for `dcvv` the range's `issuerMasterKey`"),
+            "Label of the key that cards' keys of dCVV or CVC3 are derived from; `cvc3` needs one of its own."
+        ),
+        .init(
+            "issuers.*.nonChip.contactlessStripePlaces", .text, .absent("for `dcvv` `5:8`"),
+            "Of `dcvv` the digits of track 2 before value and ATC, behind the service code; of `cvc3` "
+                + "`PCVC3:PUNATC:NATC`, as the cards have them, such as `0E00:01FE:4`."),
+        .init(
             "issuers.*.nonChip.withoutCVV2", .list, .absent("nothing"),
             "What may pass without a card and without CVV2, as `KIND:MOST`, the most in minor units of the account: "
                 + "`mailOrder`, `recurring`, `storedCredential`, `refund`, and `accountVerification` by itself."

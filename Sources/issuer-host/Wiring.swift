@@ -51,6 +51,8 @@ extension IssuerConfiguration {
         configuration.placement = placement
         configuration.secureMessagingIntegrityKeys = masterKeys(\.secureMessagingIntegrityKey)
         configuration.secureMessagingConfidentialityKeys = masterKeys(\.secureMessagingConfidentialityKey)
+        configuration.issuerMasterKeys.formUnion(
+            issuers.compactMap { $0.contactlessStripeKey.map { KeyName($0) } })
         configuration.hasVisaScripts = issuers.contains { issuer in
             issuer.keyVersions.contains { $0.secureMessagingIntegrityKey != nil }
                 && issuer.profiles.contains {
@@ -113,7 +115,12 @@ extension IssuerConfiguration {
                     keys: try IssuerKeys(issuer.keyVersions, place: place), masterKeyOption: option,
                     profiles: profiles,
                     cardPolicy: try cardPolicy(issuer, place: place),
-                    nonChip: try issuer.nonChip.map { try NonChipPolicy($0, place: "\(place).nonChip") },
+                    nonChip: try issuer.nonChip.map {
+                        var policy = try NonChipPolicy($0, place: "\(place).nonChip")
+                        policy.contactlessStripe = try issuer.contactlessStripe(
+                            option, place: "\(place).nonChip")
+                        return policy
+                    },
                     offlineResults: try OfflineResultsPolicy(issuer, place: place),
                     scriptPINForm: try issuer.scriptPINForm.map { text in
                         guard let form = SecureMessaging.PINForm(rawValue: text) else {

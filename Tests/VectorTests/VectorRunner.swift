@@ -15,6 +15,7 @@ enum VectorRunner {
         "arpc.json": CryptogramVectors.response,
         "arqc.json": CryptogramVectors.cryptogram,
         "card-verification.json": CardValueVectors.value,
+        "contactless-legacy.json": byField("op", ContactlessVectors.operations),
         "currency.json": CurrencyVectors.conversion,
         "emv-aes-unconfirmed.json": AESCardVectors.cryptogram,
         "emv-certificates.json": byField("op", CertificateVectors.operations),

@@ -63,6 +63,15 @@ extension CardTransition {
                 if finding == .outOfRange { declined = .atcOutOfRange }
             }
         }
+        if case .cardValue(let value) = message.proof, let onTrack = value.atc, let index = chosen.index,
+            !isDoubtful
+        {
+            finding = claimATC(onTrack, plastic: index, &kept)
+            if declined == nil {
+                if finding == .replayed { declined = .atcReplayed }
+                if finding == .outOfRange { declined = .atcOutOfRange }
+            }
+        }
         if declined == nil {
             declined = try checkPIN(message, knowledge, plastic: chosen.index)
         } else {

@@ -35,3 +35,16 @@ extension CardTransition {
         record.set(.agreements, agreements.content)
     }
 }
+
+extension CardTransition {
+    /// The counter of a contactless magnetic stripe, in the window of its plastic.
+    @inline(never)
+    mutating func claimATC(
+        _ onTrack: ATCOnTrack, plastic index: Int, _ kept: inout KeptTransaction
+    ) -> ATCFinding {
+        let atc = onTrack.atc(highest: record.plastic(index).highestATC)
+        kept.atc = atc
+        kept.flags.insert(.hasATC)
+        return claimATC(atc, plastic: index)
+    }
+}

@@ -42,8 +42,14 @@ extension CardTransition {
             hold(settled.number) == nil,
             settled.transmission.reference != 0
         else { return found }
+        // What another chip made, or what gives money, shares a reference and is no successor.
+        func isAnother(_ kept: KeptTransaction) -> Bool {
+            (kept.kind == .refund) != (settled.kind == .refund)
+                || kept.flags.contains(.hasATC) && settled.flags.contains(.hasATC)
+                    && (kept.atc, kept.plastic) != (settled.atc, settled.plastic)
+        }
         let successors = all {
-            $0.isTaking && !$0.isOver && $0.number > settled.number && isRecent($0)
+            !isAnother($0) && $0.isTaking && !$0.isOver && $0.number > settled.number && isRecent($0)
                 && $0.transmission.reference == settled.transmission.reference
                 && $0.transmission.acquirer == settled.transmission.acquirer
                 && $0.transmission.terminal == settled.transmission.terminal
