@@ -173,8 +173,8 @@ struct ZoneKeyTests {
         #expect(try purchase(later, &card, &terminal, pin: pin, under: new) == "00", "after a restart")
     }
 
-    /// ISSUER_RACES says how many.
-    private static let races = ProcessInfo.processInfo.environment["ISSUER_RACES"].flatMap(Int.init) ?? 20
+    /// ZONE_KEY_RACES says how many.
+    private static let races = ProcessInfo.processInfo.environment["ZONE_KEY_RACES"].flatMap(Int.init) ?? 20
 
     @Test("Two hosts get two new keys at once: one wins each time, and no PIN fails under it")
     func race() throws {
