@@ -151,7 +151,7 @@ package enum HSMCheck {
 
     /// A whole ARQC and ARPC by way of the code that serves requests, with a published example: Visa CVN 18
     /// form, common session key, compared with single encipherments.
-    private static func checkCryptogram(_ session: inout Session) throws -> String {
+    static func checkCryptogram(_ session: inout Session) throws -> String {
         let chaining = try ChainingProbe.run(&session)
         let master = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.derive], &session)
         defer { try? session.destroy(master) }
@@ -177,7 +177,7 @@ package enum HSMCheck {
         return chaining == .mac ? "known answers right, MAC mechanism" : "known answers right, CBC"
     }
 
-    private static func checkCMAC(_ session: inout Session) throws -> String {
+    static func checkCMAC(_ session: inout Session) throws -> String {
         // RFC 4493, example 1 is over the empty string; example 2 over one block is the usual check.
         let key = try session.createKey(
             Template(keyType: .aes, on: [.sign, .sensitive, .isPrivate], off: [.token, .extractable]),
@@ -200,7 +200,7 @@ package enum HSMCheck {
     }
 
     /// The object must hold the block bit by bit: a token that takes it for a DES key forces its parity.
-    private static func checkTranslation(_ session: inout Session) throws -> String {
+    static func checkTranslation(_ session: inout Session) throws -> String {
         let encipherIn = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session)
         let encipherOut = try KnownAnswers.importKey(KnownAnswers.otherKey, [.encrypt], &session)
         let unwrapping = try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.unwrap], &session)

@@ -14,45 +14,60 @@ struct OperationChecks: ~Copyable {
     private let verificationTwin: ObjectHandle
     private let aesTwin: ObjectHandle
 
+    /// One of them, and who needs it.
+    struct Operation {
+        let name: String
+        let isNeeded: (HSMConfiguration) -> Bool
+        let run: (inout OperationChecks) throws -> Void
+
+        init(
+            _ name: String, _ isNeeded: @escaping (HSMConfiguration) -> Bool,
+            _ run: @escaping (inout OperationChecks) throws -> Void
+        ) {
+            (self.name, self.isNeeded, self.run) = (name, isNeeded, run)
+        }
+    }
+
+    /// All of them.
+    static var all: [Operation] {
+        let formats = [PINBlockFormat.iso1, .iso3, .iso4].map { format in
+            Operation(
+                "PIN block format \(format.rawValue)",
+                { !$0.zonePINKeys.isEmpty && $0.pinFormats.contains(format) }, { try $0.checkFormat(format) })
+        }
+        let macs = MACAlgorithm.allCases.map { algorithm in
+            Operation(
+                "MAC \(algorithm.rawValue)", { $0.zoneAuthenticationKeys.values.contains(algorithm) },
+                { try $0.checkMAC(algorithm) })
+        }
+        return formats + [
+            Operation("PIN block faults", { !$0.zonePINKeys.isEmpty }, { try $0.checkFaults() }),
+            Operation(
+                "PIN verification values (PVV)", { $0.pinVerificationValueKey != nil },
+                { try $0.checkVerificationValue() }),
+            Operation("AES card keys", { $0.hasAESCards }, { try $0.checkAESDerivation() }),
+            Operation(
+                "card verification values (CVV)", { !$0.cardVerificationKeys.isEmpty },
+                { try $0.checkCardValue() }),
+            Operation(
+                "issuer scripts", { !$0.secureMessagingIntegrityKeys.isEmpty }, { try $0.checkScriptMAC() }),
+            Operation(
+                "issuer scripts, Visa session keys", { $0.hasVisaScripts }, { try $0.checkVisaScriptMAC() }),
+            Operation(
+                "issuer scripts with a new PIN", { !$0.secureMessagingConfidentialityKeys.isEmpty },
+                { try $0.checkScriptPIN() }),
+        ] + macs
+    }
+
     static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
-        var operations: [(String, (inout OperationChecks) throws -> Void)] = []
-        if !configuration.zonePINKeys.isEmpty {
-            for format in configuration.pinFormats.sorted(by: { $0.rawValue < $1.rawValue })
-            where format != .iso0 {
-                operations.append(
-                    ("PIN block format \(format.rawValue)", { try $0.checkFormat(format) }))
-            }
-            operations.append(("PIN block faults", { try $0.checkFaults() }))
-        }
-        if configuration.pinVerificationValueKey != nil {
-            operations.append(("PIN verification values (PVV)", { try $0.checkVerificationValue() }))
-        }
-        if configuration.hasAESCards {
-            operations.append(("AES card keys", { try $0.checkAESDerivation() }))
-        }
-        if !configuration.cardVerificationKeys.isEmpty {
-            operations.append(("card verification values (CVV)", { try $0.checkCardValue() }))
-        }
-        if !configuration.secureMessagingIntegrityKeys.isEmpty {
-            operations.append(("issuer scripts", { try $0.checkScriptMAC() }))
-        }
-        if configuration.hasVisaScripts {
-            operations.append(("issuer scripts, Visa session keys", { try $0.checkVisaScriptMAC() }))
-        }
-        if !configuration.secureMessagingConfidentialityKeys.isEmpty {
-            operations.append(("issuer scripts with a new PIN", { try $0.checkScriptPIN() }))
-        }
-        for algorithm in MACAlgorithm.allCases
-        where configuration.zoneAuthenticationKeys.values.contains(algorithm) {
-            operations.append(("MAC \(algorithm.rawValue)", { try $0.checkMAC(algorithm) }))
-        }
-        return operations.map { name, operation in
+        all.filter { $0.isNeeded(configuration) }.map { operation in
             do {
                 var checks = try OperationChecks(location)
-                try operation(&checks)
-                return CheckLine(name, passed: true, "known answer right")
+                try operation.run(&checks)
+                return CheckLine(operation.name, passed: true, "known answer right")
             } catch {
-                return CheckLine(name, passed: false, "this token cannot do it inside: \(error)")
+                return CheckLine(
+                    operation.name, passed: false, "this token cannot do it inside: \(error)")
             }
         }
     }

@@ -17,9 +17,14 @@ struct Check: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: ConfigurationOption
+    @Flag(
+        name: .long,
+        help: "Only what the token can do: each operation, whether it is needed, the way, calls and time.")
+    var token = false
 
     func run() async throws {
         let configuration = try IssuerConfiguration(path: options.config)
+        guard !token else { return try tokenTable(configuration) }
         var findings = [Finding("configuration", .passed, options.config)]
         findings += configuration.settings.overrides.map {
             Finding("environment", .passed, "\($0.key) comes from \($0.variable)")
@@ -52,6 +57,13 @@ struct Check: AsyncParsableCommand {
             print("\(word)\(String(repeating: " ", count: 7 - word.count))  \(subject)  \(finding.detail)")
         }
         guard findings.allSatisfy({ $0.outcome != .failed }) else { throw ExitCode.failure }
+    }
+
+    private func tokenTable(_ configuration: IssuerConfiguration) throws {
+        let location = try configuration.tokenLocation()
+        let rows = CapabilityTable.rows(try configuration.hsmConfiguration(at: location), at: location)
+        print(CapabilityTable.text(rows), terminator: "")
+        guard rows.allSatisfy({ $0.works || !$0.isNeeded }) else { throw ExitCode.failure }
     }
 
     private func store(_ configuration: IssuerConfiguration) async -> [CheckLine] {

@@ -13,7 +13,7 @@ struct IssuerKeysCommand: AsyncParsableCommand {
             Generate.self, Import.self, Export.self, List.self, Retire.self, CeremonyCommand.self,
             OperatorCommand.self,
             Personalise.self, CertificateCommand.self, TestCACommand.self, PINReference.self,
-            LoadTestKeys.self, AuditCommand.self, AuditLogCommand.self,
+            LoadTestKeys.self, TokenCommand.self, AuditCommand.self, AuditLogCommand.self,
         ])
 
     static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
