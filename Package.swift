@@ -66,8 +66,10 @@ let package = Package(
         target("PKCS11", ["CPKCS11", "ByteCoding"]),
         target("HSM", ["Authorisation", "EMV", "PKCS11", "ByteCoding"]),
         target("AuditTrail", ["HSM", "PKCS11", "ByteCoding"]),
-        target("Issuance", ["HSM", "PKCS11", "EMV", "ByteCoding"]),
+        target("Issuance", ["CardReaders", "HSM", "PKCS11", "EMV", "ByteCoding"]),
         target("KeyManagement", ["AuditTrail", "EMV", "HSM", "PKCS11", "LibCrypto", "ByteCoding"]),
+        .target(name: "CPCSC", linkerSettings: [.linkedLibrary("dl")]),
+        target("CardReaders", ["CPCSC"]),
         target("Redis", ["CHiredis", nioCore, nioPosix]),
         target(
             "HostServer",
@@ -95,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "issuer-keys",
             dependencies: [
-                "AuditTrail", "Authorisation", "BuildVersion", "ProgramEntry", "ByteCoding", "EMV", "HSM",
+                "AuditTrail", "Authorisation", "BuildVersion", "CardReaders", "ProgramEntry", "ByteCoding",
+                "EMV", "HSM",
                 "Issuance",
                 "IssuerConfiguration",
                 "KeyManagement",
@@ -123,8 +126,8 @@ let package = Package(
         .target(
             name: "TerminalSimulator",
             dependencies: [
-                "VirtualCard", "IssuerConfiguration", "IssuerMessages", "ISO8583", "EMV", "ByteCoding", yams,
-                nioCore, nioPosix,
+                "VirtualCard", "CardReaders", "IssuerConfiguration", "IssuerMessages", "ISO8583", "EMV",
+                "ByteCoding", yams, nioCore, nioPosix,
                 nioHTTP1, nioSSL, .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "NIOTLS", package: "swift-nio"), "LibCrypto",
             ],
@@ -132,10 +135,23 @@ let package = Package(
         .executableTarget(
             name: "terminal-simulator",
             dependencies: [
-                "TerminalSimulator", "BuildVersion", "ProgramEntry", "VirtualCard", "ISO8583", "EMV",
+                "TerminalSimulator", "CardReaders", "BuildVersion", "ProgramEntry", "VirtualCard", "ISO8583",
+                "EMV",
                 argumentParser,
             ],
             path: "Simulators/terminal-simulator", swiftSettings: rules),
+        .target(
+            name: "CardRack", dependencies: ["VirtualCard", "CardReaders"], path: "Simulators/CardRack",
+            swiftSettings: rules),
+        .executableTarget(
+            name: "card-rack",
+            dependencies: [
+                "CardRack", "CardReaders", "VirtualCard", "BuildVersion", "ProgramEntry", "ByteCoding",
+                argumentParser,
+            ], path: "Simulators/card-rack", swiftSettings: rules),
+        tests(
+            "CardRackTests",
+            ["CardRack", "card-rack", "CardReaders", "VirtualCard", "EMV", "ByteCoding", "LibCrypto"]),
         tests(
             "TerminalSimulatorTests",
             [
@@ -247,7 +263,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "SocketSupport", "Authorisation", "ISO8583", "EMV", "LibCrypto", "TerminalSimulator",
+                "card-rack", "SocketSupport", "Authorisation", "ISO8583", "EMV",
+                "LibCrypto", "TerminalSimulator",
                 "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator", "load-generator",
                 "fault-proxy", "fault-campaign", "simulate", "hostile-probe",
             ]),

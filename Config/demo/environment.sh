@@ -39,7 +39,7 @@ port_s=${DEMO_PORT_S:-8585}
 port_c=${DEMO_PORT_C:-8586}
 port_d=${DEMO_PORT_D:-8587}
 admin_port=${DEMO_ADMIN_PORT:-9583}
-redis_pid= host_pid=
+redis_pid= host_pid= rack_pid=
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
@@ -184,10 +184,10 @@ write_configuration() {
   [ -z "${DEMO_REDIS_PORT:-}" ] || sed -i "s/^  unixSocket: .*/  port: $DEMO_REDIS_PORT/" "$directory/issuer-host.yaml"
 }
 
-# A test CA in a token of its own, the issuer's certificate of each range, and the cards with theirs.
-certify_cards() {
+# A test CA in a token of its own, and the issuer's certificate of each range.
+certify_issuers() {
   [ "$token" != softhsm2 ] || return 0
-  [ ! -s "$directory/bureau.json" ] || return 0
+  [ ! -s "$directory/certified" ] || return 0
   local authority=$directory/authority options request row rid prefix
   rm -rf "$authority" "$directory/certificates" "$directory"/*.request "$directory"/*.certificate "$directory"/ca-keys.json*
   mkdir -p "$authority"
@@ -206,8 +206,26 @@ certify_cards() {
     "$bin/issuer-keys" test-ca sign "${options[@]}" --rid "$rid" "$directory/$prefix.request" --out "$directory/$prefix.certificate"
     "$bin/issuer-keys" certificate import "$directory/$prefix.certificate" --as "range-$prefix" --config "$directory/issuer-host.yaml"
   done
-  "$bin/issuer-keys" personalise "$root/Config/demo/demo-issuer.json" --under kbpk-bureau --dek dek-bureau \
-    --application "$root/Config/demo/application.json" --out "$directory/bureau.json" --config "$directory/issuer-host.yaml"
+  date >"$directory/certified"
+}
+
+# Fresh cards in a rack, made the demo's over SCP03: keys and certificates out of the token, by APDUs.
+personalise_cards() {
+  [ "$token" != softhsm2 ] || return 0
+  local count try
+  count=$(grep -c '"pan"' "$root/Config/demo/demo-issuer.json")
+  "$bin/card-rack" --cards "$count" --listen 127.0.0.1:0 --issuer "$root/Config/demo/demo-issuer.json" >"$directory/rack.out" &
+  rack_pid=$!
+  for try in $(seq 200); do
+    rack=$(sed -n 's/^ready on //p' "$directory/rack.out")
+    [ -z "$rack" ] || break
+    kill -0 "$rack_pid" 2>/dev/null || fail "card-rack did not start"
+    sleep 0.02
+  done
+  rm -f "$directory/personalised.json" "$directory/personalised.json.batch"
+  "$bin/issuer-keys" personalise "$root/Config/demo/demo-issuer.json" --to "tcp:$rack" --kmc kmc-bureau \
+    --new-master imk-dek-demo --application "$root/Config/demo/application.json" \
+    --out "$directory/personalised.json" --config "$directory/issuer-host.yaml"
 }
 
 binaries() { (cd "$root" && swift build -c release --show-bin-path); }
@@ -261,8 +279,9 @@ prepare() {
   "$bin/issuer-keys" load-test-keys "$root/Config/demo/demo-issuer.json" --config "$directory/issuer-host.yaml" \
     >"$directory/keys.log" || { cat "$directory/keys.log" >&2; fail "the test keys could not be loaded"; }
   # Only the demo shows these cards; every other use begins sooner without.
-  [ "$command" != demo ] || certify_cards >"$directory/certificates.log" 2>&1 ||
-    { cat "$directory/certificates.log" >&2; fail "the cards could not be certified"; }
+  [ "$command" != demo ] || certify_issuers >"$directory/certificates.log" 2>&1 ||
+    { cat "$directory/certificates.log" >&2; fail "the issuers could not be certified"; }
+  [ "$command" != demo ] || personalise_cards
   # Figures can only be compared if every measurement begins with an empty store.
   [ "$command" != load ] || rm -rf "$directory/appendonlydir" "$directory/issuer-host.place"
   start_redis
@@ -277,7 +296,14 @@ stop_host() {
   host_pid=
 }
 
-cleanup() { stop_host; stop_redis; }
+stop_rack() {
+  [ -n "$rack_pid" ] || return 0
+  kill -TERM "$rack_pid" 2>/dev/null || true
+  wait "$rack_pid" 2>/dev/null || true
+  rack_pid=
+}
+
+cleanup() { stop_host; stop_rack; stop_redis; }
 
 start_host() {
   LD_PRELOAD=${DEMO_HOST_PRELOAD:-} FAULTY_TOKEN_MICROSECONDS=${DEMO_TOKEN_DELAY:-0} "$bin/issuer-host" serve --config "$directory/issuer-host.yaml" >"$directory/host.out" 2>"$directory/host.log" &
@@ -320,9 +346,9 @@ case $command in
     ;;
   demo)
     start_host
-    bureau=()
-    [ "$token" = softhsm2 ] || bureau=(--bureau "$directory/bureau.json" --bureau-dek dek-bureau)
-    "$bin/terminal-simulator" demo "${bureau[@]}" --config "$directory/issuer-host.yaml"
+    reader=()
+    [ "$token" = softhsm2 ] || reader=(--reader "tcp:$rack")
+    "$bin/terminal-simulator" demo "${reader[@]}" --config "$directory/issuer-host.yaml"
     ;;
   load)
     "$bin/load-generator" cards --profile "$1" --config "$directory/issuer-host.yaml" \

@@ -47,12 +47,17 @@ package struct Demo {
     private var terminal: Terminal
     private let bench: Bench
     private let timeout: Duration
+    private let readers: CardsAtReaders?
 
-    /// - Parameter links: at least one; steps take turns on them.
+    /// - Parameters:
+    ///   - links: at least one; steps take turns on them.
+    ///   - readers: cards that are in readers; all others are within this program.
     package init(
-        _ bench: Bench, links: [Link], terminal: Terminal = Terminal(), timeout: Duration
+        _ bench: Bench, links: [Link], terminal: Terminal = Terminal(), timeout: Duration,
+        readers: CardsAtReaders? = nil
     ) throws(ConnectionError) {
         self.bench = bench
+        self.readers = readers
         self.terminal = terminal
         self.timeout = timeout
         var sessions: [LinkSession] = []
@@ -90,10 +95,19 @@ package struct Demo {
         purchase.setPINFormat(of: session.link)
         let (bench, month, tampering) = (bench, terminal.month, purchase.distortion.chip)
         var offline: (words: String, fault: CertificateFault?) = ("", nil)
+        // A counter of somebody's choice is signed by the model: no card does that.
+        let chip = tampering.atc == nil ? readers?.chip(of: card.definition) : nil
+        var remote: RemotePurchase?
         let request = try terminal.request(
             purchase, card: &card, zonePINKey: session.link.zonePINKey(for: purchase.pinFormat),
             dialect: session.link.form.codec.dialect
         ) { card, transaction in
+            if let chip {
+                let made = try RemotePurchase(&card, chip, transaction, bench, month)
+                offline = made.offline
+                remote = made
+                return made.answer(tampering)
+            }
             offline = try Demo.authenticate(card, transaction, bench, month)
             return try card.answer(transaction, tampering: tampering)
         }
@@ -105,6 +119,9 @@ package struct Demo {
             let found = try PurchaseOutcome(answer, to: request, card: card)
             outcome = .success(found)
             complaint = step.complaint(about: found)
+            if let words = try remote?.finish(found) {
+                complaint = [complaint, words].compactMap { $0 }.joined(separator: "; ")
+            }
         case .failure(let error):
             outcome = .failure(DemoFault(words: error.description))
             complaint = "expected \(PurchaseOutcome.words(step.expected.rawValue))"

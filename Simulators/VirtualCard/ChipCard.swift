@@ -135,6 +135,13 @@ package struct CardAnswer: Sendable {
     package let signed: SignedCryptogram
     /// The counter that was used.
     package let atc: ApplicationTransactionCounter
+
+    /// Takes the parts.
+    package init(chipData: [UInt8], signed: SignedCryptogram, atc: ApplicationTransactionCounter) {
+        self.chipData = chipData
+        self.signed = signed
+        self.atc = atc
+    }
 }
 
 extension ChipCard {

@@ -26,7 +26,11 @@ struct DemoCommand: ParsableCommand {
             let bench = try environment.bench()
             let links = try bench.configuration.links.map { try bench.link($0) }
             guard !links.isEmpty else { throw ValidationError("the configuration has no links") }
-            var demo = try Demo(bench, links: links, timeout: environment.wait)
+            let readers = try environment.readers(bench.issuer.cards)
+            var demo = try Demo(bench, links: links, timeout: environment.wait, readers: readers)
+            if let readers, let place = environment.reader {
+                print("\(readers.present(among: bench.issuer.cards).count) cards are in readers at \(place)")
+            }
             for link in links {
                 print("\(link.name): \(link.endpoint), dialect \(link.form.codec.dialect.name)")
             }

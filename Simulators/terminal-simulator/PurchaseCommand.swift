@@ -63,14 +63,14 @@ struct PurchaseCommand: ParsableCommand {
             purchase.setPINFormat(of: link)
             var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
-            let request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
-                dialect: link.form.codec.dialect)
+            let counter = try ReaderPurchase(environment.readers([card.definition]), bench, terminal)
+            let request = try counter.request(purchase, &card, link, &terminal)
             defer { if hex { show(tap.take(), of: link) } }
             let answer = try exchange.perform(
                 request.message, bytesCut: request.bytesCut, timeout: environment.wait)
             let outcome = try PurchaseOutcome(answer, to: request, card: card)
             print(Printing.purchase(request, outcome, link: link))
+            for line in try counter.finish(outcome) { print(line) }
             if let record {
                 let order = TillOrder(
                     card: self.card, link: link.name, amount: purchase.amount, pin: pin.flatMap { PIN($0) },

@@ -1,10 +1,12 @@
 internal import ArgumentParser
 internal import BuildVersion
+internal import CardReaders
 internal import EMV
 internal import Foundation
 internal import ISO8583
 internal import ProgramEntry
 internal import TerminalSimulator
+internal import VirtualCard
 
 /// The command line. What each command does is in the library; here are its words.
 @main
@@ -62,6 +64,12 @@ struct Environment: ParsableArguments {
             valueName: "name"))
     var bureauDEK: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Pay with cards in readers: part of a PC/SC reader's name, rack, or tcp:HOST:PORT of a card-rack.",
+            valueName: "name"))
+    var reader: String?
+
     @Option(help: ArgumentHelp("How long to wait for a connection or an answer.", valueName: "seconds"))
     var timeout = 5.0
 
@@ -72,6 +80,13 @@ struct Environment: ParsableArguments {
     }
 
     var wait: Duration { .seconds(timeout) }
+
+    /// Cards of a list that are in readers; nil where none are asked for.
+    func readers(_ cards: [CardDefinition]) throws -> CardsAtReaders? {
+        try reader.map { name in
+            try CardsAtReaders(CardPlace(name) ?? .pcsc(reader: name), wanted: cards)
+        }
+    }
 
     /// Knows why the issuer of this environment declines.
     func desk() -> IssuerDesk? { IssuerDesk(besideThisProgramWith: config) }

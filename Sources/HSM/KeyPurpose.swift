@@ -7,6 +7,7 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
     case issuerMasterKeySMC = "IMK-SMC"
     case issuerMasterKeyDAC = "IMK-DAC"
     case issuerMasterKeyIDN = "IMK-IDN"
+    case issuerMasterKeyDEK = "IMK-DEK"
     case zonePINKey = "ZPK"
     case pinVerificationKey = "PVK"
     case zoneMasterKey = "ZMK"
@@ -17,6 +18,7 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
     case auditKey = "AUDIT"
     case transferKey = "TRANSFER"
     case dataEncryptionKey = "DEK"
+    case cardManagementKey = "KMC"
 
     /// The rules of this purpose.
     package var rules: KeyRules {
@@ -31,6 +33,9 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
             KeyRules("imk-dac", [.derive], KeyAlgorithm.ciphers, block: ["E3"], modes: "X")
         case .issuerMasterKeyIDN:
             KeyRules("imk-idn", [.derive], KeyAlgorithm.ciphers, block: ["E4"], modes: "X")
+        // The issuer's own, from which cards' channel keys follow once PUT KEY has replaced the bureau's.
+        case .issuerMasterKeyDEK:
+            KeyRules("imk-dek", [.derive], KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
         case .zonePINKey: KeyRules("zpk", [.unwrap], KeyAlgorithm.ciphers, block: ["P0"], modes: "BD")
         case .pinVerificationKey: KeyRules("pvk", [.wrap], [.tdes128], block: ["V0", "V2"], modes: "CGVN")
         case .zoneMasterKey: KeyRules("zmk", [.unwrap], KeyAlgorithm.ciphers, block: ["K0"], modes: "BDN")
@@ -44,6 +49,9 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
         // Under which cards' private keys leave (EMV CPS): it wraps and cannot undo it.
         case .dataEncryptionKey:
             KeyRules("dek", [.wrap], KeyAlgorithm.ciphers, block: ["D0"], modes: "BE")
+        // From which cards' channel keys follow (EMV CPS).
+        case .cardManagementKey:
+            KeyRules("kmc", [.derive], KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
         // The copy of a key that may leave under a key block protection key: of any type, usable for that alone.
         case .transferKey:
             KeyRules(

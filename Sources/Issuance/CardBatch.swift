@@ -74,7 +74,7 @@ package struct CardBatch: ~Copyable {
             for number in earlier..<cards.count {
                 let made = try certifier.certify(
                     cards[number], signing: signing, under: wrapping, serialNumber: serialNumbers.next,
-                    from: pool,
+                    pair: pool.take,
                     &session)
                 try certified(number, made)
                 let line = Line(card: number, fingerprint: fingerprint, application: made)

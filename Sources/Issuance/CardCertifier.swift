@@ -13,6 +13,13 @@ package struct ApplicationProfile: Codable, Hashable, Sendable {
     package let iccKeyBits: Int?
     /// Of a second key that only takes PINs; nil where the first one does.
     package let pinKeyBits: Int?
+    /// AIDs, hex: a card gets the one whose RID its issuer's certificate has. For personalisation over a channel alone,
+    /// as all that follows.
+    package var identifiers: [String]?
+    /// 50; `CARD` where nothing is said.
+    package var label: String?
+    /// 9F10 of cards of which the list says nothing else, hex.
+    package var issuerApplicationData: String?
 
     /// Takes the parts.
     package init(aip: String, objects: String, iccKeyBits: Int?, pinKeyBits: Int?) {
@@ -106,10 +113,11 @@ package struct CardCertifier {
     /// - Parameters:
     ///   - signing: session copy of the issuer's key.
     ///   - serialNumber: the next one of this issuer key, each time.
-    ///   - pool: makes key pairs ahead; nil makes each when it is needed.
+    ///   - pair: gives a key pair of so many bits; nil has each made when it is needed.
     package func certify(
         _ card: CardToCertify, signing: ObjectHandle, under dataEncryptionKey: DataEncryptionKey?,
-        serialNumber: () throws -> UInt32, from pool: CardKeyPool? = nil, _ session: inout Session
+        serialNumber: () throws -> UInt32, pair: ((Int) throws -> KeyPairHandles)? = nil,
+        _ session: inout Session
     ) throws -> PersonalisedApplication {
         let records = try staticRecords(card)
         // By the book: what the marked records contain, then the AIP, since 9F4A lists it.
@@ -135,7 +143,7 @@ package struct CardCertifier {
             let serial = try serialNumber()
             serials.append(serial)
             return try self.keyPair(
-                kind, bits: bits, card, staticData: data, signing: signing, serial, dataEncryptionKey, pool,
+                kind, bits: bits, card, staticData: data, signing: signing, serial, dataEncryptionKey, pair,
                 &session)
         }
         var privateKey, pinPrivateKey: PersonalisedApplication.PrivateKey?
@@ -175,9 +183,9 @@ package struct CardCertifier {
     private func keyPair(
         _ kind: KeyCertificate.Kind, bits: Int, _ card: CardToCertify, staticData: [UInt8],
         signing: ObjectHandle, _ serialNumber: UInt32, _ dataEncryptionKey: DataEncryptionKey,
-        _ pool: CardKeyPool?, _ session: inout Session
+        _ given: ((Int) throws -> KeyPairHandles)?, _ session: inout Session
     ) throws -> (KeyCertificate.Objects, PersonalisedApplication.PrivateKey) {
-        let pair = try pool?.take(bits: bits) ?? session.generateRSAKeyPair(bits: bits, .leaving)
+        let pair = try given?(bits) ?? session.generateRSAKeyPair(bits: bits, .leaving)
         defer {
             try? session.destroy(pair.privateKey)
             try? session.destroy(pair.publicKey)

@@ -51,6 +51,19 @@ package final class CardKeyPool: @unchecked Sendable {
         }
     }
 
+    /// A pair that is ready, or nil: whoever makes one instead takes it off what the pool has still to make.
+    package func takeReady(bits: Int) throws -> KeyPairHandles? {
+        condition.lock()
+        defer { condition.unlock() }
+        if let failure = state.failure { throw failure }
+        if let pair = state.ready[bits]?.popLast() {
+            condition.broadcast()
+            return pair
+        }
+        if let count = missing[bits] { missing[bits] = count > 1 ? count - 1 : nil }
+        return nil
+    }
+
     /// Ends the threads, and with their sessions every pair that was made: nothing taken is used after it.
     package func end() {
         condition.lock()

@@ -94,13 +94,17 @@ package struct SigningKeys: ~Copyable {
     package mutating func signing<Result>(
         _ label: String, _ body: (ObjectHandle, inout Session) throws -> Result
     ) throws -> Result {
+        let (handle, isCopy) = try signer(label)
+        defer { if isCopy { try? session.destroy(handle) } }
+        return try body(handle, &session)
+    }
+
+    /// A session copy of a key, or the key itself where the token copies none.
+    mutating func signer(_ label: String) throws -> (handle: ObjectHandle, isCopy: Bool) {
         let handle = try privateKey(labelled: label)
-        let copy: ObjectHandle
-        do { copy = try session.workingCopy(of: handle) } catch  where error.refusesCopy {
-            return try body(handle, &session)
+        do { return (try session.workingCopy(of: handle), true) } catch  where error.refusesCopy {
+            return (handle, false)
         }
-        defer { try? session.destroy(copy) }
-        return try body(copy, &session)
     }
 
     /// One block. The signature is opened again before it is handed out: a fault while it is computed could give the

@@ -8,12 +8,16 @@ internal import Issuance
 
 /// The part of `personalise` that makes certificates.
 struct Certification {
-    private struct Issuer {
+    struct Issuer {
         let name: String
+        let rid: [UInt8]
         let digits: [UInt8]
         let certifier: CardCertifier
         let fingerprint: String
     }
+
+    /// As the file says.
+    let profile: ApplicationProfile
 
     private let issuers: [Issuer]
     private let dataEncryptionKey: String?
@@ -52,13 +56,27 @@ struct Certification {
             let key = try keys.key(labelled: SigningKeys.issuerPrefix + entry.name)
             let dependencies = data + entry.file.encoded + Array((dataEncryptionKey ?? "").utf8)
             return Issuer(
-                name: entry.name, digits: certificate.identifierDigits,
+                name: entry.name, rid: entry.file.rid, digits: certificate.identifierDigits,
                 certifier: try CardCertifier(entry.file, certificate, key: key, profile: profile),
                 fingerprint: Hex.encode(PublicKeyArithmetic.portable.sha1(dependencies) ?? []))
         }
         self.dataEncryptionKey = dataEncryptionKey
         self.store = store
+        self.profile = profile
     }
+
+    /// Who certifies a card: the issuer of the longest identifier that begins its PAN.
+    func issuer(of card: CardIdentity, number: Int) throws -> Issuer {
+        let digits = (0..<card.pan.digitCount).map { card.pan.digit(at: $0) }
+        let fitting = issuers.filter { digits.starts(with: $0.digits) }
+        guard let issuer = fitting.max(by: { $0.digits.count < $1.digits.count }) else {
+            throw ValidationError("card \(number): no certificate is for its PAN")
+        }
+        return issuer
+    }
+
+    /// The counter of an issuer key's certificates.
+    func serialNumbers(of issuer: Issuer) -> SerialNumbers { store.serialNumbers(of: issuer.name) }
 
     /// What a run leaves while it is under way.
     static func parts(of path: String) -> [String] {
@@ -74,12 +92,7 @@ struct Certification {
     func run(_ cards: [CardToCertify], _ desk: KeyDesk, out: String) throws -> [PersonalisedApplication] {
         var batches: [String: (issuer: Issuer, numbers: [Int])] = [:]
         for (number, card) in cards.enumerated() {
-            let pan = card.identity.pan
-            let digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
-            let fitting = issuers.filter { digits.starts(with: $0.digits) }
-            guard let issuer = fitting.max(by: { $0.digits.count < $1.digits.count }) else {
-                throw ValidationError("card \(number + 1): no certificate is for its PAN")
-            }
+            let issuer = try issuer(of: card.identity, number: number + 1)
             batches[issuer.name, default: (issuer, [])].numbers.append(number)
         }
         var made: [Int: PersonalisedApplication] = [:]

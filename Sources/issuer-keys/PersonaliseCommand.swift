@@ -9,19 +9,24 @@ internal import KeyManagement
 
 struct Personalise: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Derive the keys of a batch of cards, each under a transport key: the bureau's input file.",
+        abstract:
+            "Personalise a batch of cards: into the bureau's input file, or into chips over a secure channel.",
         discussion: """
             The file of cards is JSON with a list `cards` of pan and panSequenceNumber, as `issuer-host cards import` \
             reads it. The issuer range of the configuration says the master keys: the newest version unless \
             --key-version names one. Keys are derived inside the token (EMV Book 2 A1.4) and leave it only in key \
             blocks under the KBPK, with check values. The file holds PANs: mode 0600.
+
+            With --to the cards are made in readers, side by side: SCP03 or SCP02 as each card says, keys and data by \
+            STORE DATA, its channel keys replaced by PUT KEY. --out is the report then. A batch that was broken off goes \
+            on with the same command; Ctrl-C ends it after the cards in hand. docs/personalisation.md has it all.
             """)
 
     @OptionGroup var token: TokenOption
     @OptionGroup var operators: OperatorOption
     @Argument(help: "The file of cards.") var cards: String
-    @Option(name: .long, help: "The KBPK that the bureau has too.") var under: String
-    @Option(name: .long, help: "The bureau's input file.") var out: String
+    @Option(name: .long, help: "The KBPK that the bureau has too.") var under: String?
+    @Option(name: .long, help: "The bureau's input file; with --to the report.") var out: String
     @Option(name: .customLong("key-version"), help: "Name of the range's key version.") var keyVersion:
         String?
 
@@ -33,11 +38,14 @@ struct Personalise: ParsableCommand {
     @Option(name: .long, help: "With --application: the DEK that cards' private keys leave under.") var dek:
         String?
 
-    private struct CardList: Decodable {
+    @OptionGroup(title: "Into chips") var delivery: DeliveryOptions
+
+    struct CardList: Decodable {
         struct Card: Decodable {
             let pan: String
             let panSequenceNumber: String?
             let expiry: String?
+            let issuerApplicationData: String?
         }
         let cards: [Card]
     }
@@ -64,6 +72,12 @@ struct Personalise: ParsableCommand {
                 keys: try keys(card.pan, desk.configuration, place)
             )
         }
+        if let to = delivery.to {
+            return try deliver(
+                to, zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, [UInt8](data), desk)
+        }
+        try delivery.requireNone()
+        guard let under else { throw ValidationError("--under or --to is needed") }
         var store = try desk.changingStore()
         // Once for the whole list: another list is another approval.
         let hash = try store.listHash([UInt8](data))
@@ -103,6 +117,28 @@ struct Personalise: ParsableCommand {
         )
     }
 
+    private func deliver(
+        _ to: String, _ cards: [(card: CardIdentity, keys: PersonalisationKeys, line: CardList.Card)],
+        _ data: [UInt8], _ desk: KeyDesk
+    ) throws {
+        guard under == nil, dek == nil else {
+            throw ValidationError("--under and --dek are for the bureau's file; a chip has a DEK of its own")
+        }
+        guard let certification = try certification(desk) else {
+            throw ValidationError("--application is needed with --to: it says what cards have in common")
+        }
+        var store = try desk.changingStore()
+        let hash = try store.listHash(data)
+        let kmc = try delivery.masterKey()
+        let signers = try desk.approval(
+            of: AuditEvent(.cardsPersonalised, key: kmc),
+            "Personalising \(cards.count) cards of list \(hash.prefix(16)) in \(to)", operators)
+        let orders = try CardOrders(cards, certification, path: self.cards)
+        let delivery = try CardDelivery(
+            orders, certification, options: delivery, list: hash, out: out, desk, signers: signers)
+        try delivery.run()
+    }
+
     private func certification(_ desk: KeyDesk) throws -> Certification? {
         guard let application else {
             guard certificate == nil, dek == nil else {
@@ -115,7 +151,7 @@ struct Personalise: ParsableCommand {
     }
 
     /// YYMM.
-    private static func expiry(_ text: String?, _ place: String) throws -> CertificateMonth {
+    static func expiry(_ text: String?, _ place: String) throws -> CertificateMonth {
         guard let text, text.utf8.count == 4, let number = Int(text),
             let month = CertificateMonth(year: 2000 + number / 100, month: number % 100)
         else { throw ValidationError("\(place): expiry has to be YYMM, below 2050") }

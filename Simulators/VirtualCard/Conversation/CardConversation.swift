@@ -44,9 +44,12 @@ package struct CardConversation: Sendable {
     package internal(set) var verificationResults: UInt64 = 0
     /// 9F34.
     package internal(set) var verificationMethodResults: UInt32 = 0x3F0000
-    let application: ChipApplication
+    var application: ChipApplication
     let risk: TerminalRisk
+    /// The card itself, or with `chip` the model that the terminal has of it.
     var applet: ChipApplet
+    /// Nil for a card within this program.
+    var chip: RemoteChip?
     var transaction: TerminalTransaction?
     /// 91 of the answer.
     var issuerData: [UInt8]?
@@ -64,16 +67,22 @@ package struct CardConversation: Sendable {
     private var firstData: [UInt8] = []
 
     /// Begins with a card that has just been put in.
-    package init(_ card: VirtualCard, application: ChipApplication, risk: TerminalRisk) {
+    /// - Parameter chip: the card where it is in a reader; nil for a card within this program.
+    package init(
+        _ card: VirtualCard, application: ChipApplication, risk: TerminalRisk, chip: RemoteChip? = nil
+    ) {
         self.application = application
         self.risk = risk
+        self.chip = chip
         applet = ChipApplet(card, application)
     }
 
     /// The card as the conversation leaves it.
     package var card: VirtualCard { applet.card }
     /// What the card makes of the issuer's answer.
-    package var verdict: IssuerAuthenticationVerdict { applet.verdict }
+    package var verdict: IssuerAuthenticationVerdict { chip?.verdict ?? applet.verdict }
+    /// The answer to the first GENERATE AC.
+    var firstAnswer: CardAnswer? { chip.map(\.first) ?? applet.first }
 
     /// From SELECT to the first GENERATE AC.
     /// - Parameter pin: what the cardholder has typed; nil for nothing.
@@ -91,7 +100,7 @@ package struct CardConversation: Sendable {
         transaction.verificationMethodResults = verificationMethodResults
         self.transaction = transaction
         let (kind, holds) = try generateFirst(asked, transaction)
-        switch (kind, applet.first) {
+        switch (kind, firstAnswer) {
         case _ where !holds: return try refuse(kind, transaction)
         case (.arqc, let answer?): return .online(answer)
         case (.tc, _): return .approvedOffline
@@ -121,12 +130,12 @@ package struct CardConversation: Sendable {
         ) { try $0.generateFirst(asked, transaction, signedData: signedData) }
         let kind = CardConversation.kind(received)
         notes.append("the card gives \(kind.map { "\($0)" } ?? "nothing")")
-        guard isSigned else { return (kind, true) }
-        return (
-            kind,
-            try checkCombinedSignature(
+        let holds =
+            try !isSigned
+            || checkCombinedSignature(
                 received, kind, unpredictableNumber: transaction.unpredictableNumber, terminalData: firstData)
-        )
+        if holds { try takeFirst(received, kind, transaction) }
+        return (kind, holds)
     }
 
     /// A cryptogram whose signature does not hold: no online, no approval. A card that waits is told so by a second
@@ -156,7 +165,8 @@ package struct CardConversation: Sendable {
             [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent
         ) { try $0.generateSecond(asked, transaction, code, issuerData, signedData: isSigned ? data : nil) }
         var kind = CardConversation.kind(received) ?? .aac
-        if issuerData != nil, application.interchangeProfile & 0x0400 == 0 {
+        if let issuerData, application.interchangeProfile & 0x0400 == 0 {
+            try judge(issuerData)
             notes.append("issuer authentication in the second GENERATE AC: \(verdict)")
         }
         if isSigned,
@@ -184,12 +194,18 @@ package struct CardConversation: Sendable {
         }
     }
 
+    /// - Parameter hidden: data that are no objects of the trace, before those that are.
     @discardableResult
     mutating func exchange(
-        _ name: String, _ header: [UInt8], _ sent: [(tag: Tag, value: [UInt8])],
+        _ name: String, _ header: [UInt8], _ sent: [(tag: Tag, value: [UInt8])], hidden: [UInt8] = [],
         _ body: (inout ChipApplet) throws -> (data: [UInt8], status: UInt16)
     ) throws -> [UInt8] {
-        let (data, status) = try body(&applet)
+        let (data, status) =
+            if let chip {
+                try chip.send(header, hidden + sent.flatMap(\.value))
+            } else {
+                try body(&applet)
+            }
         commands.append(
             CardCommand(name: name, header: header, sent: sent, received: data, status: status))
         guard status == ChipApplet.Status.success else {

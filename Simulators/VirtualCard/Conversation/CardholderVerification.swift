@@ -102,11 +102,11 @@ extension CardConversation {
     private mutating func verify(_ pin: PIN, enciphered: Bool) throws -> Bool {
         do {
             guard enciphered else {
-                try exchange("VERIFY", [0x00, 0x20, 0x00, 0x80], []) { $0.verify(pin) }
+                try exchange("VERIFY", [0x00, 0x20, 0x00, 0x80], [], hidden: pin.format2) { $0.verify(pin) }
                 return true
             }
             let data = try encipher(pin)
-            try exchange("VERIFY (enciphered)", [0x00, 0x20, 0x00, 0x88], []) {
+            try exchange("VERIFY (enciphered)", [0x00, 0x20, 0x00, 0x88], [], hidden: data) {
                 try $0.verifyEnciphered(data)
             }
             return true

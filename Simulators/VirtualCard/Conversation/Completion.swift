@@ -61,18 +61,39 @@ extension CardConversation {
         {
             verificationResults |= VerificationBit.issuerAuthenticationFailed
         }
+        try judge(data)
         notes.append("issuer authentication: \(verdict)")
     }
 
     /// The card carries scripts out, and the terminal remembers a failure in the TVR.
     /// - Parameter failure: byte 5, bit 6 before the final cryptogram, bit 5 after it (EMV Book 3 C5).
     private mutating func run(_ scripts: [IssuerScriptCommand], failure: UInt64) throws {
-        for (command, status) in try applet.perform(scripts) {
+        for (command, status) in try performed(scripts) {
             let succeeded = status == ChipApplet.Status.success
             notes.append(
                 "script \(command): \(succeeded ? "done" : String(status, radix: 16, uppercase: true))")
             if !succeeded { verificationResults |= failure }
         }
+    }
+}
+
+extension CardConversation {
+    /// A card in a reader gets each command until the first of its script fails.
+    fileprivate mutating func performed(
+        _ scripts: [IssuerScriptCommand]
+    ) throws -> [(command: IssuerScriptCommand, status: UInt16)] {
+        guard let chip else { return try applet.perform(scripts) }
+        var done: [(command: IssuerScriptCommand, status: UInt16)] = []
+        for command in scripts {
+            if let last = done.last, last.command.script == command.script,
+                last.status != ChipApplet.Status.success
+            {
+                continue
+            }
+            let answer = ResponseAPDU(try chip.transmit(command.bytes))
+            done.append((command, answer?.status ?? 0x6F00))
+        }
+        return done
     }
 }
 

@@ -33,7 +33,7 @@ struct CardObjects: Sendable {
 extension CardConversation {
     /// GET PROCESSING OPTIONS and every record that it names.
     mutating func readApplication() throws {
-        let options = try exchange("GET PROCESSING OPTIONS", [0x80, 0xA8, 0, 0], []) {
+        let options = try exchange("GET PROCESSING OPTIONS", [0x80, 0xA8, 0, 0], [], hidden: [0x83, 0x00]) {
             $0.processingOptions()
         }
         let content = try TLVReader.objects(in: options[...]).first?.1 ?? []
@@ -58,6 +58,10 @@ extension CardConversation {
                 }
             }
         }
+        guard chip != nil else { return }
+        // Nobody else says what this card is.
+        application.interchangeProfile = objects.interchangeProfile
+        application.take(objects.values)
     }
 
     /// Chooses the method and does what can be done before the cryptogram.
@@ -195,9 +199,11 @@ extension CardConversation {
         let content = try TLVReader.objects(in: received[...]).first?.1 ?? []
         let answer = try TLVReader.objects(in: content).map { (tag: $0.0, value: Array($0.1)) }
         do throws(CertificateFault) {
-            _ = try CombinedDynamicData.verify(
+            let signed = try CombinedDynamicData.verify(
                 answer, under: icc, unpredictableNumber: unpredictableNumber.bytes,
                 terminalData: terminalData, .libcrypto)
+            chip?.signedCryptogram = ApplicationCryptogram(
+                rawValue: signed.cryptogram.rawValue)
             notes.append("offline data authentication: CDA passed")
             return true
         } catch {

@@ -72,6 +72,7 @@ package struct SmartCard: Sendable {
 
     private mutating func answer(_ command: CommandAPDU) throws -> ResponseAPDU {
         if command.header == [0x00, 0xA4, 0x04, 0x00] { return try select(command.data) }
+        if command.header == [0x80, 0xCA, 0x9F, 0x7F] { return productionData() }
         if payment != nil {
             guard let answer = try payment?.answer(command) else {
                 return ResponseAPDU(status: Status.broken)
@@ -81,7 +82,7 @@ package struct SmartCard: Sendable {
         switch (command.instructionClass, command.instruction) {
         case (0x80, 0x50): return try initializeUpdate(command)
         case (0x84, 0x82): return try externalAuthenticate(command)
-        case (0x80, 0xCA): return data(command)
+        case (0x80, 0xCA): return ResponseAPDU(status: Status.dataNotFound)
         case (0x80, 0xE2), (0x84, 0xE2), (0x80, 0xD8), (0x84, 0xD8): return try secured(command)
         case (0x80, 0xA8), (0x80, 0xAE), (0x00, 0xB2), (0x00, 0x88), (0x00, 0x82), (0x00, 0x84), (0x00, 0x20):
             // What it would understand once it is personalised.
@@ -161,10 +162,7 @@ package struct SmartCard: Sendable {
     // MARK: - Commands
 
     /// GET DATA of who the card is: 9F7F, its production life cycle data.
-    private func data(_ command: CommandAPDU) -> ResponseAPDU {
-        guard command.parameter1 == 0x9F, command.parameter2 == 0x7F else {
-            return ResponseAPDU(status: Status.dataNotFound)
-        }
+    private func productionData() -> ResponseAPDU {
         // Serial number and batch stand in bytes 13 to 18 (GlobalPlatform H.6); the rest is unknown of such a card.
         var cycle = [UInt8](repeating: 0, count: 42)
         cycle.replaceSubrange(12..<18, with: serial[4..<10])

@@ -1,0 +1,135 @@
+internal import AuditTrail
+internal import CardReaders
+internal import EMV
+internal import Foundation
+internal import Issuance
+
+/// One reader's part of a batch: card after card until none is left.
+struct ReaderWork {
+    private let delivery: CardDelivery
+    private static let failuresMax = 40
+
+    init(_ delivery: CardDelivery) { self.delivery = delivery }
+
+    func run() {
+        var failures = 0
+        while failures < ReaderWork.failuresMax, let number = delivery.queue.take() {
+            let isDone = make(delivery.orders.orders[number - 1])
+            failures = isDone ? 0 : failures + 1
+            // Another reader may give a fresh card back.
+            if !isDone { Thread.sleep(forTimeInterval: 0.005 * Double(failures)) }
+        }
+    }
+
+    /// - Returns: false where the order is still to be made.
+    private func make(_ order: CardOrder) -> Bool {
+        let (queue, ledger) = (delivery.queue, delivery.ledger)
+        do {
+            let reader = try open()
+            defer { close(reader) }
+            let record = try delivery.personaliser.personalise(
+                order, in: reader, begun: { try ledger.begin(order.number, chip: $0) },
+                noted: { try delivery.notes.note(ReaderWork.event($0)) }, finishing: { try ledger.finish($0) }
+            )
+            try ledger.complete(record.card)
+            queue.complete()
+            delivery.progress.cardIsDone()
+            return true
+        } catch PersonalisationFault.inDoubt {
+            // Looked at once the others are done.
+            queue.complete()
+            return true
+        } catch let fault as PersonalisationFault {
+            queue.giveBack(order.number, "\(fault)")
+        } catch let error as CardReaderError {
+            queue.giveBack(order.number, "\(error)")
+            if error.kind == .unreachable { queue.stop(error) }
+        } catch {
+            queue.giveBack(order.number, "\(error)")
+            queue.stop(error)
+        }
+        return false
+    }
+
+    private func open() throws -> any CardReader {
+        guard case .pcsc = delivery.place else { return try delivery.place.open() }
+        return try delivery.place.open(waiting: 600)
+    }
+
+    /// A rack takes the card out by itself; at a real reader a person does.
+    private func close(_ reader: any CardReader) {
+        reader.close()
+        guard let real = reader as? PCSCReader, delivery.queue.hasWork else { return }
+        FileHandle.standardError.write(Data("\(real.name): take the card out and put the next one in\n".utf8))
+        while !real.waitForRemoval(seconds: 1), !delivery.queue.isStopped {}
+    }
+
+    private static func event(_ record: CardRecord) -> AuditEvent {
+        AuditEvent(
+            .cardCertified,
+            details: [
+                "card": "\(record.card)", "chip": record.chip, "channel": record.channel,
+                "serials": record.serialNumbers.joined(separator: " "),
+                "kcvs": record.checkValues.joined(separator: " "), "key-version": "\(record.keyVersion)",
+                "channel-kcvs": record.channelCheckValues.joined(separator: " "),
+            ])
+    }
+}
+
+/// What became of cards whose last command was not answered: every chip that is at hand is asked who it is.
+struct DoubtResolution {
+    private let delivery: CardDelivery
+    private static let passesMax = 20
+    private static let lostMax = 5
+
+    init(_ delivery: CardDelivery) { self.delivery = delivery }
+
+    func run() throws {
+        for _ in 0..<DoubtResolution.passesMax where !delivery.ledger.inDoubt.isEmpty {
+            guard try pass() else { return }
+        }
+    }
+
+    /// - Returns: false where another look would see the same.
+    private func pass() throws -> Bool {
+        var held: [any CardReader] = []
+        defer { for reader in held { reader.close() } }
+        var lost = 0
+        while lost < DoubtResolution.lostMax, !delivery.ledger.inDoubt.isEmpty {
+            guard let reader = try nextReader() else { break }
+            do {
+                try settle(
+                    ChipIdentity.read(reader, identifiers: delivery.orders.identifiers, delivery.seat))
+                held.append(reader)
+            } catch is PersonalisationFault {
+                // Pulled out meanwhile, or no card is left.
+                reader.close()
+                lost += 1
+            }
+            if case .pcsc = delivery.place { break }
+        }
+        return lost > 0 && !held.isEmpty && !delivery.ledger.inDoubt.isEmpty
+    }
+
+    /// Nil where no card is at hand.
+    private func nextReader() throws -> (any CardReader)? {
+        do { return try delivery.place.open() } catch {
+            if error.kind == .unreachable { throw error }
+            return nil
+        }
+    }
+
+    private func settle(_ found: ChipIdentity) throws {
+        for record in delivery.ledger.inDoubt {
+            switch found {
+            case .personalised(delivery.orders.orders[record.card - 1].card.identity):
+                try delivery.ledger.complete(record.card)
+                delivery.progress.cardIsDone()
+            case .fresh(record.chip):
+                try delivery.ledger.release(record.card)
+                delivery.queue.add(record.card)
+            default: continue
+            }
+        }
+    }
+}
