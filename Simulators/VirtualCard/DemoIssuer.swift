@@ -69,6 +69,7 @@ extension CardDefinition {
 package struct DemoIssuer: Sendable {
     private let keys: [String: [UInt8]]
     private let aesKeys: [String: [UInt8]]
+    private let hmacKeys: [String: [UInt8]]
     /// The cards in the file's order.
     package let cards: [CardDefinition]
 
@@ -97,6 +98,9 @@ package struct DemoIssuer: Sendable {
         var aesKeys: [String: [UInt8]] = [:]
         for (name, key) in file.aesKeys ?? [:] { aesKeys[name] = try key.aesBytes(name) }
         self.aesKeys = aesKeys
+        var hmacKeys: [String: [UInt8]] = [:]
+        for (name, key) in file.hmacKeys ?? [:] { hmacKeys[name] = try key.hmacBytes(name) }
+        self.hmacKeys = hmacKeys
         var cards: [CardDefinition] = []
         for card in file.cards { cards.append(try card.definition()) }
         self.cards = cards
@@ -154,6 +158,11 @@ package struct DemoIssuer: Sendable {
             .map(CardValues.init(cardVerificationKey:))
     }
 
+    /// The access control server that has the key with this name; nil where the file has no such key.
+    package func authenticationServer(key name: String) -> AuthenticationServer? {
+        (hmacKeys[name] ?? keys[name]).map(AuthenticationServer.init(key:))
+    }
+
     /// Personalises a card: derives its master key (Option A, as the file says).
     package func personalise(
         _ identity: CardIdentity, with chip: inout ChipCryptography
@@ -179,6 +188,19 @@ private struct DemoIssuerFile: Decodable {
             do { bytes = try Hex.decode(value) } catch { throw .badField(owner: name, field: "value") }
             let checkValue: [UInt8]
             do { checkValue = try KeyCheckValue.tdes(bytes) } catch { throw .cryptography(error) }
+            guard Hex.encode(checkValue.prefix(3)) == kcv.uppercased() else {
+                throw .wrongCheckValue(key: name)
+            }
+            return bytes
+        }
+
+        func hmacBytes(_ name: String) throws(DemoIssuerError) -> [UInt8] {
+            guard let bytes = try? Hex.decode(value), !bytes.isEmpty else {
+                throw .badField(owner: name, field: "value")
+            }
+            let zeros = [UInt8](repeating: 0, count: 16)
+            let checkValue: [UInt8]
+            do { checkValue = try MAC.hmacSHA256(key: bytes, zeros) } catch { throw .cryptography(error) }
             guard Hex.encode(checkValue.prefix(3)) == kcv.uppercased() else {
                 throw .wrongCheckValue(key: name)
             }
@@ -243,5 +265,6 @@ private struct DemoIssuerFile: Decodable {
 
     let keys: [String: Key]
     let aesKeys: [String: Key]?
+    let hmacKeys: [String: Key]?
     let cards: [Card]
 }

@@ -9,6 +9,9 @@ package struct VirtualCard: Sendable {
     package var memory = ChipMemory()
     private var chip: ChipCard
     private let counter: CounterFile?
+    /// Where the issuer's access control server counts this card's authentications.
+    private let authenticationCounter: CounterFile?
+    private var authentications: UInt16
     private let scriptKeys: CardScriptKeys?
     /// What issuer scripts have changed.
     package private(set) var scriptMemory: CardMemory
@@ -45,8 +48,13 @@ package struct VirtualCard: Sendable {
             let file = try CounterFile(directory: stateDirectory, card: definition.name)
             chip.atc = try file.read()
             counter = file
+            let server = try CounterFile(directory: stateDirectory, card: definition.name + "-3ds")
+            (authenticationCounter, authentications) = (server, try server.read().rawValue)
         } else {
-            counter = nil
+            (counter, authenticationCounter) = (nil, nil)
+            do { authentications = try UInt16(truncatingIfNeeded: Random.uint32()) } catch {
+                throw .cryptography(error)
+            }
         }
         cardValues = issuer.cardValues(of: definition.identity)
         scriptMemory = CardMemory(
@@ -60,7 +68,7 @@ package struct VirtualCard: Sendable {
         chip = ChipCard(
             identity: definition.identity, iccMasterKey: masterKey, atc: .init(rawValue: 0))
         self.scriptKeys = scriptKeys
-        counter = nil
+        (counter, authenticationCounter, authentications) = (nil, nil, 0)
         cardValues = nil
         scriptMemory = CardMemory(
             pin: definition.pin, pinForm: definition.product.profile.secureMessaging.pinForm)
@@ -85,6 +93,14 @@ package struct VirtualCard: Sendable {
     package mutating func setATC(_ atc: ApplicationTransactionCounter) throws(DemoIssuerError) {
         try counter?.write(atc)
         chip.atc = atc
+    }
+
+    /// The number of the next authentication of its holder: one more each time, across runs.
+    package mutating func nextAuthentication() throws(DemoIssuerError) -> UInt16 {
+        if let authenticationCounter { authentications = try authenticationCounter.read().rawValue }
+        authentications = authentications &+ 1
+        try authenticationCounter?.write(.init(rawValue: authentications))
+        return authentications
     }
 
     /// One transaction. The counter is on disk before the cryptogram leaves: a card never signs twice with one

@@ -90,6 +90,8 @@ package final class AuthorisationRequest: Sendable {
     package let pin: PINQuestion?
     /// How the card came, and what there is in place of a chip.
     package let nonChip: NonChipEvidence?
+    /// What it says of 3-D Secure; nil for all but electronic commerce.
+    package let authentication: AuthenticationEvidence?
     /// How and where.
     package let circumstances: Circumstances
     /// What the sender wants: a decision, most often.
@@ -106,7 +108,8 @@ package final class AuthorisationRequest: Sendable {
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         billing: CardholderBilling? = nil, transmission: Transmission, retrievalReferenceNumber: [UInt8],
         systemsTraceAuditNumber: UInt32,
-        chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil, circumstances: Circumstances,
+        chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil,
+        authentication: AuthenticationEvidence? = nil, circumstances: Circumstances,
         purpose: RequestPurpose = .decision, original: OriginalTransaction? = nil, receivedAt: UInt64,
         deadline: Deadline
     ) {
@@ -121,6 +124,7 @@ package final class AuthorisationRequest: Sendable {
         self.chip = chip
         self.pin = pin
         self.nonChip = nonChip
+        self.authentication = authentication
         self.circumstances = circumstances
         self.purpose = purpose
         self.original = original

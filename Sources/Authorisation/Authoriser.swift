@@ -45,7 +45,10 @@ package final class Authoriser: Sendable {
     /// - Throws: `CouldNotDecide` where token or store gave no answer; nothing is approved then.
     package func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
         let work = Work(request, ranges.range(for: request.card.pan))
-        work.chip = chipFinding(request, work.range)
+        if request.authentication != nil {
+            work.authentication = AuthenticationFinding.of(request, work.range)
+        }
+        work.chip = chipFinding(work)
 
         // The token works while Redis reads: neither needs the other. One message of a card at a time.
         try await gather(work)
@@ -72,6 +75,8 @@ package final class Authoriser: Sendable {
         let request: AuthorisationRequest
         let range: IssuerRange?
         var chip = ChipFinding.skip("")
+        /// Nil for nearly every request.
+        var authentication: AuthenticationFinding?
         var answer: CryptographyAnswer?
         var reading = CardReading(record: nil, past: nil)
         var token = CardToken(high: 0, low: 0)
@@ -97,10 +102,17 @@ package final class Authoriser: Sendable {
     }
 
     @inline(never)
-    private func chipFinding(_ request: AuthorisationRequest, _ range: IssuerRange?) -> ChipFinding {
+    private func chipFinding(_ work: Work) -> ChipFinding {
+        let (request, range) = (work.request, work.range)
         if case .reversal = request.purpose { return .skip("a reversal rests on its original") }
         guard let range else { return .decline(.unknownCard, "no issuer range") }
         let finding = CryptogramCheck(range: range, codes: codes).prepare(request)
+        // The cardholder's authentication stands for a printed value that was not sent.
+        if work.authentication != nil, request.nonChip?.printedValue == nil, request.chip == nil,
+            range.nonChip?.acceptsCardNotPresent ?? true
+        {
+            return .skip("no chip data")
+        }
         guard let policy = range.nonChip, request.purpose == .decision else { return finding }
         return NonChipCheck(policy: policy).finding(finding, request)
     }
@@ -110,7 +122,9 @@ package final class Authoriser: Sendable {
         let begunAt = surroundings.monotonicNanoseconds()
         let known = cryptography.knownToken(of: request.card.pan)
         var pending: Pending<CryptographyAnswer, CryptographyUnavailable>?
-        if known == nil || !work.chip.asksNothing { pending = cryptography.begin(question(work, known)) }
+        if known == nil || !work.chip.asksNothing || work.authentication?.question != nil {
+            pending = cryptography.begin(question(work, known))
+        }
         if let known {
             work.token = known
         } else if let pending {
@@ -151,11 +165,14 @@ package final class Authoriser: Sendable {
         case .askValue(let question, _): cardValue = question
         default: break
         }
-        let isHere = cryptogram != nil || cardValue != nil
-        return CryptographyQuestion(
+        let authentication = work.authentication?.question
+        let isHere = cryptogram != nil || cardValue != nil || authentication != nil
+        var asked = CryptographyQuestion(
             card: request.card, cryptogram: cryptogram,
             pin: isHere ? request.pin?.verified(by: work.range?.pinVerification ?? .reference) : nil,
             cardValue: cardValue, deadline: request.deadline, knownToken: known)
+        asked.authentication = authentication
+        return asked
     }
 
     private func answer(
@@ -183,6 +200,12 @@ package final class Authoriser: Sendable {
             if let verified = work.verified { proof = .chip(verified) }
             if let value { proof = .cardValue(value) }
             if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
+            if let finding = work.authentication {
+                let (verified, reason) = finding.evaluate(
+                    answer?.authentication ?? .notAsked, request, now: surroundings.unixSeconds(), &trace)
+                declined = declined ?? reason
+                if let verified, declined == nil { proof = .authentication(verified) }
+            }
             if request.purpose == .decision { declined = declined ?? agreementDecline(work, &trace) }
         }
         return CardMessage(
@@ -332,68 +355,5 @@ package final class Authoriser: Sendable {
             keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
             times: work.times, trace: outcome.trace, charge: outcome.charge)
-    }
-
-    // MARK: - After the record
-
-    private func answered(_ outcome: CardOutcome, _ work: Work) async -> Decision {
-        var decision = decision(outcome, work)
-        if let verified = work.verified, work.request.purpose == .decision {
-            await addResponseCryptogram(to: &decision, verified, work.request)
-        }
-        if let script = outcome.script {
-            // A repeat gets the script that went out with the first answer, made again: the same bytes.
-            decision.issuerScript =
-                outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
-        }
-        return decision
-    }
-
-    @inline(never)
-    private func decision(_ outcome: CardOutcome, _ work: Work) -> Decision {
-        let result = outcome.result
-        var trace = outcome.trace
-        if !result.repeated { trace.add(result) }
-        let isDecision = work.request.purpose == .decision
-        let final =
-            isDecision
-            ? Outcome.final(result.declined, approvalCode: result.approvalCode, basis: outcome.basis)
-            : result.declined.map(Outcome.declined) ?? .accepted
-        var decision = Decision(
-            outcome: final, issuerAuthenticationData: nil, authorisationResponseCode: nil,
-            repeated: result.repeated, trace: trace, times: work.times)
-        guard isDecision, final.declineReason == nil else { return decision }
-        decision.partialMinorUnits = outcome.partialMinorUnits
-        decision.balanceMinorUnits = outcome.balanceMinorUnits
-        if outcome.balanceMinorUnits != nil { decision.balanceCurrency = outcome.currency }
-        decision.charge = outcome.charge
-        return decision
-    }
-
-    /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
-    /// decline goes out without tag 91 rather than not at all.
-    private func addResponseCryptogram(
-        to decision: inout Decision, _ verified: VerifiedCryptogram, _ request: AuthorisationRequest
-    ) async {
-        let reason = decision.outcome.declineReason
-        let verdict = codes.verdict(for: reason, profile: verified.question.profile)
-        decision.authorisationResponseCode = codes.code(for: reason)
-        decision.issuerAuthenticationData = verified.prepared(verdict)
-        guard decision.issuerAuthenticationData == nil else { return }
-        let from = surroundings.monotonicNanoseconds()
-        decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
-            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
-        decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
-    }
-
-    /// An issuer script's command protected by the token, in template 71 or 72.
-    private func template(
-        _ script: QueuedScript, _ work: Work
-    ) async throws(CryptographyUnavailable) -> [UInt8] {
-        guard let verified = work.verified,
-            let question = ScriptDelivery(work.range).question(script, verified, work.request.card)
-        else { throw .tokenFailed("no keys for scripts of this range") }
-        let command = try await cryptography.protectedCommand(question, deadline: work.request.deadline)
-        return ScriptDelivery.template(script, command)
     }
 }

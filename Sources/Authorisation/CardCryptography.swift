@@ -82,6 +82,8 @@ package struct CryptographyQuestion: Sendable {
     package let pin: PINQuestion?
     /// The card verification value, nil where none came: requests without a chip.
     package let cardValue: CardValueQuestion?
+    /// The 3-D Secure authentication value, nil where none came.
+    package var authentication: AuthenticationQuestion?
     /// After this the job is not begun any more.
     package let deadline: Deadline
     /// The account's token where it is known: it need not be made again.
@@ -136,6 +138,8 @@ package struct CryptographyAnswer: Sendable {
     package let pin: PINAnswer
     /// What became of the card verification value.
     package let cardValue: CardValueAnswer
+    /// What became of the authentication value.
+    package var authentication = AuthenticationAnswer.notAsked
     /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
     package var startedAt: UInt64 = 0
     /// When the worker was done.

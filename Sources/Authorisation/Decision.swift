@@ -61,6 +61,21 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
     case firstPaymentUnknown = 68
     /// DE22 and DE55 contradict each other.
     case entryModeDiffers = 67
+    /// The 3-D Secure authentication value is not the issuer's.
+    case authenticationWrong = 80
+    case authenticationMissing = 81
+    /// It was used before.
+    case authenticationReplayed = 82
+    case authenticationAmountDiffers = 83
+    case authenticationMerchantDiffers = 84
+    case authenticationTooOld = 85
+    /// More payments of a series than the range lets pass on one value.
+    case authenticationSeriesEnded = 86
+    /// An attempt, where the range wants an authentication.
+    case authenticationAttemptOnly = 87
+    case cardholderNotAuthenticated = 88
+    /// The electronic commerce indicator claims more than the value proves.
+    case authenticationClaimUnproven = 89
     /// The range has no master key for the derivation key index of the IAD.
     case keyVersionUnknown = 33
     /// DE3 is not what the card signed in tag 9C.
@@ -118,6 +133,16 @@ package enum DeclineReason: UInt8, CaseIterable, Sendable {
         case .firstPaymentUnknown: "first payment of the series not known"
         case .entryModeDiffers: "entry mode contradicts the chip data"
         case .offlineResultsBad: "TVR, CVR or CVM results bad"
+        case .authenticationWrong: "authentication value wrong"
+        case .authenticationMissing: "authentication value missing"
+        case .authenticationReplayed: "authentication value used before"
+        case .authenticationAmountDiffers: "authenticated for another amount"
+        case .authenticationMerchantDiffers: "authenticated for another merchant"
+        case .authenticationTooOld: "authentication too old"
+        case .authenticationSeriesEnded: "too many payments on one authentication"
+        case .authenticationAttemptOnly: "authentication attempted only"
+        case .cardholderNotAuthenticated: "cardholder not authenticated"
+        case .authenticationClaimUnproven: "ECI claims more than is proven"
         case .keyVersionUnknown: "key version unknown"
         case .transactionTypeDiffers: "transaction type differs from what the card signed"
         case .reversedBefore: "reversed before it came"
@@ -136,6 +161,8 @@ package enum ApprovalBasis: Sendable {
     case cardValue(VerifiedCardValue)
     /// A rule for payments without a card and without CVV2, where the range names their kind.
     case exemption(RemoteExemption)
+    /// An authentication of the cardholder by the issuer's access control server.
+    case authentication(VerifiedAuthentication)
     /// An earlier approval of this card that the store knows and that this completes.
     case completion
 }
@@ -195,6 +222,8 @@ package struct Decision: Sendable {
     package var balanceMinorUnits: Int64?
     /// The account's.
     package var balanceCurrency: CurrencyCode?
+    /// What the range answers for what became of 3-D Secure; nil: nothing of its own.
+    package internal(set) var configuredAnswer: ConfiguredAnswer?
     /// True where an earlier transmission was answered the same.
     package let repeated: Bool
     /// Every check and what it said.

@@ -20,6 +20,8 @@ package enum Rule: UInt8, CaseIterable, Sendable {
     case cardValue = 32
     /// Chip, stripe or neither.
     case entryMode = 33
+    /// The 3-D Secure authentication value and what it proves.
+    case authentication = 34
     /// What kind of transaction it is, where it is no plain purchase.
     case transaction = 40
     /// What the store did with an earlier or a later message about the same transaction.
@@ -46,6 +48,7 @@ package enum Rule: UInt8, CaseIterable, Sendable {
         case .offlineResults: "offline results"
         case .cardValue: "card verification value"
         case .entryMode: "entry mode"
+        case .authentication: "authentication value"
         case .transaction: "transaction"
         case .original: "original transaction"
         case .conversion: "currency conversion"

@@ -27,6 +27,8 @@ package final class IssuerRange: Sendable {
     package let profiles: [CryptogramProfile]
     /// What it lets pass without a chip; nil: nothing.
     package let nonChip: NonChipPolicy?
+    /// How it verifies 3-D Secure authentication values; nil: it does not look at them.
+    package let authentication: AuthenticationPolicy?
     /// On which results of terminal and card it declines.
     package let offlineResults: OfflineResultsPolicy
     /// The clear form of a new PIN in issuer scripts; nil: the one of the card's profile.
@@ -51,6 +53,7 @@ package final class IssuerRange: Sendable {
     package init(
         name: String, prefix: PANPrefix, keys: IssuerKeys, masterKeyOption: MasterKeyOption,
         profiles: [CryptogramProfile], cardPolicy: CardPolicy = CardPolicy(), nonChip: NonChipPolicy? = nil,
+        authentication: AuthenticationPolicy? = nil,
         offlineResults: OfflineResultsPolicy = .usual, scriptPINForm: SecureMessaging.PINForm? = nil,
         pinVerification: PINVerification = .reference
     ) {
@@ -61,6 +64,7 @@ package final class IssuerRange: Sendable {
         self.profiles = profiles
         self.cardPolicy = cardPolicy
         self.nonChip = nonChip
+        self.authentication = authentication
         self.offlineResults = offlineResults
         self.scriptPINForm = scriptPINForm
         self.pinVerification = pinVerification

@@ -83,7 +83,11 @@ struct CryptographySession: ~Copyable {
                     try verify(asked, pan: question.card.pan)
                 }
         }
-        return CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
+        var answer = CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
+        if let asked = question.authentication {
+            answer.authentication = try verify(asked, pan: question.card.pan)
+        }
+        return answer
     }
 
     /// AES-CMAC over the PAN.

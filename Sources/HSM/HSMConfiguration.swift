@@ -17,6 +17,10 @@ package struct HSMConfiguration: Sendable, Equatable {
     package var hasAESCards = false
     /// Card verification keys of the issuer ranges.
     package var cardVerificationKeys: Set<KeyName> = []
+    /// Keys of authentication values by the CVV algorithm.
+    package var authenticationVerificationKeys: Set<KeyName> = []
+    /// Keys of authentication values by an HMAC.
+    package var authenticationHMACKeys: Set<KeyName> = []
     /// Keys of message authentication, each with the algorithm that its link uses.
     package var zoneAuthenticationKeys: [KeyName: MACAlgorithm] = [:]
     /// Of those zone keys that change over the wire, what is in force; for all others name and label are the same.
@@ -84,6 +88,8 @@ package struct HSMConfiguration: Sendable, Equatable {
             (secureMessagingConfidentialityKeys, .issuerMasterKeySMC), (zonePINKeys, .zonePINKey),
             (Set([pinVerificationKey, pinVerificationValueKey].compactMap { $0 }), .pinVerificationKey),
             (cardVerificationKeys, .cardVerificationKey),
+            (authenticationVerificationKeys, .authenticationVerificationKey),
+            (authenticationHMACKeys, .authenticationHMACKey),
             (Set(zoneAuthenticationKeys.keys), .zoneAuthenticationKey), ([panHashKey], .panHashKey),
         ]
         return sets.flatMap { names, purpose in

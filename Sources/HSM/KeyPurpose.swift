@@ -19,6 +19,8 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
     case transferKey = "TRANSFER"
     case dataEncryptionKey = "DEK"
     case cardManagementKey = "KMC"
+    case authenticationHMACKey = "AV-HMAC"
+    case authenticationVerificationKey = "AV-CVK"
 
     /// The rules of this purpose.
     package var rules: KeyRules {
@@ -46,6 +48,11 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
         case .cardVerificationKey: KeyRules("cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
         case .panHashKey: KeyRules("pan-hash", [.sign], [.aes256], block: ["M6"], modes: "CG")
         case .auditKey: KeyRules("audit", [.sign], [.hmac256], block: ["M7"], modes: "CG")
+        // 3-D Secure authentication values: of a purpose of their own, since who has a CVK prints cards and who has these
+        // answers for cardholders.
+        case .authenticationHMACKey: KeyRules("av-hmac", [.sign], [.hmac256], block: ["M7"], modes: "CGV")
+        case .authenticationVerificationKey:
+            KeyRules("av-cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
         // Under which cards' private keys leave (EMV CPS): it wraps and cannot undo it.
         case .dataEncryptionKey:
             KeyRules("dek", [.wrap], KeyAlgorithm.ciphers, block: ["D0"], modes: "BE")
@@ -98,6 +105,7 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
 package enum SigningKeyPrefix: String, CaseIterable, Sendable {
     case issuer = "issuer-rsa-"
     case authority = "ca-rsa-"
+    case accessControlServer = "acs-sign-"
 
     /// Of a key with this label; nil for a key that is none of them.
     package static func of(_ label: String) -> SigningKeyPrefix? {
@@ -109,6 +117,7 @@ package enum SigningKeyPrefix: String, CaseIterable, Sendable {
         switch self {
         case .issuer: "issuer's RSA key"
         case .authority: "test CA's RSA key"
+        case .accessControlServer: "access control server's signing key"
         }
     }
 }

@@ -50,6 +50,12 @@ struct OperationChecks: ~Copyable {
                 "card verification values (CVV)", { !$0.cardVerificationKeys.isEmpty },
                 { try $0.checkCardValue() }),
             Operation(
+                "authentication values (CVV)", { !$0.authenticationVerificationKeys.isEmpty },
+                { try $0.checkTrackingNumberValue() }),
+            Operation(
+                "authentication values (HMAC)", { !$0.authenticationHMACKeys.isEmpty },
+                { try $0.checkAuthenticationHMAC() }),
+            Operation(
                 "issuer scripts", { !$0.secureMessagingIntegrityKeys.isEmpty }, { try $0.checkScriptMAC() }),
             Operation(
                 "issuer scripts, Visa session keys", { $0.hasVisaScripts }, { try $0.checkVisaScriptMAC() }),
@@ -87,6 +93,7 @@ struct OperationChecks: ~Copyable {
             KeyName("imk-smc"): try KnownAnswers.importKey(KnownAnswers.otherKey, [.derive], &session),
             KeyName("imk-aes"): try OperationChecks.aesKey([.derive], &session),
             KeyName("cvk"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.encrypt], &session),
+            KeyName("av-hmac"): try AuthenticationChecks.key(&session),
             KeyName("zak"): try KnownAnswers.importKey(KnownAnswers.issuerMasterKey, [.sign], &session),
             KeyName("zak-aes"): try OperationChecks.aesKey([.sign], &session),
         ])

@@ -13,7 +13,7 @@ package enum TestKeys {
     private static let demoIssuer: Set = [
         "08D7B4", "132DAC", "1744AF", "2C4522", "47D38C", "4A2B76", "76E0CA", "78062F",
         "7BF74B", "7C2B9C", "7F4B05", "7F86C7", "AECDFC", "B59F81", "B5A441", "EAEE33", "416865", "D1B80D",
-        "9F236E", "B84F04", "8DF5AB", "10C20A", "0C8BB4",
+        "9F236E", "B84F04", "8DF5AB", "10C20A", "0C8BB4", "0D5B32", "88843E",
     ]
 
     /// Triple DES keys that somebody types in: 00…, 11…, 22…, 33…, FF…, and runs of digits.

@@ -2,7 +2,8 @@
 package enum ConfigurationSchema {
     /// In the order in which the reference lists them.
     package static let keys: [ConfigurationKey] =
-        general + token + store + issuer + issuerLimits + link + linkSecurity + operation + demo
+        general + token + store + issuer + issuerAuthentication + issuerLimits + link + linkAuthentication
+        + linkSecurity + operation + demo
 
     /// The row of a key, nil where the key is unknown.
     static func key(_ path: [String]) -> ConfigurationKey? {

@@ -93,6 +93,8 @@ package struct IssuerConfiguration: Sendable {
         package var profiles: [String]
         /// What it lets pass without a chip; nil: nothing.
         package var nonChip: NonChip?
+        /// How it verifies 3-D Secure authentication values; nil: it does not look at them.
+        package var authenticationValue: AuthenticationValue?
         /// What its cards may spend; nil: the available amount alone decides.
         package var limits: Limits?
         /// Other currencies than the account's.
@@ -290,6 +292,9 @@ extension IssuerConfiguration.Issuer {
         let nonChip = section.section("nonChip")
         self.nonChip = nonChip.isThere ? try IssuerConfiguration.NonChip(nonChip) : nil
         abroad = try IssuerConfiguration.Abroad(section.section("abroad"))
+        let authentication = section.section("authenticationValue")
+        authenticationValue =
+            authentication.isThere ? try IssuerConfiguration.AuthenticationValue(authentication) : nil
         let limits = section.section("limits")
         self.limits = limits.isThere ? try IssuerConfiguration.Limits(limits) : nil
         completionExcessPercent = try section.number("completionExcessPercent")

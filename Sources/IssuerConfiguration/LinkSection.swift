@@ -81,6 +81,8 @@ extension IssuerConfiguration {
         package var cvv2Element: Int?
         /// Characters of it before the three digits.
         package var cvv2Offset: Int
+        /// Where it has what 3-D Secure brings; nil: nowhere.
+        package var authenticationValue: IssuerConfiguration.LinkAuthentication?
         /// Their format.
         package var pins: IssuerConfiguration.LinkPINs
         /// Requests of one connection that may be under way.
@@ -127,6 +129,9 @@ extension IssuerConfiguration.Link {
         partialApproval = try section.text("partialApproval")
         cvv2Element = section.numberIfThere("cvv2Element")
         cvv2Offset = try section.number("cvv2Offset")
+        let authentication = section.section("authenticationValue")
+        authenticationValue =
+            authentication.isThere ? try IssuerConfiguration.LinkAuthentication(authentication) : nil
         pins = try IssuerConfiguration.LinkPINs(section.section("pin"))
         inFlightMax = try section.number("inFlightMax")
         answerTimeoutMilliseconds = try section.number("answerTimeoutMilliseconds")

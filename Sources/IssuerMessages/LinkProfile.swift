@@ -12,6 +12,8 @@ package struct LinkProfile: Sendable {
     package let partialApproval: PartialApprovalIndicator
     /// Where its requests carry CVV2; nil: nowhere.
     package var printedValue: PrintedValuePlace?
+    /// Where its requests carry what 3-D Secure brings; nil: nowhere.
+    package var authentication: AuthenticationPlace?
     /// What its answers repeat of their requests.
     package var echo = ResponseMapping.usualEcho
     /// Its DE39 holds digits only.

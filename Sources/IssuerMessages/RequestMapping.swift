@@ -76,13 +76,15 @@ package struct RequestMapping: Sendable {
         // Nobody waits at a keyboard for what has happened already.
         let pin = purpose == .decision ? try link.pinQuestion(message) : nil
         let original = try original(message, purpose, kind)
+        let nonChip = nonChip(message, kind, track2, hasChip: chip != nil)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, billing: try billing(message, purpose, kind),
             transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
-            pin: pin, nonChip: nonChip(message, kind, track2, hasChip: chip != nil),
+            pin: pin, nonChip: nonChip,
+            authentication: chip == nil ? link.authentication?.evidence(message, nonChip) : nil,
             circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
             purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
     }

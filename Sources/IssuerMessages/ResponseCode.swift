@@ -71,6 +71,12 @@ package enum ResponseCode: String, CaseIterable, Sendable {
             case .printedValueWrong: .printedValueFailure
             case .clonedChip: .suspectedFraud
             case .entryModeDiffers: .formatError
+            case .authenticationWrong: .cardValueFailure
+            case .authenticationReplayed, .authenticationClaimUnproven: .securityViolation
+            case .authenticationMissing, .authenticationAmountDiffers, .authenticationMerchantDiffers,
+                .authenticationTooOld, .authenticationSeriesEnded, .authenticationAttemptOnly,
+                .cardholderNotAuthenticated:
+                .additionalAuthenticationNeeded
             }
     }
 

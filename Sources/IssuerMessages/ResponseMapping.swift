@@ -49,6 +49,7 @@ package struct ResponseMapping: Sendable {
             response.set(.authorisationCode, bytes: approval.code)
         }
         set(ResponseCode(decision), in: &response)
+        if let own = decision.configuredAnswer { setConfigured(own, &response) }
         setAmounts(&response, decision, request)
         if decision.charge != nil || request.has(.cardholderBillingCurrency) {
             setBilling(&response, decision, request)
@@ -64,6 +65,17 @@ package struct ResponseMapping: Sendable {
             response.set(.iccData, bytes: chip)
         }
         return response
+    }
+
+    /// DE39 and DE44 as the issuer's range has them, in place of the usual.
+    private func setConfigured(_ own: ConfiguredAnswer, _ response: inout Message) {
+        // A code with a letter has no place in digits, none of two characters in 1993: the usual one stays.
+        if let code = own.responseCode, !response.mti.is1993,
+            !hasNumericCodes || code.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        {
+            response.set(.responseCode, text: code)
+        }
+        if let data = own.additionalData { response.set(.additionalResponseData, text: data) }
     }
 
     /// DE4 of what was approved in part, and DE54 of that and of a balance enquiry.

@@ -72,6 +72,12 @@ package enum MAC {
         return try quick("HMAC", "SHA256", key: key, data, count: 32)
     }
 
+    /// HMAC-SHA1 (FIPS 198-1), 20 bytes: for the first form of 3-D Secure authentication values only.
+    package static func hmacSHA1(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
+        guard !key.isEmpty else { throw .wrongCount(what: "HMAC key", found: 0) }
+        return try quick("HMAC", "SHA1", key: key, data, count: 20)
+    }
+
     private static func quick(
         _ name: String, _ algorithm: String, key: [UInt8], _ data: [UInt8], count: Int
     ) throws(LibCryptoError) -> [UInt8] {

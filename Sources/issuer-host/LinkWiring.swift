@@ -15,6 +15,9 @@ extension IssuerConfiguration {
         let dialect = try dialect(link)
         var profile = try linkProfile(link, dialect)
         profile.printedValue = try printedValue(link)
+        profile.authentication = try link.authenticationValue.map {
+            try AuthenticationPlace($0, dialect, place: "links.\(link.name).authenticationValue")
+        }
         profile.echo = try echo(link, dialect)
         profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
         do throws(RemoteIndicators.Unknown) {

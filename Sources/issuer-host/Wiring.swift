@@ -61,6 +61,7 @@ extension IssuerConfiguration {
         }
         configuration.cardVerificationKeys = Set(
             issuers.compactMap { $0.nonChip.map { KeyName($0.cardVerificationKey) } })
+        addAuthentication(to: &configuration)
         try addPINs(to: &configuration)
         configuration.hasAESCards = issuers.contains { issuer in
             issuer.profiles.contains { CryptogramProfile.named($0)?.cipher == .aes }
@@ -120,6 +121,9 @@ extension IssuerConfiguration {
                         policy.contactlessStripe = try issuer.contactlessStripe(
                             option, place: "\(place).nonChip")
                         return policy
+                    },
+                    authentication: try issuer.authenticationValue.map {
+                        try AuthenticationPolicy($0, place: "\(place).authenticationValue")
                     },
                     offlineResults: try OfflineResultsPolicy(issuer, place: place),
                     scriptPINForm: try issuer.scriptPINForm.map { text in

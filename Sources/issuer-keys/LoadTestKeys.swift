@@ -26,6 +26,7 @@ struct LoadTestKeys: ParsableCommand {
         }
         let keys: [String: Key]
         let aesKeys: [String: Key]?
+        let hmacKeys: [String: Key]?
     }
 
     func run() throws {
@@ -69,6 +70,17 @@ struct LoadTestKeys: ParsableCommand {
             }
             report(
                 try KeyLoading.loadAESTestKey(
+                    label: name, purpose: purpose, value: SecretBytes(copying: value),
+                    expectedCheckValue: key.kcv, at: desk.location))
+        }
+        for (name, key) in (file.hmacKeys ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let purpose = KeyPurpose.named(name), let value = try? Hex.decode(key.value),
+                value.count == 32
+            else {
+                throw ValidationError("key \(name): a purpose in its name and 64 hex digits are needed")
+            }
+            report(
+                try KeyLoading.loadHMACTestKey(
                     label: name, purpose: purpose, value: SecretBytes(copying: value),
                     expectedCheckValue: key.kcv, at: desk.location))
         }

@@ -83,6 +83,9 @@ extension IssuerConfiguration {
                 ]
                 places += labels.map { ($0, "issuers.\(issuer.name)") }
             }
+            places += (issuer.authenticationValue?.keyLabels ?? []).map {
+                ($0, "issuers.\(issuer.name).authenticationValue")
+            }
             places.append((issuer.nonChip?.cardVerificationKey, "issuers.\(issuer.name).nonChip"))
         }
         for link in links {

@@ -101,6 +101,8 @@ struct Draft {
         case stripe
         /// A card value that failed.
         case badStripe
+        /// A web shop with a 3-D Secure value, and what the token says of it.
+        case shop(AuthenticationEvidence, AuthenticationPolicy, AuthenticationAnswer)
         case none
     }
 
@@ -215,6 +217,16 @@ struct Draft {
                     CardValueQuestion(cardVerificationKey: KeyName("cvk"), candidates: [], value: 0x123),
                     NonChipPolicy(cardVerificationKey: KeyName("cvk"))), .matches(0), request, &trace)
             proof = .cardValue(try #require(value))
+        case .shop(_, let policy, let answer):
+            let range = IssuerRange(
+                name: "visa", prefix: PANPrefix("476173")!,
+                keys: IssuerKeys([IssuerKeyVersion(name: "", issuerMasterKey: KeyName("imk"))]),
+                masterKeyOption: .a, profiles: [], authentication: policy)
+            if let finding = AuthenticationFinding.of(request, range) {
+                let (verified, reason) = finding.evaluate(answer, request, now: now, &trace)
+                declined = reason
+                if let verified { proof = .authentication(verified) }
+            }
         case .none: break
         }
         if let remotePolicy {
@@ -253,6 +265,8 @@ struct Draft {
         if case .forged(let atc, let plastic) = entry {
             (chip, number) = (try iccData(atc), sequenceNumber ?? plastic)
         }
+        var evidence: AuthenticationEvidence?
+        if case .shop(let sent, _, _) = entry { evidence = sent }
         var circumstances = Circumstances()
         circumstances.kind = kind
         circumstances.merchantCategory = category
@@ -277,7 +291,10 @@ struct Draft {
             pin: pin.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, nonChip: remote ?? NonChipEvidence(entry: .magneticStripe), circumstances: circumstances,
+            },
+            nonChip: remote
+                ?? NonChipEvidence(entry: evidence == nil ? .magneticStripe : .cardNotPresent),
+            authentication: evidence, circumstances: circumstances,
             purpose: purpose,
             original: original, receivedAt: 0, deadline: Deadline(nanoseconds: .max))
     }

@@ -168,6 +168,14 @@ extension Books {
             }
             approved[key] = number
         }
+        if let authentication = message.authentication {
+            let before = authenticated[message.account, default: [:]].updateValue(
+                number, forKey: authentication)
+            guard before == nil || before == number else {
+                throw BrokenPromise(
+                    "account \(message.account): one authentication was approved for two payments")
+            }
+        }
         try take(decision, message, write)
         transactions[number].codes.insert(decision.code)
         guard message.direction == .takes else { return }

@@ -86,6 +86,8 @@ package struct Books: Sendable {
     /// Which transactions a genuine chip's ATC was used for.
     var claimed: [ATC: Set<Int>] = [:]
     var approved: [ATC: Int] = [:]
+    /// Which transaction each authentication of an account's cardholder was approved for.
+    var authenticated: [Int: [Int: Int]] = [:]
     /// Which genuine transactions were sent under the same numbers.
     var senders: [Numbers: Set<Int>] = [:]
     var scripts: [Script: Int] = [:]

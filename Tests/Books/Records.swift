@@ -51,6 +51,8 @@ package struct SentMessage: Sendable {
     package var pin = PIN.none
     /// The ATC of a genuine chip; nil without one.
     package var atc: Int?
+    /// The authentication of its cardholder that it rests on; nil for all but such.
+    package var authentication: Int?
     /// Names place and STAN, so that two messages can be seen to share them.
     package var numbers: UInt64
     /// DE11.

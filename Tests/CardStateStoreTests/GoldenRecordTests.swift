@@ -1,4 +1,4 @@
-import Authorisation
+@testable import Authorisation
 import EMV
 import Foundation
 import Testing
@@ -136,6 +136,22 @@ import Testing
     @Test func formatOneIsWrittenAsEverAndReadByName() throws {
         try compare(try record(), "format-1")
         try compare(try recordAbroad(), "format-1-abroad")
+    }
+
+    /// A section of its own: hosts that know none of it pass it over, and keep it.
+    @Test func usedAuthenticationValuesAreASectionOfFormatOne() throws {
+        let reading = CardReading(record: try record(), past: [])
+        var transition = CardTransition(try record(), past: [], policy: CardPolicy(), now: Self.now)
+        for (identity, time) in [
+            (UInt64(0x00_0100_9602_0972), Self.now - 86_400), (0x1862_0655_2C1C_0497, Self.now),
+        ] {
+            var used = UsedAuthenticationValues(transition.record.content(.authenticationValues))
+            used.add(identity, merchant: 3, now: time, keepingSeconds: 90 * 86_400)
+            used.add(0x1862_0655_2C1C_0497, merchant: 3, now: time, keepingSeconds: 90 * 86_400)
+            transition.record.set(.authenticationValues, used.content)
+        }
+        try compare(transition.record, "format-1-authentication-values")
+        #expect(transition.record.bytes.count == (reading.record?.bytes.count ?? 0) + 4 + 2 * 18)
     }
 
     private func compare(_ record: CardRecord, _ name: String) throws {

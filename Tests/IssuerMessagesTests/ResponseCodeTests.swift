@@ -8,6 +8,11 @@ import Testing
     @Test("The table of DE39, reason by reason")
     func table() {
         let expected: [DeclineReason: String] = [
+            .authenticationWrong: "82", .authenticationReplayed: "63", .authenticationClaimUnproven: "63",
+            .authenticationMissing: "1A", .authenticationAmountDiffers: "1A",
+            .authenticationMerchantDiffers: "1A", .authenticationTooOld: "1A",
+            .authenticationSeriesEnded: "1A", .authenticationAttemptOnly: "1A",
+            .cardholderNotAuthenticated: "1A",
             .unknownCard: "14", .cardLost: "41", .cardStolen: "43", .cardRestricted: "62",
             .cardExpired: "54", .expiryDiffers: "54", .chipDataMissing: "12", .chipDataMalformed: "30",
             .cryptogramProfileUnknown: "88", .notAnARQC: "88", .cryptogramWrong: "88", .amountDiffers: "13",

@@ -38,6 +38,8 @@ struct Deal {
     var hidesNumber = false
     /// Cryptogram or card value are not the card's.
     var isForged = false
+    /// The cardholder's 3-D Secure authentication, by its number; nil: none.
+    var authentication: Int?
     /// The chip's value on a stripe.
     var isCloned = false
     /// What it is about; nil for a transaction of its own.
@@ -104,6 +106,7 @@ struct Deal {
         message.isCompletion = kind == .completion
         message.original = original
         message.isClear = isClear
+        message.authentication = purpose == .decision ? authentication : nil
         message.isForbidden = purpose == .decision && kind.takes && plan.forbids(self)
         message.pin = pin == nil ? .none : pin == plastic.pin ? .right : .wrong
         message.atc = isGenuineChip ? Int(atc) : nil

@@ -21,6 +21,8 @@ struct Plan {
 
     let accounts: [Account]
     let hasLimits: Bool
+    /// Shops ask the cardholder by 3-D Secure.
+    let hasAuthentication: Bool
     /// Minor units that each account has at first.
     let opening: Int64
     /// How much longer than others this seed runs, in times.
@@ -44,6 +46,7 @@ struct Plan {
         let count = isLong ? 1 : Int.random(in: 1...3, using: &numbers)
         let first = isLong ? Int.random(in: 0..<3, using: &numbers) : 0
         accounts = (first..<(first + count)).map { Self.all[$0 % 3] }
+        hasAuthentication = seed % 8 == 0
         opening = isLong ? 2_000_000 : 8_000
         hasLimits = !isLong && numbers.chance(60)
         jumps = isLong ? 1 : [0, 4, 12].randomElement(using: &numbers)!
@@ -174,6 +177,7 @@ struct Plan {
                 name: "", issuerMasterKey: KeyName("imk"), secureMessagingIntegrityKey: KeyName("smi"),
                 secureMessagingConfidentialityKey: KeyName("smc"))
         ])
+        let terms = AuthenticationPolicy.Terms(form: .cvvWithTrackingNumber, key: KeyName("av-cvk"))
         return IssuerRangeTable([
             IssuerRange(
                 name: "visa", prefix: PANPrefix("476173")!, keys: keys, masterKeyOption: .a,
@@ -182,7 +186,7 @@ struct Plan {
                     limits: limits,
                     // Where nothing is bounded, a wrong DE6 is booked as it came.
                     abroad: AbroadPolicy(rates: Shop.table, declinesDifference: limits != nil)),
-                nonChip: nonChip)
+                nonChip: nonChip, authentication: AuthenticationPolicy(terms))
         ])
     }
 

@@ -12,6 +12,8 @@ struct SimulatedPort: CardCryptography, CardRecords {
     /// The card verification value of every stripe and printed number, and that of their chips.
     static let value: UInt16 = 0x123
     static let chipValue: UInt16 = 0x321
+    /// What every authentication value has for its proof.
+    static let authenticationProof: UInt64 = 0x123
 
     // MARK: - The token
 
@@ -26,12 +28,18 @@ struct SimulatedPort: CardCryptography, CardRecords {
             value =
                 asked.value == Self.value ? .matches(0) : asked.value == chipValue ? .matches(1) : .differs
         }
+        var authentication = AuthenticationAnswer.notAsked
+        if let asked = question.authentication {
+            authentication = asked.value.proof == authenticationProof ? .matches : .differs
+        }
         var (pin, isWrong) = (PINAnswer.notAsked, false)
         if case .differs = cryptogram { isWrong = true }
         if value == .differs { isWrong = true }
         if let asked = question.pin, !isWrong { pin = .translated(asked.block) }
-        return CryptographyAnswer(
+        var answer = CryptographyAnswer(
             token: Plan.token(of: question.card.pan), cryptogram: cryptogram, pin: pin, cardValue: value)
+        answer.authentication = authentication
+        return answer
     }
 
     /// Visa's value of a PIN, as this token makes it.

@@ -63,6 +63,8 @@ package final class Simulation: @unchecked Sendable {
     /// What a message that is under way is about, by the auditor's number.
     var sent: [Deal] = []
     private var checkedWrites = 0
+    /// Since nothing was under way.
+    private var authenticating: [(account: Int, authentication: Int, host: Int, number: Int)] = []
     var broken: String?
     /// What happened and how often, so that a reader can see that everything does.
     package private(set) var seen: [String: Int] = [:]
@@ -149,6 +151,7 @@ package final class Simulation: @unchecked Sendable {
         guard let authoriser = hosts[host].authoriser else { return }
         let life = hosts[host].life
         underWay += 1
+        noteAuthentication(sending.deal, host)
         Task(executorPreference: executor) { [self] in
             do throws(CouldNotDecide) {
                 answered(index, try await authoriser.authorise(message), host, life)
@@ -156,6 +159,18 @@ package final class Simulation: @unchecked Sendable {
                 undecided(error)
             }
         }
+    }
+
+    /// Two payments on one authentication that two hosts have at once.
+    private func noteAuthentication(_ deal: Deal, _ host: Int) {
+        if underWay == 1 { authenticating = [] }
+        guard let authentication = deal.authentication else { return }
+        let isShared = authenticating.contains {
+            $0.account == deal.account && $0.authentication == authentication && $0.host != host
+                && $0.number != deal.number
+        }
+        if isShared { note("one authentication on two hosts at once") }
+        authenticating.append((deal.account, authentication, host, deal.number))
     }
 
     private func answered(_ index: Int, _ decision: Decision, _ host: Int, _ life: Int) {

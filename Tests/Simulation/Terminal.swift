@@ -33,7 +33,8 @@ enum Terminal {
             pin: deal.pin.map {
                 PINQuestion(
                     zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
-            }, nonChip: evidence(deal), circumstances: circumstances, purpose: deal.purpose,
+            }, nonChip: evidence(deal), authentication: deal.authenticationEvidence,
+            circumstances: circumstances, purpose: deal.purpose,
             original: original(deal), receivedAt: now, deadline: Deadline(nanoseconds: .max))
     }
 
@@ -65,7 +66,9 @@ enum Terminal {
         switch deal.entry {
         case .chip: return NonChipEvidence(entry: .chip)
         case .none: return nil
-        case .typed: return NonChipEvidence(entry: .cardNotPresent, printedValue: value)
+        case .typed:
+            return NonChipEvidence(
+                entry: .cardNotPresent, printedValue: deal.authentication == nil ? value : nil)
         case .stripe:
             return NonChipEvidence(
                 entry: .magneticStripe, stripeExpiry: 0x2912, serviceCode: 0x101,

@@ -83,7 +83,8 @@ struct Traffic {
         case .decision:
             switch deal.entry {
             case .stripe: return "stripe, \(deal.kind.words)"
-            case .typed: return "e-commerce, \(deal.kind.words)"
+            case .typed:
+                return (deal.authentication == nil ? "e-commerce, " : "3-D Secure, ") + deal.kind.words
             case .chip, .none:
                 return deal.isPartialAllowed ? "\(deal.kind.words), part allowed" : deal.kind.words
             }
@@ -201,7 +202,7 @@ struct Traffic {
                 deal.hidesExpiry = false
             }
         }
-        return deal
+        return authenticated(deal)
     }
 
     /// Approved or declined by a terminal that asked nobody.

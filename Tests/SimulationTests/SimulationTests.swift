@@ -44,7 +44,10 @@ import Testing
         for what in [
             "purchase", "purchase, part allowed", "pre-authorisation", "refund", "cash",
             "purchase with cash back",
-            "balance enquiry", "stripe, purchase", "e-commerce, purchase", "forgery", "completion",
+            "balance enquiry", "stripe, purchase", "e-commerce, purchase",
+            "3-D Secure, purchase", "one authentication on two hosts at once",
+            "declined authentication value used before", "declined authentication value wrong", "forgery",
+            "completion",
             "further shipment",
             "advice", "advice of a decline", "reversal", "partial reversal", "repeat", "restamped repeat",
             "changed repeat", "damaged repeat", "genuine after damaged", "twin at another terminal",

@@ -14,6 +14,7 @@ enum VectorRunner {
     static let files: [String: Comparator] = [
         "arpc.json": CryptogramVectors.response,
         "arqc.json": CryptogramVectors.cryptogram,
+        "authentication-value.json": byField("op", AuthenticationValueVectors.operations),
         "card-verification.json": CardValueVectors.value,
         "contactless-legacy.json": byField("op", ContactlessVectors.operations),
         "currency.json": CurrencyVectors.conversion,

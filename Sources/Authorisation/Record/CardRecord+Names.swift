@@ -53,6 +53,11 @@ extension CardReading {
         for agreement in Agreements(record.content(.agreements)).list {
             lines.append("agreement used \(agreement.usedAt)")
         }
+        for use in UsedAuthenticationValues(record.content(.authenticationValues)).list {
+            lines.append(
+                "authenticationValue[\(String(use.identity, radix: 16))] used \(use.usedAt), payments \(use.payments)"
+            )
+        }
         lines += (0..<record.keptCount).compactMap { record.kept($0) }.map { "kept" + $0.words }
         let filed = past ?? []
         lines += stride(from: 0, to: filed.count, by: KeptTransaction.byteCount)

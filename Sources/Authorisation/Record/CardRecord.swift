@@ -191,7 +191,8 @@ extension CardRecord {
         case holds = 5
         /// Issuer scripts of the plastic with the index.
         case scripts = 6
-        // 7 is for authentication values that were used.
+        /// 3-D Secure authentication values that were used.
+        case authenticationValues = 7
         /// The token of the account that this one was moved to.
         case movedTo = 8
         /// The token of the account that was moved here.

@@ -8,6 +8,8 @@ package enum Proof: Sendable {
     case cardValue(VerifiedCardValue)
     /// Nothing but a rule of the range for payments of its kind.
     case exempt(RemoteExemption)
+    /// A 3-D Secure authentication value that the token has found right.
+    case authentication(VerifiedAuthentication)
     /// Nothing: a decline, what completes an earlier approval, or what has happened elsewhere.
     case none
 }

@@ -58,6 +58,10 @@ extension CardTransition {
             try keep(kept)
             return accepted(nil, finding, plastic: index)
         }
+        if let verified = message.authentication {
+            if wasUsed(verified) { flag(&kept, "its authentication value had been used") }
+            keepAuthentication(message)
+        }
         if let declined = try bookMoney(&kept, message, original) {
             dropOwn(kept)
             return accepted(declined, finding, plastic: index)

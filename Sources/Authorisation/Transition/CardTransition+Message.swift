@@ -72,6 +72,7 @@ extension CardTransition {
                 if finding == .outOfRange { declined = .atcOutOfRange }
             }
         }
+        if declined == nil { declined = checkAuthentication(message) }
         if declined == nil {
             declined = try checkPIN(message, knowledge, plastic: chosen.index)
         } else {
@@ -83,7 +84,7 @@ extension CardTransition {
             declined = remoteDecline(exemption, request)
         }
         if declined == nil, let limits, kind.takes {
-            declined = LimitCheck(limits: limits).evaluate(payable(request), request.circumstances, &trace)
+            declined = LimitCheck(limits: limits).evaluate(payable(request), circumstances(message), &trace)
         }
         if declined == nil {
             let early = Array(record.content(.earlyReversals))
@@ -93,6 +94,7 @@ extension CardTransition {
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
             if declined == nil, let payment = request.nonChip?.remote { noteAgreement(payment) }
         }
+        if declined == nil { keepAuthentication(message) }
         if let script, finding == .first || finding == .ahead || finding == .late {
             markSent(script, atc: kept.atc, plastic: chosen.index ?? 0)
         } else {
@@ -219,6 +221,7 @@ extension CardTransition {
         case .chip(let verified): return .cryptogram(verified)
         case .cardValue(let value): return .cardValue(value)
         case .exempt(let exemption): return .exemption(exemption)
+        case .authentication(let verified): return .authentication(verified)
         case .none: return nil
         }
     }
