@@ -13,6 +13,7 @@ struct IssuerKeysCommand: AsyncParsableCommand {
             Generate.self, Import.self, Export.self, List.self, Retire.self, CeremonyCommand.self,
             OperatorCommand.self,
             Personalise.self, CertificateCommand.self, TestCACommand.self, PINReference.self,
+            AuthenticationValueCommand.self, ACSSignCommand.self,
             LoadTestKeys.self, TokenCommand.self, AuditCommand.self, AuditLogCommand.self,
         ])
 
