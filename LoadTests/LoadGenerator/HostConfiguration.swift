@@ -17,6 +17,8 @@ package struct LoadLink: Sendable {
     /// Framing.
     package let framing: Framing
     let zonePINKey: [UInt8]?
+    /// For a link with 3-D Secure.
+    var authentication: LoadAuthentication?
     /// For a link with TLS.
     var tls: LoadTLS?
     /// For a link with MACs.
@@ -124,6 +126,7 @@ extension LoadLink {
             name: link.name, host: link.reachableHost, port: link.port, codec: MessageCodec(dialect: dialect),
             framing: framing, zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
         mac = try link.mac.map { try LoadMAC($0, issuer) }
+        authentication = LoadAuthentication(link, host.issuers, issuer)
         guard link.tls != nil else { return }
         guard let identity = host.demo.tls else {
             throw LoadSetupError(

@@ -44,7 +44,7 @@ extension LoadEngine {
         do { fault = try fault ?? AnswerCheck.fault(answer, request, &source) } catch { fault = "\(error)" }
         guard let fault else {
             if keepsEarlier, request.prediction.code == .approved, request.kind != .repeat,
-                request.kind != .reversal
+                request.kind != .reversal, request.kind != .threeDSecure
             {
                 earlier[connection.link.name] = Earlier(
                     request: request, approvalCode: Array(answer.bytes(.authorisationCode) ?? []),

@@ -1,4 +1,5 @@
 internal import EMV
+internal import Glibc
 internal import ISO8583
 internal import IssuerMessages
 internal import NIOCore
@@ -68,7 +69,8 @@ extension LoadEngine {
 
     private func send(_ transaction: Transaction, on connection: LoadConnection, intended: UInt64) throws {
         let builder = connection.builder
-        let sendsPIN = transaction.kind != .purchaseWithoutPIN && builder.sendsPINs
+        let sendsPIN =
+            transaction.kind != .purchaseWithoutPIN && transaction.kind != .threeDSecure && builder.sendsPINs
         let number = transaction.card
         let known = number < source.population.cards.count
         let product = source.product(of: number)
@@ -76,10 +78,16 @@ extension LoadEngine {
             sendsPIN ? Population.pin(of: known ? number : 0, wrong: transaction.kind == .wrongPIN) : nil
         sequence += 1
         if sequence % 1_000_000 == 0 { sequence += 1 }
-        let message = try builder.message(
-            product: product, identity: source.identity(of: number), amount: transaction.amount,
-            chipData: transaction.answer.chipData, pin: pin, sequence: sequence,
-            blockPlace: known && transaction.kind != .wrongPIN ? number : nil)
+        let isShop = transaction.kind == .threeDSecure
+        let message =
+            isShop
+            ? try builder.authenticatedMessage(
+                product: product, identity: source.identity(of: number), amount: transaction.amount,
+                sequence: sequence, now: Int(time(nil)))
+            : try builder.message(
+                product: product, identity: source.identity(of: number), amount: transaction.amount,
+                chipData: transaction.answer.chipData, pin: pin, sequence: sequence,
+                blockPlace: known && transaction.kind != .wrongPIN ? number : nil)
         try connection.write(message, bytesCut: transaction.kind == .badFrame ? 5 : 0)
         let kind = transaction.kind == .purchase && !sendsPIN ? .purchaseWithoutPIN : transaction.kind
         var prediction = Prediction(code: .unknownCard, authenticated: true)

@@ -65,7 +65,7 @@ final class LoadEngine: @unchecked Sendable {
             let date = TransactionDate(
                 year: Int(today.tm_year % 100), month: Int(today.tm_mon + 1), day: Int(today.tm_mday))
         else { throw LoadSetupError("the clock shows no date") }
-        source = try TransactionSource(profile, issuer: issuer, date: date)
+        source = try TransactionSource(profile, issuer: issuer, date: date, links: links)
         // Begins with the time, so that a second run does not look like a repeat of the first.
         sequence = UInt64(now % 10_000) * 100_000_000
         keepsEarlier = (profile.mix[.repeat] ?? 0) > 0 || (profile.mix[.reversal] ?? 0) > 0

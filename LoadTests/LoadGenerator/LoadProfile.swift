@@ -30,6 +30,8 @@ package enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresenta
     case `repeat`
     /// An approved request is undone by a 0400.
     case reversal
+    /// A web shop whose cardholder was authenticated by 3-D Secure.
+    case threeDSecure
 }
 
 /// What a load consists of: cards, connections, mix and stages.

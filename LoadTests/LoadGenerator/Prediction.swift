@@ -23,6 +23,12 @@ extension LoadCard {
         case .wrongCryptogram: return Prediction(code: .cryptogramFailure, authenticated: false)
         case .badFrame: return Prediction(code: .formatError, authenticated: false)
         case .replay: return Prediction(code: .securityViolation, authenticated: true)
+        case .threeDSecure:
+            guard Int64(amount) <= availableMinorUnits else {
+                return Prediction(code: .insufficientFunds, authenticated: false)
+            }
+            availableMinorUnits -= Int64(amount)
+            return Prediction(code: .approved, authenticated: false)
         case .purchase, .purchaseWithoutPIN, .wrongPIN, .repeat, .reversal: break
         }
         verifiedATC = atc

@@ -27,11 +27,28 @@ struct TransactionSource: ~Copyable {
     /// Prepared ones whose card was busy when their turn came.
     private(set) var discarded = 0
 
-    init(_ profile: LoadProfile, issuer: DemoIssuer, date: TransactionDate) throws {
+    /// Kinds of card whose holders can be authenticated on every link.
+    private let authenticating: Set<UInt8>
+
+    /// - Parameter links: for 3-D Secure.
+    init(
+        _ profile: LoadProfile, issuer: DemoIssuer, date: TransactionDate, links: [LoadLink] = []
+    ) throws {
         let population = try Population(profile, issuer: issuer)
+        let authenticating = Set(
+            population.products.indices.filter { product in
+                let pan = population.products[product].definition.identity.pan
+                return !links.isEmpty && links.allSatisfy { $0.authentication?.server(pan) != nil }
+            }.map { UInt8($0) })
+        guard (profile.mix[.threeDSecure] ?? 0) == 0 || !authenticating.isEmpty else {
+            throw LoadSetupError(
+                "mix: threeDSecure needs links with authenticationValue and cards of a range whose values have the time"
+            )
+        }
         let chip = try ChipCryptography()
         self.population = population
         self.chip = chip
+        self.authenticating = authenticating
         chance = Chance(seed: profile.seed)
         self.date = date
         let total = profile.mix.values.reduce(0, +)
@@ -52,7 +69,7 @@ struct TransactionSource: ~Copyable {
     /// The next transaction with a card that is free; nil while none is.
     mutating func next(_ kind: TransactionKind) throws -> Transaction? {
         if kind == .unknownCard { return try unknown() }
-        guard let card = freeCard() else { return nil }
+        guard let card = freeCard(kind == .threeDSecure ? authenticating : nil) else { return nil }
         return try compute(kind, card)
     }
 
@@ -159,12 +176,13 @@ struct TransactionSource: ~Copyable {
     }
 
     /// Any free card, each as likely as the other while most are free.
-    private mutating func freeCard() -> Int? {
+    private mutating func freeCard(_ products: Set<UInt8>?) -> Int? {
         let count = population.cards.count
         guard population.retiredCount < count else { return nil }
         var place = chance.below(count)
         for _ in 0..<min(count, 64) {
-            if !population.cards[place].busy, !population.cards[place].retired { return place }
+            let fits = products?.contains(population.cards[place].product) ?? true
+            if fits, !population.cards[place].busy, !population.cards[place].retired { return place }
             place = place + 1 == count ? 0 : place + 1
         }
         return nil

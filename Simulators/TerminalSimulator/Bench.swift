@@ -26,6 +26,8 @@ package struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     let pinFormatCodes: [PINBlockFormat: String]
     /// Where CVV2 is; nil for a link without.
     package let printedValue: PrintedValuePosition?
+    /// Nil for a link without 3-D Secure.
+    package let threeDSecure: ThreeDSecure?
     /// Nil for a link without TLS.
     package var tls: TLSIdentity?
     /// Sees every byte of its connections; nil for none.
@@ -171,7 +173,17 @@ package struct Bench: Sendable {
             aesPINKey: try description.aesPINKey.map { try key($0) }, pinFormat: description.pinFormat,
             wantedPINFormat: description.wantedPINFormat,
             pinFormatCodes: description.pinFormatCodes,
-            printedValue: description.printedValue, tls: description.tls)
+            printedValue: description.printedValue, threeDSecure: threeDSecure(description),
+            tls: description.tls)
+    }
+
+    private func threeDSecure(_ description: LinkDescription) -> ThreeDSecure? {
+        guard let place = description.authentication else { return nil }
+        let servers = configuration.authenticationRanges.compactMap { range in
+            issuer.authenticationServer(key: range.key).map { (range: range, server: $0) }
+        }
+        return ThreeDSecure(
+            place: place, servers: servers.sorted { $0.range.prefix.count > $1.range.prefix.count })
     }
 
     /// - Parameter name: of a dialect in the folder, or the path of a file.

@@ -13,6 +13,8 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     case keyed
     /// Typed into a web shop.
     case eCommerce = "e-commerce"
+    /// The same, with the cardholder authenticated by the issuer's access control server.
+    case threeDSecure = "e-commerce 3-D Secure"
 
     /// DE22: 05 chip, 90 stripe, 80 fallback, 01 typed, 81 electronic commerce; then the PIN pad.
     var entryMode: String {
@@ -21,7 +23,7 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
         case .stripe: "901"
         case .fallback: "801"
         case .keyed: "012"
-        case .eCommerce: "812"
+        case .eCommerce, .threeDSecure: "812"
         }
     }
 
@@ -30,7 +32,7 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .chip, .stripe, .fallback: "00"
         case .keyed: "08"
-        case .eCommerce: "59"
+        case .eCommerce, .threeDSecure: "59"
         }
     }
 
@@ -42,8 +44,12 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
         case .fallback: "stripe, the chip fails"
         case .keyed: "number typed"
         case .eCommerce: "web shop"
+        case .threeDSecure: "web shop, 3-D Secure"
         }
     }
+
+    /// CVV2 is asked for; who was authenticated need not type it.
+    var sendsPrintedValue: Bool { self == .keyed || self == .eCommerce }
 
     var hasStripe: Bool { self == .stripe || self == .fallback }
 }

@@ -134,6 +134,8 @@ package struct Purchase: Sendable {
     package var presentation = CardPresentation.chip
     /// What is read or typed where it is not the chip.
     package var stripe = StripeSettings()
+    /// What 3-D Secure comes to.
+    package var authentication = AuthenticationSettings()
 
     /// Takes the parts.
     package init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {
@@ -173,6 +175,12 @@ package enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
     case noCardVerificationKey
     /// CVV2 is to be sent, but nothing says where the link has it.
     case noPrintedValuePlace
+    /// 3-D Secure, but nothing says where the link has it.
+    case noAuthenticationPlace
+    /// The range has no access control server.
+    case noAuthenticationServer
+    /// The form of the range has no place for what is asked for.
+    case noSuchAuthentication
 
     /// One line for people.
     package var description: String {
@@ -182,6 +190,11 @@ package enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noCardVerificationKey: "a CVV is to be sent, but there is no cvk- key for the card's range"
         case .noPrintedValuePlace:
             "CVV2 is to be sent, but the link does not say where (cvv2Element, --cvv2-element)"
+        case .noAuthenticationPlace:
+            "3-D Secure is to be sent, but the configuration does not say where the link has it (authenticationValue)"
+        case .noAuthenticationServer:
+            "3-D Secure is to be sent, but the card's range has no authenticationValue, or the file no key for it"
+        case .noSuchAuthentication: "the range's form of authentication values has no place for this"
         case .impossibleDate: "the clock's date cannot be written in tag 9A"
         }
     }

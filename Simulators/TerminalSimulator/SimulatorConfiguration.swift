@@ -2,6 +2,7 @@ package import EMV
 internal import Foundation
 package import ISO8583
 internal import IssuerConfiguration
+package import IssuerMessages
 
 /// A configuration that the simulator cannot use. Names the file, key or name at fault, and the valid names.
 package enum ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -90,6 +91,8 @@ package struct LinkDescription: Hashable, Sendable {
     package var aesPINKey: String?
     /// Where CVV2 is; nil for a link without.
     package var printedValue: PrintedValuePosition?
+    /// Where 3-D Secure is; nil for a link without.
+    package var authentication: AuthenticationPlace?
     /// Nil for a link without MACs.
     package var mac: MACDescription?
     /// Nil for a link without TLS.
@@ -123,6 +126,8 @@ package struct SimulatorConfiguration: Sendable {
     package let folder: String
     /// By name.
     package let links: [LinkDescription]
+    /// Ranges with access control servers.
+    package let authenticationRanges: [AuthenticationRange]
 
     /// Reads the file as the host does, overrides of the environment included.
     package init(contentsOf path: String) throws(ConfigurationError) {
@@ -136,6 +141,7 @@ package struct SimulatorConfiguration: Sendable {
         caKeyPaths = host.demo.caKeys
         folder = host.folder
         let identity = TLSIdentity(host.demo.tls)
+        authenticationRanges = host.issuers.compactMap(AuthenticationRange.init)
         links = host.links.sorted { $0.name < $1.name }.map { LinkDescription($0, identity) }
     }
 
@@ -147,6 +153,7 @@ package struct SimulatorConfiguration: Sendable {
         self.cardStatePath = cardStatePath
         folder = "."
         links = []
+        authenticationRanges = []
     }
 
     /// The demo issuer and the dialects that this program was shipped with, found above its own place or above the
@@ -195,6 +202,23 @@ extension LinkDescription {
         printedValue = link.cvv2Element.flatMap { DataElement(rawValue: UInt8(clamping: $0)) }.map {
             PrintedValuePosition(element: $0, offset: link.cvv2Offset)
         }
+        authentication = link.authenticationValue.flatMap(Self.place)
+    }
+
+    /// As the host reads it; what that refuses, no host serves.
+    private static func place(_ file: IssuerConfiguration.LinkAuthentication) -> AuthenticationPlace? {
+        func element(_ number: Int) -> DataElement? {
+            UInt8(exactly: number).flatMap(DataElement.init(rawValue:))
+        }
+        guard let value = element(file.element) else { return nil }
+        var place = AuthenticationPlace(element: value)
+        place.offset = file.offset
+        place.encoding = AuthenticationPlace.Encoding(rawValue: file.encoding) ?? .base64
+        place.indicatorElement = file.eciElement.flatMap(element)
+        place.indicatorOffset = file.eciOffset
+        place.indicatorLength = file.eciLength
+        place.recurring = file.recurring.compactMap { AuthenticationPlace.Mark($0) }
+        return place
     }
 
     /// `01:0`: digits 5 and 6 of DE53, and what they stand for.
@@ -205,6 +229,15 @@ extension LinkDescription {
             return PINBlockFormat(rawValue: number).map { ($0, String(parts[0])) }
         }
         return Dictionary(pairs) { first, _ in first }
+    }
+}
+
+extension AuthenticationRange {
+    fileprivate init?(_ issuer: IssuerConfiguration.Issuer) {
+        guard let file = issuer.authenticationValue, let form = AuthenticationValueForm(rawValue: file.form),
+            let key = file.keyLabels.first
+        else { return nil }
+        self.init(prefix: issuer.prefix, form: form, key: key, numberIsTime: file.numberIsTime)
     }
 }
 

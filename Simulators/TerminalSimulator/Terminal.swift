@@ -26,6 +26,8 @@ package struct Terminal: Sendable {
     private let identity: Identity
     private let surroundings: TerminalSurroundings
     private var traceNumber: UInt64
+    /// The authentication value of each card's last payment.
+    private var lastAuthentication: [String: [UInt8]] = [:]
 
     /// One of several terminals that work at once: a name and trace numbers of its own.
     init(number: Int, of count: Int, surroundings: TerminalSurroundings = .real) {
@@ -86,10 +88,12 @@ package struct Terminal: Sendable {
     }
 
     /// The same without the chip: with the stripe, or with what is printed on the card.
-    /// - Parameter printedValue: where the link has CVV2.
+    /// - Parameters:
+    ///   - printedValue: where the link has CVV2.
+    ///   - threeDSecure: where it has 3-D Secure, with the servers behind it.
     package mutating func request(
-        withoutChip purchase: Purchase, card: VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
-        printedValue: PrintedValuePosition?
+        withoutChip purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
+        printedValue: PrintedValuePosition?, threeDSecure: ThreeDSecure? = nil
     ) throws -> Message {
         let time = try time(for: purchase, card, zonePINKey)
         var message = numbered(purchase.mti, time, dialect)
@@ -97,7 +101,13 @@ package struct Terminal: Sendable {
         setPointOfService(time, purchase, of: &message)
         let currency = purchase.settings.currencyCode ?? card.definition.currencyCode
         message.set(.currency, text: MoneyText.digits(UInt64(currency), count: 3))
-        if !purchase.presentation.hasStripe, purchase.stripe.cvv2 != .none {
+        if purchase.presentation == .threeDSecure {
+            guard let threeDSecure else { throw TerminalError.noAuthenticationPlace }
+            try threeDSecure.fill(
+                &message, purchase, card: &card, last: &lastAuthentication[card.definition.name],
+                currency: currency, now: surroundings.unixSeconds())
+        }
+        if purchase.presentation.sendsPrintedValue, purchase.stripe.cvv2 != .none {
             guard let printedValue else { throw TerminalError.noPrintedValuePlace }
             let before = String(repeating: " ", count: printedValue.offset)
             message.set(

@@ -113,10 +113,13 @@ package struct AuthenticationPlace: Hashable, Sendable {
         let value = value(in: message)
         let indicator = indicator(in: message)
         let isCommerce = indicator != nil || Self.isElectronicCommerce(message)
-        let isRecurring = recurring.contains { $0.stands(in: message) }
+        let remote = nonChip?.remote
+        let isLater = remote.map { !$0.isFirst } ?? false
+        let isRecurring =
+            recurring.contains { $0.stands(in: message) } || isLater && remote?.kind.hasFirst == true
         if case .none = value, indicator == nil, !isCommerce { return nil }
         return AuthenticationEvidence(
-            value: value, indicator: indicator, isElectronicCommerce: isCommerce && !isRecurring,
+            value: value, indicator: indicator, isElectronicCommerce: isCommerce && !isRecurring && !isLater,
             isRecurring: isRecurring, merchant: merchant(in: message))
     }
 

@@ -67,7 +67,7 @@ struct TerminalTests {
         "Track 2 of the chip holds the chip's value, that of the stripe the stripe's; CVV2 goes where the link has it"
     )
     func withoutChip() throws {
-        let card = try VirtualCard(issuer, card: "visa-cvn18")
+        var card = try VirtualCard(issuer, card: "visa-cvn18")
         func message(
             _ presentation: CardPresentation, _ change: (inout StripeSettings) -> Void = { _ in }
         ) throws -> Message {
@@ -76,7 +76,7 @@ struct TerminalTests {
             purchase.presentation = presentation
             change(&purchase.stripe)
             return try terminal.request(
-                withoutChip: purchase, card: card, zonePINKey: nil,
+                withoutChip: purchase, card: &card, zonePINKey: nil,
                 dialect: TestData.codec("ascii87-binbitmap").dialect,
                 printedValue: DataElement(rawValue: 126).map { PrintedValuePosition(element: $0, offset: 2) })
         }

@@ -111,6 +111,7 @@ struct TransactionStep: Sendable {
     var pinFormat: PINBlockFormat?
     var presentation = CardPresentation.chip
     var stripe = StripeSettings()
+    var authentication = AuthenticationSettings()
     var mti = MTI.authorisationRequest
     var terminal = TerminalSettings()
     /// Other contents for data elements, nil to leave them out.

@@ -57,8 +57,8 @@ extension ScenarioRunner {
         let (key, name) = (session.link.zonePINKey(for: purchase.pinFormat), card.definition.name)
         guard step.presentation == .chip else {
             let message = try terminal.request(
-                withoutChip: purchase, card: card, zonePINKey: key, dialect: session.dialect,
-                printedValue: session.link.printedValue)
+                withoutChip: purchase, card: &card, zonePINKey: key, dialect: session.dialect,
+                printedValue: session.link.printedValue, threeDSecure: session.link.threeDSecure)
             return SentRequest(message: message, cardAnswer: nil, card: name, start: .now)
         }
         let request = try terminal.request(purchase, card: &card, zonePINKey: key, dialect: session.dialect)
@@ -150,6 +150,7 @@ extension ScenarioRunner {
         purchase.settings = step.terminal
         purchase.presentation = step.presentation
         purchase.stripe = step.stripe
+        purchase.authentication = step.authentication
         purchase.setPINFormat(step.pinFormat, of: session.link)
         return purchase
     }

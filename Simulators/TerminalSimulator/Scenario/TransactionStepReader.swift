@@ -12,6 +12,7 @@ enum TransactionStepReader {
         let keys = [
             "card", "chip", "link", "amount", "pin", "pin-format", "mti", "terminal", "fields", "fault",
             "wait", "entry", "service-code", "cvv", "cvv2", "iad",
+            "3ds",
         ]
         for entry in try node.entries(keys) {
             let value = entry.value
@@ -27,6 +28,7 @@ enum TransactionStepReader {
             case "service-code": step.stripe.serviceCode = try serviceCode(value)
             case "cvv": step.stripe.cvv = try value.choice(values)
             case "cvv2": step.stripe.cvv2 = try value.choice(values)
+            case "3ds": step.authentication = try AuthenticationStepReader.settings(value)
             case "iad": step.fault.chip.issuerApplicationData = try ScenarioStepReader.hex(value)
             case "mti": step.mti = try mti(value)
             case "terminal": try terminal(value, &step.terminal)
@@ -40,6 +42,7 @@ enum TransactionStepReader {
 
     private static let presentations: KeyValuePairs<String, CardPresentation> = [
         "chip": .chip, "stripe": .stripe, "fallback": .fallback, "keyed": .keyed, "e-commerce": .eCommerce,
+        "e-commerce 3-D Secure": .threeDSecure,
     ]
     private static let values: KeyValuePairs<String, StripeSettings.Value> = [
         "right": .right, "wrong": .wrong, "chip": .chip, "none": .none,

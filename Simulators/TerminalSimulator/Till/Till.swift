@@ -92,7 +92,7 @@ package struct Till {
         let edited = order.edits.isEmpty ? "" : ", edited"
         let title = "\(kind)\(money) with \(order.card)\(way)\(edited)"
         guard order.presentation == .chip else {
-            return try swipe(purchase, order.presentation, card, link, title, progress)
+            return try swipe(purchase, order.presentation, &card, link, title, progress)
         }
         guard order.deed == .nothing, order.edits.isEmpty else {
             let request = try terminal.request(
@@ -110,18 +110,23 @@ package struct Till {
 
     /// Stripe, or number and date: the chip takes no part. A plain stripe is that of a card without one.
     private mutating func swipe(
-        _ given: Purchase, _ presentation: CardPresentation, _ card: VirtualCard, _ link: Link,
+        _ given: Purchase, _ presentation: CardPresentation, _ card: inout VirtualCard, _ link: Link,
         _ title: String, _ progress: Progress
     ) throws -> TillReceipt {
         var purchase = given
         purchase.presentation = presentation
         if presentation == .stripe { purchase.stripe.serviceCode = "101" }
         let message = try terminal.request(
-            withoutChip: purchase, card: card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
-            dialect: link.form.codec.dialect, printedValue: link.printedValue)
+            withoutChip: purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+            dialect: link.form.codec.dialect, printedValue: link.printedValue, threeDSecure: link.threeDSecure
+        )
         progress(TillStage(.terminal, presentation.words))
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
-        return try ask(sent, link, title, bytesCut: purchase.distortion.bytesCut, nil, progress)
+        var receipt = try ask(sent, link, title, bytesCut: purchase.distortion.bytesCut, nil, progress)
+        if presentation == .threeDSecure, let place = link.threeDSecure?.place {
+            receipt.addAuthentication(of: message, at: place)
+        }
+        return receipt
     }
 
     private mutating func converse(
