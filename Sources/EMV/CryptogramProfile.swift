@@ -72,7 +72,8 @@ package struct CryptogramProfile: Sendable {
 
     /// All rows.
     package static let all: [CryptogramProfile] = [
-        .visaCVN10, .visaCVN17, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd, .ccdAES,
+        .visaCVN10, .visaCVN17, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd,
+        .ccdAES,
         .interacCVN133,
     ]
 
