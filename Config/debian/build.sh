@@ -85,7 +85,7 @@ cp "$root"/docs/*.md "$root/CHANGELOG.md" "$root/SECURITY.md" "$tree/usr/share/d
 finish issuer-host "$(depends issuer-host "$private")"
 
 private=/usr/lib/issuer-host-tools
-place issuer-host-tools "$private" terminal-simulator load-generator fault-proxy
+place issuer-host-tools "$private" terminal-simulator load-generator fault-proxy card-rack
 mkdir -p "$stage/issuer-host-tools/usr/share/issuer-host-tools"
 cp -r "$root/Config/scenarios" "$root/Config/demo/demo-issuer.json" "$root/LoadTests/profiles" \
   "$stage/issuer-host-tools/usr/share/issuer-host-tools/"

@@ -44,7 +44,7 @@ must "the installation says what comes next" grep -q "issuer-host check" "$work/
 must "the user is there" says "(issuer-host)" id issuer-host
 must "the configuration is root's and the host's" [ "$(there stat -c '%U:%G %a' /etc/issuer-host/issuer-host.yaml)" = "root:issuer-host 640" ]
 must "the state is the host's alone" [ "$(there stat -c '%U:%G %a' /var/lib/issuer-host)" = "issuer-host:issuer-host 700" ]
-for program in issuer-host issuer-keys terminal-simulator load-generator fault-proxy; do
+for program in issuer-host issuer-keys terminal-simulator load-generator fault-proxy card-rack; do
   must "$program runs without the toolchain" says "commit " "$program" --version
 done
 must "the shipped configuration is read, and what is missing is named" \
