@@ -124,10 +124,7 @@ import Testing
         let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
-        for _ in 0..<100
-        where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
-            try await Task.sleep(for: .milliseconds(100))
-        }
+        try await servers.waitUntilFollows(replica, master)
         for card in 1...8 { try await bench.importCard(card) }
         try servers.suspend(replica)
         let clock = ContinuousClock()
@@ -172,10 +169,7 @@ import Testing
         let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
         let bench = try await StateBench(
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
-        for _ in 0..<100
-        where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
-            try await Task.sleep(for: .milliseconds(100))
-        }
+        try await servers.waitUntilFollows(replica, master)
         try await bench.importCard(1)
         #expect(try await bench.decline(1, atc: 1, stan: 1) == nil)
         let reading = try await bench.onLoop { try await $0.orders.reading(StateBench.token(1)) }

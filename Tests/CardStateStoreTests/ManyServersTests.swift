@@ -194,10 +194,7 @@ import Testing
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
         let card = 1
         // An import waits for its replica like any other write.
-        for _ in 0..<100
-        where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
-            try await Task.sleep(for: .milliseconds(100))
-        }
+        try await servers.waitUntilFollows(replica, master)
         try await bench.importCard(card)
         #expect(try await bench.decline(card, atc: 1) == nil)
         servers.kill(replica)

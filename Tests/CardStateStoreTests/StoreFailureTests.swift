@@ -97,10 +97,7 @@ import Testing
             servers, at: .server(.fixed(.tcp(host: "127.0.0.1", port: master))),
             first: .tcp(host: "127.0.0.1", port: master), replicasMin: 1)
         // An import waits for its replica like any other write.
-        for _ in 0..<200
-        where try !servers.cli(["-p", "\(master)", "info", "replication"]).contains("state=online") {
-            try await Task.sleep(for: .milliseconds(50))
-        }
+        try await servers.waitUntilFollows(replica, master)
         try await bench.importCard(card)
         #expect(try await bench.decline(card, atc: 1, stan: 1) == nil)
         #expect(try await bench.decide(card, atc: 1, stan: 1).repeated)

@@ -49,6 +49,18 @@ package final class TestServers: @unchecked Sendable {
         return port
     }
 
+    /// Waits until a replica has loaded what its primary sent. The primary calls it online before that.
+    package func waitUntilFollows(_ replica: Int, _ master: Int) async throws {
+        for _ in 0..<200 {
+            let sent = try cli(["-p", "\(master)", "info", "replication"]).contains("state=online")
+            if sent, try cli(["-p", "\(replica)", "info", "replication"]).contains("master_link_status:up") {
+                return
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw Failure(description: "the replica does not follow")
+    }
+
     /// Starts a sentinel that watches a master with a quorum of one.
     package func startSentinel(master: String, port: Int) throws -> Int {
         let own = try freePort()
