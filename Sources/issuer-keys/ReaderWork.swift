@@ -95,20 +95,24 @@ struct DoubtResolution {
         var held: [any CardReader] = []
         defer { for reader in held { reader.close() } }
         var lost = 0
+        var sawLoss = false
         while lost < DoubtResolution.lostMax, !delivery.ledger.inDoubt.isEmpty {
             guard let reader = try nextReader() else { break }
             do {
                 try settle(
                     ChipIdentity.read(reader, identifiers: delivery.orders.identifiers, delivery.seat))
                 held.append(reader)
+                // Chips far back in a large rack are asked too: only several in a row end a look.
+                lost = 0
             } catch is PersonalisationFault {
                 // Pulled out meanwhile, or no card is left.
                 reader.close()
                 lost += 1
+                sawLoss = true
             }
             if case .pcsc = delivery.place { break }
         }
-        return lost > 0 && !held.isEmpty && !delivery.ledger.inDoubt.isEmpty
+        return sawLoss && !held.isEmpty && !delivery.ledger.inDoubt.isEmpty
     }
 
     /// Nil where no card is at hand.
