@@ -49,16 +49,18 @@ package final class TestServers: @unchecked Sendable {
         return port
     }
 
-    /// Waits until a replica has loaded what its primary sent. The primary calls it online before that.
+    /// Waits until a replica acknowledges at once, three times in a row: it is slow while it loads what its primary sent and
+    /// writes it to its own file, and the primary calls it online before that.
     package func waitUntilFollows(_ replica: Int, _ master: Int) async throws {
-        for _ in 0..<200 {
-            let sent = try cli(["-p", "\(master)", "info", "replication"]).contains("state=online")
-            if sent, try cli(["-p", "\(replica)", "info", "replication"]).contains("master_link_status:up") {
-                return
-            }
+        var inTime = 0
+        for _ in 0..<200 where inTime < 3 {
+            let probe = "SET probe:{replica} 1\nDEL probe:{replica}\nWAIT 1 50\n"
+            let up = try cli(["-p", "\(replica)", "info", "replication"]).contains("master_link_status:up")
+            let last = up ? try cli(["-p", "\(master)"], input: probe).split(separator: "\n").last : nil
+            inTime = last.flatMap { Int($0) } == 1 ? inTime + 1 : 0
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw Failure(description: "the replica does not follow")
+        guard inTime == 3 else { throw Failure(description: "the replica does not follow") }
     }
 
     /// Starts a sentinel that watches a master with a quorum of one.
@@ -120,14 +122,18 @@ package final class TestServers: @unchecked Sendable {
 
     /// What `redis-cli` prints.
     @discardableResult
-    package func cli(_ arguments: [String]) throws -> String {
+    package func cli(_ arguments: [String], input: String = "") throws -> String {
         let client = Process()
         let output = Pipe()
         client.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         client.arguments = ["redis-cli"] + arguments
         client.standardOutput = output
         client.standardError = output
+        let given = Pipe()
+        client.standardInput = given
         try client.run()
+        given.fileHandleForWriting.write(Data(input.utf8))
+        try given.fileHandleForWriting.close()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         client.waitUntilExit()
         return text
