@@ -132,7 +132,7 @@ import Testing
         var application = ChipApplication(for: card.definition.product)
         application.interchangeProfile = 0x3900
         let sound = try scheme.authentication(of: card.definition, application)
-        var generator = SystemRandomNumberGenerator()
+        var generator = SeededGenerator(state: 1)
         var reasons: Set<String> = []
         for round in 0..<100 {
             var changed = sound
@@ -155,10 +155,22 @@ import Testing
                 TerminalTransaction(
                     amount: 1, date: try #require(TransactionDate(year: 26, month: 11, day: 24)),
                     unpredictableNumber: UnpredictableNumber(rawValue: 7)))
-            let fault = try #require(
-                conversation.authenticationFault, "record \(number) of file \(2 - file), byte \(place)")
-            reasons.insert(fault.reason)
+            let reason = conversation.authenticationFault?.reason
+            #expect(reason != nil, "round \(round), record \(number) of file \(2 - file), byte \(place)")
+            if let reason { reasons.insert(reason) }
         }
         #expect(reasons.isSuperset(of: ["hash", "trailer"]))
+    }
+}
+
+/// The same changes in every run (SplitMix64), so that what is not found can be looked at.
+private struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
     }
 }
