@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Two checkouts beside each other in one run: figures of both, and their ratios.
 #
-#   compare.sh [--passes N] [--rows "ROW ..."] [--old-env NAME=VALUE] [--new-env NAME=VALUE] OLD NEW
+#   compare.sh [--passes N] [--rows "ROW ..."] [--generator CHECKOUT] [--old-env NAME=VALUE]
+#              [--new-env NAME=VALUE] OLD NEW
 #
 # Builds what is missing. Then N times (4 without --passes) the old one and the new one in turn, each time from an empty
-# store with 10,000 cards, and OLD's generator drives both. Redis writes its file with `appendfsync everysec`. OLD and NEW may
+# store with 10,000 cards, and the generator of CHECKOUT drives both (OLD's without it). Redis writes its file with `appendfsync everysec`. OLD and NEW may
 # be one checkout, with a variable of Config/demo/environment.sh that differs. Rows, all but the last two where none is named:
 #
 #   8x16  8 connections with 16 requests under way on each      8x4   with 4          1x1  one connection, one request
@@ -12,7 +13,7 @@
 #   manyrate  4,000 a second over 1,000 connections
 #
 # CPU times are those of /proc/PID/stat. Bytes are those by which the append-only file grew, over all answers of the row.
-# OLD_BIN and NEW_BIN name folders of executables that are built already; PORT is the first of the ports used (18583).
+# OLD_BIN, NEW_BIN and GENERATOR_BIN name folders of executables that are built already; PORT is the first of the ports used (18583).
 #
 # The state of the machine is printed before and after: a figure of a machine that others use is worth its ratio, not more.
 # The status is 1 if an answer was wrong or missing.
@@ -55,15 +56,15 @@ inside() {
     row=${prefix}_$name
     local "$name=${!row}"
   done
-  # Whatever names the old generator knows them by.
-  export ISSUER_HOST_PID=$HOST_PID ISSUER_REDIS_PID=$REDIS_PID DEMO_HOST_PID=$HOST_PID DEMO_REDIS_PID=$REDIS_PID
+  # By the names that the generator knows; others that begin with ISSUER_ are wrong settings to it.
+  export "${generator_prefix}_HOST_PID=$HOST_PID" "${generator_prefix}_REDIS_PID=$REDIS_PID"
   for row in "$@"; do
     profile "$row" >"$folder/profile.yaml"
-    "$generator" cards --profile "$folder/profile.yaml" --config "$CONFIG" --out "$folder/cards.json" 2>/dev/null
+    "$generator" cards --profile "$folder/profile.yaml" --config "$generator_config" --out "$folder/cards.json" 2>/dev/null
     env -u ISSUER_HOST_PID -u ISSUER_REDIS_PID \
       "$BIN/issuer-host" cards import --forget-atcs "$folder/cards.json" --config "$CONFIG" >/dev/null
     host=$(switches "$HOST_PID") redis=$(switches "$REDIS_PID") bytes=$(appended "$folder")
-    path=$("$generator" run --profile "$folder/profile.yaml" --config "$CONFIG" --results "$folder/results" \
+    path=$("$generator" run --profile "$folder/profile.yaml" --config "$generator_config" --results "$folder/results" \
       2>"$folder/log" | tail -1) || { tail -5 "$folder/log" >&2; echo "$row $side faults 1"; }
     [ -s "$path" ] || { echo "error: $row of $side has no result" >&2; exit 1; }
     host=$(($(switches "$HOST_PID") - host)) redis=$(($(switches "$REDIS_PID") - redis))
@@ -96,18 +97,19 @@ if [ "${1:-}" = --inside ]; then
   exit
 fi
 
-passes=4 rows="8x16 8x4 1x1 rate" old_environment=() new_environment=()
+passes=4 rows="8x16 8x4 1x1 rate" driver= old_environment=() new_environment=()
 while [ $# -gt 2 ]; do
   case $1 in
     --passes) passes=$2 ;;
     --rows) rows=$2 ;;
+    --generator) driver=$(cd "$2" && pwd) ;;
     --old-env) old_environment+=("$2") ;;
     --new-env) new_environment+=("$2") ;;
     *) echo "unknown option $1" >&2; exit 64 ;;
   esac
   shift 2
 done
-[ $# -eq 2 ] || { sed -n '4p' "${BASH_SOURCE[0]}" >&2; exit 64; }
+[ $# -eq 2 ] || { sed -n '4,5p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 for row in $rows; do profile "$row" >/dev/null; done
 old=$(cd "$1" && pwd) new=$(cd "$2" && pwd)
 this=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/$(basename "${BASH_SOURCE[0]}")
@@ -117,7 +119,12 @@ trap 'rm -rf "$folder"' EXIT
 binaries() { (cd "$1" && swift build -c release >&2 && swift build -c release --show-bin-path); }
 old_binaries=${OLD_BIN:-$(binaries "$old")}
 new_binaries=${NEW_BIN:-$(binaries "$new")}
-export generator=$old_binaries/load-generator
+if [ -n "$driver" ]; then
+  generator_binaries=${GENERATOR_BIN:-$(binaries "$driver")}
+else
+  driver=$old generator_binaries=$old_binaries
+fi
+export generator=$generator_binaries/load-generator
 port=${PORT:-18583}
 
 # The machine, and who else was at work on it for two seconds.
@@ -132,17 +139,29 @@ idle() {
   echo "$first $second" | awk '{ printf "%.0f %%", 100 * ($3 - $1) / ($4 - $2) }'
 }
 
+# How a checkout's environment names its variables; a host refuses names that it does not know.
+prefix() { if grep -q DEMO_BIN "$1/Config/demo/environment.sh"; then echo DEMO; else echo ISSUER; fi; }
+
+# environment CHECKOUT BINARIES FOLDER [VARIABLE=VALUE ...] COMMAND [ARGUMENT ...]
+environment() {
+  local checkout=$1 binaries=$2 place=$3 prefix variables folder_variable=DEMO_DIR
+  shift 3
+  prefix=$(prefix "$checkout")
+  [ "$prefix" = DEMO ] || folder_variable=ISSUER_DEMO_DIR
+  variables=("${prefix}_BIN=$binaries" "$folder_variable=$place" "${prefix}_PORT_A=$port" "${prefix}_PORT_B=$((port + 1))"
+    "${prefix}_ADMIN_PORT=$((port + 2))" "${prefix}_REDIS_FSYNC=everysec")
+  while [[ ${1:-} = *=* ]]; do variables+=("$1"); shift; done
+  env "${variables[@]}" "$checkout/Config/demo/environment.sh" "$@"
+}
+
 # side NAME CHECKOUT BINARIES [VARIABLE=VALUE ...]
 side() {
-  local name=$1 checkout=$2 binaries=$3 place prefix=ISSUER folder_variable=ISSUER_DEMO_DIR
+  local name=$1 checkout=$2 binaries=$3 place
   shift 3
-  # How a checkout's environment names its variables; a host refuses names that it does not know.
-  if grep -q DEMO_BIN "$checkout/Config/demo/environment.sh"; then prefix=DEMO folder_variable=DEMO_DIR; fi
   place=$(mktemp -d "$folder/XXXX")
   # shellcheck disable=SC2086 # one argument for each row
-  env "${prefix}_BIN=$binaries" "$folder_variable=$place" "${prefix}_PORT_A=$port" "${prefix}_PORT_B=$((port + 1))" \
-    "${prefix}_ADMIN_PORT=$((port + 2))" "${prefix}_REDIS_FSYNC=everysec" "$@" \
-    "$checkout/Config/demo/environment.sh" with "$this" --inside "$name" "$place" "$prefix" $rows \
+  environment "$checkout" "$binaries" "$place" "$@" \
+    with "$this" --inside "$name" "$place" "$(prefix "$checkout")" $rows \
     2>"$folder/errors" >>"$folder/figures" || { tail -20 "$folder/errors" >&2; exit 1; }
   rm -rf "$place"
 }
@@ -151,6 +170,12 @@ commit() { git -C "$1" log -1 --format='%h %s' 2>/dev/null || echo unknown; }
 echo "old: $(commit "$old") ${old_environment[*]-}"
 echo "new: $(commit "$new") ${new_environment[*]-}"
 echo "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), Linux $(uname -r), $(redis-server --version | cut -d' ' -f3)"
+# An old generator does not know every key of a new configuration: it reads that of an environment of its own, which has the
+# same test keys, ports and dialects.
+mkdir "$folder/generator"
+environment "$driver" "$generator_binaries" "$folder/generator" prepare >"$folder/errors" 2>&1 || { cat "$folder/errors" >&2; exit 1; }
+export generator_config=$folder/generator/issuer-host.yaml generator_prefix
+generator_prefix=$(prefix "$driver")
 machine before
 for ((pass = 1; pass <= passes; pass++)); do
   side old "$old" "$old_binaries" "${old_environment[@]}"
