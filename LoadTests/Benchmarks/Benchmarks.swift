@@ -21,10 +21,10 @@ struct Benchmarks {
         var cards = try Cards(parts, count: 200)
         print(Harness.header)
         do {
-            try await pureBenchmarks(&harness, parts, &cards)
+            try await pureBenchmarks(&harness, parts, cards: &cards)
             try await operationBenchmarks(&harness, parts)
-            try await storeBenchmarks(&harness, parts, &cards)
-            try await wholeBenchmarks(&harness, parts, &cards)
+            try await storeBenchmarks(&harness, parts, cards: &cards)
+            try await wholeBenchmarks(&harness, parts, cards: &cards)
         } catch {
             print("failed: \(error)")
             parts.stop()

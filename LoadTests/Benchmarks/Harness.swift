@@ -33,7 +33,7 @@ struct Harness {
 
     mutating func measure(
         _ name: String, operations: Int, batches: Int = 15, note: () -> String = { "" },
-        _ batch: () async throws -> Void
+        batch: () async throws -> Void
     ) async rethrows {
         guard runs(name) else { return }
         let batches = batchCount(batches)

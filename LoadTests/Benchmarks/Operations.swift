@@ -13,7 +13,7 @@ func operationBenchmarks(_ harness: inout Harness, _ parts: Parts) async throws 
     let desk = try OperationDesk(parts)
     for (name, question) in try desk.questions() {
         try await desk.measure("token: " + name, &harness) { port in
-            for pending in (0..<100).map({ _ in port.begin(question) }) { _ = try await pending.value }
+            for pending in (0..<100).map({ _ in port.begin(question) }) { _ = try await pending.answer() }
         }
     }
     for (name, question) in desk.macs {
@@ -74,7 +74,7 @@ private struct OperationDesk {
     func stop() { hsm.stop() }
 
     func measure(
-        _ name: String, _ harness: inout Harness, _ batch: (HSMPort) async throws -> Void
+        _ name: String, _ harness: inout Harness, batch: (HSMPort) async throws -> Void
     ) async throws {
         try await batch(port)
         let before = hsm.statistics

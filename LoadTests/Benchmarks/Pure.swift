@@ -4,7 +4,7 @@ import ISO8583
 import IssuerMessages
 
 /// Codec, chip data and mapping: no thread, no token, no server.
-func pureBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Cards) async throws {
+func pureBenchmarks(_ harness: inout Harness, _ parts: Parts, cards: inout Cards) async throws {
     let message = try cards.message(1)
     for name in ["ascii87-binbitmap", "bcd87-rightF"] {
         let codec = try parts.codec(name)

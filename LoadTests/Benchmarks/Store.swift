@@ -1,3 +1,4 @@
+import EventLoops
 import Authorisation
 import CardStateStore
 import EMV
@@ -9,7 +10,7 @@ import NIOPosix
 import Redis
 
 /// Read and replacement of one authorisation on a real server, with a token that answers at once.
-func storeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Cards) async throws {
+func storeBenchmarks(_ harness: inout Harness, _ parts: Parts, cards: inout Cards) async throws {
     let depths = [1, 16, 128]
     guard depths.contains(where: { harness.runs(name($0)) }) else { return }
     let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -54,7 +55,7 @@ func storeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Ca
         ) {
             let batch = Array(all[done..<done + count])
             done += count
-            approved += try await run(batch, depth, executor) { request in
+            approved += try await run(batch, depth, executor: executor) { request in
                 if case .approved = try await authoriser.authorise(request).outcome { return 1 }
                 return 0
             }

@@ -1,3 +1,4 @@
+import EventLoops
 import Foundation
 import Authorisation
 import CardStateStore
@@ -25,12 +26,11 @@ struct InstantToken: CardCryptography {
 
     func knownToken(of pan: PAN) -> CardToken? { token(pan) }
 
-    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-        Pending(
-            .success(
-                CryptographyAnswer(
-                    token: token(question.card.pan), cryptogram: .matches([data, data]),
-                    pin: .translated(EncipheredPINBlock(rawValue: 1)))))
+    func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay {
+        Result<CryptographyAnswer, CryptographyUnavailable>.success(
+            CryptographyAnswer(
+                token: token(question.card.pan), cryptogram: .matches([data, data]),
+                pin: .translated(EncipheredPINBlock(rawValue: 1))))
     }
 
     func issuerAuthenticationData(
@@ -59,7 +59,7 @@ private struct FixedRecords: CardRecords {
     ) async throws(CouldNotDecide) -> CardReading { reading }
 
     func replace(
-        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+        _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement { .done }
 
     func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {}
@@ -78,7 +78,7 @@ let surroundings = Surroundings(
     random: { .random(in: .min ... .max) })
 
 /// From one thread to the token and back, to Redis and back, and everything together.
-func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Cards) async throws {
+func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, cards: inout Cards) async throws {
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     let executor = EventLoopExecutor(loop)
     let mapping = RequestMapping(link: LinkProfile(name: "a", zonePINKey: KeyName("zpk-acquirer-a")))
@@ -110,14 +110,14 @@ func wholeBenchmarks(_ harness: inout Harness, _ parts: Parts, _ cards: inout Ca
             await Task(executorPreference: executor) {
                 for _ in 0..<5_000 / 100 {
                     let pending = (0..<100).map { _ in port.begin(question) }
-                    for answer in pending { consume(try? await answer.value) }
+                    for answer in pending { consume(try? await answer.answer()) }
                 }
             }.value
         }
         hsm.stop()
     }
     if ([1, 16, 64, 128].contains { harness.runs("whole authorisation, \($0) in flight") }) {
-        try await withStore(&harness, parts, &cards, loop, executor, mapping)
+        try await withStore(&harness, parts, cards: &cards, loop: loop, executor: executor, mapping: mapping)
     }
 }
 
@@ -142,8 +142,8 @@ private func cryptography(_ request: AuthorisationRequest) throws -> Cryptograph
 }
 
 private func withStore(
-    _ harness: inout Harness, _ parts: Parts, _ cards: inout Cards, _ loop: any EventLoop,
-    _ executor: EventLoopExecutor, _ mapping: RequestMapping
+    _ harness: inout Harness, _ parts: Parts, cards: inout Cards, loop: any EventLoop,
+    executor: EventLoopExecutor, mapping: RequestMapping
 ) async throws {
     let connection = StateStore(to: .server(.fixed(parts.redisAddress)), on: loop)
     try await connection.waitUntilReady(timeout: .seconds(10))
@@ -159,7 +159,7 @@ private func withStore(
         let token = try await port.begin(
             CryptographyQuestion(
                 card: identity, cryptogram: nil, pin: nil, deadline: Deadline(nanoseconds: .max))
-        ).value.token
+        ).answer().token
         try await Task(executorPreference: executor) {
             _ = try await orders.carryOut(
                 .importCard(cardDefinition(pin: reference, sequenceNumber: 1), forgettingATCs: true),
@@ -195,7 +195,7 @@ private func withStore(
         ) {
             let batch = Array(all[next..<next + count])
             next += count
-            approved += try await run(batch, depth, executor) { request in
+            approved += try await run(batch, depth, executor: executor) { request in
                 if case .approved = try await authoriser.authorise(request).outcome { return 1 }
                 return 0
             }
@@ -207,8 +207,8 @@ private func withStore(
 
 /// Keeps `depth` items under way on the executor; the sum of what they return.
 func run<Item: Sendable>(
-    _ items: [Item], _ depth: Int, _ executor: EventLoopExecutor,
-    _ body: @escaping @Sendable (Item) async throws -> Int
+    _ items: [Item], _ depth: Int, executor: EventLoopExecutor,
+    body: @escaping @Sendable (Item) async throws -> Int
 ) async throws -> Int {
     try await withThrowingTaskGroup(of: Int.self) { group in
         for lane in 0..<depth {

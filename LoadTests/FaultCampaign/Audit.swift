@@ -81,7 +81,7 @@ struct Audit {
         for (number, request) in requests { check(request, booked[number] ?? []) }
         for card in cards.indices {
             guard let lines = byCard[card], let first = lines.first, let token = first.card else { continue }
-            check(card, lines, try balance(token, first.bucket))
+            check(card, lines, stored: try balance(token, first.bucket))
         }
         violations.sort()
     }
@@ -108,7 +108,7 @@ struct Audit {
         for told in decisions where told != decisions[0] {
             violated(request, " was told \(decisions[0].code) and then \(told.code)")
         }
-        checkReversal(of: request, lines, decided.filter(\.isReversal))
+        checkReversal(of: request, lines, reversals: decided.filter(\.isReversal))
         guard let told = decisions.first(where: \.isApproval) else {
             if request.form == .request, !approvals.isEmpty {
                 approvalsUntold += approvals.count
@@ -144,7 +144,7 @@ struct Audit {
 
     /// What was told to be undone is: no more stays taken than was to remain, and nothing was given back twice.
     private mutating func checkReversal(
-        of request: SentRequest, _ lines: [JournalledDecision], _ reversals: [JournalledDecision]
+        of request: SentRequest, _ lines: [JournalledDecision], reversals: [JournalledDecision]
     ) {
         let taken = lines.reduce(0) { $0 + $1.taken }
         let givenBack = reversals.reduce(0) { $0 + $1.givenBack }

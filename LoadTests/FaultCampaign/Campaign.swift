@@ -87,7 +87,7 @@ package struct Campaign: Sendable {
         let flood = try Flood(lane: lanes, cards: cards, link: link, ledger: ledger, date: date)
         for terminal in terminals { terminal.start() }
         let injected: Result<(CampaignResult, [Window]), any Error>
-        do { injected = .success(try await injectAll(hosts, store, flood, ledger)) } catch {
+        do { injected = .success(try await injectAll(hosts, store, flood: flood, ledger: ledger)) } catch {
             injected = .failure(error)
         }
         for terminal in terminals { terminal.askToStop() }
@@ -117,11 +117,11 @@ package struct Campaign: Sendable {
     }
 
     private func injectAll(
-        _ hosts: [CampaignHost], _ store: any StoreUnderTest, _ flood: Flood, _ ledger: Ledger
+        _ hosts: [CampaignHost], _ store: any StoreUnderTest, flood: Flood, ledger: Ledger
     ) async throws -> (CampaignResult, [Window]) {
         var result = CampaignResult(seed: plan.seed, setUp: setUp, lanes: lanes)
         let injector = FaultInjector(hosts: hosts, store: store, flood: flood)
-        try await recovered(ledger, from: DispatchTime.now().uptimeNanoseconds, "the first answers")
+        try await recovered(ledger, from: DispatchTime.now().uptimeNanoseconds, what: "the first answers")
         let begun = Date()
         var (times, windows) = ([FaultKind: [(first: Int, all: Int)]](), [Window]())
         for (index, fault) in plan.faults.enumerated() {
@@ -129,13 +129,14 @@ package struct Campaign: Sendable {
             let from = DispatchTime.now().uptimeNanoseconds
             let end = try await injector.inject(fault, turn: index)
             let name = "fault \(index + 1) of \(plan.faults.count): \(fault.kind.rawValue)"
-            var time = try await recovered(ledger, from: end, name)
+            var time = try await recovered(ledger, from: end, what: name)
             // A sentinel that has lost patience goes on although its master is back: that belongs to this fault.
             while try !store.isSettled() {
                 try wait("a settled store", seconds: 60) { try store.isSettled() }
                 let settled = DispatchTime.now().uptimeNanoseconds
                 time.all =
-                    try await recovered(ledger, from: settled, name).all + Int((settled - end) / 1_000_000)
+                    try await recovered(ledger, from: settled, what: name).all
+                    + Int((settled - end) / 1_000_000)
             }
             windows.append(
                 Window(kind: fault.kind, from: from, until: DispatchTime.now().uptimeNanoseconds))
@@ -153,7 +154,7 @@ package struct Campaign: Sendable {
     /// Waits until every terminal was told a decision for a request sent after a moment; milliseconds after it.
     @discardableResult
     private func recovered(
-        _ ledger: Ledger, from moment: UInt64, _ what: String
+        _ ledger: Ledger, from moment: UInt64, what: String
     ) async throws -> (first: Int, all: Int) {
         var first: UInt64?
         for _ in 0..<24_000 {

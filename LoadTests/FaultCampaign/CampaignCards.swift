@@ -15,7 +15,7 @@ final class CampaignCard: Sendable {
     let rollingAmount: Int64?
     private let chip: Mutex<ChipCard>
 
-    init(number: Int, product: Int, _ products: [LoadProduct], chip: ChipCard) {
+    init(number: Int, product: Int, products: [LoadProduct], chip: ChipCard) {
         (self.number, self.product) = (number, product)
         definition = products[product].definition
         identity = chip.identity
@@ -32,7 +32,7 @@ final class CampaignCard: Sendable {
 
     /// Signs a transaction, with the next ATC or one of the test's choice.
     func answer(
-        _ transaction: TerminalTransaction, with cryptography: inout ChipCryptography, _ tampering: Tampering
+        _ transaction: TerminalTransaction, with cryptography: inout ChipCryptography, tampering: Tampering
     ) throws -> CardAnswer {
         try chip.withLock {
             try $0.answer(
@@ -61,7 +61,7 @@ struct CampaignCards: Sendable {
                 panSequenceNumber: products[product].definition.identity.panSequenceNumber)
             cards.append(
                 CampaignCard(
-                    number: number, product: product, products,
+                    number: number, product: product, products: products,
                     chip: try issuer.personalise(identity, with: &chip)))
         }
         self.products = products

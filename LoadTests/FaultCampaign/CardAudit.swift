@@ -4,8 +4,8 @@ extension Audit {
     /// DE39 of what is decided only after the PIN was right: approved, reversed before it came, no funds, over a limit.
     private static let afterRightPIN: Set = ["00", "21", "51", "61", "65"]
 
-    mutating func check(_ card: Int, _ lines: [JournalledDecision], _ stored: StoredBalance) {
-        checkMoney(card, lines, stored)
+    mutating func check(_ card: Int, _ lines: [JournalledDecision], stored: StoredBalance) {
+        checkMoney(card, lines, stored: stored)
         var seen: Set<UInt16> = []
         for line in lines where line.de39 == "00" && !isAdvice(line) && !line.isReversal {
             if let atc = line.atc, !seen.insert(atc).inserted {
@@ -23,7 +23,7 @@ extension Audit {
 
     /// What stood there at first, less what was taken, and what was given back.
     private mutating func checkMoney(
-        _ card: Int, _ lines: [JournalledDecision], _ stored: StoredBalance
+        _ card: Int, _ lines: [JournalledDecision], stored: StoredBalance
     ) {
         var (left, counted) = (cards[card].openingMinorUnits, Int64(0))
         for line in lines {

@@ -72,7 +72,7 @@ final class Flood: @unchecked Sendable {
             TerminalTransaction(
                 amount: 1 + sequence % 50, date: date,
                 unpredictableNumber: .init(rawValue: UInt32(truncatingIfNeeded: sequence &* 2_654_435_761))),
-            with: &chip, .none)
+            with: &chip, tampering: .none)
         let request = SentRequest(
             number: number, card: card.number, atc: answer.atc.rawValue,
             minorUnits: Int64(1 + sequence % 50),

@@ -75,7 +75,7 @@ final class Lane: @unchecked Sendable {
             if told?.isDecision == true, request.card >= CampaignCards.sharedCount, chance.below(12) == 0 {
                 _ = exchange(request, message)
             }
-            if let remaining = reversal(of: request, told) { reverse(request, message, remaining) }
+            if let remaining = reversal(of: request, told) { reverse(request, message, remaining: remaining) }
             pause(upTo: 120)
         }
     }
@@ -88,7 +88,7 @@ final class Lane: @unchecked Sendable {
     }
 
     /// Asks until it is told, with more patience than for a request: the money is the cardholder's.
-    private func reverse(_ request: SentRequest, _ message: Message, _ remaining: Int64) {
+    private func reverse(_ request: SentRequest, _ message: Message, remaining: Int64) {
         count += 1
         let own = UInt64(this: number, count)
         var message = message
@@ -146,7 +146,7 @@ final class Lane: @unchecked Sendable {
             TerminalTransaction(
                 amount: amount, date: date,
                 unpredictableNumber: .init(rawValue: UInt32(truncatingIfNeeded: chance.next()))),
-            with: &chip, tampering)
+            with: &chip, tampering: tampering)
         let number = UInt64(this: self.number, count)
         var request = SentRequest(
             number: number, card: card.number, atc: answer.atc.rawValue, minorUnits: Int64(amount), pin: pin,

@@ -7,7 +7,7 @@ internal import VirtualCard
 /// A request that waits for its answer.
 struct PendingRequest {
     let message: Message
-    let kind: TransactionKind
+    let kind: TrafficKind
     /// Index in the population.
     let card: Int
     let product: Int
@@ -32,12 +32,12 @@ enum AnswerCheck {
     /// - Returns: nil for the right answer, otherwise the first thing that is wrong with it, without data of
     ///   the card.
     static func fault(
-        _ answer: Message, _ pending: PendingRequest, _ source: inout TransactionSource
+        _ answer: Message, _ pending: PendingRequest, source: inout TransactionSource
     ) throws -> String? {
         if answer.mti != pending.message.mti.response {
             return "type \(answer.mti) for a request \(pending.message.mti)"
         }
-        for element in repeated where !same(element, answer, pending.message) {
+        for element in repeated where !same(element, answer, right: pending.message) {
             return "\(element) is not that of the request"
         }
         let expected = pending.prediction.code
@@ -46,10 +46,10 @@ enum AnswerCheck {
             return "DE39 \(text(code)), expected \(expected.rawValue)"
         }
         if let fault = approvalFault(answer, pending.prediction) { return fault }
-        return try authenticationFault(answer, pending, code, &source)
+        return try authenticationFault(answer, pending, code: code, source: &source)
     }
 
-    private static func same(_ element: DataElement, _ left: Message, _ right: Message) -> Bool {
+    private static func same(_ element: DataElement, _ left: Message, right: Message) -> Bool {
         let equal = left.withBytes(element) { a in
             right.withBytes(element) { b in
                 a.count == b.count
@@ -74,7 +74,7 @@ enum AnswerCheck {
     }
 
     private static func authenticationFault(
-        _ answer: Message, _ pending: PendingRequest, _ code: UInt16, _ source: inout TransactionSource
+        _ answer: Message, _ pending: PendingRequest, code: UInt16, source: inout TransactionSource
     ) throws -> String? {
         if pending.prediction.code == .approved, pending.prediction.authenticated,
             let approval = pending.approval, has(approval, answer)

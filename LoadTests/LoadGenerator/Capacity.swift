@@ -124,12 +124,14 @@ package struct CapacityReport: Codable, Sendable {
         guard let host else { return }
         for masters in plan.masters {
             for hosts in plan.hosts {
-                for cores in plan.cores { estimates.append(estimate(host, cores, hosts, masters)) }
+                for cores in plan.cores {
+                    estimates.append(estimate(host, cores, hosts: hosts, masters: masters))
+                }
             }
         }
     }
 
-    private func estimate(_ host: CostFit, _ cores: Int, _ hosts: Int, _ masters: Int) -> Estimate {
+    private func estimate(_ host: CostFit, _ cores: Int, hosts: Int, masters: Int) -> Estimate {
         func carried(_ fit: CostFit, _ units: Double, worst: Bool) -> Double {
             let cost = fit.perAuthorisation + (worst ? fit.margin ?? 0 : 0)
             return max(0, units - max(0, fit.atRest)) / max(1e-9, cost)

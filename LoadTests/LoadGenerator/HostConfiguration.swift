@@ -88,7 +88,7 @@ package struct HostConfiguration: Sendable {
             issuerPath = try host.demoIssuer()
             admin = host.reachableAdmin
             let issuer = try DemoIssuer(contentsOf: issuerPath)
-            links = try host.links.sorted { $0.name < $1.name }.map { try LoadLink($0, host, issuer) }
+            links = try host.links.sorted { $0.name < $1.name }.map { try LoadLink($0, host, issuer: issuer) }
         } catch let error as LoadSetupError {
             throw error
         } catch {
@@ -112,7 +112,7 @@ package struct HostConfiguration: Sendable {
 }
 
 extension LoadLink {
-    fileprivate init(_ link: IssuerConfiguration.Link, _ host: IssuerConfiguration, _ issuer: DemoIssuer)
+    fileprivate init(_ link: IssuerConfiguration.Link, _ host: IssuerConfiguration, issuer: DemoIssuer)
         throws
     {
         guard let framing = Framing(name: link.framing, tpduLength: link.tpduBytes) else {
@@ -126,7 +126,7 @@ extension LoadLink {
             name: link.name, host: link.reachableHost, port: link.port, codec: MessageCodec(dialect: dialect),
             framing: framing, zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
         mac = try link.mac.map { try LoadMAC($0, issuer) }
-        authentication = LoadAuthentication(link, host.issuers, issuer)
+        authentication = LoadAuthentication(link, host.issuers, keys: issuer)
         guard link.tls != nil else { return }
         guard let identity = host.demo.tls else {
             throw LoadSetupError(

@@ -11,7 +11,7 @@ struct LoadAuthentication: Sendable {
     let servers: [(prefix: [UInt8], form: AuthenticationValueForm, server: AuthenticationServer)]
 
     /// Nil for a link or an issuer without.
-    init?(_ link: IssuerConfiguration.Link, _ issuers: [IssuerConfiguration.Issuer], _ keys: DemoIssuer) {
+    init?(_ link: IssuerConfiguration.Link, _ issuers: [IssuerConfiguration.Issuer], keys: DemoIssuer) {
         guard let file = link.authenticationValue,
             let element = UInt8(exactly: file.element).flatMap(DataElement.init(rawValue:))
         else { return nil }

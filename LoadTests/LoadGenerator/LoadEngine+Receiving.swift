@@ -8,7 +8,7 @@ extension LoadEngine {
         let now = NIODeadline.now().uptimeNanoseconds
         do throws(MessageDecodingError) {
             let answer = try connection.link.codec.decode(payload)
-            let macFault = connection.link.mac?.fault(of: answer, payload, connection.link.codec)
+            let macFault = connection.link.mac?.fault(of: answer, payload, codec: connection.link.codec)
             take(answer, macFault, on: connection, now: now)
         } catch {
             recorder.counts.stray += 1
@@ -30,7 +30,7 @@ extension LoadEngine {
         recorder.answered(nanoseconds: now &- request.intendedAt, code: code)
         if now <= endsAt { recorder.answeredInTime += 1 }
         free(request.card)
-        judge(answer, macFault, request, connection)
+        judge(answer, macFault, request: request, connection: connection)
         leaveIfDone(connection)
         refill(connection)
         sendBacklog()
@@ -38,10 +38,12 @@ extension LoadEngine {
     }
 
     private func judge(
-        _ answer: Message, _ macFault: String?, _ request: PendingRequest, _ connection: LoadConnection
+        _ answer: Message, _ macFault: String?, request: PendingRequest, connection: LoadConnection
     ) {
         var fault = macFault
-        do { fault = try fault ?? AnswerCheck.fault(answer, request, &source) } catch { fault = "\(error)" }
+        do { fault = try fault ?? AnswerCheck.fault(answer, request, source: &source) } catch {
+            fault = "\(error)"
+        }
         guard let fault else {
             if keepsEarlier, request.prediction.code == .approved, request.kind != .repeat,
                 request.kind != .reversal, request.kind != .threeDSecure
@@ -57,7 +59,7 @@ extension LoadEngine {
         distrust(request.card)
     }
 
-    func lose(_ request: PendingRequest, _ connection: LoadConnection, _ why: String) {
+    func lose(_ request: PendingRequest, _ connection: LoadConnection, why: String) {
         outstanding -= 1
         recorder.counts.lost += 1
         recorder.fault("\(words(request, connection)): \(why)")
@@ -89,7 +91,7 @@ extension LoadEngine {
         for connection in connections {
             for (stan, request) in connection.pending where now &- request.sentAt > Self.answerLimit {
                 connection.pending[stan] = nil
-                lose(request, connection, "no answer")
+                lose(request, connection, why: "no answer")
             }
             refill(connection)
         }

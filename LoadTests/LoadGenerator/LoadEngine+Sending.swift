@@ -99,7 +99,7 @@ extension LoadEngine {
         }
         wait(
             on: connection, stan: UInt32(sequence % 1_000_000),
-            PendingRequest(
+            request: PendingRequest(
                 message: message, kind: kind, card: number, product: product,
                 signed: transaction.answer.signed, approval: transaction.approval, prediction: prediction,
                 intendedAt: intended,
@@ -109,7 +109,7 @@ extension LoadEngine {
     /// Sends the link's last approved request again, or its reversal.
     /// - Returns: false if there is none whose answer can be foretold.
     private func sendEarlier(
-        _ kind: TransactionKind, on connection: LoadConnection, intended: UInt64
+        _ kind: TrafficKind, on connection: LoadConnection, intended: UInt64
     ) throws -> Bool {
         let link = connection.link.name
         guard let found = earlier[link], !source.population.cards[found.request.card].busy,
@@ -137,14 +137,14 @@ extension LoadEngine {
         source.population.cards[found.request.card].busy = true
         wait(
             on: connection, stan: stan,
-            PendingRequest(
+            request: PendingRequest(
                 message: message, kind: kind, card: found.request.card, product: found.request.product,
                 signed: found.request.signed, approval: nil, prediction: prediction, intendedAt: intended,
                 sentAt: NIODeadline.now().uptimeNanoseconds))
         return true
     }
 
-    private func wait(on connection: LoadConnection, stan: UInt32, _ request: PendingRequest) {
+    private func wait(on connection: LoadConnection, stan: UInt32, request: PendingRequest) {
         connection.pending[stan] = request
         outstanding += 1
         recorder.counts.sent += 1

@@ -112,7 +112,7 @@ final class LoadEngine: @unchecked Sendable {
     }
 
     func closed(_ connection: LoadConnection) {
-        for (_, request) in connection.pending { lose(request, connection, "connection closed") }
+        for (_, request) in connection.pending { lose(request, connection, why: "connection closed") }
         connection.pending.removeAll(keepingCapacity: true)
         guard !isStopping else { return }
         recorder.counts.reconnects += 1
@@ -218,7 +218,7 @@ final class LoadEngine: @unchecked Sendable {
         backlog.removeAll()
         backlogNext = 0
         for connection in connections {
-            for (_, request) in connection.pending { lose(request, connection, "no answer") }
+            for (_, request) in connection.pending { lose(request, connection, why: "no answer") }
             connection.pending.removeAll()
         }
     }

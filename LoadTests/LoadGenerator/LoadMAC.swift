@@ -31,15 +31,15 @@ struct LoadMAC: Sendable {
         var sealed = message
         let element = element(of: message)
         sealed.set(element, bytes: [UInt8](repeating: 0, count: Self.byteCount))
-        sealed.set(element, bytes: try mac(covered(try codec.encode(sealed), element, codec)))
+        sealed.set(element, bytes: try mac(covered(try codec.encode(sealed), element, codec: codec)))
         try codec.encode(sealed, into: &bytes)
     }
 
     /// Why the MAC of an answer is not the right one.
-    func fault(of answer: Message, _ bytes: UnsafeRawBufferPointer, _ codec: MessageCodec) -> String? {
+    func fault(of answer: Message, _ bytes: UnsafeRawBufferPointer, codec: MessageCodec) -> String? {
         let element = element(of: answer)
         guard let sent = answer.bytes(element) else { return "the answer has no MAC" }
-        guard let right = try? mac(covered(Array(bytes), element, codec)) else {
+        guard let right = try? mac(covered(Array(bytes), element, codec: codec)) else {
             return "the answer's MAC cannot be computed"
         }
         return Array(sent) == right ? nil : "the answer's MAC is wrong"
@@ -49,7 +49,7 @@ struct LoadMAC: Sendable {
         message.presentElements.contains { $0.rawValue > 64 } ? .mac2 : .mac
     }
 
-    private func covered(_ bytes: [UInt8], _ element: DataElement, _ codec: MessageCodec) -> [UInt8] {
+    private func covered(_ bytes: [UInt8], _ element: DataElement, codec: MessageCodec) -> [UInt8] {
         let isBinary = codec.dialect[element]?.encoding == .binary
         return Array(
             bytes.dropFirst(codec.dialect.header.bytes).dropLast(
@@ -65,8 +65,8 @@ struct LoadMAC: Sendable {
             }
             let value = try MAC.algorithm3(key: pair, bytes, padding: padding)
             return (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (7 - $0))) }
-        case .tripleDESCMAC: return try MAC.cmac(.tdes, key: key, bytes)
-        case .aesCMAC: return Array(try MAC.cmac(.aes, key: key, bytes).prefix(Self.byteCount))
+        case .tripleDESCMAC: return try MAC.cmac(.tdes, key: key, data: bytes)
+        case .aesCMAC: return Array(try MAC.cmac(.aes, key: key, data: bytes).prefix(Self.byteCount))
         }
     }
 }

@@ -11,7 +11,7 @@ package struct LoadSetupError: Error, Sendable, CustomStringConvertible {
 }
 
 /// What a request of the mix is.
-package enum TransactionKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
+package enum TrafficKind: String, CaseIterable, Codable, CodingKeyRepresentable, Sendable {
     /// Chip and right PIN.
     case purchase
     /// Chip, no PIN.
@@ -93,7 +93,7 @@ package struct LoadProfile: Sendable {
     /// Whether cryptograms and PIN blocks of a stage are computed before it begins.
     package var precompute: Bool
     /// Shares of the kinds of request.
-    package var mix: [TransactionKind: Double]
+    package var mix: [TrafficKind: Double]
     /// One after the other.
     package var stages: [Stage]
     /// PIN tries that the host's policy gives.

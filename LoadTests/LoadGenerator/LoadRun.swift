@@ -63,7 +63,7 @@ package struct LoadRun: Sendable {
                     stage.load = .open(.constant(found.throughputPerSecond * part), spacing)
                 }
                 let last = results.last?.throughputPerSecond
-                results.append(try await perform(stage, index, engine, expected: last))
+                results.append(try await perform(stage, index, engine: engine, expected: last))
             }
             return (results, nil)
         }
@@ -81,7 +81,7 @@ package struct LoadRun: Sendable {
                 let stage = LoadProfile.Stage(
                     name: "\(Int(rate)) a second", seconds: knee.seconds,
                     load: .open(.constant(rate), .poisson))
-                let result = try await perform(stage, results.count, engine, expected: rate)
+                let result = try await perform(stage, results.count, engine: engine, expected: rate)
                 results.append(result)
                 let failed = Double(result.failed) / Double(max(1, result.sent))
                 let holds =
@@ -103,7 +103,7 @@ package struct LoadRun: Sendable {
                 let stage = LoadProfile.Stage(
                     name: "\(Int(rate)) a second", seconds: plan.seconds,
                     load: .open(.constant(rate), .poisson))
-                let result = try await perform(stage, results.count, engine, expected: rate)
+                let result = try await perform(stage, results.count, engine: engine, expected: rate)
                 results.append(result)
                 if !plan.holds(result) { break }
             }
@@ -137,7 +137,7 @@ package struct LoadRun: Sendable {
     // MARK: - One stage
 
     private func perform(
-        _ stage: LoadProfile.Stage, _ index: Int, _ engine: LoadEngine, expected: Double?
+        _ stage: LoadProfile.Stage, _ index: Int, engine: LoadEngine, expected: Double?
     ) async throws -> LoadResult.Stage {
         if profile.precompute, stage.role != .warmUp {
             progress("\(stage.name): computing requests")
@@ -146,7 +146,7 @@ package struct LoadRun: Sendable {
         }
         let metricsBefore = await metrics(engine)
         let before = sampler.moment()
-        let ticker = Ticker(stage, sampler, before, progress)
+        let ticker = Ticker(stage, sampler, first: before, progress: progress)
         let ticking = engine.eventLoop.scheduleRepeatedTask(
             initialDelay: .seconds(1), delay: .seconds(1)
         ) { _ in ticker.tick(engine) }

@@ -14,7 +14,7 @@ struct Prediction: Sendable {
 
 extension LoadCard {
     /// What the issuer has to make of a request of this card; the model moves on as the issuer should.
-    mutating func predict(_ kind: TransactionKind, amount: UInt64, atc: UInt16, pinTriesMax: Int)
+    mutating func predict(_ kind: TrafficKind, amount: UInt64, atc: UInt16, pinTriesMax: Int)
         -> Prediction
     {
         requests += 1
@@ -40,7 +40,7 @@ extension LoadCard {
         return Prediction(code: .approved, authenticated: true)
     }
 
-    private mutating func checkPIN(_ kind: TransactionKind, _ triesMax: Int) -> ResponseCode? {
+    private mutating func checkPIN(_ kind: TrafficKind, _ triesMax: Int) -> ResponseCode? {
         guard kind != .purchaseWithoutPIN else { return nil }
         guard triesUsed < triesMax else { return .pinTriesExceeded }
         guard kind == .wrongPIN else {

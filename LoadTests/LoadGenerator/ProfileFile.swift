@@ -16,20 +16,20 @@ enum ProfileKeys {
     static func check(_ yaml: String, path: String) throws(LoadSetupError) {
         // What is no YAML at all, the decoder says better.
         guard let document = try? Yams.compose(yaml: yaml), let mapping = document.mapping else { return }
-        try check(mapping, top, path)
+        try check(mapping, top, path: path)
         for stage in mapping["stages"]?.sequence ?? [] {
             guard let entries = stage.mapping else { continue }
-            try check(entries, self.stage, path)
-            if let inner = entries["ramp"]?.mapping { try check(inner, ramp, path) }
-            if let inner = entries["spike"]?.mapping { try check(inner, spike, path) }
+            try check(entries, self.stage, path: path)
+            if let inner = entries["ramp"]?.mapping { try check(inner, ramp, path: path) }
+            if let inner = entries["spike"]?.mapping { try check(inner, spike, path: path) }
         }
         if let mix = mapping["mix"]?.mapping {
-            try check(mix, TransactionKind.allCases.map(\.rawValue), path)
+            try check(mix, TrafficKind.allCases.map(\.rawValue), path: path)
         }
     }
 
     private static func check(
-        _ mapping: Node.Mapping, _ valid: [String], _ path: String
+        _ mapping: Node.Mapping, _ valid: [String], path: String
     ) throws(LoadSetupError) {
         for (key, _) in mapping {
             let name = key.string ?? "?"
@@ -88,7 +88,7 @@ struct ProfileFile: Decodable {
     let reconnectSeconds: Double?
     let precompute: Bool?
     let pinTriesMax: Int?
-    let mix: [TransactionKind: Double]?
+    let mix: [TrafficKind: Double]?
     let thresholds: [String]?
     let stages: [Stage]
 }

@@ -78,13 +78,13 @@ package final class RequestBuilder {
         message.set(.stan, bytes: number[6...])
         message.set(.iccData, bytes: chipData)
         if let pin {
-            let block = try block(pin, pan, blockPlace)
+            let block = try block(pin, pan, place: blockPlace)
             withUnsafeBytes(of: block.bigEndian) { message.set(.pinData, bytes: $0) }
         }
         return message
     }
 
-    private func block(_ pin: PIN, _ pan: PAN, _ place: Int?) throws -> UInt64 {
+    private func block(_ pin: PIN, _ pan: PAN, place: Int?) throws -> UInt64 {
         guard let place else { return try pad?.block(pin, pan: pan, fill: 0).rawValue ?? 0 }
         while blocks.count <= place { blocks.append(0) }
         if blocks[place] == 0 { blocks[place] = try pad?.block(pin, pan: pan, fill: 0).rawValue ?? 0 }

@@ -94,7 +94,7 @@ package struct ResultComparison: Sendable {
                 lines.append(line(row.name, figure(mean(one)), figure(mean(two)), "–", "other rate"))
                 continue
             }
-            let (change, verdict) = change(one, two, row.higherIsBetter)
+            let (change, verdict) = change(one, two, higherIsBetter: row.higherIsBetter)
             lines.append(line(row.name, figure(mean(one)), figure(mean(two)), change, verdict))
         }
         return lines.joined(separator: "\n")
@@ -104,7 +104,7 @@ package struct ResultComparison: Sendable {
         values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
 
-    private func change(_ one: [Double], _ two: [Double], _ higherIsBetter: Bool?) -> (String, String) {
+    private func change(_ one: [Double], _ two: [Double], higherIsBetter: Bool?) -> (String, String) {
         guard let first = mean(one), let second = mean(two), first != 0 else { return ("", "") }
         let percent = (second - first) / first * 100
         var text = "\(percent >= 0 ? "+" : "")\(rounded(percent, 1)) %"

@@ -11,8 +11,8 @@ final class Ticker: @unchecked Sendable {
     private var lastSecond = 0.0
 
     init(
-        _ stage: LoadProfile.Stage, _ sampler: ProcessSampler, _ first: ProcessSampler.Moment,
-        _ progress: @escaping @Sendable (String) -> Void
+        _ stage: LoadProfile.Stage, _ sampler: ProcessSampler, first: ProcessSampler.Moment,
+        progress: @escaping @Sendable (String) -> Void
     ) {
         self.stage = stage
         self.sampler = sampler

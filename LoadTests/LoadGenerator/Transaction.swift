@@ -3,7 +3,7 @@ internal import VirtualCard
 
 /// One request before it has a number, a link and a time.
 struct Transaction: Sendable {
-    let kind: TransactionKind
+    let kind: TrafficKind
     /// Index in the population; of an unknown card behind the known ones.
     let card: Int
     let amount: UInt64
@@ -19,7 +19,7 @@ struct TransactionSource: ~Copyable {
     private var chip: ChipCryptography
     private var chance: Chance
     private let date: TransactionDate
-    private let kinds: [(kind: TransactionKind, upTo: Double)]
+    private let kinds: [(kind: TrafficKind, upTo: Double)]
     private var prepared: [Transaction] = []
     private var preparedNext = 0
     /// By product: what the issuer's approvals say to cards of ARPC method 2, once one was seen.
@@ -53,7 +53,7 @@ struct TransactionSource: ~Copyable {
         self.date = date
         let total = profile.mix.values.reduce(0, +)
         var sum = 0.0
-        kinds = TransactionKind.allCases.compactMap { kind in
+        kinds = TrafficKind.allCases.compactMap { kind in
             guard let weight = profile.mix[kind], weight > 0 else { return nil }
             sum += weight / total
             return (kind, sum)
@@ -61,13 +61,13 @@ struct TransactionSource: ~Copyable {
     }
 
     /// The next kind of the mix.
-    mutating func kind() -> TransactionKind {
+    mutating func kind() -> TrafficKind {
         let drawn = Double(chance.next() >> 11) * 0x1p-53
         return kinds.first { drawn < $0.upTo }?.kind ?? kinds[kinds.count - 1].kind
     }
 
     /// The next transaction with a card that is free; nil while none is.
-    mutating func next(_ kind: TransactionKind) throws -> Transaction? {
+    mutating func next(_ kind: TrafficKind) throws -> Transaction? {
         if kind == .unknownCard { return try unknown() }
         guard let card = freeCard(kind == .threeDSecure ? authenticating : nil) else { return nil }
         return try compute(kind, card)
@@ -131,7 +131,7 @@ struct TransactionSource: ~Copyable {
     }
 
     /// A replay of the card's last verified ATC, signed anew; nil for a card that the host has not seen yet.
-    private mutating func compute(_ kind: TransactionKind, _ index: Int) throws -> Transaction? {
+    private mutating func compute(_ kind: TrafficKind, _ index: Int) throws -> Transaction? {
         var kind = kind
         var tampering = Tampering.none
         if kind == .wrongCryptogram { tampering = .flippedCryptogramBit(chance.below(64)) }

@@ -56,7 +56,7 @@ package final class CardRack: Sendable {
         var plan = faults?.forConnection(number)
         while let command = socket.receive() {
             if command.count == 1 {
-                guard control(command[0], index, socket) else { return }
+                guard control(command[0], index, socket: socket) else { return }
                 continue
             }
             let fault = plan?.next()
@@ -74,7 +74,7 @@ package final class CardRack: Sendable {
     }
 
     /// Power off, power on, reset, and the answer to reset (vsmartcard's vpcd has the same).
-    private func control(_ code: UInt8, _ index: Int, _ socket: CardSocket) -> Bool {
+    private func control(_ code: UInt8, _ index: Int, socket: CardSocket) -> Bool {
         switch code {
         case 0, 1, 2:
             slots.withLock { $0[index].card.reset() }

@@ -70,13 +70,13 @@ final class ProxySide: ChannelDuplexHandler {
         {
             return cut(after: bytes)
         }
-        keep(.bytes(bytes), bytes.readableBytes, behaviour)
+        keep(.bytes(bytes), bytes.readableBytes, behaviour: behaviour)
         pump()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed? = event as? ChannelEvent else { return }
-        keep(.end, 0, hub.behaviour(direction))
+        keep(.end, 0, behaviour: hub.behaviour(direction))
         pump()
     }
 
@@ -96,7 +96,7 @@ final class ProxySide: ChannelDuplexHandler {
 
     // MARK: - Passing on
 
-    private func keep(_ item: Item, _ count: Int, _ behaviour: Behaviour) {
+    private func keep(_ item: Item, _ count: Int, behaviour: Behaviour) {
         var delay = behaviour.delay.nanoseconds
         let jitter = behaviour.jitter.nanoseconds
         if jitter > 0 { delay += Int64.random(in: 0...jitter, using: &hub.numbers) }

@@ -103,12 +103,13 @@ package struct Demo {
             dialect: session.link.form.codec.dialect
         ) { card, transaction in
             if let chip {
-                let made = try RemotePurchase(&card, chip, transaction, bench, month)
+                let made = try RemotePurchase(
+                    &card, chip, transaction: transaction, bench: bench, month: month)
                 offline = made.offline
                 remote = made
                 return made.answer(tampering)
             }
-            offline = try Demo.authenticate(card, transaction, bench, month)
+            offline = try Demo.authenticate(card, transaction, bench: bench, month: month)
             return try card.answer(transaction, tampering: tampering)
         }
         cards[step.card] = card
@@ -139,7 +140,7 @@ package struct Demo {
 
     /// Records, certificates and INTERNAL AUTHENTICATE, before anything goes to the issuer.
     private static func authenticate(
-        _ card: VirtualCard, _ transaction: TerminalTransaction, _ bench: Bench, _ month: ExpiryDate
+        _ card: VirtualCard, _ transaction: TerminalTransaction, bench: Bench, month: ExpiryDate
     ) throws -> (words: String, fault: CertificateFault?) {
         let isGenuine = card.definition.name != DemoTable.stranger
         var application = ChipApplication(for: card.definition.product)

@@ -9,8 +9,9 @@ extension Printing {
 
     /// The headings of `line`.
     package static let demoHeadings = row(
-        " ", "#", "link", "card", "amount", "profile", "what was done", "offline authentication", "DE39",
-        "the card's verdict", "ms")
+        " ", "#", link: "link", card: "card", amount: "amount", profile: "profile", deed: "what was done",
+        offline: "offline authentication", response: "DE39",
+        verdict: "the card's verdict", time: "ms")
 
     /// One transaction in one line; a second one where it was not as expected.
     package static func line(_ line: DemoLine) -> String {
@@ -29,8 +30,9 @@ extension Printing {
         case .failure(let fault): (response, verdict, time) = ("no answer", fault.words, "-")
         }
         let text = row(
-            mark, "\(line.number)", line.link, line.card.name, amount, profile, line.step.words,
-            line.offlineAuthentication, response, verdict, time)
+            mark, "\(line.number)", link: line.link, card: line.card.name, amount: amount, profile: profile,
+            deed: line.step.words,
+            offline: line.offlineAuthentication, response: response, verdict: verdict, time: time)
         return line.complaint.map { "\(text)\n       \($0)" } ?? text
     }
 
@@ -60,9 +62,9 @@ extension Printing {
     }
 
     private static func row(
-        _ mark: String, _ number: String, _ link: String, _ card: String, _ amount: String,
-        _ profile: String, _ deed: String, _ offline: String, _ response: String, _ verdict: String,
-        _ time: String
+        _ mark: String, _ number: String, link: String, card: String, amount: String,
+        profile: String, deed: String, offline: String, response: String, verdict: String,
+        time: String
     ) -> String {
         [
             mark, rightAligned(number, 3), padded(link, widths.link), padded(card, widths.card),

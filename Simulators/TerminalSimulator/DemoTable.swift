@@ -77,8 +77,8 @@ package struct DemoStep: Sendable {
     package let verdict: ExpectedVerdict
 
     init(
-        _ words: String, _ card: String, link: Int, _ amount: UInt64, pin: PINEntry = .right,
-        _ deed: Deed = .nothing, _ expected: ResponseCode = .approved, _ verdict: ExpectedVerdict = .approves
+        _ words: String, _ card: String, link: Int, amount: UInt64, pin: PINEntry = .right,
+        deed: Deed = .nothing, expected: ResponseCode = .approved, verdict: ExpectedVerdict = .approves
     ) {
         self.card = card
         self.link = link
@@ -90,8 +90,8 @@ package struct DemoStep: Sendable {
         self.verdict = verdict
     }
 
-    init(_ words: String, _ card: String, link: Int, _ amount: UInt64, _ abroad: Abroad) {
-        self.init(words, card, link: link, amount)
+    init(_ words: String, _ card: String, link: Int, amount: UInt64, abroad: Abroad) {
+        self.init(words, card, link: link, amount: amount)
         self.abroad = abroad
     }
 }
@@ -135,50 +135,78 @@ package enum DemoTable {
 
     private static let purchases = good.enumerated().flatMap { index, card in
         [0, 1].map { link in
-            DemoStep("purchase, right PIN", card, link: link, UInt64(4_250 + 1_000 * index + 5 * link))
+            DemoStep(
+                "purchase, right PIN", card, link: link, amount: UInt64(4_250 + 1_000 * index + 5 * link))
         }
     }
 
     private static let declines: [DemoStep] = [
         .init(
-            "one bit of the ARQC flipped", "visa-cvn18", link: 0, 1_999, .cryptogramBitFlipped,
-            .cryptogramFailure, .absent),
+            "one bit of the ARQC flipped", "visa-cvn18", link: 0, amount: 1_999, deed: .cryptogramBitFlipped,
+            expected: .cryptogramFailure, verdict: .absent),
         .init(
-            "one bit of the ARQC flipped", "mchip-14h", link: 1, 1_999, .cryptogramBitFlipped,
-            .cryptogramFailure, .absent),
+            "one bit of the ARQC flipped", "mchip-14h", link: 1, amount: 1_999, deed: .cryptogramBitFlipped,
+            expected: .cryptogramFailure, verdict: .absent),
         .init(
-            "TVR changed after signing", "visa-cvn10", link: 0, 1_999, .verificationResultsChanged,
-            .cryptogramFailure, .absent),
+            "TVR changed after signing", "visa-cvn10", link: 0, amount: 1_999,
+            deed: .verificationResultsChanged,
+            expected: .cryptogramFailure, verdict: .absent),
         .init(
-            "amount raised after signing", "ccd-19-digits", link: 1, 1_999, .amountRaised,
-            .cryptogramFailure, .absent),
-        .init("wrong PIN", "visa-cvn22", link: 0, 2_500, pin: .wrong, .nothing, .wrongPIN, .declines),
-        .init("wrong PIN", "mchip-11h", link: 1, 2_500, pin: .wrong, .nothing, .wrongPIN, .declines),
-        .init("used ATC again", "mchip-10h", link: 0, 2_500, .counterReplayed, .securityViolation, .declines),
+            "amount raised after signing", "ccd-19-digits", link: 1, amount: 1_999, deed: .amountRaised,
+            expected: .cryptogramFailure, verdict: .absent),
         .init(
-            "ATC 2,000 ahead", "visa-cvn10", link: 1, 2_500, .counterFarAhead, .securityViolation, .declines),
-        .init("card never issued", stranger, link: 0, 2_500, .nothing, .unknownCard, .noApproval),
-        .init("expired card", "expired", link: 1, 2_500, .nothing, .expiredCard, .noApproval),
-        .init("lost card", "blocked", link: 0, 2_500, .nothing, .lostCard, .noApproval),
-        .init("no funds", "no-funds", link: 1, 100, .nothing, .insufficientFunds, .declines),
-        .init("first wrong PIN", forgetful, link: 0, 100, pin: .wrong, .nothing, .wrongPIN, .declines),
-        .init("second wrong PIN", forgetful, link: 1, 100, pin: .wrong, .nothing, .wrongPIN, .declines),
+            "wrong PIN", "visa-cvn22", link: 0, amount: 2_500, pin: .wrong, deed: .nothing,
+            expected: .wrongPIN, verdict: .declines),
         .init(
-            "third wrong PIN", forgetful, link: 0, 100, pin: .wrong, .nothing, .pinTriesExceeded, .declines),
-        .init("right PIN, too late", forgetful, link: 1, 100, .nothing, .pinTriesExceeded, .declines),
-        .init("DE55 malformed", "mchip-15h", link: 0, 2_500, .chipDataMalformed, .formatError, .absent),
-        .init("message cut short", "visa-cvn18", link: 1, 2_500, .messageCutShort, .formatError, .absent),
+            "wrong PIN", "mchip-11h", link: 1, amount: 2_500, pin: .wrong, deed: .nothing,
+            expected: .wrongPIN, verdict: .declines),
+        .init(
+            "used ATC again", "mchip-10h", link: 0, amount: 2_500, deed: .counterReplayed,
+            expected: .securityViolation, verdict: .declines),
+        .init(
+            "ATC 2,000 ahead", "visa-cvn10", link: 1, amount: 2_500, deed: .counterFarAhead,
+            expected: .securityViolation, verdict: .declines),
+        .init(
+            "card never issued", stranger, link: 0, amount: 2_500, deed: .nothing, expected: .unknownCard,
+            verdict: .noApproval),
+        .init(
+            "expired card", "expired", link: 1, amount: 2_500, deed: .nothing, expected: .expiredCard,
+            verdict: .noApproval),
+        .init(
+            "lost card", "blocked", link: 0, amount: 2_500, deed: .nothing, expected: .lostCard,
+            verdict: .noApproval),
+        .init(
+            "no funds", "no-funds", link: 1, amount: 100, deed: .nothing, expected: .insufficientFunds,
+            verdict: .declines),
+        .init(
+            "first wrong PIN", forgetful, link: 0, amount: 100, pin: .wrong, deed: .nothing,
+            expected: .wrongPIN, verdict: .declines),
+        .init(
+            "second wrong PIN", forgetful, link: 1, amount: 100, pin: .wrong, deed: .nothing,
+            expected: .wrongPIN, verdict: .declines),
+        .init(
+            "third wrong PIN", forgetful, link: 0, amount: 100, pin: .wrong, deed: .nothing,
+            expected: .pinTriesExceeded, verdict: .declines),
+        .init(
+            "right PIN, too late", forgetful, link: 1, amount: 100, deed: .nothing,
+            expected: .pinTriesExceeded, verdict: .declines),
+        .init(
+            "DE55 malformed", "mchip-15h", link: 0, amount: 2_500, deed: .chipDataMalformed,
+            expected: .formatError, verdict: .absent),
+        .init(
+            "message cut short", "visa-cvn18", link: 1, amount: 2_500, deed: .messageCutShort,
+            expected: .formatError, verdict: .absent),
     ]
 
     /// In another currency: what the card pays stands in DE6, or comes of the issuer's own table. The answer's DE6 has to say
     /// it.
     private static let abroad: [DemoStep] = [
         .init(
-            "in EUR, DE6 says what it costs", "visa-cvn18", link: 0, 2_500,
-            Abroad(currency: 978, billed: 28_011, rate: "51120450", pays: 28_011)),
+            "in EUR, DE6 says what it costs", "visa-cvn18", link: 0, amount: 2_500,
+            abroad: Abroad(currency: 978, billed: 28_011, rate: "51120450", pays: 28_011)),
         .init(
-            "in JPY, the issuer converts", "mchip-14h", link: 1, 1_500,
-            Abroad(currency: 392, billed: nil, rate: nil, pays: 10_245)),
+            "in JPY, the issuer converts", "mchip-14h", link: 1, amount: 1_500,
+            abroad: Abroad(currency: 392, billed: nil, rate: nil, pays: 10_245)),
     ]
 
     /// All of it, in order.
@@ -187,6 +215,6 @@ package enum DemoTable {
         + declines.flatMap { step in
             // The same card where it is a good one: a right PIN after a wrong one shows that tries begin anew.
             let card = good.contains(step.card) ? step.card : "mchip-10h"
-            return [step, DemoStep("good request after it", card, link: step.link, 1_000)]
+            return [step, DemoStep("good request after it", card, link: step.link, amount: 1_000)]
         }
 }

@@ -66,7 +66,7 @@ package enum MessageText {
                 }
                 mti = MTI(rawValue: value)
             case "header": message.header = try ScenarioStepReader.hex(entry.value)
-            default: for field in try entry.value.entries() { try set(field, of: &message, dialect) }
+            default: for field in try entry.value.entries() { try set(field, of: &message, dialect: dialect) }
             }
         }
         guard let mti else { throw StepError("\(file): key mti is missing") }
@@ -76,8 +76,7 @@ package enum MessageText {
         }
     }
 
-    private static func set(_ field: ScenarioNode.Entry, of message: inout Message, _ dialect: Dialect) throws
-    {
+    private static func set(_ field: ScenarioNode.Entry, of message: inout Message, dialect: Dialect) throws {
         let element = try ScenarioStepReader.element(field.key, field.place)
         guard dialect[element] != nil else {
             throw ScenarioError(

@@ -25,7 +25,7 @@ package enum PINEntry: Hashable, Sendable {
 }
 
 /// What the terminal does with the money.
-package enum TransactionKind: UInt8, Hashable, Sendable, CaseIterable {
+package enum PurchaseKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Goods and services.
     case purchase = 0x00
     /// Cash.
@@ -123,7 +123,7 @@ package struct Purchase: Sendable {
     /// 0100 where nothing else is said.
     package var mti = MTI.authorisationRequest
     /// DE3 and 9C.
-    package var kind = TransactionKind.purchase
+    package var kind = PurchaseKind.purchase
     /// What the terminal says of itself.
     package var settings = TerminalSettings()
     /// How the PIN block is made.

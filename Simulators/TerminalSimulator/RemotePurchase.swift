@@ -13,8 +13,8 @@ struct RemotePurchase {
     /// From SELECT to the first cryptogram.
     /// - Parameter card: the terminal's model; its counter follows the card's.
     init(
-        _ card: inout VirtualCard, _ chip: RemoteChip, _ transaction: TerminalTransaction, _ bench: Bench,
-        _ month: ExpiryDate, pin: PIN? = nil
+        _ card: inout VirtualCard, _ chip: RemoteChip, transaction: TerminalTransaction, bench: Bench,
+        month: ExpiryDate, pin: PIN? = nil
     ) throws {
         var risk = TerminalRisk()
         risk.caKeys = bench.caKeys
@@ -66,7 +66,7 @@ package final class ReaderPurchase {
     private var remote: RemotePurchase?
 
     /// - Parameter readers: nil for a card within this program.
-    package init(_ readers: CardsAtReaders?, _ bench: Bench, _ terminal: Terminal) {
+    package init(_ readers: CardsAtReaders?, _ bench: Bench, terminal: Terminal) {
         self.readers = readers
         self.bench = bench
         month = terminal.month
@@ -74,7 +74,7 @@ package final class ReaderPurchase {
 
     /// The request, with what the card signed.
     package func request(
-        _ purchase: Purchase, _ card: inout VirtualCard, _ link: Link, _ terminal: inout Terminal
+        _ purchase: Purchase, _ card: inout VirtualCard, link: Link, terminal: inout Terminal
     ) throws -> PurchaseRequest {
         let (key, dialect) = (link.zonePINKey(for: purchase.pinFormat), link.form.codec.dialect)
         guard let chip = readers?.chip(of: card.definition) else {
@@ -84,7 +84,8 @@ package final class ReaderPurchase {
         return try terminal.request(purchase, card: &card, zonePINKey: key, dialect: dialect) {
             card, transaction in
             let made = try RemotePurchase(
-                &card, chip, transaction, bench, month, pin: purchase.pin.pin(of: card))
+                &card, chip, transaction: transaction, bench: bench, month: month,
+                pin: purchase.pin.pin(of: card))
             remote = made
             return made.answer(tampering)
         }

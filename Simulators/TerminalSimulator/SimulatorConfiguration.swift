@@ -34,16 +34,16 @@ package enum ConfigurationError: Error, Hashable, Sendable, CustomStringConverti
         case .refused(let words): words
         case .unwritable(let path, let folder): "\(path) cannot be written: is there a folder \(folder)?"
         case .malformed(let path, let reason): "\(path): \(reason)"
-        case .noLink(let name, let valid): ConfigurationError.words("link", name, valid)
-        case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid)
-        case .noFraming(let name, let valid): ConfigurationError.words("framing", name, valid)
-        case .noCard(let name, let valid): ConfigurationError.words("card", name, valid)
-        case .noKey(let name, let valid): ConfigurationError.words("key", name, valid)
+        case .noLink(let name, let valid): ConfigurationError.words("link", name, valid: valid)
+        case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid: valid)
+        case .noFraming(let name, let valid): ConfigurationError.words("framing", name, valid: valid)
+        case .noCard(let name, let valid): ConfigurationError.words("card", name, valid: valid)
+        case .noKey(let name, let valid): ConfigurationError.words("key", name, valid: valid)
         case .noPadding(let number): "there is no padding \(number) of MACs; choose 1, 2 or 3"
         }
     }
 
-    private static func words(_ kind: String, _ name: String, _ valid: [String]) -> String {
+    private static func words(_ kind: String, _ name: String, valid: [String]) -> String {
         "there is no \(kind) \(name); choose one of: \(valid.joined(separator: ", "))"
     }
 }

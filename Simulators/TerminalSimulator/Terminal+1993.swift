@@ -19,7 +19,7 @@ extension Terminal {
 
     /// What a reversal says of its original: DE24 and DE25, DE30 and DE4 where part of it remains, DE56.
     static func setOriginal1993(
-        of request: Message, answered: Bool, completed: UInt64?, _ message: inout Message
+        of request: Message, answered: Bool, completed: UInt64?, message: inout Message
     ) {
         message.set(.functionCode, text: completed == nil ? "400" : "401")
         // Completed in part; the customer's wish; no answer in time.

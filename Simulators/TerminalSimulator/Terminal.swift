@@ -64,7 +64,7 @@ package struct Terminal: Sendable {
         _ purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
         sign: (inout VirtualCard, TerminalTransaction) throws -> CardAnswer
     ) throws -> PurchaseRequest {
-        let time = try time(for: purchase, card, zonePINKey)
+        let time = try time(for: purchase, card, zonePINKey: zonePINKey)
         guard let date = time.transactionDate else { throw TerminalError.impossibleDate }
         let pin = purchase.pin.pin(of: card)
 
@@ -76,12 +76,12 @@ package struct Terminal: Sendable {
         purchase.settings.apply(to: &transaction)
         let answer = try sign(&card, transaction)
 
-        var message = numbered(purchase.mti, time, dialect)
-        try setCard(card, .chip, StripeSettings(), of: &message, dialect)
+        var message = numbered(purchase.mti, time, dialect: dialect)
+        try setCard(card, .chip, stripe: StripeSettings(), of: &message, dialect: dialect)
         setPointOfService(time, purchase, of: &message)
         message.set(.currency, text: MoneyText.digits(UInt64(transaction.currencyCode), count: 3))
         message.set(.iccData, bytes: answer.chipData)
-        try setPIN(pin, purchase, card, zonePINKey, of: &message, dialect)
+        try setPIN(pin, purchase, card: card, zonePINKey: zonePINKey, of: &message, dialect: dialect)
         purchase.distortion.apply(to: &message)
         return PurchaseRequest(
             message: message, cardAnswer: answer, bytesCut: purchase.distortion.bytesCut)
@@ -95,9 +95,9 @@ package struct Terminal: Sendable {
         withoutChip purchase: Purchase, card: inout VirtualCard, zonePINKey: [UInt8]?, dialect: Dialect,
         printedValue: PrintedValuePosition?, threeDSecure: ThreeDSecure? = nil
     ) throws -> Message {
-        let time = try time(for: purchase, card, zonePINKey)
-        var message = numbered(purchase.mti, time, dialect)
-        try setCard(card, purchase.presentation, purchase.stripe, of: &message, dialect)
+        let time = try time(for: purchase, card, zonePINKey: zonePINKey)
+        var message = numbered(purchase.mti, time, dialect: dialect)
+        try setCard(card, purchase.presentation, stripe: purchase.stripe, of: &message, dialect: dialect)
         setPointOfService(time, purchase, of: &message)
         let currency = purchase.settings.currencyCode ?? card.definition.currencyCode
         message.set(.currency, text: MoneyText.digits(UInt64(currency), count: 3))
@@ -113,14 +113,16 @@ package struct Terminal: Sendable {
             message.set(
                 printedValue.element, text: before + (try card.printedValue(purchase.stripe.cvv2)))
         }
-        try setPIN(purchase.pin.pin(of: card), purchase, card, zonePINKey, of: &message, dialect)
+        try setPIN(
+            purchase.pin.pin(of: card), purchase, card: card, zonePINKey: zonePINKey, of: &message,
+            dialect: dialect)
         purchase.distortion.apply(to: &message)
         return message
     }
 
     /// The time of a purchase that can be made.
     private func time(
-        for purchase: Purchase, _ card: VirtualCard, _ zonePINKey: [UInt8]?
+        for purchase: Purchase, _ card: VirtualCard, zonePINKey: [UInt8]?
     ) throws(TerminalError) -> TerminalTime {
         guard purchase.amount <= MoneyText.minorUnitsMax else { throw .amountTooLarge }
         guard purchase.pin.pin(of: card) == nil || zonePINKey != nil else { throw .noZonePINKey }
@@ -139,7 +141,7 @@ package struct Terminal: Sendable {
     /// - Parameter code: DE70: 001 sign-on, 002 sign-off, 301 echo; what DE24 says of these in ISO 8583:1993 follows.
     package mutating func networkRequest(code: String, dialect: Dialect) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
-        var message = numbered(.networkManagementRequest, time, dialect)
+        var message = numbered(.networkManagementRequest, time, dialect: dialect)
         guard message.mti.is1993 else {
             message.set(.networkManagementCode, text: code)
             return message
@@ -157,7 +159,7 @@ package struct Terminal: Sendable {
         of request: Message, answer: Message?, mti: MTI, completed: UInt64?, dialect: Dialect
     ) -> Message {
         let time = TerminalTime(unixSeconds: surroundings.unixSeconds())
-        var message = numbered(mti, time, dialect)
+        var message = numbered(mti, time, dialect: dialect)
         let kept: [DataElement] = [
             .pan, .processingCode, .transactionAmount, .localTime, .localDate, .expirationDate, .merchantType,
             .pointOfServiceEntryMode, .panSequenceNumber, .pointOfServiceConditionCode, .acquirerIdentifier,
@@ -169,7 +171,7 @@ package struct Terminal: Sendable {
             message.copy(.businessCode, from: request)
             message.remove(.pointOfServiceConditionCode)
             Terminal.setOriginal1993(
-                of: request, answered: answer != nil, completed: completed, &message)
+                of: request, answered: answer != nil, completed: completed, message: &message)
             return message
         }
         if let answer { message.copy(.responseCode, from: answer) }
@@ -195,7 +197,7 @@ package struct Terminal: Sendable {
     }
 
     /// A message with the next trace number (1…999,999).
-    private mutating func numbered(_ mti: MTI, _ time: TerminalTime, _ dialect: Dialect) -> Message {
+    private mutating func numbered(_ mti: MTI, _ time: TerminalTime, dialect: Dialect) -> Message {
         traceNumber = traceNumber % 999_999 + 1
         var header = Array(Terminal.tpdu.prefix(dialect.header.bytes))
         header += [UInt8](repeating: 0, count: dialect.header.bytes - header.count)
@@ -210,8 +212,8 @@ package struct Terminal: Sendable {
     }
 
     private func setCard(
-        _ card: VirtualCard, _ presentation: CardPresentation, _ stripe: StripeSettings,
-        of message: inout Message, _ dialect: Dialect
+        _ card: VirtualCard, _ presentation: CardPresentation, stripe: StripeSettings,
+        of message: inout Message, dialect: Dialect
     ) throws {
         message.set(.pan, text: card.panDigits)
         message.set(.expirationDate, text: card.definition.expiry.description)
@@ -254,13 +256,13 @@ package struct Terminal: Sendable {
 
     /// Sixteen bytes go where the dialect has a place for them, in hex where that is text.
     private func setPIN(
-        _ pin: PIN?, _ purchase: Purchase, _ card: VirtualCard, _ zonePINKey: [UInt8]?,
-        of message: inout Message, _ dialect: Dialect
+        _ pin: PIN?, _ purchase: Purchase, card: VirtualCard, zonePINKey: [UInt8]?,
+        of message: inout Message, dialect: Dialect
     ) throws {
         guard let pin, var zonePINKey else { return }
         // Parity is of no account to the cipher, the other bits are.
         if purchase.distortion.wrongPINKey { zonePINKey[0] ^= 0x10 }
-        let block = try card.pinBlockBytes(pin, purchase.pinFormat, zonePINKey)
+        let block = try card.pinBlockBytes(pin, purchase.pinFormat, key: zonePINKey)
         if let code = purchase.pinFormatCode {
             // ISO 8583:1987 DE53: zone encipherment, DES, PIN block format, key index; in bytes of the same in 1993.
             let control = "2001\(code)0100000000"
@@ -283,7 +285,7 @@ package struct Terminal: Sendable {
 
 extension VirtualCard {
     /// A PIN block as DE52 carries it: eight bytes, or sixteen in format 4.
-    func pinBlockBytes(_ pin: PIN, _ format: PINBlockFormat, _ key: [UInt8]) throws -> [UInt8] {
+    func pinBlockBytes(_ pin: PIN, _ format: PINBlockFormat, key: [UInt8]) throws -> [UInt8] {
         guard format != .iso4 else { return try pinBlock16(pin, zonePINKey: key).bytes }
         let block = try pinBlock(pin, format: format, zonePINKey: key)
         return withUnsafeBytes(of: block.rawValue.bigEndian) { Array($0) }

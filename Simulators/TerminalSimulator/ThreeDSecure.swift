@@ -80,7 +80,7 @@ package struct ThreeDSecure: Sendable {
         case .none: break
         case .again: value = last
         case .right, .wrong:
-            let draft = try draft(settings, purchase, range, &card, currency, now)
+            let draft = try draft(settings, purchase, range: range, card: &card, currency: currency, now: now)
             guard let made = try server.value(draft, pan: card.definition.identity.pan) else {
                 throw TerminalError.noSuchAuthentication
             }
@@ -97,8 +97,8 @@ package struct ThreeDSecure: Sendable {
     }
 
     private func draft(
-        _ settings: AuthenticationSettings, _ purchase: Purchase, _ range: AuthenticationRange,
-        _ card: inout VirtualCard, _ currency: UInt16, _ now: Int64
+        _ settings: AuthenticationSettings, _ purchase: Purchase, range: AuthenticationRange,
+        card: inout VirtualCard, currency: UInt16, now: Int64
     ) throws -> AuthenticationValueDraft {
         let count = UInt64(try card.nextAuthentication())
         let made = now - settings.ageMinutes * 60

@@ -25,6 +25,6 @@ package enum AESChip {
     /// The application cryptogram (EMV Book 2 8.1.2), or ARPC of method 2 (8.2.2) in the upper four bytes: the leftmost
     /// eight bytes of the CMAC, big endian.
     package static func mac(_ input: CryptogramInput, sessionKey: [UInt8]) throws(LibCryptoError) -> UInt64 {
-        try MAC.cmac(.aes, key: sessionKey, input.bytes).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        try MAC.cmac(.aes, key: sessionKey, data: input.bytes).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

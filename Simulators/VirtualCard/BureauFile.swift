@@ -109,9 +109,11 @@ enum KeyBlockReader {
         else { throw BureauFile.Fault(description: "a key block is cut off or not hexadecimal") }
         let mac = Array(body.suffix(algorithm.blockCount))
         let encipherment = try derive(protectionKey, algorithm, use: 0)
-        var cipher = try KeyedCipher(algorithm, .cbc, .decrypt, key: encipherment, initialVector: mac)
+        var cipher = try KeyedCipher(
+            algorithm, .cbc, direction: .decrypt, key: encipherment, initialVector: mac)
         let clear = try cipher.process(Array(body.dropLast(algorithm.blockCount)))
-        let expected = try MAC.cmac(algorithm, key: derive(protectionKey, algorithm, use: 1), header + clear)
+        let expected = try MAC.cmac(
+            algorithm, key: derive(protectionKey, algorithm, use: 1), data: header + clear)
         guard constantTimeEqual(expected, mac) else {
             throw BureauFile.Fault(description: "a key block's MAC does not verify under this transport key")
         }
@@ -133,7 +135,8 @@ enum KeyBlockReader {
         var counter: UInt8 = 1
         while derived.count < key.count {
             derived += try MAC.cmac(
-                algorithm, key: key, [counter, 0, use, 0, 0, indicator, UInt8(bits >> 8), UInt8(bits & 0xFF)])
+                algorithm, key: key,
+                data: [counter, 0, use, 0, 0, indicator, UInt8(bits >> 8), UInt8(bits & 0xFF)])
             counter += 1
         }
         return Array(derived.prefix(key.count))
@@ -167,7 +170,7 @@ extension PersonalisedApplication.PrivateKey {
             guard let text = components[identifier], let enciphered = try? Hex.decode(text) else {
                 throw BureauFile.Fault(description: "DGI \(identifier) is missing")
             }
-            var cipher = try KeyedCipher(.tdes, .ecb, .decrypt, key: dataEncryptionKey)
+            var cipher = try KeyedCipher(.tdes, .ecb, direction: .decrypt, key: dataEncryptionKey)
             let clear = try cipher.process(enciphered)
             // As long as a prime, then 80 and zeros.
             guard clear.count > bits / 16, clear[bits / 16] == 0x80,

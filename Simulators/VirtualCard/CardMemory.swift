@@ -72,17 +72,17 @@ package struct CardMemory: Sendable {
 
     /// Verifies the MAC first; only an authentic command changes anything.
     mutating func perform(
-        _ command: [UInt8], _ verification: ScriptVerification, _ chip: inout ChipCryptography
+        _ command: [UInt8], _ verification: ScriptVerification, chip: inout ChipCryptography
     ) throws(LibCryptoError) -> UInt16 {
         if isCardBlocked { return CardMemory.conditionsNotSatisfied }
         commandsReceived += 1
-        let status = try verified(command, verification, &chip)
+        let status = try verified(command, verification, chip: &chip)
         if status != CardMemory.success { hasFailed = true }
         return status
     }
 
     private mutating func verified(
-        _ command: [UInt8], _ verification: ScriptVerification, _ chip: inout ChipCryptography
+        _ command: [UInt8], _ verification: ScriptVerification, chip: inout ChipCryptography
     ) throws(LibCryptoError) -> UInt16 {
         guard command.count >= 13, Int(command[4]) == command.count - 5 else { return CardMemory.wrongLength }
         let (header, data) = (Array(command.prefix(5)), Array(command[5..<(command.count - 8)]))
@@ -94,18 +94,19 @@ package struct CardMemory: Sendable {
             cryptogram: verification.cryptogram)
         let sent = command.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard mac == sent else { return CardMemory.wrongMAC }
-        return try apply(header, data, verification, &chip)
+        return try apply(header, data, verification: verification, chip: &chip)
     }
 
     private mutating func apply(
-        _ header: [UInt8], _ data: [UInt8], _ verification: ScriptVerification, _ chip: inout ChipCryptography
+        _ header: [UInt8], _ data: [UInt8], verification: ScriptVerification, chip: inout ChipCryptography
     ) throws(LibCryptoError) -> UInt16 {
         switch header[1] {
         case 0x16: isCardBlocked = true
         case 0x18: isApplicationBlocked = false
         case 0x1E: isApplicationBlocked = true
         case 0x24 where header[3] == 0: pinTriesLeft = 3
-        case 0x24: return try changePIN(data, provesCurrent: header[3] == 1, verification, &chip)
+        case 0x24:
+            return try changePIN(data, provesCurrent: header[3] == 1, verification: verification, chip: &chip)
         case 0xDA:
             let tag = UInt32(header[2]) << 8 | UInt32(header[3])
             guard tag != 0, !data.isEmpty else { return CardMemory.wrongData }
@@ -116,8 +117,8 @@ package struct CardMemory: Sendable {
     }
 
     private mutating func changePIN(
-        _ data: [UInt8], provesCurrent: Bool, _ verification: ScriptVerification,
-        _ chip: inout ChipCryptography
+        _ data: [UInt8], provesCurrent: Bool, verification: ScriptVerification,
+        chip: inout ChipCryptography
     ) throws(LibCryptoError) -> UInt16 {
         let key = try chip.scriptSessionKey(
             verification.messaging, iccMasterKey: verification.keys.confidentiality, atc: verification.atc,

@@ -10,7 +10,7 @@ package struct PINPad: ~Copyable, Sendable {
         guard zonePINKey.count >= 16 else {
             throw .wrongCount(what: "zone PIN key", found: zonePINKey.count)
         }
-        cipher = try KeyedCipher(.tdes, .ecb, .encrypt, key: zonePINKey)
+        cipher = try KeyedCipher(.tdes, .ecb, direction: .encrypt, key: zonePINKey)
     }
 
     /// The enciphered block.
@@ -36,7 +36,7 @@ package struct AESPINPad: ~Copyable, Sendable {
 
     /// - Parameter zonePINKey: a test key of 16, 24 or 32 bytes.
     package init(zonePINKey: some Collection<UInt8>) throws(LibCryptoError) {
-        cipher = try KeyedCipher(.aes, .ecb, .encrypt, key: zonePINKey)
+        cipher = try KeyedCipher(.aes, .ecb, direction: .encrypt, key: zonePINKey)
     }
 
     /// The enciphered block (ISO 9564-1 9.4.2): AES of the PIN field, xor the account field, AES again.
@@ -63,7 +63,7 @@ package enum PINBlockReader {
     package static func pin(
         in block: EncipheredPINBlock, format: PINBlockFormat, pan: PAN?, key: [UInt8]
     ) throws -> PIN {
-        var cipher = try KeyedCipher(.tdes, .ecb, .decrypt, key: key)
+        var cipher = try KeyedCipher(.tdes, .ecb, direction: .decrypt, key: key)
         return try ClearPINBlock.pin(of: cipher.process(block.rawValue), format: format, pan: pan)
     }
 

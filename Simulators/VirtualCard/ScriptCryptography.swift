@@ -21,7 +21,7 @@ extension ChipCryptography {
         atc: ApplicationTransactionCounter, cryptogram: ApplicationCryptogram
     ) throws(LibCryptoError) -> UInt64 {
         let input = ScriptMessage.macInput(
-            header: header, data: data, messaging, atc: atc, cryptogram: cryptogram)
+            header: header, data: data, messaging: messaging, atc: atc, cryptogram: cryptogram)
         // Padded already; method 1 adds nothing to whole blocks.
         return try MAC.algorithm3(key: key, input, padding: .method1)
     }
@@ -34,7 +34,7 @@ extension ChipCryptography {
         let fill = ScriptMessage.encipheredCount(of: data.count, encipherment) - padded.count
         if fill > 0 { padded += [0x80] + [UInt8](repeating: 0, count: fill - 1) }
         return encipherment == .visa
-            ? try TDES.encryptECB(key: key.bytes, padded) : try TDES.encryptCBC(key: key.bytes, padded)
+            ? try TDES.encryptECB(key: key.bytes, padded) : try TDES.encryptCBC(key: key.bytes, data: padded)
     }
 
     /// Deciphers command data; nil where length or padding are none of this kind.
@@ -45,7 +45,7 @@ extension ChipCryptography {
         guard data.count == ScriptMessage.encipheredCount(of: count, encipherment) else { return nil }
         let clear =
             encipherment == .visa
-            ? try TDES.decryptECB(key: key.bytes, data) : try TDES.decryptCBC(key: key.bytes, data)
+            ? try TDES.decryptECB(key: key.bytes, data) : try TDES.decryptCBC(key: key.bytes, data: data)
         if encipherment == .visa, clear[0] != UInt8(truncatingIfNeeded: count) { return nil }
         let start = encipherment == .visa ? 1 : 0
         let padding = clear[(start + count)...]

@@ -200,7 +200,7 @@ extension VirtualCard {
             messaging: definition.product.profile.secureMessaging, keys: scriptKeys,
             keyHalf: self.chip.iccMasterKey.left, atc: answer.atc, cryptogram: answer.signed.cryptogram)
         scriptMemory.pinTriesLeft = memory.pinTriesLeft
-        let status = try scriptMemory.perform(command.bytes, verification, &chip)
+        let status = try scriptMemory.perform(command.bytes, verification, chip: &chip)
         memory.pinTriesLeft = scriptMemory.pinTriesLeft
         return status
     }

@@ -63,8 +63,9 @@ struct PurchaseCommand: ParsableCommand {
             purchase.setPINFormat(of: link)
             var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
-            let counter = try ReaderPurchase(environment.readers([card.definition]), bench, terminal)
-            let request = try counter.request(purchase, &card, link, &terminal)
+            let counter = try ReaderPurchase(
+                environment.readers([card.definition]), bench, terminal: terminal)
+            let request = try counter.request(purchase, &card, link: link, terminal: &terminal)
             defer { if hex { show(tap.take(), of: link) } }
             let answer = try exchange.perform(
                 request.message, bytesCut: request.bytesCut, timeout: environment.wait)

@@ -54,18 +54,20 @@ package struct AuditTrail: Sendable {
         var head = try seal.head()
         var warning: String?
         let last = try file.lastLine()
-        if let newer = try newerHead(last, than: head, &seal) {
+        if let newer = try newerHead(last, than: head, seal: &seal) {
             // A process ended between writing its line and counting it.
             head = newer
-        } else if try !ends(last, with: head, &seal) {
+        } else if try !ends(last, with: head, seal: &seal) {
             warning =
                 "\(path): does not end with line \(head.sequence), which the token counted; "
                 + "run issuer-keys audit-log verify"
         }
         if seal.isNew {
-            try write(AuditEvent(.trailBegun, key: keyLabel, details: seal.details()), [], &head, file, &seal)
+            try write(
+                AuditEvent(.trailBegun, key: keyLabel, details: seal.details()), [], head: &head, file: file,
+                seal: &seal)
         }
-        for event in events { try write(event, signers, &head, file, &seal) }
+        for event in events { try write(event, signers, head: &head, file: file, seal: &seal) }
         return warning
     }
 
@@ -73,9 +75,9 @@ package struct AuditTrail: Sendable {
     package func requireWritable() throws { try append([]) }
 
     private func write(
-        _ event: AuditEvent, _ signers: [AuditSigner], _ head: inout AuditSeal.Head,
-        _ file: borrowing LockedFile,
-        _ seal: inout AuditSeal
+        _ event: AuditEvent, _ signers: [AuditSigner], head: inout AuditSeal.Head,
+        file: borrowing LockedFile,
+        seal: inout AuditSeal
     ) throws {
         let unsealed = AuditLine.unsealed(
             sequence: head.sequence + 1, time: now().formatted(.iso8601), process: process,
@@ -89,7 +91,7 @@ package struct AuditTrail: Sendable {
     }
 
     private func ends(
-        _ last: [UInt8]?, with head: AuditSeal.Head, _ seal: inout AuditSeal
+        _ last: [UInt8]?, with head: AuditSeal.Head, seal: inout AuditSeal
     ) throws -> Bool {
         guard let last else { return head == .none }
         return try seal.hash(last) == head.hash
@@ -97,7 +99,7 @@ package struct AuditTrail: Sendable {
 
     /// Where the last line goes beyond the token's count and is rightly sealed.
     private func newerHead(
-        _ last: [UInt8]?, than head: AuditSeal.Head, _ seal: inout AuditSeal
+        _ last: [UInt8]?, than head: AuditSeal.Head, seal: inout AuditSeal
     ) throws -> AuditSeal.Head? {
         guard let last, let line = AuditLine(last[...]), line.sequence > head.sequence,
             constantTimeEqual(try seal.seal(line.sealed), line.seal)

@@ -96,7 +96,7 @@ extension AuditTrail {
         let head = try seal.head()
         var walk = Walk()
         for (index, text) in bytes.split(separator: 0x0A).enumerated() {
-            try walk.add(text, number: index + 1, &seal)
+            try walk.add(text, number: index + 1, seal: &seal)
         }
         walk.findFaults(head)
         return AuditVerification(
@@ -118,7 +118,7 @@ private struct Walk {
     private(set) var faults: [AuditFault] = []
     private var unreadable: Set<Int> = []
 
-    mutating func add(_ text: ArraySlice<UInt8>, number: Int, _ seal: inout AuditSeal) throws {
+    mutating func add(_ text: ArraySlice<UInt8>, number: Int, seal: inout AuditSeal) throws {
         guard let line = AuditLine(text) else {
             unreadable.insert(number)
             return faults.append(AuditFault(kind: .changed, line: number, sequences: nil))
@@ -143,20 +143,20 @@ private struct Walk {
                 let seen = lines.contains {
                     $0.number < placed.number && $0.isSealed && $0.line.sequence == sequence
                 }
-                report(seen ? .repeated : .reordered, placed.number, sequence...sequence)
+                report(seen ? .repeated : .reordered, placed.number, sequences: sequence...sequence)
             } else {
-                reportGap(highest + 1, sequence, present, placed.number)
+                reportGap(highest + 1, sequence, present: present, number: placed.number)
                 if let before, before.line.sequence + 1 == sequence, placed.line.previous != before.hash {
-                    report(.replaced, before.number, before.line.sequence...before.line.sequence)
+                    report(.replaced, before.number, sequences: before.line.sequence...before.line.sequence)
                 }
                 highest = sequence
                 before = placed
             }
         }
         if highest < head.sequence {
-            reportGap(highest + 1, head.sequence + 1, present, nil)
+            reportGap(highest + 1, head.sequence + 1, present: present, number: nil)
         } else if highest == head.sequence, let before, before.hash != head.hash {
-            report(.replaced, before.number, highest...highest)
+            report(.replaced, before.number, sequences: highest...highest)
         }
         findSetBacks()
         if head.sequence == 0
@@ -178,7 +178,7 @@ private struct Walk {
             if let before, placed.line.sequence == before.sequence + 1,
                 before.time.timeIntervalSince(time) > Self.stepSecondsMax
             {
-                report(.clockSetBack, placed.number, placed.line.sequence...placed.line.sequence)
+                report(.clockSetBack, placed.number, sequences: placed.line.sequence...placed.line.sequence)
             }
             before = (placed.line.sequence, time)
         }
@@ -186,7 +186,7 @@ private struct Walk {
 
     /// Numbers that should stand before a line, stand nowhere, and are not claimed by a line that was changed.
     private mutating func reportGap(
-        _ from: UInt64, _ until: UInt64, _ present: Set<UInt64>, _ number: Int?
+        _ from: UInt64, _ until: UInt64, present: Set<UInt64>, number: Int?
     ) {
         let changed = Set(lines.filter { !$0.isSealed }.map(\.line.sequence))
         // Lines that cannot be read any more have numbers, too: as many as stand in between are theirs.
@@ -202,15 +202,15 @@ private struct Walk {
             if let known = run, known.upperBound + 1 == sequence {
                 run = known.lowerBound...sequence
             } else {
-                if let run { report(number == nil ? .truncated : .dropped, number, run) }
+                if let run { report(number == nil ? .truncated : .dropped, number, sequences: run) }
                 run = sequence...sequence
             }
         }
-        if let run { report(number == nil ? .truncated : .dropped, number, run) }
+        if let run { report(number == nil ? .truncated : .dropped, number, sequences: run) }
     }
 
     private mutating func report(
-        _ kind: AuditFault.Kind, _ line: Int?, _ sequences: ClosedRange<UInt64>
+        _ kind: AuditFault.Kind, _ line: Int?, sequences: ClosedRange<UInt64>
     ) {
         faults.append(AuditFault(kind: kind, line: line, sequences: sequences))
     }

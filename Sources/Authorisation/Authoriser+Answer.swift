@@ -1,9 +1,11 @@
-/// After the record: what the sender is told.
+internal import EMV
+
+/// After the record: what the acquirer and the card are told.
 extension Authoriser {
-    func answered(_ outcome: CardOutcome, _ work: Work) async -> Decision {
+    func decision(after outcome: CardOutcome, _ work: Work) async -> Decision {
         var decision = decision(outcome, work)
         if let verified = work.verified, work.request.purpose == .decision {
-            await addResponseCryptogram(to: &decision, verified, work.request)
+            await addResponseCryptogram(to: &decision, verified, request: work.request)
         }
         if let script = outcome.script {
             // A repeat gets the script that went out with the first answer, made again: the same bytes.
@@ -40,7 +42,7 @@ extension Authoriser {
     /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
     /// decline goes out without tag 91 rather than not at all.
     private func addResponseCryptogram(
-        to decision: inout Decision, _ verified: VerifiedCryptogram, _ request: AuthorisationRequest
+        to decision: inout Decision, _ verified: VerifiedCryptogram, request: AuthorisationRequest
     ) async {
         let reason = decision.outcome.declineReason
         let verdict = codes.verdict(for: reason, profile: verified.question.profile)
@@ -58,7 +60,7 @@ extension Authoriser {
         _ script: QueuedScript, _ work: Work
     ) async throws(CryptographyUnavailable) -> [UInt8] {
         guard let verified = work.verified,
-            let question = ScriptDelivery(work.range).question(script, verified, work.request.card)
+            let question = ScriptDelivery(work.range).question(script, verified, card: work.request.card)
         else { throw .tokenFailed("no keys for scripts of this range") }
         let command = try await cryptography.protectedCommand(question, deadline: work.request.deadline)
         return ScriptDelivery.template(script, command)

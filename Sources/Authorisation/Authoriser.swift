@@ -56,7 +56,7 @@ package final class Authoriser: Sendable {
         do throws(CouldNotDecide) {
             // Card, cryptogram, PIN, ATC, limits, amount and journal in one pure step, written by compare-and-set or not
             // at all. The ARQC comes before any counter, so that a forgery burns nothing.
-            outcome = try await settle(message(work), work)
+            outcome = try await applyAndWrite(message(work), work)
         } catch {
             turns.leave(work.token)
             throw error
@@ -64,42 +64,10 @@ package final class Authoriser: Sendable {
         turns.leave(work.token)
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        return await answered(outcome, work)
+        return await decision(after: outcome, work)
     }
 
     // MARK: - Before the record
-
-    /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
-    /// memory taken and given back for each request. One task works on it at a time.
-    final class Work: @unchecked Sendable {
-        let request: AuthorisationRequest
-        let range: IssuerRange?
-        var chip = ChipFinding.skip("")
-        /// Nil for nearly every request.
-        var authentication: AuthenticationFinding?
-        var answer: CryptographyAnswer?
-        var reading = CardReading(record: nil, past: nil)
-        var token = CardToken(high: 0, low: 0)
-        var times = StageTimes()
-        var evidenceAt: UInt64 = 0
-        var verified: VerifiedCryptogram?
-        /// Template 71 or 72, made before anything is claimed.
-        var template: [UInt8]?
-
-        init(_ request: AuthorisationRequest, _ range: IssuerRange?) {
-            (self.request, self.range) = (request, range)
-        }
-
-        /// Advices, completions and reversals: they belong to the account wherever it has moved.
-        var isAboutEarlier: Bool {
-            request.purpose != .decision || request.circumstances.kind == .completion
-        }
-
-        /// Without an ATC of its own, only what is filed away says whether a message is a repeat, and what it speaks of.
-        var readsPast: Bool {
-            request.chip == nil || request.purpose != .decision || request.circumstances.kind == .completion
-        }
-    }
 
     @inline(never)
     private func chipFinding(_ work: Work) -> ChipFinding {
@@ -121,7 +89,7 @@ package final class Authoriser: Sendable {
         let request = work.request
         let begunAt = surroundings.monotonicNanoseconds()
         let known = cryptography.knownToken(of: request.card.pan)
-        var pending: Pending<CryptographyAnswer, CryptographyUnavailable>?
+        var pending: (any CryptographyUnderWay)?
         if known == nil || !work.chip.asksNothing || work.authentication?.question != nil {
             pending = cryptography.begin(question(work, known))
         }
@@ -161,7 +129,7 @@ package final class Authoriser: Sendable {
         var cryptogram: CryptogramQuestion?
         var cardValue: CardValueQuestion?
         switch work.chip {
-        case .ask(let question): cryptogram = question
+        case .ask(let question, _): cryptogram = question
         case .askValue(let question, _): cardValue = question
         default: break
         }
@@ -176,9 +144,9 @@ package final class Authoriser: Sendable {
     }
 
     private func answer(
-        _ pending: Pending<CryptographyAnswer, CryptographyUnavailable>
+        _ pending: any CryptographyUnderWay
     ) async throws(CouldNotDecide) -> CryptographyAnswer {
-        do { return try await pending.value } catch { throw .cryptography(error) }
+        do { return try await pending.answer() } catch { throw .cryptography(error) }
     }
 
     /// What chip, card value and token come to: all that can be said without the record.
@@ -193,16 +161,17 @@ package final class Authoriser: Sendable {
         } else {
             let answer = work.answer
             (work.verified, declined) = CryptogramCheck.evaluate(
-                work.chip, answer?.cryptogram ?? .notAsked, &trace)
+                work.chip, answer?.cryptogram ?? .notAsked, trace: &trace)
             let (value, valueDecline) = NonChipCheck.evaluate(
-                work.chip, answer?.cardValue ?? .notAsked, request, &trace)
+                work.chip, answer?.cardValue ?? .notAsked, request: request, trace: &trace)
             declined = declined ?? valueDecline
             if let verified = work.verified { proof = .chip(verified) }
             if let value { proof = .cardValue(value) }
             if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
             if let finding = work.authentication {
                 let (verified, reason) = finding.evaluate(
-                    answer?.authentication ?? .notAsked, request, now: surroundings.unixSeconds(), &trace)
+                    answer?.authentication ?? .notAsked, request, now: surroundings.unixSeconds(),
+                    trace: &trace)
                 declined = declined ?? reason
                 if let verified, declined == nil { proof = .authentication(verified) }
             }
@@ -219,11 +188,15 @@ package final class Authoriser: Sendable {
     private func agreementDecline(_ work: Work, _ trace: inout DecisionTrace) -> DeclineReason? {
         let request = work.request
         guard let data = request.chip else { return nil }
-        if let reason = AmountAgreementCheck.evaluate(request, data, &trace) { return reason }
-        guard let profile = work.verified?.question.profile, let range = work.range else { return nil }
-        if let reason = TransactionTypeCheck.evaluate(request, data, profile, &trace) { return reason }
+        if let reason = AmountAgreementCheck.evaluate(request, data, trace: &trace) { return reason }
+        guard let verified = work.verified, let range = work.range else { return nil }
+        if let reason = TransactionTypeCheck.evaluate(
+            request, data, profile: verified.question.profile, trace: &trace)
+        {
+            return reason
+        }
         return OfflineResultsCheck(policy: range.offlineResults)
-            .evaluate(data, profile, request.circumstances.kind, &trace)
+            .evaluate(data, verified, kind: request.circumstances.kind, trace: &trace)
     }
 
     private func approvalCode() -> UInt64 {
@@ -234,126 +207,5 @@ package final class Authoriser: Sendable {
             number /= 10
         }
         return code
-    }
-
-    // MARK: - With the record
-
-    /// Asks the record until it says what the message comes to, and the store until it has that.
-    private func settle(
-        _ message: CardMessage, _ work: Work
-    ) async throws(CouldNotDecide) -> CardOutcome {
-        var knowledge = CardKnowledge()
-        var conflicts = 0
-        while true {
-            switch CardTransition.apply(message, knowledge, to: work.reading) {
-            case .ask(let question): try await learn(question, &knowledge, message, work)
-            case .broken(let words): throw .damaged(RecordDamage(words))
-            case .decided(let outcome, let change):
-                if change.lines.isEmpty {
-                    // An answer that was given before: told again once it is safe.
-                    try await records.confirm(work.reading, deadline: message.request.deadline)
-                    return outcome
-                }
-                guard let current = try await write(change, outcome, message, work) else { return outcome }
-                work.reading = current
-                conflicts += 1
-                self.conflicts.add()
-                guard conflicts <= Self.conflictsMax else {
-                    throw .state(StateUnavailable("replace: other hosts were quicker \(conflicts) times"))
-                }
-            }
-        }
-    }
-
-    /// - Returns: nil once it is written, otherwise the record as it is now.
-    private func write(
-        _ change: CardChange, _ outcome: CardOutcome, _ message: CardMessage, _ work: Work
-    ) async throws(CouldNotDecide) -> CardReading? {
-        let request = work.request
-        let from = surroundings.monotonicNanoseconds()
-        // Whoever asked will not listen any more: nothing may be approved behind his back.
-        guard from < request.deadline.nanoseconds else {
-            throw .state(StateUnavailable("replace: not sent, the deadline had passed"))
-        }
-        let lines = journalLines(change, outcome, message, work)
-        do throws(CouldNotDecide) {
-            switch try await records.replace(
-                work.token, change, lines, withPast: work.readsPast || work.reading.past != nil,
-                deadline: request.deadline)
-            {
-            case .done: break
-            case .conflict(let current): return current
-            }
-        } catch {
-            // The reply was lost: the record itself says whether the write was carried out. One that still arrives finds
-            // another tag.
-            guard case .state(let failure) = error, failure.mayBeDone, let written = change.record else {
-                throw error
-            }
-            guard
-                let current = try? await records.read(
-                    work.token, withPast: work.readsPast || work.reading.past != nil,
-                    deadline: request.deadline)
-            else { throw error }
-            guard current.record?.tag == written.tag else { return current }
-            try await records.confirm(current, deadline: request.deadline)
-        }
-        work.times.set(.stateCommit, from: from, to: surroundings.monotonicNanoseconds())
-        return nil
-    }
-
-    private func learn(
-        _ question: CardQuestion, _ knowledge: inout CardKnowledge, _ message: CardMessage, _ work: Work
-    ) async throws(CouldNotDecide) {
-        switch question {
-        case .past:
-            work.reading = try await records.read(
-                work.token, withPast: true, deadline: work.request.deadline)
-        case .pin(let record):
-            knowledge.pin = (record, try await lookAgain(at: message.pin, record, work.request))
-        case .script(let script):
-            do throws(CryptographyUnavailable) {
-                work.template = try await template(script, work)
-                knowledge.script = (script.identifier, nil)
-            } catch {
-                knowledge.script = (script.identifier, error.description)
-            }
-        }
-    }
-
-    @inline(never)
-    private func journalLines(
-        _ change: CardChange, _ outcome: CardOutcome, _ message: CardMessage, _ work: Work
-    ) -> [JournalLine] {
-        change.lines.map { line in
-            switch line {
-            case .decision:
-                .decision(journalEntry(outcome, message.now, work), outcome.result)
-            case .change(let operation, let value, let before):
-                .change("\(operation);\(value);\(before);host;\(message.now);-")
-            }
-        }
-    }
-
-    private func journalEntry(_ outcome: CardOutcome, _ now: Int64, _ work: Work) -> JournalEntry {
-        let request = work.request
-        var (profile, keyVersion) = ("-", "")
-        if case .ask(let question) = work.chip {
-            (profile, keyVersion) = (question.profile.name, question.keyVersion)
-        }
-        var index: UInt8?
-        if case .ask = work.chip {
-            index =
-                request.chip?[.issuerApplicationData].flatMap { try? IssuerApplicationData(parsing: $0) }?
-                .derivationKeyIndex
-        }
-        return JournalEntry(
-            retrievalReferenceNumber: request.retrievalReferenceNumber,
-            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
-            range: work.range?.name ?? "-", amount: request.amount, profile: profile,
-            derivationKeyIndex: index,
-            keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
-            microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
-            times: work.times, trace: outcome.trace, charge: outcome.charge)
     }
 }

@@ -4,19 +4,19 @@ internal import EMV
 /// cryptogram over a small amount would open a large one.
 struct AmountAgreementCheck {
     static func evaluate(
-        _ request: AuthorisationRequest, _ chip: ICCData, _ trace: inout DecisionTrace
+        _ request: AuthorisationRequest, _ chip: ICCData, trace: inout DecisionTrace
     ) -> DeclineReason? {
         let (amount, circumstances) = (request.amount, request.circumstances)
         if circumstances.kind == .completion {
-            trace.add(.amountAgreement, .skipped, "signed for the approval that it completes")
+            trace.add(.amountAgreement, .skipped, reason: "signed for the approval that it completes")
             return nil
         }
         guard let signed = chip.amountAuthorised, let currency = chip.transactionCurrencyCode else {
-            trace.add(.amountAgreement, .declined, "9F02 or 5F2A missing or malformed")
+            trace.add(.amountAgreement, .declined, reason: "9F02 or 5F2A missing or malformed")
             return .chipDataMalformed
         }
         guard signed == UInt64(amount.minorUnits), currency == amount.currency.rawValue else {
-            trace.add(.amountAgreement, .declined, "DE4 or DE49 differs from 9F02 or 5F2A")
+            trace.add(.amountAgreement, .declined, reason: "DE4 or DE49 differs from 9F02 or 5F2A")
             return .amountDiffers
         }
         if circumstances.kind == .purchaseWithCashBack {
@@ -25,11 +25,12 @@ struct AmountAgreementCheck {
                 circumstances.cashBackMinorUnits.map({ UInt64(clamping: $0) == cash }) ?? true
             else {
                 trace.add(
-                    .amountAgreement, .declined, "9F03 is not cash back within DE4, or not that of DE54")
+                    .amountAgreement, .declined,
+                    reason: "9F03 is not cash back within DE4, or not that of DE54")
                 return .amountDiffers
             }
         }
-        trace.add(.amountAgreement, .approved, "as signed")
+        trace.add(.amountAgreement, .approved, reason: "as signed")
         return nil
     }
 }
@@ -44,8 +45,8 @@ struct TransactionTypeCheck {
     ]
 
     static func evaluate(
-        _ request: AuthorisationRequest, _ chip: ICCData, _ profile: CryptogramProfile,
-        _ trace: inout DecisionTrace
+        _ request: AuthorisationRequest, _ chip: ICCData, profile: CryptogramProfile,
+        trace: inout DecisionTrace
     ) -> DeclineReason? {
         guard let codes = signed[request.circumstances.kind] else { return nil }
         // Where the card signs none and none came there is nothing to hold; money is not given on such a word.
@@ -58,7 +59,9 @@ struct TransactionTypeCheck {
         guard codes.contains(code), !isEnquiry || chip.amountAuthorised == 0 else {
             trace.add(
                 .amountAgreement, .declined,
-                "DE3 is \(request.circumstances.kind.words), the card signed another transaction type in 9C")
+                reason:
+                    "DE3 is \(request.circumstances.kind.words), the card signed another transaction type in 9C"
+            )
             return .transactionTypeDiffers
         }
         return nil

@@ -13,10 +13,6 @@ package struct CardToken: Hashable, Sendable {
         self.high = high
         self.low = low
     }
-
-    /// The bucket that all state of the card lives in.
-    /// - Parameter count: number of buckets, at least 1.
-    package func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
 }
 
 /// What the issuer says to the card: the part of the ARPC's input that is the issuer's own.
@@ -87,7 +83,7 @@ package struct CryptographyQuestion: Sendable {
     /// After this the job is not begun any more.
     package let deadline: Deadline
     /// The account's token where it is known: it need not be made again.
-    package let knownToken: CardToken?
+    package var knownToken: CardToken?
 
     /// Takes the parts; see each property.
     package init(
@@ -179,6 +175,18 @@ package enum CryptographyUnavailable: Error, Hashable, Sendable, CustomStringCon
     }
 }
 
+/// A job that was handed to the token.
+package protocol CryptographyUnderWay: Sendable {
+    /// Waits for the answer; once, on the side that asked.
+    func answer() async throws(CryptographyUnavailable) -> CryptographyAnswer
+}
+
+/// One that is there already.
+extension Result: CryptographyUnderWay
+where Success == CryptographyAnswer, Failure == CryptographyUnavailable {
+    package func answer() async throws(CryptographyUnavailable) -> CryptographyAnswer { try get() }
+}
+
 /// The port to the token. An implementation is bound to the thread or event loop that calls it: answers
 /// arrive there, in batches.
 package protocol CardCryptography: IssuerScriptCryptography {
@@ -187,7 +195,7 @@ package protocol CardCryptography: IssuerScriptCryptography {
     func knownToken(of pan: PAN) -> CardToken?
 
     /// Hands the job to a worker and returns at once.
-    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable>
+    func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay
 
     /// Tag 91 for a verdict that was not prepared. A job of its own: declines only.
     func issuerAuthenticationData(

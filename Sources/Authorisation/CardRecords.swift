@@ -108,7 +108,7 @@ package protocol CardRecords: Sendable {
     /// Writes a change if the record still has the tag that the change was computed from; all or nothing, journal
     /// included. One round trip. What it says is told to nobody before it is as safe as the configuration asks.
     func replace(
-        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+        _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement
 
     /// Waits until what was read is as safe as the configuration asks, where it was read from: an answer that only a master

@@ -86,14 +86,14 @@ extension NonChipCheck {
     /// What a contactless magnetic stripe brings in place of a cryptogram.
     func contactlessStripe(_ evidence: NonChipEvidence, _ request: AuthorisationRequest) -> ChipFinding {
         guard let stripe = policy.contactlessStripe else { return .decline(.chipDataMissing, "no DE55") }
-        guard let value = dynamicValue(stripe, evidence, request) else {
+        guard let value = dynamicValue(stripe, evidence, request: request) else {
             return .decline(.cardValueMissing, "no value, number or counter where track 2 should have them")
         }
         return .askValue(CardValueQuestion(dynamic: value), policy)
     }
 
     private func dynamicValue(
-        _ stripe: ContactlessStripe, _ evidence: NonChipEvidence, _ request: AuthorisationRequest
+        _ stripe: ContactlessStripe, _ evidence: NonChipEvidence, request: AuthorisationRequest
     ) -> DynamicCardValue? {
         guard let expiry = evidence.stripeExpiry, let code = evidence.serviceCode,
             let input = CardValueInput(expiry: expiry, serviceCode: code)
@@ -114,7 +114,7 @@ extension NonChipCheck {
             let digits = (0..<count).map { UInt8(evidence.discretionary >> UInt64(60 - 4 * $0) & 0x0F) }
             guard let content = track.content(of: digits) else { return nil }
             let issued = ContactlessTrack.issued(
-                request.card.pan, expiry: expiry, serviceCode: code, content.issued)
+                request.card.pan, expiry: expiry, serviceCode: code, discretionary: content.issued)
             guard let track2 = CryptogramInput(issued, padding: .method2) else { return nil }
             return made(
                 .cvc3(

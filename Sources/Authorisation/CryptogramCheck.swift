@@ -6,9 +6,15 @@ package struct VerifiedCryptogram: Sendable {
     package let question: CryptogramQuestion
     /// Tag 91 for each of the question's prepared verdicts.
     let preparedAnswers: [IssuerAuthenticationData]
+    /// Tag 9F10, as it was read for the question.
+    let issuerApplicationData: IssuerApplicationData
 
-    fileprivate init(question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData]) {
+    fileprivate init(
+        question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData],
+        issuerApplicationData: IssuerApplicationData
+    ) {
         self.question = question
+        self.issuerApplicationData = issuerApplicationData
         self.preparedAnswers = preparedAnswers
     }
 
@@ -22,7 +28,8 @@ package struct VerifiedCryptogram: Sendable {
 
 /// What the chip data of a request comes to before any key is used.
 enum ChipFinding: Sendable {
-    case ask(CryptogramQuestion)
+    /// With the IAD that it was made from.
+    case ask(CryptogramQuestion, IssuerApplicationData)
     /// No chip: a card verification value instead, under a range's policy.
     indirect case askValue(CardValueQuestion, NonChipPolicy)
     /// Neither chip nor value, under a rule for payments of its kind.
@@ -73,7 +80,7 @@ struct CryptogramCheck {
                     issuerMasterKey: version.issuerMasterKey, keyVersion: version.name,
                     masterKeyOption: range.masterKeyOption, profile: profile, atc: atc,
                     unpredictableNumber: unpredictableNumber, input: input, cryptogram: cryptogram,
-                    prepared: codes.prepared(for: profile, withPIN: request.pin != nil)))
+                    prepared: codes.prepared(for: profile, withPIN: request.pin != nil)), iad)
         } catch let error as KeyVersionUnknown {
             return .decline(.keyVersionUnknown, error.description)
         } catch let error as CryptogramInputError {
@@ -85,27 +92,30 @@ struct CryptogramCheck {
 
     /// What the token's answer means. The names are those that the field uses for chip results.
     static func evaluate(
-        _ finding: ChipFinding, _ answer: CryptogramAnswer, _ trace: inout DecisionTrace
+        _ finding: ChipFinding, _ answer: CryptogramAnswer, trace: inout DecisionTrace
     ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
         switch (finding, answer) {
         case (.askValue, _), (.exempt, _):
-            trace.add(.cryptogram, .skipped, "no chip data")
+            trace.add(.cryptogram, .skipped, reason: "no chip data")
             return (nil, nil)
         case (.decline(let reason, let why), _):
-            trace.add(.cryptogram, .declined, why)
+            trace.add(.cryptogram, .declined, reason: why)
             return (nil, reason)
         case (.skip(let why), _):
-            trace.add(.cryptogram, .skipped, why)
+            trace.add(.cryptogram, .skipped, reason: why)
             return (nil, nil)
-        case (.ask(let question), .matches(let prepared)):
-            trace.add(.cryptogram, .approved, words(question))
-            return (VerifiedCryptogram(question: question, preparedAnswers: prepared), nil)
-        case (.ask(let question), .differs) where question.input.takenAsZeros != nil:
+        case (.ask(let question, let iad), .matches(let prepared)):
+            trace.add(.cryptogram, .approved, reason: words(question))
+            let verified = VerifiedCryptogram(
+                question: question, preparedAnswers: prepared, issuerApplicationData: iad)
+            return (verified, nil)
+        case (.ask(let question, _), .differs) where question.input.takenAsZeros != nil:
             let tag = question.input.takenAsZeros.map { "\($0)" } ?? ""
-            trace.add(.cryptogram, .declined, "format: tag \(tag) missing, and the card did not sign zeros")
+            trace.add(
+                .cryptogram, .declined, reason: "format: tag \(tag) missing, and the card did not sign zeros")
             return (nil, .chipDataMalformed)
-        case (.ask(let question), .differs), (.ask(let question), .notAsked):
-            trace.add(.cryptogram, .declined, "invalid, \(words(question))")
+        case (.ask(let question, _), .differs), (.ask(let question, _), .notAsked):
+            trace.add(.cryptogram, .declined, reason: "invalid, \(words(question))")
             return (nil, .cryptogramWrong)
         }
     }

@@ -85,7 +85,7 @@ package struct TraceLine: Hashable, Sendable {
     package let reason: String
 
     /// Takes the parts.
-    package init(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
+    package init(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
         self.rule = rule
         self.verdict = verdict
         self.reason = reason
@@ -101,66 +101,32 @@ package struct DecisionTrace: Sendable {
     package init() { lines.reserveCapacity(Rule.allCases.count) }
 
     /// Adds a line.
-    package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, _ reason: String) {
-        lines.append(TraceLine(rule, verdict, reason))
-    }
-
-    /// Appends the trace in the form of the journal: per line the rule's number, the verdict's letter and the
-    /// reason, the lines divided by `|`: `4A active|5A 2912|7D differs`.
-    package func appendEncoded(into bytes: inout [UInt8]) {
-        for (index, line) in lines.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: "|")) }
-            bytes.appendDecimal(UInt64(line.rule.rawValue))
-            bytes.append(line.verdict.rawValue)
-            bytes.append(UInt8(ascii: " "))
-            bytes.append(contentsOf: line.reason.utf8)
-        }
-    }
-
-    /// The lines of an encoded trace; what cannot be read is left out, so that a journal of a newer version
-    /// still prints.
-    package init(decoding bytes: some Collection<UInt8>) {
-        lines = bytes.split(separator: UInt8(ascii: "|")).compactMap { line in
-            let digits = line.prefix { $0 >= 0x30 && $0 <= 0x39 }
-            let rest = line.dropFirst(digits.count)
-            guard let number = UInt8(String(decoding: digits, as: UTF8.self)),
-                let rule = Rule(rawValue: number),
-                let letter = rest.first, let verdict = RuleVerdict(rawValue: letter)
-            else { return nil }
-            return TraceLine(rule, verdict, String(decoding: rest.dropFirst(2), as: UTF8.self))
-        }
+    package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
+        lines.append(TraceLine(rule, verdict, reason: reason))
     }
 }
 
 extension DecisionTrace {
     /// Adds what the store decided; the same for the answer and for a reader of the journal.
     package mutating func add(_ result: CommitResult) {
-        if let effect = result.effect { add(.original, .approved, effect.words) }
+        if let effect = result.effect { add(.original, .approved, reason: effect.words) }
         let badATC = result.atc == .replayed || result.atc == .outOfRange
         let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
-        add(.applicationTransactionCounter, atc, result.atc.words)
+        add(.applicationTransactionCounter, atc, reason: result.atc.words)
         switch result.declined {
         case nil:
-            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
-            add(.availableAmount, .approved, "\(result.availableMinorUnits) left")
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.availableAmount, .approved, reason: "\(result.availableMinorUnits) left")
         case .pinWrong, .pinTriesExceeded:
-            add(.pinTries, .declined, "\(result.pinTriesLeft) left")
+            add(.pinTries, .declined, reason: "\(result.pinTriesLeft) left")
         case .insufficientFunds, .currencyNotServed:
-            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
-            add(.availableAmount, .declined, result.declined?.words ?? "")
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.availableAmount, .declined, reason: result.declined?.words ?? "")
         case .dailyAmountExceeded, .dailyCountExceeded, .rollingAmountExceeded, .rollingCountExceeded,
             .cashAmountExceeded, .cashCountExceeded:
-            add(.pinTries, .approved, "\(result.pinTriesLeft) left")
-            add(.limits, .declined, result.declined?.words ?? "")
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.limits, .declined, reason: result.declined?.words ?? "")
         default: break
         }
-    }
-}
-
-extension [UInt8] {
-    /// Appends a number in decimal digits without making a string of it.
-    package mutating func appendDecimal(_ number: UInt64) {
-        if number >= 10 { appendDecimal(number / 10) }
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
     }
 }

@@ -199,7 +199,7 @@ struct ScriptDelivery {
 
     /// What the token needs to protect a script.
     func question(
-        _ script: QueuedScript, _ verified: VerifiedCryptogram, _ card: CardIdentity
+        _ script: QueuedScript, _ verified: VerifiedCryptogram, card: CardIdentity
     ) -> IssuerScriptQuestion? {
         guard verified.question.profile.cipher != .aes, let range,
             let policy = range.scriptPolicy(keyVersion: verified.question.keyVersion)

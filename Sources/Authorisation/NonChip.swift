@@ -155,33 +155,35 @@ struct NonChipCheck {
 
     /// What the token's answer means, and whether the range lets such traffic pass at all.
     static func evaluate(
-        _ finding: ChipFinding, _ answer: CardValueAnswer, _ request: AuthorisationRequest,
-        _ trace: inout DecisionTrace
+        _ finding: ChipFinding, _ answer: CardValueAnswer, request: AuthorisationRequest,
+        trace: inout DecisionTrace
     ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
         guard case .askValue(let question, let policy) = finding, let evidence = request.nonChip else {
             return (nil, nil)
         }
-        if question.dynamic != nil { return dynamicResult(question, answer, evidence, &trace) }
+        if question.dynamic != nil {
+            return dynamicResult(question, answer, evidence: evidence, trace: &trace)
+        }
         let isPrinted = evidence.entry == .cardNotPresent
         switch answer {
         case .notAsked, .differs:
-            trace.add(.cardValue, .declined, isPrinted ? "CVV2 wrong" : "CVV wrong")
+            trace.add(.cardValue, .declined, reason: isPrinted ? "CVV2 wrong" : "CVV wrong")
             return (nil, isPrinted ? .printedValueWrong : .cardValueWrong)
         case .matches(let index) where index > 0:
-            trace.add(.cardValue, .declined, "iCVV in a magnetic stripe: a cloned chip")
+            trace.add(.cardValue, .declined, reason: "iCVV in a magnetic stripe: a cloned chip")
             return (nil, .clonedChip)
         case .matches:
-            trace.add(.cardValue, .approved, isPrinted ? "CVV2 right" : "CVV right")
+            trace.add(.cardValue, .approved, reason: isPrinted ? "CVV2 right" : "CVV right")
         }
         if !isPrinted, evidence.isChipCard || evidence.entry == .fallback, !policy.acceptsFallback {
-            trace.add(.entryMode, .declined, "stripe of a card with a chip")
+            trace.add(.entryMode, .declined, reason: "stripe of a card with a chip")
             return (nil, .fallbackNotAllowed)
         }
         if !isPrinted, !policy.acceptsMagneticStripe {
-            trace.add(.entryMode, .declined, "magnetic stripe")
+            trace.add(.entryMode, .declined, reason: "magnetic stripe")
             return (nil, .fallbackNotAllowed)
         }
-        trace.add(.entryMode, .approved, isPrinted ? "card not present" : "magnetic stripe")
+        trace.add(.entryMode, .approved, reason: isPrinted ? "card not present" : "magnetic stripe")
         return (VerifiedCardValue(entry: evidence.entry), nil)
     }
 }
@@ -189,15 +191,15 @@ struct NonChipCheck {
 extension NonChipCheck {
     /// Of a contactless magnetic stripe. Its counter is the record's to judge.
     private static func dynamicResult(
-        _ question: CardValueQuestion, _ answer: CardValueAnswer, _ evidence: NonChipEvidence,
-        _ trace: inout DecisionTrace
+        _ question: CardValueQuestion, _ answer: CardValueAnswer, evidence: NonChipEvidence,
+        trace: inout DecisionTrace
     ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
         guard case .matches(let index) = answer, let atc = atc(question, index) else {
-            trace.add(.cardValue, .declined, "dCVV or CVC3 wrong")
+            trace.add(.cardValue, .declined, reason: "dCVV or CVC3 wrong")
             return (nil, .cardValueWrong)
         }
-        trace.add(.cardValue, .approved, "dCVV or CVC3 right, \(atc.words)")
-        trace.add(.entryMode, .approved, "contactless magnetic stripe")
+        trace.add(.cardValue, .approved, reason: "dCVV or CVC3 right, \(atc.words)")
+        trace.add(.entryMode, .approved, reason: "contactless magnetic stripe")
         return (VerifiedCardValue(entry: evidence.entry, atc: atc), nil)
     }
 }

@@ -45,28 +45,27 @@ struct OfflineResultsCheck {
     let policy: OfflineResultsPolicy
 
     func evaluate(
-        _ chip: ICCData, _ profile: CryptogramProfile, _ kind: TransactionKind, _ trace: inout DecisionTrace
+        _ chip: ICCData, _ verified: VerifiedCryptogram, kind: TransactionKind, trace: inout DecisionTrace
     ) -> DeclineReason? {
         // A genuine card that has declined: it may be told something (a script), but gets no approval. For a refund
         // a card says nothing else.
         if chip.cryptogramKind == .aac, kind != .refund {
-            trace.add(.offlineResults, .declined, "the card declines (AAC)")
+            trace.add(.offlineResults, .declined, reason: "the card declines (AAC)")
             return .notAnARQC
         }
         let terminal = chip.terminalVerificationResults ?? 0
-        var card: UInt64 = 0
-        if let bytes = chip[.issuerApplicationData], let iad = try? IssuerApplicationData(parsing: bytes) {
-            card = iad.cardVerificationResultsValue(in: profile.format)
-        }
-        let bad = finding(terminal, card, chip.cvmResults, profile.format)
+        let format = verified.question.profile.format
+        let card = verified.issuerApplicationData.cardVerificationResultsValue(in: format)
+        let bad = finding(terminal, card, cvm: chip.cvmResults, format: format)
         trace.add(
             .offlineResults, bad == nil ? .approved : .declined,
-            bad ?? OfflineResultsText.encode(terminal, card, profile.format, chip.cvmResults))
+            reason: bad
+                ?? OfflineResultsText.encode(terminal, card, format: format, cvm: chip.cvmResults))
         return bad == nil ? nil : .offlineResultsBad
     }
 
     private func finding(
-        _ terminal: UInt64, _ card: UInt64, _ cvm: CVMResults?, _ format: IssuerApplicationDataFormat
+        _ terminal: UInt64, _ card: UInt64, cvm: CVMResults?, format: IssuerApplicationDataFormat
     ) -> String? {
         if terminal & policy.terminal != 0 {
             return "TVR bad: \(words(ResultBits.terminal, terminal & policy.terminal))"
@@ -102,7 +101,7 @@ struct OfflineResultsCheck {
 /// The three values in a trace line: `0000008000 A0B800 020300`, and what they mean, for people.
 package enum OfflineResultsText {
     static func encode(
-        _ terminal: UInt64, _ card: UInt64, _ format: IssuerApplicationDataFormat, _ cvm: CVMResults?
+        _ terminal: UInt64, _ card: UInt64, format: IssuerApplicationDataFormat, cvm: CVMResults?
     ) -> String {
         let cardDigits = 2 * format.verificationResults.count
         return String(unsafeUninitializedCapacity: 12 + cardDigits + 6) { buffer in

@@ -70,7 +70,7 @@ package struct RemoteExemption: Sendable {
 
     /// What a message under it rests on.
     func proof(_ trace: inout DecisionTrace) -> Proof {
-        trace.add(.cardValue, .skipped, "none sent, \(payment.kind.words)")
+        trace.add(.cardValue, .skipped, reason: "none sent, \(payment.kind.words)")
         return .exempt(self)
     }
 }

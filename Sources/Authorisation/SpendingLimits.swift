@@ -74,13 +74,13 @@ struct LimitCheck {
     let limits: SpendingLimits
 
     func evaluate(
-        _ amount: Amount, _ circumstances: Circumstances, _ trace: inout DecisionTrace
+        _ amount: Amount, _ circumstances: Circumstances, trace: inout DecisionTrace
     ) -> DeclineReason? {
         if let (reason, why) = finding(amount, circumstances) {
-            trace.add(.limits, .declined, why)
+            trace.add(.limits, .declined, reason: why)
             return reason
         }
-        trace.add(.limits, .approved, "within those of one transaction")
+        trace.add(.limits, .approved, reason: "within those of one transaction")
         return nil
     }
 

@@ -34,7 +34,7 @@ package struct StageTimes: Sendable {
     package init() {}
 
     /// Keeps the time between two moments of the same clock.
-    mutating func set(_ stage: Stage, from start: UInt64, to end: UInt64) {
+    package mutating func set(_ stage: Stage, from start: UInt64, to end: UInt64) {
         nanoseconds[stage.rawValue] = end > start ? end - start : 0
     }
 

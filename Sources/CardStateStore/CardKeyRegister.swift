@@ -78,7 +78,7 @@ package struct CardKeyRegister: Sendable {
     private func send(
         _ command: RedisCommand, _ bucket: Int
     ) async throws(StateUnavailable) -> RedisReply {
-        do { return try await store.answer(to: command, bucket: bucket).reply } catch {
+        do { return try await store.reply(to: command, bucket: bucket).reply } catch {
             throw StateUnavailable("card keys: \(error)")
         }
     }

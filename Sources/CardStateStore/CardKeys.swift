@@ -57,3 +57,9 @@ struct CardKeys {
         return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
     }
 }
+
+extension CardToken {
+    /// The bucket that all state of the card lives in.
+    /// - Parameter count: number of buckets, at least 1.
+    func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
+}

@@ -44,7 +44,7 @@ package struct CardOrders: Sendable {
                     return .change("\(operation);\(value);\(before);\(note)")
                 }
                 switch try await records.replace(
-                    token, change, lines, withPast: true, deadline: Deadline(nanoseconds: .max))
+                    token, change, lines: lines, withPast: true, deadline: Deadline(nanoseconds: .max))
                 {
                 case .done: return before
                 case .conflict(let current): reading = current

@@ -26,7 +26,7 @@ extension RedisJournal {
     ///   - body: gets each page; what it throws ends the export there.
     /// - Returns: the last identifier of each bucket that had entries.
     package func export(
-        since: Int64?, marks: [Int: String] = [:], _ body: (_ bucket: Int, [JournalItem]) async throws -> Void
+        since: Int64?, marks: [Int: String] = [:], body: (_ bucket: Int, [JournalItem]) async throws -> Void
     ) async throws -> [Int: String] {
         var ends: [Int: String] = [:]
         for bucket in 0..<settings.bucketCount {

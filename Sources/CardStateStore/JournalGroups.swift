@@ -47,7 +47,7 @@ extension RedisJournal {
         let count = "\(RedisJournal.pageEntries)"
         var page: [(identifier: String, fields: [String: [UInt8]])] = []
         if again {
-            page = try await read(bucket, group, reader, "0", count)
+            page = try await read(bucket, group, reader: reader, from: "0", count: count)
             if page.isEmpty {
                 let reply = try await send(
                     RedisCommand(
@@ -57,13 +57,13 @@ extension RedisJournal {
                 if let parts = reply.elements, parts.count >= 2 { page = RedisJournal.entries(parts[1]) }
             }
         } else {
-            page = try await read(bucket, group, reader, ">", count)
+            page = try await read(bucket, group, reader: reader, from: ">", count: count)
         }
         return (try await items(page, bucket), page.map(\.identifier))
     }
 
     private func read(
-        _ bucket: Int, _ group: String, _ reader: String, _ from: String, _ count: String
+        _ bucket: Int, _ group: String, reader: String, from: String, count: String
     ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
         let reply = try await send(
             RedisCommand(

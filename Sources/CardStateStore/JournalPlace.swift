@@ -23,8 +23,7 @@ enum JournalPlace {
     }
 
     /// Appends the 48 bytes; zeros for a record that was not there.
-    static func append(_ token: CardToken, _ before: RecordTag?, _ after: RecordTag?, to bytes: inout [UInt8])
-    {
+    static func append(_ token: CardToken, _ before: RecordTag?, after: RecordTag?, to bytes: inout [UInt8]) {
         let numbers = (
             token.high.bigEndian, token.low.bigEndian, (before?.random ?? 0).bigEndian,
             (before?.counter ?? 0).bigEndian, (after?.random ?? 0).bigEndian, (after?.counter ?? 0).bigEndian

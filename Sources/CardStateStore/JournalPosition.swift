@@ -48,7 +48,7 @@ final class AcknowledgedPlaces: Sendable {
 
     private let places = Mutex<[Int: Place]>([:])
 
-    func note(_ bucket: Int, _ position: JournalPosition, _ server: RedisAddress) {
+    func note(_ bucket: Int, _ position: JournalPosition, server: RedisAddress) {
         places.withLock { places in
             if let known = places[bucket], known.position >= position { return }
             places[bucket] = Place(position: position, server: server)

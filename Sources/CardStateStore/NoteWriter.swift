@@ -1,3 +1,4 @@
+internal import EventLoops
 package import Authorisation
 internal import Redis
 internal import Synchronization
@@ -78,7 +79,7 @@ package final class NoteWriter: Sendable {
             var sessions: [ObjectIdentifier: RedisSession] = [:]
             do {
                 for note in notes {
-                    let answer = try await store.answerFromAnywhere(
+                    let answer = try await store.replyFromAnywhere(
                         to: command(note), bucket: bucket(note))
                     sessions[ObjectIdentifier(answer.session)] = answer.session
                     written += 1
@@ -106,7 +107,7 @@ package final class NoteWriter: Sendable {
 
     private func waited(for session: RedisSession) async -> Bool {
         let (store, settings) = (store, settings)
-        return await Task(executorPreference: LoopExecutor(store.eventLoop)) {
+        return await Task(executorPreference: EventLoopExecutor(store.eventLoop)) {
             do throws(StateUnavailable) {
                 try await store.replicaWaits.wait(
                     for: session, replicas: settings.replicasMin,

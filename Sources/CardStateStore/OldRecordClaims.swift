@@ -116,9 +116,9 @@ package final class OldRecordClaims: OldRecords {
         } catch {
             // It may have been made before, with somebody's word.
             guard case .belong = try await whatWasMade(token, found) else { return .failure(error) }
-            return .success(.removed(cards: try await remove(found, cards, token)))
+            return .success(.removed(cards: try await remove(found, cards, token: token)))
         }
-        let isNew = try await create(change, token, found)
+        let isNew = try await create(change, token, names: found)
         if !isNew {
             switch try await whatWasMade(token, found) {
             case .belong: break
@@ -126,7 +126,7 @@ package final class OldRecordClaims: OldRecords {
             case .other: return .failure(.hasRecordAlready)
             }
         }
-        let removed = try await remove(found, cards, token)
+        let removed = try await remove(found, cards, token: token)
         return .success(isNew ? .claimed(cards: cards.count) : .removed(cards: removed))
     }
 
@@ -144,14 +144,14 @@ package final class OldRecordClaims: OldRecords {
 
     /// - Returns: false where the account has a record already.
     private func create(
-        _ change: CardChange, _ token: CardToken, _ names: [CardToken]
+        _ change: CardChange, _ token: CardToken, names: [CardToken]
     ) async throws(CouldNotDecide) -> Bool {
         guard let record = change.record, case .replace(let past) = change.past,
             case .change(let operation, let value, let before)? = change.lines.first
         else { throw .state(StateUnavailable("migration: no record")) }
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
         var place: [UInt8] = []
-        JournalPlace.append(token, nil, record.tag, to: &place)
+        JournalPlace.append(token, nil, after: record.tag, to: &place)
         let line = "\(operation);\(value);\(before);\(who);\(surroundings.unixSeconds());store migrate"
         let answer = try await call(
             "cardstate_create", accountKeys(token), bucket: keys.bucketNumber,
@@ -162,7 +162,7 @@ package final class OldRecordClaims: OldRecords {
         guard let parts = answer.reply.elements, let first = parts.first else { throw unexpected }
         guard let identifier = first.bytes else { return false }
         guard let position = JournalPosition(identifier) else { throw unexpected }
-        store.acknowledged.note(keys.bucketNumber, position, answer.session.address)
+        store.acknowledged.note(keys.bucketNumber, position, server: answer.session.address)
         try await waitForReplicas(answer.session)
         return true
     }
@@ -189,7 +189,7 @@ package final class OldRecordClaims: OldRecords {
     }
 
     private func remove(
-        _ names: [CardToken], _ cards: [OldCard], _ token: CardToken
+        _ names: [CardToken], _ cards: [OldCard], token: CardToken
     ) async throws(CouldNotDecide) -> Int {
         let register = CardKeyRegister(store, settings: settings)
         for card in cards where !card.issuerMasterKey.isEmpty {
@@ -217,7 +217,7 @@ package final class OldRecordClaims: OldRecords {
         guard let identifier = answer.reply.bytes, let position = JournalPosition(identifier) else {
             return false
         }
-        store.acknowledged.note(keys.bucket, position, answer.session.address)
+        store.acknowledged.note(keys.bucket, position, server: answer.session.address)
         return true
     }
 
@@ -260,7 +260,7 @@ package final class OldRecordClaims: OldRecords {
     private func send(_ command: RedisCommand, bucket: Int) async throws(CouldNotDecide) -> RedisAnswer {
         for attempt in 1... {
             do throws(RedisError) {
-                return try await store.answer(to: command, bucket: bucket)
+                return try await store.reply(to: command, bucket: bucket)
             } catch {
                 guard error.isTryAgain, attempt < 50 else {
                     throw .state(StateUnavailable("migration: \(error.inWords)"))

@@ -26,15 +26,15 @@ package struct RedisCardRecords: CardRecords {
         command.append(withPast ? "MGET" : "GET")
         keys.appendCard(to: &command)
         if withPast { keys.appendPast(to: &command) }
-        let result = await send(command, keys, deadline, isTriedAgain: !withPast)
+        let result = await send(command, keys, deadline: deadline, isTriedAgain: !withPast)
         if withPast, case .failure(let error) = result, error.isTryAgain {
             let (answer, filed) = try await readApart(keys, deadline)
-            return try reading(answer, answer.reply, filed)
+            return try reading(answer, answer.reply, past: filed)
         }
         let answer = try get(result, "read")
-        guard withPast else { return try reading(answer, answer.reply, nil) }
+        guard withPast else { return try reading(answer, answer.reply, past: nil) }
         guard let parts = answer.reply.elements, parts.count == 2 else { throw unexpected("read") }
-        return try reading(answer, parts[0], parts[1])
+        return try reading(answer, parts[0], past: parts[1])
     }
 
     /// A command with several keys is refused while their slot moves and one of them is missing, which filed
@@ -49,25 +49,25 @@ package struct RedisCardRecords: CardRecords {
         keys.appendCard(to: &card)
         past.append("GET")
         keys.appendPast(to: &past)
-        let answer = try get(await send(card, keys, deadline), "read")
-        return (answer, try get(await send(past, keys, deadline), "read").reply)
+        let answer = try get(await send(card, keys, deadline: deadline), "read")
+        return (answer, try get(await send(past, keys, deadline: deadline), "read").reply)
     }
 
     /// One `FCALL`: everything or nothing.
     package func replace(
-        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+        _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement {
         let keys = CardKeys(token, bucketCount: settings.bucketCount)
         let command = command(token, keys, change: change, lines: lines, withPast: withPast)
-        let answer = try get(await send(command, keys, deadline), "replace")
+        let answer = try get(await send(command, keys, deadline: deadline), "replace")
         switch answer.reply {
         case .string(let identifier):
             guard let position = JournalPosition(identifier) else { throw unexpected("replace") }
             if settings.replicasMin > 0 { try await waitForReplicas(answer.session) }
-            store.acknowledged.note(keys.bucketNumber, position, answer.session.address)
+            store.acknowledged.note(keys.bucketNumber, position, server: answer.session.address)
             return .done
         case .array(let parts) where parts.count == 2:
-            return .conflict(try reading(answer, parts[0], withPast ? parts[1] : nil))
+            return .conflict(try reading(answer, parts[0], past: withPast ? parts[1] : nil))
         default: throw unexpected("replace")
         }
     }
@@ -145,7 +145,7 @@ package struct RedisCardRecords: CardRecords {
         let after = change.record?.tag ?? change.before
         var value: [UInt8] = []
         value.reserveCapacity(512)
-        JournalPlace.append(token, before, after, to: &value)
+        JournalPlace.append(token, before, after: after, to: &value)
         before = after
         switch line {
         case .decision(let entry, let result):
@@ -161,7 +161,7 @@ package struct RedisCardRecords: CardRecords {
     }
 
     private func reading(
-        _ answer: RedisAnswer, _ record: RedisReply, _ past: RedisReply?
+        _ answer: RedisAnswer, _ record: RedisReply, past: RedisReply?
     ) throws(CouldNotDecide) -> CardReading {
         let filed: [UInt8]? = past.map { $0.bytes ?? [] }
         switch record {
@@ -207,7 +207,7 @@ package struct RedisCardRecords: CardRecords {
     /// What the server refuses for a moment is tried again while the request has time; it was not carried
     /// out.
     private func send(
-        _ command: RedisCommand, _ keys: CardKeys, _ deadline: Deadline, isTriedAgain: Bool = true
+        _ command: RedisCommand, _ keys: CardKeys, deadline: Deadline, isTriedAgain: Bool = true
     ) async -> Result<RedisAnswer, RedisError> {
         var pause: Int64 = 1
         let end = min(deadline.nanoseconds, NIODeadline.now().uptimeNanoseconds &+ 30_000_000_000)
@@ -224,7 +224,7 @@ package struct RedisCardRecords: CardRecords {
 
     private func once(_ command: RedisCommand, _ keys: CardKeys) async -> Result<RedisAnswer, RedisError> {
         do throws(RedisError) {
-            return .success(try await store.answer(to: command, bucket: keys.bucketNumber))
+            return .success(try await store.reply(to: command, bucket: keys.bucketNumber))
         } catch {
             return .failure(error)
         }

@@ -20,14 +20,14 @@ package struct RedisJournal: Journal {
     package func find(retrievalReferenceNumber: String) async throws(StateUnavailable) -> JournalFindings {
         var found = JournalFindings()
         let start = Array(retrievalReferenceNumber.utf8) + [UInt8(ascii: ";")]
-        for bucket in 0..<settings.bucketCount { try await search(bucket, start, &found) }
+        for bucket in 0..<settings.bucketCount { try await search(bucket, start, found: &found) }
         found.records.sort { ($0.entry.unixSeconds, $0.identifier) < ($1.entry.unixSeconds, $1.identifier) }
         found.notes.sort { $0.unixSeconds < $1.unixSeconds }
         return found
     }
 
     private func search(
-        _ bucket: Int, _ start: [UInt8], _ found: inout JournalFindings
+        _ bucket: Int, _ start: [UInt8], found: inout JournalFindings
     ) async throws(StateUnavailable) {
         var end = "+"
         var seen = 0

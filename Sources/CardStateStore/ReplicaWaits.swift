@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import Authorisation
 internal import NIOCore
 internal import Redis
@@ -45,7 +46,7 @@ final class ReplicaWaits: @unchecked Sendable {
     private static let slice: Int64 = 10
 
     private let eventLoop: any EventLoop
-    private let executor: LoopExecutor
+    private let executor: EventLoopExecutor
     private var lines: [ObjectIdentifier: Line] = [:]
     private var isClosed = false
     /// Told of a server that is not the master any more that it was.
@@ -54,7 +55,7 @@ final class ReplicaWaits: @unchecked Sendable {
     init(on eventLoop: any EventLoop, leave: @escaping @Sendable (RedisSession, String) -> Void) {
         self.eventLoop = eventLoop
         self.leave = leave
-        executor = LoopExecutor(eventLoop)
+        executor = EventLoopExecutor(eventLoop)
     }
 
     /// Returns once what this session has acknowledged so far is on enough replicas. On the loop.
@@ -109,7 +110,7 @@ final class ReplicaWaits: @unchecked Sendable {
                 break
             }
             let covered = line.joined
-            switch await round(line, replicas, slice) {
+            switch await round(line, replicas, slice: slice) {
             case .success(let count):
                 line.reached = count
                 guard count >= replicas else { continue }
@@ -134,7 +135,7 @@ final class ReplicaWaits: @unchecked Sendable {
     }
 
     private func round(
-        _ line: Line, _ replicas: Int, _ slice: Int64
+        _ line: Line, _ replicas: Int, slice: Int64
     ) async -> Result<Int64, RoundFailure> {
         // The first makes the connection's offset that of now. The last is asked after the replicas have
         // answered: under
@@ -161,18 +162,5 @@ final class ReplicaWaits: @unchecked Sendable {
         }
         guard line.isRunning else { return }
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(5)) { self.expire(line, replicas) }
-    }
-}
-
-/// Runs tasks on an event loop.
-final class LoopExecutor: TaskExecutor {
-    private let eventLoop: any EventLoop
-
-    init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let executor = asUnownedTaskExecutor()
-        eventLoop.execute { job.runSynchronously(on: executor) }
     }
 }

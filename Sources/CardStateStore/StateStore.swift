@@ -103,21 +103,21 @@ package struct StateStore: Sendable {
     }
 
     /// Sends a command about one bucket. On the event loop.
-    func answer(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
+    func reply(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
         switch route {
-        case .server(let connection): try await connection.answer(to: command)
-        case .cluster(let cluster): try await cluster.answer(to: command, slot: Self.slot(of: bucket))
+        case .server(let connection): try await connection.reply(to: command)
+        case .cluster(let cluster): try await cluster.reply(to: command, slot: Self.slot(of: bucket))
         }
     }
 
     /// The same from any thread.
-    func answerFromAnywhere(
+    func replyFromAnywhere(
         to command: RedisCommand, bucket: Int
     ) async throws(RedisError) -> RedisAnswer {
         switch route {
-        case .server(let connection): try await connection.answerFromAnywhere(to: [command])
+        case .server(let connection): try await connection.replyFromAnywhere(to: [command])
         case .cluster(let cluster):
-            try await cluster.answerFromAnywhere(to: command, slot: Self.slot(of: bucket))
+            try await cluster.replyFromAnywhere(to: command, slot: Self.slot(of: bucket))
         }
     }
 
@@ -145,7 +145,7 @@ package struct StateStore: Sendable {
         switch route {
         case .server(let connection): try await connection.sendFromAnywhere(command)
         case .cluster(let cluster):
-            try await cluster.answerFromAnywhere(to: command, slot: Self.slot(of: bucket)).reply
+            try await cluster.replyFromAnywhere(to: command, slot: Self.slot(of: bucket)).reply
         }
     }
 

@@ -32,16 +32,16 @@ package enum StoreCheck {
     ) -> [StoreCheckLine] {
         let major = Int(version.prefix { $0 != "." }) ?? 0
         return [
-            line("Redis version", major >= 7, required: true, "\(version), 7 or later has functions"),
-            line("Redis role", role == "master", required: true, role),
-            line("Redis appendonly", appendOnly == "yes", required: false, appendOnly),
-            line("Redis appendfsync", fsync == "always", required: false, fsync),
-            line("Redis maxmemory-policy", policy == "noeviction", required: true, policy),
+            line("Redis version", major >= 7, required: true, detail: "\(version), 7 or later has functions"),
+            line("Redis role", role == "master", required: true, detail: role),
+            line("Redis appendonly", appendOnly == "yes", required: false, detail: appendOnly),
+            line("Redis appendfsync", fsync == "always", required: false, detail: fsync),
+            line("Redis maxmemory-policy", policy == "noeviction", required: true, detail: policy),
         ]
     }
 
     private static func line(
-        _ subject: String, _ passed: Bool, required: Bool, _ detail: String
+        _ subject: String, _ passed: Bool, required: Bool, detail: String
     ) -> StoreCheckLine {
         StoreCheckLine(subject: subject, passed: passed, required: required, detail: detail)
     }

@@ -147,8 +147,9 @@ package struct StoreLife: Sendable {
         var findings: [StoreWatch.Finding] = []
         for bucket in 0..<settings.bucketCount {
             let question = StoreWatch.question(bucket, place.entries[bucket]?.position)
-            let answer = try await store.answerFromAnywhere(to: question, bucket: bucket)
-            guard let finding = try StoreWatch.Finding(bucket, answer.reply, answer.session.address) else {
+            let answer = try await store.replyFromAnywhere(to: question, bucket: bucket)
+            guard let finding = try StoreWatch.Finding(bucket, answer.reply, server: answer.session.address)
+            else {
                 throw StateUnavailable("store: bucket \(bucket) is moving, try again")
             }
             findings.append(finding)

@@ -102,7 +102,7 @@ package final class StoreWatch: Sendable {
         guard let session else { throw StateUnavailable("place: no connection") }
         var findings: [Finding] = []
         for (bucket, reply) in zip(buckets, replies) {
-            if let finding = try Finding(bucket, try reply.get(), session.address) {
+            if let finding = try Finding(bucket, try reply.get(), server: session.address) {
                 findings.append(finding)
             }
         }
@@ -118,8 +118,8 @@ package final class StoreWatch: Sendable {
         var findings: [Finding] = []
         for bucket in nextBuckets() {
             let question = StoreWatch.question(bucket, place.entries[bucket]?.position)
-            guard let answer = try? await store.answerFromAnywhere(to: question, bucket: bucket),
-                let finding = try? Finding(bucket, answer.reply, answer.session.address)
+            guard let answer = try? await store.replyFromAnywhere(to: question, bucket: bucket),
+                let finding = try? Finding(bucket, answer.reply, server: answer.session.address)
             else { continue }
             findings.append(finding)
         }
@@ -183,7 +183,7 @@ package final class StoreWatch: Sendable {
         let server: RedisAddress
 
         /// Nil for a bucket that another node has.
-        init?(_ bucket: Int, _ reply: RedisReply, _ server: RedisAddress) throws {
+        init?(_ bucket: Int, _ reply: RedisReply, server: RedisAddress) throws {
             if case .error(let error) = reply {
                 guard Redirection.isOne(error) || RedisError.refused(error).isTryAgain else {
                     throw StateUnavailable("place: \(RedisError.refused(error).inWords)")

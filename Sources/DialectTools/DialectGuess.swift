@@ -40,7 +40,7 @@ package struct DialectGuess: Sendable {
             for count in DialectGuess.lengths(bytes) where found == nil {
                 do throws(MessageDecodingError) {
                     let message = try codec.decode(Array(bytes[count...]))
-                    let doubts = DialectGuess.doubts(message, Array(bytes[count...]), codec)
+                    let doubts = DialectGuess.doubts(message, Array(bytes[count...]), codec: codec)
                     found = Fit(dialect: dialect, message: message, lengthBytes: count, doubts: doubts)
                 } catch {
                     failure = failure ?? error
@@ -69,7 +69,7 @@ package struct DialectGuess: Sendable {
         return lengths
     }
 
-    private static func doubts(_ message: Message, _ bytes: [UInt8], _ codec: MessageCodec) -> [String] {
+    private static func doubts(_ message: Message, _ bytes: [UInt8], codec: MessageCodec) -> [String] {
         var doubts: [String] = []
         if !message.mti.isWellFormed { doubts.append("\(message.mti) is no message type") }
         if let again = try? codec.encode(message), again != bytes {

@@ -53,7 +53,7 @@ struct JPOSClass {
         let contentIsEBCDIC = family == .ebcdic || family == .asciiThenEBCDIC || isEBCDICText
         let isPacked = family == .binary || family == .ebcdicThenBinary
         (type, encoding) = try Self.content(
-            rest, isVariable: ls > 0, isPacked: isPacked, isEBCDIC: contentIsEBCDIC, unknown)
+            rest, isVariable: ls > 0, isPacked: isPacked, isEBCDIC: contentIsEBCDIC, unknown: unknown)
         isBitmap = rest == "BITMAP"
         // Packed digits behind an EBCDIC length are counted in bytes, an F says that one nibble is none; filled ones
         // are digits of text only.
@@ -70,7 +70,7 @@ struct JPOSClass {
     }
 
     private static func content(
-        _ kind: Substring, isVariable: Bool, isPacked: Bool, isEBCDIC: Bool, _ unknown: DialectImportError
+        _ kind: Substring, isVariable: Bool, isPacked: Bool, isEBCDIC: Bool, unknown: DialectImportError
     ) throws(DialectImportError) -> (type: String, encoding: String) {
         let text = isEBCDIC ? "ebcdic" : "ascii"
         let digits = isPacked ? "bcd" : text

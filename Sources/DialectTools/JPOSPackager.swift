@@ -28,7 +28,7 @@ enum JPOSPackager {
                 notes.append("header of \(length) bytes: answers have the same one")
             }
         }
-        return try dialect(try fields(events), draft, notes, name)
+        return try dialect(try fields(events), draft, earlier: notes, name: name)
     }
 
     /// The file as it is, or read as ISO 8859-1.
@@ -66,7 +66,7 @@ enum JPOSPackager {
     }
 
     private static func dialect(
-        _ fields: [Field], _ begun: DialectDraft, _ earlier: [String], _ name: String
+        _ fields: [Field], _ begun: DialectDraft, earlier: [String], name: String
     ) throws(DialectImportError) -> ImportedDialect {
         var (draft, notes) = (begun, earlier)
         var seen: Set<Int> = []
@@ -95,7 +95,7 @@ enum JPOSPackager {
             case _ where packing.isBitmap && number == 65:
                 notes.append("field 65 is left out: messages with a third bitmap are refused")
             case _ where DialectDraft.isElement(number):
-                draft.elements["\(number)"] = try element(number, field, packing, &notes)
+                draft.elements["\(number)"] = try element(number, field, packing: packing, notes: &notes)
                 if field.isNested {
                     notes.append("field \(field.id) is read as a whole: the fields inside stay together")
                 }
@@ -112,7 +112,7 @@ enum JPOSPackager {
     }
 
     private static func element(
-        _ number: Int, _ field: Field, _ packing: JPOSClass, _ notes: inout [String]
+        _ number: Int, _ field: Field, packing: JPOSClass, notes: inout [String]
     ) throws(DialectImportError) -> DialectDraft.Element {
         guard var length = Int(field.length), (1...999_999).contains(length) else {
             throw DialectImportError(field: field.id, "length is not 1 to 999999")

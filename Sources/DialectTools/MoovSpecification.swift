@@ -49,7 +49,7 @@ struct MoovSpecification: Decodable {
             case 0: draft.messageType.encoding = try Self.messageType(field)
             case 1: draft.bitmap = try Self.bitmap(field)
             case _ where DialectDraft.isElement(number):
-                draft.elements["\(number)"] = try Self.element(key, number, field, &notes)
+                draft.elements["\(number)"] = try Self.element(key, number, field: field, notes: &notes)
             default:
                 notes.append("field \(key) is left out: no place in two bitmaps")
             }
@@ -100,13 +100,13 @@ struct MoovSpecification: Decodable {
     ]
 
     private static func element(
-        _ key: String, _ number: Int, _ field: Field, _ notes: inout [String]
+        _ key: String, _ number: Int, field: Field, notes: inout [String]
     ) throws(DialectImportError) -> DialectDraft.Element {
         guard let length = field.length, (1...999_999).contains(length) else {
             throw DialectImportError(field: key, "length is not 1 to 999999")
         }
         let (family, ls) = try prefix(key, field.prefix)
-        let written = try content(key, field, &notes)
+        let written = try content(key, field, notes: &notes)
         var type = written.type
         if field.type == "Numeric", type == "ans" { type = "n" }
         // Track 2 has a separator among its packed digits.
@@ -123,7 +123,7 @@ struct MoovSpecification: Decodable {
     }
 
     private static func content(
-        _ key: String, _ field: Field, _ notes: inout [String]
+        _ key: String, _ field: Field, notes: inout [String]
     ) throws(DialectImportError) -> (type: String, encoding: String, pad: String?) {
         guard let subfields = field.subfields, !subfields.isEmpty else {
             guard let written = encodings[Self.encoder(field.enc)] else {

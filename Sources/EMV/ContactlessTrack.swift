@@ -65,7 +65,7 @@ package struct ContactlessTrack: Hashable, Sendable {
     /// Track 2 as a card was issued with it, in the form of tag 9F6B: two digits a byte, D between, F at the end of an odd
     /// number.
     package static func issued(
-        _ pan: PAN, expiry: UInt16, serviceCode: UInt16, _ discretionary: [UInt8]
+        _ pan: PAN, expiry: UInt16, serviceCode: UInt16, discretionary: [UInt8]
     ) -> [UInt8] {
         var digits = (0..<pan.digitCount).map {
             UInt8(truncatingIfNeeded: pan.packed >> UInt128(4 * (pan.digitCount - 1 - $0))) & 0x0F

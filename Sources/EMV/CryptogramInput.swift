@@ -32,7 +32,7 @@ package struct CryptogramInput: Sendable {
 
     /// For issuer authentication, vectors and tools: any data, padded.
     /// - Returns: nil where there is no data or more than 80 bytes after padding.
-    package init?(_ data: some Collection<UInt8>, padding: Padding) {
+    package init?(_ data: some Collection<UInt8>, padding: CryptogramPadding) {
         let most = padding != .method2 ? CryptogramInput.countMax : CryptogramInput.countMax - 1
         guard (1...most).contains(data.count) else { return nil }
         append(data)
@@ -74,7 +74,7 @@ package struct CryptogramInput: Sendable {
         takenAsZeros = takenAsZeros ?? tag
     }
 
-    fileprivate mutating func pad(_ padding: Padding) {
+    fileprivate mutating func pad(_ padding: CryptogramPadding) {
         // The storage is zero from the start, so padding is a matter of counting.
         if padding == .method2 {
             storage[count] = 0x80
@@ -112,7 +112,8 @@ extension CryptogramProfile {
         var input = CryptogramInput()
         for index in CryptogramProfile.inputObjects.indices where signedObjects & 1 << UInt16(index) != 0 {
             let object = CryptogramProfile.inputObjects[index]
-            guard chip.withValue(of: object.tag, count: object.count, { input.append($0) }) != nil else {
+            guard chip.withValue(of: object.tag, count: object.count, body: { input.append($0) }) != nil
+            else {
                 // An object without a value says as little as none.
                 if chip[object.tag]?.isEmpty ?? true, CryptogramProfile.mayBeLeftOut(object.tag) {
                     input.appendZeros(object.count, for: object.tag)

@@ -1,5 +1,5 @@
 /// How a message is filled up to whole blocks before a MAC (ISO/IEC 9797-1).
-package enum Padding: Sendable {
+package enum CryptogramPadding: Sendable {
     /// Zeros, none if the blocks are full.
     case method1
     /// `80`, then zeros.
@@ -53,7 +53,7 @@ package struct CryptogramProfile: Sendable {
     /// What follows the terminal's and card's data objects in the input.
     package let tail: CryptogramTail
     /// How the input is padded.
-    package let padding: Padding
+    package let padding: CryptogramPadding
     /// The key of the ARQC.
     package let sessionKey: SessionKeyMethod
     /// The key of the ARPC.

@@ -42,7 +42,7 @@ package struct ICCData: Sendable {
             if seen & bit != 0 {
                 let known = entries.first { $0.tag == tag }
                 if let known {
-                    guard isSame(known, object.value, raw) else {
+                    guard isSame(known, object.value, raw: raw) else {
                         throw .duplicate(object.tag, offset: object.start)
                     }
                     continue
@@ -57,7 +57,7 @@ package struct ICCData: Sendable {
         return entries
     }
 
-    private static func isSame(_ known: Entry, _ value: Range<Int>, _ raw: UnsafeRawBufferPointer) -> Bool {
+    private static func isSame(_ known: Entry, _ value: Range<Int>, raw: UnsafeRawBufferPointer) -> Bool {
         let start = Int(known.offset)
         return raw[start..<start + Int(known.count)].elementsEqual(raw[value])
     }
@@ -82,7 +82,7 @@ package struct ICCData: Sendable {
     /// Lends the value of a tag without counting references; nil where it is absent or has not exactly
     /// `count` bytes.
     func withValue<Result>(
-        of tag: Tag, count: Int, _ body: (UnsafeRawBufferPointer) -> Result
+        of tag: Tag, count: Int, body: (UnsafeRawBufferPointer) -> Result
     ) -> Result? {
         guard let entry = entry(tag), Int(entry.count) == count else { return nil }
         let range = Int(entry.offset)..<Int(entry.offset) + count

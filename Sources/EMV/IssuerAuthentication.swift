@@ -21,7 +21,7 @@ package enum IssuerAuthentication {
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: some Collection<UInt8>
     ) -> CryptogramInput? {
-        input(cryptogram, statusUpdate, proprietary, padding: .method2)
+        input(cryptogram, statusUpdate, proprietary: proprietary, padding: .method2)
     }
 
     /// The same for an AES card, whose MAC pads itself: 12 to 20 bytes.
@@ -29,12 +29,12 @@ package enum IssuerAuthentication {
         _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate,
         proprietary: some Collection<UInt8>
     ) -> CryptogramInput? {
-        input(cryptogram, statusUpdate, proprietary, padding: .none)
+        input(cryptogram, statusUpdate, proprietary: proprietary, padding: .none)
     }
 
     private static func input(
         _ cryptogram: ApplicationCryptogram, _ statusUpdate: CardStatusUpdate,
-        _ proprietary: some Collection<UInt8>, padding: Padding
+        proprietary: some Collection<UInt8>, padding: CryptogramPadding
     ) -> CryptogramInput? {
         guard proprietary.count <= 8 else { return nil }
         var data: [UInt8] = []

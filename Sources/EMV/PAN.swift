@@ -1,3 +1,5 @@
+internal import ByteCoding
+
 /// A PAN that is none. Names the count or the place, never a digit.
 package enum PANError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Not 8…19 digits (ISO/IEC 7812-1).
@@ -199,16 +201,8 @@ package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertib
     /// The month in which a moment lies, in UTC.
     /// - Parameter unixSeconds: seconds since 1970, years 2000…2099.
     package init(unixSeconds: Int64) {
-        // Days to civil date with years that begin in March, so that the leap day comes last.
-        let days = unixSeconds / 86_400 + 719_468
-        let era = days / 146_097
-        let dayOfEra = days - era * 146_097
-        let year = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * year + year / 4 - year / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        let civilMonth = month < 10 ? month + 3 : month - 9
-        let civilYear = year + era * 400 + (civilMonth <= 2 ? 1 : 0)
-        months = Int((civilYear - 2_000) * 12 + civilMonth - 1)
+        let day = CalendarDay(unixSeconds: unixSeconds)
+        months = (day.year - 2_000) * 12 + day.month - 1
     }
 
     /// Earlier is less.

@@ -66,7 +66,7 @@ extension CryptogramProfile {
 package enum ScriptMessage {
     /// What the MAC of a command covers, padded by method 2: header, ATC and ARQC where the profile says so, data.
     package static func macInput(
-        header: [UInt8], data: [UInt8], _ messaging: SecureMessaging, atc: ApplicationTransactionCounter,
+        header: [UInt8], data: [UInt8], messaging: SecureMessaging, atc: ApplicationTransactionCounter,
         cryptogram: ApplicationCryptogram
     ) -> [UInt8] {
         var input = header

@@ -64,7 +64,7 @@ package struct TLVReader: Sendable {
         guard offset < bytes.count else { return nil }
         let start = offset
         let tag = try readTag(bytes, start)
-        let length = try readLength(bytes, start, tag)
+        let length = try readLength(bytes, start, tag: tag)
         let left = bytes.count - offset
         guard length <= left else { throw .truncated(tag, offset: start, missing: length - left) }
         let value = offset..<offset + length
@@ -106,7 +106,7 @@ package struct TLVReader: Sendable {
     }
 
     private mutating func readLength(
-        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ tag: Tag
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, tag: Tag
     ) throws(TLVError) -> Int {
         guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
         let first = bytes[offset]

@@ -19,16 +19,16 @@ final class CardTokenStore: Sendable {
         generations.withLock { generations in
             if let token = generations.young[card] { return token }
             guard let token = generations.old[card] else { return nil }
-            insert(token, card, &generations)
+            insert(token, card, generations: &generations)
             return token
         }
     }
 
     func keep(_ token: CardToken, of card: PAN) {
-        generations.withLock { insert(token, card, &$0) }
+        generations.withLock { insert(token, card, generations: &$0) }
     }
 
-    private func insert(_ token: CardToken, _ card: PAN, _ generations: inout Generations) {
+    private func insert(_ token: CardToken, _ card: PAN, generations: inout Generations) {
         if generations.young.count >= half {
             generations.old = generations.young
             generations.young = Dictionary(minimumCapacity: half)

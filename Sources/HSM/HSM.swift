@@ -1,5 +1,4 @@
-package import Authorisation
-package import EMV
+internal import Authorisation
 internal import Glibc
 internal import PKCS11
 internal import Synchronization
@@ -36,7 +35,8 @@ package final class HSM: Sendable {
         hung: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         let chaining = try ChainingProbe.run(at: location)
-        let takesLoops = try configuration.placement.takesLoops(configuration, at: location, chaining)
+        let takesLoops = try configuration.placement.takesLoops(
+            configuration, at: location, chaining: chaining)
         self.init(
             configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens,
             takesLoops: takesLoops, hung: hung
@@ -81,12 +81,12 @@ package final class HSM: Sendable {
                     throw error
                 }
             },
-            run: { job, session in HSM.run(job, on: &session, pace, counters) },
+            run: { job, session in HSM.run(job, on: &session, pace: pace, counters: counters) },
             tidy: { $0.tidy() })
     }
 
     private static func run(
-        _ job: TokenJob, on session: inout CryptographySession, _ pace: TokenPace, _ counters: HSMCounters
+        _ job: TokenJob, on session: inout CryptographySession, pace: TokenPace, counters: HSMCounters
     ) -> ResourceFate {
         let before = session.callCount
         let begun = monotonicNanoseconds()
@@ -107,10 +107,10 @@ package final class HSM: Sendable {
         after schedule: HSMSchedule? = nil,
         wake: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) -> HSMPort {
-        let (tokens, counters) = (tokens, counters)
+        let counters = counters
         let mailbox = CompletionMailbox<TokenJob> { mailbox in
             wake {
-                mailbox.drain { if !$0.deliver(keepingTokensIn: tokens) { counters.addLate() } }
+                mailbox.drain { if !$0.deliver() { counters.addLate() } }
             }
         }
         return HSMPort(
@@ -129,7 +129,7 @@ package final class HSM: Sendable {
         var port = port(after: schedule, wake: wake)
         guard takesLoops else { return port }
         let seat = LoopSeat(
-            pace: pace, counters: counters, tokens: tokens, schedule: wake, toWorkers: port.toWorkers,
+            pace: pace, counters: counters, schedule: wake, toWorkers: port.toWorkers,
             makeSession: makeSession)
         port.seat = seat
         let count = seats.withLock { seats in
@@ -193,125 +193,5 @@ package final class HSM: Sendable {
         isStopped.store(true, ordering: .relaxed)
         let areLoopsOut = seats.withLock { $0 }.map { $0.close(seconds: seconds) }.allSatisfy { $0 }
         return pool.stop(seconds: seconds) && areLoopsOut
-    }
-}
-
-/// Counts of the workers.
-package struct HSMStatistics: Sendable {
-    /// Jobs run.
-    package let jobs: UInt64
-    /// Cryptoki functions called by them.
-    package let calls: UInt64
-    /// Sessions dropped after a failure.
-    package let evictions: UInt64
-    /// Answers of the token that came after their deadline and were told to nobody.
-    package let lateAnswers: UInt64
-    /// Jobs that wait now.
-    package let queuedJobs: Int
-}
-
-/// What there is to say about the way to the token.
-package struct HSMHealth: Sendable {
-    /// Threads.
-    package let workers: Int
-    /// Those that have a session.
-    package let workersReady: Int
-    /// Those that have been in one job for longer than any should take.
-    package let workersHeldUp: Int
-    /// Event loops that may call the token themselves.
-    package let loops: Int
-    /// Those that do: they have a session, and the token is quick.
-    package let loopsServing: Int
-    /// Those, by number, that have been in one job for longer than any should take.
-    package let loopsHeldUp: [Int]
-    /// Why the last attempt to open one failed; nil after one that did not.
-    package let lastFailure: String?
-}
-
-final class HSMCounters: Sendable {
-    let jobs = Atomic<UInt64>(0)
-    let calls = Atomic<UInt64>(0)
-    /// Sessions that workers dropped.
-    let workersDropped = Atomic<UInt64>(0)
-    /// Sessions that loops dropped.
-    let loopsDropped = Atomic<UInt64>(0)
-    let lateAnswers = Atomic<UInt64>(0)
-    private let sessions = Atomic<UInt64>(0)
-    private let failure = Mutex<String?>(nil)
-
-    func opened(failure words: String?) {
-        if words == nil { sessions.wrappingAdd(1, ordering: .relaxed) }
-        failure.withLock { $0 = words }
-    }
-
-    var openSessions: Int {
-        Int(clamping: sessions.load(ordering: .relaxed) &- workersDropped.load(ordering: .relaxed))
-    }
-
-    var evictions: UInt64 {
-        workersDropped.load(ordering: .relaxed) &+ loopsDropped.load(ordering: .relaxed)
-    }
-
-    var lastFailure: String? { failure.withLock { $0 } }
-
-    func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
-
-    func add(jobs: UInt64, calls: UInt64) {
-        self.jobs.wrappingAdd(jobs, ordering: .relaxed)
-        self.calls.wrappingAdd(calls, ordering: .relaxed)
-    }
-}
-
-/// The port of one event loop.
-package struct HSMPort: CardCryptography {
-    let pool: WorkerPool<CryptographySession, TokenJob>
-    let tokens: CardTokenStore
-    let mailbox: CompletionMailbox<TokenJob>
-    let watch: AnswerWatch?
-    /// Where the loop calls the token itself.
-    fileprivate(set) var seat: LoopSeat?
-    let keysBefore: [KeyName: KeyName]
-
-    /// From memory; no use of the token.
-    package func zonePINKey(before name: KeyName) -> KeyName? { keysBefore[name] }
-
-    /// From memory; no use of the token.
-    package func knownToken(of pan: PAN) -> CardToken? { tokens.token(of: pan) }
-
-    /// One job, for this loop in its next turn or for the next free worker.
-    package func begin(
-        _ question: CryptographyQuestion
-    ) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-        let job = AuthorisationJob(question, mailbox: mailbox)
-        submit(job)
-        return job.pending
-    }
-
-    /// One job: derives the response key again and signs the verdict.
-    package func issuerAuthenticationData(
-        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict, deadline: Deadline
-    ) async throws(CryptographyUnavailable) -> IssuerAuthenticationData {
-        try await perform(
-            IssuerAuthenticationTask(question: question, card: card, verdict: verdict), deadline: deadline)
-    }
-
-    func submit(_ job: TokenJob) {
-        if let seat, seat.take(job) { return }
-        toWorkers(job)
-    }
-
-    /// Watches the deadline, too: a worker may be held up in a call while this side goes on.
-    func toWorkers(_ job: TokenJob) {
-        watch?.watch(job)
-        pool.submit(job)
-    }
-}
-
-extension HSMPort: IssuerScriptCryptography {
-    /// One job.
-    package func protectedCommand(
-        _ question: IssuerScriptQuestion, deadline: Deadline
-    ) async throws(CryptographyUnavailable) -> [UInt8] {
-        try await perform(IssuerScriptTask(question: question), deadline: deadline)
     }
 }

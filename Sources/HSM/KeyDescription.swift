@@ -36,7 +36,7 @@ package struct KeyDescription: Hashable, Sendable {
     ///
     /// - Throws: `KeyError.tooPowerful`, `KeyError.tooWeak`; the key is gone then.
     package static func requireAsAsked(
-        _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ session: inout Session
+        _ key: ObjectHandle, _ label: String, purpose: KeyPurpose, session: inout Session
     ) throws {
         let found = try session.attributes(noted, of: key)
         let wanted: Set<Attribute> =

@@ -59,13 +59,13 @@ package enum KeyLoading {
             purpose.tokenTemplate(
                 label: label, provenance: KeyProvenance(.test, checkValue: computed), statesLength: false),
             value: value)
-        return try made(key, label, purpose, computed, &session)
+        return try made(key, label, purpose: purpose, computed: computed, session: &session)
     }
 
     /// What was made, as the token has it.
     static func made(
-        _ key: ObjectHandle, _ label: String, _ purpose: KeyPurpose, _ computed: String?,
-        _ session: inout Session
+        _ key: ObjectHandle, _ label: String, purpose: KeyPurpose, computed: String?,
+        session: inout Session
     ) throws -> LoadedKey {
         let description = try KeyDescription(of: key, &session)
         return LoadedKey(
@@ -82,8 +82,8 @@ package enum KeyLoading {
         let key = try session.generateAESKey(
             KeyPurpose.panHashKey.tokenTemplate(
                 label: label, provenance: KeyProvenance(.generated), statesLength: true))
-        try KeyDescription.requireAsAsked(key, label, .panHashKey, &session)
-        return try made(key, label, .panHashKey, nil, &session)
+        try KeyDescription.requireAsAsked(key, label, purpose: .panHashKey, session: &session)
+        return try made(key, label, purpose: .panHashKey, computed: nil, session: &session)
     }
 
     private static func checkValue(

@@ -26,43 +26,51 @@ package enum KeyPurpose: String, CaseIterable, Sendable {
     package var rules: KeyRules {
         switch self {
         case .issuerMasterKeyAC:
-            KeyRules("imk-ac", [.derive], KeyAlgorithm.ciphers, block: ["E0"], modes: "X")
+            KeyRules("imk-ac", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E0"], modes: "X")
         case .issuerMasterKeySMC:
-            KeyRules("imk-smc", [.derive], KeyAlgorithm.ciphers, block: ["E1"], modes: "X")
+            KeyRules("imk-smc", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E1"], modes: "X")
         case .issuerMasterKeySMI:
-            KeyRules("imk-smi", [.derive], KeyAlgorithm.ciphers, block: ["E2"], modes: "X")
+            KeyRules("imk-smi", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E2"], modes: "X")
         case .issuerMasterKeyDAC:
-            KeyRules("imk-dac", [.derive], KeyAlgorithm.ciphers, block: ["E3"], modes: "X")
+            KeyRules("imk-dac", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E3"], modes: "X")
         case .issuerMasterKeyIDN:
-            KeyRules("imk-idn", [.derive], KeyAlgorithm.ciphers, block: ["E4"], modes: "X")
+            KeyRules("imk-idn", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E4"], modes: "X")
         // The issuer's own, from which cards' channel keys follow once PUT KEY has replaced the bureau's.
         case .issuerMasterKeyDEK:
-            KeyRules("imk-dek", [.derive], KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
-        case .zonePINKey: KeyRules("zpk", [.unwrap], KeyAlgorithm.ciphers, block: ["P0"], modes: "BD")
-        case .pinVerificationKey: KeyRules("pvk", [.wrap], [.tdes128], block: ["V0", "V2"], modes: "CGVN")
-        case .zoneMasterKey: KeyRules("zmk", [.unwrap], KeyAlgorithm.ciphers, block: ["K0"], modes: "BDN")
+            KeyRules("imk-dek", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
+        case .zonePINKey:
+            KeyRules("zpk", [.unwrap], algorithms: KeyAlgorithm.ciphers, block: ["P0"], modes: "BD")
+        case .pinVerificationKey:
+            KeyRules("pvk", [.wrap], algorithms: [.tdes128], block: ["V0", "V2"], modes: "CGVN")
+        case .zoneMasterKey:
+            KeyRules("zmk", [.unwrap], algorithms: KeyAlgorithm.ciphers, block: ["K0"], modes: "BDN")
         case .keyBlockProtectionKey:
-            KeyRules("kbpk", [.derive], KeyAlgorithm.ciphers, block: ["K0", "K1"], modes: "BN")
+            KeyRules("kbpk", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["K0", "K1"], modes: "BN")
         case .zoneAuthenticationKey:
-            KeyRules("zak", [.sign], KeyAlgorithm.ciphers, block: ["M0", "M1", "M3", "M6"], modes: "CGV")
-        case .cardVerificationKey: KeyRules("cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
-        case .panHashKey: KeyRules("pan-hash", [.sign], [.aes256], block: ["M6"], modes: "CG")
-        case .auditKey: KeyRules("audit", [.sign], [.hmac256], block: ["M7"], modes: "CG")
+            KeyRules(
+                "zak", [.sign], algorithms: KeyAlgorithm.ciphers, block: ["M0", "M1", "M3", "M6"],
+                modes: "CGV")
+        case .cardVerificationKey:
+            KeyRules("cvk", [.encrypt], algorithms: [.tdes128], block: ["C0"], modes: "CGVN")
+        case .panHashKey: KeyRules("pan-hash", [.sign], algorithms: [.aes256], block: ["M6"], modes: "CG")
+        case .auditKey: KeyRules("audit", [.sign], algorithms: [.hmac256], block: ["M7"], modes: "CG")
         // 3-D Secure authentication values: of a purpose of their own, since who has a CVK prints cards and who has these
         // answers for cardholders.
-        case .authenticationHMACKey: KeyRules("av-hmac", [.sign], [.hmac256], block: ["M7"], modes: "CGV")
+        case .authenticationHMACKey:
+            KeyRules("av-hmac", [.sign], algorithms: [.hmac256], block: ["M7"], modes: "CGV")
         case .authenticationVerificationKey:
-            KeyRules("av-cvk", [.encrypt], [.tdes128], block: ["C0"], modes: "CGVN")
+            KeyRules("av-cvk", [.encrypt], algorithms: [.tdes128], block: ["C0"], modes: "CGVN")
         // Under which cards' private keys leave (EMV CPS): it wraps and cannot undo it.
         case .dataEncryptionKey:
-            KeyRules("dek", [.wrap], KeyAlgorithm.ciphers, block: ["D0"], modes: "BE")
+            KeyRules("dek", [.wrap], algorithms: KeyAlgorithm.ciphers, block: ["D0"], modes: "BE")
         // From which cards' channel keys follow (EMV CPS).
         case .cardManagementKey:
-            KeyRules("kmc", [.derive], KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
+            KeyRules("kmc", [.derive], algorithms: KeyAlgorithm.ciphers, block: ["E5"], modes: "X")
         // The copy of a key that may leave under a key block protection key: of any type, usable for that alone.
         case .transferKey:
             KeyRules(
-                "transfer", [.derive], KeyAlgorithm.allCases, block: [], modes: "", isExtractable: true)
+                "transfer", [.derive], algorithms: KeyAlgorithm.allCases, block: [], modes: "",
+                isExtractable: true)
         }
     }
 
@@ -138,7 +146,7 @@ package struct KeyRules: Sendable {
     package let isExtractable: Bool
 
     init(
-        _ prefix: String, _ usage: [Attribute], _ algorithms: [KeyAlgorithm], block: [String], modes: String,
+        _ prefix: String, _ usage: [Attribute], algorithms: [KeyAlgorithm], block: [String], modes: String,
         isExtractable: Bool = false
     ) {
         self.prefix = prefix

@@ -8,17 +8,11 @@ extension HSMPort {
     package func oldTokens(
         of pan: PAN, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> [CardToken] {
-        try await perform(OldTokensTask(pan: pan), deadline: deadline)
-    }
-}
-
-private struct OldTokensTask: TokenTask {
-    let pan: PAN
-
-    func run(on session: inout CryptographySession) throws(JobError) -> [CardToken] {
-        var tokens: [CardToken] = []
-        for number in UInt8(0)...99 { tokens.append(try session.oldCardToken(of: pan, number)) }
-        return tokens
+        try await perform(deadline: deadline) { session throws(JobError) in
+            var tokens: [CardToken] = []
+            for number in UInt8(0)...99 { tokens.append(try session.oldCardToken(of: pan, number)) }
+            return tokens
+        }
     }
 }
 
@@ -35,7 +29,7 @@ extension CryptographySession {
             let result = span.withUnsafeBytes { input in
                 withUnsafeMutableBytes(of: &mac) { output in
                     Result { () throws(PKCS11Error) in
-                        try session.mac(.aesCMAC, key: key, input, into: output)
+                        try session.mac(.aesCMAC, key: key, input: input, into: output)
                     }
                 }
             }

@@ -25,7 +25,7 @@ package enum TokenCheckValue {
 
     /// The encipherment of one block of given data under a key that derives (`CKM_*_ECB_ENCRYPT_DATA`).
     package static func encipherment(
-        of block: [UInt8], under key: ObjectHandle, _ session: inout Session
+        of block: [UInt8], under key: ObjectHandle, session: inout Session
     ) throws(PKCS11Error) -> [UInt8] {
         try session.shownEncipherment(
             of: block, block.count == 16 ? .aesECB : .tripleDESECB, under: key)
@@ -33,7 +33,7 @@ package enum TokenCheckValue {
 
     private static func tripleDES(_ key: ObjectHandle, _ session: inout Session) -> [UInt8]? {
         let zeros = [UInt8](repeating: 0, count: 8)
-        if let block = try? encipherment(of: zeros, under: key, &session) { return block }
+        if let block = try? encipherment(of: zeros, under: key, session: &session) { return block }
         var block = try? session.encryptBlock(0, key: key)
         if block == nil { block = wrappedZeros(key, &session) }
         // What the token computed when the key was made (PKCS#11 v2.40, 4.9.3).
@@ -54,13 +54,13 @@ package enum TokenCheckValue {
 
     private static func aes(_ key: ObjectHandle, _ session: inout Session) -> [UInt8]? {
         let zeros = [UInt8](repeating: 0, count: 16)
-        if let block = try? encipherment(of: zeros, under: key, &session) {
+        if let block = try? encipherment(of: zeros, under: key, session: &session) {
             // The CMAC of one whole block is the encipherment of that block xor the first subkey.
-            return try? encipherment(of: CMACSubkey.doubled(block), under: key, &session)
+            return try? encipherment(of: CMACSubkey.doubled(block), under: key, session: &session)
         }
         var mac = zeros
         let signed: Void? = try? zeros.withUnsafeBytes { input in
-            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: key, input, into: $0) }
+            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: key, input: input, into: $0) }
         }
         return signed == nil ? nil : mac
     }

@@ -19,16 +19,16 @@ package enum WeakKeys {
     ///   - offset: bytes before the key.
     /// - Throws: `KeyWeakness`, or what the token says.
     package static func refuse(
-        _ object: ObjectHandle, offset: Int = 0, _ algorithm: KeyAlgorithm, _ session: inout Session
+        _ object: ObjectHandle, offset: Int = 0, algorithm: KeyAlgorithm, session: inout Session
     ) throws {
         var marks: [[UInt8]] = []
         for start in stride(from: 0, to: algorithm.byteCount, by: 8) {
-            let half = try session.extractKey(from: object, byteOffset: offset + start, part)
+            let half = try session.extractKey(from: object, byteOffset: offset + start, template: part)
             defer { try? session.destroy(half) }
-            let single = try session.joinKeys(half, half, doubled)
+            let single = try session.joinKeys(half, half, template: doubled)
             defer { try? session.destroy(single) }
             let zeros = [UInt8](repeating: 0, count: 8)
-            marks.append(try TokenCheckValue.encipherment(of: zeros, under: single, &session))
+            marks.append(try TokenCheckValue.encipherment(of: zeros, under: single, session: &session))
         }
         if let weakness = weakness(marks, algorithm) { throw weakness }
     }

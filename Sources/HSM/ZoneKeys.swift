@@ -169,7 +169,9 @@ package struct ZoneKeys: Sendable {
         _ order: ZoneKeyOrder, serving: String? = nil, arrived: Int = .max
     ) throws(ZoneKeyRefusal) -> ZoneKeyChange {
         do {
-            return try inSession(readWrite: true) { try change(order, serving, arrived, &$0) }
+            return try inSession(readWrite: true) {
+                try change(order, serving, arrived: arrived, session: &$0)
+            }
         } catch let refusal as ZoneKeyRefusal {
             throw refusal
         } catch {
@@ -178,12 +180,12 @@ package struct ZoneKeys: Sendable {
     }
 
     private func change(
-        _ order: ZoneKeyOrder, _ serving: String?, _ arrived: Int, _ session: inout Session
+        _ order: ZoneKeyOrder, _ serving: String?, arrived: Int, session: inout Session
     ) throws -> ZoneKeyChange {
         let algorithm: KeyAlgorithm = order.wrapped.count == 16 ? .tdes128 : .tdes192
         let master = try KeyRing.tokenKey(order.zoneMasterKey.rawValue, &session)
-        let checkValue = try checkValue(of: order, under: master, &session)
-        try refuseWeak(order, under: master, algorithm, &session)
+        let checkValue = try checkValue(of: order, under: master, session: &session)
+        try refuseWeak(order, under: master, algorithm: algorithm, session: &session)
         let versions = try ZoneKeyVersion.all(of: order.name, &session)
         for (index, version) in versions.enumerated()
         where try TokenCheckValue.of(version.handle, &session) == checkValue {
@@ -197,12 +199,12 @@ package struct ZoneKeys: Sendable {
         // Never born before the one that it follows, whatever the clock was set to.
         let created = max(now(), versions.first?.created ?? 0)
         let key = try session.unwrapKey(
-            .tripleDESECB, under: master, order.wrapped,
-            order.purpose.tokenTemplate(
+            .tripleDESECB, under: master, wrapped: order.wrapped,
+            template: order.purpose.tokenTemplate(
                 label: label, algorithm: algorithm,
                 provenance: KeyProvenance(.imported, created: created, checkValue: checkValue),
                 statesLength: false))
-        try KeyDescription.requireAsAsked(key, label, order.purpose, &session)
+        try KeyDescription.requireAsAsked(key, label, purpose: order.purpose, session: &session)
         // Somebody without the lock has made one of the same label: this one is not in service yet.
         guard try session.findKeys(label: label).count == 1 else {
             try session.destroy(key)
@@ -214,16 +216,19 @@ package struct ZoneKeys: Sendable {
 
     /// The key once as material that can be cut and nothing else, only as long as it takes.
     private func refuseWeak(
-        _ order: ZoneKeyOrder, under master: ObjectHandle, _ algorithm: KeyAlgorithm,
-        _ session: inout Session
+        _ order: ZoneKeyOrder, under master: ObjectHandle, algorithm: KeyAlgorithm,
+        session: inout Session
     ) throws {
         let material = Template(
             keyType: .genericSecret, valueCount: order.wrapped.count,
             on: [.sensitive, .isPrivate, .extractable, .derive],
             off: [.token] + KeyPurpose.usages.filter { $0 != .derive })
-        let object = try session.unwrapKey(.tripleDESECB, under: master, order.wrapped, material)
+        let object = try session.unwrapKey(
+            .tripleDESECB, under: master, wrapped: order.wrapped, template: material)
         defer { try? session.destroy(object) }
-        do { try WeakKeys.refuse(object, algorithm, &session) } catch let weakness as KeyWeakness {
+        do { try WeakKeys.refuse(object, algorithm: algorithm, session: &session) } catch let weakness
+            as KeyWeakness
+        {
             throw ZoneKeyRefusal.weak(weakness)
         }
     }
@@ -240,12 +245,13 @@ package struct ZoneKeys: Sendable {
 
     /// The value once as an object that enciphers and nothing else, only as long as it takes.
     private func checkValue(
-        of order: ZoneKeyOrder, under master: ObjectHandle, _ session: inout Session
+        of order: ZoneKeyOrder, under master: ObjectHandle, session: inout Session
     ) throws -> String {
         let template = Template(
             keyType: order.wrapped.count == 16 ? .des2 : .des3, on: [.encrypt, .sensitive, .isPrivate],
             off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .encrypt })
-        let key = try session.unwrapKey(.tripleDESECB, under: master, order.wrapped, template)
+        let key = try session.unwrapKey(
+            .tripleDESECB, under: master, wrapped: order.wrapped, template: template)
         defer { try? session.destroy(key) }
         let block = try session.encryptBlock(0, key: key)
         let digits = Hex.encode(withUnsafeBytes(of: block.bigEndian) { Array($0) })

@@ -9,15 +9,6 @@ internal import Logging
 extension AcquirerConnection {
     func isKeyChange(_ message: Message) -> Bool { KeyChangeRequest.isOne(message, link.keyChange) }
 
-    /// On a link without MACs.
-    func changeKey(_ message: Message, _ receivedAt: UInt64) {
-        guard let inFlight = admit(message, receivedAt) else { return }
-        Task.immediate(executorPreference: loop.executor) { [self] in
-            conclude(inFlight, await keyChangeAnswer(message))
-            loop.load.ended()
-        }
-    }
-
     /// The answer, once the key is in force or refused.
     func keyChangeAnswer(_ message: Message) async -> Message? {
         responses.networkManagement(message, await keyChangeCode(message))
@@ -26,8 +17,8 @@ extension AcquirerConnection {
     private func keyChangeCode(_ message: Message) async -> ResponseCode {
         guard let arrangement = link.keyChange else {
             loop.refusals.log(
-                logger, .warning, "key change refused",
-                Optional(message).fields("reason", "this link has no keyChange"))
+                logger, .warning, message: "key change refused",
+                metadata: Optional(message).fields("reason", "this link has no keyChange"))
             return .unsupportedTransaction
         }
         do throws(KeyChangeFault) {
@@ -35,7 +26,8 @@ extension AcquirerConnection {
             return await loop.services.changeKey(request, link.profile.name)
         } catch {
             loop.refusals.log(
-                logger, .warning, "key change refused", Optional(message).fields("reason", "\(error)"))
+                logger, .warning, message: "key change refused",
+                metadata: Optional(message).fields("reason", "\(error)"))
             return .formatError
         }
     }

@@ -1,22 +1,6 @@
 internal import Authorisation
-internal import Glibc
 internal import Logging
 internal import NIOCore
-
-/// Approvals that were written and of which nothing shows yet that they reached the peer's machine.
-struct AnswersUnderWay {
-    /// Bytes that were given to the channel since the connection began.
-    var passed: UInt64 = 0
-    fileprivate var approvals = CircularBuffer<(end: UInt64, request: AuthorisationRequest)>()
-
-    /// An approval whose last byte is this one of the connection.
-    mutating func add(_ request: AuthorisationRequest, end: UInt64) { approvals.append((end, request)) }
-
-    /// Forgets those that are there.
-    mutating func arrived(upTo place: UInt64) {
-        while let first = approvals.first, first.end <= place { _ = approvals.popFirst() }
-    }
-}
 
 /// The end of a connection: without a reset that would throw away what was answered, and with a note for each
 /// approval that
@@ -34,8 +18,7 @@ extension AcquirerConnection {
     /// Nothing is read any more but to throw it away; closes once the peer has everything, or its time is
     /// over.
     func linger() {
-        guard lingeringSince == nil, let context else { return }
-        lingeringSince = loop.clock()
+        guard let context, state.linger(now: loop.clock()) else { return }
         // The rest of what the peer sends is read, lest the close becomes a reset.
         context.read()
         if !isTLS { context.close(mode: .output, promise: nil) }
@@ -43,29 +26,19 @@ extension AcquirerConnection {
     }
 
     func lingerOn(now: UInt64) {
-        guard let since = lingeringSince else { return }
+        guard let since = state.lingeringSince else { return }
         let unacknowledged = bytesOnTheirWay() ?? 0
         // The end of the stream counts as a byte.
         let hasAll = unacknowledged <= (isTLS ? 0 : 1)
-        let isQuiet = inputHasEnded || now >= max(state.heardAt, since) &+ Self.quietNanoseconds
+        let isQuiet = state.inputHasEnded || now >= max(state.heardAt, since) &+ Self.quietNanoseconds
         guard (hasAll && isQuiet) || now >= since &+ Self.lingerNanoseconds else { return }
         close()
     }
 
-    /// Looks what has arrived. Some times a second, and before a close.
-    func settleArrived() {
-        guard !underWay.approvals.isEmpty, let onTheirWay = bytesOnTheirWay() else { return }
-        if isTLS {
-            if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
-        } else {
-            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
-        }
-    }
-
     /// The connection is gone: what is still under way was told to nobody.
-    func settleLost() {
+    func noteLost() {
         // A peer that closed its side after the host's end of the stream has read up to there.
-        if lingeringSince != nil, inputHasEnded, !isTLS { underWay.approvals.removeAll() }
+        if state.lingeringSince != nil, state.inputHasEnded, !isTLS { underWay.approvals.removeAll() }
         let lost = underWay.approvals
         underWay.approvals.removeAll()
         guard !lost.isEmpty else { return }
@@ -74,21 +47,5 @@ extension AcquirerConnection {
             loop.services.note(request, .untold)
         }
         logger.warning("approvals not told", metadata: ["count": "\(lost.count)"])
-    }
-
-    /// Bytes that wait in the channel or that the peer's machine has not acknowledged; nil where that cannot
-    /// be known.
-    private func bytesOnTheirWay() -> UInt64? {
-        guard let context,
-            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
-        else { return nil }
-        let queued = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { descriptor in
-            var bytes: CInt = 0
-            return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : nil
-        }
-        guard let sent = queued ?? nil else { return nil }
-        return UInt64(max(0, waiting)) + UInt64(max(0, sent))
     }
 }

@@ -30,20 +30,18 @@ extension AcquirerConnection {
 
     /// - Returns: why the message is not to be acted upon; or the MAC, with the key that was right.
     func macFinding(_ duty: MACDuty, _ deadline: Deadline) async -> MACFinding {
-        switch duty {
-        case .none: return .notNeeded
-        case .missing: return .wrong("missing")
-        case .check(let mac, let previous, let expected, let bytes):
-            let finding = await compare(mac, expected, bytes, deadline)
-            guard case .wrong = finding, let previous else { return finding }
-            var older = mac
-            older.key = previous
-            return await compare(older, expected, bytes, deadline)
+        guard case .check(let mac, let previous, let expected, let bytes) = duty else {
+            return .wrong("missing")
         }
+        let finding = await compare(mac, expected, bytes: bytes, deadline: deadline)
+        guard case .wrong = finding, let previous else { return finding }
+        var older = mac
+        older.key = previous
+        return await compare(older, expected, bytes: bytes, deadline: deadline)
     }
 
     private func compare(
-        _ mac: MessageMAC, _ expected: [UInt8], _ bytes: [UInt8], _ deadline: Deadline
+        _ mac: MessageMAC, _ expected: [UInt8], bytes: [UInt8], deadline: Deadline
     ) async -> MACFinding {
         switch await loop.services.mac(mac, bytes, deadline) {
         case .success(let computed):
@@ -55,14 +53,13 @@ extension AcquirerConnection {
 
     /// What a message's MAC came to.
     enum MACFinding {
-        case notNeeded
         case right(MessageMAC)
         case wrong(String)
         case unavailable(String)
     }
 
     /// The answer with its MAC. Where the token makes none, 91 goes without: an answer that decides must not.
-    func sealed(_ request: Message, _ response: Message, _ mac: MessageMAC, _ deadline: Deadline) async
+    func sealed(_ request: Message, _ response: Message, mac: MessageMAC, deadline: Deadline) async
         -> Message?
     {
         var response = response
@@ -80,7 +77,7 @@ extension AcquirerConnection {
             return response
         case .failure(let failure):
             let fields = Optional(request).fields("reason", "no MAC: \(failure)")
-            loop.refusals.log(logger, .error, "answer not authenticated", fields)
+            loop.refusals.log(logger, .error, message: "answer not authenticated", metadata: fields)
             return responses.answer(request, .issuerUnavailable)
         }
     }

@@ -5,12 +5,6 @@ internal import Logging
 
 /// Sign-on, sign-off and echo, in both directions. None of it waits for token or store.
 extension AcquirerConnection {
-    /// A message of class 08, authenticated where it has a MAC.
-    func networkManagement(_ message: Message, _ receivedAt: UInt64) {
-        if isKeyChange(message) { return changeKey(message, receivedAt) }
-        answer(message, networkResponse(message, receivedAt), receivedAt)
-    }
-
     /// What is answered to a message of class 08; nil for an answer to one of the host's own requests.
     func networkResponse(_ message: Message, _ receivedAt: UInt64) -> Message? {
         guard message.mti.isRequest else {

@@ -35,14 +35,10 @@ extension AcquirerConnection {
         do throws(MessageDecodingError) {
             message = try link.codec.decode(frame)
         } catch {
-            return refuse(error.partial, "\(error)", receivedAt)
+            return refuse(error.partial, "\(error)", receivedAt: receivedAt)
         }
         loop.metrics.received(served.slot, message.mti)
-        if link.mac != nil {
-            authenticate(message, macDuty(message, frame), receivedAt)
-        } else {
-            interpret(message, receivedAt)
-        }
+        serve(message, macDuty(message, frame), receivedAt: receivedAt)
     }
 
     /// Takes the start of a frame that is longer than the link allows. Its rest is passed over: the sender
@@ -54,27 +50,31 @@ extension AcquirerConnection {
             partial = error.partial
         }
         let fault = FrameError.lengthOverMaximum(bytes: bytes, maximum: link.framing.frameBytesMax)
-        refuse(partial, "\(fault)", loop.clock())
+        refuse(partial, "\(fault)", receivedAt: loop.clock())
     }
 
     /// Counted, logged, and answered with what could be read.
-    private func refuse(_ partial: Message?, _ fault: String, _ receivedAt: UInt64) {
+    private func refuse(_ partial: Message?, _ fault: String, receivedAt: UInt64) {
         loop.metrics.undecodable += 1
-        loop.refusals.log(logger, .notice, "message refused", partial.fields("fault", fault))
-        if let partial { answer(partial, responses.formatError(partial), receivedAt) }
+        loop.refusals.log(
+            logger, .notice, message: "message refused", metadata: partial.fields("fault", fault))
+        if let partial { answer(partial, responses.formatError(partial), receivedAt: receivedAt) }
     }
 
-    private func interpret(_ message: Message, _ receivedAt: UInt64) {
-        if message.mti.messageClass == .networkManagement { return networkManagement(message, receivedAt) }
-        if link.signOnRequired, !network.isSignedOn { return refuse(message, receivedAt, "not signed on") }
-        do throws(MappingError) {
-            switch try mapping.interpret(message, receivedAt: receivedAt, deadline: deadline(receivedAt)) {
-            case .authorise(let request): authorise(request, message)
-            case .answer(let response): answer(message, response, receivedAt)
-            case .ignore(let why): ignore(message, why)
-            }
-        } catch {
-            answer(message, formatError(message, error), receivedAt)
+    /// The one way of every message, with a MAC to be checked or without: nothing is decided, and no echo answered, before
+    /// its MAC is known to be right. Network management that has none waits for nothing.
+    private func serve(_ message: Message, _ duty: MACDuty, receivedAt: UInt64) {
+        let isNetwork = message.mti.messageClass == .networkManagement
+        if isNetwork, case .none = duty, !isKeyChange(message) {
+            return answer(message, networkResponse(message, receivedAt), receivedAt: receivedAt)
+        }
+        if link.signOnRequired, !network.isSignedOn, !isNetwork {
+            return refuse(message, receivedAt, reason: "not signed on")
+        }
+        guard let inFlight = admit(message, receivedAt) else { return }
+        Task.immediate(executorPreference: loop.executor) { [self] in
+            if await isAuthentic(inFlight, duty) { await act(on: inFlight) }
+            loop.load.ended()
         }
     }
 
@@ -85,20 +85,22 @@ extension AcquirerConnection {
     private func formatError(_ message: Message, _ error: MappingError) -> Message? {
         loop.metrics.undecodable += 1
         let fields = Optional(message).fields("fault", "\(error)")
-        loop.refusals.log(logger, .notice, "message refused", fields)
+        loop.refusals.log(logger, .notice, message: "message refused", metadata: fields)
         return responses.formatError(message)
     }
 
     func ignore(_ message: Message, _ why: String) {
         loop.metrics.ignored += 1
-        loop.refusals.log(logger, .notice, "message ignored", Optional(message).fields("reason", why))
+        loop.refusals.log(
+            logger, .notice, message: "message ignored", metadata: Optional(message).fields("reason", why))
     }
 
     /// Answered at once with 91: a refusal now is worth more than an answer too late.
-    private func refuse(_ message: Message, _ receivedAt: UInt64, _ reason: String) {
+    private func refuse(_ message: Message, _ receivedAt: UInt64, reason: String) {
         loop.metrics.shed += 1
-        loop.refusals.log(logger, .notice, "request refused", Optional(message).fields("reason", reason))
-        answer(message, responses.answer(message, .issuerUnavailable), receivedAt)
+        loop.refusals.log(
+            logger, .notice, message: "request refused", metadata: Optional(message).fields("reason", reason))
+        answer(message, responses.answer(message, .issuerUnavailable), receivedAt: receivedAt)
     }
 
     // MARK: - Decisions
@@ -108,7 +110,7 @@ extension AcquirerConnection {
         guard state.admitsRequest,
             loop.load.admits(within: link.answerTimeoutNanoseconds, now: receivedAt)
         else {
-            refuse(message, receivedAt, "overload")
+            refuse(message, receivedAt, reason: "overload")
             return nil
         }
         let inFlight = RequestInFlight(message, receivedAt: receivedAt, deadline: deadline(receivedAt))
@@ -118,71 +120,60 @@ extension AcquirerConnection {
         return inFlight
     }
 
-    private func authorise(_ request: AuthorisationRequest, _ message: Message) {
-        guard let inFlight = admit(message, request.receivedAt) else { return }
-        Task.immediate(executorPreference: loop.executor) { [self] in
-            let result = await loop.services.decide(request)
-            loop.load.ended()
-            finish(inFlight, request, result)
-        }
-    }
-
-    /// On a link with MACs: nothing is decided, and no echo answered, before the MAC is known to be right.
-    private func authenticate(_ message: Message, _ duty: MACDuty, _ receivedAt: UInt64) {
-        if message.mti.messageClass == .networkManagement, case .none = duty {
-            return networkManagement(message, receivedAt)
-        }
-        if link.signOnRequired, !network.isSignedOn, message.mti.messageClass != .networkManagement {
-            return refuse(message, receivedAt, "not signed on")
-        }
-        guard let inFlight = admit(message, receivedAt) else { return }
-        Task.immediate(executorPreference: loop.executor) { [self] in
-            let finding = await macFinding(duty, inFlight.deadline)
-            await decide(inFlight, finding)
-            loop.load.ended()
-        }
-    }
-
-    private func decide(_ inFlight: RequestInFlight, _ finding: MACFinding) async {
+    /// - Returns: false where the message is not to be acted upon; it has its answer then.
+    private func isAuthentic(_ inFlight: RequestInFlight, _ duty: MACDuty) async -> Bool {
+        if case .none = duty { return true }
         let message = inFlight.message
-        switch finding {
+        switch await macFinding(duty, inFlight.deadline) {
+        case .right(let mac):
+            inFlight.mac = mac
+            return true
         case .wrong(let why):
             loop.metrics.macFailures += 1
-            loop.refusals.log(logger, .warning, "MAC \(why)", Optional(message).fields("mac", why))
-            return conclude(inFlight, responses.answer(message, .messageAuthenticationFailed))
+            loop.refusals.log(
+                logger, .warning, message: "MAC \(why)", metadata: Optional(message).fields("mac", why))
+            conclude(inFlight, responses.answer(message, .messageAuthenticationFailed))
         case .unavailable(let why):
-            loop.refusals.log(logger, .error, "request not decided", Optional(message).fields("reason", why))
-            return conclude(inFlight, responses.answer(message, .issuerUnavailable))
-        case .right(let mac): inFlight.mac = mac
-        case .notNeeded: break
+            loop.refusals.log(
+                logger, .error, message: "request not decided",
+                metadata: Optional(message).fields("reason", why))
+            conclude(inFlight, responses.answer(message, .issuerUnavailable))
         }
-        if isKeyChange(message) { return conclude(inFlight, await keyChangeAnswer(message)) }
+        return false
+    }
+
+    private func act(on inFlight: RequestInFlight) async {
+        let message = inFlight.message
         if message.mti.messageClass == .networkManagement {
-            return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
+            return conclude(
+                inFlight,
+                isKeyChange(message)
+                    ? await keyChangeAnswer(message) : networkResponse(message, inFlight.receivedAt))
         }
+        let incoming: IncomingMessage
         do throws(MappingError) {
-            switch try mapping.interpret(
+            incoming = try mapping.interpret(
                 message, receivedAt: inFlight.receivedAt, deadline: inFlight.deadline)
-            {
-            case .authorise(let request): finish(inFlight, request, await loop.services.decide(request))
-            case .answer(let response): conclude(inFlight, response)
-            case .ignore(let why):
-                ignore(message, why)
-                conclude(inFlight, nil)
-            }
         } catch {
-            conclude(inFlight, formatError(message, error))
+            return conclude(inFlight, formatError(message, error))
+        }
+        switch incoming {
+        case .authorise(let request): finish(inFlight, request, result: await loop.services.decide(request))
+        case .answer(let response): conclude(inFlight, response)
+        case .ignore(let why):
+            ignore(message, why)
+            conclude(inFlight, nil)
         }
     }
 
     private func finish(
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
-        _ result: Result<Decision, CouldNotDecide>
+        result: Result<Decision, CouldNotDecide>
     ) {
         if case .failure(let failure) = result {
             loop.services.note(request, .undecided(reason: failure.description))
         }
-        guard !inFlight.isAnswered, context != nil else { return late(inFlight, request, result) }
+        guard !inFlight.isAnswered, context != nil else { return late(inFlight, request, result: result) }
         switch result {
         case .success(let decision):
             loop.metrics.passed(decision.times)
@@ -190,7 +181,7 @@ extension AcquirerConnection {
             conclude(inFlight, responses.response(to: inFlight.message, decision))
         case .failure(let failure):
             let fields = Optional(inFlight.message).fields("reason", "\(failure)")
-            loop.refusals.log(logger, .error, "request not decided", fields)
+            loop.refusals.log(logger, .error, message: "request not decided", metadata: fields)
             conclude(inFlight, responses.response(to: inFlight.message, failure))
         }
     }
@@ -202,11 +193,16 @@ extension AcquirerConnection {
         while requests.first?.isAnswered == true { _ = requests.popFirst() }
         let message = request.message
         if let response, let mac = sealingMAC(message) {
-            seal(response, for: message, request.receivedAt, request.mac ?? mac, request.approved) { [self] in
+            seal(
+                response, for: message, receivedAt: request.receivedAt, mac: request.mac ?? mac,
+                approved: request.approved
+            ) { [self] in
                 ended()
             }
         } else {
-            if let response { send(response, for: message, request.receivedAt, request.approved) }
+            if let response {
+                send(response, for: message, receivedAt: request.receivedAt, approved: request.approved)
+            }
             ended()
         }
     }
@@ -218,7 +214,7 @@ extension AcquirerConnection {
     /// all on another connection. The journal has the decision, and a note that it came late.
     private func late(
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
-        _ result: Result<Decision, CouldNotDecide>
+        result: Result<Decision, CouldNotDecide>
     ) {
         loop.metrics.lateAnswers += 1
         let reason = inFlight.isAnswered ? "after the deadline" : "connection gone"
@@ -239,7 +235,7 @@ extension AcquirerConnection {
             }
             loop.metrics.expired += 1
             let fields = Optional(request.message).fields("reason", "deadline passed")
-            loop.refusals.log(logger, .error, "request not decided", fields)
+            loop.refusals.log(logger, .error, message: "request not decided", metadata: fields)
             conclude(request, responses.answer(request.message, .issuerUnavailable))
         }
     }
@@ -247,12 +243,12 @@ extension AcquirerConnection {
     // MARK: - Answers
 
     /// For what was not accepted as a request: answered as it comes.
-    func answer(_ request: Message, _ response: Message?, _ receivedAt: UInt64) {
+    func answer(_ request: Message, _ response: Message?, receivedAt: UInt64) {
         guard let response else { return }
         if let mac = sealingMAC(request) {
-            seal(response, for: request, receivedAt, mac) {}
+            seal(response, for: request, receivedAt: receivedAt, mac: mac) {}
         } else {
-            send(response, for: request, receivedAt)
+            send(response, for: request, receivedAt: receivedAt)
         }
     }
 
@@ -266,20 +262,20 @@ extension AcquirerConnection {
 
     /// Sends the answer once the token has made its MAC. A token that stands still must not hold it for ever.
     private func seal(
-        _ response: Message, for request: Message, _ receivedAt: UInt64, _ mac: MessageMAC,
-        _ approved: AuthorisationRequest? = nil, _ sent: @escaping @Sendable () -> Void
+        _ response: Message, for request: Message, receivedAt: UInt64, mac: MessageMAC,
+        approved: AuthorisationRequest? = nil, sent: @escaping @Sendable () -> Void
     ) {
         let latest = deadline(loop.clock())
         Task.immediate(executorPreference: loop.executor) { [self] in
-            if let sealed = await sealed(request, response, mac, latest) {
-                send(sealed, for: request, receivedAt, approved)
+            if let sealed = await sealed(request, response, mac: mac, deadline: latest) {
+                send(sealed, for: request, receivedAt: receivedAt, approved: approved)
             }
             sent()
         }
     }
 
     private func send(
-        _ answer: Message, for request: Message, _ receivedAt: UInt64, _ approved: AuthorisationRequest? = nil
+        _ answer: Message, for request: Message, receivedAt: UInt64, approved: AuthorisationRequest? = nil
     ) {
         guard context != nil else {
             loop.metrics.lateAnswers += 1

@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import Glibc
 internal import ISO8583
 internal import Logging
 internal import NIOCore
@@ -11,6 +12,21 @@ struct AnswerBuffer {
     fileprivate var flushScheduled = false
 
     init() { encoded.reserveCapacity(1_024) }
+}
+
+/// Approvals that were written and of which nothing shows yet that they reached the peer's machine.
+struct AnswersUnderWay {
+    /// Bytes that were given to the channel since the connection began.
+    var passed: UInt64 = 0
+    var approvals = CircularBuffer<(end: UInt64, request: AuthorisationRequest)>()
+
+    /// An approval whose last byte is this one of the connection.
+    mutating func add(_ request: AuthorisationRequest, end: UInt64) { approvals.append((end, request)) }
+
+    /// Forgets those that are there.
+    mutating func arrived(upTo place: UInt64) {
+        while let first = approvals.first, first.end <= place { _ = approvals.popFirst() }
+    }
 }
 
 extension AcquirerConnection {
@@ -52,5 +68,31 @@ extension AcquirerConnection {
         } else {
             writing.outbound.clear()
         }
+    }
+
+    /// Looks what has arrived. Some times a second, and before a close.
+    func noteArrived() {
+        guard !underWay.approvals.isEmpty, let onTheirWay = bytesOnTheirWay() else { return }
+        if isTLS {
+            if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
+        } else {
+            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
+        }
+    }
+
+    /// Bytes that wait in the channel or that the peer's machine has not acknowledged; nil where that cannot
+    /// be known.
+    func bytesOnTheirWay() -> UInt64? {
+        guard let context,
+            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else { return nil }
+        let queued = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { descriptor in
+            var bytes: CInt = 0
+            return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : nil
+        }
+        guard let sent = queued ?? nil else { return nil }
+        return UInt64(max(0, waiting)) + UInt64(max(0, sent))
     }
 }

@@ -33,23 +33,12 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private(set) var context: ChannelHandlerContext?
     /// Approvals on their way to the peer.
     var underWay = AnswersUnderWay()
-    /// Since when the connection only waits for its end.
-    var lingeringSince: UInt64?
-    /// The peer has closed its side.
-    private(set) var inputHasEnded = false
-    /// The peer has said something.
-    private(set) var wasHeard = false
     private let tls: TLSContext?
     private var decoder: FrameDecoder
     private var unread: ByteBuffer?
-    private var readHeld = false
-    private var takingFrames = false
-    private var drainsWhenRead = false
-    private var isEstablished = false
-    private var isRefused = false
 
     /// - Parameter tls: the link's, for the names that the peer's certificate may bear; nil for plain TCP.
-    init(_ link: LinkConfiguration, _ served: ServedLink, _ loop: LoopContext, tls: TLSContext?) {
+    init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
         self.link = link
         self.served = served
         self.loop = loop
@@ -80,15 +69,12 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     func channelInactive(context: ChannelHandlerContext) {
         state.closed()
         loop.closed(self)
-        settleLost()
+        noteLost()
         self.context = nil
         context.fireChannelInactive()
     }
 
-    func read(context: ChannelHandlerContext) {
-        // At its end it is read to the end.
-        if state.readingStopped, state.acceptsRequests { readHeld = true } else { context.read() }
-    }
+    func read(context: ChannelHandlerContext) { if state.mayRead() { context.read() } }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         perform(state.writable(context.channel.isWritable, now: loop.clock()))
@@ -107,15 +93,14 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if tls != nil { refusedHandshake() }
-        loop.refusals.log(logger, .notice, "connection failed", ["reason": "\(error)"])
-        settleArrived()
+        loop.refusals.log(logger, .notice, message: "connection failed", metadata: ["reason": "\(error)"])
+        noteArrived()
         context.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         state.heard(now: loop.clock())
-        wasHeard = true
         if var earlier = unread {
             earlier.writeBuffer(&bytes)
             bytes = earlier
@@ -124,11 +109,9 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         take(&bytes)
     }
 
-    /// What was read and waits for its turn is still taken.
     private func inputEnded() {
-        inputHasEnded = true
-        if lingeringSince != nil { return lingerOn(now: loop.clock()) }
-        if unread != nil, state.readingStopped { drainsWhenRead = true } else { perform(state.drain()) }
+        let action = state.inputEnded(hasUnread: unread != nil)
+        if state.lingeringSince != nil { lingerOn(now: loop.clock()) } else { perform(action) }
     }
 
     private func handshakeEnded(_ context: ChannelHandlerContext) {
@@ -137,22 +120,18 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             .peerCertificate
         guard let tls, tls.accepts(certificate) else {
             refusedHandshake()
-            loop.refusals.log(logger, .warning, "certificate bears none of the names of this link", [:])
+            loop.refusals.log(
+                logger, .warning, message: "certificate bears none of the names of this link", metadata: [:])
             context.close(promise: nil)
             return
         }
         established()
     }
 
-    /// Counted once a connection, and only before it served anything.
-    private func refusedHandshake() {
-        guard !isEstablished, !isRefused else { return }
-        isRefused = true
-        loop.metrics.handshakesRefused += 1
-    }
+    private func refusedHandshake() { if state.refused() { loop.metrics.handshakesRefused += 1 } }
 
     private func established() {
-        isEstablished = true
+        state.established()
         logger.info(
             "connected", metadata: ["peer": "\(context?.remoteAddress.map { "\($0)" } ?? "?")"])
         if link.signsOn { sendNetworkRequest(.signOn) }
@@ -176,23 +155,20 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         if link.signsOn, state.acceptsRequests { sendNetworkRequest(.signOff) }
         perform(state.drain())
         // What comes now is thrown away; unread it would turn the close into a reset.
-        if readHeld {
-            readHeld = false
-            context?.read()
-        }
+        if state.takeHeldRead() { context?.read() }
     }
 
     /// Without half closure: TLS would wait for its time limit instead of ending with the peer's answer.
     func close() {
         guard let context else { return }
-        settleArrived()
+        noteArrived()
         if tls != nil { try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false) }
         context.close(promise: nil)
     }
 
     func tick(now: UInt64) {
         expireRequests(now: now)
-        settleArrived()
+        noteArrived()
         watchSignOn(now: now)
         perform(state.tick(now: now))
         lingerOn(now: now)
@@ -220,28 +196,21 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     /// What was read before the peer was made to wait comes first.
     private func resumeReading() {
-        // Called from within `take`: that goes on by itself.
-        guard !takingFrames else { return }
         if var bytes = unread {
             unread = nil
             take(&bytes)
         }
-        if readHeld, !state.readingStopped {
-            readHeld = false
-            context?.read()
-        }
+        if state.takeHeldRead() { context?.read() }
     }
 
     private func take(_ bytes: inout ByteBuffer) {
-        takingFrames = true
-        let hasWholeFrames = takeFrames(&bytes)
-        takingFrames = false
-        // After whole frames the time of the next one begins anew: a busy connection's reads all end in one.
-        if hasWholeFrames { state.frameIncomplete(false, now: loop.clock()) }
+        state.framesBegin()
+        let hasWhole = takeFrames(&bytes)
         let left = bytes.readableBytes > 0 && state.acceptsRequests
         if left { unread = bytes }
-        state.frameIncomplete((left || decoder.isSkipping) && !state.readingStopped, now: loop.clock())
-        if drainsWhenRead, !state.readingStopped { perform(state.drain()) }
+        perform(
+            state.framesEnd(
+                hasWhole: hasWhole, isIncomplete: left || decoder.isSkipping, now: loop.clock()))
     }
 
     /// - Returns: whether a frame ended in these bytes.
@@ -282,7 +251,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     /// Where the next frame begins is unknown now; there is nothing left to read.
     private func outOfStep(_ error: FrameError) {
         loop.metrics.invalidFrames += 1
-        loop.refusals.log(logger, .warning, "frame refused, connection closed", ["reason": "\(error)"])
+        loop.refusals.log(
+            logger, .warning, message: "frame refused, connection closed", metadata: ["reason": "\(error)"])
         perform(state.drain())
     }
 }

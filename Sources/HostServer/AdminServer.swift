@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -12,7 +13,7 @@ package struct HealthLine: Sendable {
     package let detail: String
 
     /// Takes the parts.
-    package init(_ subject: String, passed: Bool, _ detail: String) {
+    package init(_ subject: String, passed: Bool, detail: String) {
         self.subject = subject
         self.passed = passed
         self.detail = detail

@@ -69,6 +69,21 @@ struct ConnectionState {
     /// When the peer was last heard.
     private(set) var heardAt: UInt64
     private var echoSentAt: UInt64?
+    /// Something was served on it, or may be: the handshake is over and the peer is who it has to be.
+    private var isEstablished = false
+    private var isRefused = false
+    /// The channel wanted to read while the peer was made to wait.
+    private var readHeld = false
+    /// Frames of one read are being taken: reading goes on by itself.
+    private var takesFrames = false
+    /// The peer has closed its side.
+    private(set) var inputHasEnded = false
+    /// It closed its side, and what came before that is still to be read.
+    private var drainsWhenRead = false
+    /// The peer has said something.
+    private(set) var wasHeard = false
+    /// Since when the connection only waits for its end.
+    private(set) var lingeringSince: UInt64?
 
     /// - Parameter now: the connection is there since then.
     init(limits: ConnectionLimits, now: UInt64) {
@@ -99,6 +114,7 @@ struct ConnectionState {
 
     /// A request was answered.
     mutating func answered(now: UInt64) -> ConnectionAction {
+        precondition(inFlight > 0, "an answer belongs to a request that was accepted")
         inFlight -= 1
         progressAt = now
         switch phase {
@@ -109,7 +125,7 @@ struct ConnectionState {
             guard atCap, inFlight <= limits.inFlightMax / 2 else { return .nothing }
             let waited = readingStopped
             (atCap, shedding) = (false, false)
-            return waited && !readingStopped ? .resumeReading : .nothing
+            return waited && !readingStopped ? resume : .nothing
         }
     }
 
@@ -118,6 +134,7 @@ struct ConnectionState {
     /// Bytes came from the peer.
     mutating func heard(now: UInt64) {
         heardAt = now
+        wasHeard = true
         echoSentAt = nil
     }
 
@@ -131,12 +148,68 @@ struct ConnectionState {
 
     mutating func handshakeEnded() { (handshaking, begunAt) = (false, nil) }
 
+    /// The peer is who it has to be.
+    mutating func established() { isEstablished = true }
+
+    /// The peer is not let in.
+    /// - Returns: true once a connection, and only before it served anything.
+    mutating func refused() -> Bool {
+        guard !isEstablished, !isRefused else { return false }
+        isRefused = true
+        return true
+    }
+
     /// The peer takes answers, or leaves too many of them unread.
     mutating func writable(_ writable: Bool, now: UInt64) -> ConnectionAction {
         let waited = readingStopped
         unreadSince = writable ? nil : unreadSince ?? now
         guard phase == .open, waited != readingStopped else { return .nothing }
-        return readingStopped ? .stopReading : .resumeReading
+        return readingStopped ? .stopReading : resume
+    }
+
+    /// What was read before the peer was made to wait comes first, unless its frames are being taken just now.
+    private var resume: ConnectionAction { takesFrames ? .nothing : .resumeReading }
+
+    // MARK: - Reading
+
+    /// The channel wants to read.
+    /// - Returns: false while the peer is made to wait; `takeHeldRead` says when. At its end a connection is read to the end.
+    mutating func mayRead() -> Bool {
+        guard readingStopped, acceptsRequests else { return true }
+        readHeld = true
+        return false
+    }
+
+    /// Whether a read that was held may go on; true once.
+    mutating func takeHeldRead() -> Bool {
+        guard readHeld, !readingStopped || !acceptsRequests else { return false }
+        readHeld = false
+        return true
+    }
+
+    /// The frames of one read are taken from here on.
+    mutating func framesBegin() { takesFrames = true }
+
+    /// They were taken.
+    /// - Parameters:
+    ///   - hasWhole: a frame ended in these bytes. The time of the next one then begins anew: a busy connection's reads
+    ///     all end in one.
+    ///   - isIncomplete: one has begun and is not whole.
+    mutating func framesEnd(hasWhole: Bool, isIncomplete: Bool, now: UInt64) -> ConnectionAction {
+        takesFrames = false
+        if hasWhole { frameIncomplete(false, now: now) }
+        frameIncomplete(isIncomplete && !readingStopped, now: now)
+        return drainsWhenRead && !readingStopped ? drain() : .nothing
+    }
+
+    /// The peer has closed its side: it still waits for its answers, and what was read and waits for its turn is taken.
+    mutating func inputEnded(hasUnread: Bool) -> ConnectionAction {
+        inputHasEnded = true
+        if hasUnread, readingStopped {
+            drainsWhenRead = true
+            return .nothing
+        }
+        return drain()
     }
 
     // MARK: - Time
@@ -155,7 +228,7 @@ struct ConnectionState {
         guard phase == .open else { return .nothing }
         if atCap, !shedding, now >= progressAt &+ limits.stalledNanoseconds {
             shedding = true
-            return readingStopped ? .nothing : .resumeReading
+            return readingStopped ? .nothing : resume
         }
         return echo(now: now)
     }
@@ -181,6 +254,14 @@ struct ConnectionState {
         phase = .closing
         begunAt = nil
         return inFlight == 0 ? .close : .stopReading
+    }
+
+    /// Nothing is read any more but to throw it away.
+    /// - Returns: false if that began before.
+    mutating func linger(now: UInt64) -> Bool {
+        guard lingeringSince == nil else { return false }
+        lingeringSince = now
+        return true
     }
 
     /// The connection is gone.

@@ -166,13 +166,13 @@ package final class HostServer: Service {
     {
         let clock = MultiThreadedEventLoopGroup.singleton.any()
         let asked = loops.contexts.map { loop in
-            let answer = Pending<Value, TooLate>()
-            loop.services.eventLoop.execute { answer.fulfil(.success(body(loop))) }
-            clock.scheduleTask(in: Self.loopAnswerTime) { answer.fulfil(.failure(TooLate())) }
+            let answer = FirstAnswer<Value>()
+            loop.services.eventLoop.execute { answer.give(body(loop)) }
+            clock.scheduleTask(in: Self.loopAnswerTime) { answer.give(nil) }
             return answer
         }
         var values: [Value?] = []
-        for answer in asked { values.append(try? await answer.value) }
+        for answer in asked { values.append(await answer.value()) }
         return values
     }
 
@@ -190,13 +190,15 @@ package final class HostServer: Service {
 
     private func readiness() async -> AdminAnswer {
         async let stirring = onEachLoop { _ in true }
-        let silent = [HealthLine("machinery", passed: false, "says nothing")]
-        var lines = await inTime(Self.healthMilliseconds, late: silent, health)
+        let silent = [HealthLine("machinery", passed: false, detail: "says nothing")]
+        var lines = await inTime(Self.healthMilliseconds, late: silent, body: health)
         for (number, answer) in await stirring.enumerated() where answer == nil {
-            lines.append(HealthLine("loop \(number)", passed: false, "held up"))
+            lines.append(HealthLine("loop \(number)", passed: false, detail: "held up"))
         }
         lines += await dialledLinks()
-        if !serving.load(ordering: .relaxed) { lines.append(HealthLine("host", passed: false, "draining")) }
+        if !serving.load(ordering: .relaxed) {
+            lines.append(HealthLine("host", passed: false, detail: "draining"))
+        }
         let text = lines.map { "\($0.passed ? "ok" : "FAILED") \($0.subject): \($0.detail)\n" }.joined()
         return lines.allSatisfy(\.passed) ? .text("ready\n" + text) : .unavailable("not ready\n" + text)
     }
@@ -214,14 +216,14 @@ package final class HostServer: Service {
             let open = connections.filter { $0.0 == link.slot }.map { $0.1 }
             guard !open.isEmpty else {
                 return HealthLine(
-                    "link \(link.name)", passed: false, link.endpoint?.trouble ?? "no connection")
+                    "link \(link.name)", passed: false, detail: link.endpoint?.trouble ?? "no connection")
             }
             guard link.settings.configuration.signsOn, !open.contains(where: \.hostSignedOn) else {
-                return HealthLine("link \(link.name)", passed: true, "connected")
+                return HealthLine("link \(link.name)", passed: true, detail: "connected")
             }
             return HealthLine(
                 "link \(link.name)", passed: false,
-                open.compactMap(\.signOnFault).first ?? "the sign-on is not answered yet")
+                detail: open.compactMap(\.signOnFault).first ?? "the sign-on is not answered yet")
         }
     }
 

@@ -21,7 +21,7 @@ final class LinkDialler: LinkEndpoint {
 
     /// Begins to connect.
     init(
-        _ served: ServedLink, _ loops: LoopTable, group: any EventLoopGroup, _ logger: Logger,
+        _ served: ServedLink, _ loops: LoopTable, group: any EventLoopGroup, logger: Logger,
         clock: @escaping @Sendable () -> UInt64
     ) {
         let configuration = served.settings.configuration
@@ -54,7 +54,7 @@ final class LinkDialler: LinkEndpoint {
             .channelOption(.writeBufferWaterMark, value: .init(low: 65_536, high: 262_144))
             .channelInitializer { [served, loops] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try AcquirerConnection.add(to: channel, served, loops)
+                    try AcquirerConnection.add(to: channel, served, loops: loops)
                 }
             }
             .connect(host: configuration.host, port: configuration.port)
@@ -70,7 +70,7 @@ final class LinkDialler: LinkEndpoint {
         state.withLock { $0.trouble[number] = nil }
         let connection = try? channel.pipeline.syncOperations.handler(type: AcquirerConnection.self)
         channel.closeFuture.whenComplete { [self] _ in
-            let wasHeard = connection?.wasHeard ?? false
+            let wasHeard = connection?.state.wasHeard ?? false
             let delay = state.withLock { state in
                 state.trouble[number] = "connection lost"
                 return state.backoffs[number, default: Backoff()]

@@ -15,7 +15,7 @@ struct LinkListener: LinkEndpoint {
             .childChannelOptions()
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try AcquirerConnection.add(to: channel, served, loops)
+                    try AcquirerConnection.add(to: channel, served, loops: loops)
                 }
             }
             .bind(host: configuration.host, port: configuration.port).get()
@@ -58,7 +58,7 @@ struct LoopTable: Sendable {
 
 extension AcquirerConnection {
     /// Makes a channel a connection of the link. On the channel's loop.
-    static func add(to channel: any Channel, _ served: ServedLink, _ loops: LoopTable) throws {
+    static func add(to channel: any Channel, _ served: ServedLink, loops: LoopTable) throws {
         let loop = try loops.context(of: channel.eventLoop)
         let settings: ServedLink.Settings
         do {
@@ -67,8 +67,8 @@ extension AcquirerConnection {
             loop.metrics.peersRefused += 1
             let peer = channel.remoteAddress.map { "\($0)" } ?? "?"
             loop.refusals.log(
-                loop.logger, .warning, "connection refused",
-                ["link": "\(served.name)", "peer": "\(peer)", "reason": "\(error)"])
+                loop.logger, .warning, message: "connection refused",
+                metadata: ["link": "\(served.name)", "peer": "\(peer)", "reason": "\(error)"])
             throw error
         }
         let pipeline = channel.pipeline.syncOperations
@@ -79,6 +79,6 @@ extension AcquirerConnection {
             case .client: try pipeline.addHandler(tls.clientHandler(host: configuration.host))
             }
         }
-        try pipeline.addHandler(AcquirerConnection(configuration, served, loop, tls: settings.tls))
+        try pipeline.addHandler(AcquirerConnection(configuration, served, loop: loop, tls: settings.tls))
     }
 }

@@ -52,7 +52,7 @@ struct TLSContext: Sendable {
 
     /// - Parameter link: for errors.
     init(_ tls: LinkTLS, role: LinkConfiguration.Role, link: String) throws(LinkTLSError) {
-        func reading<Value>(_ key: String, _ file: String, _ body: () throws -> Value) throws(LinkTLSError)
+        func reading<Value>(_ key: String, _ file: String, body: () throws -> Value) throws(LinkTLSError)
             -> Value
         {
             do { return try body() } catch {

@@ -24,10 +24,11 @@ extension LinkTLS {
     package func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
     {
         _ = try TLSContext(self, role: role, link: link)
-        return try lives("certificateFile", certificateFile, link) + lives("trustedFile", trustedFile, link)
+        return try lives("certificateFile", certificateFile, link: link)
+            + lives("trustedFile", trustedFile, link: link)
     }
 
-    private func lives(_ key: String, _ file: String, _ link: String) throws(LinkTLSError)
+    private func lives(_ key: String, _ file: String, link: String) throws(LinkTLSError)
         -> [CertificateLife]
     {
         let key = "links.\(link).tls.\(key)"

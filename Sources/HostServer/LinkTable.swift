@@ -114,7 +114,7 @@ final class LinkTable: Sendable {
                         "links.\(link.name): cannot listen on \(configuration.host):\(configuration.port): \(error)"
                 )
             }
-        case .client: return LinkDialler(link, loops, group: group, logger, clock: clock)
+        case .client: return LinkDialler(link, loops, group: group, logger: logger, clock: clock)
         }
     }
 }

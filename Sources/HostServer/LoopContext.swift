@@ -1,3 +1,4 @@
+internal import EventLoops
 package import Authorisation
 internal import Glibc
 package import IssuerMessages

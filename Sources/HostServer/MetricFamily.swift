@@ -27,12 +27,12 @@ package struct MetricFamily: Sendable {
     }
 
     /// One number without labels.
-    package static func counter(_ name: String, help: String, _ value: UInt64) -> MetricFamily {
+    package static func counter(_ name: String, help: String, value: UInt64) -> MetricFamily {
         MetricFamily(name, .counter, help: help, samples: [Sample(value: "\(value)")])
     }
 
     /// One number without labels.
-    package static func gauge(_ name: String, help: String, _ value: Int64) -> MetricFamily {
+    package static func gauge(_ name: String, help: String, value: Int64) -> MetricFamily {
         MetricFamily(name, .gauge, help: help, samples: [Sample(value: "\(value)")])
     }
 

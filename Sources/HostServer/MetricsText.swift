@@ -5,10 +5,11 @@ internal import IssuerMessages
 extension LoopMetrics {
     /// - Parameter names: of the links, by slot.
     func families(links names: [String]) -> [MetricFamily] {
-        totals.map { .counter($0.name, help: $0.help, $0.value) } + [
-            .gauge("issuer_connections", help: "Connections that are open.", Int64(connections)),
+        totals.map { .counter($0.name, help: $0.help, value: $0.value) } + [
+            .gauge("issuer_connections", help: "Connections that are open.", value: Int64(connections)),
             .gauge(
-                "issuer_requests_in_flight", help: "Requests that wait for their answer.", Int64(inFlight)),
+                "issuer_requests_in_flight", help: "Requests that wait for their answer.",
+                value: Int64(inFlight)),
             .labelled(
                 "issuer_connections_abandoned_total", .counter,
                 help: "Connections that the host ended, by reason.",

@@ -9,8 +9,8 @@ struct RefusalLog {
     private var suppressed = 0
 
     mutating func log(
-        _ logger: Logger, _ level: Logger.Level, _ message: Logger.Message,
-        _ metadata: @autoclosure () -> Logger.Metadata
+        _ logger: Logger, _ level: Logger.Level, message: Logger.Message,
+        metadata: @autoclosure () -> Logger.Metadata
     ) {
         guard logger.logLevel <= level else { return }
         guard left > 0 else {

@@ -97,7 +97,9 @@ package struct MessageCodec: Sendable {
                 guard let first = output.baseAddress else { return }
                 var reader = ElementReader(input: base, end: bytes.count, position: start, output: first)
                 specs.withUnsafeBufferPointer { specs in
-                    Self.read(announced, &reader, specs, extents, &extentCount, &faults)
+                    Self.read(
+                        announced, &reader, specs: specs, extents: extents, extentCount: &extentCount,
+                        faults: &faults)
                 }
                 outputCount = reader.written
             }
@@ -110,8 +112,8 @@ package struct MessageCodec: Sendable {
     @inline(__always)
     private static func read(
         _ announced: Message.PresentElements, _ reader: inout ElementReader,
-        _ specs: UnsafeBufferPointer<ElementSpec>, _ extents: UnsafeMutableBufferPointer<Message.Extent>,
-        _ extentCount: inout Int, _ faults: inout ElementFaults
+        specs: UnsafeBufferPointer<ElementSpec>, extents: UnsafeMutableBufferPointer<Message.Extent>,
+        extentCount: inout Int, faults: inout ElementFaults
     ) {
         for element in announced {
             reader.element = element
@@ -121,7 +123,10 @@ package struct MessageCodec: Sendable {
                 extentCount += 1
             } catch {
                 reader.written = written
-                guard faults.add(error, element, specs[Int(element.rawValue)], &reader, from: start) else {
+                guard
+                    faults.add(
+                        error, element, spec: specs[Int(element.rawValue)], reader: &reader, from: start)
+                else {
                     return
                 }
             }
@@ -183,7 +188,7 @@ private struct ElementFaults {
 
     /// - Returns: whether the next element can be read: true where this one's end is known.
     mutating func add(
-        _ fault: Fault, _ element: DataElement, _ spec: ElementSpec, _ reader: inout ElementReader,
+        _ fault: Fault, _ element: DataElement, spec: ElementSpec, reader: inout ElementReader,
         from start: Int
     ) -> Bool {
         first = first ?? fault

@@ -58,7 +58,7 @@ package struct CardBatch: ~Copyable {
         _ cards: [CardToCertify], keeping path: String, fingerprint: String,
         certified: (Int, PersonalisedApplication) throws -> Void, report: (Progress) -> Void
     ) throws -> [PersonalisedApplication] {
-        var done = try CardBatch.done(path, cards.count, fingerprint)
+        var done = try CardBatch.done(path, cards.count, fingerprint: fingerprint)
         let earlier = done.count
         let start = ContinuousClock.now
         let file = try CardBatch.open(path)
@@ -75,7 +75,7 @@ package struct CardBatch: ~Copyable {
                 let made = try certifier.certify(
                     cards[number], signing: signing, under: wrapping, serialNumber: serialNumbers.next,
                     pair: pool.take,
-                    &session)
+                    session: &session)
                 try certified(number, made)
                 let line = Line(card: number, fingerprint: fingerprint, application: made)
                 try file.write(contentsOf: try JSONEncoder().encode(line) + [0x0A])
@@ -103,7 +103,7 @@ package struct CardBatch: ~Copyable {
 
     /// What an earlier run finished; a line that it did not finish is cut off.
     private static func done(
-        _ path: String, _ total: Int, _ fingerprint: String
+        _ path: String, _ total: Int, fingerprint: String
     ) throws -> [PersonalisedApplication] {
         guard let data = FileManager.default.contents(atPath: path), !data.isEmpty else { return [] }
         var applications: [PersonalisedApplication] = []

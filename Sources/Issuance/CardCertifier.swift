@@ -117,7 +117,7 @@ package struct CardCertifier {
     package func certify(
         _ card: CardToCertify, signing: ObjectHandle, under dataEncryptionKey: DataEncryptionKey?,
         serialNumber: () throws -> UInt32, pair: ((Int) throws -> KeyPairHandles)? = nil,
-        _ session: inout Session
+        session: inout Session
     ) throws -> PersonalisedApplication {
         let records = try staticRecords(card)
         // By the book: what the marked records contain, then the AIP, since 9F4A lists it.
@@ -131,8 +131,9 @@ package struct CardCertifier {
             let block = try SignedData.staticBlock(
                 code: UInt16.random(in: .min ... .max), signerByteCount: issuer.key.byteCount,
                 staticData: data,
-                .portable)
-            certificates.signedStatic = try SigningKeys.sign(block, signing, issuer.key, &session)
+                arithmetic: .portable)
+            certificates.signedStatic = try SigningKeys.sign(
+                block, signing, key: issuer.key, session: &session)
         }
         func keyPair(_ kind: KeyCertificate.Kind, bits: Int) throws -> (
             KeyCertificate.Objects, PersonalisedApplication.PrivateKey
@@ -143,8 +144,9 @@ package struct CardCertifier {
             let serial = try serialNumber()
             serials.append(serial)
             return try self.keyPair(
-                kind, bits: bits, card, staticData: data, signing: signing, serial, dataEncryptionKey, pair,
-                &session)
+                kind, bits: bits, card: card, staticData: data, signing: signing, serialNumber: serial,
+                dataEncryptionKey: dataEncryptionKey, pair: pair,
+                session: &session)
         }
         var privateKey, pinPrivateKey: PersonalisedApplication.PrivateKey?
         if needsKey, let bits = profile.iccKeyBits {
@@ -154,13 +156,14 @@ package struct CardCertifier {
             (certificates.pin, pinPrivateKey) = try keyPair(.pinEncipherment, bits: bits)
         }
         return application(
-            records, ApplicationLayout.records(certificates), serials, privateKey, pinPrivateKey)
+            records, ApplicationLayout.records(certificates), serials: serials, privateKey: privateKey,
+            pinPrivateKey: pinPrivateKey)
     }
 
     private func application(
-        _ staticRecords: [[UInt8]], _ certificateRecords: [[UInt8]], _ serials: [UInt32],
-        _ privateKey: PersonalisedApplication.PrivateKey?,
-        _ pinPrivateKey: PersonalisedApplication.PrivateKey?
+        _ staticRecords: [[UInt8]], _ certificateRecords: [[UInt8]], serials: [UInt32],
+        privateKey: PersonalisedApplication.PrivateKey?,
+        pinPrivateKey: PersonalisedApplication.PrivateKey?
     ) -> PersonalisedApplication {
         func records(_ file: UInt8, _ contents: [[UInt8]]) -> [PersonalisedApplication.Record] {
             contents.enumerated().map { index, data in
@@ -181,9 +184,9 @@ package struct CardCertifier {
 
     /// A card's key pair: made, certified, taken out, ended.
     private func keyPair(
-        _ kind: KeyCertificate.Kind, bits: Int, _ card: CardToCertify, staticData: [UInt8],
-        signing: ObjectHandle, _ serialNumber: UInt32, _ dataEncryptionKey: DataEncryptionKey,
-        _ given: ((Int) throws -> KeyPairHandles)?, _ session: inout Session
+        _ kind: KeyCertificate.Kind, bits: Int, card: CardToCertify, staticData: [UInt8],
+        signing: ObjectHandle, serialNumber: UInt32, dataEncryptionKey: DataEncryptionKey,
+        pair given: ((Int) throws -> KeyPairHandles)?, session: inout Session
     ) throws -> (KeyCertificate.Objects, PersonalisedApplication.PrivateKey) {
         let pair = try given?(bits) ?? session.generateRSAKeyPair(bits: bits, .leaving)
         defer {
@@ -198,13 +201,14 @@ package struct CardCertifier {
             kind, identifierDigits: (0..<pan.digitCount).map { pan.digit(at: $0) },
             expiry: min(card.expiry, issuer.expiry), serialNumber: serialNumber, key: key)
         let (block, remainder) = try certificate.block(
-            signerByteCount: issuer.key.byteCount, staticData: staticData, .portable)
+            signerByteCount: issuer.key.byteCount, staticData: staticData, arithmetic: .portable)
         let objects = KeyCertificate.Objects(
-            certificate: try SigningKeys.sign(block, signing, issuer.key, &session), remainder: remainder,
+            certificate: try SigningKeys.sign(block, signing, key: issuer.key, session: &session),
+            remainder: remainder,
             exponent: key.exponent)
         let exported = try dataEncryptionKey.export.export(
             pair.privateKey, modulusCount: key.byteCount, exponentCount: key.exponent.count,
-            under: dataEncryptionKey.handle, dataEncryptionKey.mechanism, &session)
+            under: dataEncryptionKey.handle, mechanism: dataEncryptionKey.mechanism, session: &session)
         let components = Dictionary(
             uniqueKeysWithValues: exported.components.map {
                 (String($0.key, radix: 16, uppercase: true), Hex.encode($0.value))

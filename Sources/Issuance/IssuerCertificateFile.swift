@@ -71,8 +71,9 @@ package struct IssuerCertificateFile: Hashable, Sendable {
         let authority = try keys.key(application: rid, index: caIndex, month: month)
         let certificate = try KeyCertificate.recover(
             .issuer, objects, signedUnder: authority.key,
-            KeyCertificate.Circumstances(accountDigits: nil, month: month, revoked: authority.revoked),
-            .portable)
+            circumstances: KeyCertificate.Circumstances(
+                accountDigits: nil, month: month, revoked: authority.revoked),
+            arithmetic: .portable)
         return (certificate, authority)
     }
 }

@@ -55,7 +55,7 @@ package struct IssuerKeyRequest: Hashable, Sendable {
         let room = key.byteCount - SignedBlock.overhead - head.count
         return try SignedBlock.make(
             head + key.modulus.prefix(room), byteCount: key.byteCount,
-            tail: Array(key.modulus.dropFirst(room)) + key.exponent, .portable)
+            tail: Array(key.modulus.dropFirst(room)) + key.exponent, arithmetic: .portable)
     }
 
     /// The file.

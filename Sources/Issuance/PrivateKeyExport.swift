@@ -53,7 +53,7 @@ package struct PrivateKeyExport {
     ///   - dataEncryptionKey: wraps, TDES or AES.
     package func export(
         _ privateKey: ObjectHandle, modulusCount: Int, exponentCount: Int,
-        under dataEncryptionKey: ObjectHandle, _ mechanism: WrappingMechanism, _ session: inout Session
+        under dataEncryptionKey: ObjectHandle, mechanism: WrappingMechanism, session: inout Session
     ) throws -> EncipheredPrivateKey {
         let wrapped: [UInt8]
         do { wrapped = try session.wrapPrivateKey(privateKey, under: wrapping) } catch {
@@ -73,12 +73,13 @@ package struct PrivateKeyExport {
             (modulusCount, nil), (size, 0x8205), (size, 0x8204), (size, 0x8203), (size, 0x8202),
             (size, 0x8201),
         ] as [(Int, UInt16?)] {
-            let found = try headerLength(at: offset, longest: longest, wrapped, &session)
+            let found = try headerLength(at: offset, longest: longest, wrapped: wrapped, session: &session)
             offset += found.headerCount
             if let identifier {
                 components[identifier] = try component(
-                    at: offset, count: found.valueCount, filledTo: size, wrapped, under: dataEncryptionKey,
-                    mechanism, &session)
+                    at: offset, count: found.valueCount, filledTo: size, wrapped: wrapped,
+                    under: dataEncryptionKey,
+                    mechanism: mechanism, session: &session)
             }
             offset += found.valueCount
         }
@@ -95,17 +96,17 @@ package struct PrivateKeyExport {
     /// How long the number at an offset is: one more than its size where its leading bit is set, less where it begins
     /// with zeros, each zero byte 256 times as seldom as the one before.
     private func headerLength(
-        at offset: Int, longest: Int, _ wrapped: [UInt8], _ session: inout Session
+        at offset: Int, longest: Int, wrapped: [UInt8], session: inout Session
     ) throws -> (headerCount: Int, valueCount: Int) {
         for count in stride(from: longest + 1, through: max(longest - 6, 1), by: -1) {
             let header = PrivateKeyExport.header(count)
             let fill = [UInt8](repeating: 0, count: PrivateKeyExport.blockCount - header.count)
-            let piece = try cut(offset, count: header.count, wrapped, &session)
+            let piece = try cut(offset, count: header.count, wrapped: wrapped, session: &session)
             defer { try? session.destroy(piece) }
             let filled = try session.appendToKey(
-                piece, fill, PrivateKeyExport.piece(PrivateKeyExport.blockCount))
+                piece, fill, template: PrivateKeyExport.piece(PrivateKeyExport.blockCount))
             defer { try? session.destroy(filled) }
-            let found = try session.wrapKey(.aesECB, under: comparing, filled)
+            let found = try session.wrapKey(.aesECB, under: comparing, object: filled)
             if found == (try encipherment(header + fill, &session)) { return (header.count, count) }
         }
         throw IssuanceError("private key", "the token's PKCS#8 has not the form of RFC 5208")
@@ -115,7 +116,7 @@ package struct PrivateKeyExport {
         var output = [UInt8](repeating: 0, count: block.count)
         try block.withUnsafeBytes { input in
             try output.withUnsafeMutableBytes {
-                try session.encrypt(.aesECB, key: comparing, input, into: $0)
+                try session.encrypt(.aesECB, key: comparing, input: input, into: $0)
             }
         }
         return output
@@ -123,7 +124,7 @@ package struct PrivateKeyExport {
 
     /// Bytes of the PKCS#8 as an object.
     private func cut(
-        _ offset: Int, count: Int, _ wrapped: [UInt8], _ session: inout Session
+        _ offset: Int, count: Int, wrapped: [UInt8], session: inout Session
     ) throws -> ObjectHandle {
         let size = PrivateKeyExport.blockCount
         let first = offset / size
@@ -135,32 +136,34 @@ package struct PrivateKeyExport {
             first == 0
             ? [UInt8](repeating: 0, count: size) : Array(wrapped[(first - 1) * size..<first * size])
         let blocks = try session.unwrapKey(
-            .aesCBC(initialVector: vector), under: wrapping, Array(wrapped[first * size..<(last + 1) * size]),
-            PrivateKeyExport.whole)
+            .aesCBC(initialVector: vector), under: wrapping,
+            wrapped: Array(wrapped[first * size..<(last + 1) * size]),
+            template: PrivateKeyExport.whole)
         defer { try? session.destroy(blocks) }
         return try session.extractKey(
-            from: blocks, byteOffset: offset - first * size, PrivateKeyExport.piece(count))
+            from: blocks, byteOffset: offset - first * size, template: PrivateKeyExport.piece(count))
     }
 
     /// A number as long as `size`, padded as a card wants data that come enciphered (80, then zeros to whole blocks).
     private func component(
-        at offset: Int, count: Int, filledTo size: Int, _ wrapped: [UInt8],
-        under dataEncryptionKey: ObjectHandle, _ mechanism: WrappingMechanism, _ session: inout Session
+        at offset: Int, count: Int, filledTo size: Int, wrapped: [UInt8],
+        under dataEncryptionKey: ObjectHandle, mechanism: WrappingMechanism, session: inout Session
     ) throws -> [UInt8] {
         let skipped = max(0, count - size)
-        var piece = try cut(offset + skipped, count: count - skipped, wrapped, &session)
+        var piece = try cut(offset + skipped, count: count - skipped, wrapped: wrapped, session: &session)
         defer { try? session.destroy(piece) }
         if count < size {
             let filled = try session.prependToKey(
-                piece, [UInt8](repeating: 0, count: size - count), PrivateKeyExport.piece(size))
+                piece, [UInt8](repeating: 0, count: size - count), template: PrivateKeyExport.piece(size))
             try session.destroy(piece)
             piece = filled
         }
         let block = mechanism.blockCount
         let padding = [0x80] + [UInt8](repeating: 0, count: block - 1 - size % block)
-        let padded = try session.appendToKey(piece, padding, PrivateKeyExport.piece(size + padding.count))
+        let padded = try session.appendToKey(
+            piece, padding, template: PrivateKeyExport.piece(size + padding.count))
         defer { try? session.destroy(padded) }
-        return try session.wrapKey(mechanism, under: dataEncryptionKey, padded)
+        return try session.wrapKey(mechanism, under: dataEncryptionKey, object: padded)
     }
 
     /// Ends the two keys.

@@ -112,12 +112,12 @@ package struct SigningKeys: ~Copyable {
     package mutating func sign(_ block: [UInt8], label: String) throws -> [UInt8] {
         let key = try key(labelled: label).key
         return try signing(label) { handle, session in
-            try SigningKeys.sign(block, handle, key, &session)
+            try SigningKeys.sign(block, handle, key: key, session: &session)
         }
     }
 
     static func sign(
-        _ block: [UInt8], _ handle: ObjectHandle, _ key: RSAPublicKey, _ session: inout Session
+        _ block: [UInt8], _ handle: ObjectHandle, key: RSAPublicKey, session: inout Session
     ) throws -> [UInt8] {
         let signature = try session.signRaw(block, key: handle)
         guard PublicKeyArithmetic.portable.power(signature, key) == block else {
@@ -140,10 +140,10 @@ extension Session {
         bits: Int, _ use: PrivateKeyUse
     ) throws(PKCS11Error) -> KeyPairHandles {
         do throws(PKCS11Error) {
-            return try generateRSAKeyPair(bits: bits, exponent: [3], use)
+            return try generateRSAKeyPair(bits: bits, exponent: [3], use: use)
         } catch {
             guard error.refusesExponent else { throw error }
-            return try generateRSAKeyPair(bits: bits, exponent: [1, 0, 1], use)
+            return try generateRSAKeyPair(bits: bits, exponent: [1, 0, 1], use: use)
         }
     }
 }

@@ -39,7 +39,7 @@ package struct TestCA: ~Copyable {
             .issuer, identifierDigits: request.identifierDigits, expiry: request.expiry,
             serialNumber: serialNumber, key: request.key)
         let (block, remainder) = try certificate.block(
-            signerByteCount: authority.key.byteCount, .portable)
+            signerByteCount: authority.key.byteCount, arithmetic: .portable)
         return IssuerCertificateFile(
             rid: rid, caIndex: index,
             objects: KeyCertificate.Objects(

@@ -12,7 +12,7 @@ extension IssuerConfiguration {
         /// Whether what one person alone must not do needs two. A production profile has it.
         package var dualControl: Bool
 
-        init(_ section: Section, keys: Section, _ profile: Profile) throws(ConfigurationError) {
+        init(_ section: Section, keys: Section, profile: Profile) throws(ConfigurationError) {
             log = section.fileIfThere("log")
             key = try section.text("key")
             acceptedFindings = try section.list("acceptedFindings")

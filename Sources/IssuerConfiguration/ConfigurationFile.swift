@@ -22,7 +22,7 @@ struct ConfigurationFile {
     /// - Parameter line: that of the key.
     private mutating func visit(_ node: Node, _ path: [String], line: Int) throws(ConfigurationError) {
         if let key = ConfigurationSchema.key(path) {
-            values[path] = (try value(node, key, path, line), line)
+            values[path] = (try value(node, key, path: path, line: line), line)
             return
         }
         let place = path.joined(separator: ".")
@@ -56,7 +56,7 @@ struct ConfigurationFile {
     }
 
     private func value(
-        _ node: Node, _ key: ConfigurationKey, _ path: [String], _ line: Int
+        _ node: Node, _ key: ConfigurationKey, path: [String], line: Int
     ) throws(ConfigurationError) -> SettingValue {
         do throws(SettingValue.Refusal) {
             if key.kind == .list {

@@ -46,8 +46,8 @@ package struct ConfigurationKey: Sendable {
     package var isSecret: Bool { path == "token.initArguments" }
 
     init(
-        _ path: String, _ kind: Kind, _ standard: Default, unit: String? = nil, reload: Bool = true,
-        _ sentence: String
+        _ path: String, _ kind: Kind, standard: Default, unit: String? = nil, reload: Bool = true,
+        sentence: String
     ) {
         self.path = path
         self.kind = kind

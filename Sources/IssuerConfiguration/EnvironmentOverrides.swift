@@ -25,7 +25,7 @@ enum EnvironmentOverrides {
     ) throws(ConfigurationError) -> [String: [String]] {
         var table: [String: [String]] = [tokenPIN: []]
         for key in ConfigurationSchema.keys {
-            for path in paths(key.parts[...], [], names) {
+            for path in paths(key.parts[...], [], names: names) {
                 let variable = variable(path)
                 if let other = table.updateValue(path, forKey: variable) {
                     throw ConfigurationError(
@@ -38,12 +38,12 @@ enum EnvironmentOverrides {
     }
 
     /// The places that a row of the schema stands for.
-    static func paths(_ parts: ArraySlice<String>, _ path: [String], _ names: ([String]) -> [String])
+    static func paths(_ parts: ArraySlice<String>, _ path: [String], names: ([String]) -> [String])
         -> [[String]]
     {
         guard let part = parts.first else { return [path] }
         let here = part == "*" ? names(path) : [part]
-        return here.flatMap { paths(parts.dropFirst(), path + [$0], names) }
+        return here.flatMap { paths(parts.dropFirst(), path + [$0], names: names) }
     }
 
     /// The overrides of an environment.

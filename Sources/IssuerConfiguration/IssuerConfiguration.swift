@@ -215,7 +215,7 @@ package struct IssuerConfiguration: Sendable {
         var links: [Link] = []
         for name in settings.names(["links"]) { links.append(try Link(settings.section("links", name))) }
         self.links = links
-        audit = try Audit(settings.section("audit"), keys: settings.section("keys"), profile)
+        audit = try Audit(settings.section("audit"), keys: settings.section("keys"), profile: profile)
         demo = try Demo(settings.section("demo"))
         certificates = try Certificates(settings.section("certificates"))
         adminHost = try top.text("admin.host")

@@ -1,116 +1,135 @@
 extension ConfigurationSchema {
     static let issuer: [ConfigurationKey] = [
-        .init("issuers.*.prefix", .text, .required, "Leading digits of the range's PANs, 1 to 12."),
         .init(
-            "issuers.*.issuerMasterKey", .text, .absent("`keyVersions` name it"),
-            "Label of the key that cards' cryptogram keys are derived from (IMK-AC)."),
+            "issuers.*.prefix", .text, standard: .required,
+            sentence: "Leading digits of the range's PANs, 1 to 12."),
         .init(
-            "issuers.*.secureMessagingIntegrityKey", .text, .absent("no issuer scripts"),
-            "Label of the key of issuer scripts' MACs (IMK-SMI)."),
+            "issuers.*.issuerMasterKey", .text, standard: .absent("`keyVersions` name it"),
+            sentence: "Label of the key that cards' cryptogram keys are derived from (IMK-AC)."),
         .init(
-            "issuers.*.secureMessagingConfidentialityKey", .text, .absent("no enciphered script data"),
-            "Label of the key of issuer scripts' enciphered data (IMK-SMC)."),
+            "issuers.*.secureMessagingIntegrityKey", .text, standard: .absent("no issuer scripts"),
+            sentence: "Label of the key of issuer scripts' MACs (IMK-SMI)."),
         .init(
-            "issuers.*.keyVersions.*.derivationKeyIndices", .list, .absent("any"),
-            "Derivation key indices, two hexadecimal digits each, of the cards that have this version."),
+            "issuers.*.secureMessagingConfidentialityKey", .text,
+            standard: .absent("no enciphered script data"),
+            sentence: "Label of the key of issuer scripts' enciphered data (IMK-SMC)."),
         .init(
-            "issuers.*.keyVersions.*.cardExpiryFrom", .text, .absent("any"),
-            "First expiry date (YYMM) of the cards that have it."),
-        .init("issuers.*.keyVersions.*.cardExpiryUntil", .text, .absent("any"), "The last one."),
+            "issuers.*.keyVersions.*.derivationKeyIndices", .list, standard: .absent("any"),
+            sentence:
+                "Derivation key indices, two hexadecimal digits each, of the cards that have this version."),
         .init(
-            "issuers.*.keyVersions.*.issuerMasterKey", .text, .required,
-            "As `issuerMasterKey`, of one version."),
+            "issuers.*.keyVersions.*.cardExpiryFrom", .text, standard: .absent("any"),
+            sentence: "First expiry date (YYMM) of the cards that have it."),
         .init(
-            "issuers.*.keyVersions.*.secureMessagingIntegrityKey", .text, .absent("no issuer scripts"),
-            "As `secureMessagingIntegrityKey`, of one version."),
+            "issuers.*.keyVersions.*.cardExpiryUntil", .text, standard: .absent("any"),
+            sentence: "The last one."),
+        .init(
+            "issuers.*.keyVersions.*.issuerMasterKey", .text, standard: .required,
+            sentence: "As `issuerMasterKey`, of one version."),
+        .init(
+            "issuers.*.keyVersions.*.secureMessagingIntegrityKey", .text,
+            standard: .absent("no issuer scripts"),
+            sentence: "As `secureMessagingIntegrityKey`, of one version."),
         .init(
             "issuers.*.keyVersions.*.secureMessagingConfidentialityKey", .text,
-            .absent("no enciphered script data"), "As `secureMessagingConfidentialityKey`, of one version."),
+            standard: .absent("no enciphered script data"),
+            sentence: "As `secureMessagingConfidentialityKey`, of one version."),
         .init(
-            "issuers.*.masterKeyOption", .choice(["A", "B", "C"]), .value("A"),
-            "Derivation of ICC master keys (EMV Book 2 A1.4); `C` is for AES cards, and for them alone."),
+            "issuers.*.masterKeyOption", .choice(["A", "B", "C"]), standard: .value("A"),
+            sentence:
+                "Derivation of ICC master keys (EMV Book 2 A1.4); `C` is for AES cards, and for them alone."),
         .init(
-            "issuers.*.scriptPINForm", .choice(["iso2", "vis"]), .absent("that of the card's profile"),
-            "Clear form of a new PIN in issuer scripts."),
+            "issuers.*.scriptPINForm", .choice(["iso2", "vis"]),
+            standard: .absent("that of the card's profile"),
+            sentence: "Clear form of a new PIN in issuer scripts."),
         .init(
-            "issuers.*.declineOnTVR", .list, .absent("the usual bits"),
-            "Names of bits of the terminal's results that decline."),
+            "issuers.*.declineOnTVR", .list, standard: .absent("the usual bits"),
+            sentence: "Names of bits of the terminal's results that decline."),
         .init(
-            "issuers.*.declineOnCVR", .list, .absent("the usual bits"),
-            "Names of bits of the card's results that decline."),
+            "issuers.*.declineOnCVR", .list, standard: .absent("the usual bits"),
+            sentence: "Names of bits of the card's results that decline."),
         .init(
-            "issuers.*.declineOnCVM", .list, .absent("`pin-not-seen-by-card`"),
-            "Results of cardholder verification that decline: `failed`, `pin-not-seen-by-card`."),
+            "issuers.*.declineOnCVM", .list, standard: .absent("`pin-not-seen-by-card`"),
+            sentence: "Results of cardholder verification that decline: `failed`, `pin-not-seen-by-card`."),
         .init(
-            "issuers.*.profiles", .list, .required,
-            "Names of the cryptogram profiles that its cards may have."),
+            "issuers.*.profiles", .list, standard: .required,
+            sentence: "Names of the cryptogram profiles that its cards may have."),
         .init(
-            "issuers.*.nonChip.cardVerificationKey", .text, .required,
-            "Label of the key of card verification values (CVK)."),
+            "issuers.*.nonChip.cardVerificationKey", .text, standard: .required,
+            sentence: "Label of the key of card verification values (CVK)."),
         .init(
-            "issuers.*.nonChip.stripeValueOffset", .number(0...13), .value("5"), unit: "digits",
-            "Digits of track 2 between service code and card verification value."),
+            "issuers.*.nonChip.stripeValueOffset", .number(0...13), standard: .value("5"), unit: "digits",
+            sentence: "Digits of track 2 between service code and card verification value."),
         .init(
-            "issuers.*.nonChip.magneticStripe", .flag, .value("true"),
-            "Whether the stripe of a card without a chip may pass."),
+            "issuers.*.nonChip.magneticStripe", .flag, standard: .value("true"),
+            sentence: "Whether the stripe of a card without a chip may pass."),
         .init(
-            "issuers.*.nonChip.fallback", .flag, .value("false"),
-            "Whether the stripe of a card with a chip may pass."),
+            "issuers.*.nonChip.fallback", .flag, standard: .value("false"),
+            sentence: "Whether the stripe of a card with a chip may pass."),
         .init(
-            "issuers.*.nonChip.cardNotPresent", .flag, .value("true"),
-            "Whether a request without a card, with CVV2, may pass."),
+            "issuers.*.nonChip.cardNotPresent", .flag, standard: .value("true"),
+            sentence: "Whether a request without a card, with CVV2, may pass."),
         .init(
-            "issuers.*.nonChip.contactlessStripe", .choice(["none", "dcvv", "cvc3"]), .value("none"),
-            "What stands for the card in a contactless magnetic stripe (DE22 91)."),
+            "issuers.*.nonChip.contactlessStripe", .choice(["none", "dcvv", "cvc3"]),
+            standard: .value("none"),
+            sentence: "What stands for the card in a contactless magnetic stripe (DE22 91)."),
         .init(
             "issuers.*.nonChip.contactlessStripeKey", .text,
-            .absent("for `dcvv` the range's `issuerMasterKey`"),
-            "Label of the key that cards' keys of dCVV or CVC3 are derived from; `cvc3` needs one of its own."
+            standard: .absent("for `dcvv` the range's `issuerMasterKey`"),
+            sentence:
+                "Label of the key that cards' keys of dCVV or CVC3 are derived from; `cvc3` needs one of its own."
         ),
         .init(
-            "issuers.*.nonChip.contactlessStripePlaces", .text, .absent("for `dcvv` `5:8`"),
-            "Of `dcvv` the digits of track 2 before value and ATC, behind the service code; of `cvc3` "
+            "issuers.*.nonChip.contactlessStripePlaces", .text, standard: .absent("for `dcvv` `5:8`"),
+            sentence:
+                "Of `dcvv` the digits of track 2 before value and ATC, behind the service code; of `cvc3` "
                 + "`PCVC3:PUNATC:NATC`, as the cards have them, such as `0E00:01FE:4`."),
         .init(
-            "issuers.*.nonChip.withoutCVV2", .list, .absent("nothing"),
-            "What may pass without a card and without CVV2, as `KIND:MOST`, the most in minor units of the account: "
+            "issuers.*.nonChip.withoutCVV2", .list, standard: .absent("nothing"),
+            sentence:
+                "What may pass without a card and without CVV2, as `KIND:MOST`, the most in minor units of the account: "
                 + "`mailOrder`, `recurring`, `storedCredential`, `refund`, and `accountVerification` by itself."
         ),
         .init(
-            "issuers.*.nonChip.firstPayment", .choice(["required", "ignored"]), .value("required"),
-            "Whether recurring payments and those by a stored credential have to name a first one that this issuer approved."
+            "issuers.*.nonChip.firstPayment", .choice(["required", "ignored"]), standard: .value("required"),
+            sentence:
+                "Whether recurring payments and those by a stored credential have to name a first one that this issuer approved."
         ),
         .init(
-            "issuers.*.nonChip.printedValueDate", .choice(["YYMM", "MMYY"]), .value("YYMM"),
-            "The expiry date as CVV2 is made over it."),
+            "issuers.*.nonChip.printedValueDate", .choice(["YYMM", "MMYY"]), standard: .value("YYMM"),
+            sentence: "The expiry date as CVV2 is made over it."),
         .init(
-            "issuers.*.abroad.rates", .file, .absent("what has no DE6 and DE51 is declined"),
-            "File of the issuer's own rates, `FROM TO RATE` a line, for messages in another currency without DE6 and DE51."
+            "issuers.*.abroad.rates", .file, standard: .absent("what has no DE6 and DE51 is declined"),
+            sentence:
+                "File of the issuer's own rates, `FROM TO RATE` a line, for messages in another currency without DE6 and DE51."
         ),
         .init(
-            "issuers.*.abroad.rateDifference", .choice(["decline", "flag"]), .value("decline"),
-            "What becomes of a DE6 that is not what DE10 makes of DE4: declined, or booked as it came and flagged."
+            "issuers.*.abroad.rateDifference", .choice(["decline", "flag"]), standard: .value("decline"),
+            sentence:
+                "What becomes of a DE6 that is not what DE10 makes of DE4: declined, or booked as it came and flagged."
         ),
         .init(
-            "issuers.*.sessionKeyTree", .text, .absent("none"),
-            "An EMV2000 session key tree: known in order to be refused by name."),
+            "issuers.*.sessionKeyTree", .text, standard: .absent("none"),
+            sentence: "An EMV2000 session key tree: known in order to be refused by name."),
         .init(
-            "issuers.*.pin.verification", .text, .value("reference"),
-            "How online PINs are verified: `reference` or `pvv`."),
+            "issuers.*.pin.verification", .text, standard: .value("reference"),
+            sentence: "How online PINs are verified: `reference` or `pvv`."),
         .init(
-            "issuers.*.pin.keyIndex", .number(0...9), .value("1"), "Key index of PIN verification values."),
+            "issuers.*.pin.keyIndex", .number(0...9), standard: .value("1"),
+            sentence: "Key index of PIN verification values."),
         .init(
-            "issuers.*.pin.countsMalformed", .flag, .value("false"),
-            "Whether a malformed PIN block counts as a wrong PIN."),
+            "issuers.*.pin.countsMalformed", .flag, standard: .value("false"),
+            sentence: "Whether a malformed PIN block counts as a wrong PIN."),
         .init(
-            "issuers.*.completionExcessPercent", .number(0...1_000), .value("15"), unit: "per cent",
-            "By how much the completions of an approval may exceed it, where no hold rule fits."),
+            "issuers.*.completionExcessPercent", .number(0...1_000), standard: .value("15"), unit: "per cent",
+            sentence: "By how much the completions of an approval may exceed it, where no hold rule fits."),
         .init(
-            "issuers.*.holdDays", .number(1...400), .value("7"), unit: "days",
-            "How long a pre-authorisation holds its amount, where no hold rule fits."),
+            "issuers.*.holdDays", .number(1...400), standard: .value("7"), unit: "days",
+            sentence: "How long a pre-authorisation holds its amount, where no hold rule fits."),
         .init(
-            "issuers.*.holdRules", .list, .absent("the usual ones: fuel, restaurants, hotels, car rental"),
-            "Both by merchant category, before the usual ones: `5812:20:3` or `3501-3999:20:31`, "
+            "issuers.*.holdRules", .list,
+            standard: .absent("the usual ones: fuel, restaurants, hotels, car rental"),
+            sentence: "Both by merchant category, before the usual ones: `5812:20:3` or `3501-3999:20:31`, "
                 + "categories, per cent, days."),
     ]
 
@@ -121,35 +140,44 @@ extension ConfigurationSchema {
 
     static let issuerLimits: [ConfigurationKey] = [
         .init(
-            "issuers.*.limits.currency", .text, .required,
-            "Numeric code (ISO 4217) of the currency of all limits of the range."),
-        .init("issuers.*.limits.transactionMax", amount, noBound, unit: "minor units", "Of one transaction."),
+            "issuers.*.limits.currency", .text, standard: .required,
+            sentence: "Numeric code (ISO 4217) of the currency of all limits of the range."),
         .init(
-            "issuers.*.limits.contactlessMax", amount, noBound, unit: "minor units",
-            "Of one contactless transaction."),
+            "issuers.*.limits.transactionMax", amount, standard: noBound, unit: "minor units",
+            sentence: "Of one transaction."),
         .init(
-            "issuers.*.limits.unverifiedMax", amount, noBound, unit: "minor units",
-            "Of one transaction without cardholder verification."),
-        .init("issuers.*.limits.dailyAmount", amount, noBound, unit: "minor units", "Of one day."),
-        .init("issuers.*.limits.dailyCount", count, noBound, unit: "transactions", "Of one day."),
+            "issuers.*.limits.contactlessMax", amount, standard: noBound, unit: "minor units",
+            sentence: "Of one contactless transaction."),
         .init(
-            "issuers.*.limits.rollingAmount", amount, noBound, unit: "minor units",
-            "Of the last `rollingDays`."),
+            "issuers.*.limits.unverifiedMax", amount, standard: noBound, unit: "minor units",
+            sentence: "Of one transaction without cardholder verification."),
         .init(
-            "issuers.*.limits.rollingCount", count, noBound, unit: "transactions",
-            "Of the last `rollingDays`."),
+            "issuers.*.limits.dailyAmount", amount, standard: noBound, unit: "minor units",
+            sentence: "Of one day."),
         .init(
-            "issuers.*.limits.rollingDays", .number(1...31), .value("30"), unit: "days",
-            "How many days `rolling…` means."),
-        .init("issuers.*.limits.cashAmount", amount, noBound, unit: "minor units", "Cash of one day."),
+            "issuers.*.limits.dailyCount", count, standard: noBound, unit: "transactions",
+            sentence: "Of one day."),
         .init(
-            "issuers.*.limits.cashCount", count, noBound, unit: "transactions", "Cash withdrawals of one day."
+            "issuers.*.limits.rollingAmount", amount, standard: noBound, unit: "minor units",
+            sentence: "Of the last `rollingDays`."),
+        .init(
+            "issuers.*.limits.rollingCount", count, standard: noBound, unit: "transactions",
+            sentence: "Of the last `rollingDays`."),
+        .init(
+            "issuers.*.limits.rollingDays", .number(1...31), standard: .value("30"), unit: "days",
+            sentence: "How many days `rolling…` means."),
+        .init(
+            "issuers.*.limits.cashAmount", amount, standard: noBound, unit: "minor units",
+            sentence: "Cash of one day."),
+        .init(
+            "issuers.*.limits.cashCount", count, standard: noBound, unit: "transactions",
+            sentence: "Cash withdrawals of one day."
         ),
         .init(
-            "issuers.*.limits.blockedMerchantCategories", .list, .absent("none"),
-            "Merchant category codes that are declined, four digits each."),
+            "issuers.*.limits.blockedMerchantCategories", .list, standard: .absent("none"),
+            sentence: "Merchant category codes that are declined, four digits each."),
         .init(
-            "issuers.*.limits.blockedCountries", .list, .absent("none"),
-            "Numeric country codes (ISO 3166) that are declined, three digits each."),
+            "issuers.*.limits.blockedCountries", .list, standard: .absent("none"),
+            sentence: "Numeric country codes (ISO 3166) that are declined, three digits each."),
     ]
 }

@@ -20,17 +20,17 @@ package struct Settings: Sendable {
     let hasTokenPIN: Bool
 
     init(path: String, environment: [String: String]) throws(ConfigurationError) {
-        try self.init(try ConfigurationFile(path: path), path, environment)
+        try self.init(try ConfigurationFile(path: path), path, environment: environment)
     }
 
     /// - Parameter path: for errors.
     init(path: String, text: String, environment: [String: String]) throws(ConfigurationError) {
         let file = try ConfigurationFile(path: path, root: try YAMLDocument.root(text, path))
-        try self.init(file, path, environment)
+        try self.init(file, path, environment: environment)
     }
 
     private init(
-        _ file: ConfigurationFile, _ path: String, _ environment: [String: String]
+        _ file: ConfigurationFile, _ path: String, environment: [String: String]
     ) throws(ConfigurationError) {
         self.path = path
         sections = file.sections
@@ -111,7 +111,7 @@ package struct Settings: Sendable {
     /// that are there.
     package var effective: [(key: String, value: SettingValue?, row: ConfigurationKey, origin: Origin)] {
         ConfigurationSchema.keys.flatMap { row in
-            EnvironmentOverrides.paths(row.parts[...], [], names).compactMap { path in
+            EnvironmentOverrides.paths(row.parts[...], [], names: names).compactMap { path in
                 let name = path.joined(separator: ".")
                 if let entry = entries[path] { return (name, entry.value, row, entry.origin) }
                 let section = Array(path.dropLast())

@@ -22,7 +22,7 @@ struct AdditionalAmount: CustomStringConvertible {
 
     /// - Parameter account: the account type as it came, one or two digits.
     /// - Returns: nil for an amount of more than twelve digits: no amount is better than a wrong one.
-    init?(account: String, type: AmountType, _ currency: CurrencyCode, _ minorUnits: Int64) {
+    init?(account: String, type: AmountType, currency: CurrencyCode, minorUnits: Int64) {
         guard minorUnits.magnitude <= Amount.minorUnitsMax.magnitude else { return nil }
         (self.account, self.type, self.currency, self.minorUnits) = (account, type, currency, minorUnits)
     }

@@ -27,7 +27,7 @@ extension Message {
 
 extension ResponseMapping {
     /// DE6 and DE51 of what the account pays, DE10 as it came; where nothing was booked, all three as they came.
-    func setBilling(_ response: inout Message, _ decision: Decision, _ request: Message) {
+    func setBilling(_ response: inout Message, _ decision: Decision, request: Message) {
         if request.has(.cardholderBillingCurrency) {
             for element in [
                 DataElement.cardholderBillingAmount, .cardholderBillingConversionRate,

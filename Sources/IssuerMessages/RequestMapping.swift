@@ -51,7 +51,8 @@ package struct RequestMapping: Sendable {
                 return responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
                     ?? .ignore("\(message.mti) is no request")
             }
-            return .authorise(try request(message, purpose, kind, receivedAt, deadline))
+            return .authorise(
+                try request(message, purpose, kind: kind, receivedAt: receivedAt, deadline: deadline))
         }
         guard message.mti.isRequest else { return .ignore("\(message.mti) is no request") }
         // Requests, advices and the repeats of both: 0800, 0801, 0820, 0821.
@@ -63,35 +64,35 @@ package struct RequestMapping: Sendable {
     }
 
     private func request(
-        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind, _ receivedAt: UInt64,
-        _ deadline: Deadline
+        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind, receivedAt: UInt64,
+        deadline: Deadline
     ) throws(MappingError) -> AuthorisationRequest {
         let track2 = try Track2(message)
         let chip = try chipData(message, purpose)
         let pan = try pan(message, track2)
         let sequenceNumber = try sequenceNumber(message, chip)
-        let amount = try amount(message, purpose, kind)
+        let amount = try amount(message, purpose, kind: kind)
         guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
         // Nobody waits at a keyboard for what has happened already.
         let pin = purpose == .decision ? try link.pinQuestion(message) : nil
-        let original = try original(message, purpose, kind)
-        let nonChip = nonChip(message, kind, track2, hasChip: chip != nil)
+        let original = try original(message, purpose, kind: kind)
+        let nonChip = nonChip(message, kind, track2: track2, hasChip: chip != nil)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
-            amount: amount, billing: try billing(message, purpose, kind),
+            amount: amount, billing: try billing(message, purpose, kind: kind),
             transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
             systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
             pin: pin, nonChip: nonChip,
             authentication: chip == nil ? link.authentication?.evidence(message, nonChip) : nil,
-            circumstances: try circumstances(message, kind, chip, verifiesOnline: pin != nil),
+            circumstances: try circumstances(message, kind, chip: chip, verifiesOnline: pin != nil),
             purpose: purpose, original: original, receivedAt: receivedAt, deadline: deadline)
     }
 
     /// A request with chip data needs the entry mode alone.
     private func nonChip(
-        _ message: Message, _ kind: TransactionKind, _ track2: Track2?, hasChip: Bool
+        _ message: Message, _ kind: TransactionKind, track2: Track2?, hasChip: Bool
     ) -> NonChipEvidence? {
         let entry = message.cardEntry
         if hasChip { return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry) }
@@ -107,7 +108,7 @@ package struct RequestMapping: Sendable {
 
     /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.
     private func circumstances(
-        _ message: Message, _ kind: TransactionKind, _ chip: ICCData?, verifiesOnline: Bool
+        _ message: Message, _ kind: TransactionKind, chip: ICCData?, verifiesOnline: Bool
     ) throws(MappingError) -> Circumstances {
         var found = Circumstances()
         found.kind = kind
@@ -126,7 +127,7 @@ package struct RequestMapping: Sendable {
 
     /// The transaction that an advice settles, a completion completes or a reversal undoes.
     private func original(
-        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> OriginalTransaction? {
         if purpose == .decision, kind != .completion { return nil }
         return try message.original(link: link.name)
@@ -148,9 +149,10 @@ package struct RequestMapping: Sendable {
             guard let track2 else { throw MappingError(.pan, "missing, and no DE35") }
             return track2.pan
         }
+        if let track2, track2.panDigits == bytes { return track2.pan }
         let pan: PAN
         do { pan = try PAN(ascii: bytes) } catch { throw MappingError(.pan, error.description) }
-        if let track2, track2.pan != pan { throw MappingError(.track2, "its PAN is not that of DE2") }
+        if track2 != nil { throw MappingError(.track2, "its PAN is not that of DE2") }
         return pan
     }
 
@@ -178,7 +180,7 @@ package struct RequestMapping: Sendable {
 
     /// What the cardholder pays, where the message says so. Without DE51 nobody knows what DE6 counts.
     private func billing(
-        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> CardholderBilling? {
         guard message.has(.cardholderBillingCurrency), message.has(.cardholderBillingAmount),
             kind != .balanceEnquiry
@@ -189,7 +191,7 @@ package struct RequestMapping: Sendable {
     }
 
     private func amount(
-        _ message: Message, _ purpose: RequestPurpose, _ kind: TransactionKind
+        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> Amount {
         if case .reversal(remainingMinorUnits: 0) = purpose, !message.has(.currency),
             let none = CurrencyCode(rawValue: 0),

@@ -50,9 +50,9 @@ package struct ResponseMapping: Sendable {
         }
         set(ResponseCode(decision), in: &response)
         if let own = decision.configuredAnswer { setConfigured(own, &response) }
-        setAmounts(&response, decision, request)
+        setAmounts(&response, decision, request: request)
         if decision.charge != nil || request.has(.cardholderBillingCurrency) {
-            setBilling(&response, decision, request)
+            setBilling(&response, decision, request: request)
         }
         if let data = decision.issuerAuthenticationData {
             var chip: [UInt8] = [0x91, UInt8(data.count)]
@@ -79,12 +79,14 @@ package struct ResponseMapping: Sendable {
     }
 
     /// DE4 of what was approved in part, and DE54 of that and of a balance enquiry.
-    private func setAmounts(_ response: inout Message, _ decision: Decision, _ request: Message) {
+    private func setAmounts(_ response: inout Message, _ decision: Decision, request: Message) {
         guard let balance = decision.balanceMinorUnits, let currency = decision.balanceCurrency else {
             return
         }
         let account = request.processingCodeDigits.map { String($0 / 100 % 100) } ?? ""
-        var amounts = [AdditionalAmount(account: account, type: .available, currency, balance)]
+        var amounts = [
+            AdditionalAmount(account: account, type: .available, currency: currency, minorUnits: balance)
+        ]
         if let partial = decision.partialMinorUnits, let asked = request.number(.transactionAmount) {
             response.set(.transactionAmount, text: AdditionalAmount.digits(partial, count: 12))
             if request.mti.is1993 {
@@ -97,7 +99,8 @@ package struct ResponseMapping: Sendable {
                 .flatMap(CurrencyCode.init(rawValue:))
             amounts.append(
                 AdditionalAmount(
-                    account: account, type: .original, own ?? currency, Int64(clamping: asked)))
+                    account: account, type: .original, currency: own ?? currency,
+                    minorUnits: Int64(clamping: asked)))
         }
         let text = amounts.compactMap { $0?.description }.joined()
         if !text.isEmpty { response.set(.additionalAmounts, text: text) }

@@ -9,6 +9,8 @@ package import ISO8583
 /// made whole bytes of an odd number of digits. None of that is part of the track.
 struct Track2: CustomReflectable {
     let pan: PAN
+    /// Its digits as they came: DE2 with the same ones needs no reading of its own.
+    let panDigits: ArraySlice<UInt8>
     let expiry: ExpiryDate?
     /// YYMM in BCD; nil where it is none.
     let expiryDigits: UInt16?
@@ -25,7 +27,8 @@ struct Track2: CustomReflectable {
         }
         guard let separator = bytes.firstIndex(where: Track2.isSeparator)
         else { throw MappingError(.track2, "no separator") }
-        do { pan = try PAN(ascii: bytes[..<separator]) } catch {
+        panDigits = bytes[..<separator]
+        do { pan = try PAN(ascii: panDigits) } catch {
             throw MappingError(.track2, error.description)
         }
         let rest = bytes[(separator + 1)...]

@@ -117,7 +117,7 @@ package struct KeyStore: ~Copyable {
             label: name.label, algorithm: algorithm, provenance: KeyProvenance(.generated),
             statesLength: true)
         return try record(
-            of: try KeyStore.made(name.label, purpose, &session) { (session) throws(PKCS11Error) in
+            of: try KeyStore.made(name.label, purpose, session: &session) { (session) throws(PKCS11Error) in
                 try session.generateKey(algorithm.keyType, template)
             })
     }
@@ -126,14 +126,14 @@ package struct KeyStore: ~Copyable {
     ///
     /// - Throws: `KeyManagementError`, naming the key, the function and what to do; nothing is left then.
     static func made(
-        _ label: String, _ purpose: KeyPurpose, _ session: inout Session,
-        _ body: (inout Session) throws(PKCS11Error) -> ObjectHandle
+        _ label: String, _ purpose: KeyPurpose, session: inout Session,
+        body: (inout Session) throws(PKCS11Error) -> ObjectHandle
     ) throws -> ObjectHandle {
         let key: ObjectHandle
         do throws(PKCS11Error) { key = try body(&session) } catch {
             throw KeyManagementError(label, "could not be made: \(error)")
         }
-        do { try KeyDescription.requireAsAsked(key, label, purpose, &session) } catch {
+        do { try KeyDescription.requireAsAsked(key, label, purpose: purpose, session: &session) } catch {
             throw KeyManagementError(
                 label,
                 "the token made something else than was asked for (\(error)); it was destroyed, and this token "
@@ -182,7 +182,7 @@ package struct KeyStore: ~Copyable {
 
     /// Throws for a key that everybody has, where such are refused.
     static func refuseTestKey(
-        _ name: VersionedKeyName, _ checkValue: String?, _ refusesTestKeys: Bool
+        _ name: VersionedKeyName, _ checkValue: String?, refusesTestKeys: Bool
     ) throws {
         guard refusesTestKeys, let checkValue, TestKeys.contains(checkValue: checkValue) else { return }
         throw KeyError.testKey(name.label, checkValue: checkValue)

@@ -99,9 +99,10 @@ extension KeyStore {
         }
         let handles = masterKeys
         let done = try withProtectionKey(transportKey) { protection, kind, session in
-            try KeyStore.requireStrength(of: .tdes128, "a card", under: kind, transportKey)
+            try KeyStore.requireStrength(of: .tdes128, "a card", under: kind, protectionLabel: transportKey)
             return try cards.map { card, keys in
-                try KeyStore.card(card, keys, handles, protection, kind, &session)
+                try KeyStore.card(
+                    card, keys, masterKeys: handles, protection: protection, kind: kind, session: &session)
             }
         }
         for handle in handles.values { try? session.destroy(handle) }
@@ -126,8 +127,8 @@ extension KeyStore {
     }
 
     private static func card(
-        _ card: CardIdentity, _ keys: PersonalisationKeys, _ masterKeys: [String: ObjectHandle],
-        _ protection: ObjectHandle, _ kind: KeyAlgorithm, _ session: inout Session
+        _ card: CardIdentity, _ keys: PersonalisationKeys, masterKeys: [String: ObjectHandle],
+        protection: ObjectHandle, kind: KeyAlgorithm, session: inout Session
     ) throws -> PersonalisationFile.Card {
         let diversifier = MasterKeyDerivation.diversifier(keys.option, for: card)
         let derived = try keys.labels.sorted { $0.key.rawValue < $1.key.rawValue }.map { purpose, label in
@@ -136,7 +137,7 @@ extension KeyStore {
             }
             let key = try session.deriveKey(
                 from: masterKey, left: diversifier.left, right: diversifier.right,
-                KeyStore.leavingTemplate(.tdes128))
+                template: KeyStore.leavingTemplate(.tdes128))
             defer { try? session.destroy(key) }
             // A card's key derives session keys as its issuer's derives card keys: the same usage and mode.
             let header = KeyBlockHeader(
@@ -145,7 +146,7 @@ extension KeyStore {
             return PersonalisationFile.CardKey(
                 use: String(purpose.rawValue.dropFirst(4)), issuerMasterKey: label,
                 keyBlock: try KeyBlockCipher.seal(
-                    key, .tdes128, header: header, under: protection, kind, &session),
+                    key, .tdes128, header: header, under: protection, protection: kind, session: &session),
                 checkValue: try TokenCheckValue.of(key, &session) ?? "unknown")
         }
         return PersonalisationFile.Card(

@@ -13,12 +13,14 @@ enum TokenCapability {
                 hidden(nil),
                 value: SecretBytes(copying: [UInt8](repeating: 0x0F, count: 8)))
             defer { try? session.destroy(base) }
-            let joined = try session.appendToKey(base, [0xF0, 0xF0], hidden(nil))
+            let joined = try session.appendToKey(base, [0xF0, 0xF0], template: hidden(nil))
             defer { try? session.destroy(joined) }
             let mask = [UInt8](repeating: 0xFF, count: 10)
-            let changed = try mask.withUnsafeBytes { try session.xorKey(joined, with: $0, hidden(nil)) }
+            let changed = try mask.withUnsafeBytes {
+                try session.xorKey(joined, with: $0, template: hidden(nil))
+            }
             defer { try? session.destroy(changed) }
-            let cut = try session.extractKey(from: changed, byteOffset: 7, hidden(3))
+            let cut = try session.extractKey(from: changed, byteOffset: 7, template: hidden(3))
             defer { try? session.destroy(cut) }
             guard try session.valueOfExtractable(cut) == [0xF0, 0x0F, 0x0F] else {
                 throw KeyManagementError(label, "this token puts key material together wrongly")

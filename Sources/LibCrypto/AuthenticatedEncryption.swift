@@ -13,9 +13,9 @@ package enum AuthenticatedEncryption {
     ///   - associated: data that are authenticated and not enciphered.
     /// - Returns: as many bytes as `plain`, then the tag.
     package static func seal(
-        key: [UInt8], nonce: [UInt8], _ plain: [UInt8], associated: [UInt8] = []
+        key: [UInt8], nonce: [UInt8], plain: [UInt8], associated: [UInt8] = []
     ) throws(LibCryptoError) -> [UInt8] {
-        var context = try GCMContext(key: key, nonce: nonce, .encrypt)
+        var context = try GCMContext(key: key, nonce: nonce, direction: .encrypt)
         try context.authenticate(associated)
         return try context.update(plain) + context.tag()
     }
@@ -23,10 +23,10 @@ package enum AuthenticatedEncryption {
     /// - Parameter sealed: what `seal` gave.
     /// - Throws: `.notAuthentic` where key, nonce, data or tag do not belong together.
     package static func open(
-        key: [UInt8], nonce: [UInt8], _ sealed: [UInt8], associated: [UInt8] = []
+        key: [UInt8], nonce: [UInt8], sealed: [UInt8], associated: [UInt8] = []
     ) throws(LibCryptoError) -> [UInt8] {
         guard sealed.count >= tagCount else { throw .wrongCount(what: "sealed data", found: sealed.count) }
-        var context = try GCMContext(key: key, nonce: nonce, .decrypt)
+        var context = try GCMContext(key: key, nonce: nonce, direction: .decrypt)
         try context.authenticate(associated)
         let plain = try context.update(Array(sealed.dropLast(tagCount)))
         try context.verify(tag: Array(sealed.suffix(tagCount)))
@@ -37,7 +37,7 @@ package enum AuthenticatedEncryption {
 private struct GCMContext: ~Copyable {
     private let context: OpaquePointer
 
-    init(key: [UInt8], nonce: [UInt8], _ direction: CipherDirection) throws(LibCryptoError) {
+    init(key: [UInt8], nonce: [UInt8], direction: CipherDirection) throws(LibCryptoError) {
         guard key.count == 32 else { throw .wrongCount(what: "AES-256-GCM key", found: key.count) }
         guard nonce.count == AuthenticatedEncryption.nonceCount else {
             throw .wrongCount(what: "GCM nonce", found: nonce.count)

@@ -16,7 +16,7 @@ package enum KeyCheckValue {
 
     /// AES: CMAC of a block of zeros (ANSI X9.24-1:2017), sixteen bytes; three or five are usually shown.
     package static func aes(_ key: [UInt8]) throws(LibCryptoError) -> [UInt8] {
-        try MAC.cmac(.aes, key: key, [UInt8](repeating: 0, count: 16))
+        try MAC.cmac(.aes, key: key, data: [UInt8](repeating: 0, count: 16))
     }
 
     /// AES as older devices show it: a block of zeros enciphered.

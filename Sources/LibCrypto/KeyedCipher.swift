@@ -13,7 +13,7 @@ package struct KeyedCipher: ~Copyable, Sendable {
     ///   - key: 8, 16 or 24 bytes for TDES, 16, 24 or 32 for AES.
     ///   - initialVector: one block for CBC; empty stands for zeros.
     package init(
-        _ algorithm: BlockAlgorithm, _ mode: BlockMode, _ direction: CipherDirection,
+        _ algorithm: BlockAlgorithm, _ mode: BlockMode, direction: CipherDirection,
         key: some Collection<UInt8>, initialVector: [UInt8] = []
     ) throws(LibCryptoError) {
         let cipher = try FetchedCipher.named(algorithm, mode, keyCount: key.count)
@@ -52,7 +52,7 @@ package struct KeyedCipher: ~Copyable, Sendable {
 
     /// A TDES context in ECB whose key is still to come: zeros until `setKey`.
     package static func unkeyedTDES() throws(LibCryptoError) -> KeyedCipher {
-        try KeyedCipher(.tdes, .ecb, .encrypt, key: [UInt8](repeating: 0, count: 24))
+        try KeyedCipher(.tdes, .ecb, direction: .encrypt, key: [UInt8](repeating: 0, count: 24))
     }
 
     /// Begins CBC anew with a zero vector under the same key.

@@ -33,7 +33,7 @@ package enum MAC {
     package static func algorithm1(
         key: [UInt8], _ data: [UInt8], padding: MACPadding
     ) throws(LibCryptoError) -> [UInt8] {
-        var cipher = try KeyedCipher(.tdes, .cbc, .encrypt, key: key)
+        var cipher = try KeyedCipher(.tdes, .cbc, direction: .encrypt, key: key)
         return Array(try cipher.process(padding.pad(data)).suffix(8))
     }
 
@@ -50,7 +50,7 @@ package enum MAC {
     /// CMAC (NIST SP 800-38B).
     /// - Parameter key: 16 or 24 bytes for TDES; 16, 24 or 32 for AES.
     package static func cmac(
-        _ algorithm: BlockAlgorithm, key: [UInt8], _ data: [UInt8]
+        _ algorithm: BlockAlgorithm, key: [UInt8], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         let cipher: String
         var expanded = key
@@ -63,23 +63,23 @@ package enum MAC {
         case (.aes, 16), (.aes, 24), (.aes, 32): cipher = "AES-\(8 * key.count)-CBC"
         default: throw .wrongCount(what: "\(algorithm) key", found: key.count)
         }
-        return try quick("CMAC", cipher, key: expanded, data, count: algorithm.blockCount)
+        return try quick("CMAC", cipher, key: expanded, data: data, count: algorithm.blockCount)
     }
 
     /// HMAC-SHA256 (FIPS 198-1), 32 bytes; the key has any length but none.
     package static func hmacSHA256(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         guard !key.isEmpty else { throw .wrongCount(what: "HMAC key", found: 0) }
-        return try quick("HMAC", "SHA256", key: key, data, count: 32)
+        return try quick("HMAC", "SHA256", key: key, data: data, count: 32)
     }
 
     /// HMAC-SHA1 (FIPS 198-1), 20 bytes: for the first form of 3-D Secure authentication values only.
     package static func hmacSHA1(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         guard !key.isEmpty else { throw .wrongCount(what: "HMAC key", found: 0) }
-        return try quick("HMAC", "SHA1", key: key, data, count: 20)
+        return try quick("HMAC", "SHA1", key: key, data: data, count: 20)
     }
 
     private static func quick(
-        _ name: String, _ algorithm: String, key: [UInt8], _ data: [UInt8], count: Int
+        _ name: String, _ algorithm: String, key: [UInt8], data: [UInt8], count: Int
     ) throws(LibCryptoError) -> [UInt8] {
         var output = [UInt8](repeating: 0, count: count)
         var written = 0
@@ -104,8 +104,8 @@ package struct RetailMAC: ~Copyable, Sendable {
     /// Without a key: `setKey` comes first.
     package init() throws(LibCryptoError) {
         let none = [UInt8](repeating: 0, count: 24)
-        let chain = try KeyedCipher(.tdes, .cbc, .encrypt, key: none)
-        let last = try KeyedCipher(.tdes, .ecb, .encrypt, key: none)
+        let chain = try KeyedCipher(.tdes, .cbc, direction: .encrypt, key: none)
+        let last = try KeyedCipher(.tdes, .ecb, direction: .encrypt, key: none)
         self.chain = chain
         self.last = last
     }

@@ -16,7 +16,8 @@ package enum RSAPublicPower {
         guard range.isAbove(number) else {
             throw .wrongCount(what: "RSA data", found: data.count)
         }
-        return try BigNumber.power(number, try BigNumber(exponent), range).bytes(count: modulus.count)
+        return try BigNumber.power(number, try BigNumber(exponent), modulus: range).bytes(
+            count: modulus.count)
     }
 }
 
@@ -72,9 +73,9 @@ package struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectab
         }
         let (p, q) = (try BigNumber(components.prime1), try BigNumber(components.prime2))
         let first = try BigNumber.power(
-            try BigNumber.modulo(number, p), try BigNumber(components.exponent1), p)
+            try BigNumber.modulo(number, p), try BigNumber(components.exponent1), modulus: p)
         let second = try BigNumber.power(
-            try BigNumber.modulo(number, q), try BigNumber(components.exponent2), q)
+            try BigNumber.modulo(number, q), try BigNumber(components.exponent2), modulus: q)
         let difference = try BigNumber.difference(first, second, modulo: p)
         let factor = try BigNumber.product(difference, try BigNumber(components.coefficient), modulo: p)
         return try BigNumber.sum(second, try BigNumber.product(factor, q)).bytes(count: modulus.count)
@@ -155,7 +156,7 @@ private final class BigNumber {
     }
 
     static func power(
-        _ base: BigNumber, _ exponent: BigNumber, _ modulus: BigNumber
+        _ base: BigNumber, _ exponent: BigNumber, modulus: BigNumber
     ) throws(LibCryptoError) -> BigNumber {
         try with("BN_mod_exp") { BN_mod_exp($0, base.value, exponent.value, modulus.value, $1) }
     }

@@ -25,7 +25,7 @@ package enum SealedBox {
         var key = try key(ephemeral.privateKey, publicKey, ephemeral: ephemeral.publicKey, holder: publicKey)
         defer { wipe(&key) }
         return ephemeral.publicKey
-            + (try AuthenticatedEncryption.seal(key: key, nonce: nonce, plain, associated: associated))
+            + (try AuthenticatedEncryption.seal(key: key, nonce: nonce, plain: plain, associated: associated))
     }
 
     /// - Throws: `.notAuthentic` where box, key and associated data do not belong together.
@@ -38,7 +38,7 @@ package enum SealedBox {
         var key = try key(privateKey, ephemeral, ephemeral: ephemeral, holder: holder)
         defer { wipe(&key) }
         return try AuthenticatedEncryption.open(
-            key: key, nonce: nonce, Array(box.dropFirst(keyCount)), associated: associated)
+            key: key, nonce: nonce, sealed: Array(box.dropFirst(keyCount)), associated: associated)
     }
 
     /// Overwrites bytes that were secret.

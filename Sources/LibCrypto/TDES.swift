@@ -2,26 +2,28 @@
 package enum TDES {
     /// ECB; the key has 8, 16 or 24 bytes.
     package static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.tdes, .ecb, .encrypt, key: key, data)
+        try BlockCipher.run(.tdes, .ecb, direction: .encrypt, key: key, data: data)
     }
 
     /// ECB; the key has 8, 16 or 24 bytes.
     package static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.tdes, .ecb, .decrypt, key: key, data)
+        try BlockCipher.run(.tdes, .ecb, direction: .decrypt, key: key, data: data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
     package static func encryptCBC(
-        key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
+        key: [UInt8], initialVector: [UInt8] = [], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.tdes, .cbc, .encrypt, key: key, initialVector: initialVector, data)
+        try BlockCipher.run(
+            .tdes, .cbc, direction: .encrypt, key: key, initialVector: initialVector, data: data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
     package static func decryptCBC(
-        key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
+        key: [UInt8], initialVector: [UInt8] = [], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.tdes, .cbc, .decrypt, key: key, initialVector: initialVector, data)
+        try BlockCipher.run(
+            .tdes, .cbc, direction: .decrypt, key: key, initialVector: initialVector, data: data)
     }
 }
 
@@ -29,35 +31,38 @@ package enum TDES {
 package enum AES {
     /// ECB.
     package static func encryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.aes, .ecb, .encrypt, key: key, data)
+        try BlockCipher.run(.aes, .ecb, direction: .encrypt, key: key, data: data)
     }
 
     /// ECB.
     package static func decryptECB(key: [UInt8], _ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.aes, .ecb, .decrypt, key: key, data)
+        try BlockCipher.run(.aes, .ecb, direction: .decrypt, key: key, data: data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
     package static func encryptCBC(
-        key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
+        key: [UInt8], initialVector: [UInt8] = [], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.aes, .cbc, .encrypt, key: key, initialVector: initialVector, data)
+        try BlockCipher.run(
+            .aes, .cbc, direction: .encrypt, key: key, initialVector: initialVector, data: data)
     }
 
     /// CBC; an empty initial vector stands for zeros.
     package static func decryptCBC(
-        key: [UInt8], initialVector: [UInt8] = [], _ data: [UInt8]
+        key: [UInt8], initialVector: [UInt8] = [], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        try BlockCipher.run(.aes, .cbc, .decrypt, key: key, initialVector: initialVector, data)
+        try BlockCipher.run(
+            .aes, .cbc, direction: .decrypt, key: key, initialVector: initialVector, data: data)
     }
 }
 
 enum BlockCipher {
     static func run(
-        _ algorithm: BlockAlgorithm, _ mode: BlockMode, _ direction: CipherDirection, key: [UInt8],
-        initialVector: [UInt8] = [], _ data: [UInt8]
+        _ algorithm: BlockAlgorithm, _ mode: BlockMode, direction: CipherDirection, key: [UInt8],
+        initialVector: [UInt8] = [], data: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        var cipher = try KeyedCipher(algorithm, mode, direction, key: key, initialVector: initialVector)
+        var cipher = try KeyedCipher(
+            algorithm, mode, direction: direction, key: key, initialVector: initialVector)
         return try cipher.process(data)
     }
 }

@@ -4,7 +4,7 @@ internal import CPKCS11
 extension Session {
     /// Enciphers whole blocks.
     package mutating func encipher(
-        _ mechanism: WrappingMechanism, key: ObjectHandle, _ data: [UInt8]
+        _ mechanism: WrappingMechanism, key: ObjectHandle, data: [UInt8]
     ) throws(PKCS11Error) -> [UInt8] {
         let code = withMechanism(mechanism) { functions.pointee.C_EncryptInit!(handle, $0, key.rawValue) }
         try check("C_EncryptInit", code)
@@ -19,7 +19,7 @@ extension Session {
 
     /// Deciphers whole blocks.
     package mutating func decipher(
-        _ mechanism: WrappingMechanism, key: ObjectHandle, _ data: [UInt8]
+        _ mechanism: WrappingMechanism, key: ObjectHandle, data: [UInt8]
     ) throws(PKCS11Error) -> [UInt8] {
         let code = withMechanism(mechanism) { functions.pointee.C_DecryptInit!(handle, $0, key.rawValue) }
         try check("C_DecryptInit", code)
@@ -34,12 +34,12 @@ extension Session {
 
     /// A MAC of whole blocks or, with AES-CMAC, of any number of bytes.
     package mutating func mac(
-        _ kind: MACMechanism, key: ObjectHandle, _ data: [UInt8]
+        _ kind: MACMechanism, key: ObjectHandle, data: [UInt8]
     ) throws(PKCS11Error) -> [UInt8] {
         var output = [UInt8](repeating: 0, count: kind == .aesCMAC ? 16 : 8)
         let result = data.withUnsafeBytes { input in
             output.withUnsafeMutableBytes { output in
-                Result { () throws(PKCS11Error) in try mac(kind, key: key, input, into: output) }
+                Result { () throws(PKCS11Error) in try mac(kind, key: key, input: input, into: output) }
             }
         }
         try result.get()
@@ -50,7 +50,7 @@ extension Session {
     /// (`CKM_DES3_CBC_ENCRYPT_DATA`).
     /// - Parameter data: whole blocks of eight bytes.
     package mutating func deriveKey(
-        from base: ObjectHandle, chained data: [UInt8], _ template: Template
+        from base: ObjectHandle, chained data: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var data = data
         let result = data.withUnsafeMutableBytes { bytes in
@@ -58,7 +58,7 @@ extension Session {
             parameter.pData = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
             parameter.length = CK_ULONG(bytes.count)
             return withUnsafeMutableBytes(of: &parameter) {
-                derive(base, CKM_DES3_CBC_ENCRYPT_DATA, $0, template)
+                derive(base, CKM_DES3_CBC_ENCRYPT_DATA, parameter: $0, template: template)
             }
         }
         try check("C_DeriveKey", result.code)

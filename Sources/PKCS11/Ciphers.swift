@@ -28,7 +28,7 @@ package enum MACMechanism: Sendable {
 extension Session {
     /// Enciphers whole blocks in place of `output`, which has the input's size.
     package mutating func encrypt(
-        _ mechanism: CipherMechanism, key: ObjectHandle, _ input: UnsafeRawBufferPointer,
+        _ mechanism: CipherMechanism, key: ObjectHandle, input: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) throws(PKCS11Error) {
         var zeros: UInt64 = 0
@@ -68,7 +68,7 @@ extension Session {
 
     /// A MAC over whole blocks.
     package mutating func mac(
-        _ kind: MACMechanism, key: ObjectHandle, _ input: UnsafeRawBufferPointer,
+        _ kind: MACMechanism, key: ObjectHandle, input: UnsafeRawBufferPointer,
         into output: UnsafeMutableRawBufferPointer
     ) throws(PKCS11Error) {
         var size = CK_ULONG(8)
@@ -99,14 +99,14 @@ extension Session {
         var input: UInt64 = 0
         var output: UInt64 = 0
         try withUnsafeMutableBytesTyped(of: &input, &output) { (input, output) throws(PKCS11Error) in
-            try encrypt(mechanism, key: key, UnsafeRawBufferPointer(input), into: output)
+            try encrypt(mechanism, key: key, input: UnsafeRawBufferPointer(input), into: output)
         }
     }
 }
 
 private func withUnsafeMutableBytesTyped(
     of first: inout UInt64, _ second: inout UInt64,
-    _ body: (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer) throws(PKCS11Error) -> Void
+    body: (UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer) throws(PKCS11Error) -> Void
 ) throws(PKCS11Error) {
     let result = withUnsafeMutableBytes(of: &first) { first in
         withUnsafeMutableBytes(of: &second) { second in

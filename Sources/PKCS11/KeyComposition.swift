@@ -29,61 +29,63 @@ package enum WrappingMechanism: Sendable {
 extension Session {
     /// `base` xor `data`; the key of an empty template is as long as the shorter of both.
     package mutating func xorKey(
-        _ base: ObjectHandle, with data: UnsafeRawBufferPointer, _ template: Template
+        _ base: ObjectHandle, with data: UnsafeRawBufferPointer, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
-        try compose(base, CKM_XOR_BASE_AND_DATA, data, template)
+        try compose(base, CKM_XOR_BASE_AND_DATA, data: data, template: template)
     }
 
     /// `data ‖ base`.
     package mutating func prependToKey(
-        _ base: ObjectHandle, _ data: [UInt8], _ template: Template
+        _ base: ObjectHandle, _ data: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
-        try compose(base, CKM_CONCATENATE_DATA_AND_BASE, data, template)
+        try compose(base, CKM_CONCATENATE_DATA_AND_BASE, data: data, template: template)
     }
 
     /// `base ‖ data`.
     package mutating func appendToKey(
-        _ base: ObjectHandle, _ data: [UInt8], _ template: Template
+        _ base: ObjectHandle, _ data: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
-        try compose(base, CKM_CONCATENATE_BASE_AND_DATA, data, template)
+        try compose(base, CKM_CONCATENATE_BASE_AND_DATA, data: data, template: template)
     }
 
     /// As many bytes of `base` as the template says or its key type has, from a byte on.
     package mutating func extractKey(
-        from base: ObjectHandle, byteOffset: Int, _ template: Template
+        from base: ObjectHandle, byteOffset: Int, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var bitOffset = CK_ULONG(byteOffset * 8)
         let result = withUnsafeMutableBytes(of: &bitOffset) { parameter in
-            derive(base, CKM_EXTRACT_KEY_FROM_KEY, parameter, template)
+            derive(base, CKM_EXTRACT_KEY_FROM_KEY, parameter: parameter, template: template)
         }
         try check("C_DeriveKey", result.code)
         return ObjectHandle(rawValue: result.key)
     }
 
     private mutating func compose(
-        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, _ data: [UInt8], _ template: Template
+        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, data: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         let result = data.withUnsafeBytes { bytes in
-            Result { () throws(PKCS11Error) in try compose(base, mechanism, bytes, template) }
+            Result { () throws(PKCS11Error) in try compose(base, mechanism, data: bytes, template: template) }
         }
         return try result.get()
     }
 
     private mutating func compose(
-        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, _ data: UnsafeRawBufferPointer,
-        _ template: Template
+        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, data: UnsafeRawBufferPointer,
+        template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var parameter = CK_KEY_DERIVATION_STRING_DATA(
             pData: UnsafeMutablePointer(mutating: data.assumingMemoryBound(to: UInt8.self).baseAddress),
             ulLen: CK_ULONG(data.count))
-        let result = withUnsafeMutableBytes(of: &parameter) { derive(base, mechanism, $0, template) }
+        let result = withUnsafeMutableBytes(of: &parameter) {
+            derive(base, mechanism, parameter: $0, template: template)
+        }
         try check("C_DeriveKey", result.code)
         return ObjectHandle(rawValue: result.key)
     }
 
     func derive(
-        _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, _ parameter: UnsafeMutableRawBufferPointer,
-        _ template: Template
+        _ base: ObjectHandle, _ type: CK_MECHANISM_TYPE, parameter: UnsafeMutableRawBufferPointer,
+        template: Template
     ) -> (code: CK_RV, key: CK_OBJECT_HANDLE) {
         var mechanism = CK_MECHANISM(
             mechanism: type, pParameter: parameter.baseAddress, ulParameterLen: CK_ULONG(parameter.count))
@@ -98,7 +100,7 @@ extension Session {
 
     /// Deciphers whole blocks inside the token into an object.
     package mutating func unwrapKey(
-        _ mechanism: WrappingMechanism, under key: ObjectHandle, _ wrapped: [UInt8], _ template: Template
+        _ mechanism: WrappingMechanism, under key: ObjectHandle, wrapped: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var wrapped = wrapped
         var object: CK_OBJECT_HANDLE = 0
@@ -113,7 +115,7 @@ extension Session {
 
     /// Enciphers an object of whole blocks under a wrapping key.
     package mutating func wrapKey(
-        _ mechanism: WrappingMechanism, under key: ObjectHandle, _ object: ObjectHandle
+        _ mechanism: WrappingMechanism, under key: ObjectHandle, object: ObjectHandle
     ) throws(PKCS11Error) -> [UInt8] {
         // Every object of this product that leaves a token is shorter.
         var output = [UInt8](repeating: 0, count: 512)

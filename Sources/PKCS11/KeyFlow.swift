@@ -5,12 +5,12 @@ extension Session {
     /// Derives a key: its value is the encipherment of `left ‖ right` under `base`
     /// (`CKM_DES3_ECB_ENCRYPT_DATA`).
     package mutating func deriveKey(
-        from base: ObjectHandle, left: UInt64, right: UInt64, _ template: Template
+        from base: ObjectHandle, left: UInt64, right: UInt64, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var data = (left.bigEndian, right.bigEndian)
         var derived: CK_OBJECT_HANDLE = 0
         let code = withUnsafeMutableBytes(of: &data) { data in
-            derive(base, CKM_DES3_ECB_ENCRYPT_DATA, data, template, &derived)
+            derive(base, CKM_DES3_ECB_ENCRYPT_DATA, data: data, template: template, derived: &derived)
         }
         try check("C_DeriveKey", code)
         return ObjectHandle(rawValue: derived)
@@ -18,19 +18,21 @@ extension Session {
 
     /// The same with data of any number of blocks and either block cipher.
     package mutating func deriveKey(
-        from base: ObjectHandle, _ cipher: CipherMechanism, data: [UInt8], _ template: Template
+        from base: ObjectHandle, _ cipher: CipherMechanism, data: [UInt8], template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var data = data
         var derived: CK_OBJECT_HANDLE = 0
         let mechanism = cipher == .aesECB ? CKM_AES_ECB_ENCRYPT_DATA : CKM_DES3_ECB_ENCRYPT_DATA
-        let code = data.withUnsafeMutableBytes { derive(base, mechanism, $0, template, &derived) }
+        let code = data.withUnsafeMutableBytes {
+            derive(base, mechanism, data: $0, template: template, derived: &derived)
+        }
         try check("C_DeriveKey", code)
         return ObjectHandle(rawValue: derived)
     }
 
     private func derive(
-        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, _ data: UnsafeMutableRawBufferPointer,
-        _ template: Template, _ derived: inout CK_OBJECT_HANDLE
+        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, data: UnsafeMutableRawBufferPointer,
+        template: Template, derived: inout CK_OBJECT_HANDLE
     ) -> CK_RV {
         var parameter = CK_KEY_DERIVATION_STRING_DATA(
             pData: data.assumingMemoryBound(to: UInt8.self).baseAddress, ulLen: CK_ULONG(data.count))
@@ -46,7 +48,7 @@ extension Session {
 
     /// Deciphers one block inside the token; its clear form is an object that only a wrapping key can leave.
     package mutating func unwrapBlock(
-        _ block: UInt64, key: ObjectHandle, _ template: Template
+        _ block: UInt64, key: ObjectHandle, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var input = block.bigEndian
         var object: CK_OBJECT_HANDLE = 0

@@ -4,11 +4,11 @@ internal import CPKCS11
 extension Session {
     /// As many bytes of `base` as the template says, from a bit on (`CKM_EXTRACT_KEY_FROM_KEY`).
     package mutating func extractKey(
-        from base: ObjectHandle, bitOffset: Int, _ template: Template
+        from base: ObjectHandle, bitOffset: Int, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var offset = CK_ULONG(bitOffset)
         let derived = withUnsafeMutableBytes(of: &offset) { parameter in
-            derive(base, CKM_EXTRACT_KEY_FROM_KEY, parameter, template)
+            derive(base, CKM_EXTRACT_KEY_FROM_KEY, parameter: parameter, template: template)
         }
         try check("C_DeriveKey", derived.code)
         return ObjectHandle(rawValue: derived.key)
@@ -16,11 +16,11 @@ extension Session {
 
     /// `base ‖ other` (`CKM_CONCATENATE_BASE_AND_KEY`).
     package mutating func joinKeys(
-        _ base: ObjectHandle, _ other: ObjectHandle, _ template: Template
+        _ base: ObjectHandle, _ other: ObjectHandle, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var second = other.rawValue
         let derived = withUnsafeMutableBytes(of: &second) { parameter in
-            derive(base, CKM_CONCATENATE_BASE_AND_KEY, parameter, template)
+            derive(base, CKM_CONCATENATE_BASE_AND_KEY, parameter: parameter, template: template)
         }
         try check("C_DeriveKey", derived.code)
         return ObjectHandle(rawValue: derived.key)
@@ -41,7 +41,7 @@ extension Session {
     /// Deciphers one block of eight bytes into an object and XORs it with `mask` on the way: in CBC mode the mask is
     /// the initialisation vector.
     package mutating func unwrapBlock(
-        _ block: UInt64, xor mask: UInt64, key: ObjectHandle, _ template: Template
+        _ block: UInt64, xor mask: UInt64, key: ObjectHandle, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
         var (input, vector) = (block.bigEndian, mask.bigEndian)
         var object: CK_OBJECT_HANDLE = 0

@@ -42,11 +42,11 @@ extension Session {
     /// Tries to use a key, with every mechanism that fits its type.
     ///
     /// - Returns: nil if one of them let the use through, else what each of them answered.
-    package mutating func refusals(of use: KeyUse, key: ObjectHandle, _ type: KeyType) -> [PKCS11Error]? {
+    package mutating func refusals(of use: KeyUse, key: ObjectHandle, type: KeyType) -> [PKCS11Error]? {
         var refusals: [PKCS11Error] = []
         for mechanism in use.mechanisms(type) {
             do throws(PKCS11Error) {
-                try attempt(use, mechanism, key)
+                try attempt(use, mechanism, key: key)
                 return nil
             } catch { refusals.append(error) }
         }
@@ -54,35 +54,35 @@ extension Session {
     }
 
     private mutating func attempt(
-        _ use: KeyUse, _ type: CK_MECHANISM_TYPE, _ key: ObjectHandle
+        _ use: KeyUse, _ type: CK_MECHANISM_TYPE, key: ObjectHandle
     ) throws(PKCS11Error) {
         let (functions, handle) = (functions.pointee, handle)
         switch use {
         case .encrypt:
-            try attemptCipher("C_EncryptInit", type, key, functions.C_EncryptInit!) {
+            try attemptCipher("C_EncryptInit", type, key: key, begin: functions.C_EncryptInit!) {
                 functions.C_Encrypt!(handle, $0, $1, $2, $3)
             }
         case .decrypt:
-            try attemptCipher("C_DecryptInit", type, key, functions.C_DecryptInit!) {
+            try attemptCipher("C_DecryptInit", type, key: key, begin: functions.C_DecryptInit!) {
                 functions.C_Decrypt!(handle, $0, $1, $2, $3)
             }
         case .sign:
-            try attemptCipher("C_SignInit", type, key, functions.C_SignInit!) {
+            try attemptCipher("C_SignInit", type, key: key, begin: functions.C_SignInit!) {
                 functions.C_Sign!(handle, $0, $1, $2, $3)
             }
         case .verify:
-            try attemptCipher("C_VerifyInit", type, key, functions.C_VerifyInit!) {
+            try attemptCipher("C_VerifyInit", type, key: key, begin: functions.C_VerifyInit!) {
                 functions.C_Verify!(handle, $0, $1, $2, $3.pointee)
             }
-        case .wrap, .unwrap: try attemptWrapping(use, type, key)
+        case .wrap, .unwrap: try attemptWrapping(use, type, key: key)
         case .derive: try attemptDerivation(type, key)
         }
     }
 
     /// The refusal has to come from the first call: it is the one that looks at the key's rights.
     private mutating func attemptCipher(
-        _ name: StaticString, _ type: CK_MECHANISM_TYPE, _ key: ObjectHandle,
-        _ begin: (CK_SESSION_HANDLE, UnsafeMutablePointer<CK_MECHANISM>?, CK_OBJECT_HANDLE) -> CK_RV,
+        _ name: StaticString, _ type: CK_MECHANISM_TYPE, key: ObjectHandle,
+        begin: (CK_SESSION_HANDLE, UnsafeMutablePointer<CK_MECHANISM>?, CK_OBJECT_HANDLE) -> CK_RV,
         finish: (
             UnsafeMutablePointer<UInt8>, CK_ULONG, UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<CK_ULONG>
         ) -> CK_RV
@@ -101,7 +101,7 @@ extension Session {
         keyType: .genericSecret, valueCount: 16, on: [.extractable, .sensitive, .isPrivate], off: [.token])
 
     private mutating func attemptWrapping(
-        _ use: KeyUse, _ type: CK_MECHANISM_TYPE, _ key: ObjectHandle
+        _ use: KeyUse, _ type: CK_MECHANISM_TYPE, key: ObjectHandle
     ) throws(PKCS11Error) {
         var mechanism = CK_MECHANISM(mechanism: type, pParameter: nil, ulParameterLen: 0)
         var bytes = [UInt8](repeating: 0, count: 64)
@@ -162,7 +162,7 @@ extension Session {
                 defer { try? destroy(wrapping) }
                 for mechanism in mechanisms {
                     do throws(PKCS11Error) {
-                        try attemptExport(of: key, under: wrapping, mechanism)
+                        try attemptExport(of: key, under: wrapping, type: mechanism)
                         return nil
                     } catch { refusals.append(error) }
                 }
@@ -176,7 +176,7 @@ extension Session {
     ]
 
     private mutating func attemptExport(
-        of key: ObjectHandle, under wrapping: ObjectHandle, _ type: CK_MECHANISM_TYPE
+        of key: ObjectHandle, under wrapping: ObjectHandle, type: CK_MECHANISM_TYPE
     ) throws(PKCS11Error) {
         var mechanism = CK_MECHANISM(mechanism: type, pParameter: nil, ulParameterLen: 0)
         // Enciphered, and the wrapping key ends with the probe: nobody can open it.

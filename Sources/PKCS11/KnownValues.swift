@@ -68,7 +68,8 @@ extension Session {
     ) throws(PKCS11Error) -> [UInt8] {
         if valuesOut == .clear {
             do throws(PKCS11Error) {
-                let derived = try deriveKey(from: key, cipher, data: block, Session.open(block.count))
+                let derived = try deriveKey(
+                    from: key, cipher, data: block, template: Session.open(block.count))
                 defer { try? destroy(derived) }
                 return try readableValue(of: derived, count: block.count)
             } catch {
@@ -77,7 +78,7 @@ extension Session {
                 valuesOut = .enciphered
             }
         }
-        let derived = try deriveKey(from: key, cipher, data: block, Session.closed(block.count))
+        let derived = try deriveKey(from: key, cipher, data: block, template: Session.closed(block.count))
         defer { try? destroy(derived) }
         return try valueOfExtractable(derived)
     }

@@ -101,11 +101,6 @@ extension Session {
         try check("C_SetAttributeValue", code)
     }
 
-    /// Ends an object.
-    package mutating func destroy(_ object: ObjectHandle) throws(PKCS11Error) {
-        try check("C_DestroyObject", functions.pointee.C_DestroyObject!(handle, object.rawValue))
-    }
-
     /// The number of objects that this session can see.
     package mutating func objectCount() throws(PKCS11Error) -> Int {
         try check("C_FindObjectsInit", functions.pointee.C_FindObjectsInit!(handle, nil, 0))

@@ -31,7 +31,7 @@ extension Session {
     ///   - bits: of the modulus, a multiple of 16 (NSS).
     ///   - exponent: big endian. NSS makes no keys with 3 (CKR_ARGUMENTS_BAD).
     package mutating func generateRSAKeyPair(
-        bits: Int, exponent: [UInt8], _ use: PrivateKeyUse
+        bits: Int, exponent: [UInt8], use: PrivateKeyUse
     ) throws(PKCS11Error) -> KeyPairHandles {
         let values = AttributeValues()
         defer { withExtendedLifetime(values) {} }

@@ -92,7 +92,7 @@ extension Session {
     ///
     /// - Parameter algorithm: what it signs, and with that its type.
     package mutating func unwrapServerKey(
-        _ wrapped: [UInt8], under key: ObjectHandle, _ algorithm: ServerSignature, label: String,
+        _ wrapped: [UInt8], under key: ObjectHandle, algorithm: ServerSignature, label: String,
         identifier: [UInt8]
     ) throws(PKCS11Error) {
         let values = ServerAttributes()

@@ -48,4 +48,9 @@ package struct Session: ~Copyable {
         callCount &+= 1
         if code != CKR_OK { throw PKCS11Error(function: "\(function)", code: code) }
     }
+
+    /// Ends an object.
+    package mutating func destroy(_ object: ObjectHandle) throws(PKCS11Error) {
+        try check("C_DestroyObject", functions.pointee.C_DestroyObject!(handle, object.rawValue))
+    }
 }

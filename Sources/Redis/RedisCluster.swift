@@ -1,3 +1,4 @@
+internal import EventLoops
 package import NIOCore
 internal import Synchronization
 
@@ -42,12 +43,12 @@ package final class RedisCluster: Sendable {
     }
 
     /// Sends a command to the node of a slot and waits for the reply. On the event loop.
-    package func answer(to command: RedisCommand, slot: Int) async throws(RedisError) -> RedisAnswer {
+    package func reply(to command: RedisCommand, slot: Int) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: false)
     }
 
     /// The same from any thread.
-    package func answerFromAnywhere(
+    package func replyFromAnywhere(
         to command: RedisCommand, slot: Int
     ) async throws(RedisError) -> RedisAnswer {
         try await send(command, slot: slot, fromAnywhere: true)
@@ -63,9 +64,9 @@ package final class RedisCluster: Sendable {
         var asking = false
         for _ in 0...Self.redirectionsMax {
             do {
-                if !fromAnywhere, !asking { return try await node.answer(to: command) }
+                if !fromAnywhere, !asking { return try await node.reply(to: command) }
                 // ASKING is good for the next command alone, so nobody's may come between the two.
-                return try await node.answerFromAnywhere(
+                return try await node.replyFromAnywhere(
                     to: asking ? [RedisCommand("ASKING"), command] : [command])
             } catch .refused(let error) {
                 guard let target = Redirection(error) else { throw .refused(error) }
@@ -167,7 +168,7 @@ package final class RedisCluster: Sendable {
             return true
         }
         guard begins else { return }
-        Task(executorPreference: LoopExecutor(eventLoop)) { [self] in
+        Task(executorPreference: EventLoopExecutor(eventLoop)) { [self] in
             let known = map.withLock { Array($0.nodes.keys) }
             for address in known + seeds.filter({ !known.contains($0) }) {
                 guard

@@ -1,3 +1,4 @@
+internal import EventLoops
 package import NIOCore
 internal import Synchronization
 
@@ -51,7 +52,7 @@ package struct RedisConnectionSettings: Sendable {
 package final class RedisConnection: Sendable {
     /// The loop on which `send` has to be called.
     package let eventLoop: any EventLoop
-    private let link: NIOLoopBoundBox<RedisLink>
+    private let link: NIOLoopBoundBox<RedisChannel>
     private let counter = Atomic<UInt64>(0)
     private let watch: SentinelWatch?
 
@@ -80,7 +81,7 @@ package final class RedisConnection: Sendable {
     ) {
         self.eventLoop = eventLoop
         link = NIOLoopBoundBox.makeBoxSendingValue(
-            RedisLink(source: source, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
+            RedisChannel(source: source, eventLoop: eventLoop, settings: settings), eventLoop: eventLoop)
         if case .sentinels(let master, let sentinels) = source {
             watch = SentinelWatch(of: master, by: sentinels, on: eventLoop)
         } else {
@@ -103,7 +104,7 @@ package final class RedisConnection: Sendable {
             }
             link.value.onConnected = { [weak self] in
                 guard let self else { return }
-                Task(executorPreference: LoopExecutor(self.eventLoop)) {
+                Task(executorPreference: EventLoopExecutor(self.eventLoop)) {
                     do {
                         try await prepare(self)
                         self.eventLoop.execute { self.link.value.prepared() }
@@ -139,7 +140,7 @@ package final class RedisConnection: Sendable {
 
     /// Sends a command and says which connection answered it. Call it on the event loop's executor.
     /// - Throws: `RedisError`; an error reply becomes `.refused`.
-    package func answer(to command: RedisCommand) async throws(RedisError) -> RedisAnswer {
+    package func reply(to command: RedisCommand) async throws(RedisError) -> RedisAnswer {
         let session = link.value.session
         let reply = try await send(command)
         guard let session else { throw .connectionLost }
@@ -166,7 +167,7 @@ package final class RedisConnection: Sendable {
     }
 
     /// Sends commands together and says which connection answered the last one.
-    package func answerFromAnywhere(to commands: [RedisCommand]) async throws(RedisError) -> RedisAnswer {
+    package func replyFromAnywhere(to commands: [RedisCommand]) async throws(RedisError) -> RedisAnswer {
         let (replies, session) = await sendTogether(commands)
         guard let last = replies.last else { throw .notConnected("nothing was sent") }
         let reply = try RedisConnection.unwrap(last)

@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import NIOCore
 internal import Synchronization
 
@@ -97,7 +98,7 @@ final class SentinelWatch: Sendable {
         }
         guard begins else { return }
         state.withLock { $0.next?.cancel() }
-        Task(executorPreference: LoopExecutor(eventLoop)) { await self.ask() }
+        Task(executorPreference: EventLoopExecutor(eventLoop)) { await self.ask() }
     }
 
     private func ask() async {

@@ -179,7 +179,7 @@ extension Cards {
 private func onCard(
     _ options: ConfigurationOption, _ card: CardArguments,
     noting event: (kind: AuditEvent.Kind, note: String)? = nil,
-    _ body: @escaping @Sendable (CardOrders, CardToken, CardRecord, UInt8) async throws -> String
+    body: @escaping @Sendable (CardOrders, CardToken, CardRecord, UInt8) async throws -> String
 ) async throws {
     try await onAccount(options, card, noting: event) { orders, token, record in
         try await body(orders, token, record, try card.sequenceNumber(record))
@@ -190,7 +190,7 @@ private func onCard(
 private func onAccount(
     _ options: ConfigurationOption, _ card: CardArguments,
     noting event: (kind: AuditEvent.Kind, note: String)? = nil,
-    _ body: @escaping @Sendable (CardOrders, CardToken, CardRecord) async throws -> String
+    body: @escaping @Sendable (CardOrders, CardToken, CardRecord) async throws -> String
 ) async throws {
     let pan = try card.identity()
     let desk = try await CardDesk(options.config)

@@ -79,7 +79,7 @@ struct CardFile: Decodable {
         }
 
         func definition(
-            _ desk: CardDesk, _ pins: inout TestPINs?, _ ranges: IssuerRangeTable, withPIN: Bool
+            _ desk: CardDesk, _ pins: inout TestPINs?, ranges: IssuerRangeTable, withPIN: Bool
         ) throws -> CardDefinition {
             guard let status = CardStatus(rawValue: status) else {
                 let all = CardStatus.allCases.map(\.rawValue).joined(separator: ", ")
@@ -117,7 +117,7 @@ struct CardFile: Decodable {
             }
             if let pinVerificationValue { return .verificationValue(try value(pinVerificationValue)) }
             guard let pin else { return .none }
-            return try testPIN(pin, desk, &pins)
+            return try testPIN(pin, desk, pins: &pins)
         }
 
         private func value(_ text: String) throws -> PINVerificationValue {
@@ -132,7 +132,7 @@ struct CardFile: Decodable {
         }
 
         private func testPIN(
-            _ pin: String, _ desk: CardDesk, _ pins: inout TestPINs?
+            _ pin: String, _ desk: CardDesk, pins: inout TestPINs?
         ) throws -> PINOnRecord {
             guard desk.configuration.profile == .demo else {
                 throw WiringError("\(place): a clear pin is for test cards in the demo profile only")

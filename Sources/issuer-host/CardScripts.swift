@@ -46,7 +46,7 @@ extension Cards {
             let (pan, desk) = (try card.identity(), try await CardDesk(options.config))
             let (token, record) = try await account(desk, pan)
             let number = try card.sequenceNumber(record)
-            let order = try await order(ScriptPreparation(desk, pan, record, number), number)
+            let order = try await order(ScriptPreparation(desk, pan, record: record, number: number), number)
             let orders = desk.orders
             let answer: String
             do {
@@ -141,7 +141,7 @@ private final class ScriptPreparation: Sendable {
     private let profile: String
     private let pin: PINOnRecord
 
-    init(_ desk: CardDesk, _ pan: PAN, _ record: CardRecord, _ number: UInt8) {
+    init(_ desk: CardDesk, _ pan: PAN, record: CardRecord, number: UInt8) {
         self.desk = desk
         identity = CardIdentity(pan: pan, panSequenceNumber: PANSequenceNumber(rawValue: number))
         let index = record.plastics.firstIndex { $0.sequenceNumber == number } ?? 0

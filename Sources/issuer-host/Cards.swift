@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import ArgumentParser
 internal import Authorisation
 internal import ByteCoding
@@ -69,7 +70,7 @@ final class CardDesk: Sendable {
         return try await onLoop(store.eventLoop) {
             let pending = questions.map { port.begin($0) }
             var tokens: [CardToken] = []
-            for answer in pending { tokens.append(try await answer.value.token) }
+            for answer in pending { tokens.append(try await answer.answer().token) }
             return tokens
         }
     }
@@ -128,17 +129,17 @@ extension Cards {
                     ImportedCard(
                         identity: try card.identity(),
                         definition: try card.definition(
-                            desk, &pins, ranges, withPIN: !withoutPINs),
+                            desk, &pins, ranges: ranges, withPIN: !withoutPINs),
                         issuerMasterKey: try card.issuerMasterKey(ranges))
                 }
-                try await store(part, desk, note)
+                try await store(part, desk, note: note)
             }
             await desk.close()
             print("\(cards.count) cards imported")
         }
 
         /// Many at a time: each waits for the token and for Redis.
-        private func store(_ cards: [ImportedCard], _ desk: CardDesk, _ note: String) async throws {
+        private func store(_ cards: [ImportedCard], _ desk: CardDesk, note: String) async throws {
             let (orders, forgetATCs, register) = (desk.orders, forgetATCs, desk.keyRegister)
             let tokens = try await desk.tokens(of: cards.map(\.identity))
             try await onLoop(desk.store.eventLoop) {
@@ -185,7 +186,7 @@ extension Cards {
             if raw { return print(reading.fieldsByName.joined(separator: "\n")) }
             for (index, plastic) in record.plastics.enumerated()
             where psn == nil || plastic.sequenceNumber == psn {
-                show(pan, record, plastic, index)
+                show(pan, record, plastic: plastic, index: index)
             }
         }
 
@@ -197,7 +198,7 @@ extension Cards {
             }
         }
 
-        private func show(_ pan: PAN, _ record: CardRecord, _ plastic: Plastic, _ index: Int) {
+        private func show(_ pan: PAN, _ record: CardRecord, plastic: Plastic, index: Int) {
             let status = record.status == .active ? plastic.status : record.status
             let number = PANSequenceNumber(rawValue: plastic.sequenceNumber)?.description ?? "--"
             print(

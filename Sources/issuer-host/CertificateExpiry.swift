@@ -53,12 +53,12 @@ struct CertificateExpiry {
     var lines: [CheckLine] {
         rows.map { row in
             let subject = "certificate \(row.name)"
-            if let fault = row.fault { return CheckLine(subject, passed: false, fault) }
+            if let fault = row.fault { return CheckLine(subject, passed: false, detail: fault) }
             let days = row.daysLeft ?? 0
             let end = row.expiry.map { "good to the end of \($0)" } ?? "no end known"
             let warning =
                 days <= warningDays ? "WARNING: \(days) days left; ask the CA for the next one; " : ""
-            return CheckLine(subject, passed: true, warning + end)
+            return CheckLine(subject, passed: true, detail: warning + end)
         }
     }
 

@@ -25,9 +25,9 @@ struct Check: AsyncParsableCommand {
     func run() async throws {
         let configuration = try IssuerConfiguration(path: options.config)
         guard !token else { return try tokenTable(configuration) }
-        var findings = [Finding("configuration", .passed, options.config)]
+        var findings = [Finding("configuration", .passed, detail: options.config)]
         findings += configuration.settings.overrides.map {
-            Finding("environment", .passed, "\($0.key) comes from \($0.variable)")
+            Finding("environment", .passed, detail: "\($0.key) comes from \($0.variable)")
         }
         findings += configuration.examination() + configuration.bindFindings()
         do {
@@ -42,12 +42,12 @@ struct Check: AsyncParsableCommand {
                     })
             }
         } catch {
-            findings.append(Finding("token", .failed, "\(error)"))
+            findings.append(Finding("token", .failed, detail: "\(error)"))
         }
         do {
             findings += try CertificateExpiry(configuration)?.lines.map { Finding($0) } ?? []
         } catch {
-            findings.append(Finding("certificates", .failed, "\(error)"))
+            findings.append(Finding("certificates", .failed, detail: "\(error)"))
         }
         findings += await store(configuration).map { Finding($0) }
         let width = findings.map(\.subject.count).max() ?? 0
@@ -69,20 +69,20 @@ struct Check: AsyncParsableCommand {
     private func store(_ configuration: IssuerConfiguration) async -> [CheckLine] {
         let location: StoreLocation
         do { location = try configuration.storeLocation() } catch {
-            return [CheckLine("Redis", passed: false, "\(error)")]
+            return [CheckLine("Redis", passed: false, detail: "\(error)")]
         }
         let store = StateStore(to: location, on: MultiThreadedEventLoopGroup.singleton.any())
         do {
             try await store.waitUntilReady(timeout: .seconds(3))
             let lines = try await store.check().map { line in
                 let passed = line.passed || (!line.required && configuration.profile != .production)
-                return CheckLine(line.subject, passed: passed, line.detail)
+                return CheckLine(line.subject, passed: passed, detail: line.detail)
             }
             await store.close()
-            return lines + [CheckLine("Redis functions", passed: true, "loaded, version known")]
+            return lines + [CheckLine("Redis functions", passed: true, detail: "loaded, version known")]
         } catch {
             await store.close()
-            return [CheckLine("Redis", passed: false, "\(error)")]
+            return [CheckLine("Redis", passed: false, detail: "\(error)")]
         }
     }
 }

@@ -94,7 +94,7 @@ struct DecodeCommand: ParsableCommand {
             if guess.fits.isEmpty { throw ExitCode(1) }
             return
         }
-        try show(bytes, try dialects.dialect(dialect), opener)
+        try show(bytes, try dialects.dialect(dialect), opener: opener)
     }
 
     private func show(records bytes: [UInt8], _ opener: CertificateOpener?) throws {
@@ -108,7 +108,7 @@ struct DecodeCommand: ParsableCommand {
         for line in opener?.lines(bytes[...]) ?? [] { print(line) }
     }
 
-    private func show(_ bytes: [UInt8], _ dialect: Dialect, _ opener: CertificateOpener?) throws {
+    private func show(_ bytes: [UInt8], _ dialect: Dialect, opener: CertificateOpener?) throws {
         do throws(MessageDecodingError) {
             let message = try MessageCodec(dialect: dialect).decode(bytes)
             for line in MessageListing.lines(message, dialect: dialect) { print(line) }

@@ -14,23 +14,25 @@ struct Finding: Sendable {
     let outcome: Outcome
     let detail: String
 
-    init(_ subject: String, _ outcome: Outcome, _ detail: String) {
+    init(_ subject: String, _ outcome: Outcome, detail: String) {
         self.subject = subject
         self.outcome = outcome
         self.detail = detail
     }
 
     init(_ line: CheckLine) {
-        self.init(line.subject, line.passed ? .passed : .failed, line.detail)
+        self.init(line.subject, line.passed ? .passed : .failed, detail: line.detail)
     }
 
     /// A failure that names a key, behind the place where that stands.
     func located(_ settings: Settings) -> Finding {
-        outcome == .passed ? self : Finding(subject, outcome, settings.located(detail))
+        outcome == .passed ? self : Finding(subject, outcome, detail: settings.located(detail))
     }
 
     /// What a body says, or why it failed.
     init(_ subject: String, _ body: () throws -> String) {
-        do { self.init(subject, .passed, try body()) } catch { self.init(subject, .failed, "\(error)") }
+        do { self.init(subject, .passed, detail: try body()) } catch {
+            self.init(subject, .failed, detail: "\(error)")
+        }
     }
 }

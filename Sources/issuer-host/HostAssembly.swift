@@ -38,7 +38,7 @@ final class HostAssembly: Sendable {
     private let parts: Mutex<Parts>
 
     init(
-        path: String, _ configuration: IssuerConfiguration, _ hsmConfiguration: HSMConfiguration,
+        path: String, _ configuration: IssuerConfiguration, hsmConfiguration: HSMConfiguration,
         at location: TokenLocation, stores: StoreSide, logger: Logger
     ) throws {
         self.path = path
@@ -65,11 +65,11 @@ final class HostAssembly: Sendable {
     /// How each loop decides.
     func loops() throws -> [LoopServices] {
         let (configuration, hsm, labels) = parts.withLock { ($0.configuration, $0.hsm, $0.zoneKeyLabels) }
-        return try loops(configuration, hsm, labels)
+        return try loops(configuration, hsm, labels: labels)
     }
 
     private func loops(
-        _ configuration: IssuerConfiguration, _ hsm: HSM, _ labels: [KeyName: ZoneKeyLabels]
+        _ configuration: IssuerConfiguration, _ hsm: HSM, labels: [KeyName: ZoneKeyLabels]
     ) throws -> [LoopServices] {
         let ranges = try configuration.rangeTable()
         let notes = notes
@@ -172,7 +172,7 @@ final class HostAssembly: Sendable {
             if let failed { throw WiringError("\(failed.subject): \(failed.detail)") }
             (nextHSM, labels) = (try await sessions(next, after: hsm), next.zoneKeyLabels)
         }
-        do { try await server.reload(links: links, loops: try loops(new, nextHSM, labels)) } catch {
+        do { try await server.reload(links: links, loops: try loops(new, nextHSM, labels: labels)) } catch {
             if nextHSM !== hsm { nextHSM.stop() }
             throw error
         }
@@ -186,7 +186,7 @@ final class HostAssembly: Sendable {
         let (configuration, hsm, server) = parts.withLock { ($0.configuration, $0.hsm, $0.server) }
         let nextHSM = try await sessions(next, after: hsm)
         parts.withLock { ($0.hsm, $0.zoneKeyLabels) = (nextHSM, next.zoneKeyLabels) }
-        await server?.replace(loops: try loops(configuration, nextHSM, next.zoneKeyLabels))
+        await server?.replace(loops: try loops(configuration, nextHSM, labels: next.zoneKeyLabels))
         retire(hsm)
     }
 

@@ -14,11 +14,11 @@ func hostMetrics(_ assembly: HostAssembly, _ stores: StoreSide) async -> [Metric
             .gauge(
                 "issuer_journal_notes_waiting",
                 help: "Notes of undecided and late requests that wait for the state store.",
-                Int64(assembly.notes.waitingCount)),
+                value: Int64(assembly.notes.waitingCount)),
             .counter(
                 "issuer_journal_notes_not_kept_total",
                 help: "Undecided and late requests that the journal has in a count only.",
-                UInt64(assembly.notes.notKeptCount)),
+                value: UInt64(assembly.notes.notKeptCount)),
         ] + assembly.reloads.metrics + certificateMetrics(assembly.configuration) + processMetrics()
 }
 
@@ -39,26 +39,31 @@ private func tokenMetrics(_ hsm: HSM, at location: TokenLocation) async -> [Metr
     let statistics = hsm.statistics
     let health = hsm.health
     var families: [MetricFamily] = [
-        .counter("issuer_hsm_jobs_total", help: "Jobs that the token has run.", statistics.jobs),
-        .counter("issuer_hsm_calls_total", help: "PKCS#11 functions called by them.", statistics.calls),
+        .counter("issuer_hsm_jobs_total", help: "Jobs that the token has run.", value: statistics.jobs),
+        .counter(
+            "issuer_hsm_calls_total", help: "PKCS#11 functions called by them.", value: statistics.calls),
         .counter(
             "issuer_hsm_sessions_dropped_total", help: "Sessions dropped after a failure.",
-            statistics.evictions),
+            value: statistics.evictions),
         .counter(
             "issuer_hsm_late_answers_total", help: "Answers of the token after the deadline.",
-            statistics.lateAnswers),
-        .gauge("issuer_hsm_queued_jobs", help: "Jobs that wait for a worker.", Int64(statistics.queuedJobs)),
-        .gauge("issuer_hsm_workers", help: "Workers of the token.", Int64(health.workers)),
-        .gauge("issuer_hsm_workers_ready", help: "Workers with a session.", Int64(health.workersReady)),
+            value: statistics.lateAnswers),
+        .gauge(
+            "issuer_hsm_queued_jobs", help: "Jobs that wait for a worker.",
+            value: Int64(statistics.queuedJobs)),
+        .gauge("issuer_hsm_workers", help: "Workers of the token.", value: Int64(health.workers)),
+        .gauge(
+            "issuer_hsm_workers_ready", help: "Workers with a session.", value: Int64(health.workersReady)),
         .gauge(
             "issuer_hsm_loops_serving", help: "Event loops that call the token themselves.",
-            Int64(health.loopsServing)),
+            value: Int64(health.loopsServing)),
     ]
     // What cannot be counted now is left out rather than given as zero.
     // A call of the token takes its time: not on the loop that asks.
     if let objects = await Task.detached(operation: { try? location.sessionObjectCount() }).value {
         families.append(
-            .gauge("issuer_token_session_objects", help: "Session objects in the token.", Int64(objects)))
+            .gauge(
+                "issuer_token_session_objects", help: "Session objects in the token.", value: Int64(objects)))
     }
     return families
 }
@@ -67,13 +72,15 @@ private func tokenMetrics(_ hsm: HSM, at location: TokenLocation) async -> [Metr
 func processMetrics() -> [MetricFamily] {
     var families: [MetricFamily] = []
     if let descriptors = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-        families.append(.gauge("process_open_fds", help: "Open file descriptors.", Int64(descriptors.count)))
+        families.append(
+            .gauge("process_open_fds", help: "Open file descriptors.", value: Int64(descriptors.count)))
     }
     var limit = rlimit()
     if getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 {
         families.append(
             .gauge(
-                "process_max_fds", help: "File descriptors that may be open.", Int64(clamping: limit.rlim_cur)
+                "process_max_fds", help: "File descriptors that may be open.",
+                value: Int64(clamping: limit.rlim_cur)
             ))
     }
     guard let stat = try? String(contentsOfFile: "/proc/self/stat", encoding: .utf8),
@@ -90,16 +97,16 @@ func processMetrics() -> [MetricFamily] {
             values: [
                 ([], MetricFamily.seconds(microseconds: (fields[11] + fields[12]) * (1_000_000 / ticks)))
             ]),
-        .gauge("process_virtual_memory_bytes", help: "Virtual memory.", Int64(clamping: fields[20])),
+        .gauge("process_virtual_memory_bytes", help: "Virtual memory.", value: Int64(clamping: fields[20])),
         .gauge(
             "process_resident_memory_bytes", help: "Resident memory.",
-            Int64(clamping: fields[21]) * Int64(sysconf(Int32(_SC_PAGESIZE)))),
+            value: Int64(clamping: fields[21]) * Int64(sysconf(Int32(_SC_PAGESIZE)))),
     ]
     if let boot = bootTime() {
         families.append(
             .gauge(
                 "process_start_time_seconds", help: "When the process started, seconds since 1970.",
-                Int64(boot + fields[19] / ticks)))
+                value: Int64(boot + fields[19] / ticks)))
     }
     return families
 }

@@ -104,7 +104,7 @@ struct JournalCommand: AsyncParsableCommand {
                 var found = 0
                 for bucket in 0..<open.buckets {
                     for again in [true, false] {
-                        found += try await pass(on: journal, bucket, reader ?? process, again: again)
+                        found += try await pass(on: journal, bucket, reader: reader ?? process, again: again)
                     }
                 }
                 printed += found
@@ -116,7 +116,7 @@ struct JournalCommand: AsyncParsableCommand {
         }
 
         private func pass(
-            on journal: RedisJournal, _ bucket: Int, _ reader: String, again: Bool
+            on journal: RedisJournal, _ bucket: Int, reader: String, again: Bool
         ) async throws -> Int {
             let (items, identifiers) = try await journal.next(
                 bucket, group: group, reader: reader, again: again)

@@ -102,10 +102,10 @@ extension IssuerConfiguration {
             return network
         }
         configuration.mac = try link.mac.map {
-            try messageMAC($0, "links.\(link.name).mac", configuration.codec)
+            try messageMAC($0, "links.\(link.name).mac", codec: configuration.codec)
         }
         configuration.keyChange = try link.keyChange.map {
-            try keyChange($0, link, configuration.codec.dialect)
+            try keyChange($0, link, dialect: configuration.codec.dialect)
         }
         configuration.tls = link.tls.map { tls in
             LinkTLS(
@@ -123,7 +123,7 @@ extension IssuerConfiguration {
         return algorithm
     }
 
-    private func messageMAC(_ mac: Link.MAC, _ place: String, _ codec: MessageCodec) throws -> MessageMAC {
+    private func messageMAC(_ mac: Link.MAC, _ place: String, codec: MessageCodec) throws -> MessageMAC {
         let algorithm = try macAlgorithm(mac, place)
         guard MACPadding(rawValue: mac.padding) != nil else {
             throw WiringError("\(place).padding: 1, 2 or 3, not \(mac.padding)")

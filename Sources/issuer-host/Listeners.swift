@@ -53,8 +53,8 @@ extension IssuerConfiguration {
             let words =
                 "\(listener.name): cannot listen on \(listener.place): \(String(cString: strerror(code)))"
             return code == EADDRINUSE
-                ? Finding("listeners", .warning, words + "; fine where it is this host that runs")
-                : Finding("listeners", .failed, words)
+                ? Finding("listeners", .warning, detail: words + "; fine where it is this host that runs")
+                : Finding("listeners", .failed, detail: words)
         }
     }
 }

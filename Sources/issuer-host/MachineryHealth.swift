@@ -10,13 +10,13 @@ func health(_ hsm: HSM, _ stores: StoreSide) async -> [HealthLine] {
     var lines = [
         HealthLine(
             "token", passed: isServed && token.loopsHeldUp.isEmpty,
-            "\(token.workersReady) of \(token.workers) workers have a session"
+            detail: "\(token.workersReady) of \(token.workers) workers have a session"
                 + (token.loops > 0 ? ", \(token.loopsServing) of \(token.loops) loops serve" : "")
                 + (token.workersHeldUp > 0 ? ", \(token.workersHeldUp) workers in a call that hangs" : "")
                 + (token.lastFailure.map { "; \($0)" } ?? ""))
     ]
     for index in token.loopsHeldUp {
-        lines.append(HealthLine("loop \(index)", passed: false, "in a call of the token that hangs"))
+        lines.append(HealthLine("loop \(index)", passed: false, detail: "in a call of the token that hangs"))
     }
     return lines + (await stores.health(without: Set(token.loopsHeldUp)))
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Authorisation
 internal import CardStateStore
 internal import EMV
+internal import EventLoops
 internal import HSM
 internal import HostServer
 internal import IssuerConfiguration
@@ -36,7 +37,7 @@ extension StoreCommand {
             if let file {
                 for start in stride(from: 0, to: file.accounts.count, by: Self.together) {
                     let part = file.accounts[start..<min(start + Self.together, file.accounts.count)]
-                    for (pan, result) in try await claim(Array(part), survey.names, desk) {
+                    for (pan, result) in try await claim(Array(part), survey.names, desk: desk) {
                         counts.add(pan, result)
                     }
                 }
@@ -79,7 +80,7 @@ extension StoreCommand {
 
         /// Many at a time: each waits for the token and for Redis.
         private func claim(
-            _ accounts: [MigrationFile.Account], _ old: Set<CardToken>, _ desk: CardDesk
+            _ accounts: [MigrationFile.Account], _ old: Set<CardToken>, desk: CardDesk
         ) async throws -> [(PAN, Result)] {
             let tokens = try await desk.names(of: accounts.map(\.pan))
             let (claims, port) = (desk.claims, desk.port)

@@ -1,6 +1,7 @@
 internal import Authorisation
 internal import CardStateStore
 internal import EMV
+internal import EventLoops
 internal import HSM
 internal import HostServer
 internal import IssuerConfiguration

@@ -65,7 +65,7 @@ struct MigrationFile {
             if case .word(let word)? = card.merge { merge = word }
             try add(
                 card.pan, (card.panSequenceNumbers ?? []) + [card.panSequenceNumber].compactMap(\.self),
-                merge, place: "cards[\(index)]")
+                merge: merge, place: "cards[\(index)]")
         }
     }
 
@@ -80,12 +80,12 @@ struct MigrationFile {
             }
             try add(
                 parts[0], parts.count > 1 ? parts[1].split(separator: " ").map(String.init) : [],
-                parts.count > 2 && !parts[2].isEmpty ? parts[2] : nil, place: "line \(index + 1)")
+                merge: parts.count > 2 && !parts[2].isEmpty ? parts[2] : nil, place: "line \(index + 1)")
         }
     }
 
     private mutating func add(
-        _ pan: String, _ numbers: [String], _ merge: String?, place: String
+        _ pan: String, _ numbers: [String], merge: String?, place: String
     ) throws {
         let account: PAN
         do { account = try PAN(pan) } catch { throw WiringError("\(place): pan: \(error)") }

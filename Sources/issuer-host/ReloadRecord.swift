@@ -42,10 +42,11 @@ final class ReloadRecord: Sendable {
                 ]),
             .gauge(
                 "issuer_configuration_last_reload_successful", help: "0 after a reload that was refused.",
-                now.lastSucceeded ? 1 : 0),
+                value: now.lastSucceeded ? 1 : 0),
             .gauge(
                 "issuer_configuration_last_reload_success_timestamp_seconds",
-                help: "When the configuration that holds was read, seconds since 1970.", now.lastSuccess),
+                help: "When the configuration that holds was read, seconds since 1970.",
+                value: now.lastSuccess),
         ]
     }
 }

@@ -40,9 +40,10 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoops)
-        let stores = try await openStores(configuration, group, logger)
+        let stores = try await openStores(configuration, group, logger: logger)
         let assembly = try HostAssembly(
-            path: options.config, configuration, hsmConfiguration, at: location, stores: stores,
+            path: options.config, configuration, hsmConfiguration: hsmConfiguration, at: location,
+            stores: stores,
             logger: logger)
         let server = try HostServer(
             links: try configuration.linkConfigurations(), group: group, loops: try assembly.loops(),
@@ -75,10 +76,10 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func openStores(
-        _ configuration: IssuerConfiguration, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
+        _ configuration: IssuerConfiguration, _ group: MultiThreadedEventLoopGroup, logger: Logger
     ) async throws -> StoreSide {
         do {
-            let stores = try StoreSide(configuration, group, logger)
+            let stores = try StoreSide(configuration, group, logger: logger)
             try await stores.waitUntilReady()
             return stores
         } catch {

@@ -63,10 +63,10 @@ extension IssuerConfiguration {
                     subject, life, now: now, mayFail: !(someTrusted && life.key.hasSuffix("trustedFile")))
             }
             return findings.isEmpty
-                ? [Finding(subject, .passed, "valid until \(day(lives.map(\.notAfter).min() ?? 0))")]
+                ? [Finding(subject, .passed, detail: "valid until \(day(lives.map(\.notAfter).min() ?? 0))")]
                 : findings
         } catch {
-            return [Finding(subject, .failed, "\(error)")]
+            return [Finding(subject, .failed, detail: "\(error)")]
         }
     }
 
@@ -84,13 +84,14 @@ extension IssuerConfiguration {
         let place = "\(life.key): certificate \(life.place)"
         if life.notAfter <= now {
             return Finding(
-                subject, outcome, "\(place) expired on \(day(life.notAfter)): renew it or take it out")
+                subject, outcome, detail: "\(place) expired on \(day(life.notAfter)): renew it or take it out"
+            )
         }
         if life.notBefore > now {
-            return Finding(subject, outcome, "\(place) is not valid before \(day(life.notBefore))")
+            return Finding(subject, outcome, detail: "\(place) is not valid before \(day(life.notBefore))")
         }
         guard life.notAfter - now <= IssuerConfiguration.warningSeconds else { return nil }
-        return Finding(subject, .warning, "\(place) expires on \(day(life.notAfter)): renew it")
+        return Finding(subject, .warning, detail: "\(place) expires on \(day(life.notAfter)): renew it")
     }
 
     private func day(_ seconds: Int64) -> String {

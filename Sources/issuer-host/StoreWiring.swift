@@ -25,7 +25,7 @@ final class StoreSide: Sendable {
     }
 
     /// Begins to connect.
-    init(_ configuration: IssuerConfiguration, _ group: any EventLoopGroup, _ logger: Logger) throws {
+    init(_ configuration: IssuerConfiguration, _ group: any EventLoopGroup, logger: Logger) throws {
         let location = try configuration.storeLocation()
         let report = StoreSide.report(logger)
         let watch: StoreWatch
@@ -127,13 +127,15 @@ final class StoreSide: Sendable {
         var lines: [HealthLine] = []
         for (index, store) in stores.enumerated() where !loopsHeldUp.contains(index) {
             let why = await store.unavailability()
-            lines.append(HealthLine("state store, loop \(index)", passed: why == nil, why ?? "connected"))
+            lines.append(
+                HealthLine("state store, loop \(index)", passed: why == nil, detail: why ?? "connected"))
         }
         for (index, memory) in watch.memory.enumerated() {
             lines.append(
-                HealthLine("state store memory, server \(index)", passed: memory.hasRoom, memory.words))
+                HealthLine(
+                    "state store memory, server \(index)", passed: memory.hasRoom, detail: memory.words))
         }
-        lines.append(HealthLine("clock", passed: clock.refusal == nil, clock.verdict.words))
+        lines.append(HealthLine("clock", passed: clock.refusal == nil, detail: clock.verdict.words))
         return lines
     }
 
@@ -144,41 +146,45 @@ final class StoreSide: Sendable {
         let memory = watch.memory
         return [
             .counter(
-                "issuer_redis_commands_total", help: "Commands sent to the state store.", UInt64(commands)),
-            .gauge("issuer_redis_connections", help: "Connections to the state store.", Int64(stores.count)),
-            .gauge("issuer_redis_connections_ready", help: "Of those, usable now.", Int64(ready)),
+                "issuer_redis_commands_total", help: "Commands sent to the state store.",
+                value: UInt64(commands)),
+            .gauge(
+                "issuer_redis_connections", help: "Connections to the state store.",
+                value: Int64(stores.count)),
+            .gauge("issuer_redis_connections_ready", help: "Of those, usable now.", value: Int64(ready)),
             .counter(
                 "issuer_store_primary_changes_total",
                 help: "Primaries that were left because the sentinels named another one.",
-                UInt64(primaryChanges.value.load(ordering: .relaxed))),
+                value: UInt64(primaryChanges.value.load(ordering: .relaxed))),
             .counter(
                 "issuer_store_primaries_left_total",
                 help:
                     "Primaries that were left because they had lost their replicas and most sentinels did not name them.",
-                UInt64(primariesDoubted.value.load(ordering: .relaxed))),
+                value: UInt64(primariesDoubted.value.load(ordering: .relaxed))),
             .counter(
                 "issuer_store_conflicts_total",
-                help: "Writes that another host was quicker than; each was decided anew.", conflicts.value),
+                help: "Writes that another host was quicker than; each was decided anew.",
+                value: conflicts.value),
             .gauge(
                 "issuer_store_replicas", help: "Replicas that follow the primaries.",
-                Int64(primaries.replicas)),
+                value: Int64(primaries.replicas)),
             .gauge(
                 "issuer_store_refused",
                 help: "1 while the store is refused: empty, another one, or cut short.",
-                watch.refusal == nil ? 0 : 1),
+                value: watch.refusal == nil ? 0 : 1),
             .counter(
                 "issuer_store_failover_losses_total",
                 help: "Buckets that lacked acknowledged entries after a failover without replicasMin.",
-                UInt64(watch.lossesInFailovers)),
+                value: UInt64(watch.lossesInFailovers)),
             .gauge(
                 "issuer_store_clock_offset_seconds", help: "This host's clock less the store's.",
                 milliseconds: clock.offsetMilliseconds),
             .gauge(
                 "issuer_store_memory_used_bytes", help: "Of the fullest server of the store.",
-                Int64(fullest(memory)?.used ?? 0)),
+                value: Int64(fullest(memory)?.used ?? 0)),
             .gauge(
                 "issuer_store_memory_max_bytes", help: "Its maxmemory; 0 for none.",
-                Int64(fullest(memory)?.bound ?? 0)),
+                value: Int64(fullest(memory)?.bound ?? 0)),
         ]
     }
 

@@ -1,3 +1,4 @@
+internal import EventLoops
 internal import Authorisation
 internal import ByteCoding
 internal import CardStateStore
@@ -181,18 +182,6 @@ extension IssuerConfiguration {
         settings.replicaTimeoutMilliseconds = redis.replicaTimeoutMilliseconds
         return settings
     }
-}
-
-@Sendable private func monotonicClock() -> UInt64 { monotonicNanoseconds() }
-
-extension Surroundings {
-    /// The real clocks and the system's randomness.
-    static let system: Surroundings = {
-        let numbers = ApprovalNumbers()
-        return Surroundings(
-            unixSeconds: { Int64(time(nil)) }, monotonicNanoseconds: monotonicClock,
-            random: { numbers.next() })
-    }()
 }
 
 /// Runs a body on an event loop, where the connections of that loop may be used.

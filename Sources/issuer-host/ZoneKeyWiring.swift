@@ -26,7 +26,7 @@ extension IssuerConfiguration {
     var changesZoneKeys: Bool { links.contains { $0.keyChange != nil } }
 
     func keyChange(
-        _ change: Link.KeyChange, _ link: Link, _ dialect: Dialect
+        _ change: Link.KeyChange, _ link: Link, dialect: Dialect
     ) throws -> KeyChangeArrangement {
         let place = "links.\(link.name).keyChange"
         guard let form = KeyChangeArrangement.Form(rawValue: change.form) else {

@@ -25,7 +25,7 @@ private func algorithm(_ text: String) throws -> ServerSignature {
 
 extension KeyDesk {
     fileprivate func note(
-        _ kind: AuditEvent.Kind, _ key: ServerKey, _ keys: inout ServerKeys, signers: [AuditSigner]
+        _ kind: AuditEvent.Kind, _ key: ServerKey, keys: inout ServerKeys, signers: [AuditSigner]
     ) throws {
         try note(
             try keys.halves(key).map { AuditEvent(kind, key: key.label, details: $0) }, signers: signers)
@@ -118,10 +118,10 @@ struct ACSKeyGenerate: ParsableCommand {
         let label = ServerKeys.prefix + name
         let signers = try desk.approval(
             of: AuditEvent(.keyGenerated, key: label, details: ["algorithm": algorithm]), "Making \(label)",
-            operators)
+            files: operators)
         var keys = try ServerKeys(at: desk.location)
         let key = try keys.generate(label: label, signature, bits: bits)
-        try desk.note(.keyGenerated, key, &keys, signers: signers)
+        try desk.note(.keyGenerated, key, keys: &keys, signers: signers)
         print("\(label): \(key.words), signs \(algorithm)")
     }
 }
@@ -181,12 +181,13 @@ struct ACSKeyImport: ParsableCommand {
         let label = ServerKeys.prefix + name
         let details = ["algorithm": algorithm, "under": under]
         let signers = try desk.approval(
-            of: AuditEvent(.keyImported, key: label, details: details), "Importing \(label)", operators)
+            of: AuditEvent(.keyImported, key: label, details: details), "Importing \(label)", files: operators
+        )
         var keys = try ServerKeys(at: desk.location)
         let key = try keys.importKey(
             try contents(wrapped), under: under, publicKeyInfo: try contents(publicKey), label: label,
-            signature)
-        try desk.note(.keyImported, key, &keys, signers: signers)
+            algorithm: signature)
+        try desk.note(.keyImported, key, keys: &keys, signers: signers)
         print("\(label): \(key.words), signs \(algorithm)")
     }
 }

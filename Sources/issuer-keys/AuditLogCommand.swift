@@ -97,7 +97,7 @@ struct AuditLogCommand: ParsableCommand {
             let trail = try AuditLogCommand.trail(desk, token)
             let count = max(operators.paths.count, desk.operators.isEmpty ? 0 : 1)
             let signers = try desk.operators.signers(count, from: operators.paths, for: "A checkpoint") {
-                try TerminalConsole()
+                try TTYConsole()
             }
             let text = try trail.checkpoint(signers: signers)
             do { try text.write(toFile: out, atomically: true, encoding: .utf8) } catch {
@@ -135,7 +135,7 @@ struct AuditLogCommand: ParsableCommand {
                             + "KCV \(line.event.details["kcv"] ?? "------")"))
             }
             let signers = try desk.approval(
-                of: AuditEvent(.trailVouched), "Vouching for \(lacking.count) lines", operators)
+                of: AuditEvent(.trailVouched), "Vouching for \(lacking.count) lines", files: operators)
             guard !signers.isEmpty else {
                 throw ValidationError("keys.operators names nobody who could sign")
             }

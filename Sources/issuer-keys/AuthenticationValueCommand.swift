@@ -50,7 +50,7 @@ struct AuthenticationValueCommand: ParsableCommand {
         var maker = try AuthenticationValueMaker(keys: Set(labels.map { KeyName($0) }), at: desk.location)
         var counts: [String: Int] = [:]
         let batch = try JSONLines { line in
-            try Self.answer(JSONLines.decode(Wish.self, line), issuers, &maker, &counts)
+            try Self.answer(JSONLines.decode(Wish.self, line), issuers, maker: &maker, counts: &counts)
         }
         // Before it is out: what cannot be noted is not said.
         try desk.note(
@@ -61,8 +61,8 @@ struct AuthenticationValueCommand: ParsableCommand {
     }
 
     private static func answer(
-        _ wish: Wish, _ issuers: [IssuerConfiguration.Issuer], _ maker: inout AuthenticationValueMaker,
-        _ counts: inout [String: Int]
+        _ wish: Wish, _ issuers: [IssuerConfiguration.Issuer], maker: inout AuthenticationValueMaker,
+        counts: inout [String: Int]
     ) throws -> Answer {
         guard let pan = try? PAN(wish.pan) else { throw ValidationError("pan is no PAN of 8 to 19 digits") }
         let fitting = issuers.filter { wish.pan.hasPrefix($0.prefix) }
@@ -70,7 +70,7 @@ struct AuthenticationValueCommand: ParsableCommand {
             let settings = issuer.authenticationValue,
             let form = AuthenticationValueForm(rawValue: settings.form)
         else { throw ValidationError("pan: its range has no authenticationValue") }
-        let draft = try draft(wish, form, settings)
+        let draft = try draft(wish, form, settings: settings)
         let label = try key(draft.keySelector, settings)
         guard let value = try maker.value(draft, key: KeyName(label), pan: pan) else {
             throw ValidationError(
@@ -83,7 +83,7 @@ struct AuthenticationValueCommand: ParsableCommand {
     }
 
     private static func draft(
-        _ wish: Wish, _ form: AuthenticationValueForm, _ settings: IssuerConfiguration.AuthenticationValue
+        _ wish: Wish, _ form: AuthenticationValueForm, settings: IssuerConfiguration.AuthenticationValue
     ) throws -> AuthenticationValueDraft {
         let time = UInt64(Date().timeIntervalSince1970) / UInt64(form.secondsOfNumber)
         guard let number = wish.number ?? (settings.numberIsTime ? time : nil) else {

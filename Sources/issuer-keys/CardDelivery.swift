@@ -31,7 +31,7 @@ final class CardDelivery: Sendable {
     /// Opens keys, readers' place and ledger; nothing goes to a card yet.
     init(
         _ orders: CardOrders, _ certification: Certification, options: DeliveryOptions, list: String,
-        out: String, _ desk: KeyDesk, signers: [AuditSigner]
+        out: String, desk: KeyDesk, signers: [AuditSigner]
     ) throws {
         (self.orders, self.list, self.out, self.desk, self.signers) = (orders, list, out, desk, signers)
         place = try options.place()
@@ -51,16 +51,16 @@ final class CardDelivery: Sendable {
                 products: try orders.products.map { product in
                     try CardProductKeys(
                         product.issuer.certifier,
-                        CardKeySource(product.labels, option: product.option, &keys.session),
-                        serialNumbers: certification.serialNumbers(of: product.issuer), &keys)
+                        CardKeySource(product.labels, option: product.option, session: &keys.session),
+                        serialNumbers: certification.serialNumbers(of: product.issuer), keys: &keys)
                 },
                 transport: try CardManagementMaster(
-                    options.masterKey(), diversification: form, &keys.session),
+                    options.masterKey(), diversification: form, session: &keys.session),
                 replacement: try options.newMaster.map {
                     guard (1...127).contains(options.newVersion) else {
                         throw ValidationError("--new-version has to be 1 to 127")
                     }
-                    return (try CardManagementMaster($0, &keys.session), options.newVersion)
+                    return (try CardManagementMaster($0, session: &keys.session), options.newVersion)
                 })
         }
         var wanted: [Int: Int] = [:]
@@ -179,7 +179,8 @@ enum TokenAbility {
             try? keys.session.destroy(key)
         }
         let vector = [UInt8](repeating: 0, count: 16)
-        do { _ = try keys.session.wrapKey(.aesCBC(initialVector: vector), under: wrapper, key) } catch {
+        do { _ = try keys.session.wrapKey(.aesCBC(initialVector: vector), under: wrapper, object: key) } catch
+        {
             throw ValidationError(
                 "this token cannot wrap a card's keys under the card's DEK (\(error)); cards cannot be personalised from it"
             )

@@ -54,7 +54,7 @@ struct CeremonyCommand: ParsableCommand {
         func run() throws {
             let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
             try CeremonyCommand.hold(
-                token, operators, "generate \(name), \(threshold) of \(custodians)", folder
+                token, operators, what: "generate \(name), \(threshold) of \(custodians)", folder: folder
             ) {
                 try $0.generate(
                     name, algorithm: algorithm, threshold: threshold, custodians: custodians, in: folder)
@@ -72,7 +72,7 @@ struct CeremonyCommand: ParsableCommand {
         @Option(name: .long, help: "Where the minutes go.") var folder: String
 
         func run() throws {
-            try CeremonyCommand.hold(token, operators, "load", folder) {
+            try CeremonyCommand.hold(token, operators, what: "load", folder: folder) {
                 try $0.load(files, minutesIn: folder)
             }
         }
@@ -91,7 +91,9 @@ struct CeremonyCommand: ParsableCommand {
 
         func run() throws {
             let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
-            try CeremonyCommand.hold(token, operators, "enter \(name), \(components) components", folder) {
+            try CeremonyCommand.hold(
+                token, operators, what: "enter \(name), \(components) components", folder: folder
+            ) {
                 try $0.enter(name, algorithm: algorithm, components: components, minutesIn: folder)
             }
         }
@@ -114,20 +116,20 @@ struct CeremonyCommand: ParsableCommand {
 
     /// Holds a ceremony; its beginning, its key and a refusal are in the audit trail.
     private static func hold(
-        _ token: TokenOption, _ operators: OperatorOption, _ what: String, _ folder: String,
-        _ body: (Ceremony) throws -> KeyRecord
+        _ token: TokenOption, _ operators: OperatorOption, what: String, folder: String,
+        body: (Ceremony) throws -> KeyRecord
     ) throws {
         let desk = try token.desk()
         let ceremony = Ceremony(
-            console: try TerminalConsole(), at: desk.location, auditKey: desk.configuration.audit.key,
+            console: try TTYConsole(), at: desk.location, auditKey: desk.configuration.audit.key,
             refusesTestKeys: desk.refusesTestKeys)
         try desk.noting("ceremony \(what)") {
             // First: a key that nobody could sign for is not made.
             let signers = try desk.approval(
-                of: AuditEvent(.keyFromCeremony), "The ceremony", operators)
+                of: AuditEvent(.keyFromCeremony), "The ceremony", files: operators)
             let record = try body(ceremony)
             try desk.note(
-                .keyFromCeremony, record, ["ceremony": what, "folder": folder], signers: signers)
+                .keyFromCeremony, record, details: ["ceremony": what, "folder": folder], signers: signers)
             printKeys([record])
         }
     }

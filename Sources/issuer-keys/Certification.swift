@@ -26,7 +26,7 @@ struct Certification {
     /// - Parameters:
     ///   - path: of the file of what the cards have in common.
     ///   - chosen: the issuer certificate of all cards; nil takes for each card the one of its PANs.
-    init(profile path: String, certificate chosen: String?, dataEncryptionKey: String?, _ desk: KeyDesk)
+    init(profile path: String, certificate chosen: String?, dataEncryptionKey: String?, desk: KeyDesk)
         throws
     {
         let data = try contents(path)
@@ -98,7 +98,7 @@ struct Certification {
         var made: [Int: PersonalisedApplication] = [:]
         for (_, batch) in batches.sorted(by: { $0.key < $1.key }) {
             let results = try run(
-                batch.numbers.map { (number: $0, card: cards[$0]) }, batch.issuer, desk,
+                batch.numbers.map { (number: $0, card: cards[$0]) }, batch.issuer, desk: desk,
                 part: "\(out).part.\(batch.issuer.name)")
             for (number, application) in zip(batch.numbers, results) { made[number] = application }
         }
@@ -111,7 +111,7 @@ struct Certification {
     }
 
     private func run(
-        _ cards: [(number: Int, card: CardToCertify)], _ issuer: Issuer, _ desk: KeyDesk, part: String
+        _ cards: [(number: Int, card: CardToCertify)], _ issuer: Issuer, desk: KeyDesk, part: String
     ) throws -> [PersonalisedApplication] {
         // Another list of cards is another batch.
         var accounts: [UInt8] = []

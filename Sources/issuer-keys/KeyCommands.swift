@@ -80,13 +80,14 @@ struct Generate: ParsableCommand {
         }
         let details = ["exportable": "\(exportable)"]
         let signers = try desk.approval(
-            of: AuditEvent(.keyGenerated, key: name.label, details: details), "Making \(name)", operators)
+            of: AuditEvent(.keyGenerated, key: name.label, details: details), "Making \(name)",
+            files: operators)
         let record =
             exportable
             ? try store.generateExportable(name, algorithm: algorithm)
             : try store.generate(name, algorithm: algorithm)
         try desk.note(
-            try store.noted(.keyGenerated, record, details, transfer: exportable), signers: signers)
+            try store.noted(.keyGenerated, record, details: details, transfer: exportable), signers: signers)
         printKeys([record])
     }
 }
@@ -149,7 +150,8 @@ struct Import: ParsableCommand {
             "under": under, "form": block == nil ? "cryptogram" : "key block", "exportable": "\(exportable)",
         ]
         let signers = try desk.approval(
-            of: AuditEvent(.keyImported, key: name.label, details: details), "Importing \(name)", operators)
+            of: AuditEvent(.keyImported, key: name.label, details: details), "Importing \(name)",
+            files: operators)
         let record: KeyRecord
         switch (block, cryptogram) {
         case (let block?, nil):
@@ -165,7 +167,7 @@ struct Import: ParsableCommand {
         default: throw ValidationError("either --block or --cryptogram")
         }
         try desk.note(
-            try store.noted(.keyImported, record, details, transfer: exportable), signers: signers)
+            try store.noted(.keyImported, record, details: details, transfer: exportable), signers: signers)
         printKeys([record])
     }
 
@@ -209,7 +211,8 @@ struct Export: ParsableCommand {
             throw ValidationError("--mode and --exportability are one character each")
         }
         let signers = try desk.approval(
-            of: AuditEvent(.keyExported, key: name.label), "Exporting \(name) under \(under)", operators)
+            of: AuditEvent(.keyExported, key: name.label), "Exporting \(name) under \(under)",
+            files: operators)
         let block = try store.exportBlock(
             name, under: under, mode: mode.map { Character($0) },
             exportability: exportability.map { Character($0) },
@@ -217,7 +220,7 @@ struct Export: ParsableCommand {
         // Before it is out: what cannot be noted is not said.
         try desk.note(
             .keyExported, try store.record(labelled: name.label),
-            ["under": under, "form": String(block.prefix(16))], signers: signers)
+            details: ["under": under, "form": String(block.prefix(16))], signers: signers)
         print(block)
     }
 }

@@ -63,12 +63,12 @@ struct KeyDesk {
     /// Asks for the people that an event needs, before anything is done.
     ///
     /// - Parameter files: theirs; those that are not named are asked for.
-    func approval(of event: AuditEvent, _ what: String, _ files: OperatorOption) throws -> [AuditSigner] {
+    func approval(of event: AuditEvent, _ what: String, files: OperatorOption) throws -> [AuditSigner] {
         let count = operators.needed(for: event)
         guard count == 0 || trail != nil else {
             throw ValidationError("audit.log is not set: there is nowhere to name who approved it")
         }
-        return try operators.signers(count, from: files.paths, for: what) { try TerminalConsole() }
+        return try operators.signers(count, from: files.paths, for: what) { try TTYConsole() }
     }
 
     /// Appends events; what is wrong with the log goes to standard error.
@@ -81,10 +81,10 @@ struct KeyDesk {
 
     /// Appends what happened to a key.
     func note(
-        _ kind: AuditEvent.Kind, _ record: KeyRecord, _ details: [String: String] = [:],
+        _ kind: AuditEvent.Kind, _ record: KeyRecord, details: [String: String] = [:],
         signers: [AuditSigner] = []
     ) throws {
-        try note([AuditEvent(kind, record, details)], signers: signers)
+        try note([AuditEvent(kind, record, details: details)], signers: signers)
     }
 
     /// Does what takes people and time. A refusal is evidence, too.
@@ -104,7 +104,7 @@ extension AuditEvent {
     }
 
     /// What happened to a key, with what everybody may know of it.
-    init(_ kind: Kind, _ record: KeyRecord, _ details: [String: String] = [:]) {
+    init(_ kind: Kind, _ record: KeyRecord, details: [String: String] = [:]) {
         var all = details
         all["purpose"] = record.purpose?.rawValue
         all["algorithm"] = record.algorithm?.rawValue
@@ -118,10 +118,10 @@ extension AuditEvent {
 extension KeyStore {
     /// What happened to a key and, where one was made, to the copy that may leave.
     mutating func noted(
-        _ kind: AuditEvent.Kind, _ record: KeyRecord, _ details: [String: String], transfer: Bool
+        _ kind: AuditEvent.Kind, _ record: KeyRecord, details: [String: String], transfer: Bool
     ) throws -> [AuditEvent] {
-        var events = [AuditEvent(kind, record, details)]
-        if transfer { events.append(AuditEvent(kind, try transferCopy(of: record), details)) }
+        var events = [AuditEvent(kind, record, details: details)]
+        if transfer { events.append(AuditEvent(kind, try transferCopy(of: record), details: details)) }
         return events
     }
 }

@@ -39,13 +39,13 @@ struct LoadTestKeys: ParsableCommand {
         else { throw ValidationError("\(path): not a file of test keys") }
         try desk.trail?.requireWritable()
         var loaded: [LoadedKey] = []
-        let outcome = Result { try load(file, desk, &loaded) }
+        let outcome = Result { try load(file, desk, loaded: &loaded) }
         // Also what came before one that was refused.
         try desk.note(loaded.filter(\.created).map(LoadTestKeys.event))
         try outcome.get()
     }
 
-    private func load(_ file: KeyFile, _ desk: KeyDesk, _ loaded: inout [LoadedKey]) throws {
+    private func load(_ file: KeyFile, _ desk: KeyDesk, loaded: inout [LoadedKey]) throws {
         func report(_ key: LoadedKey) {
             loaded.append(key)
             LoadTestKeys.show(key)

@@ -18,7 +18,7 @@ struct OperatorCommand: ParsableCommand {
         @Option(name: .long, help: "Their file.") var out: String
 
         func run() throws {
-            let line = try OperatorRegister.enrol(name, to: out, try TerminalConsole())
+            let line = try OperatorRegister.enrol(name, to: out, console: try TTYConsole())
             print("keys.operators: \"\(line)\"")
         }
     }

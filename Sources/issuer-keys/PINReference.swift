@@ -46,7 +46,10 @@ struct PINReference: AsyncParsableCommand {
         }
         try desk.trail?.requireWritable()
         let answer: PINAnswer
-        do { answer = try PINIssuance.record(of: question(), pan: PAN(pan), keys, at: desk.location) } catch {
+        do {
+            answer = try PINIssuance.record(
+                of: question(), pan: PAN(pan), configuration: keys, at: desk.location)
+        } catch {
             try noted("refused: \(error)")
             throw error
         }

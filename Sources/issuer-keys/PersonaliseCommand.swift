@@ -69,12 +69,13 @@ struct Personalise: ParsableCommand {
             }
             return (
                 card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber),
-                keys: try keys(card.pan, desk.configuration, place)
+                keys: try keys(card.pan, desk.configuration, place: place)
             )
         }
         if let to = delivery.to {
             return try deliver(
-                to, zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, [UInt8](data), desk)
+                to, zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, data: [UInt8](data),
+                desk: desk)
         }
         try delivery.requireNone()
         guard let under else { throw ValidationError("--under or --to is needed") }
@@ -83,7 +84,7 @@ struct Personalise: ParsableCommand {
         let hash = try store.listHash([UInt8](data))
         let signers = try desk.approval(
             of: AuditEvent(.cardsPersonalised, key: under),
-            "Personalising \(batch.count) cards of list \(hash.prefix(16)) under \(under)", operators)
+            "Personalising \(batch.count) cards of list \(hash.prefix(16)) under \(under)", files: operators)
         var file = try store.personalise(batch, under: under)
         let certification = try certification(desk)
         if let certification {
@@ -119,7 +120,7 @@ struct Personalise: ParsableCommand {
 
     private func deliver(
         _ to: String, _ cards: [(card: CardIdentity, keys: PersonalisationKeys, line: CardList.Card)],
-        _ data: [UInt8], _ desk: KeyDesk
+        data: [UInt8], desk: KeyDesk
     ) throws {
         guard under == nil, dek == nil else {
             throw ValidationError("--under and --dek are for the bureau's file; a chip has a DEK of its own")
@@ -132,10 +133,10 @@ struct Personalise: ParsableCommand {
         let kmc = try delivery.masterKey()
         let signers = try desk.approval(
             of: AuditEvent(.cardsPersonalised, key: kmc),
-            "Personalising \(cards.count) cards of list \(hash.prefix(16)) in \(to)", operators)
+            "Personalising \(cards.count) cards of list \(hash.prefix(16)) in \(to)", files: operators)
         let orders = try CardOrders(cards, certification, path: self.cards)
         let delivery = try CardDelivery(
-            orders, certification, options: delivery, list: hash, out: out, desk, signers: signers)
+            orders, certification, options: delivery, list: hash, out: out, desk: desk, signers: signers)
         try delivery.run()
     }
 
@@ -147,7 +148,7 @@ struct Personalise: ParsableCommand {
             return nil
         }
         return try Certification(
-            profile: application, certificate: certificate, dataEncryptionKey: dek, desk)
+            profile: application, certificate: certificate, dataEncryptionKey: dek, desk: desk)
     }
 
     /// YYMM.
@@ -159,7 +160,7 @@ struct Personalise: ParsableCommand {
     }
 
     private func keys(
-        _ pan: String, _ configuration: IssuerConfiguration, _ place: String
+        _ pan: String, _ configuration: IssuerConfiguration, place: String
     ) throws -> PersonalisationKeys {
         let ranges = configuration.issuers.filter { pan.hasPrefix($0.prefix) }
         guard let range = ranges.max(by: { $0.prefix.count < $1.prefix.count }) else {

@@ -100,7 +100,7 @@ struct DoubtResolution {
             guard let reader = try nextReader() else { break }
             do {
                 try settle(
-                    ChipIdentity.read(reader, identifiers: delivery.orders.identifiers, delivery.seat))
+                    ChipIdentity.read(reader, identifiers: delivery.orders.identifiers, seat: delivery.seat))
                 held.append(reader)
                 // Chips far back in a large rack are asked too: only several in a row end a look.
                 lost = 0

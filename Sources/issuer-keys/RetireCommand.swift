@@ -45,10 +45,11 @@ struct Retire: ParsableCommand {
         }
         if !yes { try confirm(record) }
         let signers = try desk.approval(
-            of: AuditEvent(.keyRetired, key: name.label), "Retiring \(name)", operators)
+            of: AuditEvent(.keyRetired, key: name.label), "Retiring \(name)", files: operators)
         try store.destroy(name)
         try desk.note(
-            .keyRetired, record, ["cards": withoutCards ? "none were made" : "none need it"], signers: signers
+            .keyRetired, record, details: ["cards": withoutCards ? "none were made" : "none need it"],
+            signers: signers
         )
         print("key \(name) retired, KCV \(record.checkValue ?? "------")")
     }
@@ -59,7 +60,7 @@ struct Retire: ParsableCommand {
             throw ValidationError(
                 "key \(name): retire asks at a terminal, and standard input is none; --yes answers for it")
         }
-        let console = try TerminalConsole()
+        let console = try TTYConsole()
         console.say("Key \(record.label), KCV \(record.checkValue ?? "------"), ends for good.")
         guard try console.ask("Type its name to end it:") == record.label else {
             throw ValidationError("key \(name) is not retired: that is another name")

@@ -98,7 +98,7 @@ struct TestCAKey: ParsableCommand {
         var ca = TestCA(try SigningKeys(at: location))
         let made = try ca.makeKey(rid: rid, index: index, bits: bits)
         let key = CAPublicKey(rid: rid, index: index, key: made.key, expiry: expiry, isTest: true)
-        file.keys.append(CAKeyFile.Entry(key, name: "test CA of this environment", .portable))
+        file.keys.append(CAKeyFile.Entry(key, name: "test CA of this environment", arithmetic: .portable))
         try authority.note(
             location,
             AuditEvent.made(made.label, &ca.keys) + [

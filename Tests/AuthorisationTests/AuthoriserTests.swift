@@ -434,8 +434,11 @@ struct AuthoriserTests {
             scene.tokenKnown ? CardToken(high: 1, low: 1) : nil
         }
 
-        func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-            if scene.tokenFails { return Pending(.failure(.tokenFailed("C_DeriveKey"))) }
+        func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay {
+            if scene.tokenFails {
+                return Result<CryptographyAnswer, CryptographyUnavailable>.failure(
+                    .tokenFailed("C_DeriveKey"))
+            }
             var cryptogram = CryptogramAnswer.notAsked
             if let asked = question.cryptogram {
                 cryptogram = scene.cryptogramIsRight ? .matches(asked.prepared.map(data)) : .differs
@@ -444,9 +447,8 @@ struct AuthoriserTests {
             if question.pin != nil, scene.cryptogramIsRight {
                 pin = .translated(EncipheredPINBlock(rawValue: scene.translated))
             }
-            return Pending(
-                .success(
-                    CryptographyAnswer(token: CardToken(high: 1, low: 1), cryptogram: cryptogram, pin: pin)))
+            return Result<CryptographyAnswer, CryptographyUnavailable>.success(
+                CryptographyAnswer(token: CardToken(high: 1, low: 1), cryptogram: cryptogram, pin: pin))
         }
 
         func issuerAuthenticationData(
@@ -514,7 +516,7 @@ struct AuthoriserTests {
         }
 
         func replace(
-            _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool,
+            _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool,
             deadline: Deadline
         ) async throws(CouldNotDecide) -> CardReplacement {
             let (fate, reading) = state.withLock { state in carryOut(change, lines, withPast, &state) }

@@ -207,7 +207,8 @@ struct Draft {
         var trace = DecisionTrace()
         switch entry {
         case .chip:
-            let found = CryptogramCheck.evaluate(.ask(try question(request)), .matches([]), &trace)
+            let (asked, iad) = try question(request)
+            let found = CryptogramCheck.evaluate(.ask(asked, iad), .matches([]), trace: &trace)
             proof = .chip(try #require(found.verified))
         case .forged: declined = .cryptogramWrong
         case .badStripe: declined = .cardValueWrong
@@ -215,7 +216,8 @@ struct Draft {
             let (value, _) = NonChipCheck.evaluate(
                 .askValue(
                     CardValueQuestion(cardVerificationKey: KeyName("cvk"), candidates: [], value: 0x123),
-                    NonChipPolicy(cardVerificationKey: KeyName("cvk"))), .matches(0), request, &trace)
+                    NonChipPolicy(cardVerificationKey: KeyName("cvk"))), .matches(0), request: request,
+                trace: &trace)
             proof = .cardValue(try #require(value))
         case .shop(_, let policy, let answer):
             let range = IssuerRange(
@@ -223,7 +225,7 @@ struct Draft {
                 keys: IssuerKeys([IssuerKeyVersion(name: "", issuerMasterKey: KeyName("imk"))]),
                 masterKeyOption: .a, profiles: [], authentication: policy)
             if let finding = AuthenticationFinding.of(request, range) {
-                let (verified, reason) = finding.evaluate(answer, request, now: now, &trace)
+                let (verified, reason) = finding.evaluate(answer, request, now: now, trace: &trace)
                 declined = reason
                 if let verified { proof = .authentication(verified) }
             }
@@ -248,7 +250,7 @@ struct Draft {
         case .exempt(let exemption): return (.exempt(exemption), nil)
         case .askValue(let question, let policy):
             let (value, reason) = NonChipCheck.evaluate(
-                .askValue(question, policy), .matches(0), request, &trace)
+                .askValue(question, policy), .matches(0), request: request, trace: &trace)
             return (value.map(Proof.cardValue) ?? .none, reason)
         case .decline(let reason, _): return (.none, reason)
         case .ask, .skip: return (.none, .chipDataMissing)
@@ -318,7 +320,9 @@ struct Draft {
         return try ICCData(parsing: writer.bytes)
     }
 
-    private func question(_ request: AuthorisationRequest) throws -> CryptogramQuestion {
+    private func question(_ request: AuthorisationRequest) throws -> (
+        CryptogramQuestion, IssuerApplicationData
+    ) {
         let range = IssuerRange(
             name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"), masterKeyOption: .a,
             profiles: [.visaCVN18])
@@ -330,9 +334,11 @@ struct Draft {
             transmission: request.transmission,
             retrievalReferenceNumber: [], systemsTraceAuditNumber: 1, chip: request.chip, pin: nil,
             circumstances: Circumstances(), receivedAt: 0, deadline: Deadline(nanoseconds: .max))
-        guard case .ask(let question) = CryptogramCheck(range: range, codes: codes).prepare(asRequest) else {
+        guard
+            case .ask(let question, let iad) = CryptogramCheck(range: range, codes: codes).prepare(asRequest)
+        else {
             throw CardScene.Unexpected("no question about this chip data")
         }
-        return question
+        return (question, iad)
     }
 }

@@ -5,8 +5,8 @@ import Testing
 @Suite struct ChipResultTests {
     private func trace(_ verdict: RuleVerdict, _ reason: String) -> DecisionTrace {
         var trace = DecisionTrace()
-        trace.add(.cardStatus, .approved, "active")
-        trace.add(.cryptogram, verdict, reason)
+        trace.add(.cardStatus, .approved, reason: "active")
+        trace.add(.cryptogram, verdict, reason: reason)
         return trace
     }
 
@@ -28,7 +28,7 @@ import Testing
 
     @Test func verificationResultsThatARuleDeclines() {
         var trace = trace(.approved, "visa-cvn18")
-        trace.add(.limits, .declined, "TVR/CVR bad: offline PIN failed")
+        trace.add(.limits, .declined, reason: "TVR/CVR bad: offline PIN failed")
         #expect(ChipResult(trace, atc: .ahead) == .verificationResultsBad)
         #expect(ChipResult(DecisionTrace(), atc: .notAsked) == .none)
     }

@@ -43,23 +43,28 @@ struct CardRackTests {
 
     /// The host's side by libcrypto, since the token's own tests are elsewhere: a session by the card's own keys.
     private func open(_ card: inout SmartCard, level: UInt8 = 0x01) throws -> (mac: [UInt8], chain: [UInt8]) {
-        _ = card.answer(CommandAPDU(0x00, 0xA4, 0x04, 0, Self.identifier, expecting: 256).bytes)
+        _ = card.answer(
+            CommandAPDU(0x00, 0xA4, parameter1: 0x04, parameter2: 0, data: Self.identifier, expecting: 256)
+                .bytes)
         let challenge = [UInt8](repeating: 0x11, count: 8)
         let answer = try #require(
             InitializeUpdateAnswer(
-                Array(card.answer(CommandAPDU(0x80, 0x50, 0, 0, challenge).bytes).dropLast(2))))
+                Array(
+                    card.answer(CommandAPDU(0x80, 0x50, parameter1: 0, parameter2: 0, data: challenge).bytes)
+                        .dropLast(2))))
         let keys = try TransportKeys.scp03(
             master: Self.master, version: 0x30, parameter: 0x70, serial: Self.serial)
         func derive(_ constant: UInt8, bits: UInt8, _ key: [UInt8]) throws -> [UInt8] {
             try MAC.cmac(
                 .aes, key: key,
-                [UInt8](repeating: 0, count: 11) + [constant, 0, 0, bits, 1] + challenge + answer.challenge)
+                data: [UInt8](repeating: 0, count: 11) + [constant, 0, 0, bits, 1] + challenge
+                    + answer.challenge)
         }
         let mac = try derive(6, bits: 128, keys.authentication)
         var command = CommandAPDU(
-            0x84, 0x82, level, 0, Array(try derive(1, bits: 64, mac).prefix(8)))
+            0x84, 0x82, parameter1: level, parameter2: 0, data: Array(try derive(1, bits: 64, mac).prefix(8)))
         let chain = try MAC.cmac(
-            .aes, key: mac, [UInt8](repeating: 0, count: 16) + command.header + [16] + command.data)
+            .aes, key: mac, data: [UInt8](repeating: 0, count: 16) + command.header + [16] + command.data)
         command.data += chain.prefix(8)
         #expect(Hex.encode(card.answer(command.bytes)) == "9000")
         return (mac, chain)
@@ -69,7 +74,7 @@ struct CardRackTests {
         var command = command
         command.instructionClass = 0x84
         chain = try MAC.cmac(
-            .aes, key: mac, chain + command.header + [UInt8(command.data.count + 8)] + command.data)
+            .aes, key: mac, data: chain + command.header + [UInt8(command.data.count + 8)] + command.data)
         command.data += chain.prefix(8)
         return command.bytes
     }
@@ -79,37 +84,51 @@ struct CardRackTests {
         var card = try Self.card()
         var (mac, chain) = try open(&card)
         let grouping = DataGrouping(0x9200, try Hex.decode("06010A03A0A000")).bytes
-        let first = try protected(CommandAPDU(0x80, 0xE2, 0x00, 0, grouping), mac, &chain)
+        let first = try protected(
+            CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 0, data: grouping), mac, &chain)
         #expect(Hex.encode(card.answer(first)) == "9000")
         // The same again ends the channel.
         #expect(Hex.encode(card.answer(first)) == "6982")
         #expect(Hex.encode(card.answer(first)) == "6982")
 
         (mac, chain) = try open(&card)
-        var broken = try protected(CommandAPDU(0x80, 0xE2, 0x00, 0, grouping), mac, &chain)
+        var broken = try protected(
+            CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 0, data: grouping), mac, &chain)
         broken[broken.count - 1] ^= 1
         #expect(Hex.encode(card.answer(broken)) == "6982")
 
         (mac, chain) = try open(&card)
-        let skipped = try protected(CommandAPDU(0x80, 0xE2, 0x00, 1, grouping), mac, &chain)
+        let skipped = try protected(
+            CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 1, data: grouping), mac, &chain)
         #expect(Hex.encode(card.answer(skipped)) == "6A86")
         // Without protection within a channel.
         (mac, chain) = try open(&card)
-        #expect(Hex.encode(card.answer(CommandAPDU(0x80, 0xE2, 0x00, 0, grouping).bytes)) == "6982")
+        #expect(
+            Hex.encode(
+                card.answer(CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 0, data: grouping).bytes))
+                == "6982")
 
         (mac, chain) = try open(&card)
         let key = DataGrouping(0x8000, [UInt8](repeating: 0x11, count: 48)).bytes
         #expect(
-            Hex.encode(card.answer(try protected(CommandAPDU(0x80, 0xE2, 0x00, 0, key), mac, &chain)))
+            Hex.encode(
+                card.answer(
+                    try protected(
+                        CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 0, data: key), mac, &chain)))
                 == "6A80")
         let unknown = DataGrouping(0x7777, [1]).bytes
         (mac, chain) = try open(&card)
         #expect(
-            Hex.encode(card.answer(try protected(CommandAPDU(0x80, 0xE2, 0x00, 0, unknown), mac, &chain)))
+            Hex.encode(
+                card.answer(
+                    try protected(
+                        CommandAPDU(0x80, 0xE2, parameter1: 0x00, parameter2: 0, data: unknown), mac, &chain))
+            )
                 == "6A88")
         (mac, chain) = try open(&card)
         // A card with half of its data is none.
-        let last = try protected(CommandAPDU(0x80, 0xE2, 0x80, 0, grouping), mac, &chain)
+        let last = try protected(
+            CommandAPDU(0x80, 0xE2, parameter1: 0x80, parameter2: 0, data: grouping), mac, &chain)
         #expect(Hex.encode(card.answer(last)) == "6985")
         #expect(!card.isPersonalised)
     }
@@ -117,14 +136,24 @@ struct CardRackTests {
     @Test("A stranger's cryptogram is refused, and its challenge is good once")
     func strangers() throws {
         var card = try Self.card()
-        _ = card.answer(CommandAPDU(0x00, 0xA4, 0x04, 0, Self.identifier, expecting: 256).bytes)
-        let update = CommandAPDU(0x80, 0x50, 0, 0, [UInt8](repeating: 0x11, count: 8)).bytes
+        _ = card.answer(
+            CommandAPDU(0x00, 0xA4, parameter1: 0x04, parameter2: 0, data: Self.identifier, expecting: 256)
+                .bytes)
+        let update = CommandAPDU(
+            0x80, 0x50, parameter1: 0, parameter2: 0, data: [UInt8](repeating: 0x11, count: 8)
+        ).bytes
         #expect(Hex.encode(card.answer(update).suffix(2)) == "9000")
-        let guess = CommandAPDU(0x84, 0x82, 0x01, 0, [UInt8](repeating: 0, count: 16)).bytes
+        let guess = CommandAPDU(
+            0x84, 0x82, parameter1: 0x01, parameter2: 0, data: [UInt8](repeating: 0, count: 16)
+        ).bytes
         #expect(Hex.encode(card.answer(guess)) == "6982")
         #expect(Hex.encode(card.answer(guess)) == "6985")
         #expect(
-            Hex.encode(card.answer(CommandAPDU(0x80, 0x50, 0x20, 0, [UInt8](repeating: 0, count: 8)).bytes))
+            Hex.encode(
+                card.answer(
+                    CommandAPDU(
+                        0x80, 0x50, parameter1: 0x20, parameter2: 0, data: [UInt8](repeating: 0, count: 8)
+                    ).bytes))
                 == "6A88", "another key version")
     }
 

@@ -46,7 +46,7 @@ import Testing
         }
         let result = try await bench.onLoop {
             try await $0.records.replace(
-                token, change, [.change("x;;;ann;17;x")], withPast: true,
+                token, change, lines: [.change("x;;;ann;17;x")], withPast: true,
                 deadline: Deadline(nanoseconds: .max))
         }
         guard case .conflict(let current) = result else {
@@ -75,7 +75,7 @@ import Testing
                 else { continue }
                 let result = try await bench.onLoop {
                     try await $0.records.replace(
-                        token, change, [.change("x;;;ann;17;x")], withPast: false,
+                        token, change, lines: [.change("x;;;ann;17;x")], withPast: false,
                         deadline: Deadline(nanoseconds: .max))
                 }
                 guard case .done = result else { throw RedisError.timedOut }

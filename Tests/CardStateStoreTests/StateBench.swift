@@ -1,3 +1,4 @@
+import EventLoops
 import Authorisation
 import CardStateStore
 import EMV
@@ -21,7 +22,7 @@ final class StateBench: Sendable {
     let claims: OldRecordClaims
     private let authoriser: Authoriser
     private let stan = Atomic<UInt32>(0)
-    private let executor: LoopExecutor
+    private let executor: EventLoopExecutor
 
     static var loop: any EventLoop { MultiThreadedEventLoopGroup.singleton.any() }
     static let currency = CurrencyCode(rawValue: 752)!
@@ -48,7 +49,7 @@ final class StateBench: Sendable {
         records = RedisCardRecords(store, settings: settings)
         orders = CardOrders(records, unixSeconds: { Self.now })
         journal = RedisJournal(store, settings: settings)
-        executor = LoopExecutor(loop)
+        executor = EventLoopExecutor(loop)
         let range = IssuerRange(
             name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"), masterKeyOption: .a,
             profiles: [.visaCVN18])
@@ -168,15 +169,14 @@ private struct OpenToken: CardCryptography {
 
     func knownToken(of pan: PAN) -> CardToken? { token(pan) }
 
-    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
+    func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay {
         let answers = question.cryptogram?.prepared.map { _ in
             IssuerAuthenticationData(arpc: UInt64(1), code: AuthorisationResponseCode("00")!)
         }
-        return Pending(
-            .success(
-                CryptographyAnswer(
-                    token: token(question.card.pan), cryptogram: answers.map { .matches($0) } ?? .notAsked,
-                    pin: question.pin.map { .translated($0.block) } ?? .notAsked)))
+        return Result<CryptographyAnswer, CryptographyUnavailable>.success(
+            CryptographyAnswer(
+                token: token(question.card.pan), cryptogram: answers.map { .matches($0) } ?? .notAsked,
+                pin: question.pin.map { .translated($0.block) } ?? .notAsked))
     }
 
     func issuerAuthenticationData(
@@ -192,16 +192,4 @@ private struct OpenToken: CardCryptography {
     func fault(
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
-}
-
-/// Runs tasks on an event loop.
-private final class LoopExecutor: TaskExecutor {
-    private let loop: any EventLoop
-    init(_ loop: any EventLoop) { self.loop = loop }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        let executor = asUnownedTaskExecutor()
-        loop.execute { job.runSynchronously(on: executor) }
-    }
 }

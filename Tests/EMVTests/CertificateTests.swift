@@ -112,7 +112,7 @@ struct CertificateTests {
         let key = CAPublicKey(
             rid: [0xA0, 0, 0, 0, 3], index: 0xF1, key: try RSAPublicKey(modulus: modulus, exponent: [3]),
             expiry: CertificateMonth(text: "2030-12"), revoked: [0x01_0203], isTest: true)
-        let entry = CAKeyFile.Entry(key, name: "test", .portable)
+        let entry = CAKeyFile.Entry(key, name: "test", arithmetic: .portable)
         #expect(try CAKeys(CAKeyFile(keys: [entry]), .portable).keys == [key])
         #expect(throws: CAKeyFault.self) { try CAKeys(CAKeyFile(keys: [entry, entry]), .portable) }
         let changes: [(inout CAKeyFile.Entry) -> Void] = [

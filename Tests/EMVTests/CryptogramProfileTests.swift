@@ -14,7 +14,7 @@ struct CryptogramProfileTests {
             let profile = try CryptogramProfile.select(for: iad, among: CryptogramProfile.all)
             #expect(profile.name == (try vector.text("profile")), "\(vector)")
             let input = try profile.cryptogramInput(from: chip, iad: iad)
-            let padding: Padding = try vector.number("padding") == 1 ? .method1 : .method2
+            let padding: CryptogramPadding = try vector.number("padding") == 1 ? .method1 : .method2
             #expect(profile.padding == padding, "\(vector)")
             #expect(
                 input.bytes == CryptogramInput(try vector.bytes("ac_data"), padding: padding)?.bytes,

@@ -22,29 +22,30 @@ import Testing
 
     private func job(
         deadline: UInt64
-    ) throws -> (AuthorisationJob, Pending<CryptographyAnswer, CryptographyUnavailable>) {
+    ) throws -> TokenJob {
         let question = CryptographyQuestion(
             card: CardIdentity(pan: try PAN("4761739001010010"), panSequenceNumber: nil), cryptogram: nil,
             pin: nil, deadline: Deadline(nanoseconds: deadline))
-        let job = AuthorisationJob(question, mailbox: CompletionMailbox<TokenJob> { _ in })
-        return (job, job.pending)
+        return TokenJob(
+            AuthorisationTask(question), deadline: question.deadline,
+            mailbox: CompletionMailbox<TokenJob> { _ in })
     }
 
     @Test func whoWaitsIsToldAtTheDeadlineAndTheLateAnswerReachesNobody() async throws {
         let clock = Clock()
         let watch = AnswerWatch { clock.schedule($0, $1) }
-        let (overdue, pending) = try job(deadline: 1)
-        let (early, other) = try job(deadline: .max)
+        let overdue = try job(deadline: 1)
+        let early = try job(deadline: .max)
         watch.watch(overdue)
         watch.watch(early)
         #expect(clock.waiting == 1, "one timer for all")
         clock.tick()
-        await #expect(throws: CryptographyUnavailable.deadlinePassed) { try await pending.value }
-        #expect(!other.isFulfilled && clock.waiting == 1)
+        await #expect(throws: CryptographyUnavailable.deadlinePassed) { try await overdue.end() }
+        #expect(!early.isDelivered && clock.waiting == 1)
         // The worker comes back with it after all.
-        let tokens = CardTokenStore(capacity: 4)
-        #expect(!overdue.deliver(keepingTokensIn: tokens))
-        #expect(early.deliver(keepingTokensIn: tokens))
+        for job in [overdue, early] { job.refuse(.stopped) }
+        #expect(!overdue.deliver())
+        #expect(early.deliver())
         clock.tick()
         #expect(clock.waiting == 0, "no timer while nobody waits")
     }

@@ -31,20 +31,22 @@ struct CapabilityTableTests {
             return true
         }
         let block = SessionTemplates.pinBlock
-        let unwraps = works { try $0.unwrapBlock(1, key: key, block) }
-        let extracts = works { try $0.extractKey(from: secret, bitOffset: 0, SessionTemplates.pinPiece(2)) }
+        let unwraps = works { try $0.unwrapBlock(1, key: key, template: block) }
+        let extracts = works {
+            try $0.extractKey(from: secret, bitOffset: 0, template: SessionTemplates.pinPiece(2))
+        }
         let xors = works { session in
             try [UInt8](repeating: 1, count: 16).withUnsafeBytes {
-                try session.xorKey(secret, with: $0, SessionTemplates.pinField)
+                try session.xorKey(secret, with: $0, template: SessionTemplates.pinField)
             }
         }
         let derives = works {
-            try $0.deriveKey(from: key, left: 1, right: 2, SessionTemplates.encipheringKey)
+            try $0.deriveKey(from: key, left: 1, right: 2, template: SessionTemplates.encipheringKey)
         }
         let derivesAES = works {
             try $0.deriveKey(
                 from: aes, .aesECB, data: [UInt8](repeating: 0, count: 16),
-                SessionTemplates.aesKey(.sign, byteCount: 16))
+                template: SessionTemplates.aesKey(.sign, byteCount: 16))
         }
         let cmac = (try? session.aesCMAC([UInt8](repeating: 0, count: 16), key: aes)) != nil
         let hmac = (try? session.hmacSHA256([1], key: secret)) != nil

@@ -47,7 +47,8 @@ struct HSMTests {
     {
         let asked = try #require(question.cryptogram)
         var session = try location.openSession()
-        let issuer = try KnownAnswers.importKey(DemoKeys.clear("imk-ac-476173"), [.encrypt], &session)
+        let issuer = try KnownAnswers.importKey(
+            DemoKeys.clear("imk-ac-476173"), [.encrypt], session: &session)
         func key(_ base: ObjectHandle, _ diversifier: Diversifier) throws -> [UInt64] {
             [
                 try session.encryptBlock(diversifier.left, key: base),
@@ -58,7 +59,7 @@ struct HSMTests {
             let bytes = halves.flatMap { half in
                 (0..<8).map { UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * $0)) }
             }
-            return try KnownAnswers.importKey(bytes, [.encrypt], &session)
+            return try KnownAnswers.importKey(bytes, [.encrypt], session: &session)
         }
         var halves = try key(issuer, MasterKeyDerivation.diversifier(for: question.card))
         if let diversifier = SessionKeyDerivation.diversifier(
@@ -90,7 +91,7 @@ struct HSMTests {
         let port = hsm.port { work in work() }
         let asked = try question(1, pin: onNSS, profile: profile)
         let right = try rightCryptogram(asked, location)
-        let good = try await port.begin(question(1, cryptogram: right, pin: onNSS, profile: profile)).value
+        let good = try await port.begin(question(1, cryptogram: right, pin: onNSS, profile: profile)).answer()
         #expect(matches(good)?.count == 2)
         if onNSS {
             if case .translated = good.pin {} else { Issue.record("the PIN block was not translated") }
@@ -98,7 +99,7 @@ struct HSMTests {
         for bit in [0, 17, 63] {
             let bad = try await port.begin(
                 question(1, cryptogram: right ^ 1 << UInt64(bit), pin: onNSS, profile: profile)
-            ).value
+            ).answer()
             #expect(matches(bad) == nil)
             if case .notAsked = bad.pin {
             } else {
@@ -116,7 +117,7 @@ struct HSMTests {
         for profile in [CryptogramProfile.visaCVN10, .visaCVN18, .mcCVN10h] {
             let right = try rightCryptogram(question(2, profile: profile), location)
             let asked = try question(2, cryptogram: right, profile: profile)
-            let answers = try #require(matches(try await port.begin(asked).value))
+            let answers = try #require(matches(try await port.begin(asked).answer()))
             for (verdict, prepared) in zip(try #require(asked.cryptogram).prepared, answers) {
                 let later = try await port.issuerAuthenticationData(
                     for: try #require(asked.cryptogram), card: asked.card, verdict: verdict,
@@ -143,7 +144,7 @@ struct HSMTests {
                 }
                 var wrong = 0
                 for (number, answer) in pending.enumerated() {
-                    let answer = try await answer.value
+                    let answer = try await answer.answer()
                     guard let data = matches(answer), case .translated(let block) = answer.pin else {
                         wrong += 1
                         continue
@@ -168,15 +169,16 @@ struct HSMTests {
         for number in Self.cards.indices {
             let asked = try question(number)
             #expect(port.knownToken(of: asked.card.pan) == nil)
-            let token = try await port.begin(asked).value.token
+            let token = try await port.begin(asked).answer().token
             #expect(port.knownToken(of: asked.card.pan) == token)
-            #expect(try await port.begin(asked).value.token == token)
+            #expect(try await port.begin(asked).answer().token == token)
             tokens.insert(token)
         }
         #expect(tokens.count == Self.cards.count)
         let other = try HSM(DemoKeys.configuration(), at: location)
         let asked = try question(7)
-        #expect(try await other.port { $0() }.begin(asked).value.token == port.knownToken(of: asked.card.pan))
+        #expect(
+            try await other.port { $0() }.begin(asked).answer().token == port.knownToken(of: asked.card.pan))
         other.stop()
         hsm.stop()
     }
@@ -191,9 +193,9 @@ struct HSMTests {
             session: owner, keys: keys, configuration: configuration, chaining: .mac)
         let right = try rightCryptogram(question(3), location)
         let asked = try question(3, cryptogram: right, pin: true)
-        _ = try serving.answer(asked, knownToken: nil)
+        _ = try serving.answer(asked)
         let before = try serving.session.objectCount()
-        for _ in 0..<5_000 { _ = try serving.answer(asked, knownToken: nil) }
+        for _ in 0..<5_000 { _ = try serving.answer(asked) }
         let after = try serving.session.objectCount()
         // With nothing kept, what is derived for a job is gone after it; other suites work on the token meanwhile.
         #expect(after - before < 500)
@@ -204,7 +206,7 @@ struct HSMTests {
         let hsm = try HSM(DemoKeys.configuration(), at: try DemoKeys.nss.get())
         let port = hsm.port { work in work() }
         await #expect(throws: CryptographyUnavailable.deadlinePassed) {
-            try await port.begin(question(4, deadline: 1)).value
+            try await port.begin(question(4, deadline: 1)).answer()
         }
         var stranger = try question(4)
         stranger = CryptographyQuestion(
@@ -213,16 +215,16 @@ struct HSMTests {
                 zonePINKey: KeyName("zpk-nobody"), format: .iso0, block: EncipheredPINBlock(rawValue: 1)),
             deadline: stranger.deadline)
         do {
-            _ = try await port.begin(stranger).value
+            _ = try await port.begin(stranger).answer()
             Issue.record("a key that is not configured was used")
         } catch {
             #expect(error.description.contains("zpk-nobody"))
         }
         // The session is as good as before.
-        _ = try await port.begin(question(4)).value
+        _ = try await port.begin(question(4)).answer()
         #expect(hsm.statistics.evictions == 0)
         hsm.stop()
-        await #expect(throws: CryptographyUnavailable.stopped) { try await port.begin(question(4)).value }
+        await #expect(throws: CryptographyUnavailable.stopped) { try await port.begin(question(4)).answer() }
     }
 
     @Test("A session that ends behind the worker's back costs one answer and is replaced")
@@ -245,12 +247,12 @@ struct HSMTests {
         let port = hsm.port { work in work() }
         let right = try rightCryptogram(question(5), location)
         do {
-            _ = try await port.begin(question(5, cryptogram: right)).value
+            _ = try await port.begin(question(5, cryptogram: right)).answer()
             Issue.record("a closed session answered")
         } catch CryptographyUnavailable.tokenFailed(let words) {
             #expect(words.contains("CKR_"), "\(words)")
         }
-        let answer = try await port.begin(question(5, cryptogram: right)).value
+        let answer = try await port.begin(question(5, cryptogram: right)).answer()
         #expect(matches(answer)?.count == 2, "the new session serves")
         #expect(hsm.statistics.evictions == 1 && opened.withLock { $0 } == 2)
         hsm.stop()

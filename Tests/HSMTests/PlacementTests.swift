@@ -23,21 +23,8 @@ struct PlacementTests {
         }
     }
 
-    /// Work that lasts as long as the test wants.
-    private struct Hold: TokenTask {
-        let gate: DispatchSemaphore
-        func run(on session: inout CryptographySession) throws(JobError) { gate.wait() }
-    }
-
-    private struct Last: TokenTask {
-        let microseconds: UInt32
-        func run(on session: inout CryptographySession) throws(JobError) { usleep(microseconds) }
-    }
-
-    private struct Break: TokenTask {
-        func run(on session: inout CryptographySession) throws(JobError) {
-            throw .token(PKCS11Error(function: "C_Sign", code: 0x32))
-        }
+    private func isDelivered(_ pending: any CryptographyUnderWay) -> Bool {
+        (pending as? StartedAuthorisation)?.job.isDelivered ?? false
     }
 
     private static let never = Deadline(nanoseconds: .max)
@@ -67,7 +54,7 @@ struct PlacementTests {
         let pending = await withCheckedContinuation { continuation in
             loop.queue.async { continuation.resume(returning: port.begin(asked)) }
         }
-        return try await pending.value.token
+        return try await pending.answer().token
     }
 
     @Test("A quick library in this process goes on the loop by itself, a slow one and an unknown one do not")
@@ -75,12 +62,15 @@ struct PlacementTests {
         var configuration = DemoKeys.configuration()
         configuration.placement = .auto
         let (nss, soft) = (try DemoKeys.nss.get(), try DemoKeys.softHSM.get())
-        #expect(try TokenPlacement.auto.takesLoops(configuration, at: nss, .mac))
-        #expect(try !TokenPlacement.workers.takesLoops(configuration, at: nss, .mac))
+        #expect(try TokenPlacement.auto.takesLoops(configuration, at: nss, chaining: .mac))
+        #expect(try !TokenPlacement.workers.takesLoops(configuration, at: nss, chaining: .mac))
         let without = DemoKeys.configuration(pins: false)
-        #expect(try !TokenPlacement.auto.takesLoops(without, at: soft, .cbc), "over 100 microseconds a job")
         #expect(
-            try TokenPlacement.loop.takesLoops(without, at: soft, .cbc), "whoever configures it knows why")
+            try !TokenPlacement.auto.takesLoops(without, at: soft, chaining: .cbc),
+            "over 100 microseconds a job")
+        #expect(
+            try TokenPlacement.loop.takesLoops(without, at: soft, chaining: .cbc),
+            "whoever configures it knows why")
         #expect(!TokenPlacement.librariesInProcess.contains("libp11-kit-client.so"))
     }
 
@@ -90,8 +80,8 @@ struct PlacementTests {
         #expect(hsm.waitUntilReady(seconds: 10))
         let (port, workers) = (loop.port(hsm), hsm.port { $0() })
         try await until { hsm.health.loopsServing == 1 }
-        let expected = try await workers.begin(try question()).value.token
-        let held = Task { try await workers.perform(Hold(gate: gate), deadline: Self.never) }
+        let expected = try await workers.begin(try question()).answer().token
+        let held = Task { try await workers.perform(deadline: Self.never) { _ in gate.wait() } }
         for _ in 0..<100 { #expect(try await token(port, on: loop) == expected) }
         gate.signal()
         try await held.value
@@ -109,13 +99,13 @@ struct PlacementTests {
         let pending = port.begin(try question())
         // As the store's connection does it: when the first command of the turn comes, the write stands in line.
         line.withLock { $0.append { sent.withLock { $0 = true } } }
-        while !pending.isFulfilled {
+        while !isDelivered(pending) {
             let next = line.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             guard let next else { break }
             next()
-            #expect(!pending.isFulfilled || sent.withLock { $0 })
+            #expect(!isDelivered(pending) || sent.withLock { $0 })
         }
-        #expect(pending.isFulfilled)
+        #expect(isDelivered(pending))
         hsm.stop()
     }
 
@@ -125,18 +115,18 @@ struct PlacementTests {
         #expect(hsm.waitUntilReady(seconds: 10))
         let port = loop.port(hsm)
         try await until { hsm.health.loopsServing == 1 }
-        try await port.perform(Last(microseconds: 3_000), deadline: Self.never)
+        _ = try await port.perform(deadline: Self.never) { _ in usleep(3_000) }
         #expect(hsm.health.loopsServing == 0)
         // The only worker stands still, and with it the job.
         let (workers, gate) = (hsm.port { $0() }, DispatchSemaphore(value: 0))
-        let held = Task { try await workers.perform(Hold(gate: gate), deadline: Self.never) }
+        let held = Task { try await workers.perform(deadline: Self.never) { _ in gate.wait() } }
         try await Task.sleep(for: .milliseconds(20))
         let pending = port.begin(try question())
         try await Task.sleep(for: .milliseconds(50))
-        #expect(!pending.isFulfilled)
+        #expect(!isDelivered(pending))
         gate.signal()
         try await held.value
-        _ = try await pending.value
+        _ = try await pending.answer()
         for _ in 0..<2_000 where hsm.health.loopsServing == 0 { _ = try await token(port, on: loop) }
         #expect(hsm.health.loopsServing > 0)
         hsm.stop()
@@ -153,7 +143,7 @@ struct PlacementTests {
         #expect(hsm.health.loopsHeldUp.isEmpty)
         let begun = monotonicNanoseconds()
         let deadline = Deadline(nanoseconds: begun + 800_000_000)
-        let held = Task { try await hanging.perform(Hold(gate: gate), deadline: deadline) }
+        let held = Task { try await hanging.perform(deadline: deadline) { _ in gate.wait() } }
         try await until { !hsm.health.loopsHeldUp.isEmpty }
         #expect(monotonicNanoseconds() - begun < 500_000_000)
         #expect(hsm.health.loopsHeldUp == [0])
@@ -178,7 +168,7 @@ struct PlacementTests {
         var held: [Task<Void, any Error>] = []
         // One after the other: a worker takes what waits in one go.
         for count in 1...2 {
-            held.append(Task { try await port.perform(Hold(gate: gate), deadline: Self.never) })
+            held.append(Task { try await port.perform(deadline: Self.never) { _ in gate.wait() } })
             try await until { hsm.health.workersHeldUp == count }
         }
         for _ in held { gate.signal() }
@@ -194,7 +184,9 @@ struct PlacementTests {
         let port = loop.port(hsm)
         try await until { hsm.health.loopsServing == 1 }
         await #expect(throws: CryptographyUnavailable.self) {
-            try await port.perform(Break(), deadline: Self.never)
+            try await port.perform(deadline: Self.never) { _ throws(JobError) in
+                throw .token(PKCS11Error(function: "C_Sign", code: 0x32))
+            }
         }
         try await until { hsm.statistics.evictions == 1 }
         _ = try await token(port, on: loop)

@@ -25,7 +25,7 @@ struct TokenObjectTests {
         for format in onNSS ? PINBlockFormat.allCases : [] {
             for verification in [PINVerification.reference, .verificationValue(keyIndex: 1)] {
                 for (digits, count) in [(UInt64(0x12345), 5), (0x1234, 4)] {
-                    var pin = try checks.question(format, digits, count, pan)
+                    var pin = try checks.question(format, digits, count: count, pan: pan)
                     pin.verification = verification
                     questions.append(
                         CryptographyQuestion(
@@ -81,7 +81,9 @@ struct TokenObjectTests {
     }
 
     private func run(_ question: CryptographyQuestion, _ checks: inout OperationChecks) throws {
-        _ = try checks.serving.answer(question, knownToken: CardToken(high: 0, low: 0))
+        var known = question
+        known.knownToken = CardToken(high: 0, low: 0)
+        _ = try checks.serving.answer(known)
         if let pin = question.pin { _ = try checks.serving.fault(in: pin, pan: question.card.pan) }
     }
 
@@ -126,15 +128,15 @@ struct TokenObjectTests {
         configuration.pinVerificationValueKey = KeyName("pvk")
         let pan = try PAN("4761739001010010")
         var session = try location.openSession()
-        let zone = try KnownAnswers.importKey(DemoKeys.clear("zpk-acquirer-a"), [.encrypt], &session)
-        let verification = try KnownAnswers.importKey(DemoKeys.clear("pvk"), [.encrypt], &session)
+        let zone = try KnownAnswers.importKey(DemoKeys.clear("zpk-acquirer-a"), [.encrypt], session: &session)
+        let verification = try KnownAnswers.importKey(DemoKeys.clear("pvk"), [.encrypt], session: &session)
         let clear = 0x0412_34FF_FFFF_FFFF ^ PINBlock.panField(for: pan)
         var question = PINQuestion(
             zonePINKey: KeyName("zpk-acquirer-a"), format: .iso0,
             block: EncipheredPINBlock(rawValue: try session.encryptBlock(clear, key: zone)))
         guard
             case .translated(let block) = try PINIssuance.record(
-                of: question, pan: pan, configuration, at: location)
+                of: question, pan: pan, configuration: configuration, at: location)
         else {
             Issue.record("no reference")
             return
@@ -146,7 +148,7 @@ struct TokenObjectTests {
             keyIndex: 1, enciphered: try session.encryptBlock(parameter, key: verification))
         guard
             case .verificationValue(let value) = try PINIssuance.record(
-                of: question, pan: pan, configuration, at: location)
+                of: question, pan: pan, configuration: configuration, at: location)
         else {
             Issue.record("no verification value")
             return
@@ -161,12 +163,12 @@ struct TokenObjectTests {
                 zonePINKey: KeyName("zpk-acquirer-a"), format: .iso0,
                 block: EncipheredPINBlock(rawValue: try session.encryptBlock(field, key: zone)))
             #expect("\(count) digits") {
-                try PINIssuance.record(of: bad, pan: pan, configuration, at: location)
+                try PINIssuance.record(of: bad, pan: pan, configuration: configuration, at: location)
             } throws: { "\($0)".contains("none of 0 to 9") }
         }
         #expect(throws: PINIssuanceError.self) {
             try PINIssuance.record(
-                of: question, pan: PAN("5413330089010483"), configuration, at: location)
+                of: question, pan: PAN("5413330089010483"), configuration: configuration, at: location)
         }
     }
 }

@@ -25,13 +25,13 @@ struct ZoneKeyVersionTests {
     ) throws -> ZoneKeyOrder {
         var session = try location.openSession()
         let usage: [PKCS11.Attribute] = [.encrypt]
-        let zmk = try KnownAnswers.importKey(DemoKeys.clear(Self.zmk), usage, &session)
+        let zmk = try KnownAnswers.importKey(DemoKeys.clear(Self.zmk), usage, session: &session)
         func encipher(_ bytes: ArraySlice<UInt8>) throws -> [UInt8] {
             let word = bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             return withUnsafeBytes(of: try session.encryptBlock(word, key: zmk).bigEndian) { Array($0) }
         }
         let wrapped = try encipher(key[..<8]) + encipher(key[8...])
-        let clear = try KnownAnswers.importKey(key, usage, &session)
+        let clear = try KnownAnswers.importKey(key, usage, session: &session)
         let found = try session.encryptBlock(0, key: clear)
         let digits = String(String(found >> 40 | 1 << 24, radix: 16, uppercase: true).dropFirst())
         return ZoneKeyOrder(
@@ -147,7 +147,7 @@ struct ZoneKeyVersionTests {
 
     private func encipher(_ block: UInt64, _ key: [UInt8], _ location: TokenLocation) throws -> UInt64 {
         var session = try location.openSession()
-        let handle = try KnownAnswers.importKey(key, [.encrypt], &session)
+        let handle = try KnownAnswers.importKey(key, [.encrypt], session: &session)
         return try session.encryptBlock(block, key: handle)
     }
 }

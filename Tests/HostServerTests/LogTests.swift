@@ -40,7 +40,7 @@ import Testing
             }
         }
         var refusals = RefusalLog()
-        for _ in 0..<1_000 { refusals.log(logger, .notice, "message refused", [:]) }
+        for _ in 0..<1_000 { refusals.log(logger, .notice, message: "message refused", metadata: [:]) }
         let before = lines.all.withLock { $0.count }
         #expect(before <= 20)
         refusals.tick(logger)

@@ -13,7 +13,8 @@ import Testing
         var trace = DecisionTrace()
         let question = CardValueQuestion(cardVerificationKey: KeyName("cvk"), candidates: [], value: 0)
         let policy = NonChipPolicy(cardVerificationKey: KeyName("cvk"))
-        let (value, _) = NonChipCheck.evaluate(.askValue(question, policy), .matches(0), request, &trace)
+        let (value, _) = NonChipCheck.evaluate(
+            .askValue(question, policy), .matches(0), request: request, trace: &trace)
         return Decision(
             outcome: .final(nil, approvalCode: Array("123456".utf8), basis: value.map { .cardValue($0) }),
             issuerAuthenticationData: nil, authorisationResponseCode: nil, repeated: false, trace: trace,

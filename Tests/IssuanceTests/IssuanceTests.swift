@@ -40,7 +40,7 @@ struct IssuanceTests {
     static func open(_ key: PersonalisedApplication.PrivateKey) throws -> RSAPrivateKey {
         func component(_ identifier: String) throws -> [UInt8] {
             let enciphered = try Hex.decode(#require(key.components[identifier]))
-            var cipher = try KeyedCipher(.tdes, .ecb, .decrypt, key: Self.key)
+            var cipher = try KeyedCipher(.tdes, .ecb, direction: .decrypt, key: Self.key)
             let clear = try cipher.process(enciphered)
             let end = try #require(clear.lastIndex(of: 0x80))
             let isPadding = clear[(end + 1)...].allSatisfy { $0 == 0 }
@@ -105,7 +105,7 @@ struct IssuanceTests {
                     serialNumber: {
                         serial += 1
                         return serial
-                    }, &session)
+                    }, session: &session)
                 let opened = try Self.open(#require(made.privateKey))
                 let objects = try Self.objects(made)
                 let icc = try Self.icc(objects, issuer: certificate.key, made, nil)
@@ -148,7 +148,8 @@ struct IssuanceTests {
             .init(
                 certificate: #require(objects[.iccCertificate]), remainder: objects[.iccRemainder] ?? [],
                 exponent: #require(objects[.iccExponent])), signedUnder: issuer,
-            staticData: staticData(made), .init(accountDigits: digits, month: month), libcrypto)
+            staticData: staticData(made), circumstances: .init(accountDigits: digits, month: month),
+            arithmetic: libcrypto)
     }
 
     // MARK: - Issuer and CA
@@ -243,13 +244,13 @@ struct IssuanceTests {
                     serialNumber: {
                         serial += 1
                         return serial
-                    }, &session)
+                    }, session: &session)
                 let objects = try Self.objects(made)
                 let pan = card.identity.pan
                 let digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
                 _ = try SignedData.recoverStatic(
                     #require(objects[.signedStaticData]), under: certificate.key,
-                    staticData: Self.staticData(made), Self.libcrypto)
+                    staticData: Self.staticData(made), arithmetic: Self.libcrypto)
                 let icc = try Self.icc(objects, issuer: certificate.key, made, digits, month: card.expiry)
                 #expect(icc.expiry == card.expiry)
                 let pin = try KeyCertificate.recover(
@@ -257,7 +258,8 @@ struct IssuanceTests {
                     .init(
                         certificate: #require(objects[.pinCertificate]),
                         remainder: objects[.pinRemainder] ?? [], exponent: #require(objects[.pinExponent])),
-                    signedUnder: certificate.key, .init(accountDigits: digits, month: nil), Self.libcrypto)
+                    signedUnder: certificate.key, circumstances: .init(accountDigits: digits, month: nil),
+                    arithmetic: Self.libcrypto)
                 let opened = try Self.open(#require(made.pinPrivateKey))
                 let isSame = opened.modulus == pin.key.modulus && pin.key != icc.key
                 #expect(isSame)
@@ -280,7 +282,7 @@ struct IssuanceTests {
         try keys.signing(issuer.key.label) { signing, session in
             let key = try Self.dataEncryptionKey(&session)
             let made = try certifier.certify(
-                late, signing: signing, under: key, serialNumber: { 1 }, &session)
+                late, signing: signing, under: key, serialNumber: { 1 }, session: &session)
             let icc = try Self.icc(Self.objects(made), issuer: certificate.key, made, nil)
             #expect(icc.expiry == certificate.expiry)
         }
@@ -308,13 +310,13 @@ struct IssuanceTests {
             return try keys.signing(issuer.label) { signing, session in
                 let key = try bits.map { _ in try Self.dataEncryptionKey(&session) }
                 return try certifier.certify(
-                    card, signing: signing, under: key, serialNumber: { 1 }, &session)
+                    card, signing: signing, under: key, serialNumber: { 1 }, session: &session)
             }
         }
         let simple = try certify("4000", nil, &keys)
         _ = try SignedData.recoverStatic(
             #require(Self.objects(simple)[.signedStaticData]), under: certificate.key,
-            staticData: Self.staticData(simple), Self.libcrypto)
+            staticData: Self.staticData(simple), arithmetic: Self.libcrypto)
         #expect(throws: IssuanceError.self) { try certify("2000", 768, &keys) }
     }
 

@@ -132,7 +132,7 @@ struct KeyBlockTests {
         let template = KeyPurpose.zoneMasterKey.tokenTemplate(label: "zmk-old", statesLength: false)
         _ = try store.session.createKey(template, value: SecretBytes(copying: zmk))
         let clear = KnownAnswers.issuerMasterKey
-        let enciphering = try KnownAnswers.importKey(zmk, [.encrypt], &store.session)
+        let enciphering = try KnownAnswers.importKey(zmk, [.encrypt], session: &store.session)
         let cryptogram = try stride(from: 0, to: 16, by: 8).flatMap { offset in
             let block = clear[offset..<offset + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             let enciphered = try store.session.encryptBlock(block, key: enciphering)

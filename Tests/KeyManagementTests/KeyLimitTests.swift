@@ -21,7 +21,7 @@ struct KeyLimitTests {
         defer { try? store.session.destroy(key) }
         return try store.withProtectionKey(label) { protection, kind, session in
             try KeyBlockCipher.seal(
-                key, algorithm, header: header, under: protection, kind, &session)
+                key, algorithm, header: header, under: protection, protection: kind, session: &session)
         }
     }
 

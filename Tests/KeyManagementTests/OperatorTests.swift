@@ -97,9 +97,9 @@ struct OperatorTests {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let console = ScriptedConsole()
         let entries = try ["Ann", "Bob"].map {
-            try OperatorRegister.enrol($0, to: "\(folder)/\($0)", console, cost: CeremonyTests.cost)
+            try OperatorRegister.enrol($0, to: "\(folder)/\($0)", console: console, cost: CeremonyTests.cost)
         }
-        _ = try OperatorRegister.enrol("Eve", to: "\(folder)/Eve", console, cost: CeremonyTests.cost)
+        _ = try OperatorRegister.enrol("Eve", to: "\(folder)/Eve", console: console, cost: CeremonyTests.cost)
         let register = try OperatorRegister(parsing: entries, dualControl: true)
         func people(_ names: [String], passphrase: String? = nil) throws -> [String] {
             let console = ScriptedConsole()

@@ -42,7 +42,7 @@ struct LibCryptoTests {
         #expect(Hex.encode(try AES.encryptECB(key: key, plain)) == expected)
         #expect(try AES.decryptECB(key: key, Hex.decode(expected)) == plain)
         let macKey = try Hex.decode("2B7E151628AED2A6ABF7158809CF4F3C")
-        #expect(Hex.encode(try MAC.cmac(.aes, key: macKey, [])) == "BB1D6929E95937287FA37D129B756746")
+        #expect(Hex.encode(try MAC.cmac(.aes, key: macKey, data: [])) == "BB1D6929E95937287FA37D129B756746")
     }
 
     @Test("deciphering undoes enciphering, for every key length and both modes")
@@ -54,15 +54,15 @@ struct LibCryptoTests {
         for keyCount in [8, 16, 24] {
             let (key, vector, data) = (random(keyCount), random(8), random(48))
             #expect(try TDES.decryptECB(key: key, TDES.encryptECB(key: key, data)) == data)
-            let chained = try TDES.encryptCBC(key: key, initialVector: vector, data)
-            #expect(try TDES.decryptCBC(key: key, initialVector: vector, chained) == data)
-            #expect(chained != (try TDES.encryptCBC(key: key, data)))
+            let chained = try TDES.encryptCBC(key: key, initialVector: vector, data: data)
+            #expect(try TDES.decryptCBC(key: key, initialVector: vector, data: chained) == data)
+            #expect(chained != (try TDES.encryptCBC(key: key, data: data)))
         }
         for keyCount in [16, 24, 32] {
             let (key, vector, data) = (random(keyCount), random(16), random(48))
             #expect(try AES.decryptECB(key: key, AES.encryptECB(key: key, data)) == data)
-            let chained = try AES.encryptCBC(key: key, initialVector: vector, data)
-            #expect(try AES.decryptCBC(key: key, initialVector: vector, chained) == data)
+            let chained = try AES.encryptCBC(key: key, initialVector: vector, data: data)
+            #expect(try AES.decryptCBC(key: key, initialVector: vector, data: chained) == data)
         }
     }
 
@@ -78,13 +78,13 @@ struct LibCryptoTests {
             try TDES.encryptECB(key: key16, [UInt8](repeating: 0, count: 7))
         }
         #expect(throws: LibCryptoError.wrongCount(what: "initial vector", found: 16)) {
-            try TDES.encryptCBC(key: key16, initialVector: key16, [])
+            try TDES.encryptCBC(key: key16, initialVector: key16, data: [])
         }
         #expect(throws: LibCryptoError.wrongCount(what: "HMAC key", found: 0)) {
             try MAC.hmacSHA256(key: [], [1])
         }
         #expect(throws: LibCryptoError.wrongCount(what: "tdes key", found: 8)) {
-            try MAC.cmac(.tdes, key: [UInt8](repeating: 1, count: 8), [])
+            try MAC.cmac(.tdes, key: [UInt8](repeating: 1, count: 8), data: [])
         }
         #expect(try TDES.encryptECB(key: key16, []).isEmpty)
         var mac = try RetailMAC()
@@ -131,29 +131,32 @@ struct LibCryptoTests {
         let nonce = [UInt8](0x00...0x0B)
         let plain = Array("custodian component".utf8)
         let associated = Array("component 1 of 3".utf8)
-        let sealed = try AuthenticatedEncryption.seal(key: key, nonce: nonce, plain, associated: associated)
+        let sealed = try AuthenticatedEncryption.seal(
+            key: key, nonce: nonce, plain: plain, associated: associated)
         #expect(sealed.count == plain.count + AuthenticatedEncryption.tagCount)
-        let opened = try AuthenticatedEncryption.open(key: key, nonce: nonce, sealed, associated: associated)
+        let opened = try AuthenticatedEncryption.open(
+            key: key, nonce: nonce, sealed: sealed, associated: associated)
         #expect(opened == plain)
         for index in sealed.indices {
             var touched = sealed
             touched[index] ^= 0x01
             #expect(throws: LibCryptoError.notAuthentic) {
-                try AuthenticatedEncryption.open(key: key, nonce: nonce, touched, associated: associated)
+                try AuthenticatedEncryption.open(
+                    key: key, nonce: nonce, sealed: touched, associated: associated)
             }
         }
         #expect(throws: LibCryptoError.notAuthentic) {
-            try AuthenticatedEncryption.open(key: key, nonce: nonce, sealed, associated: [])
+            try AuthenticatedEncryption.open(key: key, nonce: nonce, sealed: sealed, associated: [])
         }
         #expect(throws: LibCryptoError.wrongCount(what: "sealed data", found: 15)) {
-            try AuthenticatedEncryption.open(key: key, nonce: nonce, [UInt8](repeating: 0, count: 15))
+            try AuthenticatedEncryption.open(key: key, nonce: nonce, sealed: [UInt8](repeating: 0, count: 15))
         }
-        let nothing = try AuthenticatedEncryption.seal(key: key, nonce: nonce, [])
-        #expect(try AuthenticatedEncryption.open(key: key, nonce: nonce, nothing).isEmpty)
+        let nothing = try AuthenticatedEncryption.seal(key: key, nonce: nonce, plain: [])
+        #expect(try AuthenticatedEncryption.open(key: key, nonce: nonce, sealed: nothing).isEmpty)
         // The GCM specification's test case 14: key and nonce of zeros, one block of zeros.
         let zeros = [UInt8](repeating: 0, count: 32)
         let published = try AuthenticatedEncryption.seal(
-            key: zeros, nonce: Array(zeros.prefix(12)), Array(zeros.prefix(16)))
+            key: zeros, nonce: Array(zeros.prefix(12)), plain: Array(zeros.prefix(16)))
         #expect(
             Hex.encode(published) == "CEA7403D4D606B6E074EC5D3BAF39D18" + "D0D1C8A799996BF0265B98B5D48AB919")
     }

@@ -50,8 +50,8 @@ struct LibCryptoVectorTests {
             let data = try vector.bytes("data")
             let found: [UInt8]
             switch try vector.text("algorithm") {
-            case "AES CMAC": found = try MAC.cmac(.aes, key: key, data)
-            case "TDES CMAC": found = try MAC.cmac(.tdes, key: key, data)
+            case "AES CMAC": found = try MAC.cmac(.aes, key: key, data: data)
+            case "TDES CMAC": found = try MAC.cmac(.tdes, key: key, data: data)
             case let name:
                 let padding = try #require(MACPadding(rawValue: try vector.number("padding")))
                 if name.contains("alg 1") {

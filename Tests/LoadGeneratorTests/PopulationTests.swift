@@ -58,7 +58,7 @@ struct PopulationTests {
     @Test("the third wrong PIN locks, a right one before it clears")
     func pinTries() throws {
         var card = try #require(try Population(profile, issuer: issuer).cards.first)
-        func predict(_ kind: TransactionKind) -> ResponseCode {
+        func predict(_ kind: TrafficKind) -> ResponseCode {
             card.predict(kind, amount: 100, atc: 1, pinTriesMax: 3).code
         }
         #expect(predict(.wrongPIN) == .wrongPIN)
@@ -76,7 +76,7 @@ struct PopulationTests {
     func funds() throws {
         var card = try #require(try Population(profile, issuer: issuer).cards.first)
         card.availableMinorUnits = 250
-        func predict(_ kind: TransactionKind) -> ResponseCode {
+        func predict(_ kind: TrafficKind) -> ResponseCode {
             card.predict(kind, amount: 100, atc: 1, pinTriesMax: 3).code
         }
         #expect(predict(.purchase) == .approved)
@@ -91,7 +91,7 @@ struct PopulationTests {
         profile.mix = [.purchase: 90, .wrongPIN: 9, .unknownCard: 1]
         let date = try #require(TransactionDate(year: 26, month: 11, day: 23))
         var source = try TransactionSource(profile, issuer: issuer, date: date)
-        var counts: [TransactionKind: Int] = [:]
+        var counts: [TrafficKind: Int] = [:]
         for _ in 0..<100_000 { counts[source.kind(), default: 0] += 1 }
         #expect(abs((counts[.purchase] ?? 0) - 90_000) < 1_000)
         #expect(abs((counts[.wrongPIN] ?? 0) - 9_000) < 500)

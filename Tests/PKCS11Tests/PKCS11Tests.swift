@@ -58,7 +58,7 @@ struct PKCS11Tests {
         let one = try session.encryptBlock(7, key: key)
         var two: [UInt64] = [UInt64(7).bigEndian, UInt64(8).bigEndian]
         try two.withUnsafeMutableBytes { bytes in
-            try session.encrypt(.tripleDESECB, key: key, UnsafeRawBufferPointer(bytes), into: bytes)
+            try session.encrypt(.tripleDESECB, key: key, input: UnsafeRawBufferPointer(bytes), into: bytes)
         }
         #expect(UInt64(bigEndian: two[0]) == one)
         #expect(try session.encryptBlock(8, key: key) == UInt64(bigEndian: two[1]))
@@ -151,7 +151,7 @@ struct PKCS11Tests {
             off: ([.extractable, .modifiable] + KeyPurpose.usages).filter { !usage.contains($0) })
         let key = try session.generateKey(.des2, template)
         #expect {
-            try KeyDescription.requireAsAsked(key, label, .issuerMasterKeyAC, &session)
+            try KeyDescription.requireAsAsked(key, label, purpose: .issuerMasterKeyAC, session: &session)
         } throws: { "\($0)".contains(label) && "\($0)".contains("CKA_") }
         #expect(try session.findKeys(label: label).isEmpty)
     }

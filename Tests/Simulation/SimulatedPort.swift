@@ -1,6 +1,22 @@
 internal import Authorisation
 internal import EMV
 
+/// A job of the simulated token. One thread runs the simulation.
+final class SimulatedJob: CryptographyUnderWay, @unchecked Sendable {
+    private var result: Result<CryptographyAnswer, CryptographyUnavailable>?
+    private var waiting: UnsafeContinuation<Result<CryptographyAnswer, CryptographyUnavailable>, Never>?
+
+    func fulfil(_ result: Result<CryptographyAnswer, CryptographyUnavailable>) {
+        self.result = result
+        waiting?.resume(returning: result)
+    }
+
+    func answer() async throws(CryptographyUnavailable) -> CryptographyAnswer {
+        if let result { return try result.get() }
+        return try await withUnsafeContinuation { waiting = $0 }.get()
+    }
+}
+
 /// The ports of one life of a host.
 struct SimulatedPort: CardCryptography, CardRecords {
     let simulation: Simulation
@@ -72,9 +88,9 @@ struct SimulatedPort: CardCryptography, CardRecords {
         simulation.numbers.chance(80) ? Plan.token(of: pan) : nil
     }
 
-    func begin(_ question: CryptographyQuestion) -> Pending<CryptographyAnswer, CryptographyUnavailable> {
-        guard isAlive else { return Pending(.failure(.stopped)) }
-        let pending = Pending<CryptographyAnswer, CryptographyUnavailable>()
+    func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay {
+        guard isAlive else { return Result<CryptographyAnswer, CryptographyUnavailable>.failure(.stopped) }
+        let pending = SimulatedJob()
         simulation.waiting.append(Simulation.Waiting(host: host, call: .token(pending, question)))
         return pending
     }
@@ -102,7 +118,7 @@ struct SimulatedPort: CardCryptography, CardRecords {
     }
 
     func replace(
-        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool, deadline: Deadline
+        _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement {
         guard isAlive else { throw .state(StateUnavailable("dead")) }
         let write = Simulation.Write(token: token, change: change, lines: lines, withPast: withPast)

@@ -28,7 +28,7 @@ struct SimulatedStore {
     }
 
     mutating func replace(
-        _ token: CardToken, _ change: CardChange, _ lines: [JournalLine], withPast: Bool
+        _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool
     ) -> Result<CardReplacement, CouldNotDecide> {
         guard records[token].map({ Array($0.prefix(16)) }) == change.before.map(Self.bytes) else {
             return read(token, withPast: withPast).map { .conflict($0) }

@@ -16,7 +16,7 @@ extension Simulation {
                         order, to: reading, policy: CardPolicy(), now: clock, random: numbers.next())
                 else { throw violation("account \(index) could not be imported") }
                 let lines = lines(change, why: why(order, plastic))
-                _ = store.replace(account.token, change, lines, withPast: false)
+                _ = store.replace(account.token, change, lines: lines, withPast: false)
             }
         }
         try checkPromises()
@@ -71,7 +71,8 @@ extension Simulation {
             case .broken(let words): broken = broken ?? words
             case .done(_, let change):
                 switch try await port.replace(
-                    token, change, lines(change, why: why), withPast: reading.past != nil, deadline: deadline)
+                    token, change, lines: lines(change, why: why), withPast: reading.past != nil,
+                    deadline: deadline)
                 {
                 case .done: return note("operator done")
                 case .conflict(let current): reading = current

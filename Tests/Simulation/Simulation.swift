@@ -29,7 +29,7 @@ package final class Simulation: @unchecked Sendable {
 
     /// A call that waits to be carried out.
     enum Call {
-        case token(Pending<CryptographyAnswer, CryptographyUnavailable>, CryptographyQuestion)
+        case token(SimulatedJob, CryptographyQuestion)
         case read(CardToken, Bool, UnsafeContinuation<Result<CardReading, CouldNotDecide>, Never>)
         case replace(Write, UnsafeContinuation<Result<CardReplacement, CouldNotDecide>, Never>)
     }
@@ -237,7 +237,7 @@ package final class Simulation: @unchecked Sendable {
             note("write lost before the store")
             return continuation.resume(returning: .failure(.state(StateUnavailable("simulated"))))
         }
-        let result = store.replace(write.token, write.change, write.lines, withPast: write.withPast)
+        let result = store.replace(write.token, write.change, lines: write.lines, withPast: write.withPast)
         if case .success(.conflict) = result { note("conflict") }
         if fate < 6 {
             note("write lost after the store")
@@ -262,7 +262,7 @@ package final class Simulation: @unchecked Sendable {
                 continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
             case .replace(let write, let continuation):
                 if arrives {
-                    _ = store.replace(write.token, write.change, write.lines, withPast: false)
+                    _ = store.replace(write.token, write.change, lines: write.lines, withPast: false)
                 }
                 continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
             }

@@ -44,8 +44,8 @@ import Testing
                 withUnsafeBytes(of: try MAC.algorithm3(key: pair, sealed, padding: .method2).bigEndian) {
                     Array($0)
                 }
-            case .tripleDESCMAC: try MAC.cmac(.tdes, key: key, sealed)
-            case .aesCMAC: Array(try MAC.cmac(.aes, key: key, sealed).prefix(8))
+            case .tripleDESCMAC: try MAC.cmac(.tdes, key: key, data: sealed)
+            case .aesCMAC: Array(try MAC.cmac(.aes, key: key, data: sealed).prefix(8))
             }
         #expect(message.bytes(late ? .mac2 : .mac).map(Array.init) == expected)
         #expect(form.macFault(of: message, bytes) == nil)
@@ -68,7 +68,7 @@ import Testing
         let issuer = try DemoIssuer(contentsOf: TestData.issuerPath)
         let card = try VirtualCard(issuer, card: "visa-cvn18")
         let pan = card.definition.identity.pan
-        let bytes = try card.pinBlockBytes(card.definition.pin, format, key)
+        let bytes = try card.pinBlockBytes(card.definition.pin, format, key: key)
         let found: PIN
         if format == .iso4 {
             let block = EncipheredPINBlock16(rawValue: bytes.reduce(0) { $0 << 8 | UInt128($1) })

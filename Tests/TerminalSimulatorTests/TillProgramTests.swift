@@ -232,7 +232,7 @@ import VirtualCard
         var before = Canvas(columns: 20, rows: 3)
         before.write("one", row: 0, column: 0)
         var after = before
-        after.write("two…", row: 2, column: 18, .good)
+        after.write("two…", row: 2, column: 18, style: .good)
         #expect(after.sequence(after: after, colours: true, ascii: false).isEmpty)
         let sent = after.sequence(after: before, colours: true, ascii: true)
         #expect(

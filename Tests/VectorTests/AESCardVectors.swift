@@ -42,7 +42,8 @@ enum AESCardVectors {
             )
         ] {
             let derived = try token.session.deriveKey(
-                from: base, .aesECB, data: data, SessionTemplates.aesKey(.sign, byteCount: value.count))
+                from: base, .aesECB, data: data,
+                template: SessionTemplates.aesKey(.sign, byteCount: value.count))
             let zeros = [UInt8](repeating: 0, count: 16)
             try expect(
                 "check value of the \(step)",

@@ -50,7 +50,8 @@ enum CertificateVectors {
             let signer = try vector.bytes(isIssuer ? "ca_modulus" : "issuer_modulus", orNil: true)
             let block = try vector.bytes("recovered")
             let again = try made.block(
-                signerByteCount: signer?.count ?? block.count, staticData: staticBytes(vector), arithmetic)
+                signerByteCount: signer?.count ?? block.count, staticData: staticBytes(vector),
+                arithmetic: arithmetic)
             try require(again.block == block, "block made anew")
             let tags = try vector.inner("tags")
             try require(
@@ -63,10 +64,11 @@ enum CertificateVectors {
             let signature = try vector.inner("tags").bytes("93")
             let key = try issuer(vector, arithmetic).key
             let code = try SignedData.recoverStatic(
-                signature, under: key, staticData: staticBytes(vector), arithmetic)
+                signature, under: key, staticData: staticBytes(vector), arithmetic: arithmetic)
             try require(code == UInt16(vector.text("dac"), radix: 16), "data authentication code")
             let block = try SignedData.staticBlock(
-                code: code, signerByteCount: key.byteCount, staticData: staticBytes(vector), arithmetic)
+                code: code, signerByteCount: key.byteCount, staticData: staticBytes(vector),
+                arithmetic: arithmetic)
             try require(Hex.encode(block) == vector.text("recovered"), "block made anew")
         }
     }
@@ -76,13 +78,14 @@ enum CertificateVectors {
             let signature = try vector.inner("tags").bytes("9F4B")
             let key = try iccKey(vector, arithmetic)
             let tail = try vector.bytes("dynamic_data")
-            let data = try SignedData.recoverDynamic(signature, under: key, tail: tail, arithmetic)
+            let data = try SignedData.recoverDynamic(
+                signature, under: key, tail: tail, arithmetic: arithmetic)
             let count = Int(data.first ?? 0)
             try require(
                 data.count > count && Hex.encode(data[1..<count + 1]) == vector.text("icc_dynamic_number"),
                 "dynamic number")
             let block = try SignedData.dynamicBlock(
-                data, signerByteCount: key.byteCount, tail: tail, arithmetic)
+                data, signerByteCount: key.byteCount, tail: tail, arithmetic: arithmetic)
             try require(Hex.encode(block) == vector.text("recovered"), "block made anew")
         }
     }
@@ -99,12 +102,13 @@ enum CertificateVectors {
             }
             let number = try vector.bytes("un")
             let data = try CombinedDynamicData.verify(
-                objects, under: key, unpredictableNumber: number, terminalData: terminalData, arithmetic)
+                objects, under: key, unpredictableNumber: number, terminalData: terminalData,
+                arithmetic: arithmetic)
             try require(Hex.encode(data.dynamicNumber) == vector.text("icc_dynamic_number"), "dynamic number")
             try require(data.cryptogram.rawValue == vector.word("ac"), "cryptogram")
             try require(Hex.encode(data.transactionHash) == vector.text("transaction_data_hash"), "hash")
             let block = try SignedData.dynamicBlock(
-                data.bytes, signerByteCount: key.byteCount, tail: number, arithmetic)
+                data.bytes, signerByteCount: key.byteCount, tail: number, arithmetic: arithmetic)
             try require(Hex.encode(block) == vector.text("recovered"), "block made anew")
         }
     }
@@ -135,8 +139,9 @@ enum CertificateVectors {
         let authority = try RSAPublicKey(
             modulus: vector.bytes("ca_modulus"), exponent: vector.bytes("ca_exponent"))
         return try KeyCertificate.recover(
-            .issuer, objects(vector, "90", "92", "9F32"), signedUnder: authority, circumstances(vector),
-            arithmetic)
+            .issuer, objects(vector, "90", "92", "9F32"), signedUnder: authority,
+            circumstances: circumstances(vector),
+            arithmetic: arithmetic)
     }
 
     private static func icc(_ vector: VectorCase, _ arithmetic: PublicKeyArithmetic) throws -> KeyCertificate
@@ -149,7 +154,7 @@ enum CertificateVectors {
             : issuer(vector, arithmetic).key
         return try KeyCertificate.recover(
             .icc, objects(vector, "9F46", "9F48", "9F47"), signedUnder: signer,
-            staticData: staticBytes(vector), circumstances(vector), arithmetic)
+            staticData: staticBytes(vector), circumstances: circumstances(vector), arithmetic: arithmetic)
     }
 
     private static func iccKey(

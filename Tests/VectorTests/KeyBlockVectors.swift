@@ -66,7 +66,7 @@ enum KeyBlockVectors {
         _ body: (KeyData, KeyAlgorithm, inout Session) throws -> Void
     ) throws {
         let (key, algorithm) = try token.protectionKey(protection, block.header.version)
-        try KeyBlockCipher.open(block, under: key, algorithm, &token.session, body)
+        try KeyBlockCipher.open(block, under: key, protection: algorithm, session: &token.session, body: body)
     }
 
     /// Compared by two encipherments, which every cipher key gives.
@@ -81,8 +81,8 @@ enum KeyBlockVectors {
             let block = [UInt8](repeating: byte, count: algorithm.keyType == .aes ? 16 : 8)
             try expect(
                 step,
-                TokenCheckValue.encipherment(of: block, under: found, &session)
-                    == TokenCheckValue.encipherment(of: block, under: expected, &session))
+                TokenCheckValue.encipherment(of: block, under: found, session: &session)
+                    == TokenCheckValue.encipherment(of: block, under: expected, session: &session))
         }
     }
 }
@@ -115,6 +115,7 @@ extension TokenCalculator {
         let template = Template(
             keyType: algorithm.keyType, on: [.derive, .extractable, .sensitive, .isPrivate], off: [.token])
         let key = try session.createKey(template, value: SecretBytes(copying: value))
-        return try KeyBlockCipher.seal(key, algorithm, header: header, under: protectionKey, kind, &session)
+        return try KeyBlockCipher.seal(
+            key, algorithm, header: header, under: protectionKey, protection: kind, session: &session)
     }
 }

@@ -36,7 +36,7 @@ enum KeyVectors {
         let mask = SessionKeyDerivation.visaSecureMessagingMask(
             atc: ApplicationTransactionCounter(rawValue: UInt16(try vector.word("atc"))))
         let key = try mask.withUnsafeBytes {
-            try token.session.xorKey(master, with: $0, SessionTemplates.encipheringKey)
+            try token.session.xorKey(master, with: $0, template: SessionTemplates.encipheringKey)
         }
         try expectSessionKey(key, vector, &token)
     }

@@ -201,7 +201,7 @@ enum ScriptVectors {
     ) throws -> [UInt8] {
         var serving = try token.serving(keys(vector, &token))
         var made: [ObjectHandle] = []
-        return try serving.protected(header, data, question, &made)
+        return try serving.protected(header, data, question: question, made: &made)
     }
 
     /// The whole PIN change, from a format 0 block under a zone key.
@@ -245,10 +245,10 @@ enum ScriptVectors {
         var serving = try token.serving(keys(vector, &token))
         var made: [ObjectHandle] = []
         let integrity = try serving.messagingKeys(
-            names.integrity, question, SessionTemplates.encipheringKey, &made)
+            names.integrity, question, template: SessionTemplates.encipheringKey, made: &made)
         try token.expectKey("session key for integrity", integrity.full, vector.bytes("sk_smi"))
         let confidentiality = try serving.messagingKeys(
-            names.confidentiality, question, SessionTemplates.encipheringKey, &made)
+            names.confidentiality, question, template: SessionTemplates.encipheringKey, made: &made)
         try token.expectKey("session key for confidentiality", confidentiality.full, vector.bytes("sk_smc"))
     }
 
@@ -262,7 +262,7 @@ enum ScriptVectors {
         var serving = try token.serving([:])
         var made: [ObjectHandle] = []
         let found = try serving.encipher(
-            object, count: clear.count, encipherment, under: wrapping, &made)
+            object, count: clear.count, encipherment: encipherment, under: wrapping, made: &made)
         try expect("enciphered data", found == expected)
     }
 }

@@ -93,8 +93,8 @@ enum SecureChannelVectors {
     ) throws -> SecureChannel {
         try SecureChannel(
             answer(vector, number: number), hostChallenge: vector.bytes("host_challenge"),
-            level: level(vector), staticKeys(vector, &token, number: number),
-            identifier: vector.optionalText("aid").map { try Hex.decode($0) }, &token.session)
+            level: level(vector), keys: staticKeys(vector, &token, number: number),
+            identifier: vector.optionalText("aid").map { try Hex.decode($0) }, session: &token.session)
     }
 
     // MARK: - Sessions
@@ -185,14 +185,15 @@ enum SecureChannelVectors {
             try diversification.isAES
             ? token.aesKey(master, [.wrap]) : token.key(master, [.wrap])
         let made = try PutKey.command(
-            version: 1, replacing: 0, diversification, from: base, byteCount: master.count,
-            vector.bytes("kdd"), under: CardDataEncryption(dek, isAES: diversification.isAES), &token.session)
+            version: 1, replacing: 0, diversification: diversification, from: base, byteCount: master.count,
+            diversificationData: vector.bytes("kdd"),
+            under: CardDataEncryption(dek, isAES: diversification.isAES), session: &token.session)
         // The card takes the keys out again: their values, not their check values alone.
         var data = Array(made.command.data[1...])
         for name in ["enc", "mac", "dek"] {
             let key = try NewKey.take(from: &data) { text throws(LibCryptoError) in
                 try diversification.isAES
-                    ? AES.decryptCBC(key: master, text) : TDES.decryptECB(key: master, text)
+                    ? AES.decryptCBC(key: master, data: text) : TDES.decryptECB(key: master, text)
             }
             // A token may give a triple DES key odd parity; the cipher does not see it.
             let mask: UInt8 = diversification.isAES ? 0xFF : 0xFE
@@ -202,7 +203,7 @@ enum SecureChannelVectors {
         }
         try expect("end of the command", data.isEmpty)
         let keys = try diversification.keys(
-            from: base, byteCount: master.count, vector.bytes("kdd"), &token.session)
+            from: base, byteCount: master.count, data: vector.bytes("kdd"), session: &token.session)
         keys.end(&token.session)
     }
 
@@ -214,11 +215,12 @@ enum SecureChannelVectors {
         let under = try isAES ? token.aesKey(dek, [.wrap]) : token.key(dek, [.wrap])
         let key = try token.leavingKey(value, isAES: isAES)
         let field = try PutKey.field(
-            key, isAES: isAES, byteCount: value.count, CardDataEncryption(under, isAES: isAES), &token.session
+            key, isAES: isAES, byteCount: value.count,
+            dataEncryption: CardDataEncryption(under, isAES: isAES), session: &token.session
         )
         try expect("data of PUT KEY", field == data)
         let taken = try NewKey.take(from: &data) { text throws(LibCryptoError) in
-            try isAES ? AES.decryptCBC(key: dek, text) : TDES.decryptECB(key: dek, text)
+            try isAES ? AES.decryptCBC(key: dek, data: text) : TDES.decryptECB(key: dek, text)
         }
         try expect("key in the card", taken?.value == value)
     }

@@ -79,11 +79,14 @@ struct TokenCalculator: ~Copyable {
     ) throws -> (enciphering: ObjectHandle, chaining: ObjectHandle, deriving: ObjectHandle) {
         (
             try session.deriveKey(
-                from: base, left: diversifier.left, right: diversifier.right, SessionTemplates.encipheringKey),
+                from: base, left: diversifier.left, right: diversifier.right,
+                template: SessionTemplates.encipheringKey),
             try session.deriveKey(
-                from: base, left: diversifier.left, right: diversifier.left, SessionTemplates.chainingKey),
+                from: base, left: diversifier.left, right: diversifier.left,
+                template: SessionTemplates.chainingKey),
             try session.deriveKey(
-                from: base, left: diversifier.left, right: diversifier.right, SessionTemplates.derivingKey)
+                from: base, left: diversifier.left, right: diversifier.right,
+                template: SessionTemplates.derivingKey)
         )
     }
 
@@ -91,7 +94,8 @@ struct TokenCalculator: ~Copyable {
 
     mutating func retailMAC(_ key: [UInt8], _ data: [UInt8], _ padding: MACPadding) throws -> UInt64 {
         try session.retailMAC(
-            padding.pad(data), key: self.key(key, [.encrypt, .sign]), leftHalf: leftHalf(key), chaining)
+            padding.pad(data), key: self.key(key, [.encrypt, .sign]), leftHalf: leftHalf(key),
+            chaining: chaining)
     }
 
     /// The same with derived keys, which encipher and do not sign.
@@ -101,7 +105,7 @@ struct TokenCalculator: ~Copyable {
         let blocks = padding.pad(data)
         let head = Array(blocks.dropLast(8))
         let tail = blocks.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        let chained = head.isEmpty ? 0 : try session.cbcMAC(head, key: chain, chaining)
+        let chained = head.isEmpty ? 0 : try session.cbcMAC(head, key: chain, chaining: chaining)
         return try session.encryptBlock(chained ^ tail, key: full)
     }
 
@@ -119,7 +123,7 @@ struct TokenCalculator: ~Copyable {
         let handle = try aesKey(key)
         var mac = [UInt8](repeating: 0, count: 16)
         try data.withUnsafeBytes { input in
-            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: handle, input, into: $0) }
+            try mac.withUnsafeMutableBytes { try session.mac(.aesCMAC, key: handle, input: input, into: $0) }
         }
         return mac
     }
@@ -129,7 +133,9 @@ struct TokenCalculator: ~Copyable {
         let zeros = [UInt8](repeating: 0, count: 16)
         var output = zeros
         try zeros.withUnsafeBytes { input in
-            try output.withUnsafeMutableBytes { try session.encrypt(.aesECB, key: handle, input, into: $0) }
+            try output.withUnsafeMutableBytes {
+                try session.encrypt(.aesECB, key: handle, input: input, into: $0)
+            }
         }
         return output
     }
@@ -152,7 +158,9 @@ struct TokenCalculator: ~Copyable {
         _ question: CryptographyQuestion, keys: [KeyName: ObjectHandle]
     ) throws -> CryptographyAnswer {
         var serving = try serving(keys)
-        return try serving.answer(question, knownToken: CardToken(high: 0, low: 0))
+        var known = question
+        known.knownToken = CardToken(high: 0, low: 0)
+        return try serving.answer(known)
     }
 
     /// A PIN block by the code that serves requests.

@@ -92,7 +92,7 @@ struct CryptogramVectorTests {
         for vector in cases {
             let expected = try vector.word("arqc")
             if try vector.text("profile") == "raw" {
-                let padding: Padding = try vector.number("padding") == 1 ? .method1 : .method2
+                let padding: CryptogramPadding = try vector.number("padding") == 1 ? .method1 : .method2
                 let input = try #require(CryptogramInput(vector.bytes("ac_data"), padding: padding))
                 #expect(try chip.mac(input, key: Self.key(vector, "sk_ac")) == expected, "\(vector)")
                 continue

@@ -21,7 +21,7 @@ struct PublishedVectorTests {
             guard ["arqc", "arqc+arpc", "cvn-all"].contains(operation) else { continue }
             let given = try vector.inner("in")
             let out = try vector.inner("out")
-            let padding: Padding = try given.number("padding") == 1 ? .method1 : .method2
+            let padding: CryptogramPadding = try given.number("padding") == 1 ? .method1 : .method2
             let input = try #require(CryptogramInput(given.bytes("ac_data"), padding: padding), "\(vector)")
             let (signing, answering) = try keys(given, &chip)
             let found = try chip.mac(input, key: signing)

@@ -80,11 +80,11 @@ struct ScriptVectorTests {
         let apdu = try vector.bytes("apdu")
         var memory = CardMemory(pin: try #require(PIN("1234")), pinForm: .iso2)
         let known = try vector.text("command") != "UPDATE RECORD"
-        #expect(try memory.perform(apdu, verification, &chip) == (known ? 0x9000 : 0x6D00), "\(vector)")
+        #expect(try memory.perform(apdu, verification, chip: &chip) == (known ? 0x9000 : 0x6D00), "\(vector)")
         var changed = apdu
         changed[apdu.count - 1] ^= 1
         var other = CardMemory(pin: try #require(PIN("1234")), pinForm: .iso2)
-        #expect(try other.perform(changed, verification, &chip) == 0x6988, "\(vector)")
+        #expect(try other.perform(changed, verification, chip: &chip) == 0x6988, "\(vector)")
         #expect(other.hasFailed && !other.isApplicationBlocked && !other.isCardBlocked)
     }
 
@@ -101,7 +101,7 @@ struct ScriptVectorTests {
             vector.bytes("clear_pin_block"), verification.messaging.encipherment, key: key)
         #expect(enciphered == (try vector.bytes("encrypted_pin_block")), "\(vector)")
         var memory = CardMemory(pin: try #require(current ?? PIN("0000")), pinForm: form)
-        #expect(try memory.perform(vector.bytes("apdu"), verification, &chip) == 0x9000, "\(vector)")
+        #expect(try memory.perform(vector.bytes("apdu"), verification, chip: &chip) == 0x9000, "\(vector)")
         #expect(memory.pin == pin, "\(vector)")
     }
 

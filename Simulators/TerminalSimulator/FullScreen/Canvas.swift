@@ -41,7 +41,7 @@ package struct Canvas: Hashable, Sendable {
     /// Writes from left to right.
     /// - Parameter width: cut off, with an ellipsis, after so many columns.
     package mutating func write(
-        _ text: String, row: Int, column: Int, width: Int = .max, _ style: TextStyle = .plain
+        _ text: String, row: Int, column: Int, width: Int = .max, style: TextStyle = .plain
     ) {
         guard (0..<rows).contains(row), width > 0, column < columns else { return }
         let room = min(width, columns - column)
@@ -53,21 +53,21 @@ package struct Canvas: Hashable, Sendable {
     }
 
     /// Gives a stretch of a row another style, and blanks where nothing stands.
-    package mutating func paint(row: Int, columns range: Range<Int>, _ style: TextStyle) {
+    package mutating func paint(row: Int, columns range: Range<Int>, style: TextStyle) {
         guard (0..<rows).contains(row) else { return }
         for place in range.clamped(to: 0..<columns) { cells[row * columns + place].style = style }
     }
 
     /// A frame with room inside.
-    package mutating func frame(row: Int, column: Int, width: Int, height: Int, _ style: TextStyle = .faint) {
+    package mutating func frame(row: Int, column: Int, width: Int, height: Int, style: TextStyle = .faint) {
         guard width >= 2, height >= 2 else { return }
         let line = String(repeating: "─", count: width - 2)
-        write("┌\(line)┐", row: row, column: column, style)
+        write("┌\(line)┐", row: row, column: column, style: style)
         for inner in row + 1..<row + height - 1 {
-            write("│", row: inner, column: column, style)
-            write("│", row: inner, column: column + width - 1, style)
+            write("│", row: inner, column: column, style: style)
+            write("│", row: inner, column: column + width - 1, style: style)
         }
-        write("└\(line)┘", row: row + height - 1, column: column, style)
+        write("└\(line)┘", row: row + height - 1, column: column, style: style)
     }
 
     /// Control characters would move the cursor: they become question marks.

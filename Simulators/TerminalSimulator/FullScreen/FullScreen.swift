@@ -4,13 +4,13 @@ internal import Synchronization
 
 /// Runs the full-screen program on the process's terminal until the user leaves it.
 package enum FullScreen {
-    /// - Throws: `NoTerminal` where there is none to run on.
+    /// - Throws: `NoTTY` where there is none to run on.
     package static func run(_ till: sending Till) throws {
         let program = TillProgram(
             cards: till.cardNames.map { .init(name: $0, words: till.words(ofCard: $0)) },
             links: till.bench.configuration.links.map { .init(name: $0.name, words: "\($0.endpoint)") })
         let mailbox = try Mailbox()
-        let device = try TerminalDevice(wake: mailbox.writing)
+        let device = try TTYDevice(wake: mailbox.writing)
         var loop = Loop(program: program, till: Worker(till, mailbox), mailbox: mailbox)
         loop.run(device)
     }
@@ -22,9 +22,9 @@ private final class Mailbox: Sendable {
     let writing: Int32
     private let events = Mutex<[TillProgram.Event]>([])
 
-    init() throws(NoTerminal) {
+    init() throws(NoTTY) {
         var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw NoTerminal("pipe: \(String(cString: strerror(errno)))") }
+        guard pipe(&ends) == 0 else { throw NoTTY("pipe: \(String(cString: strerror(errno)))") }
         for end in ends {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
@@ -104,7 +104,7 @@ private struct Loop {
         self.mailbox = mailbox
     }
 
-    mutating func run(_ device: borrowing TerminalDevice) {
+    mutating func run(_ device: borrowing TTYDevice) {
         while true {
             draw(device)
             var entries = [
@@ -137,7 +137,7 @@ private struct Loop {
 
     /// - Returns: false to end the program.
     private mutating func handle(
-        _ event: TillProgram.Event, _ device: borrowing TerminalDevice
+        _ event: TillProgram.Event, _ device: borrowing TTYDevice
     ) -> Bool {
         switch event {
         case .finished, .refused: orderedAt = nil
@@ -156,7 +156,7 @@ private struct Loop {
         return true
     }
 
-    private mutating func draw(_ device: borrowing TerminalDevice) {
+    private mutating func draw(_ device: borrowing TTYDevice) {
         let (columns, rows) = device.size
         let canvas = program.screen(columns: columns, rows: rows)
         if let shown, shown.columns != canvas.columns || shown.rows != canvas.rows {

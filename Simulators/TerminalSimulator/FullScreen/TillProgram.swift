@@ -97,7 +97,7 @@ package struct TillProgram: Sendable {
     }
 
     var pinDigitCount: Int { pinDigits.count }
-    var kind: TransactionKind { TransactionKind.allCases[kindIndex] }
+    var kind: PurchaseKind { PurchaseKind.allCases[kindIndex] }
     var deed: Deed { Deed.allCases[deedIndex] }
     var presentation: CardPresentation { CardPresentation.allCases[entryIndex] }
 
@@ -176,7 +176,7 @@ package struct TillProgram: Sendable {
     private mutating func choose(_ step: Int) {
         func next(_ index: Int, _ count: Int) -> Int { (index + step + count) % count }
         switch field {
-        case .kind: kindIndex = next(kindIndex, TransactionKind.allCases.count)
+        case .kind: kindIndex = next(kindIndex, PurchaseKind.allCases.count)
         case .card: cardIndex = next(cardIndex, cards.count)
         case .deed: deedIndex = next(deedIndex, Deed.allCases.count)
         case .link: linkIndex = next(linkIndex, links.count)

@@ -13,9 +13,9 @@ extension TillProgram {
                 column: 0)
             return canvas
         }
-        canvas.write(" PAYMENT TERMINAL", row: 0, column: 0, .strong)
+        canvas.write(" PAYMENT TERMINAL", row: 0, column: 0, style: .strong)
         let link = "\(links[linkIndex].name)  \(links[linkIndex].words) "
-        canvas.write(link, row: 0, column: max(columns - link.count, 20), .faint)
+        canvas.write(link, row: 0, column: max(columns - link.count, 20), style: .faint)
         switch view {
         case .form: drawForm(&canvas)
         case .busy: drawBusy(&canvas)
@@ -23,7 +23,7 @@ extension TillProgram {
         }
         for (index, line) in messageLines(columns).enumerated() {
             let row = rows - 1 - messageLines(columns).count + index
-            canvas.write(Printing.padded(" \(line)", columns), row: row, column: 0, .bad)
+            canvas.write(Printing.padded(" \(line)", columns), row: row, column: 0, style: .bad)
         }
         if showsHelp { drawHelp(&canvas) }
         return canvas
@@ -46,10 +46,10 @@ extension TillProgram {
         for (index, field) in Field.allCases.enumerated() {
             let row = 2 + index
             let isChosen = field == self.field
-            canvas.write(isChosen ? "▸" : " ", row: row, column: 1, .strong)
-            canvas.write(TillProgram.names[index], row: row, column: 3, isChosen ? .strong : .faint)
+            canvas.write(isChosen ? "▸" : " ", row: row, column: 1, style: .strong)
+            canvas.write(TillProgram.names[index], row: row, column: 3, style: isChosen ? .strong : .faint)
             let value = " \(content(of: field, isChosen: isChosen)) "
-            canvas.write(value, row: row, column: 11, width: width - 11, isChosen ? .chosen : .plain)
+            canvas.write(value, row: row, column: 11, width: width - 11, style: isChosen ? .chosen : .plain)
         }
         if hasDevice { drawDevice(&canvas, column: canvas.columns - TillProgram.deviceWidth - 1) }
         drawHistory(&canvas, from: hasDevice ? 14 : 11)
@@ -81,8 +81,8 @@ extension TillProgram {
     private func drawDevice(_ canvas: inout Canvas, column: Int) {
         canvas.frame(row: 1, column: column, width: TillProgram.deviceWidth, height: 12)
         let (one, two) = display
-        canvas.write(one, row: 2, column: column + 2, width: TillProgram.deviceWidth - 4, .faint)
-        canvas.write(two, row: 3, column: column + 2, width: TillProgram.deviceWidth - 4, .strong)
+        canvas.write(one, row: 2, column: column + 2, width: TillProgram.deviceWidth - 4, style: .faint)
+        canvas.write(two, row: 3, column: column + 2, width: TillProgram.deviceWidth - 4, style: .strong)
         for (index, line) in ["1   2   3", "4   5   6", "7   8   9", "✗   0   ✓"].enumerated() {
             canvas.write(line, row: 5 + 2 * index - (index > 2 ? 0 : 0), column: column + 8)
         }
@@ -98,35 +98,35 @@ extension TillProgram {
     }
 
     private func drawHistory(_ canvas: inout Canvas, from start: Int) {
-        canvas.write(" History", row: start - 1, column: 0, .strong)
-        if history.isEmpty { canvas.write("no transaction yet", row: start, column: 3, .faint) }
+        canvas.write(" History", row: start - 1, column: 0, style: .strong)
+        if history.isEmpty { canvas.write("no transaction yet", row: start, column: 3, style: .faint) }
         let room = canvas.rows - start - 2
         let titleWidth = min(max(canvas.columns - 50, 30), 44)
         for (index, past) in history.prefix(max(room, 0)).enumerated() {
             let row = start + index
-            canvas.write(past.approved ? "✓" : "✗", row: row, column: 1, past.approved ? .good : .bad)
+            canvas.write(past.approved ? "✓" : "✗", row: row, column: 1, style: past.approved ? .good : .bad)
             canvas.write(past.title, row: row, column: 3, width: titleWidth - 1)
             let rest = canvas.columns - titleWidth - 3 - 10
             canvas.write(past.words, row: row, column: 3 + titleWidth, width: rest)
             canvas.write(
                 Printing.rightAligned(past.milliseconds, 7) + " ms", row: row, column: canvas.columns - 11,
-                .faint)
+                style: .faint)
         }
     }
 
     // MARK: - Under way
 
     private func drawBusy(_ canvas: inout Canvas) {
-        banner(&canvas, "PLEASE WAIT  \(Printing.milliseconds(waited)) ms", .waitBanner)
+        banner(&canvas, "PLEASE WAIT  \(Printing.milliseconds(waited)) ms", style: .waitBanner)
         drawStages(&canvas, from: 3, first: max(0, stages.count - (canvas.rows - 6)))
-        canvas.write(" the issuer is asked", row: canvas.rows - 1, column: 0, .faint)
+        canvas.write(" the issuer is asked", row: canvas.rows - 1, column: 0, style: .faint)
         let quit = "Ctrl+C quit "
-        canvas.write(quit, row: canvas.rows - 1, column: canvas.columns - quit.count, .strong)
+        canvas.write(quit, row: canvas.rows - 1, column: canvas.columns - quit.count, style: .strong)
     }
 
     private func drawStages(_ canvas: inout Canvas, from start: Int, first: Int) {
         for (index, stage) in stages.dropFirst(first).prefix(canvas.rows - start - 3).enumerated() {
-            canvas.write(stage.actor.rawValue, row: start + index, column: 2, .faint)
+            canvas.write(stage.actor.rawValue, row: start + index, column: 2, style: .faint)
             canvas.write(stage.words, row: start + index, column: 12)
         }
     }
@@ -140,37 +140,37 @@ extension TillProgram {
         let fits = outcome.count + verdict.count + 4 <= canvas.columns
         banner(
             &canvas, fits && !verdict.isEmpty ? "\(outcome). \(verdict)" : outcome,
-            receipt.approved ? .goodBanner : .badBanner)
+            style: receipt.approved ? .goodBanner : .badBanner)
         let time = receipt.milliseconds == "-" ? "" : "  \(receipt.milliseconds) ms"
         // What does not fit beside the other gets a line of its own.
         let said = [fits || verdict.isEmpty ? nil : verdict, "\(receipt.title)\(time)"].compactMap { $0 }
         let head = said.flatMap { TillProgram.wrapped($0, canvas.columns - 2).prefix(2) }
         for (index, line) in head.enumerated() {
-            canvas.write(" \(line)", row: 2 + index, column: 0, .strong)
+            canvas.write(" \(line)", row: 2 + index, column: 0, style: .strong)
         }
         let row = 2 + head.count
         var column = 0
         for page in Page.allCases {
             let name = " \(TillProgram.pageNames[page.rawValue]) "
-            canvas.write(name, row: row, column: column, page == self.page ? .chosen : .faint)
+            canvas.write(name, row: row, column: column, style: page == self.page ? .chosen : .faint)
             column += name.count + 1
         }
         let hint = receipt.hint.isEmpty ? [] : TillProgram.wrapped("Why: \(receipt.hint)", canvas.columns - 2)
         let hintRows = min(hint.count, 3)
         for (index, line) in hint.prefix(3).enumerated() {
-            canvas.write(" \(line)", row: canvas.rows - 1 - hintRows + index, column: 0, .faint)
+            canvas.write(" \(line)", row: canvas.rows - 1 - hintRows + index, column: 0, style: .faint)
         }
         let range = row + 1..<canvas.rows - 1 - max(hintRows, messageLines(canvas.columns).count)
         switch page {
-        case .messages: drawMessages(&canvas, receipt, range)
-        case .card: drawLines(&canvas, receipt.scripts + receipt.trace, range)
+        case .messages: drawMessages(&canvas, receipt, range: range)
+        case .card: drawLines(&canvas, receipt.scripts + receipt.trace, range: range)
         case .stages:
             for (index, stage) in stages.dropFirst(line).prefix(range.count).enumerated() {
-                canvas.write(stage.actor.rawValue, row: range.lowerBound + index, column: 2, .faint)
+                canvas.write(stage.actor.rawValue, row: range.lowerBound + index, column: 2, style: .faint)
                 canvas.write(shifted(stage.words), row: range.lowerBound + index, column: 12)
             }
-        case .why: drawLines(&canvas, receipt.why, range)
-        case .bytes: drawLines(&canvas, byteLines, range)
+        case .why: drawLines(&canvas, receipt.why, range: range)
+        case .bytes: drawLines(&canvas, byteLines, range: range)
         }
         help(&canvas, ["↑↓ line", "Tab page", "< > shift", "n new", "r repeat", "v reverse"])
     }
@@ -199,12 +199,12 @@ extension TillProgram {
     private static let pageNames = ["Messages", "Card", "Stages", "Why", "Bytes"]
 
     /// Three columns: what it is, what was asked, what was answered; the chosen line in full below.
-    private func drawMessages(_ canvas: inout Canvas, _ receipt: TillReceipt, _ range: Range<Int>) {
+    private func drawMessages(_ canvas: inout Canvas, _ receipt: TillReceipt, range: Range<Int>) {
         let nameWidth = canvas.columns < 100 ? 27 : 36
         let valueWidth = (canvas.columns - nameWidth - 3) / 2
         let (left, right) = (nameWidth + 1, nameWidth + valueWidth + 2)
-        canvas.write("Request", row: range.lowerBound, column: left, .faint)
-        canvas.write("Answer", row: range.lowerBound, column: right, .faint)
+        canvas.write("Request", row: range.lowerBound, column: left, style: .faint)
+        canvas.write("Answer", row: range.lowerBound, column: right, style: .faint)
         let chosen = receipt.rows.indices.contains(line) ? chosenLines(receipt.rows[line], canvas) : []
         let rows = range.lowerBound + 1..<max(range.lowerBound + 2, range.upperBound - chosen.count)
         let first = firstVisible(count: receipt.rows.count, room: rows.count)
@@ -213,13 +213,13 @@ extension TillProgram {
             let indent = String(repeating: "  ", count: entry.depth)
             canvas.write(
                 " \(indent)\(Printing.padded(entry.identifier, 5)) \(entry.name)", row: row, column: 0,
-                width: nameWidth, .faint)
+                width: nameWidth, style: .faint)
             let differs = entry.request != nil && entry.response != nil && entry.request != entry.response
             canvas.write(entry.request ?? "·", row: row, column: left, width: valueWidth)
             canvas.write(
                 entry.response ?? "·", row: row, column: right, width: valueWidth,
-                differs ? .strong : entry.request == nil ? .strong : .plain)
-            if first + offset == line { canvas.paint(row: row, columns: 0..<canvas.columns, .chosen) }
+                style: differs ? .strong : entry.request == nil ? .strong : .plain)
+            if first + offset == line { canvas.paint(row: row, columns: 0..<canvas.columns, style: .chosen) }
         }
         for (offset, text) in chosen.enumerated() {
             canvas.write(" \(text)", row: rows.upperBound + offset, column: 0)
@@ -242,13 +242,13 @@ extension TillProgram {
         }
     }
 
-    private func drawLines(_ canvas: inout Canvas, _ lines: [String], _ range: Range<Int>) {
+    private func drawLines(_ canvas: inout Canvas, _ lines: [String], range: Range<Int>) {
         let first = min(line, max(lines.count - range.count, 0))
         for (offset, text) in lines.dropFirst(first).prefix(range.count).enumerated() {
             let isHead = !text.hasPrefix(" ")
             canvas.write(
                 " \(shifted(text))", row: range.lowerBound + offset, column: 0, width: canvas.columns,
-                isHead ? .strong : .plain)
+                style: isHead ? .strong : .plain)
         }
         if lines.isEmpty {
             let words =
@@ -257,7 +257,7 @@ extension TillProgram {
                 case .bytes: "Nothing was sent."
                 default: "The card took no part in this."
                 }
-            canvas.write(words, row: range.lowerBound, column: 2, .faint)
+            canvas.write(words, row: range.lowerBound, column: 2, style: .faint)
         }
     }
 
@@ -265,9 +265,9 @@ extension TillProgram {
         min(max(line - room / 2, 0), max(count - room, 0))
     }
 
-    private func banner(_ canvas: inout Canvas, _ words: String, _ style: TextStyle) {
-        canvas.paint(row: 1, columns: 0..<canvas.columns, style)
-        canvas.write(" \(words)", row: 1, column: 0, width: canvas.columns, style)
+    private func banner(_ canvas: inout Canvas, _ words: String, style: TextStyle) {
+        canvas.paint(row: 1, columns: 0..<canvas.columns, style: style)
+        canvas.write(" \(words)", row: 1, column: 0, width: canvas.columns, style: style)
     }
 
     /// As many keys as there is room for; help and quit always stand at the right.
@@ -277,8 +277,8 @@ extension TillProgram {
         for key in keys where words.count + key.count + 2 + always.count <= canvas.columns {
             words += " \(key) "
         }
-        canvas.write(words, row: canvas.rows - 1, column: 0, .faint)
-        canvas.write(always, row: canvas.rows - 1, column: canvas.columns - always.count, .strong)
+        canvas.write(words, row: canvas.rows - 1, column: 0, style: .faint)
+        canvas.write(always, row: canvas.rows - 1, column: canvas.columns - always.count, style: .strong)
     }
 
     private static let keyHelp: [(key: String, words: String)] = [
@@ -294,12 +294,12 @@ extension TillProgram {
         for row in 1..<canvas.rows {
             canvas.write(String(repeating: " ", count: canvas.columns), row: row, column: 0)
         }
-        canvas.write(" Keys", row: 1, column: 0, .strong)
+        canvas.write(" Keys", row: 1, column: 0, style: .strong)
         for (index, entry) in TillProgram.keyHelp.enumerated() {
-            canvas.write(entry.key, row: 2 + index, column: 2, .strong)
+            canvas.write(entry.key, row: 2 + index, column: 2, style: .strong)
             canvas.write(entry.words, row: 2 + index, column: 13)
         }
         let back = "any key: back  q quit "
-        canvas.write(back, row: canvas.rows - 1, column: canvas.columns - back.count, .strong)
+        canvas.write(back, row: canvas.rows - 1, column: canvas.columns - back.count, style: .strong)
     }
 }

@@ -71,7 +71,7 @@ package final class CaptureFile: Sendable {
         }
     }
 
-    func passed(_ direction: WireMessage.Direction, _ bytes: [UInt8], _ number: Int) {
+    func passed(_ direction: WireMessage.Direction, _ bytes: [UInt8], number: Int) {
         state.withLock { state in
             guard var stream = state.streams[number] else { return }
             for start in stride(from: 0, to: bytes.count, by: CaptureFile.segmentBytesMax) {
@@ -81,7 +81,7 @@ package final class CaptureFile: Sendable {
                     packet(
                         stream, fromClient: isSent, flags: 0x18,
                         sequence: isSent ? stream.sent : stream.received,
-                        acknowledged: isSent ? stream.received : stream.sent, part), &state)
+                        acknowledged: isSent ? stream.received : stream.sent, payload: part), &state)
                 if isSent {
                     stream.sent &+= UInt32(part.count)
                 } else {
@@ -110,7 +110,7 @@ package final class CaptureFile: Sendable {
     /// An IPv4 packet (RFC 791) with a TCP segment (RFC 9293), both checksums right.
     private func packet(
         _ stream: Stream, fromClient: Bool, flags: UInt8, sequence: UInt32, acknowledged: UInt32,
-        _ payload: ArraySlice<UInt8> = []
+        payload: ArraySlice<UInt8> = []
     ) -> [UInt8] {
         let (source, target) =
             fromClient ? (CaptureFile.loopback, stream.server) : (stream.server, CaptureFile.loopback)

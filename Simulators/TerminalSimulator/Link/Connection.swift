@@ -69,7 +69,7 @@ struct Connection: ~Copyable {
         var next: UnsafeMutablePointer<addrinfo>? = list
         while let address = next {
             do throws(ConnectionError) {
-                descriptor = try Connection.open(address.pointee, endpoint, limit, timeout)
+                descriptor = try Connection.open(address.pointee, endpoint, limit: limit, timeout: timeout)
                 return
             } catch {
                 failure = error
@@ -82,7 +82,7 @@ struct Connection: ~Copyable {
     deinit { _ = close(descriptor) }
 
     private static func open(
-        _ address: addrinfo, _ endpoint: Endpoint, _ limit: TimeLimit, _ timeout: Duration
+        _ address: addrinfo, _ endpoint: Endpoint, limit: TimeLimit, timeout: Duration
     ) throws(ConnectionError) -> Int32 {
         let flags = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.ai_family, flags, 0)
@@ -91,7 +91,7 @@ struct Connection: ~Copyable {
             var code: Int32 = 0
             if connect(descriptor, address.ai_addr, address.ai_addrlen) != 0 { code = errno }
             if code == EINPROGRESS {
-                guard try wait(descriptor, for: POLLOUT, limit) else {
+                guard try wait(descriptor, for: POLLOUT, limit: limit) else {
                     throw .timedOut(waitingFor: "connection to \(endpoint)", timeout)
                 }
                 var count = socklen_t(MemoryLayout<Int32>.size)
@@ -123,7 +123,7 @@ struct Connection: ~Copyable {
             if count > 0 {
                 sent += count
             } else if errno == EAGAIN || errno == EINTR {
-                guard try Connection.wait(descriptor, for: POLLOUT, limit) else {
+                guard try Connection.wait(descriptor, for: POLLOUT, limit: limit) else {
                     throw .timedOut(waitingFor: "room to send", timeout)
                 }
             } else if errno == EPIPE || errno == ECONNRESET {
@@ -146,13 +146,13 @@ struct Connection: ~Copyable {
             }
             if count == 0 || errno == ECONNRESET { throw .closed(afterBytes: bytes.count) }
             guard errno == EAGAIN || errno == EINTR else { throw Connection.failed("recv", errno) }
-            guard try Connection.wait(descriptor, for: POLLIN, limit) else { return false }
+            guard try Connection.wait(descriptor, for: POLLIN, limit: limit) else { return false }
         }
     }
 
     /// - Returns: false if the limit passed first.
     private static func wait(
-        _ descriptor: Int32, for events: Int32, _ limit: TimeLimit
+        _ descriptor: Int32, for events: Int32, limit: TimeLimit
     ) throws(ConnectionError) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         while true {

@@ -106,21 +106,23 @@ package struct Exchange: ~Copyable {
     ) throws(ExchangeError) -> Answer {
         let limit = TimeLimit(timeout)
         let start = ContinuousClock.Instant.now
-        try send(request, bytesCut: bytesCut, limit, timeout)
-        return try answer(to: request, since: start, limit, timeout)
+        try send(request, bytesCut: bytesCut, limit: limit, timeout: timeout)
+        return try answer(to: request, since: start, limit: limit, timeout: timeout)
     }
 
     /// Sends a request and does not wait.
     package func send(
         _ request: Message, bytesCut: Int = 0, mac: LinkMAC.Deed = .right, timeout: Duration
     ) throws(ExchangeError) {
-        try send(request, bytesCut: bytesCut, mac: mac, TimeLimit(timeout), timeout)
+        try send(request, bytesCut: bytesCut, mac: mac, limit: TimeLimit(timeout), timeout: timeout)
     }
 
     /// Sends bytes as they are, or as a frame of their own.
     package func send(bytes: [UInt8], framed: Bool, timeout: Duration) throws(ExchangeError) {
         let whole = framed ? try frame(bytes) : bytes
-        try transmit(whole, payload: whole.count - bytes.count..<whole.count, TimeLimit(timeout), timeout)
+        try transmit(
+            whole, payload: whole.count - bytes.count..<whole.count, limit: TimeLimit(timeout),
+            timeout: timeout)
     }
 
     /// Waits for the answer to a request that was sent before.
@@ -128,7 +130,7 @@ package struct Exchange: ~Copyable {
     package mutating func answer(
         to request: Message, since start: ContinuousClock.Instant, timeout: Duration
     ) throws(ExchangeError) -> Answer {
-        try answer(to: request, since: start, TimeLimit(timeout), timeout)
+        try answer(to: request, since: start, limit: TimeLimit(timeout), timeout: timeout)
     }
 
     /// The next message, whatever it answers.
@@ -138,17 +140,18 @@ package struct Exchange: ~Copyable {
     }
 
     private func send(
-        _ request: Message, bytesCut: Int, mac: LinkMAC.Deed = .right, _ limit: TimeLimit,
-        _ timeout: Duration
+        _ request: Message, bytesCut: Int, mac: LinkMAC.Deed = .right, limit: TimeLimit,
+        timeout: Duration
     ) throws(ExchangeError) {
         var payload = try form.encoded(request, mac: mac)
         payload.removeLast(min(bytesCut, payload.count - 1))
         let whole = try frame(payload)
-        try transmit(whole, payload: whole.count - payload.count..<whole.count, limit, timeout)
+        try transmit(
+            whole, payload: whole.count - payload.count..<whole.count, limit: limit, timeout: timeout)
     }
 
     private func transmit(
-        _ bytes: [UInt8], payload: Range<Int>, _ limit: TimeLimit, _ timeout: Duration
+        _ bytes: [UInt8], payload: Range<Int>, limit: TimeLimit, timeout: Duration
     ) throws(ExchangeError) {
         do { try connection.send(bytes, limit: limit, timeout: timeout) } catch { throw .connection(error) }
         tap?.passed(.sent, bytes, payload: payload, connection: number)
@@ -166,7 +169,7 @@ package struct Exchange: ~Copyable {
     }
 
     private mutating func answer(
-        to request: Message, since start: ContinuousClock.Instant, _ limit: TimeLimit, _ timeout: Duration
+        to request: Message, since start: ContinuousClock.Instant, limit: TimeLimit, timeout: Duration
     ) throws(ExchangeError) -> Answer {
         var stray = 0
         while true {

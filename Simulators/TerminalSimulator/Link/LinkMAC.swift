@@ -50,8 +50,8 @@ package struct LinkMAC: Sendable, CustomStringConvertible, CustomReflectable {
             }
             let value = try MAC.algorithm3(key: pair, bytes, padding: padding)
             return (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (7 - $0))) }
-        case .tripleDESCMAC: return try MAC.cmac(.tdes, key: key, bytes)
-        case .aesCMAC: return Array(try MAC.cmac(.aes, key: key, bytes).prefix(LinkMAC.byteCount))
+        case .tripleDESCMAC: return try MAC.cmac(.tdes, key: key, data: bytes)
+        case .aesCMAC: return Array(try MAC.cmac(.aes, key: key, data: bytes).prefix(LinkMAC.byteCount))
         }
     }
 }

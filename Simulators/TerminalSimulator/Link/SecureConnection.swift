@@ -70,7 +70,7 @@ final class SecureConnection: Sendable {
                 }
                 .connect(host: endpoint.host, port: Int(endpoint.port)).wait()
         } catch {
-            throw SecureConnection.failure(error, endpoint, timeout)
+            throw SecureConnection.failure(error, endpoint, timeout: timeout)
         }
         guard inbox.wait(limit, until: { $0.isSecure || $0.isClosed }) else {
             throw .timedOut(waitingFor: "TLS handshake with \(endpoint)", timeout)
@@ -81,7 +81,7 @@ final class SecureConnection: Sendable {
     }
 
     private static func failure(
-        _ error: any Error, _ endpoint: Endpoint, _ timeout: Duration
+        _ error: any Error, _ endpoint: Endpoint, timeout: Duration
     ) -> ConnectionError {
         switch error {
         case let error as NIOConnectionError

@@ -57,6 +57,6 @@ package final class WireTap: Sendable {
             if messages.count >= WireTap.messagesMax { messages.removeFirst() }
             messages.append(WireMessage(direction: direction, payload: Array(frame[payload])))
         }
-        capture?.passed(direction, frame, connection)
+        capture?.passed(direction, frame, number: connection)
     }
 }

@@ -114,7 +114,7 @@ enum IssuerStepReader {
 
 extension ScenarioRunner {
     mutating func issuer(
-        _ step: IssuerStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ step: IssuerStep, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let card = try card(step.card)
         guard let desk = options.issuer else {
@@ -134,7 +134,7 @@ extension ScenarioRunner {
         case .status(let status): answer = try desk.run(["cards", "status"] + who + [status] + why)
         case .unblockPIN: answer = try desk.run(["cards", "unblock-pin"] + who + why)
         case .script(let order):
-            let arguments = try arguments(order, card, session(step.link).link)
+            let arguments = try arguments(order, card, link: session(step.link).link)
             answer = try desk.run(["cards", "script"] + who + arguments + why)
         case .scripts: answer = try desk.run(["cards", "script"] + who + ["--list"])
         case .command(let words):
@@ -159,7 +159,7 @@ extension ScenarioRunner {
         return card
     }
 
-    private func arguments(_ order: ScriptOrder, _ card: VirtualCard, _ link: Link) throws -> [String] {
+    private func arguments(_ order: ScriptOrder, _ card: VirtualCard, link: Link) throws -> [String] {
         var arguments = [order.name]
         if order.isBeforeFinal { arguments.append("--before") }
         if let tag = order.tag { arguments += ["--tag", tag] }

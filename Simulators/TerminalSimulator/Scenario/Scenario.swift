@@ -98,7 +98,7 @@ struct TLSStep: Sendable {
 
 /// A purchase, a cash withdrawal or a refund.
 struct TransactionStep: Sendable {
-    var kind = TransactionKind.purchase
+    var kind = PurchaseKind.purchase
     var card: String?
     /// A file of personalised chips: the card goes through a whole conversation.
     var conversation: String?

@@ -46,7 +46,7 @@ package struct ScenarioCheck {
             if let chip = step.chip {
                 named = named ?? chip
                 let chips = ChipFile.names(bench)
-                check(step, "chip", &faults) {
+                check(step, "chip", faults: &faults) {
                     guard chips.contains(chip) else {
                         throw StepError(
                             "there is no chip \(chip); choose one of: \(chips.joined(separator: ", "))")
@@ -58,13 +58,14 @@ package struct ScenarioCheck {
                 faults.append(
                     step.fault(
                         "card",
-                        "there is no card \(card); choose one of: \(cardNames.joined(separator: ", "))"))
+                        "there is no card \(card); choose one of: \(cardNames.joined(separator: ", source: "))"
+                    ))
             }
             if needsCard, named == nil {
                 faults.append(step.fault("card", "no card is named here or before"))
             }
             if options.link == nil, let link = step.link {
-                check(step, "link", &faults) { _ = try bench.link(bench.configuration.link(link)) }
+                check(step, "link", faults: &faults) { _ = try bench.link(bench.configuration.link(link)) }
             }
             for (key, path) in step.files where !FileManager.default.isReadableFile(atPath: absolute(path)) {
                 faults.append(step.fault(key, "cannot read \(path)"))
@@ -77,7 +78,7 @@ package struct ScenarioCheck {
     }
 
     private func check(
-        _ step: ScenarioStep, _ key: String, _ faults: inout [ScenarioError], _ body: () throws -> Void
+        _ step: ScenarioStep, _ key: String, faults: inout [ScenarioError], body: () throws -> Void
     ) {
         do { try body() } catch { faults.append(step.fault(key, "\(error)")) }
     }

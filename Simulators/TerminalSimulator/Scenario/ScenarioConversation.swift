@@ -6,8 +6,8 @@ internal import VirtualCard
 extension ScenarioRunner {
     /// A transaction with a whole conversation: what is sent is what the card gave at its first GENERATE AC.
     mutating func conversation(
-        _ name: String, _ step: TransactionStep, _ expectation: ScenarioExpectation,
-        _ record: inout StepRecord
+        _ name: String, _ step: TransactionStep, expectation: ScenarioExpectation,
+        record: inout StepRecord
     ) throws {
         let file = try ChipFile(name, bench: bench, fault: step.fault.authentication)
         var card = try card(file.card)
@@ -51,17 +51,19 @@ extension ScenarioRunner {
             message: request.message, cardAnswer: request.cardAnswer, card: file.card, start: .now)
         sent.answerFlips = step.fault.answerFlips
         session.last = sent
-        if !step.fault.lineDown, try send(sent, step, session, expectation, &record), step.waits {
-            try takeAnswer(sent, session, expectation, &record)
+        if !step.fault.lineDown,
+            try send(sent, step, session: session, expectation: expectation, record: &record), step.waits
+        {
+            try takeAnswer(sent, session, expectation: expectation, record: &record)
         }
-        try end(&conversation, session.last?.answer, expectation, &record)
+        try end(&conversation, session.last?.answer, expectation: expectation, record: &record)
         cards[file.card] = conversation.card
     }
 
     /// With the issuer's answer, or without one by TAC and IAC default.
     private func end(
-        _ conversation: inout CardConversation, _ answer: Message?, _ expectation: ScenarioExpectation,
-        _ record: inout StepRecord
+        _ conversation: inout CardConversation, _ answer: Message?, expectation: ScenarioExpectation,
+        record: inout StepRecord
     ) throws {
         let final: CryptogramKind
         if let answer {

@@ -86,7 +86,7 @@ package struct ScenarioFleet {
         while !waiting.isEmpty || freeSeats.count < seats.count {
             while let seat = freeSeats.last, let entry = next() {
                 freeSeats.removeLast()
-                begin(entry, seat, pool)
+                begin(entry, seat, pool: pool)
             }
             for done in finished.take() {
                 put(done)
@@ -122,7 +122,7 @@ package struct ScenarioFleet {
         return nil
     }
 
-    private mutating func begin(_ entry: Entry, _ number: Int, _ pool: NIOThreadPool) {
+    private mutating func begin(_ entry: Entry, _ number: Int, pool: NIOThreadPool) {
         busyCards.formUnion(entry.cardNames)
         let own = cards.filter { entry.cardNames.contains($0.key) }
         let (seat, finished) = (seats[number], finished)

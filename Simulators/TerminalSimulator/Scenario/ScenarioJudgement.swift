@@ -6,8 +6,8 @@ internal import VirtualCard
 extension ScenarioRunner {
     /// Waits for the answer to a request and judges it.
     mutating func takeAnswer(
-        _ sent: SentRequest, _ session: ScenarioSession, _ expectation: ScenarioExpectation,
-        _ record: inout StepRecord, keeping: Bool = true
+        _ sent: SentRequest, _ session: ScenarioSession, expectation: ScenarioExpectation,
+        record: inout StepRecord, keeping: Bool = true
     ) throws {
         let patience = expectation.coming == .nothing ? options.silence : options.timeout
         var answer: Answer
@@ -16,13 +16,13 @@ extension ScenarioRunner {
                 try exchange.answer(to: sent.message, since: sent.start, timeout: patience)
             }
         } catch {
-            record.exchanges.append(decoded(sent.message, "\(error)", session))
+            record.exchanges.append(decoded(sent.message, "\(error)", session: session))
             try record.judge(error, expectation)
             return
         }
         if !sent.answerFlips.isEmpty { answer = answer.flipping(sent.answerFlips) }
         record.exchanges.append(
-            decoded(sent.message, text(answer.message, "Response", session), session))
+            decoded(sent.message, text(answer.message, "Response", session: session), session: session))
         record.elapsed = answer.elapsed
         record.asked = (sent.message, answer.message.text(.responseCode))
         var verdict: IssuerAuthenticationVerdict?
@@ -30,10 +30,10 @@ extension ScenarioRunner {
             verdict = try? card(name).verify(
                 chipData: answer.message.bytes(.iccData).map(Array.init), for: cardAnswer)
         }
-        record.judge(answer.message, verdict, expectation, answer.discrepancies)
+        record.judge(answer.message, verdict, expectation: expectation, discrepancies: answer.discrepancies)
         record.judge(answer.elapsed, expectation)
         if let same = expectation.sameAnswer {
-            record.judgeSameness(answer.message, sent.answer, same)
+            record.judgeSameness(answer.message, sent.answer, expected: same)
         }
         guard keeping else { return }
         var answered = sent
@@ -43,8 +43,8 @@ extension ScenarioRunner {
 
     /// The answer to the second copy; that there is none is a complaint where two were expected.
     mutating func takeSecondAnswer(
-        _ sent: SentRequest, _ session: ScenarioSession, _ expectation: ScenarioExpectation,
-        _ record: inout StepRecord
+        _ sent: SentRequest, _ session: ScenarioSession, expectation: ScenarioExpectation,
+        record: inout StepRecord
     ) throws {
         var count = 1
         do throws(ExchangeError) {
@@ -52,7 +52,7 @@ extension ScenarioRunner {
                 try exchange.answer(to: sent.message, since: sent.start, timeout: options.silence)
             }
             count = 2
-            record.judgeSameness(second.message, session.last?.answer, true)
+            record.judgeSameness(second.message, session.last?.answer, expected: true)
         } catch {
             guard case .connection(.timedOut) = error else { throw error }
         }
@@ -61,13 +61,13 @@ extension ScenarioRunner {
         }
     }
 
-    func text(_ message: Message, _ title: String, _ session: ScenarioSession) -> String {
+    func text(_ message: Message, _ title: String, session: ScenarioSession) -> String {
         Printing.message(message, title: title, dialect: session.dialect)
     }
 
-    func decoded(_ request: Message, _ response: String, _ session: ScenarioSession) -> DecodedExchange {
+    func decoded(_ request: Message, _ response: String, session: ScenarioSession) -> DecodedExchange {
         DecodedExchange(
-            request: text(request, "Request to \(session.link.name)", session), response: response,
+            request: text(request, "Request to \(session.link.name)", session: session), response: response,
             bytes: session.tap.take())
     }
 }
@@ -88,8 +88,8 @@ extension Answer {
 extension StepRecord {
     /// An answer that came.
     mutating func judge(
-        _ message: Message, _ verdict: IssuerAuthenticationVerdict?, _ expectation: ScenarioExpectation,
-        _ discrepancies: [String]
+        _ message: Message, _ verdict: IssuerAuthenticationVerdict?, expectation: ScenarioExpectation,
+        discrepancies: [String]
     ) {
         let code = message.text(.responseCode)
         summary = PurchaseOutcome.words(code)
@@ -106,7 +106,7 @@ extension StepRecord {
         }
         complaints += discrepancies
         for (element, content) in expectation.fields {
-            judge("\(element)", message.text(element), content) { "" }
+            judge("\(element)", message.text(element), expected: content) { "" }
         }
         judgeTags(message, expectation)
     }
@@ -120,13 +120,13 @@ extension StepRecord {
         }
         for (tag, content) in expectation.tags {
             let value = objects.first { $0.0 == tag }.map { Hex.encode($0.1) }
-            judge("tag \(tag)", value, content) { value.map { " (\($0))" } ?? "" }
+            judge("tag \(tag)", value, expected: content) { value.map { " (\($0))" } ?? "" }
         }
     }
 
     /// - Parameter shown: what may be printed of the value.
     private mutating func judge(
-        _ name: String, _ value: String?, _ expected: ScenarioExpectation.Content, _ shown: () -> String
+        _ name: String, _ value: String?, expected: ScenarioExpectation.Content, shown: () -> String
     ) {
         switch (expected, value) {
         case (.present, nil): complaints.append("\(name) is missing")
@@ -168,7 +168,7 @@ extension StepRecord {
         }
     }
 
-    mutating func judgeSameness(_ message: Message, _ earlier: Message?, _ expected: Bool) {
+    mutating func judgeSameness(_ message: Message, _ earlier: Message?, expected: Bool) {
         guard let earlier else {
             complaints.append("there is no earlier answer to compare with")
             return

@@ -38,15 +38,17 @@ package enum ScenarioPage {
             }
             lines.append("<dl>\(rows.joined())</dl>")
         }
-        let steps = everything ? 0 : scenarios(run, hex, false, room: 0).reduce(0) { $0 + $1.utf8.count + 1 }
+        let steps =
+            everything
+            ? 0 : scenarios(run, hex, everything: false, room: 0).reduce(0) { $0 + $1.utf8.count + 1 }
         let room = everything ? Int.max : max(0, bytesMax - frameBytes - steps)
-        lines += scenarios(run, hex, everything, room: room)
+        lines += scenarios(run, hex, everything: everything, room: room)
         return lines.joined(separator: "\n") + "\n</html>\n"
     }
 
     /// - Parameter room: bytes that messages may take.
     private static func scenarios(
-        _ run: ScenarioRun, _ hex: Bool, _ everything: Bool, room: Int
+        _ run: ScenarioRun, _ hex: Bool, everything: Bool, room: Int
     ) -> [String] {
         var lines: [String] = []
         var room = room
@@ -57,13 +59,13 @@ package enum ScenarioPage {
             let failed = group.count { !$0.passed }
             lines.append(
                 "<h2>\(escaped(file)) <small>\(group.count) scenarios, \(failed) failed</small></h2>")
-            for result in group { lines += scenario(result, hex, everything, &room) }
+            for result in group { lines += scenario(result, hex, everything: everything, room: &room) }
         }
         return lines
     }
 
     private static func scenario(
-        _ result: ScenarioResult, _ hex: Bool, _ everything: Bool, _ room: inout Int
+        _ result: ScenarioResult, _ hex: Bool, everything: Bool, room: inout Int
     ) -> [String] {
         var lines = [
             "<details\(result.passed ? "" : " open")><summary>\(mark(result.passed)) "

@@ -90,7 +90,7 @@ package enum ScenarioFile {
         for row in rows {
             var filled = row
             for (name, value) in own { filled[name] = try value.substituting(filled) }
-            result.append(try scenario(node, entries, filled))
+            result.append(try scenario(node, entries, variables: filled))
         }
         return result
     }
@@ -107,7 +107,7 @@ package enum ScenarioFile {
     }
 
     private static func scenario(
-        _ node: ScenarioNode, _ entries: [ScenarioNode.Entry], _ variables: [String: ScenarioNode]
+        _ node: ScenarioNode, _ entries: [ScenarioNode.Entry], variables: [String: ScenarioNode]
     ) throws(ScenarioError) -> Scenario {
         var name: String?
         var labels: [String] = []

@@ -87,7 +87,7 @@ package struct ScenarioRunner {
     private mutating func perform(_ step: ScenarioStep) -> StepResult {
         var record = StepRecord(step)
         do {
-            try perform(step.action, step.expectation, &record)
+            try perform(step.action, step.expectation, record: &record)
         } catch {
             record.complaints.append("\(error)")
             record.summary = "not done"
@@ -100,17 +100,17 @@ package struct ScenarioRunner {
     }
 
     private mutating func perform(
-        _ action: ScenarioAction, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ action: ScenarioAction, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         switch action {
-        case .transaction(let step): try transaction(step, expectation, &record)
-        case .again(let step): try again(step, expectation, &record)
-        case .reversal(let step): try reversal(step, expectation, &record)
-        case .lateAnswer(let link): try lateAnswer(link, expectation, &record)
-        case .network(let code, let link): try network(code, link, expectation, &record)
-        case .raw(let step): try raw(step, expectation, &record)
-        case .script(let count): try script(count, expectation, &record)
-        case .issuer(let step): try issuer(step, expectation, &record)
+        case .transaction(let step): try transaction(step, expectation, record: &record)
+        case .again(let step): try again(step, expectation, record: &record)
+        case .reversal(let step): try reversal(step, expectation, record: &record)
+        case .lateAnswer(let link): try lateAnswer(link, expectation, record: &record)
+        case .network(let code, let link): try network(code, link, expectation: expectation, record: &record)
+        case .raw(let step): try raw(step, expectation, record: &record)
+        case .script(let count): try script(count, expectation, record: &record)
+        case .issuer(let step): try issuer(step, expectation, record: &record)
         case .tls(let step): try tls(step, &record)
         case .pinEntry(let entry):
             pin = entry

@@ -13,17 +13,17 @@ extension ScenarioRunner {
     }
 
     mutating func transaction(
-        _ step: TransactionStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ step: TransactionStep, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         if let name = step.conversation {
-            return try conversation(name, step, expectation, &record)
+            return try conversation(name, step, expectation: expectation, record: &record)
         }
         var card = try card(step.card)
         let session = try session(step.link)
         let before = card.atc.rawValue
         var sent: SentRequest
         do {
-            sent = try request(step, session, &card)
+            sent = try request(step, session, card: &card)
         } catch let error as ChipCardError where expectation.coming == .nothing {
             record.summary = "\(error)"
             return
@@ -39,19 +39,23 @@ extension ScenarioRunner {
             record.summary = "lost on the way"
             return
         }
-        guard try send(sent, step, session, expectation, &record) else { return }
+        guard try send(sent, step, session: session, expectation: expectation, record: &record) else {
+            return
+        }
         guard step.waits else {
             record.summary = step.fault.connectionCut ? "sent, connection cut" : "sent, not waited for"
-            record.exchanges.append(decoded(sent.message, "(not waited for)", session))
+            record.exchanges.append(decoded(sent.message, "(not waited for)", session: session))
             return
         }
         if let held = step.fault.held { sleep(held) }
-        try takeAnswer(sent, session, expectation, &record)
-        if step.fault.sentTwice { try takeSecondAnswer(sent, session, expectation, &record) }
+        try takeAnswer(sent, session, expectation: expectation, record: &record)
+        if step.fault.sentTwice {
+            try takeSecondAnswer(sent, session, expectation: expectation, record: &record)
+        }
     }
 
     private mutating func request(
-        _ step: TransactionStep, _ session: ScenarioSession, _ card: inout VirtualCard
+        _ step: TransactionStep, _ session: ScenarioSession, card: inout VirtualCard
     ) throws -> SentRequest {
         let purchase = purchase(step, session, card: card)
         let (key, name) = (session.link.zonePINKey(for: purchase.pinFormat), card.definition.name)
@@ -67,11 +71,11 @@ extension ScenarioRunner {
 
     /// - Returns: false where the link takes nothing, which may be what was expected.
     func send(
-        _ sent: SentRequest, _ step: TransactionStep, _ session: ScenarioSession,
-        _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ sent: SentRequest, _ step: TransactionStep, session: ScenarioSession,
+        expectation: ScenarioExpectation, record: inout StepRecord
     ) throws -> Bool {
         let timeout = options.timeout
-        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+        let isSent = try send(session, expectation, record: &record) { (exchange) throws(ExchangeError) in
             let (cut, mac) = (step.fault.bytesCut, step.fault.mac)
             try exchange.send(sent.message, bytesCut: cut, mac: mac, timeout: timeout)
             if step.fault.sentTwice {
@@ -84,8 +88,8 @@ extension ScenarioRunner {
 
     /// The same for anything.
     func send(
-        _ session: ScenarioSession, _ expectation: ScenarioExpectation, _ record: inout StepRecord,
-        _ body: (inout Exchange) throws(ExchangeError) -> Void
+        _ session: ScenarioSession, _ expectation: ScenarioExpectation, record: inout StepRecord,
+        body: (inout Exchange) throws(ExchangeError) -> Void
     ) throws -> Bool {
         do throws(ExchangeError) {
             try session.use(timeout: options.timeout, body)
@@ -156,7 +160,7 @@ extension ScenarioRunner {
     }
 
     mutating func again(
-        _ step: RepeatStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ step: RepeatStep, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(step.link)
         guard let last = session.last else { throw StepError("there is no request to repeat") }
@@ -168,15 +172,15 @@ extension ScenarioRunner {
         let sent = SentRequest(
             message: message, cardAnswer: last.cardAnswer, card: last.card, start: .now, answer: last.answer)
         let timeout = options.timeout
-        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+        let isSent = try send(session, expectation, record: &record) { (exchange) throws(ExchangeError) in
             try exchange.send(message, timeout: timeout)
         }
         guard isSent else { return }
-        try takeAnswer(sent, session, expectation, &record)
+        try takeAnswer(sent, session, expectation: expectation, record: &record)
     }
 
     mutating func reversal(
-        _ step: ReversalStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ step: ReversalStep, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(step.link)
         guard let last = session.last else { throw StepError("there is no request to reverse") }
@@ -187,37 +191,37 @@ extension ScenarioRunner {
             dialect: session.dialect)
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         let timeout = options.timeout
-        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+        let isSent = try send(session, expectation, record: &record) { (exchange) throws(ExchangeError) in
             try exchange.send(message, timeout: timeout)
         }
         guard isSent else { return }
-        try takeAnswer(sent, session, expectation, &record, keeping: false)
+        try takeAnswer(sent, session, expectation: expectation, record: &record, keeping: false)
     }
 
     mutating func lateAnswer(
-        _ link: String?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ link: String?, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(link)
         guard let last = session.last else { throw StepError("there is no request without an answer") }
-        try takeAnswer(last, session, expectation, &record)
+        try takeAnswer(last, session, expectation: expectation, record: &record)
     }
 
     mutating func network(
-        _ code: String, _ link: String?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ code: String, _ link: String?, expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(link)
         let message = terminal.networkRequest(code: code, dialect: session.dialect)
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         let timeout = options.timeout
-        let isSent = try send(session, expectation, &record) { (exchange) throws(ExchangeError) in
+        let isSent = try send(session, expectation, record: &record) { (exchange) throws(ExchangeError) in
             try exchange.send(message, timeout: timeout)
         }
         guard isSent else { return }
-        try takeAnswer(sent, session, expectation, &record, keeping: false)
+        try takeAnswer(sent, session, expectation: expectation, record: &record, keeping: false)
     }
 
     mutating func raw(
-        _ step: RawStep, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ step: RawStep, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(step.link)
         let timeout = options.timeout
@@ -236,9 +240,9 @@ extension ScenarioRunner {
             }
             record.exchanges.append(
                 DecodedExchange(
-                    request: request, response: text(message, "Response", session),
+                    request: request, response: text(message, "Response", session: session),
                     bytes: session.tap.take()))
-            record.judge(message, nil, expectation, [])
+            record.judge(message, nil, expectation: expectation, discrepancies: [])
         } catch {
             record.exchanges.append(
                 DecodedExchange(request: request, response: "\(error)", bytes: session.tap.take()))
@@ -247,7 +251,7 @@ extension ScenarioRunner {
     }
 
     mutating func script(
-        _ count: Int?, _ expectation: ScenarioExpectation, _ record: inout StepRecord
+        _ count: Int?, _ expectation: ScenarioExpectation, record: inout StepRecord
     ) throws {
         let session = try session(nil)
         guard let answer = session.last?.answer else { throw StepError("there is no answer with scripts") }

@@ -5,7 +5,7 @@ internal import VirtualCard
 /// The keys of `purchase`, `cash` and `refund`.
 enum TransactionStepReader {
     static func transaction(
-        _ node: ScenarioNode, _ kind: TransactionKind
+        _ node: ScenarioNode, _ kind: PurchaseKind
     ) throws(ScenarioError) -> TransactionStep {
         var step = TransactionStep()
         step.kind = kind

@@ -92,7 +92,8 @@ package struct Till {
         let edited = order.edits.isEmpty ? "" : ", edited"
         let title = "\(kind)\(money) with \(order.card)\(way)\(edited)"
         guard order.presentation == .chip else {
-            return try swipe(purchase, order.presentation, &card, link, title, progress)
+            return try swipe(
+                purchase, order.presentation, card: &card, link: link, title: title, progress: progress)
         }
         guard order.deed == .nothing, order.edits.isEmpty else {
             let request = try terminal.request(
@@ -103,15 +104,16 @@ package struct Till {
             progress(TillStage(.terminal, order.edits.isEmpty ? order.deed.words : "sends an edited request"))
             let sent = SentRequest(
                 message: request.message, cardAnswer: request.cardAnswer, card: chip.card, start: .now)
-            return try ask(sent, link, title, bytesCut: request.bytesCut, nil, progress)
+            return try ask(
+                sent, link, title: title, bytesCut: request.bytesCut, conversation: nil, progress: progress)
         }
-        return try converse(purchase, card: &card, chip, link, title, progress)
+        return try converse(purchase, card: &card, chip: chip, link: link, title: title, progress: progress)
     }
 
     /// Stripe, or number and date: the chip takes no part. A plain stripe is that of a card without one.
     private mutating func swipe(
-        _ given: Purchase, _ presentation: CardPresentation, _ card: inout VirtualCard, _ link: Link,
-        _ title: String, _ progress: Progress
+        _ given: Purchase, _ presentation: CardPresentation, card: inout VirtualCard, link: Link,
+        title: String, progress: Progress
     ) throws -> TillReceipt {
         var purchase = given
         purchase.presentation = presentation
@@ -122,7 +124,9 @@ package struct Till {
         )
         progress(TillStage(.terminal, presentation.words))
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
-        var receipt = try ask(sent, link, title, bytesCut: purchase.distortion.bytesCut, nil, progress)
+        var receipt = try ask(
+            sent, link, title: title, bytesCut: purchase.distortion.bytesCut, conversation: nil,
+            progress: progress)
         if presentation == .threeDSecure, let place = link.threeDSecure?.place {
             receipt.addAuthentication(of: message, at: place)
         }
@@ -130,8 +134,8 @@ package struct Till {
     }
 
     private mutating func converse(
-        _ purchase: Purchase, card: inout VirtualCard, _ chip: ChipFile, _ link: Link, _ title: String,
-        _ progress: Progress
+        _ purchase: Purchase, card: inout VirtualCard, chip: ChipFile, link: Link, title: String,
+        progress: Progress
     ) throws -> TillReceipt {
         var risk = chip.risk
         risk.month = terminal.month
@@ -151,7 +155,7 @@ package struct Till {
             }
         } catch let decision as OfflineDecision {
             cards[chip.card] = conversation.card
-            Till.tell(conversation, from: 0, progress)
+            Till.tell(conversation, from: 0, progress: progress)
             var receipt = TillReceipt(
                 title: title, approved: decision.approved,
                 response: decision.approved ? "approved by the card" : "declined by the card")
@@ -161,13 +165,13 @@ package struct Till {
             return TillReceipt(title: title, approved: false, response: "\(refusal)")
         }
         cards[chip.card] = conversation.card
-        Till.tell(conversation, from: 0, progress)
+        Till.tell(conversation, from: 0, progress: progress)
         let sent = SentRequest(
             message: request.message, cardAnswer: request.cardAnswer, card: chip.card, start: .now)
-        return try ask(sent, link, title, bytesCut: 0, conversation, progress)
+        return try ask(sent, link, title: title, bytesCut: 0, conversation: conversation, progress: progress)
     }
 
-    private static func tell(_ conversation: CardConversation, from index: Int, _ progress: Progress) {
+    private static func tell(_ conversation: CardConversation, from index: Int, progress: Progress) {
         for command in conversation.commands.dropFirst(index) {
             progress(TillStage(.card, command.name))
         }
@@ -180,8 +184,9 @@ package struct Till {
     ) throws -> TillReceipt {
         let (_, found) = try find(id)
         var receipt = try ask(
-            found.sent, found.link, "the same request again", bytesCut: 0, nil, canReverse: found.canReverse,
-            progress)
+            found.sent, found.link, title: "the same request again", bytesCut: 0, conversation: nil,
+            canReverse: found.canReverse,
+            progress: progress)
         receipt.recorded = ["repeat: {}"] + receipt.recorded
         return receipt
     }
@@ -199,7 +204,8 @@ package struct Till {
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         let title = id == nil ? "reversal of the last request" : "reversal of no. \(number)"
         var receipt = try ask(
-            sent, found.link, title, bytesCut: 0, nil, canReverse: false, progress)
+            sent, found.link, title: title, bytesCut: 0, conversation: nil, canReverse: false,
+            progress: progress)
         receipt.recorded = ["reversal: {}"] + receipt.recorded
         if receipt.approved { kept[number]?.canReverse = false }
         last = number
@@ -230,8 +236,8 @@ package struct Till {
 
     /// Every request on a connection of its own: people are slow, and hosts are restarted meanwhile.
     private mutating func ask(
-        _ sent: SentRequest, _ given: Link, _ title: String, bytesCut: Int,
-        _ conversation: CardConversation?, canReverse: Bool = true, _ progress: Progress
+        _ sent: SentRequest, _ given: Link, title: String, bytesCut: Int,
+        conversation: CardConversation?, canReverse: Bool = true, progress: Progress
     ) throws -> TillReceipt {
         let tap = WireTap(capture: capture)
         var link = given
@@ -241,7 +247,9 @@ package struct Till {
         kept[number] = Kept(sent: sent, link: given, canReverse: canReverse)
         kept[number - Till.keptMax] = nil
         last = number
-        var receipt = try answered(sent, link, title, number, bytesCut: bytesCut, conversation, progress)
+        var receipt = try answered(
+            sent, link, title: title, number: number, bytesCut: bytesCut, conversation: conversation,
+            progress: progress)
         receipt.id = number
         receipt.link = link.name
         receipt.canReverse = kept[number]?.canReverse ?? false
@@ -252,8 +260,8 @@ package struct Till {
     }
 
     private mutating func answered(
-        _ sent: SentRequest, _ link: Link, _ title: String, _ number: Int, bytesCut: Int,
-        _ conversation: CardConversation?, _ progress: Progress
+        _ sent: SentRequest, _ link: Link, title: String, number: Int, bytesCut: Int,
+        conversation: CardConversation?, progress: Progress
     ) throws -> TillReceipt {
         let dialect = link.form.codec.dialect
         progress(TillStage(.terminal, "\(sent.message.mti) to \(link)"))
@@ -264,15 +272,18 @@ package struct Till {
             answer = try exchange.perform(sent.message, bytesCut: bytesCut, timeout: timeout)
         } catch {
             progress(TillStage(.issuer, "gives no answer"))
-            return try unanswered(sent, title, "\(error)", conversation, dialect, progress)
+            return try unanswered(
+                sent, title, reason: "\(error)", conversation: conversation, dialect: dialect,
+                progress: progress)
         }
         kept[number]?.sent.answer = answer.message
-        return try receipt(answer, to: sent, link, title, conversation, progress)
+        return try receipt(
+            answer, to: sent, link: link, title: title, conversation: conversation, progress: progress)
     }
 
     private mutating func receipt(
-        _ answer: Answer, to sent: SentRequest, _ link: Link, _ title: String,
-        _ conversation: CardConversation?, _ progress: Progress
+        _ answer: Answer, to sent: SentRequest, link: Link, title: String,
+        conversation: CardConversation?, progress: Progress
     ) throws -> TillReceipt {
         let code = answer.message.text(.responseCode)
         progress(TillStage(.issuer, "answers \(PurchaseOutcome.words(code))"))
@@ -292,7 +303,7 @@ package struct Till {
             let before = conversation.commands.count
             let final = try conversation.finish(
                 approved: isApproved, code: told ?? .unableToGoOnlineDeclined, chipData: chipData)
-            Till.tell(conversation, from: before, progress)
+            Till.tell(conversation, from: before, progress: progress)
             keep(conversation, sent.card)
             receipt.approved = receipt.approved && final == .tc
             receipt.trace += ConversationText.lines(conversation)
@@ -316,8 +327,8 @@ package struct Till {
 
     /// No answer came: the terminal is unable to go online (EMV Book 3 10.8.1).
     private mutating func unanswered(
-        _ sent: SentRequest, _ title: String, _ reason: String, _ conversation: CardConversation?,
-        _ dialect: Dialect, _ progress: Progress
+        _ sent: SentRequest, _ title: String, reason: String, conversation: CardConversation?,
+        dialect: Dialect, progress: Progress
     ) throws -> TillReceipt {
         var receipt = TillReceipt(title: title, approved: false, response: "no answer")
         receipt.requestText = Printing.message(sent.message, title: "Request", dialect: dialect)
@@ -328,7 +339,7 @@ package struct Till {
         if var conversation {
             let before = conversation.commands.count
             let final = try conversation.finishOffline()
-            Till.tell(conversation, from: before, progress)
+            Till.tell(conversation, from: before, progress: progress)
             keep(conversation, sent.card)
             receipt.approved = final == .tc
             if receipt.approved { receipt.response = "no answer, approved by the card" }

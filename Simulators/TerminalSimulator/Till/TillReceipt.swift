@@ -12,7 +12,7 @@ package struct TillOrder: Hashable, Sendable {
     /// Minor units.
     package var amount: UInt64
     /// Purchase, cash or refund.
-    package var kind: TransactionKind
+    package var kind: PurchaseKind
     /// Nil pays without.
     package var pin: PIN?
     /// What is done to the request behind the terminal's back.
@@ -24,7 +24,7 @@ package struct TillOrder: Hashable, Sendable {
 
     /// Takes the parts.
     package init(
-        card: String, link: String, amount: UInt64, kind: TransactionKind = .purchase, pin: PIN? = nil,
+        card: String, link: String, amount: UInt64, kind: PurchaseKind = .purchase, pin: PIN? = nil,
         deed: Deed = .nothing
     ) {
         self.card = card
@@ -249,7 +249,7 @@ extension Deed {
     }
 }
 
-extension TransactionKind {
+extension PurchaseKind {
     /// For people.
     package var words: String {
         switch self {

@@ -56,7 +56,7 @@ struct WebOrder: Decodable {
         guard let deed = Deed(rawValue: deed ?? Deed.nothing.rawValue) else {
             throw StepError("no such tampering")
         }
-        guard let kind = TransactionKind.allCases.first(where: { $0.words == kind ?? "purchase" }) else {
+        guard let kind = PurchaseKind.allCases.first(where: { $0.words == kind ?? "purchase" }) else {
             throw StepError("no such kind of transaction")
         }
         guard let entry = CardPresentation(rawValue: entry ?? CardPresentation.chip.rawValue) else {

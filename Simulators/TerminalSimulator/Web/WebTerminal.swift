@@ -110,7 +110,7 @@ final class WebTerminal: Sendable {
             return Choices(
                 cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
                 deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
-                kinds: TransactionKind.allCases.map { Choice(value: $0.words, words: $0.words) },
+                kinds: PurchaseKind.allCases.map { Choice(value: $0.words, words: $0.words) },
                 entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
                 scenarios: scenarios != nil)
         }

@@ -90,20 +90,22 @@ package final class TestScheme: Sendable {
         var made = CardAuthentication(certificateRecords: [], locator: [])
         if profile & OfflineAuthenticationMethod.static.rawValue != 0, fault != .missing {
             let block = try SignedData.staticBlock(
-                code: 0xDAC1, signerByteCount: issuer.key.byteCount, staticData: data, .libcrypto)
+                code: 0xDAC1, signerByteCount: issuer.key.byteCount, staticData: data, arithmetic: .libcrypto)
             certificates.signedStatic = try issuer.privateKey.power(TestScheme.changed(block, by: fault))
         }
         if profile & ~OfflineAuthenticationMethod.static.rawValue & OfflineAuthenticationMethod.mask != 0 {
             let key = try cardKey(card.identity)
             made.key = key
             if fault != .missing {
-                certificates.icc = try cardObjects(.icc, card, key.modulus, data, fault)
+                certificates.icc = try cardObjects(
+                    .icc, card, modulus: key.modulus, staticData: data, fault: fault)
             }
         }
         if pinKey {
             let key = try RSAPrivateKey.generate(bits: cardKeyBits, exponent: 3)
             made.pinKey = key
-            certificates.pin = try cardObjects(.pinEncipherment, card, key.modulus, [], nil)
+            certificates.pin = try cardObjects(
+                .pinEncipherment, card, modulus: key.modulus, staticData: [], fault: nil)
         }
         made.certificateRecords = ApplicationLayout.records(certificates)
         made.locator = ApplicationLayout.locator(
@@ -127,15 +129,16 @@ package final class TestScheme: Sendable {
             .issuer, identifierDigits: digits,
             expiry: try TestScheme.month(fault == .issuerExpired ? 2020 : 2049),
             serialNumber: fault == .revoked ? revokedSerial : 0x00_0001, key: issuer.key)
-        let (block, remainder) = try certificate.block(signerByteCount: authority.key.byteCount, .libcrypto)
+        let (block, remainder) = try certificate.block(
+            signerByteCount: authority.key.byteCount, arithmetic: .libcrypto)
         return KeyCertificate.Objects(
             certificate: try authority.privateKey.power(block), remainder: remainder,
             exponent: issuer.key.exponent)
     }
 
     private func cardObjects(
-        _ kind: KeyCertificate.Kind, _ card: CardDefinition, _ modulus: [UInt8], _ staticData: [UInt8],
-        _ fault: AuthenticationFault?
+        _ kind: KeyCertificate.Kind, _ card: CardDefinition, modulus: [UInt8], staticData: [UInt8],
+        fault: AuthenticationFault?
     ) throws -> KeyCertificate.Objects {
         let pan = card.identity.pan
         var digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
@@ -148,7 +151,7 @@ package final class TestScheme: Sendable {
                 ? TestScheme.month(2020) : min(last ?? TestScheme.month(2049), TestScheme.month(2049)),
             serialNumber: 0x00_0001, key: key)
         let (block, remainder) = try certificate.block(
-            signerByteCount: issuer.key.byteCount, staticData: staticData, .libcrypto)
+            signerByteCount: issuer.key.byteCount, staticData: staticData, arithmetic: .libcrypto)
         return KeyCertificate.Objects(
             certificate: try issuer.privateKey.power(TestScheme.changed(block, by: fault)),
             remainder: remainder, exponent: key.exponent)

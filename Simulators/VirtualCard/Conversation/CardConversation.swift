@@ -126,7 +126,7 @@ package struct CardConversation: Sendable {
         let signedData = isSigned ? firstData : nil
         let received = try exchange(
             "GENERATE AC (first, \(asked)\(isSigned ? ", CDA" : ""))",
-            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent
+            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent: sent
         ) { try $0.generateFirst(asked, transaction, signedData: signedData) }
         let kind = CardConversation.kind(received)
         notes.append("the card gives \(kind.map { "\($0)" } ?? "nothing")")
@@ -134,7 +134,7 @@ package struct CardConversation: Sendable {
             try !isSigned
             || checkCombinedSignature(
                 received, kind, unpredictableNumber: transaction.unpredictableNumber, terminalData: firstData)
-        if holds { try takeFirst(received, kind, transaction) }
+        if holds { try takeFirst(received, kind, transaction: transaction) }
         return (kind, holds)
     }
 
@@ -145,13 +145,13 @@ package struct CardConversation: Sendable {
     ) throws -> CardProposal {
         notes.append("declined: the cryptogram's signature does not hold")
         guard kind == .arqc, risk.interface == .contact else { return .declinedOffline }
-        _ = try generateSecond(.aac, transaction, .offlineDeclined)
+        _ = try generateSecond(.aac, transaction, code: .offlineDeclined)
         return .declinedOffline
     }
 
     /// The last cryptogram, checked where it comes with a signature.
     mutating func generateSecond(
-        _ asked: CryptogramKind, _ given: TerminalTransaction, _ code: AuthorisationResponseCode
+        _ asked: CryptogramKind, _ given: TerminalTransaction, code: AuthorisationResponseCode
     ) throws -> CryptogramKind {
         var final = given
         final.terminalVerificationResults = verificationResults
@@ -162,8 +162,11 @@ package struct CardConversation: Sendable {
         let data = sent.flatMap(\.value)
         let received = try exchange(
             "GENERATE AC (second, \(asked)\(isSigned ? ", CDA" : ""))",
-            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent
-        ) { try $0.generateSecond(asked, transaction, code, issuerData, signedData: isSigned ? data : nil) }
+            [0x80, 0xAE, CardConversation.reference(asked, signed: isSigned), 0], sent: sent
+        ) {
+            try $0.generateSecond(
+                asked, transaction, code: code, issuerData: issuerData, signedData: isSigned ? data : nil)
+        }
         var kind = CardConversation.kind(received) ?? .aac
         if let issuerData, application.interchangeProfile & 0x0400 == 0 {
             try judge(issuerData)
@@ -186,10 +189,11 @@ package struct CardConversation: Sendable {
         let name =
             isContact ? CardConversation.environmentName : CardConversation.proximityEnvironmentName
         try exchange(
-            isContact ? "SELECT PSE" : "SELECT PPSE", [0x00, 0xA4, 0x04, 0], [(.dedicatedFileName, name)]
+            isContact ? "SELECT PSE" : "SELECT PPSE", [0x00, 0xA4, 0x04, 0],
+            sent: [(.dedicatedFileName, name)]
         ) { $0.select(name) }
         let identifier = application.identifier
-        try exchange("SELECT AID", [0x00, 0xA4, 0x04, 0], [(.dedicatedFileName, identifier)]) {
+        try exchange("SELECT AID", [0x00, 0xA4, 0x04, 0], sent: [(.dedicatedFileName, identifier)]) {
             $0.select(identifier)
         }
     }
@@ -197,8 +201,8 @@ package struct CardConversation: Sendable {
     /// - Parameter hidden: data that are no objects of the trace, before those that are.
     @discardableResult
     mutating func exchange(
-        _ name: String, _ header: [UInt8], _ sent: [(tag: Tag, value: [UInt8])], hidden: [UInt8] = [],
-        _ body: (inout ChipApplet) throws -> (data: [UInt8], status: UInt16)
+        _ name: String, _ header: [UInt8], sent: [(tag: Tag, value: [UInt8])], hidden: [UInt8] = [],
+        body: (inout ChipApplet) throws -> (data: [UInt8], status: UInt16)
     ) throws -> [UInt8] {
         let (data, status) =
             if let chip {

@@ -36,7 +36,7 @@ extension CardConversation {
         guard list.count >= 10 else { return }
         for index in stride(from: 8, to: list.count - 1, by: 2) {
             let (method, condition) = (list[index] & 0x3F, list[index + 1])
-            guard applies(condition, transaction, list) else { continue }
+            guard applies(condition, transaction, list: list) else { continue }
             let outcome = try attempt(method, pin)
             verificationMethodResults =
                 UInt32(list[index]) << 16 | UInt32(condition) << 8 | outcome.rawValue
@@ -51,7 +51,7 @@ extension CardConversation {
     }
 
     /// Annex C3, second byte of a rule. Amounts X and Y stand in the list's first eight bytes.
-    private func applies(_ condition: UInt8, _ transaction: TerminalTransaction, _ list: [UInt8]) -> Bool {
+    private func applies(_ condition: UInt8, _ transaction: TerminalTransaction, list: [UInt8]) -> Bool {
         func amount(_ start: Int) -> UInt64 {
             list[start..<start + 4].reduce(0) { $0 << 8 | UInt64($1) }
         }
@@ -102,11 +102,13 @@ extension CardConversation {
     private mutating func verify(_ pin: PIN, enciphered: Bool) throws -> Bool {
         do {
             guard enciphered else {
-                try exchange("VERIFY", [0x00, 0x20, 0x00, 0x80], [], hidden: pin.format2) { $0.verify(pin) }
+                try exchange("VERIFY", [0x00, 0x20, 0x00, 0x80], sent: [], hidden: pin.format2) {
+                    $0.verify(pin)
+                }
                 return true
             }
             let data = try encipher(pin)
-            try exchange("VERIFY (enciphered)", [0x00, 0x20, 0x00, 0x88], [], hidden: data) {
+            try exchange("VERIFY (enciphered)", [0x00, 0x20, 0x00, 0x88], sent: [], hidden: data) {
                 try $0.verifyEnciphered(data)
             }
             return true
@@ -125,7 +127,7 @@ extension CardConversation {
     /// Under the card's key, for this challenge alone (EMV Book 2 7.2).
     private mutating func encipher(_ pin: PIN) throws -> [UInt8] {
         let key = try pinKey()
-        let challenge = try exchange("GET CHALLENGE", [0x00, 0x84, 0, 0], []) { try $0.giveChallenge() }
+        let challenge = try exchange("GET CHALLENGE", [0x00, 0x84, 0, 0], sent: []) { try $0.giveChallenge() }
         let random = try Random.bytes(key.byteCount - 17)
         let clear = EncipheredPIN.data(block: pin.format2, challenge: challenge, random: random)
         guard let enciphered = PublicKeyArithmetic.libcrypto.power(clear, key) else {

@@ -22,7 +22,7 @@ extension ChipApplet {
             return ([], Status.functionNotSupported)
         }
         let number = try Random.bytes(8)
-        let signature = try sign([UInt8(number.count)] + number, tail: data, key)
+        let signature = try sign([UInt8(number.count)] + number, tail: data, key: key)
         var whole = TLVWriter()
         var content = TLVWriter()
         content.append(.signedDynamicData, signature)
@@ -32,8 +32,8 @@ extension ChipApplet {
 
     /// The same of a cryptogram (6.6.1): the answer's objects with the signature in place of the cryptogram.
     func combined(
-        _ objects: [(tag: Tag, value: [UInt8])], _ kind: CryptogramKind, _ answer: CardAnswer,
-        unpredictableNumber: [UInt8], terminalData: [UInt8], _ key: RSAPrivateKey
+        _ objects: [(tag: Tag, value: [UInt8])], _ kind: CryptogramKind, answer: CardAnswer,
+        unpredictableNumber: [UInt8], terminalData: [UInt8], key: RSAPrivateKey
     ) throws -> [(tag: Tag, value: [UInt8])] {
         let shown = objects.filter { $0.tag != .applicationCryptogram }
         var hashed = CombinedDynamicData.hashed(shown, terminalData)
@@ -44,18 +44,18 @@ extension ChipApplet {
             dynamicNumber: try Random.bytes(8),
             cryptogramInformation: fault == .cryptogramInformation ? information ^ 0xC0 : information,
             cryptogram: answer.signed.cryptogram, transactionHash: try Digest.sha1(hashed))
-        let signature = try sign(data.bytes, tail: unpredictableNumber, key)
+        let signature = try sign(data.bytes, tail: unpredictableNumber, key: key)
         // After the counter, before the issuer's data, as cards have it.
         let place = shown.firstIndex { $0.tag == .issuerApplicationData } ?? shown.count
         return Array(shown[..<place]) + [(.signedDynamicData, signature)] + Array(shown[place...])
     }
 
-    private func sign(_ dynamicData: [UInt8], tail: [UInt8], _ key: RSAPrivateKey) throws -> [UInt8] {
+    private func sign(_ dynamicData: [UInt8], tail: [UInt8], key: RSAPrivateKey) throws -> [UInt8] {
         let isWrong = application.authentication?.fault == .dynamicSignature
         return try key.power(
             SignedData.dynamicBlock(
                 dynamicData, signerByteCount: key.modulus.count, tail: isWrong ? tail + [0x00] : tail,
-                .libcrypto))
+                arithmetic: .libcrypto))
     }
 
     /// GET CHALLENGE (EMV Book 3 6.5.6): eight bytes, good for the next command.

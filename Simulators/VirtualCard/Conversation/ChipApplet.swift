@@ -139,7 +139,7 @@ struct ChipApplet: Sendable {
         first = answer
         isFinished = kind != .arqc
         firstTerminalData = signedData ?? []
-        return (try response(kind, answer, transaction, signedData: signedData), Status.success)
+        return (try response(kind, answer, transaction: transaction, signedData: signedData), Status.success)
     }
 
     /// EXTERNAL AUTHENTICATE with tag 91.
@@ -156,8 +156,8 @@ struct ChipApplet: Sendable {
     /// asked and the card does not insist on it. A blocked application gives an AAC.
     /// - Parameter issuerData: 91 where CDOL2 asks for it; looked at unless EXTERNAL AUTHENTICATE came before.
     mutating func generateSecond(
-        _ asked: CryptogramKind, _ transaction: TerminalTransaction, _ code: AuthorisationResponseCode,
-        _ issuerData: [UInt8]?, signedData: [UInt8]?
+        _ asked: CryptogramKind, _ transaction: TerminalTransaction, code: AuthorisationResponseCode,
+        issuerData: [UInt8]?, signedData: [UInt8]?
     ) throws -> (data: [UInt8], status: UInt16) {
         guard let first, !isFinished else { return ([], Status.conditionsNotSatisfied) }
         if let issuerData, verdict == .absent, application.looksAtIssuerDataLast {
@@ -170,7 +170,7 @@ struct ChipApplet: Sendable {
         let answer = try card.generate(
             transaction, product: product(first: .arqc, second: kind), atc: first.atc)
         let whole = signedData.map { firstTerminalData + $0 }
-        return (try response(kind, answer, transaction, signedData: whole), Status.success)
+        return (try response(kind, answer, transaction: transaction, signedData: whole), Status.success)
     }
 
     /// The product with the CVR's upper nibble of byte 1: AC given second and first (EMV Book 3 C7.3; the
@@ -196,7 +196,7 @@ struct ChipApplet: Sendable {
 
     /// Format 2 (EMV Book 3 6.5.5.4): 9F27, 9F36, 9F26, 9F10; with CDA 9F4B in place of the cryptogram.
     private func response(
-        _ kind: CryptogramKind, _ answer: CardAnswer, _ transaction: TerminalTransaction, signedData: [UInt8]?
+        _ kind: CryptogramKind, _ answer: CardAnswer, transaction: TerminalTransaction, signedData: [UInt8]?
     ) throws -> [UInt8] {
         let information: UInt8 =
             switch kind {
@@ -221,8 +221,8 @@ struct ChipApplet: Sendable {
         }
         if kind != .aac, let signedData, let key = application.authentication?.key {
             objects = try combined(
-                objects, kind, answer, unpredictableNumber: transaction.unpredictableNumber.bytes,
-                terminalData: signedData, key)
+                objects, kind, answer: answer, unpredictableNumber: transaction.unpredictableNumber.bytes,
+                terminalData: signedData, key: key)
         }
         var content = TLVWriter()
         for (tag, value) in objects { content.append(tag, value) }

@@ -24,7 +24,7 @@ extension CardConversation {
         if let issuerData, application.interchangeProfile & 0x0400 != 0 { try authenticate(issuerData) }
         let scripts = try IssuerScripts.commands(in: chipData ?? [])
         try run(scripts.filter { $0.template == .issuerScript1 }, failure: 0x00_0000_0020)
-        let kind = try generateSecond(approved ? .tc : .aac, transaction, code)
+        let kind = try generateSecond(approved ? .tc : .aac, transaction, code: code)
         try run(scripts.filter { $0.template == .issuerScript2 }, failure: 0x00_0000_0010)
         return kind
     }
@@ -38,7 +38,7 @@ extension CardConversation {
         let code: AuthorisationResponseCode =
             asked == .tc ? .unableToGoOnlineApproved : .unableToGoOnlineDeclined
         notes.append("unable to go online: authorisation response code \(code)")
-        return try generateSecond(asked, transaction, code)
+        return try generateSecond(asked, transaction, code: code)
     }
 
     /// Y1 and Z1: decided without the issuer; Y3 and Z3 where the terminal has no line to it.
@@ -54,7 +54,7 @@ extension CardConversation {
     private mutating func authenticate(_ data: [UInt8]) throws {
         do {
             try exchange(
-                "EXTERNAL AUTHENTICATE", [0x00, 0x82, 0, 0], [(.issuerAuthenticationData, data)]
+                "EXTERNAL AUTHENTICATE", [0x00, 0x82, 0, 0], sent: [(.issuerAuthenticationData, data)]
             ) { try $0.authenticate(data) }
         } catch let error as CardConversationError
             where error.status == ChipApplet.Status.issuerAuthenticationFailed

@@ -19,7 +19,7 @@ struct CardObjects: Sendable {
     }
 
     func certificate(
-        _ certificate: Tag, _ remainder: Tag, _ exponent: Tag
+        _ certificate: Tag, _ remainder: Tag, exponent: Tag
     ) throws(CertificateFault) -> KeyCertificate.Objects {
         guard let value = values[certificate] else { throw .missing(certificate) }
         guard let power = values[exponent] else { throw .missing(exponent) }
@@ -33,7 +33,9 @@ struct CardObjects: Sendable {
 extension CardConversation {
     /// GET PROCESSING OPTIONS and every record that it names.
     mutating func readApplication() throws {
-        let options = try exchange("GET PROCESSING OPTIONS", [0x80, 0xA8, 0, 0], [], hidden: [0x83, 0x00]) {
+        let options = try exchange(
+            "GET PROCESSING OPTIONS", [0x80, 0xA8, 0, 0], sent: [], hidden: [0x83, 0x00]
+        ) {
             $0.processingOptions()
         }
         let content = try TLVReader.objects(in: options[...]).first?.1 ?? []
@@ -48,7 +50,7 @@ extension CardConversation {
             for number in entry.first...entry.last {
                 let data = try exchange(
                     "READ RECORD \(number) of file \(entry.file)", [0x00, 0xB2, number, entry.file << 3 | 4],
-                    []
+                    sent: []
                 ) { $0.record(file: entry.file, number) }
                 objects.records[[entry.file, number]] = data
                 for (_, template) in try TLVReader.objects(in: data[...]) {
@@ -119,8 +121,8 @@ extension CardConversation {
             application: application.identifier, index: index, month: circumstances.month)
         circumstances.revoked = authority.revoked
         let issuer = try KeyCertificate.recover(
-            .issuer, objects.certificate(.issuerCertificate, .issuerRemainder, .issuerExponent),
-            signedUnder: authority.key, circumstances, .libcrypto)
+            .issuer, objects.certificate(.issuerCertificate, .issuerRemainder, exponent: .issuerExponent),
+            signedUnder: authority.key, circumstances: circumstances, arithmetic: .libcrypto)
         issuerKey = issuer.key
         notes.append(
             "issuer certificate: \(issuer.key.byteCount * 8) bits, until \(issuer.expiry), "
@@ -141,13 +143,15 @@ extension CardConversation {
 
     private func checkStaticSignature(_ issuer: RSAPublicKey) throws(CertificateFault) {
         guard let signature = objects.values[.signedStaticData] else { throw .missing(.signedStaticData) }
-        _ = try SignedData.recoverStatic(signature, under: issuer, staticData: staticData(), .libcrypto)
+        _ = try SignedData.recoverStatic(
+            signature, under: issuer, staticData: staticData(), arithmetic: .libcrypto)
     }
 
     private mutating func recoverCard(_ issuer: RSAPublicKey) throws(CertificateFault) -> RSAPublicKey {
         let card = try KeyCertificate.recover(
-            .icc, objects.certificate(.iccCertificate, .iccRemainder, .iccExponent), signedUnder: issuer,
-            staticData: staticData(), circumstances, .libcrypto)
+            .icc, objects.certificate(.iccCertificate, .iccRemainder, exponent: .iccExponent),
+            signedUnder: issuer,
+            staticData: staticData(), circumstances: circumstances, arithmetic: .libcrypto)
         notes.append("card certificate: \(card.key.byteCount * 8) bits, until \(card.expiry)")
         return card.key
     }
@@ -165,7 +169,7 @@ extension CardConversation {
         let data = sent.flatMap(\.value)
         let received: [UInt8]
         do {
-            received = try exchange("INTERNAL AUTHENTICATE", [0x00, 0x88, 0, 0], sent) {
+            received = try exchange("INTERNAL AUTHENTICATE", [0x00, 0x88, 0, 0], sent: sent) {
                 try $0.authenticateInternally(data)
             }
         } catch is CardConversationError {
@@ -176,7 +180,8 @@ extension CardConversation {
         let signature = try TLVReader.objects(in: content).first { $0.0 == .signedDynamicData }?.1
         do throws(CertificateFault) {
             guard let signature else { throw .missing(.signedDynamicData) }
-            _ = try SignedData.recoverDynamic(Array(signature), under: icc, tail: data, .libcrypto)
+            _ = try SignedData.recoverDynamic(
+                Array(signature), under: icc, tail: data, arithmetic: .libcrypto)
         } catch {
             fail(.dynamic, error)
         }
@@ -201,7 +206,7 @@ extension CardConversation {
         do throws(CertificateFault) {
             let signed = try CombinedDynamicData.verify(
                 answer, under: icc, unpredictableNumber: unpredictableNumber.bytes,
-                terminalData: terminalData, .libcrypto)
+                terminalData: terminalData, arithmetic: .libcrypto)
             chip?.signedCryptogram = ApplicationCryptogram(
                 rawValue: signed.cryptogram.rawValue)
             notes.append("offline data authentication: CDA passed")
@@ -223,8 +228,8 @@ extension CardConversation {
             return try recoverCard(issuer)
         }
         return try KeyCertificate.recover(
-            .pinEncipherment, objects.certificate(.pinCertificate, .pinRemainder, .pinExponent),
-            signedUnder: issuer, circumstances, .libcrypto
+            .pinEncipherment, objects.certificate(.pinCertificate, .pinRemainder, exponent: .pinExponent),
+            signedUnder: issuer, circumstances: circumstances, arithmetic: .libcrypto
         ).key
     }
 }

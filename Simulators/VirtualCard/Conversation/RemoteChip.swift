@@ -16,7 +16,8 @@ package struct RemoteChip: Sendable {
     package init(transmit: @escaping @Sendable ([UInt8]) throws -> [UInt8]) { self.transmit = transmit }
 
     func send(_ header: [UInt8], _ data: [UInt8]) throws -> (data: [UInt8], status: UInt16) {
-        let command = CommandAPDU(header[0], header[1], header[2], header[3], data, expecting: 256)
+        let command = CommandAPDU(
+            header[0], header[1], parameter1: header[2], parameter2: header[3], data: data, expecting: 256)
         guard let answer = ResponseAPDU(try transmit(command.bytes)) else {
             throw ChipCardError.impossibleData("an answer without a status")
         }
@@ -28,7 +29,7 @@ extension CardConversation {
     /// What the card at the reader gave, as the message wants it. Its key for the answer comes from the model that the
     /// terminal has of the card: the issuer's test keys make the same cryptogram, or the card has others.
     mutating func takeFirst(
-        _ received: [UInt8], _ kind: CryptogramKind?, _ transaction: TerminalTransaction
+        _ received: [UInt8], _ kind: CryptogramKind?, transaction: TerminalTransaction
     ) throws {
         guard chip != nil else { return }
         let content = try TLVReader.objects(in: received[...]).first?.1 ?? []

@@ -43,7 +43,7 @@ extension CardConversation {
 
     private mutating func number(_ tag: Tag, _ name: String) throws -> Int {
         let header = [0x80, 0xCA, UInt8(truncatingIfNeeded: tag.rawValue >> 8), UInt8(tag.rawValue & 0xFF)]
-        let received = try exchange("GET DATA \(name)", header, []) { $0.data(tag) }
+        let received = try exchange("GET DATA \(name)", header, sent: []) { $0.data(tag) }
         let value = try TLVReader.objects(in: received[...]).first?.1 ?? []
         return value.reduce(0) { $0 << 8 | Int($1) }
     }

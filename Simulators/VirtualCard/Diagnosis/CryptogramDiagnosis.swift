@@ -55,7 +55,7 @@ package struct CryptogramDiagnosis: Sendable {
         guard keys.contains(where: { $0.name == expected }) else {
             throw .noIssuerMasterKey(name: expected)
         }
-        let bases = try CryptogramDiagnosis.bases(evidence, expected, option)
+        let bases = try CryptogramDiagnosis.bases(evidence, expected, option: option)
         profiles = bases.map(\.0)
         do throws(LibCryptoError) {
             var search = try Search(
@@ -72,7 +72,7 @@ package struct CryptogramDiagnosis: Sendable {
     /// The right way for each profile that the IAD may mean. An object that is missing counts as zeros of its
     /// length: that it is missing is a mistake of its own.
     private static func bases(
-        _ evidence: CryptogramEvidence, _ key: String, _ option: MasterKeyOption
+        _ evidence: CryptogramEvidence, _ key: String, option: MasterKeyOption
     ) throws(CryptogramEvidenceError) -> [(CryptogramProfile, CryptogramRecipe)] {
         guard let atc = evidence.chip.atc else { throw .missing(.applicationTransactionCounter) }
         guard let iad = evidence.chip[.issuerApplicationData] else { throw .missing(.issuerApplicationData) }

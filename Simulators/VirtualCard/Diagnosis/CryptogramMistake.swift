@@ -14,7 +14,7 @@ package struct CryptogramMistake: Sendable {
 
     init(
         _ name: String, _ words: String, group: String, combines: Bool = true,
-        _ apply: @escaping @Sendable (inout CryptogramRecipe) -> Void
+        apply: @escaping @Sendable (inout CryptogramRecipe) -> Void
     ) {
         self.name = name
         self.words = words
@@ -47,37 +47,40 @@ extension CryptogramMistake {
         },
     ]
 
-    private static func tail(_ name: String, _ words: String, _ tail: CryptogramTail?) -> CryptogramMistake {
+    private static func tail(_ name: String, _ words: String, tail: CryptogramTail?) -> CryptogramMistake {
         .init(name, words, group: "tail") { $0.tail = tail }
     }
 
     private static let tails: [CryptogramMistake] = [
-        tail("iad-whole", "the whole IAD signed instead of parts of it", .wholeIAD),
-        tail("iad-none", "no part of the IAD signed", nil),
-        tail("cvr-visa", "only the CVR of a Visa IAD signed (bytes 4 to 7)", .iadBytes(3..<7, 0..<0)),
+        tail("iad-whole", "the whole IAD signed instead of parts of it", tail: .wholeIAD),
+        tail("iad-none", "no part of the IAD signed", tail: nil),
+        tail("cvr-visa", "only the CVR of a Visa IAD signed (bytes 4 to 7)", tail: .iadBytes(3..<7, 0..<0)),
         tail(
             "cvr-visa-no-length", "the CVR of a Visa IAD signed without its length byte (bytes 5 to 7)",
-            .iadBytes(4..<7, 0..<0)),
+            tail: .iadBytes(4..<7, 0..<0)),
         tail(
             "cvr-mchip", "only the CVR of an M/Chip IAD signed (bytes 3 to 8), counters left out",
-            .iadBytes(2..<8, 0..<0)),
-        tail("cvr-mchip-counters", "CVR and counters of an M/Chip IAD signed", .iadBytes(2..<8, 10..<18)),
-        tail("cvr-format-2", "only the CVR of the IAD signed (bytes 4 to 8)", .iadBytes(3..<8, 0..<0)),
+            tail: .iadBytes(2..<8, 0..<0)),
+        tail(
+            "cvr-mchip-counters", "CVR and counters of an M/Chip IAD signed", tail: .iadBytes(2..<8, 10..<18)),
+        tail("cvr-format-2", "only the CVR of the IAD signed (bytes 4 to 8)", tail: .iadBytes(3..<8, 0..<0)),
     ]
 
     private static func session(
-        _ name: String, _ words: String, _ key: CryptogramRecipe.SessionKey
+        _ name: String, _ words: String, key: CryptogramRecipe.SessionKey
     ) -> CryptogramMistake {
         .init(name, words, group: "session") { $0.sessionKey = key }
     }
 
     private static let sessionKeys: [CryptogramMistake] = [
-        session("session-none", "the ICC master key signs, no session key", .method(.none)),
-        session("session-common", "EMV common session key (ATC only)", .method(.common)),
-        session("session-mastercard", "Mastercard session key (ATC and 9F37)", .method(.mastercard)),
-        session("session-tree-4", "EMV2000 session key tree (4 branches)", .tree(branchFactor: 4, height: 8)),
+        session("session-none", "the ICC master key signs, no session key", key: .method(.none)),
+        session("session-common", "EMV common session key (ATC only)", key: .method(.common)),
+        session("session-mastercard", "Mastercard session key (ATC and 9F37)", key: .method(.mastercard)),
         session(
-            "session-tree-2", "EMV2000 session key tree (2 branches)", .tree(branchFactor: 2, height: 16)),
+            "session-tree-4", "EMV2000 session key tree (4 branches)", key: .tree(branchFactor: 4, height: 8)),
+        session(
+            "session-tree-2", "EMV2000 session key tree (2 branches)", key: .tree(branchFactor: 2, height: 16)
+        ),
         .init("session-atc-0", "session key from an ATC of 0000", group: "session-atc") { $0.atc = 0 },
         .init("session-atc-next", "session key from the next ATC", group: "session-atc") { $0.atc &+= 1 },
         .init("session-atc-before", "session key from the ATC before", group: "session-atc") {
@@ -139,14 +142,18 @@ struct PANVariant {
     static func all(of pan: PAN) -> [PANVariant] {
         let digits = (0..<pan.digitCount).map { String(pan.digit(at: $0)) }
         var found: [PANVariant] = []
-        func add(_ name: String, _ words: String, _ digits: ArraySlice<String>) {
+        func add(_ name: String, _ words: String, digits: ArraySlice<String>) {
             guard let other = try? PAN(digits.joined()), other != pan else { return }
             found.append(PANVariant(name: name, words: words, pan: other))
         }
-        add("pan-without-check-digit", "PAN without its check digit", digits.dropLast())
-        add("pan-leftmost-16", "leftmost 16 digits of the PAN instead of the rightmost", digits.prefix(16))
-        add("pan-leftmost-14", "leftmost 14 digits of the PAN", digits.prefix(14))
-        add("pan-rightmost-12", "rightmost 12 digits without check digit", digits.dropLast().suffix(12))
+        add("pan-without-check-digit", "PAN without its check digit", digits: digits.dropLast())
+        add(
+            "pan-leftmost-16", "leftmost 16 digits of the PAN instead of the rightmost",
+            digits: digits.prefix(16))
+        add("pan-leftmost-14", "leftmost 14 digits of the PAN", digits: digits.prefix(14))
+        add(
+            "pan-rightmost-12", "rightmost 12 digits without check digit",
+            digits: digits.dropLast().suffix(12))
         return found
     }
 }

@@ -40,7 +40,7 @@ struct CryptogramRecipe: Hashable {
     var iad: [UInt8]
     /// Nil leaves the IAD out.
     var tail: CryptogramTail?
-    var padding: Padding
+    var padding: CryptogramPadding
     var algorithm = Algorithm.retail
     /// Tags and lengths are signed along with the values.
     var withTags = false

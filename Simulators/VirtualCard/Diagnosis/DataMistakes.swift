@@ -17,10 +17,11 @@ extension CryptogramMistake {
     /// Other values that may have been signed.
     static func values(_ evidence: CryptogramEvidence) -> [CryptogramMistake] {
         var found: [CryptogramMistake] = [
-            swap("amounts-swapped", "9F02 and 9F03 swapped", .amountAuthorised, .amountOther),
+            swap("amounts-swapped", "9F02 and 9F03 swapped", first: .amountAuthorised, second: .amountOther),
             swap(
-                "codes-swapped", "5F2A (currency) and 9F1A (country) swapped", .transactionCurrencyCode,
-                .terminalCountryCode),
+                "codes-swapped", "5F2A (currency) and 9F1A (country) swapped",
+                first: .transactionCurrencyCode,
+                second: .terminalCountryCode),
             order("aip-after-atc", "82 (AIP) signed after 9F36 (ATC)"),
             .init("amount-other-twice", "9F03 signed as 9F02", group: "tag-9F03") { recipe in
                 recipe.set(.amountOther, recipe.value(.amountAuthorised))
@@ -72,7 +73,7 @@ extension CryptogramMistake {
     }
 
     private static func swap(
-        _ name: String, _ words: String, _ first: Tag, _ second: Tag
+        _ name: String, _ words: String, first: Tag, second: Tag
     ) -> CryptogramMistake {
         .init(name, words, group: "tag-\(first)") { recipe in
             let value = recipe.value(first)

@@ -88,7 +88,7 @@ package struct CardChannel: Sendable {
     func decipher(_ data: [UInt8]) throws(LibCryptoError) -> [UInt8] {
         switch kind {
         case .scp02(let channel): try TDES.decryptECB(key: channel.dataEncryption, data)
-        case .scp03(let channel): try AES.decryptCBC(key: channel.dataEncryption, data)
+        case .scp03(let channel): try AES.decryptCBC(key: channel.dataEncryption, data: data)
         }
     }
 

@@ -14,7 +14,7 @@ struct CardLoading: Sendable {
     /// One command's data.
     /// - Returns: SW1 SW2.
     mutating func take(
-        _ data: [UInt8], areEnciphered: Bool, isLast: Bool, _ channel: CardChannel
+        _ data: [UInt8], areEnciphered: Bool, isLast: Bool, channel: CardChannel
     ) throws(LibCryptoError) -> UInt16 {
         guard stream.isEmpty || areEnciphered == wasEnciphered else { return SmartCard.Status.wrongData }
         wasEnciphered = areEnciphered
@@ -75,7 +75,7 @@ struct CardLoading: Sendable {
         return try PaymentCard(
             records.statics + records.certificates, identifier: identifier,
             interchangeProfile: interchangeProfile, issuerData: iad, keys: keys,
-            proprietary: groupings[GroupingIdentifier.selectAnswer] ?? [], authentication)
+            proprietary: groupings[GroupingIdentifier.selectAnswer] ?? [], authentication: authentication)
     }
 
     /// Every record that 94 names, and no others.

@@ -20,9 +20,9 @@ struct CardSCP02: Sendable {
         identifier: [UInt8], serial: [UInt8]
     ) throws(LibCryptoError) {
         let rest = sequence + [UInt8](repeating: 0, count: 12)
-        sessionENC = try TDES.encryptCBC(key: keys.encipherment, [0x01, 0x82] + rest)
-        sessionMAC = try TDES.encryptCBC(key: keys.authentication, [0x01, 0x01] + rest)
-        dataEncryption = try TDES.encryptCBC(key: keys.dataEncryption, [0x01, 0x81] + rest)
+        sessionENC = try TDES.encryptCBC(key: keys.encipherment, data: [0x01, 0x82] + rest)
+        sessionMAC = try TDES.encryptCBC(key: keys.authentication, data: [0x01, 0x01] + rest)
+        dataEncryption = try TDES.encryptCBC(key: keys.dataEncryption, data: [0x01, 0x81] + rest)
         let challenge =
             if let given {
                 given
@@ -41,7 +41,7 @@ struct CardSCP02: Sendable {
     private static func cryptogram(
         _ key: [UInt8], _ message: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
-        Array(try TDES.encryptCBC(key: key, message + [0x80, 0, 0, 0, 0, 0, 0, 0]).suffix(8))
+        Array(try TDES.encryptCBC(key: key, data: message + [0x80, 0, 0, 0, 0, 0, 0, 0]).suffix(8))
     }
 
     /// The retail MAC of whole blocks.
@@ -78,7 +78,7 @@ struct CardSCP02: Sendable {
         plain.data.removeLast(8)
         if level.contains(.commandEncryption), !plain.data.isEmpty {
             guard plain.data.count % 8 == 0 else { return nil }
-            let clear = try TDES.decryptCBC(key: sessionENC, plain.data)
+            let clear = try TDES.decryptCBC(key: sessionENC, data: plain.data)
             guard let end = CardSCP03.endOfPadded(clear) else { return nil }
             plain.data = Array(clear[..<end])
         }

@@ -31,26 +31,26 @@ struct CardSCP03: Sendable {
             if let given {
                 given
             } else if isPseudoRandom {
-                try CardSCP03.derive(keys.encipherment, 0x02, bytes: length, sequence + identifier)
+                try CardSCP03.derive(keys.encipherment, 0x02, bytes: length, context: sequence + identifier)
             } else {
                 try Random.bytes(length)
             }
         let both = hostChallenge + challenge
         let count = keys.encipherment.count
-        sessionENC = try CardSCP03.derive(keys.encipherment, 0x04, bytes: count, both)
-        sessionMAC = try CardSCP03.derive(keys.authentication, 0x06, bytes: count, both)
-        sessionRMAC = try CardSCP03.derive(keys.authentication, 0x07, bytes: count, both)
+        sessionENC = try CardSCP03.derive(keys.encipherment, 0x04, bytes: count, context: both)
+        sessionMAC = try CardSCP03.derive(keys.authentication, 0x06, bytes: count, context: both)
+        sessionRMAC = try CardSCP03.derive(keys.authentication, 0x07, bytes: count, context: both)
         dataEncryption = keys.dataEncryption
-        hostCryptogram = try CardSCP03.derive(sessionMAC, 0x01, bytes: length, both)
+        hostCryptogram = try CardSCP03.derive(sessionMAC, 0x01, bytes: length, context: both)
         answer = InitializeUpdateAnswer(
             diversificationData: serial, keyVersion: keys.version, protocolNumber: 3, parameter: parameter,
             sequenceCounter: isPseudoRandom ? sequence : [], challenge: challenge,
-            cryptogram: try CardSCP03.derive(sessionMAC, 0x00, bytes: length, both))
+            cryptogram: try CardSCP03.derive(sessionMAC, 0x00, bytes: length, context: both))
     }
 
     /// The key derivation function (NIST SP 800-108 in counter mode with CMAC).
     private static func derive(
-        _ key: [UInt8], _ constant: UInt8, bytes: Int, _ context: [UInt8]
+        _ key: [UInt8], _ constant: UInt8, bytes: Int, context: [UInt8]
     ) throws(LibCryptoError) -> [UInt8] {
         var output: [UInt8] = []
         var round: UInt8 = 1
@@ -61,7 +61,7 @@ struct CardSCP03: Sendable {
             input[13] = UInt8(bits >> 8)
             input[14] = UInt8(bits & 0xFF)
             input[15] = round
-            output += try MAC.cmac(.aes, key: key, input + context)
+            output += try MAC.cmac(.aes, key: key, data: input + context)
             round += 1
         }
         return Array(output.prefix(bytes))
@@ -94,7 +94,7 @@ struct CardSCP03: Sendable {
         guard level.contains(.commandEncryption), !plain.data.isEmpty else { return plain }
         guard plain.data.count % 16 == 0 else { return nil }
         let clear = try AES.decryptCBC(
-            key: sessionENC, initialVector: counterBlock(isAnswer: false), plain.data)
+            key: sessionENC, initialVector: counterBlock(isAnswer: false), data: plain.data)
         guard let end = CardSCP03.endOfPadded(clear) else { return nil }
         plain.data = Array(clear[..<end])
         return plain
@@ -108,9 +108,9 @@ struct CardSCP03: Sendable {
             let missing = 16 - answer.data.count % 16
             let padded = answer.data + [0x80] + [UInt8](repeating: 0, count: missing - 1)
             answer.data = try AES.encryptCBC(
-                key: sessionENC, initialVector: counterBlock(isAnswer: true), padded)
+                key: sessionENC, initialVector: counterBlock(isAnswer: true), data: padded)
         }
-        let mac = try MAC.cmac(.aes, key: sessionRMAC, macChaining + answer.bytes)
+        let mac = try MAC.cmac(.aes, key: sessionRMAC, data: macChaining + answer.bytes)
         answer.data += mac.prefix(length)
         return answer
     }
@@ -119,7 +119,7 @@ struct CardSCP03: Sendable {
         let covered = command.data.dropLast(length)
         let mac = try MAC.cmac(
             .aes, key: sessionMAC,
-            macChaining + command.header + [UInt8(truncatingIfNeeded: command.data.count)] + covered)
+            data: macChaining + command.header + [UInt8(truncatingIfNeeded: command.data.count)] + covered)
         guard constantTimeEqual(Array(mac.prefix(length)), Array(command.data.suffix(length))) else {
             return false
         }

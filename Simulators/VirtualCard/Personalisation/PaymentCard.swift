@@ -14,7 +14,7 @@ struct PaymentCard: Sendable {
     ///   - proprietary: FCI proprietary template's content.
     init(
         _ records: [[UInt8]], identifier: [UInt8], interchangeProfile: UInt16, issuerData: [UInt8],
-        keys: [DoubleLengthKey], proprietary: [UInt8], _ authentication: CardAuthentication
+        keys: [DoubleLengthKey], proprietary: [UInt8], authentication: CardAuthentication
     ) throws {
         var values: [Tag: [UInt8]] = [:]
         for record in records {
@@ -133,7 +133,8 @@ struct PaymentCard: Sendable {
         // Zeros stand for a code or an answer that never came.
         let issuerData = objects[.issuerAuthenticationData].flatMap { $0.contains { $0 != 0 } ? $0 : nil }
         return try applet.generateSecond(
-            asked, transaction, AuthorisationResponseCode(rawValue: code), issuerData, signedData: signed)
+            asked, transaction, code: AuthorisationResponseCode(rawValue: code), issuerData: issuerData,
+            signedData: signed)
     }
 }
 

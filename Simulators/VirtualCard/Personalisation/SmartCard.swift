@@ -200,7 +200,7 @@ package struct SmartCard: Sendable {
         }
         let isLast = command.parameter1 & 0x80 != 0
         let status = try loading.take(
-            command.data, areEnciphered: command.parameter1 & 0x60 == 0x60, isLast: isLast, channel)
+            command.data, areEnciphered: command.parameter1 & 0x60 == 0x60, isLast: isLast, channel: channel)
         guard status == Status.success, isLast else { return ResponseAPDU(status: status) }
         guard let made = try loading.card(identifier: selected) else {
             return ResponseAPDU(status: Status.conditionsNotSatisfied)

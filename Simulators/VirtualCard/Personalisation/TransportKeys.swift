@@ -29,7 +29,7 @@ package enum TransportKeys {
         for number in UInt8(1)...3 {
             var key: [UInt8] = []
             for round in UInt8(1)...2 {
-                key += try MAC.cmac(.aes, key: master, [round, 0, 0, 0, number, 0] + serial)
+                key += try MAC.cmac(.aes, key: master, data: [round, 0, 0, 0, number, 0] + serial)
             }
             keys.append(Array(key.prefix(master.count)))
         }

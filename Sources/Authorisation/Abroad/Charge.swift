@@ -45,13 +45,13 @@ package final class Charge: Sendable {
 
 extension Charge {
     /// In the form of the journal: `9234/978/0.9234567/n`, a flagged one with `f` behind it.
-    var stored: String {
+    package var stored: String {
         "\(amount.minorUnits)/\(amount.currency.rawValue)/\(rate?.description ?? "-")/\(source.rawValue)"
             + (isFlagged ? "f" : "")
     }
 
     /// Reads what `stored` wrote; nil where it is none.
-    convenience init?(stored text: some StringProtocol) {
+    package convenience init?(stored text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 4, let minorUnits = Int64(parts[0]), let number = UInt16(parts[1]),
             let currency = CurrencyCode(rawValue: number),

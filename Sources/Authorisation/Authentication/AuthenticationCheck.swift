@@ -27,7 +27,7 @@ final class AuthenticationFinding: Sendable {
 
     private init(
         _ policy: AuthenticationPolicy, _ question: AuthenticationQuestion?,
-        _ early: (reason: DeclineReason, words: String)? = nil
+        early: (reason: DeclineReason, words: String)? = nil
     ) {
         (self.policy, self.question, self.early) = (policy, question, early)
     }
@@ -45,11 +45,12 @@ final class AuthenticationFinding: Sendable {
         case .none:
             let claim = policy.claim(evidence.indicator)
             if policy.terms.isRequired, evidence.isElectronicCommerce {
-                return AuthenticationFinding(policy, nil, (.authenticationMissing, "no value sent"))
+                return AuthenticationFinding(policy, nil, early: (.authenticationMissing, "no value sent"))
             }
             guard claim != .notAuthenticated else { return nil }
             return AuthenticationFinding(
-                policy, nil, (.authenticationClaimUnproven, "ECI claims \(claim.words), but no value came"))
+                policy, nil,
+                early: (.authenticationClaimUnproven, "ECI claims \(claim.words), but no value came"))
         case .unreadable: return wrong(policy, "not readable as a value")
         case .bytes(let bytes):
             guard let value = AuthenticationValue(policy.terms.form, bytes) else {
@@ -63,29 +64,29 @@ final class AuthenticationFinding: Sendable {
     }
 
     private static func wrong(_ policy: AuthenticationPolicy, _ words: String) -> AuthenticationFinding {
-        AuthenticationFinding(policy, nil, (.authenticationWrong, words))
+        AuthenticationFinding(policy, nil, early: (.authenticationWrong, words))
     }
 
     /// What the token's answer means.
     /// - Parameter now: seconds since 1970.
     func evaluate(
         _ answer: AuthenticationAnswer, _ request: AuthorisationRequest, now: Int64,
-        _ trace: inout DecisionTrace
+        trace: inout DecisionTrace
     ) -> (verified: VerifiedAuthentication?, declined: DeclineReason?) {
         guard let question, let evidence = request.authentication else {
-            trace.add(.authentication, .declined, early?.words ?? "")
+            trace.add(.authentication, .declined, reason: early?.words ?? "")
             return (nil, early?.reason)
         }
         let value = question.value
         guard answer == .matches else {
-            trace.add(.authentication, .declined, "wrong, form \(value.form.name)")
+            trace.add(.authentication, .declined, reason: "wrong, form \(value.form.name)")
             return (nil, .authenticationWrong)
         }
-        if let (reason, words) = fault(value, evidence, request, now: now) {
-            trace.add(.authentication, .declined, words)
+        if let (reason, words) = fault(value, evidence, request: request, now: now) {
+            trace.add(.authentication, .declined, reason: words)
             return (nil, reason)
         }
-        trace.add(.authentication, .approved, "right, \(value.form.name): \(value.status.words)")
+        trace.add(.authentication, .approved, reason: "right, \(value.form.name): \(value.status.words)")
         return (VerifiedAuthentication(value: value, policy: policy, isRecurring: evidence.isRecurring), nil)
     }
 
@@ -103,7 +104,7 @@ final class AuthenticationFinding: Sendable {
 
     /// What does not hold of a value that is the issuer's own.
     private func fault(
-        _ value: AuthenticationValue, _ evidence: AuthenticationEvidence, _ request: AuthorisationRequest,
+        _ value: AuthenticationValue, _ evidence: AuthenticationEvidence, request: AuthorisationRequest,
         now: Int64
     ) -> (reason: DeclineReason, words: String)? {
         let terms = policy.terms
@@ -127,12 +128,12 @@ final class AuthenticationFinding: Sendable {
         }
         // Of a series the first payment alone is bound to amount and age, and the record knows which that is.
         if evidence.isRecurring, terms.seriesMax > 0 { return nil }
-        return Self.termsFault(value, policy, request.amount, now: now)
+        return Self.termsFault(value, policy, amount: request.amount, now: now)
     }
 
     /// Amount and age against what was authenticated.
     static func termsFault(
-        _ value: AuthenticationValue, _ policy: AuthenticationPolicy, _ amount: Amount, now: Int64
+        _ value: AuthenticationValue, _ policy: AuthenticationPolicy, amount: Amount, now: Int64
     ) -> (reason: DeclineReason, words: String)? {
         let terms = policy.terms
         if value.form.bindsAmount {

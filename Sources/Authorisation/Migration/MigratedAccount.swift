@@ -116,8 +116,8 @@ extension CardRecord {
         let place = windowPlace(index)
         bytes.replaceSubrange(place..<(place + ATCWindow.byteCount), with: card.window)
         setNames(index, profile: card.profile, issuerMasterKey: card.issuerMasterKey)
-        set(.limits, index, card.limits)
-        set(.scripts, index, QueuedScript.stored(card.scripts))
+        set(.limits, index, content: card.limits)
+        set(.scripts, index, content: QueuedScript.stored(card.scripts))
     }
 
     /// Keeps the newest, and counts the older ones among those that are filed.

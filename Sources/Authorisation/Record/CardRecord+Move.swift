@@ -1,16 +1,7 @@
 /// An account that has moved to another PAN.
 extension CardRecord {
-    /// Where advices, completions and reversals of this PAN belong now; nil for an account that has not moved.
-    package var movedTo: CardToken? { token(.movedTo) }
-
     /// The account that was moved here.
     var movedFrom: CardToken? { token(.movedFrom) }
-
-    private func token(_ section: Section) -> CardToken? {
-        let content = Array(content(section))
-        guard content.count == 16 else { return nil }
-        return CardToken(high: content.load(0, as: UInt64.self), low: content.load(8, as: UInt64.self))
-    }
 
     mutating func set(_ section: Section, token: CardToken) {
         var content: [UInt8] = []

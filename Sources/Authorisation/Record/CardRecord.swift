@@ -217,16 +217,27 @@ extension CardRecord {
         return nil
     }
 
+    /// Where advices, completions and reversals of this PAN belong now; nil for an account that has not moved.
+    package var movedTo: CardToken? { token(.movedTo) }
+
+    /// A section that holds the token of another account.
+    func token(_ section: Section) -> CardToken? {
+        guard let range = range(section), range.count == 16 else { return nil }
+        return CardToken(
+            high: bytes.load(range.lowerBound, as: UInt64.self),
+            low: bytes.load(range.lowerBound + 8, as: UInt64.self))
+    }
+
     /// A section's content; empty where there is none.
     func content(_ section: Section, _ index: Int = 0) -> ArraySlice<UInt8> {
         range(section, index).map { bytes[$0] } ?? []
     }
 
     /// Replaces a section of the account.
-    mutating func set(_ section: Section, _ content: [UInt8]) { set(section, 0, content) }
+    mutating func set(_ section: Section, _ content: [UInt8]) { set(section, 0, content: content) }
 
     /// Replaces a section; an empty one is left out.
-    mutating func set(_ section: Section, _ index: Int, _ content: [UInt8]) {
+    mutating func set(_ section: Section, _ index: Int, content: [UInt8]) {
         precondition(content.count <= Int(UInt16.max), "a section is bounded where it is made")
         if let old = range(section, index) {
             if old.count == content.count {
@@ -327,7 +338,9 @@ extension CardRecord {
     }
 
     mutating func setNames(_ index: Int, profile: String, issuerMasterKey: String) {
-        set(.names, index, Array(profile.utf8.prefix(64)) + [0] + Array(issuerMasterKey.utf8.prefix(64)))
+        set(
+            .names, index,
+            content: Array(profile.utf8.prefix(64)) + [0] + Array(issuerMasterKey.utf8.prefix(64)))
     }
 
     /// Limits of a plastic's own, nil: those of its range.
@@ -347,4 +360,23 @@ extension CardStatus {
 
     /// The order is the record's and never changes.
     static let inOrder: [CardStatus] = [.active, .lost, .stolen, .restricted]
+}
+
+/// Big endian numbers at a place in a record. The place was checked when the record came in.
+extension [UInt8] {
+    @inline(__always)
+    func load<Number: FixedWidthInteger>(_ place: Int, as type: Number.Type) -> Number {
+        withUnsafeBytes { Number(bigEndian: $0.loadUnaligned(fromByteOffset: place, as: type)) }
+    }
+
+    @inline(__always)
+    mutating func put<Number: FixedWidthInteger>(_ number: Number, at place: Int) {
+        withUnsafeMutableBytes { $0.storeBytes(of: number.bigEndian, toByteOffset: place, as: Number.self) }
+    }
+
+    /// Appends the number's bytes.
+    @inline(__always)
+    mutating func append<Number: FixedWidthInteger>(bigEndian number: Number) {
+        Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+    }
 }

@@ -1,3 +1,5 @@
+internal import ByteCoding
+
 /// Times of messages have a month and a day and no year: `MMDDhhmmss` as a number.
 enum MonthClock {
     /// A leap year, so that every day has a place.
@@ -35,24 +37,10 @@ enum MonthClock {
 
     /// A moment as messages have it, in UTC.
     static func at(_ unixSeconds: Int64) -> UInt32 {
-        let (month, day) = CalendarDay.monthAndDay(daysSince1970: unixSeconds / 86_400)
+        let today = CalendarDay(unixSeconds: unixSeconds)
         let second = unixSeconds % 86_400
         return UInt32(
-            Int64(month) * 100_000_000 + Int64(day) * 1_000_000 + second / 3_600 * 10_000
+            Int64(today.month) * 100_000_000 + Int64(today.day) * 1_000_000 + second / 3_600 * 10_000
                 + second / 60 % 60 * 100 + second % 60)
-    }
-}
-
-/// The calendar.
-enum CalendarDay {
-    /// - Returns: month 1…12 and day 1…31, in UTC.
-    static func monthAndDay(daysSince1970: Int64) -> (month: Int64, day: Int64) {
-        // Years that begin in March, so that the leap day comes last.
-        let days = daysSince1970 + 719_468
-        let dayOfEra = days - days / 146_097 * 146_097
-        let year = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * year + year / 4 - year / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        return (month < 10 ? month + 3 : month - 9, dayOfYear - (153 * month + 2) / 5 + 1)
     }
 }

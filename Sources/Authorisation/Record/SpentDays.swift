@@ -68,7 +68,7 @@ struct SpentDays {
     ///   - cash: nil for what is no cash.
     /// - Returns: why not, or nil and the day that it was counted on.
     mutating func spend(
-        _ minorUnits: Int64, cash: Int64?, today: UInt16, _ limits: SpendingLimits
+        _ minorUnits: Int64, cash: Int64?, today: UInt16, limits: SpendingLimits
     ) -> (declined: DeclineReason?, day: UInt16) {
         let day = max(today, days.first?.day ?? 0)
         days.removeAll { Int(day) - Int($0.day) >= Int(Self.keptDays) }

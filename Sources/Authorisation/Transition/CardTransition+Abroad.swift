@@ -19,17 +19,17 @@ extension CardTransition {
         guard let rate = rates?.rate(from: request.amount.currency, to: currency) else {
             trace.add(
                 .conversion, .declined,
-                request.billing == nil
+                reason: request.billing == nil
                     ? "no DE6 and DE51, and no rate from \(request.amount.currency.name) to \(currency.name)"
                     : "DE51 is not \(currency.name), and no rate from \(request.amount.currency.name)")
             return .currencyNotServed
         }
         guard let amount = rate.converted(request.amount, to: currency) else {
-            trace.add(.conversion, .declined, "more than twelve digits in \(currency.name)")
+            trace.add(.conversion, .declined, reason: "more than twelve digits in \(currency.name)")
             return .transactionAmountTooHigh
         }
         charge = Charge(amount: amount, rate: rate, source: .table)
-        trace.add(.conversion, .approved, "\(request.amount) is \(charge?.words ?? "")")
+        trace.add(.conversion, .approved, reason: "\(request.amount) is \(charge?.words ?? "")")
         return nil
     }
 
@@ -42,13 +42,13 @@ extension CardTransition {
             amount: billing.amount, rate: billing.rate, source: .network, isFlagged: why != nil)
         // What has happened elsewhere has happened.
         if let why, policy.abroad.declinesDifference, request.purpose == .decision {
-            trace.add(.conversion, .declined, "\(request.amount) is \(found.words): \(why)")
+            trace.add(.conversion, .declined, reason: "\(request.amount) is \(found.words): \(why)")
             return .conversionDiffers
         }
         charge = found
         trace.add(
             .conversion, why == nil ? .approved : .skipped,
-            "\(request.amount) is \(found.words)" + (why.map { ", flagged: \($0)" } ?? ""))
+            reason: "\(request.amount) is \(found.words)" + (why.map { ", flagged: \($0)" } ?? ""))
         return nil
     }
 
@@ -63,7 +63,8 @@ extension CardTransition {
         }
         guard let why else { return nil }
         let isDeclined = policy.abroad.declinesDifference && request.purpose == .decision
-        trace.add(.conversion, isDeclined ? .declined : .skipped, isDeclined ? why : "flagged: \(why)")
+        trace.add(
+            .conversion, isDeclined ? .declined : .skipped, reason: isDeclined ? why : "flagged: \(why)")
         return isDeclined ? .conversionDiffers : nil
     }
 
@@ -141,7 +142,7 @@ extension CardTransition {
 
     /// What a completion comes to at the rate of its approval, by which what was approved is measured: a rate that has
     /// moved meanwhile is no excess.
-    func measured(_ original: KeptTransaction, _ amount: Int64, _ request: AuthorisationRequest) -> Int64 {
+    func measured(_ original: KeptTransaction, _ amount: Int64, request: AuthorisationRequest) -> Int64 {
         guard isForeign(original), original.currency == request.amount.currency.rawValue else {
             return amount
         }

@@ -7,21 +7,21 @@ extension CardTransition {
     ) throws(CardQuestion) -> CardOutcome {
         let request = message.request
         let kind = request.circumstances.kind
-        trace.add(.transaction, .approved, request.purpose.words(kind))
+        trace.add(.transaction, .approved, reason: request.purpose.words(kind))
         let index = message.sequenceNumber.flatMap { record.plasticIndex($0) }
         let identity = identity(message, plastic: index)
         switch try find(identity, message, plastic: index) {
-        case .same(let place, let kept)?: return bookedBefore(place, kept, message, plastic: index)
+        case .same(let place, let kept)?: return bookedBefore(place, kept, message: message, plastic: index)
         case .doubtful?:
-            trace.add(.retransmission, .declined, "other content")
+            trace.add(.retransmission, .declined, reason: "other content")
             return accepted(.retransmissionDiffers, .notAsked, plastic: index)
-        case nil: trace.add(.retransmission, .approved, "first")
+        case nil: trace.add(.retransmission, .approved, reason: "first")
         }
         if approvedElsewhere, mayRepeatForgotten(message) {
-            trace.add(.retransmission, .declined, "from a time of which not all is kept")
+            trace.add(.retransmission, .declined, reason: "from a time of which not all is kept")
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
-        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
 
         var kept = KeptTransaction(
             request.transmission, number: record.nextNumber, kind: kind, amount: request.amount, now: now)
@@ -35,7 +35,7 @@ extension CardTransition {
             kept.flags.insert(.chip)
             kept.plastic = record.plastic(index).sequenceNumber
             // A completion may bring what the card reports of its scripts.
-            _ = try turnScripts(message, knowledge, verified, plastic: index)
+            _ = try turnScripts(message, knowledge, verified: verified, plastic: index)
             finding = claimATC(verified.question.atc.rawValue, plastic: index)
             // Its own request had claimed it.
             if finding == .replayed, original != nil { finding = .notAsked }
@@ -62,7 +62,7 @@ extension CardTransition {
             if wasUsed(verified) { flag(&kept, "its authentication value had been used") }
             keepAuthentication(message)
         }
-        if let declined = try bookMoney(&kept, message, original) {
+        if let declined = try bookMoney(&kept, message, original: original) {
             dropOwn(kept)
             return accepted(declined, finding, plastic: index)
         }
@@ -77,7 +77,7 @@ extension CardTransition {
     /// Taken or given whatever the account has; only what cannot be booked at all is refused.
     private mutating func bookMoney(
         _ kept: inout KeptTransaction, _ message: CardMessage,
-        _ original: (place: TransactionPlace, transaction: KeptTransaction)?
+        original: (place: TransactionPlace, transaction: KeptTransaction)?
     ) throws(CardQuestion) -> DeclineReason? {
         let request = message.request
         if let declined = convert(request) { return declined }
@@ -100,28 +100,29 @@ extension CardTransition {
             if original.isOver, hold(original.number) == nil {
                 flag(&kept, "its original had been settled before")
             }
-            if !isWithinExcess(original, amount, message) {
+            if !isWithinExcess(original, amount, message: message) {
                 flag(&kept, "over what was approved and its excess")
             }
             uncount(original, original.taken, isWhole: original.taken > 0)
         }
-        countBooked(&kept, message, amount)
-        settle(original, completing: original.map { measured($0.transaction, amount, request) } ?? amount)
+        countBooked(&kept, message, amount: amount)
+        settle(
+            original,
+            completing: original.map { measured($0.transaction, amount, request: request) } ?? amount)
         return moveOut(amount) ? nil : .transactionAmountTooHigh
     }
 
     /// What is booked is counted and not held up.
-    private mutating func countBooked(_ kept: inout KeptTransaction, _ message: CardMessage, _ amount: Int64)
-    {
+    private mutating func countBooked(_ kept: inout KeptTransaction, _ message: CardMessage, amount: Int64) {
         let index = message.sequenceNumber.flatMap { record.plasticIndex($0) }
         guard let limits = index.flatMap({ record.limits(of: $0) }) ?? policy.limits, limits.isCounted else {
             return
         }
         var days = SpentDays(record.content(.days))
-        let cash = cash(kept.kind, message.request, amount)
+        let cash = cash(kept.kind, message.request, amount: amount)
         let (_, day) = days.spend(
             amount, cash: cash, today: UInt16(clamping: now / 86_400),
-            SpendingLimits(currency: limits.currency))
+            limits: SpendingLimits(currency: limits.currency))
         (kept.day, kept.cash) = (day, cash ?? 0)
         kept.flags.insert(.counted)
         record.set(.days, days.content)
@@ -129,17 +130,17 @@ extension CardTransition {
 
     private mutating func flag(_ kept: inout KeptTransaction, _ why: String) {
         kept.flags.insert(.flagged)
-        trace.add(.original, .skipped, "booked and flagged: \(why)")
+        trace.add(.original, .skipped, reason: "booked and flagged: \(why)")
     }
 
     /// A repeat, or the verified form of what was booked without proof: that takes its place.
     private mutating func bookedBefore(
-        _ place: TransactionPlace, _ kept: KeptTransaction, _ message: CardMessage, plastic index: Int?
+        _ place: TransactionPlace, _ kept: KeptTransaction, message: CardMessage, plastic index: Int?
     ) -> CardOutcome {
-        trace.add(.retransmission, .approved, "answered before")
-        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        trace.add(.retransmission, .approved, reason: "answered before")
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
         guard let verified = message.verified, let index, !kept.flags.contains(.chip) else {
-            learnNumbers(place, kept, message)
+            learnNumbers(place, kept, message: message)
             var outcome = accepted(kept.declined, .notAsked, plastic: index, isDecision: !lines.isEmpty)
             outcome.result = outcome.result.repeatedResult
             return outcome
@@ -151,7 +152,7 @@ extension CardTransition {
         proven.plastic = record.plastic(index).sequenceNumber
         proven.atc = verified.question.atc.rawValue
         replace(place, proven)
-        trace.add(.original, .approved, "proven now, booked before without proof")
+        trace.add(.original, .approved, reason: "proven now, booked before without proof")
         let finding = claimATC(proven.atc, plastic: index)
         var outcome = accepted(nil, finding, plastic: index)
         outcome.result = outcome.result.repeatedResult

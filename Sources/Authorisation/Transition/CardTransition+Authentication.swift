@@ -11,31 +11,32 @@ extension CardTransition {
             // The first payment of a series, or a series that is known no more.
             if verified.isRecurring,
                 let (reason, words) = AuthenticationFinding.termsFault(
-                    verified.value, verified.policy, message.request.amount, now: now)
+                    verified.value, verified.policy, amount: message.request.amount, now: now)
             {
-                trace.add(.authentication, .declined, words)
+                trace.add(.authentication, .declined, reason: words)
                 return reason
             }
             guard used.hasRoom(now: now, keepingSeconds: Self.keepingSeconds(terms)) else {
                 trace.add(
-                    .authentication, .declined, "\(UsedAuthenticationValues.countMax) values in use already")
+                    .authentication, .declined,
+                    reason: "\(UsedAuthenticationValues.countMax) values in use already")
                 return .authenticationReplayed
             }
             return nil
         }
         guard verified.isRecurring, terms.seriesMax > 0 else {
-            trace.add(.authentication, .declined, "used before")
+            trace.add(.authentication, .declined, reason: "used before")
             return .authenticationReplayed
         }
         guard use.merchant == message.request.transmission.merchant else {
-            trace.add(.authentication, .declined, "used before by another merchant")
+            trace.add(.authentication, .declined, reason: "used before by another merchant")
             return .authenticationReplayed
         }
         guard use.payments <= terms.seriesMax else {
-            trace.add(.authentication, .declined, "\(use.payments) payments on one value already")
+            trace.add(.authentication, .declined, reason: "\(use.payments) payments on one value already")
             return .authenticationSeriesEnded
         }
-        trace.add(.authentication, .approved, "payment \(use.payments + 1) of a series on one value")
+        trace.add(.authentication, .approved, reason: "payment \(use.payments + 1) of a series on one value")
         return nil
     }
 

@@ -9,7 +9,7 @@ extension CardTransition {
     ) throws(CardQuestion) -> CardOutcome {
         let request = message.request
         let kind = request.circumstances.kind
-        if kind != .purchase { trace.add(.transaction, .approved, kind.words) }
+        if kind != .purchase { trace.add(.transaction, .approved, reason: kind.words) }
         let chosenFirst = message.sequenceNumber.flatMap { record.plasticIndex($0) }
         let identity = identity(message, plastic: chosenFirst)
 
@@ -18,27 +18,28 @@ extension CardTransition {
         var isDoubtful = false
         if isProven(message) {
             switch try find(identity, message, plastic: chosenFirst) {
-            case .same(let place, let kept)?: return answerAgain(place, kept, message)
+            case .same(let place, let kept)?: return answerAgain(place, kept, message: message)
             case .doubtful?: isDoubtful = true
             case nil: break
             }
         }
         trace.add(
-            .retransmission, isDoubtful ? .declined : .approved, isDoubtful ? "other content" : "first")
-        trace.add(.issuerRange, .approved, message.rangeName ?? "-")
+            .retransmission, isDoubtful ? .declined : .approved,
+            reason: isDoubtful ? "other content" : "first")
+        trace.add(.issuerRange, .approved, reason: message.rangeName ?? "-")
         let chosen = choosePlastic(message)
         var declined: DeclineReason? = isDoubtful ? .retransmissionDiffers : chosen.declined
         // Without a sequence number 00 was taken for the keys: a wrong cryptogram is then a wrong cryptogram.
         if chosen.index == nil, message.declined == .cryptogramWrong, request.card.panSequenceNumber == nil {
             declined = nil
         }
-        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
         if message.declined == .cryptogramWrong, request.card.panSequenceNumber == nil {
-            trace.add(.cryptogram, .skipped, "no sequence number sent, 00 taken")
+            trace.add(.cryptogram, .skipped, reason: "no sequence number sent, 00 taken")
         }
         declined = declined ?? message.declined
         if declined == nil, mayRepeatForgotten(message) {
-            trace.add(.retransmission, .declined, "from a time of which not all is kept")
+            trace.add(.retransmission, .declined, reason: "from a time of which not all is kept")
             declined = .originalUnknown
         }
 
@@ -56,7 +57,9 @@ extension CardTransition {
         if let verified = message.verified, let index = chosen.index, !isDoubtful {
             kept.flags.insert(.chip)
             // What the card reports of its scripts counts at once: a PIN that it has taken over is the one to compare.
-            try script = turnScripts(message, knowledge, verified, plastic: index)
+            if record.range(.scripts, index) != nil {
+                script = try turnScripts(message, knowledge, verified: verified, plastic: index)
+            }
             finding = claimATC(verified.question.atc.rawValue, plastic: index)
             if declined == nil {
                 if finding == .replayed { declined = .atcReplayed }
@@ -66,7 +69,7 @@ extension CardTransition {
         if case .cardValue(let value) = message.proof, let onTrack = value.atc, let index = chosen.index,
             !isDoubtful
         {
-            finding = claimATC(onTrack, plastic: index, &kept)
+            finding = claimATC(onTrack, plastic: index, kept: &kept)
             if declined == nil {
                 if finding == .replayed { declined = .atcReplayed }
                 if finding == .outOfRange { declined = .atcOutOfRange }
@@ -76,7 +79,7 @@ extension CardTransition {
         if declined == nil {
             declined = try checkPIN(message, knowledge, plastic: chosen.index)
         } else {
-            trace.add(.pin, .skipped, "already declined")
+            trace.add(.pin, .skipped, reason: "already declined")
         }
         let limits = chosen.index.flatMap { record.limits(of: $0) } ?? policy.limits
         if declined == nil, kind != .balanceEnquiry { declined = convert(request) }
@@ -84,11 +87,12 @@ extension CardTransition {
             declined = remoteDecline(exemption, request)
         }
         if declined == nil, let limits, kind.takes {
-            declined = LimitCheck(limits: limits).evaluate(payable(request), circumstances(message), &trace)
+            declined = LimitCheck(limits: limits).evaluate(
+                payable(request), circumstances(message), trace: &trace)
         }
         if declined == nil {
             let early = Array(record.content(.earlyReversals))
-            declined = try take(&kept, message, limits)
+            declined = try take(&kept, message, limits: limits)
             if declined != nil { dropOwn(kept) }
             // A reversal stays until the transaction is taken, or is declined for its sake.
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
@@ -101,7 +105,7 @@ extension CardTransition {
             script = nil
         }
 
-        var outcome = outcome(declined, kept, finding, plastic: chosen.index, message)
+        var outcome = outcome(declined, kept, finding: finding, plastic: chosen.index, message: message)
         outcome.script = script
         if isProven(message), !isDoubtful, finding != .replayed, finding != .outOfRange {
             kept.declined = declined
@@ -171,12 +175,12 @@ extension CardTransition {
 
     /// The earlier answer once more. What was reversed meanwhile is not approved again.
     private mutating func answerAgain(
-        _ place: TransactionPlace, _ kept: KeptTransaction, _ message: CardMessage
+        _ place: TransactionPlace, _ kept: KeptTransaction, message: CardMessage
     ) -> CardOutcome {
         var trace = DecisionTrace()
         let declined = kept.declined ?? (kept.flags.contains(.reversed) ? .reversedBefore : nil)
-        trace.add(.retransmission, declined == nil ? .approved : .declined, "answered before")
-        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        trace.add(.retransmission, declined == nil ? .approved : .declined, reason: "answered before")
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
         let isEnquiry = kept.kind == .balanceEnquiry
         let plastic = record.plasticIndex(kept.plastic).map { record.plastic($0) }
         let isPart = kept.flags.contains(.partial) && declined == nil && !isEnquiry
@@ -197,12 +201,12 @@ extension CardTransition {
                 outcome.script = scriptSent(atc: kept.atc, sequenceNumber: kept.plastic)
             }
         }
-        learnNumbers(place, kept, message)
+        learnNumbers(place, kept, message: message)
         return outcome
     }
 
     /// A reversal may name the numbers of the repeat instead of those of the first message.
-    mutating func learnNumbers(_ place: TransactionPlace, _ kept: KeptTransaction, _ message: CardMessage) {
+    mutating func learnNumbers(_ place: TransactionPlace, _ kept: KeptTransaction, message: CardMessage) {
         let its = message.request.transmission
         let first = kept.transmission
         var changed = kept
@@ -227,8 +231,8 @@ extension CardTransition {
     }
 
     private func outcome(
-        _ declined: DeclineReason?, _ kept: KeptTransaction, _ finding: ATCFinding, plastic index: Int?,
-        _ message: CardMessage
+        _ declined: DeclineReason?, _ kept: KeptTransaction, finding: ATCFinding, plastic index: Int?,
+        message: CardMessage
     ) -> CardOutcome {
         let plastic = index.map { record.plastic($0) }
         var outcome = CardOutcome(

@@ -65,7 +65,7 @@ extension CardTransition {
     /// Takes an amount, or gives it for a refund, as far as funds, limits, the approval that it completes and a reversal
     /// that came before it allow.
     mutating func take(
-        _ kept: inout KeptTransaction, _ message: CardMessage, _ limits: SpendingLimits?
+        _ kept: inout KeptTransaction, _ message: CardMessage, limits: SpendingLimits?
     ) throws(CardQuestion) -> DeclineReason? {
         let request = message.request
         guard kept.kind != .balanceEnquiry else {
@@ -91,7 +91,9 @@ extension CardTransition {
         if kept.kind == .completion {
             settled = try original(message)
             guard let found = settled else { return .originalUnknown }
-            if let declined = completionDecline(found.transaction, amount, message) { return declined }
+            if let declined = completionDecline(found.transaction, amount, message: message) {
+                return declined
+            }
         }
         let freed = settled?.transaction.taken ?? 0
         let (funds, overflow) = record.availableMinorUnits.addingReportingOverflow(freed)
@@ -111,10 +113,13 @@ extension CardTransition {
         if kept.kind == .preAuthorisation, Holds(record.content(.holds)).holds.count >= Holds.countMax {
             return .dailyCountExceeded
         }
-        if let declined = count(&kept, message, amount, limits, replacing: settled?.transaction) {
+        if let declined = count(
+            &kept, message, amount: amount, limits: limits, replacing: settled?.transaction)
+        {
             return declined
         }
-        settle(settled, completing: settled.map { measured($0.transaction, amount, request) } ?? amount)
+        settle(
+            settled, completing: settled.map { measured($0.transaction, amount, request: request) } ?? amount)
         guard moveOut(amount) else { return .transactionAmountTooHigh }
         kept.taken = amount
         kept.booked =
@@ -126,7 +131,7 @@ extension CardTransition {
 
     /// What limits count: the new amount in place of what it replaces.
     private mutating func count(
-        _ kept: inout KeptTransaction, _ message: CardMessage, _ amount: Int64, _ limits: SpendingLimits?,
+        _ kept: inout KeptTransaction, _ message: CardMessage, amount: Int64, limits: SpendingLimits?,
         replacing settled: KeptTransaction?
     ) -> DeclineReason? {
         guard let limits, limits.isCounted else {
@@ -137,9 +142,9 @@ extension CardTransition {
         if let settled, settled.flags.contains(.counted), settled.taken > 0 {
             days.giveBack(settled.taken, of: settled, isWhole: true)
         }
-        let cash = cash(kept.kind, message.request, amount)
+        let cash = cash(kept.kind, message.request, amount: amount)
         let (declined, day) = days.spend(
-            amount, cash: cash, today: UInt16(clamping: now / 86_400), limits)
+            amount, cash: cash, today: UInt16(clamping: now / 86_400), limits: limits)
         if let declined { return declined }
         kept.day = day
         kept.cash = cash ?? 0
@@ -148,7 +153,7 @@ extension CardTransition {
         return nil
     }
 
-    func cash(_ kind: TransactionKind, _ request: AuthorisationRequest, _ amount: Int64) -> Int64? {
+    func cash(_ kind: TransactionKind, _ request: AuthorisationRequest, amount: Int64) -> Int64? {
         switch kind {
         case .cash: amount
         case .purchaseWithCashBack:
@@ -187,15 +192,15 @@ extension CardTransition {
 
     /// A hold's completions are bounded in their sum; what was approved without a hold is completed once.
     private mutating func completionDecline(
-        _ original: KeptTransaction, _ amount: Int64, _ message: CardMessage
+        _ original: KeptTransaction, _ amount: Int64, message: CardMessage
     ) -> DeclineReason? {
         guard !original.flags.contains(.reversed), !original.flags.contains(.expired) else {
             return .originalUnknown
         }
-        guard isWithinExcess(original, amount, message) else {
+        guard isWithinExcess(original, amount, message: message) else {
             trace.add(
                 .original, .declined,
-                "over what was approved and \(excessPercent(original, message)) per cent")
+                reason: "over what was approved and \(excessPercent(original, message)) per cent")
             return .completionTooHigh
         }
         guard original.taken > 0 || hold(original.number) != nil else { return .originalUnknown }
@@ -210,10 +215,10 @@ extension CardTransition {
     }
 
     /// Whether one more completion stays within what was approved and its excess.
-    func isWithinExcess(_ original: KeptTransaction, _ amount: Int64, _ message: CardMessage) -> Bool {
+    func isWithinExcess(_ original: KeptTransaction, _ amount: Int64, message: CardMessage) -> Bool {
         let hold = hold(original.number)
         let (sum, overflow) = (hold?.completed ?? 0)
-            .addingReportingOverflow(measured(original, amount, message.request))
+            .addingReportingOverflow(measured(original, amount, request: message.request))
         let approved = hold?.approved ?? original.booked
         let (top, over) = approved.multipliedReportingOverflow(by: 100 + excessPercent(original, message))
         return !overflow && !over && sum <= top / 100

@@ -148,14 +148,14 @@ extension CardTransition {
             return try replaceCard(definition, forgettingATCs)
         case .status(let status, let number): return try setStatus(status, number)
         case .unblockPIN(let number):
-            let before = try change(number, "unblock-pin", "") { plastic in
+            let before = try change(number, "unblock-pin", value: "") { plastic in
                 defer { plastic.pinTriesUsed = 0 }
                 return "\(plastic.pinTriesUsed)"
             }
             shareTries(number)
             return before
         case .resetATC(let number):
-            let before = try change(number, "reset-atc", "") { plastic in
+            let before = try change(number, "reset-atc", value: "") { plastic in
                 defer { (plastic.highestATC, plastic.wasReset) = (nil, true) }
                 return plastic.highestATC.map { "\($0)" } ?? ""
             }
@@ -168,10 +168,11 @@ extension CardTransition {
         case .takeOver(let old, let token): return try takeOver(old, from: token)
         case .queueScript(let script, let number): return try queue(script, number)
         case .withdrawScript(let identifier, let number):
-            return try move(identifier, number, from: [.queued], to: .withdrawn, "script-withdraw")
+            return try move(identifier, number, from: [.queued], to: .withdrawn, operation: "script-withdraw")
         case .resendScript(let identifier, let number):
             return try move(
-                identifier, number, from: [.sent, .failed, .notPerformed], to: .queued, "script-resend")
+                identifier, number, from: [.sent, .failed, .notPerformed], to: .queued,
+                operation: "script-resend")
         }
     }
 
@@ -181,7 +182,7 @@ extension CardTransition {
     }
 
     private mutating func change(
-        _ number: UInt8, _ operation: String, _ value: String, _ body: (inout Plastic) -> String
+        _ number: UInt8, _ operation: String, value: String, body: (inout Plastic) -> String
     ) throws -> String {
         let index = try index(number)
         var plastic = record.plastic(index)
@@ -193,7 +194,7 @@ extension CardTransition {
 
     private mutating func setStatus(_ status: CardStatus, _ number: UInt8?) throws -> String {
         if let number {
-            return try change(number, "status", status.rawValue) { plastic in
+            return try change(number, "status", value: status.rawValue) { plastic in
                 defer { plastic.status = status }
                 return plastic.status.rawValue
             }
@@ -291,7 +292,7 @@ extension CardTransition {
     private mutating func move(
         _ identifier: UInt32, _ number: UInt8, from states: [QueuedScript.State],
         to state: QueuedScript.State,
-        _ operation: String
+        operation: String
     ) throws -> String {
         let index = try index(number)
         var list = scripts(index)
@@ -344,6 +345,6 @@ extension CardRecord {
 
     fileprivate mutating func define(_ index: Int, _ definition: CardDefinition) {
         setNames(index, profile: definition.profile, issuerMasterKey: definition.issuerMasterKey)
-        set(.limits, index, definition.limits.map { Array($0.stored.utf8) } ?? [])
+        set(.limits, index, content: definition.limits.map { Array($0.stored.utf8) } ?? [])
     }
 }

@@ -45,44 +45,44 @@ extension CardTransition {
         _ message: CardMessage, _ knowledge: CardKnowledge, plastic index: Int?
     ) throws(CardQuestion) -> DeclineReason? {
         if case .notAsked = message.pin {
-            trace.add(.pin, .skipped, "none sent")
+            trace.add(.pin, .skipped, reason: "none sent")
             return nil
         }
         guard let index else {
-            trace.add(.pin, .declined, "several cards fit, with different PINs")
+            trace.add(.pin, .declined, reason: "several cards fit, with different PINs")
             return .pinNotOnRecord
         }
         var plastic = record.plastic(index)
         guard plastic.pin == .none || plastic.pinTriesUsed < plastic.pinTriesMax else {
-            trace.add(.pin, .skipped, "no tries left")
+            trace.add(.pin, .skipped, reason: "no tries left")
             return .pinTriesExceeded
         }
-        switch try verdict(message, knowledge, plastic.pin) {
+        switch try verdict(message, knowledge, pin: plastic.pin) {
         case .notSent: return nil
         case .right:
-            trace.add(.pin, .approved, "right")
+            trace.add(.pin, .approved, reason: "right")
             plastic.pinTriesUsed = 0
             share(plastic, index)
             return nil
         case .malformed(let fault):
-            trace.add(.pin, .declined, fault.words)
+            trace.add(.pin, .declined, reason: fault.words)
             // A try was made, but maybe not by the cardholder: the scheme says whether it counts.
             guard policy.countsMalformedPINBlocks else { return .pinBlockUnreadable }
             return count(&plastic, index)
         case .wrong, .otherForm:
-            trace.add(.pin, .declined, "wrong")
+            trace.add(.pin, .declined, reason: "wrong")
             return count(&plastic, index)
         case .notOnRecord:
-            trace.add(.pin, .declined, "no reference on record")
+            trace.add(.pin, .declined, reason: "no reference on record")
             return .pinNotOnRecord
         case .notServed(let why):
-            trace.add(.pin, .declined, why)
+            trace.add(.pin, .declined, reason: why)
             return .pinNotOnRecord
         }
     }
 
     private func verdict(
-        _ message: CardMessage, _ knowledge: CardKnowledge, _ pin: PINOnRecord
+        _ message: CardMessage, _ knowledge: CardKnowledge, pin: PINOnRecord
     ) throws(CardQuestion) -> PINVerdict {
         if let known = knowledge.pin, known.record == pin { return known.verdict }
         let first = PINVerdict.compare(message.pin, pin)

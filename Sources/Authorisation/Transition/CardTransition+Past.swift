@@ -66,6 +66,7 @@ extension CardTransition {
 
     /// Holds whose time is over give their money back, each with a line in the journal.
     mutating func releaseExpiredHolds() throws(CardQuestion) {
+        guard record.range(.holds) != nil else { return }
         var holds = Holds(record.content(.holds))
         guard holds.holds.contains(where: { Int64($0.expiresAt) <= now }) else { return }
         for hold in holds.holds where Int64(hold.expiresAt) <= now {

@@ -13,10 +13,10 @@ extension CardTransition {
     mutating func choosePlastic(_ message: CardMessage) -> ChosenPlastic {
         let candidates = candidates(message)
         guard !candidates.isEmpty else {
-            trace.add(.cardKnown, .declined, "no card with this sequence number")
+            trace.add(.cardKnown, .declined, reason: "no card with this sequence number")
             return ChosenPlastic(index: nil, declined: .unknownCard)
         }
-        trace.add(.cardKnown, .approved, record.profile(of: candidates[0]))
+        trace.add(.cardKnown, .approved, reason: record.profile(of: candidates[0]))
         let status = statusDecline(candidates)
         let expiry = expiryDecline(candidates, sent: message.request.expiry)
         let index = candidates.count == 1 || message.request.chip != nil ? candidates[0] : onlyPIN(candidates)
@@ -51,7 +51,7 @@ extension CardTransition {
         // An account that has moved to another PAN is over: what it still owes is told to the new one.
         let worst =
             CardStatus.inOrder.dropFirst().first { all.contains($0) } ?? (record.isSealed ? .restricted : nil)
-        trace.add(.cardStatus, worst == nil ? .approved : .declined, (worst ?? .active).rawValue)
+        trace.add(.cardStatus, worst == nil ? .approved : .declined, reason: (worst ?? .active).rawValue)
         switch worst {
         case nil, .active: return nil
         case .lost: return .cardLost
@@ -65,14 +65,14 @@ extension CardTransition {
         let month = ExpiryDate(unixSeconds: now)
         let dates = candidates.map { record.plastic($0).expiry }
         if dates.allSatisfy({ $0 < month }) {
-            trace.add(.expiry, .declined, "expired")
+            trace.add(.expiry, .declined, reason: "expired")
             return .cardExpired
         }
         if let sent, !dates.contains(sent) {
-            trace.add(.expiry, .declined, "not the date of the card")
+            trace.add(.expiry, .declined, reason: "not the date of the card")
             return .expiryDiffers
         }
-        trace.add(.expiry, .approved, sent == nil ? "valid, none sent" : "valid")
+        trace.add(.expiry, .approved, reason: sent == nil ? "valid, none sent" : "valid")
         return nil
     }
 
@@ -82,9 +82,9 @@ extension CardTransition {
         var plastic = record.plastic(index)
         let finding = ATCWindow.finding(
             atc, highest: plastic.highestATC, jumpMax: policy.atcJumpMax, acceptsLate: policy.acceptsLateATC,
-            record.bytes, at: place)
+            bytes: record.bytes, at: place)
         guard finding == .first || finding == .ahead || finding == .late else { return finding }
-        ATCWindow.claim(atc, highest: plastic.highestATC, &record.bytes, at: place)
+        ATCWindow.claim(atc, highest: plastic.highestATC, bytes: &record.bytes, at: place)
         if finding != .late {
             plastic.highestATC = atc
             record.replacePlastic(index, plastic)

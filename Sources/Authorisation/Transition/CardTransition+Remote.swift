@@ -11,7 +11,7 @@ extension CardTransition {
             guard payment.reference != 0, agreements.has(payment.reference) else {
                 trace.add(
                     .entryMode, .declined,
-                    payment.reference == 0
+                    reason: payment.reference == 0
                         ? "\(payment.kind.words) that names no first payment"
                         : "\(payment.kind.words) whose first payment is not known")
                 return .firstPaymentUnknown
@@ -19,7 +19,7 @@ extension CardTransition {
         }
         let amount = payable(request)
         guard amount.minorUnits <= exemption.most else {
-            trace.add(.limits, .declined, "\(amount), \(payment.kind.words) without CVV2")
+            trace.add(.limits, .declined, reason: "\(amount), \(payment.kind.words) without CVV2")
             return .transactionAmountTooHigh
         }
         return nil
@@ -40,7 +40,7 @@ extension CardTransition {
     /// The counter of a contactless magnetic stripe, in the window of its plastic.
     @inline(never)
     mutating func claimATC(
-        _ onTrack: ATCOnTrack, plastic index: Int, _ kept: inout KeptTransaction
+        _ onTrack: ATCOnTrack, plastic index: Int, kept: inout KeptTransaction
     ) -> ATCFinding {
         let atc = onTrack.atc(highest: record.plastic(index).highestATC)
         kept.atc = atc

@@ -4,7 +4,7 @@ extension CardTransition {
     mutating func reverse(_ message: CardMessage, _ remaining: Int64) throws(CardQuestion) -> CardOutcome {
         isUrgent = true
         let request = message.request
-        trace.add(.transaction, .approved, request.purpose.words(request.circumstances.kind))
+        trace.add(.transaction, .approved, reason: request.purpose.words(request.circumstances.kind))
         let index = message.sequenceNumber.flatMap { record.plasticIndex($0) }
         guard let original = request.original else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
@@ -14,9 +14,9 @@ extension CardTransition {
         try needPast()
         let found: (place: TransactionPlace, transaction: KeptTransaction)
         switch meant(naming) {
-        case .none: return notFound(message, naming, remaining, plastic: index)
+        case .none: return notFound(message, naming, remaining: remaining, plastic: index)
         case .several:
-            trace.add(.original, .declined, "several transactions fit")
+            trace.add(.original, .declined, reason: "several transactions fit")
             return accepted(.originalUnknown, .notAsked, plastic: index)
         case .one(let place, let transaction): found = (place, transaction)
         }
@@ -32,7 +32,7 @@ extension CardTransition {
             effect = .originalDeclined
             return accepted(nil, .notAsked, plastic: index)
         }
-        return try giveBack(found, naming, remaining, plastic: index)
+        return try giveBack(found, naming, remaining: remaining, plastic: index)
     }
 
     /// What was settled has gone on under the number of what took its place.
@@ -59,7 +59,7 @@ extension CardTransition {
 
     private mutating func giveBack(
         _ found: (place: TransactionPlace, transaction: KeptTransaction), _ naming: Naming,
-        _ remaining: Int64,
+        remaining: Int64,
         plastic index: Int?
     ) throws(CardQuestion) -> CardOutcome {
         var transaction = found.transaction
@@ -94,14 +94,14 @@ extension CardTransition {
 
     /// Remembered for an original that may still come, or told that there is none: never a 00 that did nothing.
     private mutating func notFound(
-        _ message: CardMessage, _ naming: Naming, _ remaining: Int64, plastic index: Int?
+        _ message: CardMessage, _ naming: Naming, remaining: Int64, plastic index: Int?
     ) -> CardOutcome {
         guard naming.isStrong, !mayBeForgotten(naming) else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
         let moment = naming.age(at: now).map { now - $0 }
         if message.lost.contains(where: { $0.mayHaveTaken(moment, now: now) }) {
-            trace.add(.original, .declined, "from a time of which the store lacks decisions")
+            trace.add(.original, .declined, reason: "from a time of which the store lacks decisions")
             lines.append(
                 .change(
                     operation: "original-lost", value: "\(message.request.amount.minorUnits)",

@@ -10,13 +10,13 @@ extension CardTransition {
     }
 
     mutating func setScripts(_ index: Int, _ scripts: [QueuedScript]) {
-        record.set(.scripts, index, QueuedScript.stored(scripts))
+        record.set(.scripts, index, content: QueuedScript.stored(scripts))
     }
 
     /// Takes what tag 9F5B says of scripts that were sent, and finds the oldest that waits.
     /// - Returns: the script that is to go out with the answer, protected already; nil for none.
     mutating func turnScripts(
-        _ message: CardMessage, _ knowledge: CardKnowledge, _ verified: VerifiedCryptogram, plastic index: Int
+        _ message: CardMessage, _ knowledge: CardKnowledge, verified: VerifiedCryptogram, plastic index: Int
     ) throws(CardQuestion) -> QueuedScript? {
         var list = scripts(index)
         guard !list.isEmpty else { return nil }
@@ -27,7 +27,7 @@ extension CardTransition {
             hasChanged = true
             trace.add(
                 .issuerScript, result.state == .successful ? .approved : .skipped,
-                "\(result.identifier): \(result.state.words)")
+                reason: "\(result.identifier): \(result.state.words)")
             if result.state == .successful { takeEffect(list[place], plastic: index) }
         }
         if hasChanged { setScripts(index, list) }
@@ -39,12 +39,12 @@ extension CardTransition {
         guard let known = knowledge.script, known.identifier == next.identifier else { throw .script(next) }
         if let failure = known.failure {
             // It waits for the next transaction; this one is not the worse for it.
-            trace.add(.issuerScript, .skipped, "\(next.identifier): not made, \(failure)")
+            trace.add(.issuerScript, .skipped, reason: "\(next.identifier): not made, \(failure)")
             return nil
         }
         trace.add(
             .issuerScript, .approved,
-            "\(next.identifier): \(next.command.kind.words) goes out with this answer")
+            reason: "\(next.identifier): \(next.command.kind.words) goes out with this answer")
         return next
     }
 

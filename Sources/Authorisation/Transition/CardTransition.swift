@@ -75,14 +75,14 @@ package struct CardTransition {
     /// Nothing is known of the card; the journal says that it was asked for.
     private static func unknownCard(_ message: CardMessage, _ reading: CardReading) -> CardStep {
         var trace = DecisionTrace()
-        trace.add(.retransmission, .approved, "first")
+        trace.add(.retransmission, .approved, reason: "first")
         if let name = message.rangeName {
-            trace.add(.issuerRange, .approved, name)
-            trace.add(.cardKnown, .declined, "no record")
+            trace.add(.issuerRange, .approved, reason: name)
+            trace.add(.cardKnown, .declined, reason: "no record")
         } else {
-            trace.add(.issuerRange, .declined, "no range has this prefix")
+            trace.add(.issuerRange, .declined, reason: "no range has this prefix")
         }
-        for line in message.evidence { trace.add(line.rule, line.verdict, line.reason) }
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
         let result = CommitResult(
             declined: .unknownCard, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 0,
             availableMinorUnits: 0)

@@ -42,7 +42,7 @@ package enum ApplicationLayout {
 
     /// The records of the certificate file, in order.
     package static func records(_ certificates: Certificates) -> [[UInt8]] {
-        func small(_ objects: KeyCertificate.Objects, _ exponent: Tag, _ remainder: Tag) -> [(
+        func small(_ objects: KeyCertificate.Objects, _ exponent: Tag, remainder: Tag) -> [(
             tag: Tag, value: [UInt8]
         )] {
             [(exponent, objects.exponent)]
@@ -51,7 +51,7 @@ package enum ApplicationLayout {
         var records = [
             record(
                 [(.caKeyIndex, [certificates.caIndex])]
-                    + small(certificates.issuer, .issuerExponent, .issuerRemainder)),
+                    + small(certificates.issuer, .issuerExponent, remainder: .issuerRemainder)),
             record([(.issuerCertificate, certificates.issuer.certificate)]),
         ]
         if let signature = certificates.signedStatic {
@@ -60,11 +60,14 @@ package enum ApplicationLayout {
         if let icc = certificates.icc {
             records.append(record([(.iccCertificate, icc.certificate)]))
             records.append(
-                record(small(icc, .iccExponent, .iccRemainder) + [(.dynamicDataObjects, dynamicObjects)]))
+                record(
+                    small(icc, .iccExponent, remainder: .iccRemainder) + [
+                        (.dynamicDataObjects, dynamicObjects)
+                    ]))
         }
         if let pin = certificates.pin {
             records.append(record([(.pinCertificate, pin.certificate)]))
-            records.append(record(small(pin, .pinExponent, .pinRemainder)))
+            records.append(record(small(pin, .pinExponent, remainder: .pinRemainder)))
         }
         return records
     }

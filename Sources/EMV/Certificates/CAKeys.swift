@@ -58,7 +58,7 @@ package struct CAKeyFile: Codable, Sendable {
         package var name: String?
 
         /// Takes a key.
-        package init(_ key: CAPublicKey, name: String, _ arithmetic: PublicKeyArithmetic) {
+        package init(_ key: CAPublicKey, name: String, arithmetic: PublicKeyArithmetic) {
             rid = Hex.encode(key.rid)
             index = Hex.encode([key.index])
             modulus = Hex.encode(key.key.modulus)

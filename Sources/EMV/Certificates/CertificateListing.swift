@@ -31,18 +31,19 @@ package enum CertificateListing {
                 .init(
                     certificate: certificate, remainder: objects[.issuerRemainder] ?? [],
                     exponent: objects[.issuerExponent] ?? []),
-                signedUnder: authority.key, .init(accountDigits: nil, month: nil, revoked: authority.revoked),
-                .portable)
+                signedUnder: authority.key,
+                circumstances: .init(accountDigits: nil, month: nil, revoked: authority.revoked),
+                arithmetic: .portable)
             let head = "issuer certificate: PANs \(issuer.identifierDigits.map(String.init).joined())"
             return [head + words(issuer, month) + ", signed by CA key \(Hex.encode([index]))"]
-                + card(objects, issuer.key, month)
+                + card(objects, issuer.key, month: month)
         } catch {
             return ["issuer certificate: \(error)"]
         }
     }
 
     private static func card(
-        _ objects: [Tag: [UInt8]], _ issuer: RSAPublicKey, _ month: CertificateMonth?
+        _ objects: [Tag: [UInt8]], _ issuer: RSAPublicKey, month: CertificateMonth?
     ) -> [String] {
         let kinds: [(KeyCertificate.Kind, String, Tag, Tag, Tag)] = [
             (.icc, "ICC certificate", .iccCertificate, .iccRemainder, .iccExponent),
@@ -56,7 +57,8 @@ package enum CertificateListing {
                     .init(
                         certificate: value, remainder: objects[remainder] ?? [],
                         exponent: objects[exponent] ?? []), signedUnder: issuer,
-                    .init(accountDigits: nil, month: nil), checksHash: kind != .icc, .portable)
+                    circumstances: .init(accountDigits: nil, month: nil), checksHash: kind != .icc,
+                    arithmetic: .portable)
                 let pan = try? PAN(found.identifierDigits.map(String.init).joined())
                 // What a single record shows says nothing of the others, which the hash covers.
                 let note = kind == .icc ? " (its hash covers the static data: not checked)" : ""

@@ -100,7 +100,7 @@ package struct KeyCertificate: Hashable, Sendable {
     ///   - staticData: of the card, for `.icc` only.
     /// - Throws: `.length` where the signer's key is too short for it, or the identifier has too many digits.
     package func block(
-        signerByteCount: Int, staticData: [UInt8] = [], _ arithmetic: PublicKeyArithmetic
+        signerByteCount: Int, staticData: [UInt8] = [], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> (block: [UInt8], remainder: [UInt8]) {
         guard (1...2 * kind.identifierCount).contains(identifierDigits.count),
             key.byteCount <= signerByteCount
@@ -113,7 +113,7 @@ package struct KeyCertificate: Hashable, Sendable {
         return (
             try SignedBlock.make(
                 head + leading, byteCount: signerByteCount,
-                tail: remainder + key.exponent + (kind == .icc ? staticData : []), arithmetic),
+                tail: remainder + key.exponent + (kind == .icc ? staticData : []), arithmetic: arithmetic),
             remainder
         )
     }
@@ -156,13 +156,13 @@ package struct KeyCertificate: Hashable, Sendable {
     /// - Parameter checksHash: false only to show what stands in one whose static data are not at hand: proves nothing.
     package static func recover(
         _ kind: Kind, _ objects: Objects, signedUnder signer: RSAPublicKey, staticData: [UInt8] = [],
-        _ circumstances: Circumstances, checksHash: Bool = true, _ arithmetic: PublicKeyArithmetic
+        circumstances: Circumstances, checksHash: Bool = true, arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> KeyCertificate {
         let start = kind.identifierCount + 1
         let contents = try SignedBlock.recover(
-            objects.certificate, under: signer, kind.format, algorithmOffset: start + 5,
+            objects.certificate, under: signer, format: kind.format, algorithmOffset: start + 5,
             tail: objects.remainder + objects.exponent + (kind == .icc ? staticData : []),
-            checksHash: checksHash, arithmetic)
+            checksHash: checksHash, arithmetic: arithmetic)
         guard contents.count > start + 9 else { throw .length }
         let digits = Array(
             contents[1..<start].flatMap { [$0 >> 4, $0 & 0x0F] }.reversed().drop { $0 == 0xF }.reversed())

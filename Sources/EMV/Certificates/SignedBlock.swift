@@ -25,7 +25,7 @@ package enum SignedBlock {
     ///   - tail: hashed behind the contents, not part of the block.
     /// - Throws: `.length` where the contents do not fit.
     package static func make(
-        _ contents: [UInt8], byteCount: Int, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
+        _ contents: [UInt8], byteCount: Int, tail: [UInt8], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         let room = byteCount - overhead
         guard contents.count <= room else { throw .length }
@@ -41,19 +41,20 @@ package enum SignedBlock {
     ///   - checksHash: false proves nothing, see `KeyCertificate.recover`.
     /// - Returns: contents, filler included.
     package static func recover(
-        _ signature: [UInt8], under key: RSAPublicKey, _ format: Format, algorithmOffset: Int, tail: [UInt8],
-        checksHash: Bool = true, _ arithmetic: PublicKeyArithmetic
+        _ signature: [UInt8], under key: RSAPublicKey, format: Format, algorithmOffset: Int, tail: [UInt8],
+        checksHash: Bool = true, arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         guard signature.count == key.byteCount else { throw .length }
         // A number that is not below the modulus is no signature under it.
         guard let block = arithmetic.power(signature, key) else { throw .trailer }
         return try check(
-            block, format, algorithmOffset: algorithmOffset, tail: tail, checksHash: checksHash, arithmetic)
+            block, format, algorithmOffset: algorithmOffset, tail: tail, checksHash: checksHash,
+            arithmetic: arithmetic)
     }
 
     private static func check(
         _ block: [UInt8], _ format: Format, algorithmOffset: Int, tail: [UInt8], checksHash: Bool,
-        _ arithmetic: PublicKeyArithmetic
+        arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         guard block.last == trailer else { throw .trailer }
         guard block.first == header else { throw .header }

@@ -3,23 +3,24 @@ package enum SignedData {
     /// Tag 93's block: what the issuer signs of a card that has no key.
     /// - Parameter code: data authentication code, two bytes (9F45).
     package static func staticBlock(
-        code: UInt16, signerByteCount: Int, staticData: [UInt8], _ arithmetic: PublicKeyArithmetic
+        code: UInt16, signerByteCount: Int, staticData: [UInt8], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         try SignedBlock.make(
             [
                 SignedBlock.Format.staticData.rawValue, SignedBlock.algorithm, UInt8(code >> 8),
                 UInt8(code & 0xFF),
-            ], byteCount: signerByteCount, tail: staticData, arithmetic)
+            ], byteCount: signerByteCount, tail: staticData, arithmetic: arithmetic)
     }
 
     /// Checks tag 93 (5.4).
     /// - Returns: the data authentication code, 9F45.
     package static func recoverStatic(
         _ signature: [UInt8], under issuer: RSAPublicKey, staticData: [UInt8],
-        _ arithmetic: PublicKeyArithmetic
+        arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> UInt16 {
         let contents = try SignedBlock.recover(
-            signature, under: issuer, .staticData, algorithmOffset: 1, tail: staticData, arithmetic)
+            signature, under: issuer, format: .staticData, algorithmOffset: 1, tail: staticData,
+            arithmetic: arithmetic)
         guard contents.count >= 4 else { throw .length }
         return UInt16(contents[2]) << 8 | UInt16(contents[3])
     }
@@ -29,21 +30,22 @@ package enum SignedData {
     ///   - dynamicData: `DynamicData.bytes`.
     ///   - tail: the terminal's dynamic data, for CDA 9F37 alone.
     package static func dynamicBlock(
-        _ dynamicData: [UInt8], signerByteCount: Int, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
+        _ dynamicData: [UInt8], signerByteCount: Int, tail: [UInt8], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         guard dynamicData.count <= 0xFF else { throw .length }
         return try SignedBlock.make(
             [SignedBlock.Format.dynamicData.rawValue, SignedBlock.algorithm, UInt8(dynamicData.count)]
-                + dynamicData, byteCount: signerByteCount, tail: tail, arithmetic)
+                + dynamicData, byteCount: signerByteCount, tail: tail, arithmetic: arithmetic)
     }
 
     /// Checks tag 9F4B (6.5.2, 6.6.2).
     /// - Returns: the card's dynamic data.
     package static func recoverDynamic(
-        _ signature: [UInt8], under icc: RSAPublicKey, tail: [UInt8], _ arithmetic: PublicKeyArithmetic
+        _ signature: [UInt8], under icc: RSAPublicKey, tail: [UInt8], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> [UInt8] {
         let contents = try SignedBlock.recover(
-            signature, under: icc, .dynamicData, algorithmOffset: 1, tail: tail, arithmetic)
+            signature, under: icc, format: .dynamicData, algorithmOffset: 1, tail: tail,
+            arithmetic: arithmetic)
         guard contents.count >= 3, contents.count >= 3 + Int(contents[2]) else { throw .length }
         return Array(contents[3..<3 + Int(contents[2])])
     }
@@ -95,14 +97,14 @@ package struct CombinedDynamicData: Hashable, Sendable {
     ///   - terminalData: values of the PDOL, CDOL1 and for the second answer CDOL2.
     package static func verify(
         _ objects: [(tag: Tag, value: [UInt8])], under icc: RSAPublicKey, unpredictableNumber: [UInt8],
-        terminalData: [UInt8], _ arithmetic: PublicKeyArithmetic
+        terminalData: [UInt8], arithmetic: PublicKeyArithmetic
     ) throws(CertificateFault) -> CombinedDynamicData {
         guard let signature = objects.first(where: { $0.tag == .signedDynamicData })?.value else {
             throw .missing(.signedDynamicData)
         }
         let data = try CombinedDynamicData(
             bytes: try SignedData.recoverDynamic(
-                signature, under: icc, tail: unpredictableNumber, arithmetic))
+                signature, under: icc, tail: unpredictableNumber, arithmetic: arithmetic))
         guard
             objects.first(where: { $0.tag == .cryptogramInformationData })?.value == [
                 data.cryptogramInformation

@@ -15,8 +15,8 @@ package struct CommandAPDU: Hashable, Sendable {
 
     /// Takes the parts.
     package init(
-        _ instructionClass: UInt8, _ instruction: UInt8, _ parameter1: UInt8, _ parameter2: UInt8,
-        _ data: [UInt8] = [], expecting expectedCount: Int? = nil
+        _ instructionClass: UInt8, _ instruction: UInt8, parameter1: UInt8, parameter2: UInt8,
+        data: [UInt8] = [], expecting expectedCount: Int? = nil
     ) {
         self.instructionClass = instructionClass
         self.instruction = instruction
@@ -47,7 +47,8 @@ package struct CommandAPDU: Hashable, Sendable {
             data = Array(bytes[5..<5 + count])
             if bytes.count == 6 + count { expected = bytes[5 + count] == 0 ? 256 : Int(bytes[5 + count]) }
         }
-        self.init(bytes[0], bytes[1], bytes[2], bytes[3], data, expecting: expected)
+        self.init(
+            bytes[0], bytes[1], parameter1: bytes[2], parameter2: bytes[3], data: data, expecting: expected)
     }
 }
 

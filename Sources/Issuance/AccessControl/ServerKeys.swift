@@ -64,7 +64,7 @@ package struct ServerKeys: ~Copyable {
                 throw IssuanceError(label, "\(bits) bits: it has to be \(known)")
             }
             _ = try session.generateRSAKeyPair(
-                bits: bits, exponent: [1, 0, 1], .kept(label: label, identifier: identifier))
+                bits: bits, exponent: [1, 0, 1], use: .kept(label: label, identifier: identifier))
         }
         return try key(labelled: label)
     }
@@ -76,7 +76,7 @@ package struct ServerKeys: ~Copyable {
     ///   - publicKeyInfo: its public half in DER. What the private half signs has to verify under it.
     package mutating func importKey(
         _ wrapped: [UInt8], under zoneMasterKey: String, publicKeyInfo: [UInt8], label: String,
-        _ algorithm: ServerSignature
+        algorithm: ServerSignature
     ) throws -> ServerKey {
         try requireFree(label)
         let found = try session.findKeys(label: zoneMasterKey)
@@ -93,7 +93,7 @@ package struct ServerKeys: ~Copyable {
                 modulus: parts.modulus, exponent: parts.exponent, point: parts.point, label: label,
                 identifier: identifier)
             try session.unwrapServerKey(
-                wrapped, under: wrapping, algorithm, label: label, identifier: identifier)
+                wrapped, under: wrapping, algorithm: algorithm, label: label, identifier: identifier)
             let key = try key(labelled: label)
             _ = try sign(Array("acs-sign".utf8), key)
             return key

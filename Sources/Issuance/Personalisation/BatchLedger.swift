@@ -58,7 +58,7 @@ package final class BatchLedger: @unchecked Sendable {
         // A line that was not finished was not done.
         for text in data.split(separator: 0x0A, omittingEmptySubsequences: false)
         where kept + text.count < data.count {
-            try isFirst ? check(Data(text), batch, cards) : read(Data(text), cards)
+            try isFirst ? check(Data(text), batch, cards: cards) : read(Data(text), cards)
             isFirst = false
             kept += text.count + 1
         }
@@ -66,7 +66,7 @@ package final class BatchLedger: @unchecked Sendable {
         if isFirst { try write(try JSONEncoder().encode(Head(batch: batch, cards: cards))) }
     }
 
-    private func check(_ text: Data, _ batch: String, _ cards: Int) throws {
+    private func check(_ text: Data, _ batch: String, cards: Int) throws {
         guard let head = try? JSONDecoder().decode(Head.self, from: text), head.batch == batch,
             head.cards == cards
         else { throw IssuanceError(path, "is of another batch; take it away to begin anew") }

@@ -10,7 +10,7 @@ package struct CardKeySource: Sendable {
 
     /// - Parameters:
     ///   - labels: IMK-AC; then IMK-SMI and IMK-SMC, or neither.
-    package init(_ labels: [String], option: MasterKeyOption, _ session: inout Session) throws {
+    package init(_ labels: [String], option: MasterKeyOption, session: inout Session) throws {
         guard labels.count == 1 || labels.count == 3 else {
             throw IssuanceError(
                 labels.first ?? "issuer master key",
@@ -37,23 +37,24 @@ package struct CardKeySource: Sendable {
     /// A card's keys under its DEK (DGI 8000), with their check values (DGI 9000). Double-length triple DES whatever the
     /// length of the issuer's (EMV Book 2 A1.4); with AES as long as the issuer's (A1.4.3).
     func wrapped(
-        for card: CardIdentity, under dataEncryption: CardDataEncryption, _ session: inout Session
+        for card: CardIdentity, under dataEncryption: CardDataEncryption, session: inout Session
     ) throws -> (keys: [UInt8], checkValues: [[UInt8]]) {
         let handles = try masters.map { master in
             master.isAES
                 ? try session.deriveKey(
                     from: master.handle, .aesECB,
                     data: AESKeyDerivation.masterKeyData(for: card, keyByteCount: master.byteCount),
-                    ChannelTemplates.leaving(.aes, master.byteCount))
-                : try tripleDES(card, from: master.handle, &session)
+                    template: ChannelTemplates.leaving(.aes, master.byteCount))
+                : try tripleDES(card, from: master.handle, session: &session)
         }
         defer { for handle in handles { try? session.destroy(handle) } }
         let values = try handles.enumerated().map { index, handle -> [UInt8] in
             let block = [UInt8](repeating: 0, count: masters[index].isAES ? 16 : 8)
             guard masters[index].isAES else {
-                return Array(try TokenCheckValue.encipherment(of: block, under: handle, &session)[..<3])
+                return Array(
+                    try TokenCheckValue.encipherment(of: block, under: handle, session: &session)[..<3])
             }
-            return Array(try DerivingCMAC.value(of: block, under: handle, &session)[..<3])
+            return Array(try DerivingCMAC.value(of: block, under: handle, session: &session)[..<3])
         }
         guard masters[0].byteCount.isMultiple(of: 16) || !masters[0].isAES else {
             throw IssuanceError(
@@ -64,11 +65,11 @@ package struct CardKeySource: Sendable {
     }
 
     private func tripleDES(
-        _ card: CardIdentity, from master: ObjectHandle, _ session: inout Session
+        _ card: CardIdentity, from master: ObjectHandle, session: inout Session
     ) throws -> ObjectHandle {
         let diversifier = MasterKeyDerivation.diversifier(option, for: card)
         return try session.deriveKey(
             from: master, left: diversifier.left, right: diversifier.right,
-            ChannelTemplates.leaving(.des2, 16))
+            template: ChannelTemplates.leaving(.des2, 16))
     }
 }

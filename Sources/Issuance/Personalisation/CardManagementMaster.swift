@@ -13,7 +13,7 @@ package struct CardManagementMaster: Sendable {
     /// A session copy.
     /// - Parameter diversification: nil takes `kdf3` for AES keys and `emv-cps` for triple DES.
     package init(
-        _ label: String, diversification: KeyDiversification? = nil, _ session: inout Session
+        _ label: String, diversification: KeyDiversification? = nil, session: inout Session
     ) throws {
         let purpose = KeyPurpose.named(label)
         guard purpose == .cardManagementKey || purpose == .issuerMasterKeyDEK else {
@@ -38,6 +38,7 @@ package struct CardManagementMaster: Sendable {
     }
 
     func keys(_ diversificationData: [UInt8], _ session: inout Session) throws -> CardManagementKeys {
-        try diversification.keys(from: handle, byteCount: byteCount, diversificationData, &session)
+        try diversification.keys(
+            from: handle, byteCount: byteCount, data: diversificationData, session: &session)
     }
 }

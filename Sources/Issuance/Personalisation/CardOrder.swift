@@ -40,7 +40,7 @@ package struct CardProductKeys: Sendable {
     /// Opens session copies of every key.
     package init(
         _ certifier: CardCertifier, _ source: CardKeySource, serialNumbers: SerialNumbers,
-        _ keys: inout SigningKeys
+        keys: inout SigningKeys
     ) throws {
         self.certifier = certifier
         self.source = source

@@ -70,13 +70,13 @@ package struct CardPersonaliser: Sendable {
         _ order: CardOrder, in reader: any CardReader, begun: (String) throws -> Void,
         noted: (CardRecord) throws -> Void, finishing: (CardRecord) throws -> Void
     ) throws -> CardRecord {
-        let (answer, challenge) = try CardPersonaliser.begin(order.identifier, in: reader, seat)
+        let (answer, challenge) = try CardPersonaliser.begin(order.identifier, in: reader, seat: seat)
         let chip = Hex.encode(answer.diversificationData)
         try begun(chip)
-        var channel = try open(answer, challenge, order)
+        var channel = try open(answer, challenge, order: order)
         defer { seat.work { channel.end(&$0.session) } }
-        try send("EXTERNAL AUTHENTICATE", in: reader, &channel) { try $0.externalAuthenticate(&$1) }
-        let made = try make(order, answer, channel)
+        try send("EXTERNAL AUTHENTICATE", in: reader, channel: &channel) { try $0.externalAuthenticate(&$1) }
+        let made = try make(order, answer, channel: channel)
         try noted(made.record)
         var block: UInt8 = 0
         let dataMax = channel.dataMax
@@ -84,17 +84,21 @@ package struct CardPersonaliser: Sendable {
         var clear = CardGroupings.commands(made.groupings.clear, dataMax: dataMax)
         let last = clear.removeLast()
         for (data, parameter) in enciphered.map({ ($0, UInt8(0x60)) }) + clear.map({ ($0, UInt8(0)) }) {
-            try store(data, parameter, block, in: reader, &channel)
+            try store(data, parameter, block: block, in: reader, channel: &channel)
             block &+= 1
         }
         if let putKey = made.putKey {
-            let received = try send("PUT KEY", in: reader, &channel) { try $0.protect(putKey.command, &$1) }
+            let received = try send("PUT KEY", in: reader, channel: &channel) {
+                try $0.protect(putKey.command, &$1)
+            }
             guard received == putKey.expected else {
                 throw PersonalisationFault.lost("the card confirms other keys than PUT KEY gave it")
             }
         }
         try finishing(made.record)
-        do { try store(last, 0x80, block, in: reader, &channel) } catch let fault as PersonalisationFault {
+        do { try store(last, 0x80, block: block, in: reader, channel: &channel) } catch let fault
+            as PersonalisationFault
+        {
             // A refusal bears no MAC: whoever wrote it, the card may have taken the command.
             throw PersonalisationFault.inDoubt(made.record, "\(fault)")
         }
@@ -105,9 +109,11 @@ package struct CardPersonaliser: Sendable {
 
     /// SELECT and INITIALIZE UPDATE, with a challenge of 16 bytes where the card wants one.
     static func begin(
-        _ identifier: [UInt8], in reader: any CardReader, _ seat: TokenSeat
+        _ identifier: [UInt8], in reader: any CardReader, seat: TokenSeat
     ) throws -> (answer: InitializeUpdateAnswer, challenge: [UInt8]) {
-        let selected = try transmit(CommandAPDU(0x00, 0xA4, 0x04, 0x00, identifier, expecting: 256), reader)
+        let selected = try transmit(
+            CommandAPDU(0x00, 0xA4, parameter1: 0x04, parameter2: 0x00, data: identifier, expecting: 256),
+            reader)
         guard selected.status != 0x6A82 else { throw PersonalisationFault.notFresh }
         try require(selected, "SELECT")
         for count in [8, 16] {
@@ -116,7 +122,9 @@ package struct CardPersonaliser: Sendable {
                 try bytes.withUnsafeMutableBytes { try keys.session.generateRandom(into: $0) }
                 return bytes
             }
-            let answer = try transmit(CommandAPDU(0x80, 0x50, 0, 0, challenge, expecting: 256), reader)
+            let answer = try transmit(
+                CommandAPDU(0x80, 0x50, parameter1: 0, parameter2: 0, data: challenge, expecting: 256), reader
+            )
             if answer.status == 0x6700, count == 8 { continue }
             guard answer.status != 0x6985 else { throw PersonalisationFault.notFresh }
             try require(answer, "INITIALIZE UPDATE")
@@ -129,7 +137,7 @@ package struct CardPersonaliser: Sendable {
     }
 
     private func open(
-        _ answer: InitializeUpdateAnswer, _ challenge: [UInt8], _ order: CardOrder
+        _ answer: InitializeUpdateAnswer, _ challenge: [UInt8], order: CardOrder
     ) throws -> SecureChannel {
         // A card that was pulled out after PUT KEY has the new keys already.
         var master = transport
@@ -145,8 +153,9 @@ package struct CardPersonaliser: Sendable {
             return try seat.work { keys in
                 try SecureChannel(
                     answer, hostChallenge: challenge, level: level,
-                    master.keys(answer.diversificationData, &keys.session), identifier: order.identifier,
-                    &keys.session)
+                    keys: master.keys(answer.diversificationData, &keys.session),
+                    identifier: order.identifier,
+                    session: &keys.session)
             }
         } catch let error as ChannelError { throw PersonalisationFault.channel(error) }
     }
@@ -160,7 +169,7 @@ package struct CardPersonaliser: Sendable {
     }
 
     private func make(
-        _ order: CardOrder, _ answer: InitializeUpdateAnswer, _ channel: SecureChannel
+        _ order: CardOrder, _ answer: InitializeUpdateAnswer, channel: SecureChannel
     ) throws -> Made {
         let product = products[order.product]
         // Numbers and key pairs first: they wait for a disk and for primes, and nobody has to wait with them.
@@ -189,16 +198,16 @@ package struct CardPersonaliser: Sendable {
                         throw IssuanceError("key pair", "none of \(bits) bits is left")
                     }
                     return pair
-                }, &keys.session)
+                }, session: &keys.session)
             let wrapped = try product.source.wrapped(
-                for: order.card.identity, under: dataEncryption, &keys.session)
+                for: order.card.identity, under: dataEncryption, session: &keys.session)
             var putKey: PutKey.Made?
             if let replacement, answer.keyVersion != replacement.version {
                 putKey = try PutKey.command(
                     version: replacement.version, replacing: answer.keyVersion,
-                    replacement.master.diversification, from: replacement.master.handle,
-                    byteCount: replacement.master.byteCount, answer.diversificationData,
-                    under: dataEncryption, &keys.session)
+                    diversification: replacement.master.diversification, from: replacement.master.handle,
+                    byteCount: replacement.master.byteCount, diversificationData: answer.diversificationData,
+                    under: dataEncryption, session: &keys.session)
             }
             return Made(
                 record: CardRecord(
@@ -218,18 +227,18 @@ package struct CardPersonaliser: Sendable {
     // MARK: - Commands
 
     private func store(
-        _ data: [UInt8], _ parameter: UInt8, _ block: UInt8, in reader: any CardReader,
-        _ channel: inout SecureChannel
+        _ data: [UInt8], _ parameter: UInt8, block: UInt8, in reader: any CardReader,
+        channel: inout SecureChannel
     ) throws {
-        try send("STORE DATA", in: reader, &channel) {
-            try $0.protect(CommandAPDU(0x80, 0xE2, parameter, block, data), &$1)
+        try send("STORE DATA", in: reader, channel: &channel) {
+            try $0.protect(CommandAPDU(0x80, 0xE2, parameter1: parameter, parameter2: block, data: data), &$1)
         }
     }
 
     @discardableResult
     private func send(
-        _ name: String, in reader: any CardReader, _ channel: inout SecureChannel,
-        _ command: (inout SecureChannel, inout Session) throws -> CommandAPDU
+        _ name: String, in reader: any CardReader, channel: inout SecureChannel,
+        command: (inout SecureChannel, inout Session) throws -> CommandAPDU
     ) throws -> [UInt8] {
         let sent = try seat.work { try command(&channel, &$0.session) }
         let answer = try CardPersonaliser.transmit(sent, reader)

@@ -13,19 +13,21 @@ package enum ChipIdentity: Hashable, Sendable {
 
     /// - Parameter identifiers: AIDs that it may have.
     package static func read(
-        _ reader: any CardReader, identifiers: [[UInt8]], _ seat: TokenSeat
+        _ reader: any CardReader, identifiers: [[UInt8]], seat: TokenSeat
     ) throws -> ChipIdentity {
         for identifier in identifiers {
             let selected = try CardPersonaliser.transmit(
-                CommandAPDU(0x00, 0xA4, 0x04, 0x00, identifier, expecting: 256), reader)
+                CommandAPDU(0x00, 0xA4, parameter1: 0x04, parameter2: 0x00, data: identifier, expecting: 256),
+                reader)
             guard selected.status == 0x9000 else { continue }
             let options = try CardPersonaliser.transmit(
-                CommandAPDU(0x80, 0xA8, 0, 0, [0x83, 0x00], expecting: 256), reader)
+                CommandAPDU(0x80, 0xA8, parameter1: 0, parameter2: 0, data: [0x83, 0x00], expecting: 256),
+                reader)
             if options.status == 0x9000, let identity = try identity(reader) {
                 return .personalised(identity)
             }
             do {
-                let (answer, _) = try CardPersonaliser.begin(identifier, in: reader, seat)
+                let (answer, _) = try CardPersonaliser.begin(identifier, in: reader, seat: seat)
                 return .fresh(Hex.encode(answer.diversificationData))
             } catch PersonalisationFault.refused { return .unknown } catch PersonalisationFault.notFresh {
                 return .unknown
@@ -37,7 +39,9 @@ package enum ChipIdentity: Hashable, Sendable {
     /// 5A and 5F34 of the first static record.
     private static func identity(_ reader: any CardReader) throws -> CardIdentity? {
         let record = try CardPersonaliser.transmit(
-            CommandAPDU(0x00, 0xB2, 1, ApplicationLayout.staticFile << 3 | 4, expecting: 256), reader)
+            CommandAPDU(
+                0x00, 0xB2, parameter1: 1, parameter2: ApplicationLayout.staticFile << 3 | 4, expecting: 256),
+            reader)
         guard record.status == 0x9000,
             let template = try? TLVReader.objects(in: record.data[...]).first,
             let objects = try? TLVReader.objects(in: template.1),

@@ -55,14 +55,14 @@ package enum KeyDiversification: String, Sendable, CaseIterable {
     }
 
     private func key(
-        _ number: UInt8, _ data: [UInt8], from master: ObjectHandle, byteCount: Int, _ template: Template,
-        _ session: inout Session
+        _ number: UInt8, _ data: [UInt8], from master: ObjectHandle, byteCount: Int, template: Template,
+        session: inout Session
     ) throws -> ObjectHandle {
         let inputs = inputs(number, data, byteCount: byteCount)
         guard isAES else {
-            return try session.deriveKey(from: master, .tripleDESECB, data: inputs[0], template)
+            return try session.deriveKey(from: master, .tripleDESECB, data: inputs[0], template: template)
         }
-        return try DerivingCMAC.derive(inputs, from: master, template, &session)
+        return try DerivingCMAC.derive(inputs, from: master, template: template, session: &session)
     }
 
     /// A card's keys, to open a channel with.
@@ -70,26 +70,29 @@ package enum KeyDiversification: String, Sendable, CaseIterable {
     ///   - master: derives.
     ///   - byteCount: of the master key, and of the card's keys where they are AES keys.
     package func keys(
-        from master: ObjectHandle, byteCount: Int, _ data: [UInt8], _ session: inout Session
+        from master: ObjectHandle, byteCount: Int, data: [UInt8], session: inout Session
     ) throws -> CardManagementKeys {
         let count = isAES ? byteCount : 16
         let deriving = isAES ? ChannelTemplates.aes(count, [.derive]) : ChannelTemplates.deriving
         let wrapping = isAES ? ChannelTemplates.aes(count, [.wrap]) : ChannelTemplates.deriving
         return CardManagementKeys(
-            encipherment: try key(1, data, from: master, byteCount: count, deriving, &session),
-            authentication: try key(2, data, from: master, byteCount: count, deriving, &session),
-            dataEncryption: try key(3, data, from: master, byteCount: count, wrapping, &session),
+            encipherment: try key(
+                1, data, from: master, byteCount: count, template: deriving, session: &session),
+            authentication: try key(
+                2, data, from: master, byteCount: count, template: deriving, session: &session),
+            dataEncryption: try key(
+                3, data, from: master, byteCount: count, template: wrapping, session: &session),
             byteCount: count)
     }
 
     /// The same keys on their way to the card, for PUT KEY.
     func leavingKeys(
-        from master: ObjectHandle, byteCount: Int, _ data: [UInt8], _ session: inout Session
+        from master: ObjectHandle, byteCount: Int, data: [UInt8], session: inout Session
     ) throws -> [ObjectHandle] {
         let count = isAES ? byteCount : 16
         let template = ChannelTemplates.leaving(isAES ? .aes : .des2, count)
         return try (1...3).map {
-            try key($0, data, from: master, byteCount: count, template, &session)
+            try key($0, data, from: master, byteCount: count, template: template, session: &session)
         }
     }
 }

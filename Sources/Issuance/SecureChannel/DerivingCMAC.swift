@@ -11,15 +11,16 @@ enum DerivingCMAC {
 
     /// The block of which the encipherment is the CMAC of a message.
     static func lastBlock(
-        of message: [UInt8], under key: ObjectHandle, _ session: inout Session
+        of message: [UInt8], under key: ObjectHandle, session: inout Session
     ) throws -> [UInt8] {
         let zeros = [UInt8](repeating: 0, count: size)
-        var subkey = CMACSubkey.doubled(try TokenCheckValue.encipherment(of: zeros, under: key, &session))
+        var subkey = CMACSubkey.doubled(
+            try TokenCheckValue.encipherment(of: zeros, under: key, session: &session))
         let whole = max(0, (message.count - 1) / size)
         var chain = zeros
         for index in 0..<whole {
             chain = try TokenCheckValue.encipherment(
-                of: xor(chain, message[index * size..<(index + 1) * size]), under: key, &session)
+                of: xor(chain, message[index * size..<(index + 1) * size]), under: key, session: &session)
         }
         var last = Array(message[(whole * size)...])
         if last.count < size {
@@ -31,19 +32,19 @@ enum DerivingCMAC {
 
     /// A key whose value is the CMACs of messages, one after another.
     static func derive(
-        _ messages: [[UInt8]], from key: ObjectHandle, _ template: Template, _ session: inout Session
+        _ messages: [[UInt8]], from key: ObjectHandle, template: Template, session: inout Session
     ) throws -> ObjectHandle {
         var blocks: [UInt8] = []
-        for message in messages { blocks += try lastBlock(of: message, under: key, &session) }
-        return try session.deriveKey(from: key, .aesECB, data: blocks, template)
+        for message in messages { blocks += try lastBlock(of: message, under: key, session: &session) }
+        return try session.deriveKey(from: key, .aesECB, data: blocks, template: template)
     }
 
     /// The CMAC itself, where it is public: a challenge.
     static func value(
-        of message: [UInt8], under key: ObjectHandle, _ session: inout Session
+        of message: [UInt8], under key: ObjectHandle, session: inout Session
     ) throws -> [UInt8] {
         try TokenCheckValue.encipherment(
-            of: lastBlock(of: message, under: key, &session), under: key, &session)
+            of: lastBlock(of: message, under: key, session: &session), under: key, session: &session)
     }
 
     private static func xor(_ left: [UInt8], _ right: ArraySlice<UInt8>) -> [UInt8] {

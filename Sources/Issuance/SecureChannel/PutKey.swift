@@ -20,23 +20,25 @@ package enum PutKey {
     ///   - master: the new set follows from it and the card's diversification data.
     ///   - byteCount: of the master key.
     package static func command(
-        version: UInt8, replacing: UInt8, _ diversification: KeyDiversification, from master: ObjectHandle,
-        byteCount: Int, _ diversificationData: [UInt8], under dataEncryption: CardDataEncryption,
-        _ session: inout Session
+        version: UInt8, replacing: UInt8, diversification: KeyDiversification, from master: ObjectHandle,
+        byteCount: Int, diversificationData: [UInt8], under dataEncryption: CardDataEncryption,
+        session: inout Session
     ) throws -> Made {
         let keys = try diversification.leavingKeys(
-            from: master, byteCount: byteCount, diversificationData, &session)
+            from: master, byteCount: byteCount, data: diversificationData, session: &session)
         defer { for key in keys { try? session.destroy(key) } }
         var data: [UInt8] = [version]
         var values: [[UInt8]] = []
         for key in keys {
             let made = try field(
-                key, isAES: diversification.isAES, byteCount: byteCount, dataEncryption, &session)
+                key, isAES: diversification.isAES, byteCount: byteCount, dataEncryption: dataEncryption,
+                session: &session)
             values.append(Array(made.suffix(3)))
             data += made
         }
         return Made(
-            command: CommandAPDU(0x80, 0xD8, replacing, 0x81, data, expecting: 256),
+            command: CommandAPDU(
+                0x80, 0xD8, parameter1: replacing, parameter2: 0x81, data: data, expecting: 256),
             expected: [version] + values.flatMap(\.self), checkValues: values)
     }
 
@@ -44,11 +46,11 @@ package enum PutKey {
     /// say their own length, since they may be padded.
     /// - Parameter key: derives and may leave.
     package static func field(
-        _ key: ObjectHandle, isAES: Bool, byteCount: Int, _ dataEncryption: CardDataEncryption,
-        _ session: inout Session
+        _ key: ObjectHandle, isAES: Bool, byteCount: Int, dataEncryption: CardDataEncryption,
+        session: inout Session
     ) throws -> [UInt8] {
         let block = isAES ? [UInt8](repeating: 1, count: 16) : [UInt8](repeating: 0, count: 8)
-        let value = [3] + (try TokenCheckValue.encipherment(of: block, under: key, &session)[..<3])
+        let value = [3] + (try TokenCheckValue.encipherment(of: block, under: key, session: &session)[..<3])
         guard isAES else {
             let wrapped = try dataEncryption.wrap([key], &session)
             return [0x80, UInt8(wrapped.count)] + wrapped + value
@@ -60,7 +62,7 @@ package enum PutKey {
             // Anything fills the last block; zeros tell nothing.
             let filled = try session.appendToKey(
                 key, [UInt8](repeating: 0, count: 16 - byteCount % 16),
-                ChannelTemplates.leaving(.genericSecret, (byteCount + 15) / 16 * 16))
+                template: ChannelTemplates.leaving(.genericSecret, (byteCount + 15) / 16 * 16))
             defer { try? session.destroy(filled) }
             wrapped = try dataEncryption.wrap([filled], &session)
         }

@@ -24,7 +24,7 @@ struct SCP02Channel {
     /// Verifies the card.
     init(
         _ answer: InitializeUpdateAnswer, hostChallenge: [UInt8], level: SecurityLevel,
-        _ keys: CardManagementKeys, _ session: inout Session
+        keys: CardManagementKeys, session: inout Session
     ) throws {
         guard level == [.commandMAC] || level == [.commandMAC, .commandEncryption] else {
             throw ChannelError.unsupported("security level \(level.rawValue): SCP02 here has 1 and 3")
@@ -34,22 +34,27 @@ struct SCP02Channel {
             constant + answer.sequenceCounter + [UInt8](repeating: 0, count: 12)
         }
         encipherment = try session.deriveKey(
-            from: keys.encipherment, chained: data(Constant.encipherment), ChannelTemplates.enciphering)
+            from: keys.encipherment, chained: data(Constant.encipherment),
+            template: ChannelTemplates.enciphering)
         authentication = try session.deriveKey(
-            from: keys.authentication, chained: data(Constant.authentication), ChannelTemplates.enciphering)
+            from: keys.authentication, chained: data(Constant.authentication),
+            template: ChannelTemplates.enciphering)
         // The left half is the encipherment of the first block; ECB of that block twice gives it twice.
         let first = Array(data(Constant.authentication)[..<8])
         chaining = try session.deriveKey(
-            from: keys.authentication, .tripleDESECB, data: first + first, ChannelTemplates.enciphering)
+            from: keys.authentication, .tripleDESECB, data: first + first,
+            template: ChannelTemplates.enciphering)
         dataEncryption = try session.deriveKey(
-            from: keys.dataEncryption, chained: data(Constant.dataEncryption), ChannelTemplates.wrapping)
+            from: keys.dataEncryption, chained: data(Constant.dataEncryption),
+            template: ChannelTemplates.wrapping)
         let card = answer.sequenceCounter + answer.challenge
         let zeros = [UInt8](repeating: 0, count: 8)
         let encipherment = encipherment
         func cryptogram(_ message: [UInt8], _ session: inout Session) throws -> [UInt8] {
             let padded = message + [0x80] + [UInt8](repeating: 0, count: 7)
             return Array(
-                try session.encipher(.tripleDESCBC(initialVector: zeros), key: encipherment, padded).suffix(8)
+                try session.encipher(.tripleDESCBC(initialVector: zeros), key: encipherment, data: padded)
+                    .suffix(8)
             )
         }
         let expected = try cryptogram(hostChallenge + card, &session)
@@ -64,7 +69,7 @@ struct SCP02Channel {
     var dataMax: Int { level.contains(.commandEncryption) ? 239 : 247 }
 
     mutating func externalAuthenticate(_ session: inout Session) throws -> CommandAPDU {
-        var command = CommandAPDU(0x84, 0x82, level.rawValue, 0, hostCryptogram)
+        var command = CommandAPDU(0x84, 0x82, parameter1: level.rawValue, parameter2: 0, data: hostCryptogram)
         command.data += try mac(of: command, &session)
         return command
     }
@@ -80,7 +85,8 @@ struct SCP02Channel {
         if level.contains(.commandEncryption), !command.data.isEmpty {
             let zeros = [UInt8](repeating: 0, count: 8)
             command.data = try session.encipher(
-                .tripleDESCBC(initialVector: zeros), key: encipherment, SCP02Channel.padded(command.data))
+                .tripleDESCBC(initialVector: zeros), key: encipherment,
+                data: SCP02Channel.padded(command.data))
         }
         command.data += mac
         return command
@@ -89,18 +95,18 @@ struct SCP02Channel {
     private mutating func mac(of command: CommandAPDU, _ session: inout Session) throws -> [UInt8] {
         var vector = [UInt8](repeating: 0, count: 8)
         if let lastMAC {
-            vector = try session.encipher(.tripleDESECB, key: chaining, lastMAC)
+            vector = try session.encipher(.tripleDESECB, key: chaining, data: lastMAC)
         }
         let message = SCP02Channel.padded(
             command.header + [UInt8(command.data.count + 8)] + command.data)
         if message.count > 8 {
             vector = Array(
                 try session.encipher(
-                    .tripleDESCBC(initialVector: vector), key: chaining, Array(message.dropLast(8))
+                    .tripleDESCBC(initialVector: vector), key: chaining, data: Array(message.dropLast(8))
                 ).suffix(8))
         }
         let last = zip(vector, message.suffix(8)).map { $0 ^ $1 }
-        let mac = try session.encipher(.tripleDESECB, key: authentication, last)
+        let mac = try session.encipher(.tripleDESECB, key: authentication, data: last)
         lastMAC = mac
         return mac
     }

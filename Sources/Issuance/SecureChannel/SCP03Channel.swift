@@ -28,7 +28,7 @@ struct SCP03Channel {
     /// - Parameter identifier: AID of what was selected, which a pseudo-random challenge depends on.
     init(
         _ answer: InitializeUpdateAnswer, hostChallenge: [UInt8], level: SecurityLevel,
-        _ keys: CardManagementKeys, identifier: [UInt8]?, _ session: inout Session
+        keys: CardManagementKeys, identifier: [UInt8]?, session: inout Session
     ) throws {
         let parameter = answer.parameter ?? 0
         size = ChannelParameter.size(parameter)
@@ -37,30 +37,35 @@ struct SCP03Channel {
         if ChannelParameter.isPseudoRandom(parameter), let identifier {
             let expected = try DerivingCMAC.value(
                 of: SCP03Channel.message(
-                    Constant.cardChallenge, bits: size * 8, 1, answer.sequenceCounter + identifier),
-                under: keys.encipherment, &session)
+                    Constant.cardChallenge, bits: size * 8, counter: 1,
+                    context: answer.sequenceCounter + identifier),
+                under: keys.encipherment, session: &session)
             guard Array(expected[..<size]) == answer.challenge else { throw ChannelError.cardChallenge }
         }
         let context = hostChallenge + answer.challenge
         func key(
-            _ constant: UInt8, _ base: ObjectHandle, _ usage: [Attribute], _ session: inout Session
+            _ constant: UInt8, _ base: ObjectHandle, usage: [Attribute], session: inout Session
         ) throws -> ObjectHandle {
             let messages = (1...(keys.byteCount > 16 ? 2 : 1)).map {
-                SCP03Channel.message(constant, bits: keys.byteCount * 8, UInt8($0), context)
+                SCP03Channel.message(constant, bits: keys.byteCount * 8, counter: UInt8($0), context: context)
             }
             return try DerivingCMAC.derive(
-                messages, from: base, ChannelTemplates.aes(keys.byteCount, usage), &session)
+                messages, from: base, template: ChannelTemplates.aes(keys.byteCount, usage), session: &session
+            )
         }
-        encipherment = try key(Constant.encipherment, keys.encipherment, [.encrypt, .decrypt], &session)
-        authentication = try key(Constant.authentication, keys.authentication, [.sign], &session)
+        encipherment = try key(
+            Constant.encipherment, keys.encipherment, usage: [.encrypt, .decrypt], session: &session)
+        authentication = try key(
+            Constant.authentication, keys.authentication, usage: [.sign], session: &session)
         answerAuthentication = try key(
-            Constant.answerAuthentication, keys.authentication, [.sign], &session)
+            Constant.answerAuthentication, keys.authentication, usage: [.sign], session: &session)
         let (macKey, size) = (authentication, size)
         func cryptogram(_ constant: UInt8, _ session: inout Session) throws -> [UInt8] {
             Array(
                 try session.mac(
                     .aesCMAC, key: macKey,
-                    SCP03Channel.message(constant, bits: size * 8, 1, context))[..<size])
+                    data: SCP03Channel.message(constant, bits: size * 8, counter: 1, context: context))[
+                        ..<size])
         }
         let expected = try cryptogram(Constant.cardCryptogram, &session)
         hostCryptogram = try cryptogram(Constant.hostCryptogram, &session)
@@ -91,7 +96,7 @@ struct SCP03Channel {
 
     /// Label, separator, length, counter and context (4.1.5).
     private static func message(
-        _ constant: UInt8, bits: Int, _ counter: UInt8, _ context: [UInt8]
+        _ constant: UInt8, bits: Int, counter: UInt8, context: [UInt8]
     ) -> [UInt8] {
         [UInt8](repeating: 0, count: 11) + [constant, 0, UInt8(bits >> 8), UInt8(bits & 0xFF), counter]
             + context
@@ -104,7 +109,7 @@ struct SCP03Channel {
     }
 
     mutating func externalAuthenticate(_ session: inout Session) throws -> CommandAPDU {
-        var command = CommandAPDU(0x84, 0x82, level.rawValue, 0, hostCryptogram)
+        var command = CommandAPDU(0x84, 0x82, parameter1: level.rawValue, parameter2: 0, data: hostCryptogram)
         command.data += try mac(of: command, &session)
         return command
     }
@@ -120,7 +125,7 @@ struct SCP03Channel {
         if level.contains(.commandEncryption), !command.data.isEmpty {
             command.data = try session.encipher(
                 .aesCBC(initialVector: vector(0, &session)), key: encipherment,
-                SCP03Channel.padded(command.data))
+                data: SCP03Channel.padded(command.data))
         }
         command.data += try mac(of: command, &session)
         return command
@@ -132,14 +137,14 @@ struct SCP03Channel {
         guard answer.data.count >= size else { throw ChannelError.answerMAC }
         var data = Array(answer.data.dropLast(size))
         let status = [UInt8(answer.status >> 8), UInt8(answer.status & 0xFF)]
-        let expected = try session.mac(.aesCMAC, key: answerAuthentication, chain + data + status)
+        let expected = try session.mac(.aesCMAC, key: answerAuthentication, data: chain + data + status)
         guard Array(expected[..<size]) == Array(answer.data.suffix(size)) else {
             throw ChannelError.answerMAC
         }
         if level.contains(.answerEncryption), !data.isEmpty {
             guard data.count.isMultiple(of: 16) else { throw ChannelError.answerMAC }
             data = try session.decipher(
-                .aesCBC(initialVector: vector(0x80, &session)), key: encipherment, data)
+                .aesCBC(initialVector: vector(0x80, &session)), key: encipherment, data: data)
             guard let end = data.lastIndex(where: { $0 != 0 }), data[end] == 0x80 else {
                 throw ChannelError.answerMAC
             }
@@ -151,7 +156,7 @@ struct SCP03Channel {
     private mutating func mac(of command: CommandAPDU, _ session: inout Session) throws -> [UInt8] {
         let count = command.data.count + size
         chain = try session.mac(
-            .aesCMAC, key: authentication, chain + command.header + [UInt8(count)] + command.data)
+            .aesCMAC, key: authentication, data: chain + command.header + [UInt8(count)] + command.data)
         return Array(chain[..<size])
     }
 
@@ -160,7 +165,7 @@ struct SCP03Channel {
         let block =
             [first] + [UInt8](repeating: 0, count: 7)
             + (0..<8).map { UInt8(truncatingIfNeeded: counter >> UInt64(56 - 8 * $0)) }
-        return try session.encipher(.aesECB, key: encipherment, block)
+        return try session.encipher(.aesECB, key: encipherment, data: block)
     }
 
     private static func padded(_ data: [UInt8]) -> [UInt8] {

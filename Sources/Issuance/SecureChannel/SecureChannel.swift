@@ -25,7 +25,7 @@ package struct SecureChannel {
     /// - Throws: `ChannelError`; the keys have ended then.
     package init(
         _ answer: InitializeUpdateAnswer, hostChallenge: [UInt8], level: SecurityLevel?,
-        _ keys: CardManagementKeys, identifier: [UInt8]?, _ session: inout Session
+        keys: CardManagementKeys, identifier: [UInt8]?, session: inout Session
     ) throws {
         self.keys = keys
         keyVersion = answer.keyVersion
@@ -34,14 +34,16 @@ package struct SecureChannel {
                 let level = level ?? [.commandMAC, .commandEncryption]
                 self.level = level
                 channel = .scp02(
-                    try SCP02Channel(answer, hostChallenge: hostChallenge, level: level, keys, &session))
+                    try SCP02Channel(
+                        answer, hostChallenge: hostChallenge, level: level, keys: keys, session: &session))
             } else {
                 let level = level ?? SCP03Channel.strongest(answer.parameter ?? 0)
                 self.level = level
                 channel = .scp03(
                     try SCP03Channel(
-                        answer, hostChallenge: hostChallenge, level: level, keys, identifier: identifier,
-                        &session))
+                        answer, hostChallenge: hostChallenge, level: level, keys: keys,
+                        identifier: identifier,
+                        session: &session))
             }
         } catch {
             keys.end(&session)
@@ -135,7 +137,7 @@ package struct CardDataEncryption: Sendable {
         for key in keys {
             let vector = text.isEmpty ? [UInt8](repeating: 0, count: 16) : Array(text.suffix(16))
             text += try session.wrapKey(
-                isAES ? .aesCBC(initialVector: vector) : .tripleDESECB, under: handle, key)
+                isAES ? .aesCBC(initialVector: vector) : .tripleDESECB, under: handle, object: key)
         }
         return text
     }

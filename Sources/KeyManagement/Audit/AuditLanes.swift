@@ -14,7 +14,7 @@ struct AuditLanes: Sendable {
     private let counts: [KeyLedger.Name: Int]
     private let progress: @Sendable (Int, Int) -> Void
 
-    init(_ first: AuditWalk, _ keys: [AuditedObject], _ progress: @escaping @Sendable (Int, Int) -> Void) {
+    init(_ first: AuditWalk, _ keys: [AuditedObject], progress: @escaping @Sendable (Int, Int) -> Void) {
         self.first = first
         self.keys = keys
         self.progress = progress
@@ -51,7 +51,7 @@ struct AuditLanes: Sendable {
             do {
                 // One that was retired meanwhile is no part of the report.
                 if try AuditedObject.label(of: key.handle, &session) != nil {
-                    try walk.add(key, isAmbiguous: counts[key.name] ?? 1 > 1, &session)
+                    try walk.add(key, isAmbiguous: counts[key.name] ?? 1 > 1, session: &session)
                 }
             } catch let error as PKCS11Error where error.leavesSessionIntact {
                 walk.addUnreadable(key.name, error)

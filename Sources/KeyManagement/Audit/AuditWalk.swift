@@ -47,7 +47,7 @@ struct AuditWalk: Sendable {
     /// Of a key that the token does not let itself be asked about: no report passes over one.
     mutating func addUnreadable(_ name: KeyLedger.Name, _ error: any Error) {
         seen.insert(name)
-        find(.keyUnreadable, name.label, "\(name.keyClass.rawValue): \(error)")
+        find(.keyUnreadable, name.label, detail: "\(name.keyClass.rawValue): \(error)")
     }
 
     private func entry(_ name: KeyLedger.Name) -> KeyLedger.Entry? {
@@ -55,7 +55,7 @@ struct AuditWalk: Sendable {
     }
 
     mutating func add(
-        _ object: AuditedObject, isAmbiguous: Bool, _ session: inout Session
+        _ object: AuditedObject, isAmbiguous: Bool, session: inout Session
     ) throws {
         let (label, key) = (object.name.label, object.handle)
         seen.insert(object.name)
@@ -81,28 +81,30 @@ struct AuditWalk: Sendable {
         for (attribute, value) in found { audited.attributes[attribute.name] = value }
         if isCounter {
             // Holds no secret that anybody needs: that it can do nothing is all that matters.
-            checkUsage(audited, [], label)
+            checkUsage(audited, [], label: label)
         } else if object.name.keyClass != .secret {
             audited.checkValue = try Self.checkValue(ofPublic: session.publicPart(of: key))
             checkAsymmetric(audited, object.name.keyClass)
         } else {
             audited.checkValue = try TokenCheckValue.of(key, &session)
             if let purpose {
-                checkAttributes(audited, purpose, entry)
-                if let type { audited.probes = probe(key, type, purpose, label, &session) }
+                checkAttributes(audited, purpose, entry: entry)
+                if let type {
+                    audited.probes = probe(key, type, purpose: purpose, label: label, session: &session)
+                }
             } else {
                 find(.purposeUnknown, label)
             }
             if let value = audited.checkValue, TestKeys.contains(checkValue: value) {
-                find(.testKey, label, "KCV \(value)")
+                find(.testKey, label, detail: "KCV \(value)")
             }
             if known == nil, ledgers.isEmpty { find(.originUnrecorded, label) }
         }
         if !isCounter {
-            compare(audited, KeyDescription.words(found), entry, provenance)
+            compare(audited, KeyDescription.words(found), entry: entry, provenance: provenance)
             if object.name.keyClass == .secret {
-                try compareAlgorithm(key, label, entry, &session)
-                compareSilence(audited, purpose, type, entry, &session)
+                try compareAlgorithm(key, label, entry: entry, session: &session)
+                compareSilence(audited, purpose, type: type, entry: entry, session: &session)
             }
         }
         keys.append(audited)
@@ -118,70 +120,70 @@ struct AuditWalk: Sendable {
     }
 
     mutating func add(
-        _ verification: AuditVerification?, of trail: AuditTrail?, _ lacking: [UInt64: String]
+        _ verification: AuditVerification?, of trail: AuditTrail?, lacking: [UInt64: String]
     ) {
         guard let verification else { return find(.trailMissing, nil) }
-        for fault in verification.faults { find(.trailDamaged, nil, fault.description) }
+        for fault in verification.faults { find(.trailDamaged, nil, detail: fault.description) }
         for (label, words) in ledgers.first?.contradictions ?? [] {
-            find(.trailContradictory, label, words)
+            find(.trailContradictory, label, detail: words)
         }
         for line in verification.sealed {
             if let words = lacking[line.sequence] {
                 find(
                     .eventUnsigned, line.event.key,
-                    "line \(line.sequence), \(line.event.kind.rawValue): \(words)")
+                    detail: "line \(line.sequence), \(line.event.kind.rawValue): \(words)")
             }
         }
     }
 
     mutating func add(_ faults: [AuditFault]) {
-        for fault in faults { find(.trailDamaged, nil, fault.description) }
+        for fault in faults { find(.trailDamaged, nil, detail: fault.description) }
     }
 
     // MARK: - Against the trail
 
     private mutating func compare(
-        _ key: AuditedKey, _ attributes: String, _ entry: KeyLedger.Entry?, _ provenance: KeyProvenance?
+        _ key: AuditedKey, _ attributes: String, entry: KeyLedger.Entry?, provenance: KeyProvenance?
     ) {
         guard !ledgers.isEmpty else { return }
         guard let entry else { return unexplained.append((key, provenance != nil)) }
         switch (entry.checkValue, key.checkValue) {
         case (let noted?, let found?) where noted != found:
-            find(.keySwapped, key.label, "KCV \(found), in line \(entry.sequence) \(noted)")
-        case (nil, _): find(.keyUnverified, key.label, "line \(entry.sequence)")
+            find(.keySwapped, key.label, detail: "KCV \(found), in line \(entry.sequence) \(noted)")
+        case (nil, _): find(.keyUnverified, key.label, detail: "line \(entry.sequence)")
         default: break
         }
         if let noted = entry.attributes, noted != attributes {
-            find(.keyChanged, key.label, "\(attributes); in line \(entry.sequence) \(noted)")
+            find(.keyChanged, key.label, detail: "\(attributes); in line \(entry.sequence) \(noted)")
         }
         if let provenance, !provenance.origin.agrees(with: entry.origin) {
-            find(.originContradicted, key.label, "\(provenance.origin.rawValue), not \(entry.origin)")
+            find(.originContradicted, key.label, detail: "\(provenance.origin.rawValue), not \(entry.origin)")
         }
         if let noted = provenance?.checkValue, let found = key.checkValue, noted != found {
-            find(.originContradicted, key.label, "KCV \(noted) in CKA_ID, it has \(found)")
+            find(.originContradicted, key.label, detail: "KCV \(noted) in CKA_ID, it has \(found)")
         }
         if let header = provenance?.blockHeader, header != entry.header {
-            find(.originContradicted, key.label, "key block header \(header) in CKA_ID")
+            find(.originContradicted, key.label, detail: "key block header \(header) in CKA_ID")
         }
     }
 
     /// A key that gives no check value and should, by what it is noted to be.
     private mutating func compareSilence(
-        _ key: AuditedKey, _ purpose: KeyPurpose?, _ type: KeyType?, _ entry: KeyLedger.Entry?,
-        _ session: inout Session
+        _ key: AuditedKey, _ purpose: KeyPurpose?, type: KeyType?, entry: KeyLedger.Entry?,
+        session: inout Session
     ) {
         guard key.checkValue == nil, let entry, let noted = entry.checkValue else { return }
-        if let purpose, let type, nature.isSilent(purpose, type, &session) { return }
-        find(.keySwapped, key.label, "it gives no check value, in line \(entry.sequence) \(noted)")
+        if let purpose, let type, nature.isSilent(purpose, type, session: &session) { return }
+        find(.keySwapped, key.label, detail: "it gives no check value, in line \(entry.sequence) \(noted)")
     }
 
     /// The check value has three bytes; a key of another kind is another key, whatever it is.
     private mutating func compareAlgorithm(
-        _ key: ObjectHandle, _ label: String, _ entry: KeyLedger.Entry?, _ session: inout Session
+        _ key: ObjectHandle, _ label: String, entry: KeyLedger.Entry?, session: inout Session
     ) throws {
         guard let entry, let noted = entry.algorithm else { return }
         let found = try KeyAlgorithm.of(key, &session)?.rawValue ?? "another kind of key"
-        if found != noted { find(.keySwapped, label, "\(found), in line \(entry.sequence) \(noted)") }
+        if found != noted { find(.keySwapped, label, detail: "\(found), in line \(entry.sequence) \(noted)") }
     }
 
     /// What the trail tells of and the token has not, and what the token has and no line explains.
@@ -191,31 +193,33 @@ struct AuditWalk: Sendable {
             !seen.contains(name) && ledgers.allSatisfy { $0.entries[name] != nil }
         }.sorted { $0.key.label < $1.key.label }
         for (name, entry) in missing {
-            find(.keyMissing, name.label, "KCV \(entry.checkValue ?? "unknown"), line \(entry.sequence)")
+            find(
+                .keyMissing, name.label,
+                detail: "KCV \(entry.checkValue ?? "unknown"), line \(entry.sequence)")
         }
         for (key, saysOrigin) in unexplained {
             let value = key.checkValue
             if value != nil, let old = missing.first(where: { $0.value.checkValue == value }) {
-                find(.keyRenamed, key.label, "it is \(old.key.label), KCV \(value ?? "")")
+                find(.keyRenamed, key.label, detail: "it is \(old.key.label), KCV \(value ?? "")")
             } else if value != nil,
                 let other = keys.first(where: { $0.checkValue == value && $0.label != key.label })
             {
-                find(.keyCopied, key.label, "of \(other.label), KCV \(value ?? "")")
+                find(.keyCopied, key.label, detail: "of \(other.label), KCV \(value ?? "")")
             } else {
                 find(
                     saysOrigin ? .keyUnnoted : .keyUnknown, key.label,
-                    "\(key.keyClass), KCV \(value ?? "unknown")")
+                    detail: "\(key.keyClass), KCV \(value ?? "unknown")")
             }
         }
     }
 
     // MARK: - By itself
 
-    private mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], _ label: String) {
+    private mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], label: String) {
         for attribute in KeyPurpose.usages {
             let has = key.attributes[attribute.name] == true
-            if has, !usage.contains(attribute) { find(.tooPowerful, label, attribute.name) }
-            if !has, usage.contains(attribute) { find(.tooWeak, label, attribute.name) }
+            if has, !usage.contains(attribute) { find(.tooPowerful, label, detail: attribute.name) }
+            if !has, usage.contains(attribute) { find(.tooWeak, label, detail: attribute.name) }
         }
     }
 
@@ -226,13 +230,13 @@ struct AuditWalk: Sendable {
         if key.attributes[Attribute.isPrivate.name] != true { find(.notPrivate, key.label) }
         guard SigningKeyPrefix.of(key.label) != nil else { return }
         if key.attributes[Attribute.modifiable.name] != false { find(.modifiable, key.label) }
-        checkUsage(key, [.sign], key.label)
+        checkUsage(key, [.sign], label: key.label)
     }
 
     private mutating func checkAttributes(
-        _ key: AuditedKey, _ purpose: KeyPurpose, _ entry: KeyLedger.Entry?
+        _ key: AuditedKey, _ purpose: KeyPurpose, entry: KeyLedger.Entry?
     ) {
-        checkUsage(key, purpose.usage, key.label)
+        checkUsage(key, purpose.usage, label: key.label)
         var wanted: [(Attribute, Bool, FindingKind)] = [
             (.isPrivate, true, .notPrivate), (.sensitive, true, .notSensitive),
             (.alwaysSensitive, true, .notAlwaysSensitive), (.modifiable, false, .modifiable),
@@ -247,28 +251,28 @@ struct AuditWalk: Sendable {
                 let isHistory = kind == .notAlwaysSensitive || kind == .notNeverExtractable
                 let isNatural = isHistory && entry?.isFromOutside == true && doubtsDerivedKeys
                 find(
-                    kind, key.label, "\(attribute.name) is \(found.map { "\($0)" } ?? "unknown")",
-                    isNatural ? .token : .store)
+                    kind, key.label, detail: "\(attribute.name) is \(found.map { "\($0)" } ?? "unknown")",
+                    cause: isNatural ? .token : .store)
             }
         }
     }
 
     private mutating func probe(
-        _ key: ObjectHandle, _ type: KeyType, _ purpose: KeyPurpose, _ label: String,
-        _ session: inout Session
+        _ key: ObjectHandle, _ type: KeyType, purpose: KeyPurpose, label: String,
+        session: inout Session
     ) -> [AuditedKey.Probe] {
         KeyProbe.all(for: purpose).map { probe in
-            let answer = probe.run(on: key, type, purpose, &session)
+            let answer = probe.run(on: key, type, purpose: purpose, session: &session)
             if case .accepted(let what) = answer {
-                let isNatural = nature.accepts(probe, purpose, type, &session)
-                find(probe.finding, label, what, isNatural ? .token : .store)
+                let isNatural = nature.accepts(probe, purpose, type: type, session: &session)
+                find(probe.finding, label, detail: what, cause: isNatural ? .token : .store)
             }
             return AuditedKey.Probe(tried: probe.words, accepted: answer.isAccepted, answer: answer.words)
         }
     }
 
     private mutating func find(
-        _ kind: FindingKind, _ key: String?, _ detail: String = "", _ cause: FindingCause = .store
+        _ kind: FindingKind, _ key: String?, detail: String = "", cause: FindingCause = .store
     ) {
         findings.append(
             AuditFinding(

@@ -111,7 +111,7 @@ extension ControlMapping {
 
     /// Met where no finding of these kinds is there, accepted or not.
     private static func without(
-        _ kinds: [FindingKind], _ means: Means, _ seen: @escaping @Sendable (AuditReport) -> String
+        _ kinds: [FindingKind], _ means: Means, seen: @escaping @Sendable (AuditReport) -> String
     ) -> @Sendable (AuditReport) -> (Means, String) {
         { report in
             let names = Set(kinds.map(\.rawValue))
@@ -138,7 +138,7 @@ extension ControlMapping {
 
     private static let withTrail: @Sendable (AuditReport) -> (Means, String) = { report in
         guard report.trail != nil else { return (.notMet, "audit.log is not set") }
-        return without([.trailDamaged, .trailContradictory], .host, trail)(report)
+        return without([.trailDamaged, .trailContradictory], .host, seen: trail)(report)
     }
 
     static let table: [Control] = [
@@ -179,7 +179,7 @@ extension ControlMapping {
             words: "Nobody can put a key of their own in place of another",
             evidence: without(
                 [.keyUnknown, .keyUnnoted, .keySwapped, .keyRenamed, .keyCopied, .labelAmbiguous], .host,
-                trail)),
+                seen: trail)),
         .init(
             standard: "PCI PIN v3.1", requirement: "18-3", words: "Keys are bound to their use in key blocks",
             evidence: host("A key leaves with the header that it came with")),
@@ -189,7 +189,7 @@ extension ControlMapping {
                 [
                     .tooPowerful, .probeEncrypt, .probeDecrypt, .probeSign, .probeWrap, .probeUnwrap,
                     .probeDerive,
-                ], .token, probes("encrypt"))),
+                ], .token, seen: probes("encrypt"))),
         .init(
             standard: "PCI PIN v3.1", requirement: "19-4", words: "Test keys are not in production",
             evidence: without([.testKey], .host) { "\($0.keys.count) check values looked up" }),
@@ -198,7 +198,7 @@ extension ControlMapping {
             words: "Keys exist in clear nowhere but in a secure device",
             evidence: without(
                 [.probeExport, .probeRead, .probeCopyReadable, .extractable, .notSensitive], .token,
-                probes("export under a wrapping key"))),
+                seen: probes("export under a wrapping key"))),
         .init(
             standard: "PCI PIN v3.1", requirement: "22, 24",
             words: "Compromised and ended keys are destroyed and replaced",
@@ -218,7 +218,7 @@ extension ControlMapping {
             words: "The device refuses what a key's attributes forbid",
             evidence: without(
                 [.probeExport, .probeDerive, .probeWiden, .probeCopyWider, .probeCopyReadable], .token,
-                probes("widen usage"))),
+                seen: probes("widen usage"))),
         .init(
             standard: "PCI HSM v3", requirement: "B",
             words: "Sensitive services need authentication by two people",

@@ -50,20 +50,22 @@ package enum KeyAudit {
         let first = AuditWalk(
             history: history, ledgers: ledgers, token: token, counter: configuration.trail,
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
-        var walk = try AuditLanes(first, keys, configuration.progress).run(&session, at: location)
+        var walk = try AuditLanes(first, keys, progress: configuration.progress).run(&session, at: location)
         walk.compare()
         walk.add(
             verification, of: configuration.trail,
-            configuration.operators?.lacking(verification?.sealed ?? []) ?? [:])
+            lacking: configuration.operators?.lacking(verification?.sealed ?? []) ?? [:])
         if let checkpoint = configuration.checkpoint, let trail = configuration.trail, let verification {
             walk.add(try trail.faults(against: checkpoint, verification))
         }
-        return report(configuration, walk, verification, token, TokenNature.limits(&session), location)
+        return report(
+            configuration, walk, verification: verification, token: token,
+            limits: TokenNature.limits(&session), location: location)
     }
 
     private static func report(
-        _ configuration: KeyAuditConfiguration, _ walk: AuditWalk, _ verification: AuditVerification?,
-        _ token: String, _ limits: [String], _ location: TokenLocation
+        _ configuration: KeyAuditConfiguration, _ walk: AuditWalk, verification: AuditVerification?,
+        token: String, limits: [String], location: TokenLocation
     ) -> AuditReport {
         let findings = walk.findings.map { finding in
             var finding = finding

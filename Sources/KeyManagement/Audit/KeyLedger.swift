@@ -43,12 +43,12 @@ struct KeyLedger: Sendable {
                     }
                 }
             } else if let origin = Self.origin(of: line.event) {
-                add(line, label, origin)
+                add(line, label, origin: origin)
             }
         }
     }
 
-    private mutating func add(_ line: AuditLine, _ label: String, _ origin: String) {
+    private mutating func add(_ line: AuditLine, _ label: String, origin: String) {
         let details = line.event.details
         for keyClass in Self.classes(line.event) {
             let name = Name(label: label, keyClass: keyClass)

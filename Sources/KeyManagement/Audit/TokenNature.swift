@@ -13,7 +13,7 @@ struct TokenNature: Sendable {
 
     /// What a key of the audit's own accepts.
     mutating func accepts(
-        _ probe: KeyProbe, _ purpose: KeyPurpose, _ type: KeyType, _ session: inout Session
+        _ probe: KeyProbe, _ purpose: KeyPurpose, type: KeyType, session: inout Session
     ) -> Bool {
         let kind = Kind(purpose: purpose, type: type)
         if let known = accepted[kind] { return known.contains(probe) }
@@ -24,7 +24,7 @@ struct TokenNature: Sendable {
 
     /// Whether a key of this purpose and type, made here, gives no check value on this token. For a type that the purpose
     /// cannot have, false.
-    mutating func isSilent(_ purpose: KeyPurpose, _ type: KeyType, _ session: inout Session) -> Bool {
+    mutating func isSilent(_ purpose: KeyPurpose, _ type: KeyType, session: inout Session) -> Bool {
         guard let algorithm = purpose.rules.algorithms.first(where: { $0.keyType == type }),
             let key = try? session.generateKey(type, Self.template(purpose, algorithm))
         else { return false }
@@ -40,7 +40,7 @@ struct TokenNature: Sendable {
         defer { try? session.destroy(key) }
         return Set(
             KeyProbe.all(for: kind.purpose).filter {
-                $0.run(on: key, kind.type, kind.purpose, &session).isAccepted
+                $0.run(on: key, kind.type, purpose: kind.purpose, session: &session).isAccepted
             })
     }
 
@@ -65,7 +65,9 @@ struct TokenNature: Sendable {
         let derived = Template(
             keyType: .des2, on: [.sensitive, .isPrivate, .derive],
             off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .derive })
-        guard let key = try? session.deriveKey(from: base, left: 1, right: 2, derived) else { return true }
+        guard let key = try? session.deriveKey(from: base, left: 1, right: 2, template: derived) else {
+            return true
+        }
         defer { try? session.destroy(key) }
         return (try? session.attribute(.alwaysSensitive, of: key)) != true
     }
@@ -78,7 +80,7 @@ struct TokenNature: Sendable {
             (.issuerMasterKeyAC, .des2), (.zonePINKey, .des2), (.panHashKey, .aes),
         ]
         func has(_ probe: KeyProbe) -> Bool {
-            purposes.contains { nature.accepts(probe, $0.0, $0.1, &session) }
+            purposes.contains { nature.accepts(probe, $0.0, type: $0.1, session: &session) }
         }
         if has(.export) {
             words.append(

@@ -42,10 +42,11 @@ package struct Ceremony {
     ) throws -> KeyRecord {
         var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)
         try TokenCapability.requireComposition(name.label, &store.session)
-        var plan = try begin(name, algorithm, threshold, custodians, folder, &store)
+        var plan = try begin(
+            name, algorithm, threshold: threshold, custodians: custodians, folder: folder, store: &store)
         if plan.keyCheckValue == nil {
             try enrol(&plan, folder)
-            try generateComponents(&plan, name, folder, &store)
+            try generateComponents(&plan, name, folder: folder, store: &store)
         }
         guard try !store.session.findKeys(label: name.label).isEmpty else {
             throw CeremonyError(
@@ -53,13 +54,13 @@ package struct Ceremony {
                     + "issuer-keys ceremony load brings it there")
         }
         let record = try store.record(labelled: name.label)
-        if !plan.closed { try close(&plan, record, folder, &store) }
+        if !plan.closed { try close(&plan, record, folder: folder, store: &store) }
         return record
     }
 
     private func begin(
-        _ name: VersionedKeyName, _ algorithm: KeyAlgorithm?, _ threshold: Int, _ custodians: Int,
-        _ folder: String, _ store: inout KeyStore
+        _ name: VersionedKeyName, _ algorithm: KeyAlgorithm?, threshold: Int, custodians: Int,
+        folder: String, store: inout KeyStore
     ) throws -> CeremonyPlan {
         let (purpose, algorithm) = try store.plan(name, algorithm)
         let sharing = try ReplicatedSharing(threshold: threshold, custodians: custodians)
@@ -117,7 +118,7 @@ package struct Ceremony {
     }
 
     private func generateComponents(
-        _ plan: inout CeremonyPlan, _ name: VersionedKeyName, _ folder: String, _ store: inout KeyStore
+        _ plan: inout CeremonyPlan, _ name: VersionedKeyName, folder: String, store: inout KeyStore
     ) throws {
         let (purpose, algorithm) = try store.plan(name, KeyAlgorithm(rawValue: plan.algorithm))
         let sharing = try plan.sharing()
@@ -139,9 +140,9 @@ package struct Ceremony {
             let component = try SecretBytes(count: algorithm.byteCount) { bytes in
                 try store.session.generateRandom(into: bytes)
             }
-            let checkValue = try recombination.add(component, as: algorithm, &store.session)
+            let checkValue = try recombination.add(component, as: algorithm, session: &store.session)
             for holder in sharing.holders(of: number) {
-                try files[holder]?.add(component: number, checkValue: checkValue, component)
+                try files[holder]?.add(component: number, checkValue: checkValue, value: component)
             }
             let holders = sharing.holders(of: number).map(String.init).joined(separator: " ")
             plan.minute("component \(number): KCV \(checkValue), custodians \(holders)")
@@ -157,11 +158,11 @@ package struct Ceremony {
         // Before there is a key: a value that nobody confirms leaves none.
         try confirm(checkValue, plan.witness)
         plan.minute("key \(name.label): KCV \(checkValue), confirmed by witness \(plan.witness)")
-        try recombination.install(name, purpose, algorithm, &store)
+        try recombination.install(name, purpose, algorithm: algorithm, store: &store)
     }
 
     private func close(
-        _ plan: inout CeremonyPlan, _ record: KeyRecord, _ folder: String, _ store: inout KeyStore
+        _ plan: inout CeremonyPlan, _ record: KeyRecord, folder: String, store: inout KeyStore
     ) throws {
         // A ceremony that ended between key and minutes: what was confirmed then is confirmed again.
         if !plan.minutes.contains(where: { $0.contains("confirmed by witness") }) {
@@ -172,7 +173,8 @@ package struct Ceremony {
                 + "confirmed by witness \(plan.witness)")
         let path = "\(folder)/minutes-\(plan.ceremony).txt"
         try Minutes.write(
-            "Minutes of key ceremony \(plan.ceremony)", plan.minutes, to: path, sealedWith: auditKey, &store)
+            "Minutes of key ceremony \(plan.ceremony)", plan.minutes, to: path, sealedWith: auditKey,
+            store: &store)
         plan.closed = true
         try plan.write(to: folder)
         console.say(

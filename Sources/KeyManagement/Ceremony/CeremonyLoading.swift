@@ -30,10 +30,10 @@ extension Ceremony {
                 try store.requireFree(try VersionedKeyName(label: file.key))
             }
             let privateKey = try unlock(file)
-            try add(file, privateKey, &recombination, &seen, &store)
+            try add(file, privateKey, recombination: &recombination, seen: &seen, store: &store)
             present.append(file)
         } while present.count < present[0].threshold
-        return try finish(present, recombination, witness, folder, &store)
+        return try finish(present, recombination, witness: witness, folder: folder, store: &store)
     }
 
     private func askFile(_ present: [CustodianFile]) throws -> String {
@@ -98,8 +98,8 @@ extension Ceremony {
     }
 
     private func add(
-        _ file: CustodianFile, _ privateKey: borrowing SecretBytes, _ recombination: inout Recombination,
-        _ seen: inout [Int: String], _ store: inout KeyStore
+        _ file: CustodianFile, _ privateKey: borrowing SecretBytes, recombination: inout Recombination,
+        seen: inout [Int: String], store: inout KeyStore
     ) throws {
         let algorithm = try algorithm(of: file)
         for component in file.components.sorted(by: { $0.number < $1.number }) {
@@ -107,8 +107,8 @@ extension Ceremony {
             guard value.count == algorithm.byteCount else { throw file.altered(component) }
             let checkValue =
                 seen[component.number] == nil
-                ? try recombination.add(value, as: algorithm, &store.session)
-                : try Recombination.checkValue(of: value, as: algorithm, &store.session)
+                ? try recombination.add(value, as: algorithm, session: &store.session)
+                : try Recombination.checkValue(of: value, as: algorithm, session: &store.session)
             guard checkValue == component.checkValue, seen[component.number] ?? checkValue == checkValue
             else {
                 throw CeremonyError(
@@ -130,8 +130,8 @@ extension Ceremony {
     }
 
     private func finish(
-        _ present: [CustodianFile], _ recombination: Recombination, _ witness: String, _ folder: String,
-        _ store: inout KeyStore
+        _ present: [CustodianFile], _ recombination: Recombination, witness: String, folder: String,
+        store: inout KeyStore
     ) throws -> KeyRecord {
         let algorithm = try algorithm(of: present[0])
         let found = try recombination.checkValue(algorithm, &store.session)
@@ -142,7 +142,7 @@ extension Ceremony {
         let name = try VersionedKeyName(label: present[0].key)
         try confirm(found, witness)
         let (purpose, _) = try store.plan(name, algorithm)
-        try recombination.install(name, purpose, algorithm, &store)
+        try recombination.install(name, purpose, algorithm: algorithm, store: &store)
         let now = KeyProvenance.text(of: Int(Date().timeIntervalSince1970))
         let people = present.map { "\(now)  custodian \($0.custodian), \($0.name), opened their file" }
         try writeMinutes(
@@ -151,7 +151,7 @@ extension Ceremony {
                 + [
                     "\(now)  key \(name.label): KCV \(found), loaded into token \(store.tokenLabel); witness \(witness)"
                 ],
-            now, folder, &store)
+            now: now, folder: folder, store: &store)
         return try store.record(labelled: name.label)
     }
 
@@ -179,25 +179,26 @@ extension Ceremony {
                 "\nComponent \(number) of \(components), \(algorithm.byteCount * 2) hexadecimal digits.")
             let person = try askName("Your name:", people + [witness])
             people.append(person)
-            let checkValue = try enterComponent(number, algorithm, &recombination, &store)
+            let checkValue = try enterComponent(
+                number, algorithm, recombination: &recombination, store: &store)
             minutes.append(
                 "\(KeyProvenance.text(of: Int(Date().timeIntervalSince1970)))  component \(number): KCV \(checkValue), typed by \(person)"
             )
         }
         let found = try recombination.checkValue(algorithm, &store.session)
         try confirm(found, witness)
-        try recombination.install(name, purpose, algorithm, &store)
+        try recombination.install(name, purpose, algorithm: algorithm, store: &store)
         let now = KeyProvenance.text(of: Int(Date().timeIntervalSince1970))
         minutes.append(
             "\(now)  key \(name.label): KCV \(found), loaded into token \(store.tokenLabel); witness \(witness)"
         )
-        try writeMinutes(name.label, minutes, now, folder, &store)
+        try writeMinutes(name.label, minutes, now: now, folder: folder, store: &store)
         return try store.record(labelled: name.label)
     }
 
     private func enterComponent(
-        _ number: Int, _ algorithm: KeyAlgorithm, _ recombination: inout Recombination,
-        _ store: inout KeyStore
+        _ number: Int, _ algorithm: KeyAlgorithm, recombination: inout Recombination,
+        store: inout KeyStore
     ) throws -> String {
         while true {
             let typed = try console.askSecret("Component \(number):")
@@ -211,22 +212,23 @@ extension Ceremony {
                 continue
             }
             let expected = try console.ask("Its check value:").uppercased()
-            let found = try Recombination.checkValue(of: value, as: algorithm, &store.session)
+            let found = try Recombination.checkValue(of: value, as: algorithm, session: &store.session)
             guard found == expected else {
                 console.say(
                     "That component has KCV \(found), not \(expected): one of the two was typed wrongly.")
                 continue
             }
-            return try recombination.add(value, as: algorithm, &store.session)
+            return try recombination.add(value, as: algorithm, session: &store.session)
         }
     }
 
     private func writeMinutes(
-        _ subject: String, _ lines: [String], _ now: String, _ folder: String, _ store: inout KeyStore
+        _ subject: String, _ lines: [String], now: String, folder: String, store: inout KeyStore
     ) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let path = "\(folder)/minutes-\(subject)-\(now).txt"
-        try Minutes.write("Minutes of loading \(subject)", lines, to: path, sealedWith: auditKey, &store)
+        try Minutes.write(
+            "Minutes of loading \(subject)", lines, to: path, sealedWith: auditKey, store: &store)
         console.say("The minutes are \(path), sealed with key \(auditKey).")
     }
 }

@@ -45,7 +45,7 @@ struct CustodianFile: Codable {
         let salt = try Random.bytes(16)
         var pair = try SealedBox.keyPair()
         defer { SealedBox.wipe(&pair.privateKey) }
-        var key = try CustodianFile.passphraseKey(passphrase, salt, cost)
+        var key = try CustodianFile.passphraseKey(passphrase, salt, cost: cost)
         defer { SealedBox.wipe(&key) }
         let nonce = try Random.bytes(AuthenticatedEncryption.nonceCount)
         format = CustodianFile.format
@@ -63,7 +63,7 @@ struct CustodianFile: Codable {
         privateKey = Hex.encode(
             nonce
                 + (try AuthenticatedEncryption.seal(
-                    key: key, nonce: nonce, pair.privateKey, associated: associated)))
+                    key: key, nonce: nonce, plain: pair.privateKey, associated: associated)))
     }
 
     /// - Throws: `CeremonyError` naming the file.
@@ -87,7 +87,7 @@ struct CustodianFile: Codable {
     // MARK: - Components
 
     mutating func add(
-        component number: Int, checkValue: String, _ value: borrowing SecretBytes
+        component number: Int, checkValue: String, value: borrowing SecretBytes
     ) throws {
         var plain = value.withUnsafeBytes { Array($0) }
         defer { SealedBox.wipe(&plain) }
@@ -104,12 +104,12 @@ struct CustodianFile: Codable {
         guard cost.n <= 1 << 20, cost.r <= 16, cost.p <= 4, let salt = try? Hex.decode(scrypt.salt),
             let sealed = try? Hex.decode(privateKey), sealed.count > AuthenticatedEncryption.nonceCount
         else { throw CeremonyError("the file of custodian \(custodian), \(name), was altered") }
-        var key = try CustodianFile.passphraseKey(passphrase, salt, cost)
+        var key = try CustodianFile.passphraseKey(passphrase, salt, cost: cost)
         defer { SealedBox.wipe(&key) }
         let nonce = Array(sealed.prefix(AuthenticatedEncryption.nonceCount))
         do {
             var plain = try AuthenticatedEncryption.open(
-                key: key, nonce: nonce, Array(sealed.dropFirst(nonce.count)),
+                key: key, nonce: nonce, sealed: Array(sealed.dropFirst(nonce.count)),
                 associated: Array("\(ceremony)/\(self.key)/\(custodian)/private".utf8))
             defer { SealedBox.wipe(&plain) }
             return SecretBytes(copying: plain)
@@ -147,7 +147,7 @@ struct CustodianFile: Codable {
     }
 
     private static func passphraseKey(
-        _ passphrase: borrowing SecretBytes, _ salt: [UInt8], _ cost: Scrypt.Cost
+        _ passphrase: borrowing SecretBytes, _ salt: [UInt8], cost: Scrypt.Cost
     ) throws -> [UInt8] {
         var bytes = passphrase.withUnsafeBytes { Array($0) }
         defer { SealedBox.wipe(&bytes) }

@@ -10,10 +10,10 @@ package enum Minutes {
     /// Writes the minutes and their seal.
     static func write(
         _ title: String, _ lines: [String], to path: String, sealedWith label: String,
-        _ store: inout KeyStore
+        store: inout KeyStore
     ) throws {
         let text = ([title] + lines).joined(separator: "\n") + "\n"
-        let seal = try seal(text, label, &store, makesKey: true)
+        let seal = try seal(text, label, store: &store, makesKey: true)
         try writePrivately(Data((text + "\(mark)\(label) HMAC-SHA-256 \(seal)\n").utf8), to: path)
     }
 
@@ -31,14 +31,14 @@ package enum Minutes {
         let parts = last.dropFirst(mark.count).split(separator: " ")
         let body = lines.dropLast(2).joined(separator: "\n") + "\n"
         guard parts.count == 3, parts[1] == "HMAC-SHA-256", let claimed = try? Hex.decode(String(parts[2])),
-            let computed = try? Hex.decode(try seal(body, String(parts[0]), &store, makesKey: false)),
+            let computed = try? Hex.decode(try seal(body, String(parts[0]), store: &store, makesKey: false)),
             constantTimeEqual(claimed, computed)
         else { throw CeremonyError("\(path): the seal does not belong to this text and this token's key") }
         return body
     }
 
     private static func seal(
-        _ text: String, _ label: String, _ store: inout KeyStore, makesKey: Bool
+        _ text: String, _ label: String, store: inout KeyStore, makesKey: Bool
     ) throws -> String {
         guard KeyPurpose.named(label) == .auditKey else {
             throw KeyManagementError(label, "minutes are sealed with an audit key: audit or audit-…")

@@ -12,11 +12,11 @@ struct Recombination {
     ///
     /// - Parameter algorithm: what the whole key will be; a component's check value is that of a key of its value.
     mutating func add(
-        _ component: borrowing SecretBytes, as algorithm: KeyAlgorithm, _ session: inout Session
+        _ component: borrowing SecretBytes, as algorithm: KeyAlgorithm, session: inout Session
     ) throws -> String {
         let single = try session.createKey(Recombination.template, value: component)
         let checkValue: String
-        do { checkValue = try Recombination.checkValue(of: single, algorithm, &session) } catch {
+        do { checkValue = try Recombination.checkValue(of: single, algorithm, session: &session) } catch {
             try? session.destroy(single)
             throw error
         }
@@ -26,7 +26,7 @@ struct Recombination {
         }
         try? session.destroy(single)
         object = try component.withUnsafeBytes { bytes in
-            try session.xorKey(base, with: bytes, Recombination.template)
+            try session.xorKey(base, with: bytes, template: Recombination.template)
         }
         try session.destroy(base)
         return checkValue
@@ -34,10 +34,10 @@ struct Recombination {
 
     /// The check value of a component that is not to be part of the key.
     static func checkValue(
-        of component: borrowing SecretBytes, as algorithm: KeyAlgorithm, _ session: inout Session
+        of component: borrowing SecretBytes, as algorithm: KeyAlgorithm, session: inout Session
     ) throws -> String {
         var alone = Recombination()
-        let checkValue = try alone.add(component, as: algorithm, &session)
+        let checkValue = try alone.add(component, as: algorithm, session: &session)
         alone.forget(&session)
         return checkValue
     }
@@ -45,24 +45,26 @@ struct Recombination {
     /// The check value of what is there so far.
     func checkValue(_ algorithm: KeyAlgorithm, _ session: inout Session) throws -> String {
         guard let object else { return "" }
-        return try Recombination.checkValue(of: object, algorithm, &session)
+        return try Recombination.checkValue(of: object, algorithm, session: &session)
     }
 
     /// Makes it a key of the token: the same value with another template.
     func install(
-        _ name: VersionedKeyName, _ purpose: KeyPurpose, _ algorithm: KeyAlgorithm, _ store: inout KeyStore
+        _ name: VersionedKeyName, _ purpose: KeyPurpose, algorithm: KeyAlgorithm, store: inout KeyStore
     ) throws {
         guard let object else { return }
         let checkValue = try checkValue(algorithm, &store.session)
-        do { try WeakKeys.refuse(object, algorithm, &store.session) } catch let weakness as KeyWeakness {
+        do { try WeakKeys.refuse(object, algorithm: algorithm, session: &store.session) } catch let weakness
+            as KeyWeakness
+        {
             throw KeyManagementError(name.label, "\(weakness)")
         }
-        try KeyStore.refuseTestKey(name, checkValue, store.refusesTestKeys)
+        try KeyStore.refuseTestKey(name, checkValue, refusesTestKeys: store.refusesTestKeys)
         let provenance = KeyProvenance(.ceremony, checkValue: checkValue)
         let template = purpose.tokenTemplate(
             label: name.label, algorithm: algorithm, provenance: provenance, statesLength: true)
-        _ = try KeyStore.made(name.label, purpose, &store.session) { (session) throws(PKCS11Error) in
-            try Recombination.copy(object, algorithm, template, &session)
+        _ = try KeyStore.made(name.label, purpose, session: &store.session) { (session) throws(PKCS11Error) in
+            try Recombination.copy(object, algorithm, template: template, session: &session)
         }
     }
 
@@ -80,10 +82,11 @@ struct Recombination {
     }
 
     private static func checkValue(
-        of object: ObjectHandle, _ algorithm: KeyAlgorithm, _ session: inout Session
+        of object: ObjectHandle, _ algorithm: KeyAlgorithm, session: inout Session
     ) throws -> String {
         let purpose: KeyPurpose = algorithm == .hmac256 ? .auditKey : .keyBlockProtectionKey
-        let key = try copy(object, algorithm, KeyStore.sessionTemplate(purpose, algorithm), &session)
+        let key = try copy(
+            object, algorithm, template: KeyStore.sessionTemplate(purpose, algorithm), session: &session)
         defer { try? session.destroy(key) }
         guard let checkValue = try TokenCheckValue.of(key, &session) else {
             throw KeyManagementError(algorithm.rawValue, "the token gives no check value")
@@ -93,11 +96,11 @@ struct Recombination {
 
     /// A value xor zeros is the same value under another template.
     private static func copy(
-        _ object: ObjectHandle, _ algorithm: KeyAlgorithm, _ template: Template, _ session: inout Session
+        _ object: ObjectHandle, _ algorithm: KeyAlgorithm, template: Template, session: inout Session
     ) throws(PKCS11Error) -> ObjectHandle {
         let zeros = [UInt8](repeating: 0, count: algorithm.byteCount)
         let result = zeros.withUnsafeBytes { bytes in
-            Result { () throws(PKCS11Error) in try session.xorKey(object, with: bytes, template) }
+            Result { () throws(PKCS11Error) in try session.xorKey(object, with: bytes, template: template) }
         }
         return try result.get()
     }

@@ -24,8 +24,8 @@ struct KeyBlockKeys {
     ///   - protectionKey: a session object that derives.
     ///   - algorithm: its algorithm, which has to be that of the version.
     init(
-        _ version: KeyBlockVersion, from protectionKey: ObjectHandle, _ algorithm: KeyAlgorithm,
-        _ session: inout Session
+        _ version: KeyBlockVersion, from protectionKey: ObjectHandle, algorithm: KeyAlgorithm,
+        session: inout Session
     ) throws {
         guard (algorithm.keyType == .aes) == (version.blockCount == 16) else {
             throw KeyBlockError(
@@ -37,22 +37,25 @@ struct KeyBlockKeys {
         if version.usesVariants {
             func variant(_ constant: UInt8, _ template: Template) throws -> ObjectHandle {
                 let bytes = [UInt8](repeating: constant, count: algorithm.byteCount)
-                return try bytes.withUnsafeBytes { try session.xorKey(protectionKey, with: $0, template) }
+                return try bytes.withUnsafeBytes {
+                    try session.xorKey(protectionKey, with: $0, template: template)
+                }
             }
             encipherment = try variant(KeyBlockKeys.variants.encipherment, one)
             authentication = try variant(KeyBlockKeys.variants.authentication, other)
             subkeys = ([], [])
             return
         }
-        let base = try KeyBlockKeys.subkeys(of: protectionKey, version.blockCount, &session)
+        let base = try KeyBlockKeys.subkeys(of: protectionKey, version.blockCount, session: &session)
         func derived(_ use: Use, _ template: Template) throws -> ObjectHandle {
             try session.deriveKey(
                 from: protectionKey, version.blockCount == 16 ? .aesECB : .tripleDESECB,
-                data: KeyBlockKeys.derivationData(use, algorithm, version, base), template)
+                data: KeyBlockKeys.derivationData(use, algorithm, version: version, subkeys: base),
+                template: template)
         }
         encipherment = try derived(version == .e ? .stream : .cbc, one)
         authentication = try derived(.authentication, other)
-        subkeys = try KeyBlockKeys.subkeys(of: authentication, version.blockCount, &session)
+        subkeys = try KeyBlockKeys.subkeys(of: authentication, version.blockCount, session: &session)
     }
 
     /// Ends both.
@@ -64,8 +67,8 @@ struct KeyBlockKeys {
     /// The blocks whose encipherments under the protection key are the CMACs that make up the derived key: counter,
     /// use, separator, algorithm and length (TR-31:2018 5.3.2.2), each xor the subkey that its length asks for.
     private static func derivationData(
-        _ use: Use, _ algorithm: KeyAlgorithm, _ version: KeyBlockVersion,
-        _ subkeys: (first: [UInt8], second: [UInt8])
+        _ use: Use, _ algorithm: KeyAlgorithm, version: KeyBlockVersion,
+        subkeys: (first: [UInt8], second: [UInt8])
     ) -> [UInt8] {
         let indicator: UInt8 =
             switch algorithm {
@@ -87,10 +90,11 @@ struct KeyBlockKeys {
     }
 
     private static func subkeys(
-        of key: ObjectHandle, _ blockCount: Int, _ session: inout Session
+        of key: ObjectHandle, _ blockCount: Int, session: inout Session
     ) throws -> (first: [UInt8], second: [UInt8]) {
         let zeros = [UInt8](repeating: 0, count: blockCount)
-        let first = CMACSubkey.doubled(try TokenCheckValue.encipherment(of: zeros, under: key, &session))
+        let first = CMACSubkey.doubled(
+            try TokenCheckValue.encipherment(of: zeros, under: key, session: &session))
         return (first, CMACSubkey.doubled(first))
     }
 

@@ -27,25 +27,28 @@ extension KeyStore {
         if exportable { try requireFree(try name.transfer) }
         let refusesTestKeys = refusesTestKeys
         let key = try withProtectionKey(protectionKey) { protection, kind, session in
-            try KeyBlockCipher.open(block, under: protection, kind, &session) { data, algorithm, session in
+            try KeyBlockCipher.open(block, under: protection, protection: kind, session: &session) {
+                data, algorithm, session in
                 try KeyStore.install(
-                    data, algorithm, name, purpose, expectedCheckValue, limits, exportable: exportable,
-                    refusesTestKeys: refusesTestKeys, &session)
+                    data, algorithm, name: name, purpose: purpose, expected: expectedCheckValue,
+                    limits: limits, exportable: exportable,
+                    refusesTestKeys: refusesTestKeys, session: &session)
             }
         }
         return try record(of: key)
     }
 
     private static func install(
-        _ data: KeyData, _ algorithm: KeyAlgorithm, _ name: VersionedKeyName, _ purpose: KeyPurpose,
-        _ expected: String?, _ limits: BlockLimits, exportable: Bool, refusesTestKeys: Bool,
-        _ session: inout Session
+        _ data: KeyData, _ algorithm: KeyAlgorithm, name: VersionedKeyName, purpose: KeyPurpose,
+        expected: String?, limits: BlockLimits, exportable: Bool, refusesTestKeys: Bool,
+        session: inout Session
     ) throws -> ObjectHandle {
         guard purpose.rules.algorithms.contains(algorithm) else {
             throw KeyBlockError("algorithm", "\(purpose.rawValue) cannot be \(algorithm.rawValue)")
         }
         // Looked at before it is there for good.
-        do { try WeakKeys.refuse(data.object, offset: 2, algorithm, &session) } catch let weakness
+        do { try WeakKeys.refuse(data.object, offset: 2, algorithm: algorithm, session: &session) } catch let
+            weakness
             as KeyWeakness
         {
             throw KeyManagementError(name.label, "\(weakness)")
@@ -57,14 +60,19 @@ extension KeyStore {
             throw KeyManagementError(
                 name.label, "has KCV \(found ?? "unknown"), not \(expected.uppercased())")
         }
-        try KeyStore.refuseTestKey(name, found, refusesTestKeys)
+        try KeyStore.refuseTestKey(name, found, refusesTestKeys: refusesTestKeys)
         let provenance = KeyProvenance(.imported, checkValue: found, blockHeader: try limits.text)
         var leaving: ObjectHandle?
         if exportable {
             leaving = try key(
-                data, algorithm, try name.transfer.label, .transferKey, provenance, &session)
+                data, algorithm, label: try name.transfer.label, purpose: .transferKey,
+                provenance: provenance, session: &session)
         }
-        do { return try key(data, algorithm, name.label, purpose, provenance, &session) } catch {
+        do {
+            return try key(
+                data, algorithm, label: name.label, purpose: purpose, provenance: provenance,
+                session: &session)
+        } catch {
             if let leaving { try? session.destroy(leaving) }
             throw error
         }
@@ -72,12 +80,12 @@ extension KeyStore {
 
     /// A key of the token out of key data, read back.
     private static func key(
-        _ data: KeyData, _ algorithm: KeyAlgorithm, _ label: String, _ purpose: KeyPurpose,
-        _ provenance: KeyProvenance, _ session: inout Session
+        _ data: KeyData, _ algorithm: KeyAlgorithm, label: String, purpose: KeyPurpose,
+        provenance: KeyProvenance, session: inout Session
     ) throws -> ObjectHandle {
         let template = purpose.tokenTemplate(
             label: label, algorithm: algorithm, provenance: provenance, statesLength: true)
-        return try made(label, purpose, &session) { (session) throws(PKCS11Error) in
+        return try made(label, purpose, session: &session) { (session) throws(PKCS11Error) in
             try data.key(template, &session)
         }
     }
@@ -103,25 +111,30 @@ extension KeyStore {
         let refusesTestKeys = refusesTestKeys
         let key = try workingKey(try key(labelled: zoneMasterKey)) { wrapping, session in
             let trial = try session.unwrapKey(
-                .tripleDESECB, under: wrapping, cryptogram, KeyStore.sessionTemplate(purpose, algorithm))
+                .tripleDESECB, under: wrapping, wrapped: cryptogram,
+                template: KeyStore.sessionTemplate(purpose, algorithm))
             let found = try TokenCheckValue.of(trial, &session)
             try session.destroy(trial)
             guard found == expectedCheckValue.uppercased() else {
                 throw KeyManagementError(
                     name.label, "has KCV \(found ?? "unknown"), not \(expectedCheckValue.uppercased())")
             }
-            try KeyStore.refuseTestKey(name, found, refusesTestKeys)
+            try KeyStore.refuseTestKey(name, found, refusesTestKeys: refusesTestKeys)
             let material = try session.unwrapKey(
-                .tripleDESECB, under: wrapping, cryptogram, KeyData.template(cryptogram.count))
+                .tripleDESECB, under: wrapping, wrapped: cryptogram,
+                template: KeyData.template(cryptogram.count))
             defer { try? session.destroy(material) }
-            do { try WeakKeys.refuse(material, algorithm, &session) } catch let weakness as KeyWeakness {
+            do { try WeakKeys.refuse(material, algorithm: algorithm, session: &session) } catch let weakness
+                as KeyWeakness
+            {
                 throw KeyManagementError(name.label, "\(weakness)")
             }
             let template = purpose.tokenTemplate(
                 label: name.label, algorithm: algorithm,
                 provenance: KeyProvenance(.imported, checkValue: found), statesLength: false)
-            return try KeyStore.made(name.label, purpose, &session) { (session) throws(PKCS11Error) in
-                try session.unwrapKey(.tripleDESECB, under: wrapping, cryptogram, template)
+            return try KeyStore.made(name.label, purpose, session: &session) {
+                (session) throws(PKCS11Error) in
+                try session.unwrapKey(.tripleDESECB, under: wrapping, wrapped: cryptogram, template: template)
             }
         }
         return try record(of: key)
@@ -141,14 +154,17 @@ extension KeyStore {
         try requireFree(try name.transfer)
         let made = try session.generateKey(algorithm.keyType, KeyStore.leavingTemplate(algorithm))
         defer { try? session.destroy(made) }
-        let data = try KeyData(of: made, algorithm, fill: [], &session)
+        let data = try KeyData(of: made, algorithm, fill: [], session: &session)
         defer { try? session.destroy(data.object) }
         let provenance = KeyProvenance(.generated, checkValue: try TokenCheckValue.of(made, &session))
         let leaving = try KeyStore.key(
-            data, algorithm, try name.transfer.label, .transferKey, provenance, &session)
+            data, algorithm, label: try name.transfer.label, purpose: .transferKey, provenance: provenance,
+            session: &session)
         do {
             return try record(
-                of: try KeyStore.key(data, algorithm, name.label, purpose, provenance, &session))
+                of: try KeyStore.key(
+                    data, algorithm, label: name.label, purpose: purpose, provenance: provenance,
+                    session: &session))
         } catch {
             try? session.destroy(leaving)
             throw error
@@ -183,7 +199,8 @@ extension KeyStore {
             guard let algorithm = try KeyAlgorithm.of(session.workingCopy(of: transfer), &session) else {
                 throw KeyManagementError(label, "the token does not say its length")
             }
-            try KeyStore.requireStrength(of: algorithm, name.label, under: kind, protectionKey)
+            try KeyStore.requireStrength(
+                of: algorithm, name.label, under: kind, protectionLabel: protectionKey)
             let protectionValue = try TokenCheckValue.of(protection, &session)
             guard protectionKey != name.label, algorithm != kind || value == nil || value != protectionValue
             else { throw KeyManagementError(name.label, "a key does not protect itself (\(protectionKey))") }
@@ -199,13 +216,13 @@ extension KeyStore {
             }
             try header.requireUse(as: purpose)
             return try KeyBlockCipher.seal(
-                transfer, algorithm, header: header, under: protection, kind, &session)
+                transfer, algorithm, header: header, under: protection, protection: kind, session: &session)
         }
     }
 
     /// A key is protected by one that is no weaker (ANSI X9.143, 5.2; NIST SP 800-57 part 1, 5.6.2).
     static func requireStrength(
-        of algorithm: KeyAlgorithm, _ label: String, under protection: KeyAlgorithm, _ protectionLabel: String
+        of algorithm: KeyAlgorithm, _ label: String, under protection: KeyAlgorithm, protectionLabel: String
     ) throws(KeyManagementError) {
         guard algorithm.strengthBits <= protection.strengthBits else {
             throw KeyManagementError(

@@ -21,18 +21,18 @@ struct KeyData {
     ///   - key: extractable, able to derive.
     ///   - fill: random bytes that hide the key's length, or fill its last block.
     init(
-        of key: ObjectHandle, _ algorithm: KeyAlgorithm, fill: [UInt8], _ session: inout Session
+        of key: ObjectHandle, _ algorithm: KeyAlgorithm, fill: [UInt8], session: inout Session
     ) throws(PKCS11Error) {
         let bits = algorithm.byteCount * 8
         let headed = try session.prependToKey(
-            key, [UInt8(bits >> 8), UInt8(bits & 0xFF)], KeyData.template(nil))
+            key, [UInt8(bits >> 8), UInt8(bits & 0xFF)], template: KeyData.template(nil))
         guard !fill.isEmpty else {
             self.init(object: headed, count: 2 + algorithm.byteCount)
             return
         }
         defer { try? session.destroy(headed) }
         self.init(
-            object: try session.appendToKey(headed, fill, KeyData.template(nil)),
+            object: try session.appendToKey(headed, fill, template: KeyData.template(nil)),
             count: 2 + algorithm.byteCount + fill.count)
     }
 
@@ -43,44 +43,47 @@ struct KeyData {
 
     /// A piece as an object of its own, xor bytes that are known.
     func piece(
-        _ range: Range<Int>, filledWith fill: [UInt8], xor mask: [UInt8], _ session: inout Session
+        _ range: Range<Int>, filledWith fill: [UInt8], xor mask: [UInt8], session: inout Session
     ) throws(PKCS11Error) -> ObjectHandle {
         var piece = try session.extractKey(
-            from: object, byteOffset: range.lowerBound, KeyData.template(range.count))
+            from: object, byteOffset: range.lowerBound, template: KeyData.template(range.count))
         if !fill.isEmpty {
             let short = piece
             defer { try? session.destroy(short) }
-            piece = try session.appendToKey(short, fill, KeyData.template(nil))
+            piece = try session.appendToKey(short, fill, template: KeyData.template(nil))
         }
         let plain = piece
         defer { try? session.destroy(plain) }
         let result = mask.withUnsafeBytes { bytes in
-            Result { () throws(PKCS11Error) in try session.xorKey(plain, with: bytes, KeyData.template(nil)) }
+            Result { () throws(PKCS11Error) in
+                try session.xorKey(plain, with: bytes, template: KeyData.template(nil))
+            }
         }
         return try result.get()
     }
 
     /// The key itself as a key of its own.
     func key(_ template: Template, _ session: inout Session) throws(PKCS11Error) -> ObjectHandle {
-        try session.extractKey(from: object, byteOffset: 2, template)
+        try session.extractKey(from: object, byteOffset: 2, template: template)
     }
 
     /// Which algorithm's length the first two bytes say, found without seeing them: their encipherment is compared
     /// with that of each length that can be.
     func algorithm(
-        among candidates: [KeyAlgorithm], _ keys: KeyBlockKeys, _ version: KeyBlockVersion,
-        _ session: inout Session
+        among candidates: [KeyAlgorithm], _ keys: KeyBlockKeys, version: KeyBlockVersion,
+        session: inout Session
     ) throws -> KeyAlgorithm? {
         let blockCount = version.blockCount
         let zeros = [UInt8](repeating: 0, count: blockCount)
         let fill = [UInt8](repeating: 0, count: blockCount - 2)
-        let head = try piece(0..<2, filledWith: fill, xor: zeros, &session)
+        let head = try piece(0..<2, filledWith: fill, xor: zeros, session: &session)
         defer { try? session.destroy(head) }
-        let found = try session.wrapKey(version.blockCipher, under: keys.authentication, head)
+        let found = try session.wrapKey(version.blockCipher, under: keys.authentication, object: head)
         for candidate in candidates where candidate.byteCount + 2 <= count {
             let bits = candidate.byteCount * 8
             let block = [UInt8(bits >> 8), UInt8(bits & 0xFF)] + fill
-            let expected = try TokenCheckValue.encipherment(of: block, under: keys.authentication, &session)
+            let expected = try TokenCheckValue.encipherment(
+                of: block, under: keys.authentication, session: &session)
             if found == expected { return candidate }
         }
         return nil

@@ -30,7 +30,7 @@ package struct OperatorFile: Codable, Sendable {
         let salt = try Random.bytes(16)
         var pair = try Signature.keyPair()
         defer { SealedBox.wipe(&pair.privateKey) }
-        var key = try OperatorFile.key(passphrase, salt, cost)
+        var key = try OperatorFile.key(passphrase, salt, cost: cost)
         defer { SealedBox.wipe(&key) }
         let nonce = try Random.bytes(AuthenticatedEncryption.nonceCount)
         format = OperatorFile.format
@@ -40,7 +40,7 @@ package struct OperatorFile: Codable, Sendable {
         privateKey = Hex.encode(
             nonce
                 + (try AuthenticatedEncryption.seal(
-                    key: key, nonce: nonce, pair.privateKey,
+                    key: key, nonce: nonce, plain: pair.privateKey,
                     associated: Array("\(name)/\(Hex.encode(pair.publicKey))".utf8))))
     }
 
@@ -68,12 +68,12 @@ package struct OperatorFile: Codable, Sendable {
         guard cost.n <= 1 << 20, cost.r <= 16, cost.p <= 4, let salt = try? Hex.decode(scrypt.salt),
             let sealed = try? Hex.decode(privateKey), sealed.count > AuthenticatedEncryption.nonceCount
         else { throw CeremonyError("the file of \(name) was altered") }
-        var key = try OperatorFile.key(passphrase, salt, cost)
+        var key = try OperatorFile.key(passphrase, salt, cost: cost)
         defer { SealedBox.wipe(&key) }
         let count = AuthenticatedEncryption.nonceCount
         do {
             var plain = try AuthenticatedEncryption.open(
-                key: key, nonce: Array(sealed.prefix(count)), Array(sealed.dropFirst(count)),
+                key: key, nonce: Array(sealed.prefix(count)), sealed: Array(sealed.dropFirst(count)),
                 associated: Array("\(name)/\(publicKey)".utf8))
             defer { SealedBox.wipe(&plain) }
             return SecretBytes(copying: plain)
@@ -83,7 +83,7 @@ package struct OperatorFile: Codable, Sendable {
     }
 
     private static func key(
-        _ passphrase: borrowing SecretBytes, _ salt: [UInt8], _ cost: Scrypt.Cost
+        _ passphrase: borrowing SecretBytes, _ salt: [UInt8], cost: Scrypt.Cost
     ) throws -> [UInt8] {
         var bytes = passphrase.withUnsafeBytes { Array($0) }
         defer { SealedBox.wipe(&bytes) }

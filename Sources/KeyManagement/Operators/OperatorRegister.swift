@@ -140,7 +140,7 @@ package struct OperatorRegister: Sendable {
     ///   - paths: their files; those that are not named are asked for.
     /// - Throws: `CeremonyError` naming person or file.
     package func signers(
-        _ count: Int, from paths: [String], for what: String, _ console: () throws -> any CeremonyConsole
+        _ count: Int, from paths: [String], for what: String, console: () throws -> any CeremonyConsole
     ) throws -> [AuditSigner] {
         guard count > 0 else { return [] }
         guard keys.count >= count else {
@@ -184,7 +184,7 @@ package struct OperatorRegister: Sendable {
 
     /// A person chooses a passphrase; what is returned goes into `keys.operators`.
     package static func enrol(
-        _ name: String, to path: String, _ console: any CeremonyConsole, cost: Scrypt.Cost = .interactive
+        _ name: String, to path: String, console: any CeremonyConsole, cost: Scrypt.Cost = .interactive
     ) throws -> String {
         guard !FileManager.default.fileExists(atPath: path) else {
             throw CeremonyError("\(path) is there already; nothing is written over")

@@ -1,0 +1,33 @@
+extension Authoriser {
+    /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
+    /// memory taken and given back for each request. One task works on it at a time.
+    final class Work: @unchecked Sendable {
+        let request: AuthorisationRequest
+        let range: IssuerRange?
+        var chip = ChipFinding.skip("")
+        /// Nil for nearly every request.
+        var authentication: AuthenticationFinding?
+        var answer: CryptographyAnswer?
+        var reading = CardReading(record: nil, past: nil)
+        var token = CardToken(high: 0, low: 0)
+        var times = StageTimes()
+        var evidenceAt: UInt64 = 0
+        var verified: VerifiedCryptogram?
+        /// Template 71 or 72, made before anything is claimed.
+        var template: [UInt8]?
+
+        init(_ request: AuthorisationRequest, _ range: IssuerRange?) {
+            (self.request, self.range) = (request, range)
+        }
+
+        /// Advices, completions and reversals: they belong to the account wherever it has moved.
+        var isAboutEarlier: Bool {
+            request.purpose != .decision || request.circumstances.kind == .completion
+        }
+
+        /// Without an ATC of its own, only what is filed away says whether a message is a repeat, and what it speaks of.
+        var readsPast: Bool {
+            request.chip == nil || request.purpose != .decision || request.circumstances.kind == .completion
+        }
+    }
+}

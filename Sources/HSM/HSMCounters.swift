@@ -1,0 +1,67 @@
+internal import Synchronization
+
+/// Counts of the workers.
+package struct HSMStatistics: Sendable {
+    /// Jobs run.
+    package let jobs: UInt64
+    /// Cryptoki functions called by them.
+    package let calls: UInt64
+    /// Sessions dropped after a failure.
+    package let evictions: UInt64
+    /// Answers of the token that came after their deadline and were told to nobody.
+    package let lateAnswers: UInt64
+    /// Jobs that wait now.
+    package let queuedJobs: Int
+}
+
+/// What there is to say about the way to the token.
+package struct HSMHealth: Sendable {
+    /// Threads.
+    package let workers: Int
+    /// Those that have a session.
+    package let workersReady: Int
+    /// Those that have been in one job for longer than any should take.
+    package let workersHeldUp: Int
+    /// Event loops that may call the token themselves.
+    package let loops: Int
+    /// Those that do: they have a session, and the token is quick.
+    package let loopsServing: Int
+    /// Those, by number, that have been in one job for longer than any should take.
+    package let loopsHeldUp: [Int]
+    /// Why the last attempt to open one failed; nil after one that did not.
+    package let lastFailure: String?
+}
+
+final class HSMCounters: Sendable {
+    let jobs = Atomic<UInt64>(0)
+    let calls = Atomic<UInt64>(0)
+    /// Sessions that workers dropped.
+    let workersDropped = Atomic<UInt64>(0)
+    /// Sessions that loops dropped.
+    let loopsDropped = Atomic<UInt64>(0)
+    let lateAnswers = Atomic<UInt64>(0)
+    private let sessions = Atomic<UInt64>(0)
+    private let failure = Mutex<String?>(nil)
+
+    func opened(failure words: String?) {
+        if words == nil { sessions.wrappingAdd(1, ordering: .relaxed) }
+        failure.withLock { $0 = words }
+    }
+
+    var openSessions: Int {
+        Int(clamping: sessions.load(ordering: .relaxed) &- workersDropped.load(ordering: .relaxed))
+    }
+
+    var evictions: UInt64 {
+        workersDropped.load(ordering: .relaxed) &+ loopsDropped.load(ordering: .relaxed)
+    }
+
+    var lastFailure: String? { failure.withLock { $0 } }
+
+    func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
+
+    func add(jobs: UInt64, calls: UInt64) {
+        self.jobs.wrappingAdd(jobs, ordering: .relaxed)
+        self.calls.wrappingAdd(calls, ordering: .relaxed)
+    }
+}
