@@ -44,7 +44,7 @@ redis_pid= host_pid= rack_pid=
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
-packages=(libssl-dev libp11-kit-dev libhiredis-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
+packages=(libssl-dev libp11-kit-dev libhiredis-dev libjemalloc-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
 # A terminal emulator and a browser, which the simulator's screens and pages are tested in, a Python for switches
 # made of other people's libraries, what takes captures of links apart, somebody else's tool to work on a token with,
@@ -161,7 +161,8 @@ write_configuration() {
     "ISSUER_TOKEN_MODULE=$([ -z "${DEMO_TOKEN_DELAY:-}" ] && find_token || echo "$bin/libFaultyToken.so")"
     "ISSUER_REDIS_UNIX_SOCKET=$(redis_socket)" "ISSUER_ADMIN_PORT=$admin_port"
     "ISSUER_LINKS_ACQUIRER_A_PORT=$port_a" "ISSUER_LINKS_ACQUIRER_B_PORT=$port_b"
-    "ISSUER_SERVER_EVENT_LOOPS=${DEMO_EVENT_LOOPS:-1}" "ISSUER_LOG_LEVEL=${DEMO_LOG:-notice}"
+    "ISSUER_LOG_LEVEL=${DEMO_LOG:-notice}"
+    ${DEMO_EVENT_LOOPS:+"ISSUER_SERVER_EVENT_LOOPS=$DEMO_EVENT_LOOPS"}
     ${DEMO_TOKEN_PLACEMENT:+"ISSUER_TOKEN_PLACEMENT=$DEMO_TOKEN_PLACEMENT"}
     ${DEMO_TOKEN_WORKERS:+"ISSUER_TOKEN_WORKERS=$DEMO_TOKEN_WORKERS"}
     ${DEMO_MASTER_KEYS:+"ISSUER_TOKEN_MASTER_KEYS_KEPT=$DEMO_MASTER_KEYS"}

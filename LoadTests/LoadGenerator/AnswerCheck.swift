@@ -1,5 +1,4 @@
 internal import EMV
-internal import Glibc
 internal import IssuerMessages
 internal import ISO8583
 internal import VirtualCard
@@ -50,13 +49,8 @@ enum AnswerCheck {
     }
 
     private static func same(_ element: DataElement, _ left: Message, right: Message) -> Bool {
-        let equal = left.withBytes(element) { a in
-            right.withBytes(element) { b in
-                a.count == b.count
-                    && (a.isEmpty || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
-            }
-        }
-        return (equal ?? nil) ?? false
+        guard let left = left.bytes(element), let right = right.bytes(element) else { return false }
+        return left == right
     }
 
     private static func approvalFault(_ answer: Message, _ prediction: Prediction) -> String? {
@@ -98,12 +92,10 @@ enum AnswerCheck {
 
     /// Tag 91 stands first and is this; the response code in it is that of DE39, which was compared before.
     private static func has(_ approval: [UInt8], _ answer: Message) -> Bool {
-        answer.withBytes(.iccData) { data in
-            guard data.count >= approval.count + 2, data[0] == 0x91, data[1] == approval.count else {
-                return false
-            }
-            return approval.withUnsafeBytes { memcmp($0.baseAddress!, data.baseAddress! + 2, $0.count) == 0 }
-        } ?? false
+        guard let data = answer.bytes(.iccData), data.count >= approval.count + 2, data.first == 0x91,
+            data[data.startIndex + 1] == approval.count
+        else { return false }
+        return data.dropFirst(2).prefix(approval.count) == approval[...]
     }
 
     /// Tag 91 stands first; where it does not, the whole element is read.
@@ -120,7 +112,9 @@ enum AnswerCheck {
     }
 
     private static func responseCode(_ answer: Message) -> UInt16? {
-        answer.withBytes(.responseCode) { $0.count == 2 ? UInt16($0[0]) << 8 | UInt16($0[1]) : nil } ?? nil
+        answer.bytes(.responseCode).flatMap { bytes in
+            bytes.count == 2 ? bytes.reduce(0) { $0 << 8 | UInt16($1) } : nil
+        }
     }
 
     private static func number(_ code: ResponseCode) -> UInt16 {

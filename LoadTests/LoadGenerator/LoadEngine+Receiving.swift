@@ -17,16 +17,14 @@ extension LoadEngine {
     }
 
     private func take(_ answer: Message, _ macFault: String?, on connection: LoadConnection, now: UInt64) {
-        let stan: UInt32? = answer.withBytes(.stan) { bytes in
-            bytes.reduce(0) { $0 &* 10 &+ UInt32($1 &- 0x30) }
-        }
+        let stan = answer.bytes(.stan)?.reduce(0) { $0 &* 10 &+ UInt32($1 &- 0x30) }
         guard let stan, let request = connection.pending.removeValue(forKey: stan) else {
             recorder.counts.stray += 1
             recorder.fault("connection \(connection.number): answer to nothing that waits")
             return
         }
         outstanding -= 1
-        let code = answer.withBytes(.responseCode) { $0.reduce(UInt16(0)) { $0 << 8 | UInt16($1) } } ?? 0
+        let code = answer.bytes(.responseCode)?.reduce(UInt16(0)) { $0 << 8 | UInt16($1) } ?? 0
         recorder.answered(nanoseconds: now &- request.intendedAt, code: code)
         if now <= endsAt { recorder.answeredInTime += 1 }
         free(request.card)

@@ -88,9 +88,8 @@ package struct Message: Sendable {
     }
 
     /// Lends the content of an element without copying or retaining it; nil if it is absent. The pointer must
-    /// not escape.
-    @inlinable
-    package func withBytes<Result, Failure: Error>(
+    /// not escape. For this module alone: another one would call it unspecialised, which costs more than the copy.
+    func withBytes<Result, Failure: Error>(
         _ element: DataElement, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         guard has(element) else { return nil }
@@ -127,19 +126,22 @@ package struct Message: Sendable {
     }
 
     /// Puts content in, or replaces what is there. It is checked against a dialect when it is encoded.
-    @inlinable
-    package mutating func set(_ element: DataElement, bytes: some Collection<UInt8>) {
-        let done: Void? = bytes.withContiguousStorageIfAvailable {
-            write(UnsafeRawBufferPointer($0), to: element)
-        }
-        if done == nil {
-            Array(bytes).withUnsafeBytes { write($0, to: element) }
-        }
+    package mutating func set(_ element: DataElement, bytes: [UInt8]) {
+        bytes.withUnsafeBytes { write($0, to: element) }
+    }
+
+    /// See `set` above.
+    package mutating func set(_ element: DataElement, bytes: UnsafeRawBufferPointer) {
+        write(bytes, to: element)
+    }
+
+    /// See `set` above. None of the three is generic: another module would call that unspecialised.
+    package mutating func set(_ element: DataElement, bytes: ArraySlice<UInt8>) {
+        bytes.withUnsafeBytes { write($0, to: element) }
     }
 
     /// Copies an element from another message; does nothing where that has none. This is how a response
     /// echoes.
-    @inlinable
     package mutating func copy(_ element: DataElement, from source: Message) {
         source.withBytes(element) { write($0, to: element) }
     }

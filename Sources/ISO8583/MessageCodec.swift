@@ -1,6 +1,6 @@
 /// Turns the bytes of one message into a `Message` and back, as a dialect says. It is made once a link; a
 /// message costs two allocations on the way in and, into reserved room, none on the way out.
-package struct MessageCodec: Sendable {
+package final class MessageCodec: Sendable {
     /// The dialect of the link.
     package let dialect: Dialect
     let header: Dialect.Header

@@ -220,7 +220,8 @@ package struct IssuerConfiguration: Sendable {
         certificates = try Certificates(settings.section("certificates"))
         adminHost = try top.text("admin.host")
         adminPort = top.numberIfThere("admin.port")
-        eventLoops = try top.number("server.eventLoops")
+        eventLoops =
+            top.numberIfThere("server.eventLoops") ?? min(ProcessInfo.processInfo.activeProcessorCount, 8)
         drainTimeoutSeconds = try top.number("server.drainTimeoutSeconds")
         logLevel = try top.text("log.level")
         logFormat = try top.text("log.format")

@@ -139,8 +139,8 @@ extension ConfigurationSchema {
             "admin.port", .number(1...65_535), standard: .absent("no admin port"), reload: false,
             sentence: "Its TCP port."),
         .init(
-            "server.eventLoops", .number(1...256), standard: .value("1"), unit: "threads", reload: false,
-            sentence: "Threads for connections."),
+            "server.eventLoops", .number(1...256), standard: .computed("one for each processor, at most 8"),
+            unit: "threads", reload: false, sentence: "Threads for connections."),
         .init(
             "server.drainTimeoutSeconds", .number(1...3_600), standard: .value("10"), unit: "seconds",
             reload: false,

@@ -43,7 +43,7 @@ package struct AuthenticationPlace: Hashable, Sendable {
         }
 
         func stands(in message: Message) -> Bool {
-            message.withBytes(element) {
+            message.bytes(element).map {
                 $0.count >= offset + text.count && $0.dropFirst(offset).starts(with: text)
             }
                 ?? false
@@ -88,7 +88,7 @@ package struct AuthenticationPlace: Hashable, Sendable {
 
     /// What a message has, for testers: the value as it stands there, and the indicator.
     package func words(in message: Message) -> String {
-        let text = message.withBytes(element) { bytes -> String in
+        let text = message.bytes(element).map { bytes -> String in
             let part = Array(bytes.dropFirst(offset).prefix(encoding.count))
             return String(decoding: encoding == .raw ? Encoding.hex.encode(part) : part, as: UTF8.self)
         }
@@ -99,7 +99,7 @@ package struct AuthenticationPlace: Hashable, Sendable {
 
     /// Between what stands there already; spaces where nothing does.
     private func put(_ part: [UInt8], at offset: Int, of element: DataElement, in message: inout Message) {
-        var bytes = message.withBytes(element) { Array($0) } ?? []
+        var bytes = Array(message.bytes(element) ?? [])
         if bytes.count < offset + part.count {
             bytes += [UInt8](repeating: 0x20, count: offset + part.count - bytes.count)
         }
@@ -126,17 +126,16 @@ package struct AuthenticationPlace: Hashable, Sendable {
     /// ISO 8583:1987: DE22 81 and DE25 59 are what the field has for it; 1993: S in position 7 of DE22.
     private static func isElectronicCommerce(_ message: Message) -> Bool {
         guard !message.mti.is1993 else {
-            return message.withBytes(.pointOfServiceEntryMode) { $0.count > 6 && $0[6] == UInt8(ascii: "S") }
-                ?? false
+            return message.bytes(.pointOfServiceEntryMode)?.dropFirst(6).first == UInt8(ascii: "S")
         }
         return message.number(.pointOfServiceEntryMode).map { $0 / 10 } == 81
             || message.number(.pointOfServiceConditionCode) == 59
     }
 
     private func value(in message: Message) -> AuthenticationEvidence.Value {
-        let found = message.withBytes(element) { bytes -> AuthenticationEvidence.Value in
+        let found = message.bytes(element).map { bytes -> AuthenticationEvidence.Value in
             guard bytes.count > offset else { return .none }
-            let part = Array(bytes[offset...].prefix(encoding.count))
+            let part = Array(bytes.dropFirst(offset).prefix(encoding.count))
             // A place that switches fill where they have nothing for it.
             guard part.contains(where: { $0 != 0x20 && $0 != 0x30 && $0 != 0 }) else { return .none }
             guard part.count == encoding.count, let value = encoding.decode(part) else { return .unreadable }
@@ -147,10 +146,10 @@ package struct AuthenticationPlace: Hashable, Sendable {
 
     private func indicator(in message: Message) -> UInt8? {
         guard let indicatorElement else { return nil }
-        let found = message.withBytes(indicatorElement) { bytes -> UInt8? in
+        let found = message.bytes(indicatorElement).map { bytes -> UInt8? in
             guard bytes.count >= indicatorOffset + indicatorLength else { return nil }
             var value: UInt8 = 0
-            for byte in bytes[indicatorOffset..<indicatorOffset + indicatorLength] {
+            for byte in bytes.dropFirst(indicatorOffset).prefix(indicatorLength) {
                 guard (0x30...0x39).contains(byte) else { return nil }
                 value = value << 4 | (byte - 0x30)
             }
@@ -160,8 +159,8 @@ package struct AuthenticationPlace: Hashable, Sendable {
     }
 
     private func merchant(in message: Message) -> [UInt8] {
-        let name = message.withBytes(.merchantNameAndLocation) { Array($0.prefix(merchantNameLength)) } ?? []
-        return Array(name.prefix((name.lastIndex { $0 != 0x20 } ?? -1) + 1))
+        let name = message.bytes(.merchantNameAndLocation)?.prefix(merchantNameLength) ?? []
+        return Array(name[...(name.lastIndex { $0 != 0x20 } ?? name.startIndex - 1)])
     }
 }
 

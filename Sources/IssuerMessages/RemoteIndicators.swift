@@ -72,7 +72,9 @@ package struct RemoteIndicators: Sendable {
     /// file. In 1993 position 5 of DE22: 2 mail, 3 telephone, 4 standing authorisation.
     private func standardKind(_ message: Message) -> RemoteKind? {
         if message.mti.is1993 {
-            let holder = message.withBytes(.pointOfServiceEntryMode) { $0.count == 12 ? $0[4] : 0 }
+            let holder = message.bytes(.pointOfServiceEntryMode).map {
+                $0.count == 12 ? $0[$0.startIndex + 4] : 0
+            }
             switch holder {
             case UInt8(ascii: "2"), UInt8(ascii: "3"): return .mailOrder
             case UInt8(ascii: "4"): return .recurring

@@ -29,7 +29,7 @@ package enum IncomingMessage: Sendable {
 }
 
 /// From messages to requests, for one link.
-package struct RequestMapping: Sendable {
+package final class RequestMapping: Sendable {
     private let link: LinkProfile
     private let responses: ResponseMapping
 

@@ -3,7 +3,7 @@ internal import EMV
 package import ISO8583
 
 /// From decisions to messages.
-package struct ResponseMapping: Sendable {
+package final class ResponseMapping: Sendable {
     /// What answers repeat of their requests, where a link does not say otherwise.
     package static let usualEcho: [DataElement] = [
         .pan, .processingCode, .transactionAmount, .transmissionTime, .stan, .localTime, .localDate,
