@@ -65,12 +65,18 @@ package struct Demo {
         self.links = sessions
     }
 
-    /// Runs the steps in order. A step without an answer is a complaint, and the next one gets a new
+    /// Runs the steps in order, all of the table unless others are given. A step without an answer is a complaint, and the next one gets a new
     /// connection.
     /// - Parameter report: called after each step.
     package mutating func run(
-        _ steps: [DemoStep] = DemoTable.steps, report: (DemoLine) -> Void = { _ in }
+        _ given: [DemoStep]? = nil, report: (DemoLine) -> Void = { _ in }
     ) throws -> DemoSummary {
+        // Only a configuration says which links and ranges have 3-D Secure.
+        let shops = try DemoTable.webShops.filter { step in
+            let digits = try makeCard(step.card).panDigits
+            return links[step.link % links.count].link.threeDSecure?.serves(digits) == true
+        }
+        let steps = given ?? DemoTable.steps + shops
         var summary = DemoSummary()
         let start = ContinuousClock.Instant.now
         for (index, step) in steps.enumerated() {
@@ -85,6 +91,9 @@ package struct Demo {
     private mutating func run(_ step: DemoStep, number: Int) throws -> DemoLine {
         let session = links[step.link % links.count]
         var card = try cards[step.card] ?? makeCard(step.card)
+        if let authentication = step.authentication {
+            return try shop(step, authentication, over: session, card: &card, number: number)
+        }
         var purchase = Purchase(
             amount: step.amount, pin: step.pin,
             distortion: step.deed.distortion(card: card, amount: step.amount))
@@ -136,6 +145,32 @@ package struct Demo {
         return DemoLine(
             step: step, number: number, link: session.link.name, card: card.definition, outcome: outcome,
             offlineAuthentication: offline.words, complaint: complaint)
+    }
+
+    /// A web shop: the cardholder is authenticated by 3-D Secure, and the card stays where it is.
+    private mutating func shop(
+        _ step: DemoStep, _ authentication: AuthenticationSettings.Value, over session: LinkSession,
+        card: inout VirtualCard, number: Int
+    ) throws -> DemoLine {
+        var purchase = Purchase(amount: step.amount, pin: .none)
+        purchase.presentation = .threeDSecure
+        purchase.authentication.value = authentication
+        let message = try terminal.request(
+            withoutChip: purchase, card: &card, zonePINKey: nil, dialect: session.link.form.codec.dialect,
+            printedValue: nil, threeDSecure: session.link.threeDSecure)
+        let outcome: Result<PurchaseOutcome, DemoFault>
+        let complaint: String?
+        switch session.perform(message, bytesCut: 0, timeout: timeout) {
+        case .success(let answer):
+            let found = PurchaseOutcome(answer)
+            (outcome, complaint) = (.success(found), step.complaint(about: found))
+        case .failure(let error):
+            outcome = .failure(DemoFault(words: error.description))
+            complaint = "expected \(PurchaseOutcome.words(step.expected.rawValue))"
+        }
+        return DemoLine(
+            step: step, number: number, link: session.link.name, card: card.definition, outcome: outcome,
+            offlineAuthentication: "-", complaint: complaint)
     }
 
     /// Records, certificates and INTERNAL AUTHENTICATE, before anything goes to the issuer.
@@ -219,10 +254,13 @@ private final class LinkSession {
     }
 
     func perform(_ request: PurchaseRequest, timeout: Duration) -> Result<Answer, ExchangeError> {
+        perform(request.message, bytesCut: request.bytesCut, timeout: timeout)
+    }
+
+    func perform(_ message: Message, bytesCut: Int, timeout: Duration) -> Result<Answer, ExchangeError> {
         do throws(ExchangeError) {
             var current = try takeExchange(timeout)
-            let answer = try current.perform(
-                request.message, bytesCut: request.bytesCut, timeout: timeout)
+            let answer = try current.perform(message, bytesCut: bytesCut, timeout: timeout)
             exchange = consume current
             return .success(answer)
         } catch {

@@ -71,6 +71,8 @@ package struct DemoStep: Sendable {
     package let words: String
     /// In another currency than the card's; nil: in the card's.
     package var abroad: Abroad?
+    /// A web shop with 3-D Secure, and what it sends of it; nil: a shop with a terminal.
+    package var authentication: AuthenticationSettings.Value?
     /// DE39.
     package let expected: ResponseCode
     /// Of the card.
@@ -88,6 +90,16 @@ package struct DemoStep: Sendable {
         self.words = words
         self.expected = expected
         self.verdict = verdict
+    }
+
+    init(
+        webShop words: String, _ card: String, link: Int, amount: UInt64,
+        value authentication: AuthenticationSettings.Value, expected: ResponseCode
+    ) {
+        self.init(
+            words, card, link: link, amount: amount, pin: .none, deed: .nothing, expected: expected,
+            verdict: .absent)
+        self.authentication = authentication
     }
 
     init(_ words: String, _ card: String, link: Int, amount: UInt64, abroad: Abroad) {
@@ -207,6 +219,22 @@ package enum DemoTable {
         .init(
             "in JPY, the issuer converts", "mchip-14h", link: 1, amount: 1_500,
             abroad: Abroad(currency: 392, billed: nil, rate: nil, pays: 10_245)),
+    ]
+
+    /// Behind the others, where the links have 3-D Secure: a value is good once.
+    package static let webShops: [DemoStep] = [
+        .init(
+            webShop: "web shop, 3-D Secure", "visa-cvn18", link: 0, amount: 2_999, value: .right,
+            expected: .approved),
+        .init(
+            webShop: "web shop, its value again", "visa-cvn18", link: 1, amount: 2_999, value: .again,
+            expected: .securityViolation),
+        .init(
+            webShop: "web shop, 3-D Secure", "mchip-14h", link: 1, amount: 2_999, value: .right,
+            expected: .approved),
+        .init(
+            webShop: "web shop, a wrong value", "mchip-14h", link: 0, amount: 2_999, value: .wrong,
+            expected: .cardValueFailure),
     ]
 
     /// All of it, in order.

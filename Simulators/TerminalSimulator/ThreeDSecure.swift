@@ -62,6 +62,11 @@ package struct ThreeDSecure: Sendable {
     /// The shop's name, as its requests have it in DE43.
     static let shop = "Test Shop 1"
 
+    /// An access control server is there for this card.
+    func serves(_ panDigits: String) -> Bool {
+        servers.contains { panDigits.hasPrefix($0.range.prefix) }
+    }
+
     /// Authenticates the cardholder and puts what comes of it into a request.
     /// - Parameters:
     ///   - last: the value of the card's last payment; of this one when it returns.
@@ -146,6 +151,7 @@ extension TillReceipt {
         let sent = place.words(in: request)
         trace.append("3-D Secure: \(sent)")
         let additional = rows.first { $0.identifier == "DE44" }?.response.map { ", DE44 \($0)" } ?? ""
-        verdict = "authentication value \(approved ? "accepted" : "not accepted")\(additional)"
+        judge = "Issuer"
+        verdict = "\(approved ? "took the authentication value" : "declined")\(additional)"
     }
 }

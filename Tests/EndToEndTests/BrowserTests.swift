@@ -83,6 +83,13 @@ struct BrowserTests {
         #expect(try pay(browser, "999", pin: "") == "declined")
         #expect(try browser.text("why").contains("stripe of a card with a chip"))
         #expect(try browser.value("document.getElementById('checks').hidden") as? Bool == false)
+        // A web shop with 3-D Secure: the value that was sent, and what the issuer makes of it.
+        try choose(browser, "entry", "e-commerce 3-D Secure")
+        #expect(try pay(browser, "999", pin: "") == "approved")
+        #expect(try browser.text("outcome").contains("Issuer: took the authentication value, DE44 2"))
+        let authenticated = try browser.value("document.getElementById('trace').textContent") as? String ?? ""
+        #expect(authenticated.contains(/3-D Secure: value [0-9A-Za-z+\/=]{28}, ECI 05/))
+        try keep(browser, "3-d-secure")
         try choose(browser, "entry", "chip")
 
         // An earlier line of the history shows its messages again.

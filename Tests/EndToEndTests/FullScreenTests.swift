@@ -59,6 +59,15 @@ struct FullScreenTests {
         try terminal.type("?")
         _ = try terminal.wait(for: "shifts long lines", "reverses the last request")
 
+        // A web shop with 3-D Secure: the value that was sent, and what the issuer makes of it.
+        try terminal.resize(columns: 80, rows: 24)
+        try terminal.type("Escape", "n", "5", "5", "5", "Enter", "Down", "Down", "Down", "Left")
+        _ = try terminal.wait(for: "web shop, 3-D Secure")
+        try terminal.type("Up", "Up", "Up", "Enter")
+        _ = try terminal.wait(for: "APPROVED  00 approved", "Issuer: took the authentication value, DE44 2")
+        try terminal.type("Tab")
+        _ = try terminal.wait(for: "3-D Secure: value ", ", ECI 05")
+
         try terminal.type("q")
         _ = try terminal.wait(for: "ready>")
         try expectRestored(terminal)

@@ -22,6 +22,10 @@ struct HostTests {
         for code in ["00", "14", "30", "41", "51", "54", "55", "63", "75", "88"] {
             #expect(output.contains(code), "no transaction was answered with \(code)")
         }
+        // Web shops with 3-D Secure: two values prove cardholders, one is used up, one is nobody's.
+        for words in ["taken, DE44 2", "refused, DE44 R", "refused, DE44 1"] {
+            #expect(output.contains("authentication value \(words)"), "\(words): not shown")
+        }
         let pans = output.matches(of: /\b\d{12,19}\b/).filter { !$0.output.hasPrefix("0000") }
         #expect(pans.isEmpty, "something that looks like a PAN was printed")
     }

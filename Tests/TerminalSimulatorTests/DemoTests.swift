@@ -111,6 +111,9 @@ struct DemoTests {
             Set(steps.map(\.expected.rawValue)) == [
                 "00", "14", "30", "41", "51", "54", "55", "63", "75", "88",
             ])
+        let shops = DemoTable.webShops
+        #expect(shops.allSatisfy { $0.authentication != nil } && Set(shops.map(\.link)) == [0, 1])
+        #expect(Set(shops.map(\.expected.rawValue)) == ["00", "63", "82"])
         let approvedOnBoth = Dictionary(grouping: steps.prefix(16), by: \.card)
         #expect(approvedOnBoth.count == 8)
         #expect(approvedOnBoth.values.allSatisfy { Set($0.map(\.link)) == [0, 1] })

@@ -136,7 +136,7 @@ extension TillProgram {
     private func drawReceipt(_ canvas: inout Canvas) {
         guard let receipt else { return }
         let outcome = "\(receipt.approved ? "APPROVED" : "DECLINED")  \(receipt.response)"
-        let verdict = receipt.verdict.isEmpty ? "" : "Card: \(receipt.verdict)"
+        let verdict = receipt.verdict.isEmpty ? "" : "\(receipt.judge): \(receipt.verdict)"
         let fits = outcome.count + verdict.count + 4 <= canvas.columns
         banner(
             &canvas, fits && !verdict.isEmpty ? "\(outcome). \(verdict)" : outcome,

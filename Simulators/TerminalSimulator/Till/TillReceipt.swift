@@ -139,8 +139,10 @@ package struct TillReceipt: Sendable, Encodable {
     package var approved: Bool
     /// `00 approved`, or why there is no answer.
     package var response: String
-    /// What the card makes of the issuer's cryptogram; empty where it was not asked.
+    /// What the card makes of the issuer's cryptogram, or the issuer of an authentication value; empty where there is none.
     package var verdict = ""
+    /// Whose verdict that is.
+    package var judge = "Card"
     /// Of the answer.
     package var milliseconds = "-"
     /// The request, element by element.

@@ -142,7 +142,7 @@ enum WebScript {
           chosen = record;
           const receipt = record.receipt;
           const state = receipt.approved ? 'approved' : 'declined';
-          blank(state, (receipt.approved ? 'Approved: ' : 'Not approved: ') + receipt.response + (receipt.verdict ? '. Card: ' + receipt.verdict : ''));
+          blank(state, (receipt.approved ? 'Approved: ' : 'Not approved: ') + receipt.response + (receipt.verdict ? '. ' + receipt.judge + ': ' + receipt.verdict : ''));
           document.title = (receipt.approved ? 'Approved' : 'Not approved') + ' – Payment terminal';
           at('why').textContent = receipt.hint ? 'Why: ' + receipt.hint : '';
           at('checks').hidden = receipt.why.length === 0; at('checks').open = !receipt.approved;
