@@ -65,6 +65,24 @@ struct TokenCallTests {
             #expect(paid.status == code, "\(paid.output)")
             return Array(try calls().dropFirst(before))
         }
+
+        /// What one payment in a web shop with 3-D Secure calls.
+        func shop(_ card: String) throws -> [Substring] {
+            let file = environment.directory.appendingPathComponent("shop.yaml")
+            try """
+            name: A web shop
+            scenarios:
+              - name: 3-D Secure
+                steps:
+                  - purchase: {card: \(card), amount: 3.00, entry: e-commerce 3-D Secure}
+                    expect: {de39: "00", fields: {44: "2"}}
+            """.write(to: file, atomically: true, encoding: .utf8)
+            let before = try calls().count
+            let paid = try DemoEnvironment.run(
+                "terminal-simulator", ["run", file.path, "--config", environment.configuration])
+            #expect(paid.status == 0, "\(paid.output.suffix(400))")
+            return Array(try calls().dropFirst(before))
+        }
     }
 
     @Test("An authorisation with a PIN takes a dozen, and nothing is made on first use")
@@ -87,6 +105,14 @@ struct TokenCallTests {
             let calls = try spied.purchase(card, pin: pin, code: 1)
             #expect(calls.count <= 18, "\(card), wrong PIN: \(calls.joined(separator: " "))")
             print("calls of the token: \(card) \(calls.count) for a wrong PIN")
+        }
+        // Nothing else of such a payment is the token's: by an HMAC, and by a CVV.
+        for card in ["mchip-14h", "visa-cvn18"] {
+            let first = try spied.shop(card)
+            let calls = try spied.shop(card)
+            #expect(calls.count == 2, "\(card), 3-D Secure: \(calls.joined(separator: " "))")
+            #expect(first.count <= 4, "\(card), 3-D Secure at first: \(first.joined(separator: " "))")
+            print("calls of the token: \(card) \(calls.count) for a web shop with 3-D Secure")
         }
         try bounded(spied)
     }

@@ -5,7 +5,7 @@ internal import Synchronization
 
 /// 3-D Secure authentication values.
 extension CryptographySession {
-    /// An HMAC is one operation of the token, a CVV two.
+    /// Two calls of the token: an HMAC is begun and made, and a CVV has two blocks.
     mutating func verify(_ question: AuthenticationQuestion, pan: PAN) throws(JobError)
         -> AuthenticationAnswer
     {
@@ -24,12 +24,42 @@ extension CryptographySession {
             }
             return head >> UInt64(64 - 8 * value.proofByteCount)
         }
-        let left = try doubledLeftHalf(of: question.key)
+        let ciphers = try authenticationCiphers(of: question.key)
         let (first, second) = value.blocks(for: pan)
-        let block = try withToken { () throws(PKCS11Error) in
-            try session.encryptBlock(session.encryptBlock(first, key: left) ^ second, key: key)
+        do throws(PKCS11Error) {
+            defer { authenticationCalls &+= 2 }
+            return UInt64(Decimalisation.digits(try ciphers.encrypt(first, second), count: 3))
+        } catch {
+            self.authenticationCiphers[question.key] = nil
+            throw .token(error)
         }
-        return UInt64(Decimalisation.digits(block, count: 3))
+    }
+
+    /// Both ciphers of a CVV key, opened once.
+    mutating func authenticationCiphers(of name: KeyName) throws(JobError) -> AuthenticationCiphers {
+        if let known = authenticationCiphers[name] { return known }
+        let (key, left) = (try keys.handle(name), try doubledLeftHalf(of: name))
+        let made = try withToken { () throws(PKCS11Error) in
+            try AuthenticationCiphers(beside: session, key: key, left: left)
+        }
+        authenticationCalls &+= 4
+        authenticationCiphers[name] = made
+        return made
+    }
+}
+
+/// What makes CVVs of authentication values: single DES under a key's left half, then triple DES under the whole key.
+final class AuthenticationCiphers {
+    private var left: OpenCipher
+    private var whole: OpenCipher
+
+    init(beside session: borrowing Session, key: ObjectHandle, left: ObjectHandle) throws(PKCS11Error) {
+        self.left = try OpenCipher(beside: session, key: left)
+        whole = try OpenCipher(beside: session, key: key)
+    }
+
+    func encrypt(_ first: UInt64, _ second: UInt64) throws(PKCS11Error) -> UInt64 {
+        try whole.encrypt(left.encrypt(first) ^ second)
     }
 }
 

@@ -31,6 +31,10 @@ struct CryptographySession: ~Copyable {
     var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
     /// Left halves of keys, doubled, as many as keys are configured.
     var doubledLeftHalves: [KeyName: ObjectHandle] = [:]
+    /// By key: in sessions of their own, beside `session`.
+    var authenticationCiphers: [KeyName: AuthenticationCiphers] = [:]
+    /// Calls of the token in those.
+    var authenticationCalls: UInt64 = 0
     /// Given up by `masterKeys` during the job under way; they end with it.
     var evictedKeys: [ObjectHandle] = []
     /// How the chaining part of a MAC is computed on this token; found by a known-answer test.

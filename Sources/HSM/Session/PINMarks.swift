@@ -99,6 +99,9 @@ extension CryptographySession {
         for name in configuration.cardVerificationKeys.sorted(by: { $0.rawValue < $1.rawValue }) {
             _ = try? doubledLeftHalf(of: name)
         }
+        for name in configuration.authenticationVerificationKeys.sorted(by: { $0.rawValue < $1.rawValue }) {
+            _ = try? authenticationCiphers(of: name)
+        }
         for (name, algorithm) in configuration.zoneAuthenticationKeys where algorithm == .iso9797Algorithm3 {
             _ = try? doubledLeftHalf(of: name)
             guard let previous = configuration.zoneKeyLabels[name]?.previousKey else { continue }

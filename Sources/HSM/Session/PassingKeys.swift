@@ -27,7 +27,7 @@ struct PassingKeys: ~Copyable {
 extension CryptographySession {
     /// Calls of the token by all that this value is made of.
     var callCount: UInt64 {
-        mutating get { session.callCount &+ passing.callCount }
+        mutating get { session.callCount &+ passing.callCount &+ authenticationCalls }
     }
 
     /// Derives a key for this job.
