@@ -90,19 +90,46 @@ extension Session {
 
     /// Takes a private key in: PKCS#8 (RFC 5208) in AES-CBC with padding and a zero vector, under a key that unwraps.
     ///
-    /// - Parameter algorithm: what it signs, and with that its type.
+    /// It comes in for the session alone, and a copy stays: NSS heeds no usage that an unwrapping template forbids, and
+    /// that of a copy.
+    ///
+    /// - Parameters:
+    ///   - algorithm: what it signs, and with that its type.
+    ///   - point: of a P-256 key, 65 bytes: NSS takes none without an attribute of its own that holds it.
     package mutating func unwrapServerKey(
-        _ wrapped: [UInt8], under key: ObjectHandle, algorithm: ServerSignature, label: String,
+        _ wrapped: [UInt8], under key: ObjectHandle, algorithm: ServerSignature, point: [UInt8],
+        label: String,
         identifier: [UInt8]
     ) throws(PKCS11Error) {
         let values = ServerAttributes()
         defer { withExtendedLifetime(values) {} }
         var template =
-            values.named(label, identifier) + values.signing
+            values.signing
             + [
-                values.number(CKA_CLASS, CKO_PRIVATE_KEY),
+                values.flag(CKA_TOKEN, false), values.number(CKA_CLASS, CKO_PRIVATE_KEY),
                 values.number(CKA_KEY_TYPE, algorithm == .ps256 ? CKK_RSA : CKK_EC),
             ]
+        let passing: ObjectHandle
+        do throws(PKCS11Error) { passing = try unwrap(wrapped, under: key, template: &template) } catch {
+            guard !point.isEmpty, error.code == CKR_TEMPLATE_INCOMPLETE else { throw error }
+            template.append(values.bytes(Self.nssDatabaseKey, [0x04, 65] + point))
+            passing = try unwrap(wrapped, under: key, template: &template)
+        }
+        var kept = values.named(label, identifier) + values.forbidden
+        var object: CK_OBJECT_HANDLE = 0
+        let copied = Result { () throws(PKCS11Error) in
+            try check(
+                "C_CopyObject",
+                functions.pointee.C_CopyObject!(
+                    handle, passing.rawValue, &kept, CK_ULONG(kept.count), &object))
+        }
+        try destroy(passing)
+        try copied.get()
+    }
+
+    private mutating func unwrap(
+        _ wrapped: [UInt8], under key: ObjectHandle, template: inout [CK_ATTRIBUTE]
+    ) throws(PKCS11Error) -> ObjectHandle {
         var (input, vector) = (wrapped, [UInt8](repeating: 0, count: 16))
         var object: CK_OBJECT_HANDLE = 0
         let code = vector.withUnsafeMutableBytes { vector in
@@ -114,6 +141,7 @@ extension Session {
                 CK_ULONG(template.count), &object)
         }
         try check("C_UnwrapKey", code)
+        return ObjectHandle(rawValue: object)
     }
 
     /// Puts a public half beside a private key that came in.
@@ -142,6 +170,9 @@ extension Session {
             "C_CreateObject",
             functions.pointee.C_CreateObject!(handle, &template, CK_ULONG(template.count), &object))
     }
+
+    /// NSS's `CKA_NSS_DB`: the public value beside a private one.
+    private static var nssDatabaseKey: CK_ATTRIBUTE_TYPE { 0xD5A0_DB00 }
 
     /// `prime256v1` as an object identifier in DER (RFC 5480, 2.1.1.1).
     private static var p256: [UInt8] { [0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07] }
@@ -199,7 +230,12 @@ private final class ServerAttributes {
     var signing: [CK_ATTRIBUTE] {
         [
             flag(CKA_PRIVATE, true), flag(CKA_SENSITIVE, true), flag(CKA_EXTRACTABLE, false),
-            flag(CKA_SIGN, true), flag(CKA_DECRYPT, false), flag(CKA_UNWRAP, false),
-        ]
+            flag(CKA_SIGN, true),
+        ] + forbidden
+    }
+
+    /// What it may not: a token may let it where it is not told.
+    var forbidden: [CK_ATTRIBUTE] {
+        [flag(CKA_DECRYPT, false), flag(CKA_UNWRAP, false), flag(CKA_DERIVE, false)]
     }
 }

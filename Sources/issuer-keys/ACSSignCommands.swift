@@ -52,13 +52,17 @@ struct ACSSign: ParsableCommand {
         commandName: "sign", abstract: "Sign contents; standard input has one JSON object a line.",
         discussion: """
             Each holds acsURL, acsEphemPubKey and sdkEphemPubKey, and is signed as its bytes stand. Each gives one line: \
-            jws, in compact form, with the certificates of --chain in its header (x5c), the server's own first.
+            jws, in compact form, with the certificates of --chain in its header (x5c), the server's own first. Many lines \
+            are signed in several sessions of the token at once.
             """)
 
     @OptionGroup var token: TokenOption
     @Option(name: .customLong("key"), help: "Name of the key: acs-sign-NAME in the token.") var name: String
     @Option(name: .long, help: "PEM file of its certificate and those between it and the root.") var chain:
         String
+
+    @Option(name: .long, help: "Sessions of the token at most; as many as there are processors if left out.")
+    var sessions: Int?
 
     private struct Content: Decodable {
         struct Key: Decodable {
@@ -73,20 +77,37 @@ struct ACSSign: ParsableCommand {
         let jws: String
     }
 
+    /// One session, of one thread.
+    private final class Signer {
+        private var keys: ServerKeys
+        private let key: ServerKey
+
+        init(_ key: ServerKey, at location: TokenLocation) throws {
+            keys = try ServerKeys(at: location)
+            self.key = key
+        }
+
+        func sign(_ data: [UInt8]) throws -> [UInt8] { try keys.sign(data, key) }
+    }
+
     func run() throws {
         let desk = try token.desk()
         try desk.trail?.requireWritable()
         var keys = try ServerKeys(at: desk.location)
         let key = try keys.key(labelled: ServerKeys.prefix + name)
         let form = try SignedContent(key, chain: try certificates(chain))
-        var count = 0
-        let batch = try JSONLines { line in
-            _ = try JSONLines.decode(Content.self, line)
-            let signed = form.signedBytes(Array(line))
-            let signature = try keys.sign(signed, key)
-            count += 1
-            return Answer(jws: form.encoded(signed, signature))
+        let location = desk.location
+        let threads = sessions ?? ProcessInfo.processInfo.activeProcessorCount
+        guard (1...64).contains(threads) else { throw ValidationError("--sessions \(threads): 1 to 64") }
+        let batch = try JSONLines(threads: threads) {
+            let signer = try Signer(key, at: location)
+            return { line in
+                _ = try JSONLines.decode(Content.self, line)
+                let signed = form.signedBytes(Array(line))
+                return Answer(jws: form.encoded(signed, try signer.sign(signed)))
+            }
         }
+        let count = batch.good
         // Before it is out: what cannot be noted is not said.
         if count > 0 {
             try desk.note([

@@ -92,10 +92,11 @@ def certify(name):
 
 def verify(name, algorithm):
     certificate, chain = certify(name)
-    contents = [dict(content, number=n) for n in range(5)]
+    # As many as several sessions share.
+    contents = [dict(content, number=n) for n in range(200)]
     run = command("acs-sign", "--key", name, "--chain", chain, lines=contents)
     signed = [json.loads(line)["jws"] for line in run.stdout.splitlines()]
-    check(f"{name}: five signatures", run.returncode == 0 and len(signed) == 5)
+    check(f"{name}: two hundred signatures", run.returncode == 0 and len(signed) == 200)
     public = openssl("x509", "-in", certificate, "-noout", "-pubkey").stdout
     open(f"{folder}/{name}.pub", "wb").write(public)
     for text, sent in zip(signed, contents):
@@ -118,8 +119,10 @@ def verify(name, algorithm):
     check(f"{name}: OpenSSL refuses another text", openssl(*words, data=body.encode() + b"A").returncode != 0)
     other = command("acs-sign", "--key", name, "--chain", root + ".pem", lines=[content])
     check(f"{name}: another key's certificate is refused", other.returncode != 0 and "another key" in other.stderr)
-    poor = command("acs-sign", "--key", name, "--chain", chain, lines=[{"acsURL": "x"}])
-    check(f"{name}: other texts are refused", poor.returncode != 0 and "acsEphemPubKey" in poor.stdout)
+    poor = command("acs-sign", "--key", name, "--chain", chain, "--sessions", "3", lines=contents[:150] + [{"acsURL": "x"}] + contents[150:])
+    places = [json.loads(line) for line in poor.stdout.splitlines()]
+    check(f"{name}: other texts are refused, in their places",
+          poor.returncode != 0 and [n for n, place in enumerate(places) if "jws" not in place] == [150] and "acsEphemPubKey" in places[150]["error"])
 
 
 for name, words, algorithm in [("one", ["--algorithm", "ES256"], "ES256"), ("two", ["--algorithm", "PS256"], "PS256")]:
@@ -132,6 +135,7 @@ for name, words, algorithm in [("one", ["--algorithm", "ES256"], "ES256"), ("two
 transport = "00112233445566778899AABBCCDDEEFF102132435465768798A9BACBDCEDFE0F"
 for name, algorithm, make in [
     ("three", "PS256", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+    ("four", "ES256", ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
 ]:
     key, public, wrapped = (f"{folder}/{name}.{ending}" for ending in ("key", "spki", "wrapped"))
     openssl(*make, "-out", key)
@@ -143,12 +147,17 @@ for name, algorithm, make in [
     check(f"{name}: imported {taken.stderr.strip()}", taken.returncode == 0)
     if taken.returncode == 0:
         verify(name, algorithm)
-    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", folder + "/other.key")
+    openssl(*make, "-out", folder + "/other.key")
     openssl("pkey", "-in", folder + "/other.key", "-pubout", "-outform", "DER", "-out", folder + "/other.spki")
     refused = command("acs-sign", "import", name + "-x", *words[:-1], folder + "/other.spki")
     check(f"{name}: another key's public half is refused", refused.returncode != 0 and "nothing was left" in refused.stderr)
+    refused = command("acs-sign", "import", name + "-x", "--algorithm", "PS256" if algorithm == "ES256" else "ES256", *words[2:])
+    check(f"{name}: a key of another kind is refused", refused.returncode != 0 and "is not one that signs" in refused.stderr)
 
 command("audit", "--json", folder + "/audit.json")
-known = {key["label"] for key in json.load(open(folder + "/audit.json"))["keys"]}
-check("the audit knows the keys", {"acs-sign-one", "acs-sign-two", "acs-sign-three"} <= known)
+report = json.load(open(folder + "/audit.json"))
+signing = {"acs-sign-" + name for name in ("one", "two", "three", "four")}
+check("the audit knows the keys", {key["label"] for key in report["keys"] if key["label"].startswith("acs-sign-")} == signing)
+against = [f for f in report["findings"] if f.get("key") in signing and not f["accepted"]]
+check(f"the audit has nothing against them {against}", not against)
 print("failed: %d" % failed)

@@ -93,7 +93,8 @@ package struct ServerKeys: ~Copyable {
                 modulus: parts.modulus, exponent: parts.exponent, point: parts.point, label: label,
                 identifier: identifier)
             try session.unwrapServerKey(
-                wrapped, under: wrapping, algorithm: algorithm, label: label, identifier: identifier)
+                wrapped, under: wrapping, algorithm: algorithm, point: parts.point, label: label,
+                identifier: identifier)
             let key = try key(labelled: label)
             _ = try sign(Array("acs-sign".utf8), key)
             return key
@@ -131,8 +132,11 @@ package struct ServerKeys: ~Copyable {
             (KeyClass.privateKey, try only(session.findPrivateKeys(label: key.label), key.label)),
             (.publicKey, try only(session.findPublicKeys(label: key.label), key.label)),
         ]
+        let known = try session.publicPart(of: found[1].1)
         return try found.map { keyClass, handle in
-            let part = try session.publicPart(of: handle)
+            // NSS shows no point of a private half: what a trail keeps of it is the public half's.
+            let own = try session.publicPart(of: handle)
+            let part = own.isEmpty ? known : own
             let checkValue =
                 part.isEmpty ? nil : Hex.encode(try session.sha256(part).prefix(TokenCheckValue.byteCount))
             var details = [
