@@ -197,7 +197,7 @@ let package = Package(
             dependencies: [
                 "Authorisation", "ByteCoding", "CardStateStore", "EMV", "EventLoops", "HSM", "HostServer",
                 "ISO8583",
-                "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", nioCore, nioPosix,
+                "Issuance", "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", nioCore, nioPosix,
             ], path: "LoadTests/Benchmarks", exclude: ["README.md", "baseline.json"], swiftSettings: rules),
         tests(
             "FaultCampaignTests",
@@ -273,7 +273,7 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "card-rack", "SocketSupport", "Authorisation", "ISO8583", "EMV",
+                "card-rack", "ByteCoding", "CardReaders", "SocketSupport", "Authorisation", "ISO8583", "EMV",
                 "LibCrypto", "TerminalSimulator",
                 "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator", "load-generator",
                 "fault-proxy", "fault-campaign", "simulate", "hostile-probe",

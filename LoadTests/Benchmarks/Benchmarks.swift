@@ -23,6 +23,7 @@ struct Benchmarks {
         do {
             try await pureBenchmarks(&harness, parts, cards: &cards)
             try await operationBenchmarks(&harness, parts)
+            try await accessControlBenchmarks(&harness, parts)
             try await storeBenchmarks(&harness, parts, cards: &cards)
             try await wholeBenchmarks(&harness, parts, cards: &cards)
         } catch {

@@ -68,9 +68,17 @@ final class Parts: Sendable {
                 let kcv: String
             }
             let keys: [String: Key]
+            let hmacKeys: [String: Key]
         }
         let data = try Data(contentsOf: URL(filePath: root + "/Config/demo/demo-issuer.json"))
-        for (name, key) in try JSONDecoder().decode(KeyFile.self, from: data).keys {
+        let file = try JSONDecoder().decode(KeyFile.self, from: data)
+        for (name, key) in file.hmacKeys {
+            _ = try KeyLoading.loadHMACTestKey(
+                label: name, purpose: .authenticationHMACKey,
+                value: SecretBytes(copying: Hex.decode(key.value)),
+                expectedCheckValue: key.kcv, at: location)
+        }
+        for (name, key) in file.keys {
             guard let purpose = KeyPurpose.named(name) else { continue }
             _ = try KeyLoading.loadTestKey(
                 label: name, purpose: purpose, value: SecretBytes(copying: Hex.decode(key.value)),
