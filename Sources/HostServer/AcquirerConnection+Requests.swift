@@ -220,7 +220,8 @@ extension AcquirerConnection {
         let reason = inFlight.isAnswered ? "after the deadline" : "connection gone"
         var fields = Optional(inFlight.message).fields("reason", reason)
         if case .success(let decision) = result {
-            fields["de39"] = "\(ResponseCode(decision).rawValue)"
+            let type = inFlight.message.mti.response ?? inFlight.message.mti
+            fields["de39"] = "\(ResponseCode(decision).text(in: type, numeric: false))"
             loop.services.note(request, inFlight.isAnswered ? .lateForDeadline : .lateForConnection)
         }
         logger.warning("late answer not sent", metadata: fields)
