@@ -117,10 +117,11 @@ extension ImportedDialect {
     package static func importing(_ file: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect
     {
         guard file.count <= bytesMax else { throw DialectImportError("over \(bytesMax) bytes") }
-        let marked = file.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(file.dropFirst(3)) : file
-        let first = marked.first { !($0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D) }
+        var notes: [String] = []
+        let text = try FileText.utf8(file, &notes)
+        let first = text.first { !($0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D) }
         return first == UInt8(ascii: "{")
-            ? try MoovSpecification.imported(marked, name: name)
-            : try JPOSPackager.imported(marked, name: name)
+            ? try MoovSpecification.imported(text, notes, name: name)
+            : try JPOSPackager.imported(text, notes, name: name)
     }
 }

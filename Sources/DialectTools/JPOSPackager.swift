@@ -9,9 +9,14 @@ enum JPOSPackager {
         let isNested: Bool
     }
 
-    static func imported(_ xml: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect {
-        var notes: [String] = []
-        let events = try XMLReader.events(of: utf8(xml, &notes))
+    /// - Parameters:
+    ///   - xml: UTF-8.
+    ///   - earlier: notes on the file.
+    static func imported(
+        _ xml: [UInt8], _ earlier: [String], name: String
+    ) throws(DialectImportError) -> ImportedDialect {
+        var notes = earlier
+        let events = try XMLReader.events(of: xml)
         guard case .start("isopackager", let attributes)? = events.first else {
             throw DialectImportError("no JSON object, and no XML with an isopackager")
         }
@@ -29,13 +34,6 @@ enum JPOSPackager {
             }
         }
         return try dialect(try fields(events), draft, earlier: notes, name: name)
-    }
-
-    /// The file as it is, or read as ISO 8859-1.
-    private static func utf8(_ file: [UInt8], _ notes: inout [String]) -> [UInt8] {
-        guard String(validating: file, as: UTF8.self) == nil else { return file }
-        notes.append("the file is not UTF-8: names are read as ISO 8859-1")
-        return Array(String(String.UnicodeScalarView(file.map { Unicode.Scalar($0) })).utf8)
     }
 
     /// The fields of the packager itself; those of nested packagers belong to their field.

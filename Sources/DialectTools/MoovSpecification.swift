@@ -19,17 +19,17 @@ struct MoovSpecification: Decodable {
     var name: String?
     var fields: [String: Field]
 
-    static func imported(_ json: [UInt8], name: String) throws(DialectImportError) -> ImportedDialect {
+    /// - Parameters:
+    ///   - json: UTF-8.
+    ///   - notes: on the file.
+    static func imported(
+        _ json: [UInt8], _ notes: [String], name: String
+    ) throws(DialectImportError) -> ImportedDialect {
         let specification: MoovSpecification
-        // Descriptions in another encoding make a file that is no JSON; nothing else of it is in question.
-        let isUTF8 = String(validating: json, as: UTF8.self) != nil
-        let text =
-            isUTF8 ? json : Array(String(String.UnicodeScalarView(json.map { Unicode.Scalar($0) })).utf8)
-        do { specification = try JSONDecoder().decode(MoovSpecification.self, from: Data(text)) } catch {
+        do { specification = try JSONDecoder().decode(MoovSpecification.self, from: Data(json)) } catch {
             throw DialectImportError(
                 "no specification with fields of type, length, enc and prefix, as moov's builder exports it")
         }
-        let notes = isUTF8 ? [] : ["the file is not UTF-8: descriptions are read as ISO 8859-1"]
         return try specification.dialect(name, notes)
     }
 

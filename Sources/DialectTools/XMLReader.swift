@@ -22,10 +22,10 @@ struct XMLReader {
         "lt": "<", "gt": ">", "amp": "&", "quot": "\"", "apos": "'",
     ]
 
+    /// - Parameter file: UTF-8 without a byte order mark.
     /// - Throws: what is wrong with the document, with its line.
     static func events(of file: [UInt8]) throws(DialectImportError) -> [Event] {
-        var reader = XMLReader(
-            bytes: file.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(file.dropFirst(3)) : file)
+        var reader = XMLReader(bytes: file)
         try reader.read()
         return reader.events
     }

@@ -96,7 +96,13 @@ import Testing
         ("4ascii", ["echo: [\"2\", \"11\", \"37\"]"]), ("2be-incl", ["iccData: tlv", "frameBytesMax: 600"]),
     ]
 
-    @Test("Every framing, header and form of chip data is paid over from the terminal")
+    /// Each shipped dialect of ISO 8583:1993.
+    private static let dialects1993 = [
+        "ascii93-hexbitmap-bin", "ascii93-binbitmap", "jpos-iso93a", "jpos-iso93b", "jpos-iso93-ebcdic",
+        "cardutil-1993",
+    ]
+
+    @Test("Every framing, header, form of chip data and dialect of 1993 is paid over from the terminal")
     func linkForms() throws {
         let environment = try DemoEnvironment(command: ["run"])
         defer { environment.stop() }
@@ -109,12 +115,16 @@ import Testing
                 links += "    \(line)\n"
             }
         }
+        for dialect in Self.dialects1993 {
+            links += "  form-\(dialect):\n    port: \(try freePort())\n    dialect: \(dialect)\n"
+            links += "    zonePINKey: zpk-acquirer-a\n"
+        }
         text = text.replacingOccurrences(of: "\nlinks:\n", with: "\nlinks:\n" + links)
         let path = environment.directory.appendingPathComponent("forms.yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         let host = try HostProcess(configuration: path)
         defer { host.stop() }
-        for (framing, _) in Self.forms {
+        for framing in Self.forms.map(\.0) + Self.dialects1993 {
             let paid = try DemoEnvironment.run(
                 "terminal-simulator",
                 [
