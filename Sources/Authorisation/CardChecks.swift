@@ -2,6 +2,9 @@ internal import EMV
 
 /// What the acquirer asks for must be what the card signed: DE4 = 9F02, DE49 = 5F2A. Otherwise a right
 /// cryptogram over a small amount would open a large one.
+///
+/// What was left out of DE55 the card has signed as zeros, or not at all, as the profile says; the cryptogram has proved
+/// it. No amount of 0 agrees with more in DE4; no currency leaves DE49 as the only one that is named.
 struct AmountAgreementCheck {
     static func evaluate(
         _ request: AuthorisationRequest, _ chip: ICCData, trace: inout DecisionTrace
@@ -11,8 +14,11 @@ struct AmountAgreementCheck {
             trace.add(.amountAgreement, .skipped, reason: "signed for the approval that it completes")
             return nil
         }
-        guard let signed = chip.amountAuthorised, let currency = chip.transactionCurrencyCode else {
-            trace.add(.amountAgreement, .declined, reason: "9F02 or 5F2A missing or malformed")
+        guard let signed = chip.amountAuthorised ?? leftOut(.amountAuthorised, counts: 0, in: chip),
+            let currency = chip.transactionCurrencyCode
+                ?? leftOut(.transactionCurrencyCode, counts: amount.currency.rawValue, in: chip)
+        else {
+            trace.add(.amountAgreement, .declined, reason: "9F02 or 5F2A malformed")
             return .chipDataMalformed
         }
         guard signed == UInt64(amount.minorUnits), currency == amount.currency.rawValue else {
@@ -32,6 +38,11 @@ struct AmountAgreementCheck {
         }
         trace.add(.amountAgreement, .approved, reason: "as signed")
         return nil
+    }
+
+    /// What counts in place of an object that is not there; nil for one that is, and is malformed.
+    private static func leftOut<Value>(_ tag: Tag, counts value: Value, in chip: ICCData) -> Value? {
+        chip.isLeftOut(tag) ? value : nil
     }
 }
 
@@ -56,7 +67,7 @@ struct TransactionTypeCheck {
         // What the terminal left out the card has signed as zeros.
         let code = chip[.transactionType]?.first ?? 0x00
         let isEnquiry = request.circumstances.kind == .balanceEnquiry
-        guard codes.contains(code), !isEnquiry || chip.amountAuthorised == 0 else {
+        guard codes.contains(code), !isEnquiry || chip.amountAuthorised ?? 0 == 0 else {
             trace.add(
                 .amountAgreement, .declined,
                 reason:

@@ -68,7 +68,7 @@ struct CryptogramCheck {
         }
         guard let cryptogram = chip.cryptogram, let atc = chip.atc,
             let unpredictableNumber = chip.unpredictableNumber, let bytes = chip[.issuerApplicationData]
-        else { return .decline(.chipDataMalformed, "format: 9F26, 9F36, 9F37 or 9F10 missing or malformed") }
+        else { return .decline(.chipDataMalformed, "format: \(Self.missing(chip)) missing or malformed") }
         do {
             let iad = try IssuerApplicationData(parsing: bytes)
             let profile = try CryptogramProfile.select(for: iad, among: range.profiles)
@@ -88,6 +88,13 @@ struct CryptogramCheck {
         } catch {
             return .decline(.cryptogramProfileUnknown, "format: \(error)")
         }
+    }
+
+    /// The first of what every cryptogram needs and this one has not.
+    private static func missing(_ chip: ICCData) -> Tag {
+        if chip.cryptogram == nil { return .applicationCryptogram }
+        if chip.atc == nil { return .applicationTransactionCounter }
+        return chip.unpredictableNumber == nil ? .unpredictableNumber : .issuerApplicationData
     }
 
     /// What the token's answer means. The names are those that the field uses for chip results.

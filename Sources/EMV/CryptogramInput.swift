@@ -95,7 +95,8 @@ extension CryptogramProfile {
     ]
 
     /// What a terminal gives the card as zeros where it has none (EMV Book 3 5.4), and senders then leave out: 9F03
-    /// without cash-back is the usual one. The unpredictable number and what the card itself says are always there.
+    /// without cash-back is the usual one. Every terminal makes an unpredictable number, and without it a cryptogram could
+    /// be had in advance; what the card itself says is always there.
     private static func mayBeLeftOut(_ tag: Tag) -> Bool {
         switch tag {
         case .unpredictableNumber, .applicationInterchangeProfile, .applicationTransactionCounter: false
@@ -115,7 +116,7 @@ extension CryptogramProfile {
             guard chip.withValue(of: object.tag, count: object.count, body: { input.append($0) }) != nil
             else {
                 // An object without a value says as little as none.
-                if chip[object.tag]?.isEmpty ?? true, CryptogramProfile.mayBeLeftOut(object.tag) {
+                if chip.isLeftOut(object.tag), CryptogramProfile.mayBeLeftOut(object.tag) {
                     input.appendZeros(object.count, for: object.tag)
                     continue
                 }

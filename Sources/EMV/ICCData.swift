@@ -92,6 +92,9 @@ package struct ICCData: Sendable {
     /// The tags in the order in which they came.
     package var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
 
+    /// The tag is not there, or has no value.
+    package func isLeftOut(_ tag: Tag) -> Bool { entry(tag).map { $0.count == 0 } ?? true }
+
     /// True if the tag is there.
     package func has(_ tag: Tag) -> Bool { entry(tag) != nil }
 

@@ -1,5 +1,5 @@
 import ByteCoding
-import EMV
+@testable import EMV
 import Testing
 import VectorSupport
 
@@ -77,27 +77,51 @@ struct CryptogramProfileTests {
         }
     }
 
-    @Test("what a terminal leaves out stands as zeros in the input, and is named")
+    @Test(
+        "what a terminal leaves out stands as zeros in the input of every profile that signs it, and is named"
+    )
     func zeros() throws {
-        let vector = try #require(try VectorCase.all("arqc.json").first)
-        let objects = try TLVReader.objects(in: vector.bytes("de55")[...])
-        for tag in [EMV.Tag.amountOther, .transactionType, .terminalVerificationResults] {
-            let zeros = objects.map { $0.0 == tag ? ($0.0, ArraySlice($0.1.map { _ in UInt8(0) })) : $0 }
-            let written = try input(zeros)
-            let leftOut = try input(objects.filter { $0.0 != tag })
-            #expect(written.bytes == leftOut.bytes, "\(tag)")
-            #expect(written.takenAsZeros == nil && leftOut.takenAsZeros == tag, "\(tag)")
-            let empty = try input(objects.map { $0.0 == tag ? ($0.0, []) : $0 })
-            #expect(empty.bytes == written.bytes && empty.takenAsZeros == tag, "\(tag) without a value")
+        for profile in CryptogramProfile.all {
+            // Of 18 bytes: every profile finds its part in it.
+            let bytes = try Hex.decode("0114A00003220000000000000000000000FF")
+            let iad = try IssuerApplicationData(parsing: bytes[...])
+            for index in CryptogramProfile.inputObjects.indices {
+                let (tag, count) = CryptogramProfile.inputObjects[index]
+                let isSigned = profile.signedObjects & 1 << UInt16(index) != 0
+                let zeros = try input([tag: [UInt8](repeating: 0, count: count)], profile, iad)
+                for value in [nil, []] as [[UInt8]?] {
+                    guard isSigned, Self.neverLeftOut.contains(tag) else {
+                        let found = try input([tag: value], profile, iad)
+                        #expect(found.bytes == zeros.bytes, "\(profile.name) \(tag)")
+                        #expect(found.takenAsZeros == (isSigned ? tag : nil) && zeros.takenAsZeros == nil)
+                        continue
+                    }
+                    let error = #expect(throws: CryptogramInputError.self) {
+                        try input([tag: value], profile, iad)
+                    }
+                    #expect(error?.tag == tag && error?.foundCount == value?.count)
+                }
+            }
         }
     }
 
-    private func input(_ objects: [(EMV.Tag, ArraySlice<UInt8>)]) throws -> CryptogramInput {
+    /// The terminal always makes the first one; the others are the card's.
+    private static let neverLeftOut: Set<EMV.Tag> = [
+        .unpredictableNumber, .applicationInterchangeProfile, .applicationTransactionCounter,
+    ]
+
+    /// All objects of the input with values other than zeros, but those that are given.
+    private func input(
+        _ changed: [EMV.Tag: [UInt8]?], _ profile: CryptogramProfile, _ iad: IssuerApplicationData
+    ) throws -> CryptogramInput {
         var writer = TLVWriter()
-        for (tag, value) in objects { writer.append(tag, value) }
-        let chip = try ICCData(parsing: writer.bytes)
-        let iad = try IssuerApplicationData(parsing: chip[.issuerApplicationData] ?? [])
-        return try CryptogramProfile.visaCVN10.cryptogramInput(from: chip, iad: iad)
+        for index in CryptogramProfile.inputObjects.indices {
+            let (tag, count) = CryptogramProfile.inputObjects[index]
+            if let value = changed[tag] ?? [UInt8](repeating: 0x11, count: count) {
+                writer.append(tag, value)
+            }
+        }
+        return try profile.cryptogramInput(from: ICCData(parsing: writer.bytes), iad: iad)
     }
 
     private func error(_ objects: [(EMV.Tag, ArraySlice<UInt8>)]) throws -> CryptogramInputError? {

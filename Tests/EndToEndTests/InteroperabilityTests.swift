@@ -38,7 +38,9 @@ import Testing
         #expect(lines.last == "failed: 0", "\(lines.filter { !$0.hasPrefix("ok ") }.joined(separator: "\n"))")
         for link in links {
             let name = link.prefix { $0 != ":" }
-            #expect(lines.filter { $0.hasPrefix("ok \(name) ") }.count == 72, "\(name)")
+            // On the first link with each object that a card signs left out as well, for eight cards.
+            let exchanges = link == links[0] ? 72 + 8 * 16 : 72
+            #expect(lines.filter { $0.hasPrefix("ok \(name) ") }.count == exchanges, "\(name)")
         }
     }
 

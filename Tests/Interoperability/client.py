@@ -61,8 +61,8 @@ class Card:
         self.key = kd.derive_icc_mk_a(imk, self.pan, self.psn)
         self.atc = 0
 
-    def sign(self, amount, atc=None):
-        """Chip data for DE55, and what the answer is checked with."""
+    def sign(self, amount, atc=None, zeros=None):
+        """Chip data for DE55, and what the answer is checked with; the object `zeros` is signed as zeros."""
         if atc is None:
             self.atc += 1
             atc = self.atc
@@ -70,6 +70,8 @@ class Card:
             "9F02": "%012d" % amount, "9F03": "0" * 12, "9F1A": "0752", "95": "0000008000", "5F2A": "0752",
             "9A": "261124", "9C": "00", "9F37": os.urandom(4).hex().upper(), "82": "3900", "9F36": "%04X" % atc,
         }
+        if zeros:
+            tags[zeros] = "0" * len(tags[zeros])
         number, counter = bytes.fromhex(tags["9F37"]), bytes.fromhex(tags["9F36"])
         data = b"".join(bytes.fromhex(tags[tag]) for tag in SIGNED) + self.profile.iad_part(self.iad)
         cryptogram = ac.generate_ac(self.profile.session(self.key, counter, number), data, self.profile.padding)
@@ -215,6 +217,25 @@ class Run:
         self.exchange("pre-authorisation", held, "00", card, signed)
         self.exchange("completion", self.follow(held, "0220", amount=1200), "00")
 
+    # What DE55 leaves out, whether the card signed zeros there, the amount and the code.
+    LEFT_OUT = (
+        [(tag, True, 700, "00") for tag in ("9F03", "9F1A", "95", "5F2A", "9A", "9C")]
+        + [(tag, False, 700, "30") for tag in ("9F02", "9F1A", "95", "5F2A", "9A", "9F37", "82", "9F36")]
+        # No amount that the card did not sign; an enquiry has none.
+        + [("9F02", True, 700, "13"), ("9F02", True, 0, "00")]
+    )
+
+    def left_out(self):
+        """Each object that the card signs, left out, for a profile of each form of input."""
+        for card in self.cards:
+            for tag, zeros, amount, code in self.LEFT_OUT:
+                tags, signed = card.sign(amount, zeros=tag if zeros else None)
+                del tags[tag]
+                name = "%s, %s left out, %s signed, amount %d" % (card.name, tag, "zeros" if zeros else "more", amount)
+                message = self.link.request(card, amount, tags, _3="310000" if amount == 0 else "000000")
+                # A transaction type of zeros is a purchase, and so is an enquiry of nothing.
+                self.exchange(name, message, code, card, signed if code in ("00", "13") else None)
+
     def follow(self, message, mti, amount=None):
         """A later message about an earlier one: DE90 names it."""
         kept = ("2", "3", "4", "14", "22", "23", "32", "37", "41", "42", "49")
@@ -250,6 +271,8 @@ def main():
         run.network()
         run.profiles()
         run.kinds()
+        if number == 0:
+            run.left_out()
         run.faults()
         failed += run.failed
     print("failed: %d" % failed)
