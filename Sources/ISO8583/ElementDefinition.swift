@@ -49,11 +49,11 @@ package struct ElementDefinition: Equatable, Sendable {
     /// The elements whose type is checked where a dialect does not say otherwise: what a host decides by, or knows a
     /// transaction by. A fault in any other must not cost a cardholder the purchase.
     package static let checkedElements: Set<Int> = [
-        2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 23, 25, 32, 35, 39, 49, 70, 90,
+        2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 23, 25, 32, 35, 39, 49, 70,
     ]
 
     /// The same for ISO 8583:1993, where other numbers stand for some of it.
-    package static let checkedElements1993 = checkedElements.subtracting([13, 25, 70, 90]).union([24, 26])
+    package static let checkedElements1993 = checkedElements.subtracting([13, 25, 70]).union([24, 26])
 
     /// Contents that dialects carry in places of their own.
     package enum Holding: String, Sendable, CaseIterable {

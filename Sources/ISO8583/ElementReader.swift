@@ -247,6 +247,8 @@ struct ElementReader {
             target.pointee = separator
         } else if nibble == 0x0F, separator != 0 {
             target.pointee = 0x46
+        } else if nibble == 0x0B, separator != 0 {
+            target.pointee = 0x3B
         } else {
             throw fault(.badNibble, at: offset)
         }

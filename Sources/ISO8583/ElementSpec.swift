@@ -95,10 +95,10 @@ enum CharacterClass: UInt8, Sendable {
     case letters
     case alphanumeric
     case printable
-    /// Packed: digits, separator, and the nibble F that fills up.
+    /// Packed: digits, separator, the nibble F that fills up, and the start sentinel `;` as a stripe has it, nibble B.
     case track2
     /// In characters: the sixteen of track 2 (ISO/IEC 7811-2 table 4), sentinels among them, `D` for the separator in
-    /// either case, and the filling `F`.
+    /// either case, and the filling `F`, blanks or NUL.
     case track2Characters
     case signedDigits
     /// What comes of packed digits of which none is refused.
@@ -147,10 +147,12 @@ enum CharacterClass: UInt8, Sendable {
         case .alphanumeric:
             Self.first(content, count) { $0 &- 0x30 <= 9 || Self.isLetter($0) || $0 == 0x20 }
         case .track2:
-            Self.first(content, count) { $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 || $0 == 0x46 }
+            Self.first(content, count) {
+                $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 || $0 == 0x46 || $0 == 0x3B
+            }
         case .track2Characters:
             Self.first(content, count) {
-                $0 &- 0x30 <= 0x0F || $0 | 0x20 == 0x64 || $0 | 0x20 == 0x66
+                $0 &- 0x30 <= 0x0F || $0 | 0x20 == 0x64 || $0 | 0x20 == 0x66 || $0 & 0xDF == 0
             }
         case .nibbles: Self.first(content, count) { $0 &- 0x30 <= 0x0F || $0 == 0x44 }
         case .signedNibbles:

@@ -22,7 +22,7 @@ extension Message {
             guard mti.messageClass == .financial else { return nil }
             return isOpen ? .completion : kind
         case nil:
-            let isNamed = mti.messageClass == .financial && has(.originalData1993)
+            let isNamed = mti.messageClass == .financial && hasContent(.originalData1993)
             return isNamed && isOpen ? .completion : kind
         default: return nil
         }
@@ -62,9 +62,8 @@ extension Message {
     /// blanks alone name nothing.
     /// - Throws: where it holds something else.
     func read1993(_ original: inout OriginalTransaction) throws(MappingError) {
-        guard var parts = bytes(.originalData1993) else { return }
+        guard hasContent(.originalData1993), var parts = bytes(.originalData1993) else { return }
         while let last = parts.last, last == 0x20 || last == 0 { parts.removeLast() }
-        guard !parts.allSatisfy({ $0 == 0x30 }) else { return }
         guard (22...35).contains(parts.count), parts.allSatisfy({ (0x30...0x39).contains($0) }) else {
             throw MappingError(.originalData1993, "not 22 to 35 digits")
         }

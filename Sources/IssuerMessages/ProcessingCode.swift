@@ -24,7 +24,7 @@ extension Message {
         if mti.is1993 { return kind1993(kind) }
         guard kind == .purchase || kind == .preAuthorisation else { return kind }
         let isPreauthorised = kind == .preAuthorisation || number(.pointOfServiceConditionCode) == 6
-        if mti.messageClass == .financial, isPreauthorised || has(.originalDataElements) {
+        if mti.messageClass == .financial, isPreauthorised || hasContent(.originalDataElements) {
             return .completion
         }
         return isPreauthorised ? .preAuthorisation : kind
@@ -54,7 +54,7 @@ extension Message {
 
     /// The first amount of DE95 (n 12, actual amount of the transaction); zero without it.
     private func remainingMinorUnits() throws(MappingError) -> Int64 {
-        guard let bytes = bytes(.replacementAmounts) else { return 0 }
+        guard hasContent(.replacementAmounts), let bytes = bytes(.replacementAmounts) else { return 0 }
         guard bytes.count >= 12, let amount = decimal(bytes.prefix(12)) else {
             throw MappingError(.replacementAmounts, "does not begin with twelve digits")
         }

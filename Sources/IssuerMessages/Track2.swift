@@ -54,9 +54,13 @@ struct Track2: CustomReflectable {
     private static func bare(_ sent: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var track = sent
         if track.first == UInt8(ascii: ";") { track = track.dropFirst() }
-        // Behind the end sentinel stands the check digit.
-        if let end = track.firstIndex(of: UInt8(ascii: "?")) { track = track[..<end] }
-        while let last = track.last, last | 0x20 == UInt8(ascii: "f") { track = track.dropLast() }
+        // Behind the end sentinel stands the check digit. A stripe's nibble F is that sentinel, a chip's fills up.
+        let end = track.firstIndex { $0 == UInt8(ascii: "?") || $0 | 0x20 == UInt8(ascii: "f") }
+        if let end { track = track[..<end] }
+        while let last = track.last, last == 0x20 || last == 0 { track = track.dropLast() }
+        guard track.count.isMultiple(of: 2) else { return track }
+        // No PAN begins with 0: it made whole bytes of an odd number of digits.
+        if track.first == UInt8(ascii: "0") { return track.dropFirst() }
         if track.count == charactersMax + 1, track.last == UInt8(ascii: "0") { track = track.dropLast() }
         return track
     }

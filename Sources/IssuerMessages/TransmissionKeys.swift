@@ -28,12 +28,15 @@ extension Message {
             try read1993(&original)
             return original
         }
-        guard let parts = bytes(.originalDataElements) else { return original }
-        // n 42: message type 4, STAN 6, transmission time 10, acquirer 11, forwarding institution 11.
-        guard parts.count == 42, parts.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        guard hasContent(.originalDataElements), let parts = bytes(.originalDataElements) else {
+            return original
+        }
+        // n 42: message type 4, STAN 6, transmission time 10, acquirer 11, forwarding institution 11. Blanks stand for
+        // zeros: what the sender does not know.
+        let digits = parts.map { $0 == 0x20 || $0 == 0 ? 0x30 : $0 }
+        guard digits.count == 42, digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
             throw MappingError(.originalDataElements, "not 42 digits")
         }
-        let digits = Array(parts)
         original.stan = UInt32(clamping: decimal(digits[4..<10]) ?? 0)
         original.sentAt = UInt32(clamping: decimal(digits[10..<20]) ?? 0)
         // Position 3 of the message type: an advice, or a request.
@@ -41,6 +44,11 @@ extension Message {
         let named = digits[20..<31]
         if !named.allSatisfy({ $0 == 0x30 }) { original.acquirer = Self.acquirerHash(named) }
         return original
+    }
+
+    /// Zeros and blanks alone say nothing: senders fill elements up in every message.
+    func hasContent(_ element: DataElement) -> Bool {
+        bytes(element).map { !$0.allSatisfy { $0 == 0x30 || $0 == 0x20 || $0 == 0 } } ?? false
     }
 
     private var stanNumber: UInt32 { UInt32(clamping: number(.stan) ?? 0) }

@@ -88,6 +88,10 @@ import Testing
             ("bcd87-rightF", "37", "", "F"), ("bcd87-rightF", "37", "", "0"), ("bcd87-rightF", "38", "", "F"),
             ("bcd87-rightF", "37", "0", ""), ("bcd87-leftzero-binlen", "25", "0", ""),
             ("bcd87-leftzero-binlen", "25", "", "F"), ("bcd87-leftzero-binlen", "25", "", "0"),
+            // As the stripe has it: sentinels B and F, and a check digit.
+            ("bcd87-rightF", "38", "B", ""), ("bcd87-rightF", "40", "B", "F9"),
+            ("bcd87-rightF", "39", "B", "F0"),
+            ("bcd87-leftzero-binlen", "28", "B", "F9"), ("bcd87-leftzero-binlen", "27", "0B", "F"),
         ])
     func packedTrack(dialect: String, length: String, before: String, behind: String) throws {
         let wanted = "4761739001010010D29122010000000000001"
@@ -95,7 +99,8 @@ import Testing
         let codec = try codec(dialect)
         let message = try codec.decode(Hex.decode("0100" + "0000000020000000" + length + digits))
         let text = message.text(.track2) ?? ""
-        let plain = text.hasSuffix("F") ? String(text.dropLast()) : text
+        let start = text.drop { $0 == ";" }
+        let plain = String(start.prefix { $0 != "F" })
         let same = plain.replacing("=", with: "D") == wanted
         #expect(same)
     }

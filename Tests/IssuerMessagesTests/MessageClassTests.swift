@@ -111,12 +111,21 @@ import Testing
         let classes = try [MTI.authorisationRequest, .authorisationAdvice, .reversalRequest]
             .map { try request($0).transmission.messageClass }
         #expect(classes == [.request, .advice, .reversal])
-        for zeros in [nil, String(repeating: "0", count: 42)] {
+        for zeros in [nil, "0", " ", "\0"].map({ $0.map { String(repeating: $0, count: 42) } }) {
             let weak = try request(.reversalRequest) {
                 if let zeros { $0.set(.originalDataElements, text: zeros) }
             }.original
             #expect(weak?.stan == 0 && weak?.reference != 0 && weak?.ownSTAN == 123)
+            // Nor does it make a completion of a purchase.
+            let purchase = try request(.financialRequest) {
+                if let zeros { $0.set(.originalDataElements, text: zeros) }
+            }
+            #expect(purchase.circumstances.kind == .purchase && purchase.original == nil)
         }
+        let blanks = try request(.reversalRequest) {
+            $0.set(.originalDataElements, text: "    000123          " + String(repeating: " ", count: 22))
+        }.original
+        #expect(blanks?.stan == 123 && blanks?.sentAt == 0)
     }
 
     @Test(
@@ -140,6 +149,10 @@ import Testing
             $0.set(.replacementAmounts, text: String(repeating: "0", count: 42))
         }
         #expect(whole.purpose == .reversal(remainingMinorUnits: 0))
+        let blank = try request(.reversalAdvice) {
+            $0.set(.replacementAmounts, text: String(repeating: " ", count: 42))
+        }
+        #expect(blank.purpose == .reversal(remainingMinorUnits: 0))
     }
 
     @Test("Elements of reversals and cash back at fault are named")

@@ -153,6 +153,7 @@ import Testing
         "Track 2 is read through what readers, chips and packed digits leave around it",
         arguments: [
             ("", "F"), ("", "FF"), (";", "?"), (";", "?;"), (";", "?F"), ("", "0"), ("", "f"), ("", ""),
+            ("0", ""), (";", "F9"), (";", "F"), ("", " "), ("", "  "), ("", "\0"), (";", "?0"), ("0", "F"),
         ])
     func trackAround(before: String, behind: String) throws {
         for separator in ["=", "D", "d"] {
