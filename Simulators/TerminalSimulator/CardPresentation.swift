@@ -9,6 +9,8 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     case stripe
     /// The stripe, since the chip does not answer.
     case fallback
+    /// The stripe as a contactless chip makes it for each payment: a value and a counter of this one.
+    case contactlessStripe = "contactless-stripe"
     /// Typed off the card.
     case keyed
     /// Typed into a web shop.
@@ -16,12 +18,13 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     /// The same, with the cardholder authenticated by the issuer's access control server.
     case threeDSecure = "e-commerce 3-D Secure"
 
-    /// DE22: 05 chip, 90 stripe, 80 fallback, 01 typed, 81 electronic commerce; then the PIN pad.
+    /// DE22: 05 chip, 90 stripe, 80 fallback, 91 contactless stripe, 01 typed, 81 electronic commerce; then the PIN pad.
     var entryMode: String {
         switch self {
         case .chip: "051"
         case .stripe: "901"
         case .fallback: "801"
+        case .contactlessStripe: "911"
         case .keyed: "012"
         case .eCommerce, .threeDSecure: "812"
         }
@@ -30,7 +33,7 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     /// DE25: 00 normal, 59 electronic commerce, 08 mail or telephone order.
     var conditionCode: String {
         switch self {
-        case .chip, .stripe, .fallback: "00"
+        case .chip, .stripe, .fallback, .contactlessStripe: "00"
         case .keyed: "08"
         case .eCommerce, .threeDSecure: "59"
         }
@@ -42,6 +45,7 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
         case .chip: "chip"
         case .stripe: "magnetic stripe"
         case .fallback: "stripe, the chip fails"
+        case .contactlessStripe: "contactless stripe"
         case .keyed: "number typed"
         case .eCommerce: "web shop"
         case .threeDSecure: "web shop, 3-D Secure"
@@ -51,7 +55,7 @@ package enum CardPresentation: String, Hashable, Sendable, CaseIterable {
     /// CVV2 is asked for; who was authenticated need not type it.
     var sendsPrintedValue: Bool { self == .keyed || self == .eCommerce }
 
-    var hasStripe: Bool { self == .stripe || self == .fallback }
+    var hasStripe: Bool { self == .stripe || self == .fallback || self == .contactlessStripe }
 }
 
 /// What a request without a chip says of the card.
@@ -89,6 +93,17 @@ package struct PrintedValuePosition: Hashable, Sendable {
     }
 }
 
+extension StripeSettings {
+    /// The right digits as they are sent.
+    fileprivate static func shown(_ digits: String, _ value: Value) -> String {
+        switch value {
+        case .right, .chip: digits
+        case .none: ""
+        case .wrong: (digits.hasPrefix("0") ? "1" : "0") + digits.dropFirst()
+        }
+    }
+}
+
 extension VirtualCard {
     /// Track 2 (ISO/IEC 7813): PAN, separator, expiry, service code, PIN key index and PVV, CVV.
     /// - Parameter separator: of the dialect.
@@ -96,6 +111,23 @@ extension VirtualCard {
         // Who verifies by PVV looks it up; these digits only keep its place.
         try "\(panDigits)\(separator)\(definition.expiry)\(stripe.serviceCode)10000"
             + cardValue(stripe.cvv, serviceCode: stripe.serviceCode)
+    }
+
+    /// The same as a contactless chip makes it, with Visa's dCVV and four digits of the counter in place of the CVV.
+    /// - Parameter atc: the counter to use, which is not the card's next one then; nil: the next one.
+    mutating func contactlessTrack2(
+        _ stripe: StripeSettings, separator: Character, atc: ApplicationTransactionCounter?
+    ) throws -> String {
+        guard let expiry = UInt16(definition.expiry.description, radix: 16),
+            let code = UInt16(stripe.serviceCode, radix: 16),
+            let input = CardValueInput(expiry: expiry, serviceCode: code)
+        else { throw TerminalError.noCardVerificationKey }
+        let used = try atc ?? nextATC()
+        let value = try dynamicValue(input, atc: used)
+        let shown = StripeSettings.shown(value, stripe.cvv)
+        let counter = MoneyText.digits(UInt64(used.rawValue) % 10_000, count: 4)
+        return "\(panDigits)\(separator)\(definition.expiry)\(stripe.serviceCode)10000"
+            + (shown.isEmpty ? "" : shown + counter)
     }
 
     /// The three digits on the back.
@@ -109,9 +141,7 @@ extension VirtualCard {
             let code = UInt16(value == .chip ? "999" : serviceCode, radix: 16),
             let input = CardValueInput(expiry: expiry, serviceCode: code)
         else { throw TerminalError.noCardVerificationKey }
-        let digits = try cardValues.value(input, of: definition.identity.pan)
-        guard value == .wrong else { return digits }
-        return (digits.hasPrefix("0") ? "1" : "0") + digits.dropFirst()
+        return StripeSettings.shown(try cardValues.value(input, of: definition.identity.pan), value)
     }
 
     var panDigits: String {

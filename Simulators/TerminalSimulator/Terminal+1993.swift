@@ -48,6 +48,7 @@ extension CardPresentation {
         case .chip: "51010151334C"
         case .stripe: "51010121314C"
         case .fallback: "51010191314C"
+        case .contactlessStripe: "510101A1314C"
         case .eCommerce: "600050S00140"
         default: "600020600140"
         }

@@ -77,7 +77,7 @@ package struct Terminal: Sendable {
         let answer = try sign(&card, transaction)
 
         var message = numbered(purchase.mti, time, dialect: dialect)
-        try setCard(card, .chip, stripe: StripeSettings(), of: &message, dialect: dialect)
+        try setCard(&card, .chip, stripe: StripeSettings(), of: &message, dialect: dialect)
         setPointOfService(time, purchase, of: &message)
         message.set(.currency, text: MoneyText.digits(UInt64(transaction.currencyCode), count: 3))
         message.set(.iccData, bytes: answer.chipData)
@@ -97,7 +97,9 @@ package struct Terminal: Sendable {
     ) throws -> Message {
         let time = try time(for: purchase, card, zonePINKey: zonePINKey)
         var message = numbered(purchase.mti, time, dialect: dialect)
-        try setCard(card, purchase.presentation, stripe: purchase.stripe, of: &message, dialect: dialect)
+        try setCard(
+            &card, purchase.presentation, stripe: purchase.stripe, atc: purchase.distortion.chip.atc,
+            of: &message, dialect: dialect)
         setPointOfService(time, purchase, of: &message)
         let currency = purchase.settings.currencyCode ?? card.definition.currencyCode
         message.set(.currency, text: MoneyText.digits(UInt64(currency), count: 3))
@@ -212,8 +214,8 @@ package struct Terminal: Sendable {
     }
 
     private func setCard(
-        _ card: VirtualCard, _ presentation: CardPresentation, stripe: StripeSettings,
-        of message: inout Message, dialect: Dialect
+        _ card: inout VirtualCard, _ presentation: CardPresentation, stripe: StripeSettings,
+        atc: ApplicationTransactionCounter? = nil, of message: inout Message, dialect: Dialect
     ) throws {
         message.set(.pan, text: card.panDigits)
         message.set(.expirationDate, text: card.definition.expiry.description)
@@ -223,7 +225,11 @@ package struct Terminal: Sendable {
             if presentation == .chip { stripe.cvv = card.cardValues == nil ? .none : .chip }
             // The separator is D where it is a nibble.
             let separator = Character(UnicodeScalar(dialect[.track2]?.separator ?? 0x3D))
-            message.set(.track2, text: try card.track2(stripe, separator: separator))
+            message.set(
+                .track2,
+                text: presentation == .contactlessStripe
+                    ? try card.contactlessTrack2(stripe, separator: separator, atc: atc)
+                    : try card.track2(stripe, separator: separator))
         }
         if let number = card.definition.identity.panSequenceNumber {
             message.set(.panSequenceNumber, text: "0\(number)")

@@ -14,7 +14,17 @@ package struct CardValues: Sendable, CustomReflectable {
     /// Three digits: the first block under the left half, the second added, the sum under the whole key, decimalised
     /// from the left (Visa Payment Technology Standards, CVV).
     package func value(_ input: CardValueInput, of pan: PAN) throws(LibCryptoError) -> String {
-        let (first, second) = input.blocks(for: pan)
+        try value(of: input.blocks(for: pan))
+    }
+
+    /// Visa's dCVV: the same with the ATC in place of the PAN's first four digits.
+    /// - Parameter atc: its last four digits in BCD.
+    func value(_ input: CardValueInput, of pan: PAN, atc: UInt16) throws(LibCryptoError) -> String {
+        try value(of: input.blocks(for: pan, atc: atc))
+    }
+
+    private func value(of blocks: (UInt64, UInt64)) throws(LibCryptoError) -> String {
+        let (first, second) = blocks
         // Triple DES with equal halves is single DES.
         let left = Array(key.prefix(8) + key.prefix(8))
         let chained = CardValues.word(try TDES.encryptECB(key: left, CardValues.bytes(first))) ^ second

@@ -143,6 +143,29 @@ package struct VirtualCard: Sendable {
         return atc == nil ? reporting(answer) : answer
     }
 
+    /// Counts one transaction; on disk before it is used.
+    package mutating func nextATC() throws -> ApplicationTransactionCounter {
+        guard !scriptMemory.isCardBlocked, !scriptMemory.isApplicationBlocked else {
+            throw ChipCardError.blocked
+        }
+        guard chip.atc.rawValue < .max else { throw ChipCardError.counterExhausted }
+        try setATC(ApplicationTransactionCounter(rawValue: chip.atc.rawValue + 1))
+        return chip.atc
+    }
+
+    /// Visa's dCVV of a contactless magnetic stripe, under the card's own key: three digits.
+    package func dynamicValue(
+        _ input: CardValueInput, atc: ApplicationTransactionCounter
+    ) throws(LibCryptoError) -> String {
+        var (rest, digits) = (atc.rawValue % 10_000, UInt16(0))
+        for shift in stride(from: UInt16(0), through: 12, by: 4) {
+            digits |= (rest % 10) << shift
+            rest /= 10
+        }
+        return try CardValues(cardVerificationKey: chip.iccMasterKey)
+            .value(input, of: definition.identity.pan, atc: digits)
+    }
+
     /// What the card makes of the issuer's answer.
     /// - Parameter chipData: DE55 of the response; nil or without tag 91 where none came.
     /// - Throws: `TLVError` where DE55 is malformed; `LibCryptoError`.

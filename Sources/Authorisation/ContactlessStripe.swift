@@ -60,8 +60,8 @@ package enum ATCOnTrack: Hashable, Sendable {
     /// Its last four digits.
     case lastFour(UInt16)
 
-    /// The counter that is meant: of several that end alike the first one above the highest seen, so that digits which were
-    /// used before lie out of range.
+    /// The counter that is meant, of several that end alike: the one that the window knows, so that a copy is seen and a
+    /// payment that comes late is not refused, otherwise the first one above the highest seen.
     func atc(highest: UInt16?) -> UInt16 {
         guard case .lastFour(let digits) = self else {
             if case .whole(let atc) = self { return atc }
@@ -69,7 +69,9 @@ package enum ATCOnTrack: Hashable, Sendable {
         }
         guard let highest else { return digits }
         var atc = UInt32(digits)
-        while atc <= UInt32(highest), atc + 10_000 <= 0xFFFF { atc += 10_000 }
+        while atc <= UInt32(highest), Int(highest) - Int(atc) >= ATCWindow.count, atc + 10_000 <= 0xFFFF {
+            atc += 10_000
+        }
         return UInt16(atc)
     }
 

@@ -41,7 +41,8 @@ enum TransactionStepReader {
     }
 
     private static let presentations: KeyValuePairs<String, CardPresentation> = [
-        "chip": .chip, "stripe": .stripe, "fallback": .fallback, "keyed": .keyed, "e-commerce": .eCommerce,
+        "chip": .chip, "stripe": .stripe, "fallback": .fallback,
+        "contactless-stripe": .contactlessStripe, "keyed": .keyed, "e-commerce": .eCommerce,
         "e-commerce 3-D Secure": .threeDSecure,
     ]
     private static let values: KeyValuePairs<String, StripeSettings.Value> = [

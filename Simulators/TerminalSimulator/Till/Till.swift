@@ -122,6 +122,8 @@ package struct Till {
             withoutChip: purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
             dialect: link.form.codec.dialect, printedValue: link.printedValue, threeDSecure: link.threeDSecure
         )
+        // A contactless stripe counts.
+        cards[card.definition.name] = card
         progress(TillStage(.terminal, presentation.words))
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         var receipt = try ask(
