@@ -22,7 +22,7 @@ extension AcquirerConnection {
     private func networkAnswer(_ message: Message) {
         let stan = message.text(.stan).flatMap { UInt32($0) }
         let approved = ResponseCode.isAccepted(message)
-        guard network.answered(stan: stan, approved: approved) else {
+        guard network.answered(stan: stan, approved: approved, now: loop.clock()) else {
             return ignore(message, "answers nothing that was asked")
         }
         if network.signOnFault != nil, NetworkManagement.Code(message) != .signOff {
@@ -39,6 +39,7 @@ extension AcquirerConnection {
     /// A sign-on without an answer is as good as a refused one, and is sent again: the peer may have come up
     /// late.
     func watchSignOn(now: UInt64) {
+        if network.signOnIsDue(now: now), state.acceptsRequests { return sendNetworkRequest(.signOn) }
         guard network.signOnOverdue(now: now, after: link.echoAnswerNanoseconds) else { return }
         loop.metrics.signOnsRefused += 1
         logger.warning("sign-on not answered")

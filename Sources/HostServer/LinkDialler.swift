@@ -96,6 +96,8 @@ final class LinkDialler: LinkEndpoint {
     }
 
     private func again(_ number: Int, in milliseconds: Int) {
+        // At the end another loop than this connection's may have shut down already.
+        guard !state.withLock({ $0.stopped }) else { return }
         group.next().scheduleTask(in: .milliseconds(Int64(milliseconds))) { [self] in dial(number) }
     }
 }

@@ -32,6 +32,11 @@ struct NetworkManagement {
     /// Why the host's last sign-on came to nothing; nil: it did not, or is under way.
     private(set) var signOnFault: String?
     private var signOnSentAt: UInt64?
+    /// When a refused sign-on is tried again; how often in a row it was refused.
+    private var signOnAgainAt: UInt64?
+    private var refusals = 0
+    /// Between a refusal and the next sign-on: doubled each time, in nanoseconds.
+    static let refusalPause: ClosedRange<UInt64> = 1_000_000_000...60_000_000_000
     /// One side has signed on and the other one has not refused it.
     var isSignedOn: Bool { peerSignedOn || hostSignedOn }
     private var lastSTAN: UInt32 = 0
@@ -65,13 +70,24 @@ struct NetworkManagement {
         return true
     }
 
+    /// Time passes.
+    /// - Returns: true once, when a refused sign-on is to be tried again: the peer may have been about to come up.
+    mutating func signOnIsDue(now: UInt64) -> Bool {
+        guard let again = signOnAgainAt, now >= again else { return false }
+        signOnAgainAt = nil
+        return true
+    }
+
     /// - Returns: false for an answer to nothing that was asked.
-    mutating func answered(stan: UInt32?, approved: Bool) -> Bool {
+    mutating func answered(stan: UInt32?, approved: Bool, now: UInt64) -> Bool {
         guard let index = awaited.firstIndex(where: { $0.stan == stan }) else { return false }
         let code = awaited.remove(at: index).code
         if code == .signOn {
             hostSignedOn = approved
             (signOnSentAt, signOnFault) = (nil, approved ? nil : "the peer refused the sign-on")
+            let pause = Self.refusalPause.lowerBound << UInt64(min(refusals, 6))
+            signOnAgainAt = approved ? nil : now &+ min(pause, Self.refusalPause.upperBound)
+            refusals = approved ? 0 : refusals + 1
         }
         if code == .signOff { hostSignedOn = false }
         return true

@@ -51,7 +51,8 @@ struct Certificates: Sendable {
 }
 
 /// `openssl s_client`: a TLS implementation that is not the host's.
-final class TLSClient {
+final class TLSClient: @unchecked Sendable {
+    // Sendable because one thread at most writes and one reads.
     private let process = Process()
     private let input = Pipe()
     private let output = Pipe()
@@ -78,12 +79,22 @@ final class TLSClient {
 
     deinit { if process.isRunning { process.terminate() } }
 
+    /// Sends bytes as they are; false once the other side is gone.
+    func send(_ bytes: [UInt8]) -> Bool {
+        (try? input.fileHandleForWriting.write(contentsOf: Data(bytes))) != nil
+    }
+
+    /// The payload of the next frame; nil at the end of the connection.
+    func receiveFrame() -> [UInt8]? {
+        guard let prefix = read(2) else { return nil }
+        return read(Int(prefix[0]) << 8 | Int(prefix[1]))
+    }
+
     /// Sends a frame and reads one; nil where the connection ends without.
     func exchange(_ payload: [UInt8]) -> [UInt8]? {
         let frame = [UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)] + payload
-        try? input.fileHandleForWriting.write(contentsOf: Data(frame))
-        guard let prefix = read(2) else { return nil }
-        return read(Int(prefix[0]) << 8 | Int(prefix[1]))
+        _ = send(frame)
+        return receiveFrame()
     }
 
     /// True once the other side has ended the connection.

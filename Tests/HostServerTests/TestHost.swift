@@ -33,10 +33,10 @@ final class TestHost: Sendable {
     private let noted: Noted
 
     init(
-        _ links: [LinkConfiguration], drainTimeout: Duration = .seconds(10),
+        _ links: [LinkConfiguration], loops: Int = 1, drainTimeout: Duration = .seconds(10),
         decide: @escaping Decide = TestHost.unavailable, mac: @escaping Authenticate = TestHost.noToken
     ) async throws {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let (ready, tell) = AsyncStream<[HostServer.BoundLink]>.makeStream()
         let noted = Noted()
         self.noted = noted
@@ -44,11 +44,11 @@ final class TestHost: Sendable {
         logger.logLevel = .debug
         server = try HostServer(
             links: links, group: group,
-            loops: [
-                LoopServices(eventLoop: group.any(), decide: decide, mac: mac) { request, event in
+            loops: group.makeIterator().map { loop in
+                LoopServices(eventLoop: loop, decide: decide, mac: mac) { request, event in
                     noted.add(request, event)
                 }
-            ],
+            },
             admin: .init(host: "127.0.0.1", port: 0), drainTimeout: drainTimeout, logger: logger,
             clock: { DispatchTime.now().uptimeNanoseconds }, unixSeconds: { 1_795_000_000 },
             ready: { links in
@@ -130,12 +130,13 @@ private final class Noted: Sendable {
 
 /// Runs a body against a host and stops it in every case. The body may block: it has a thread of its own.
 func withHost(
-    _ links: [LinkConfiguration], drainTimeout: Duration = .seconds(10),
+    _ links: [LinkConfiguration], loops: Int = 1, drainTimeout: Duration = .seconds(10),
     decide: @escaping TestHost.Decide = TestHost.unavailable,
     mac: @escaping TestHost.Authenticate = TestHost.noToken,
     _ body: @escaping @Sendable (TestHost) throws -> Void
 ) async throws {
-    let host = try await TestHost(links, drainTimeout: drainTimeout, decide: decide, mac: mac)
+    let host = try await TestHost(
+        links, loops: loops, drainTimeout: drainTimeout, decide: decide, mac: mac)
     let result = await onThread { Result { try body(host) } }
     try await host.stop()
     try result.get()
