@@ -60,7 +60,7 @@ private struct FixedRecords: CardRecords {
 
     func replace(
         _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
-    ) async throws(CouldNotDecide) -> CardReplacement { .done }
+    ) async throws(CouldNotDecide) -> CardReplacement { .done(unconfirmed: nil) }
 
     func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {}
 }

@@ -13,6 +13,10 @@ extension Authoriser {
         var times = StageTimes()
         var evidenceAt: UInt64 = 0
         var verified: VerifiedCryptogram?
+        /// What replicas may not have yet; and the tag that was written, and since when.
+        var unconfirmed: CardReading?
+        var written: RecordTag?
+        var writtenFrom: UInt64 = 0
         /// Template 71 or 72, made before anything is claimed.
         var template: [UInt8]?
 

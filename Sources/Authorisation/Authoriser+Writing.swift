@@ -14,8 +14,8 @@ extension Authoriser {
             case .broken(let words): throw .damaged(RecordDamage(words))
             case .decided(let outcome, let change):
                 if change.lines.isEmpty {
-                    // An answer that was given before: told again once it is safe.
-                    try await records.confirm(work.reading, deadline: message.request.deadline)
+                    // An answer that was given before.
+                    work.unconfirmed = work.reading
                     return outcome
                 }
                 guard let current = try await write(change, outcome, message: message, work: work) else {
@@ -47,13 +47,15 @@ extension Authoriser {
                 work.token, change, lines: lines, withPast: work.readsPast || work.reading.past != nil,
                 deadline: request.deadline)
             {
-            case .done: break
+            case .done(let unconfirmed):
+                work.unconfirmed = unconfirmed
+                if unconfirmed != nil { (work.written, work.writtenFrom) = (change.record?.tag, from) }
             case .conflict(let current): return current
             }
         } catch {
             // The reply was lost: the record itself says whether the write was carried out. One that still arrives finds
             // another tag.
-            guard case .state(let failure) = error, failure.mayBeDone, let written = change.record else {
+            guard case .state(let failure) = error, failure.recordTells, let written = change.record else {
                 throw error
             }
             guard
@@ -62,7 +64,7 @@ extension Authoriser {
                     deadline: request.deadline)
             else { throw error }
             guard current.record?.tag == written.tag else { return current }
-            try await records.confirm(current, deadline: request.deadline)
+            (work.unconfirmed, work.written, work.writtenFrom) = (current, written.tag, from)
         }
         work.times.set(.stateCommit, from: from, to: surroundings.monotonicNanoseconds())
         return nil

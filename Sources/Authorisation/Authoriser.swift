@@ -52,16 +52,19 @@ package final class Authoriser: Sendable {
 
         // The token works while Redis reads: neither needs the other. One message of a card at a time.
         try await gather(work)
-        let outcome: CardOutcome
+        let message = message(work)
+        var outcome: CardOutcome
         do throws(CouldNotDecide) {
             // Card, cryptogram, PIN, ATC, limits, amount and journal in one pure step, written by compare-and-set or not
             // at all. The ARQC comes before any counter, so that a forgery burns nothing.
-            outcome = try await applyAndWrite(message(work), work)
+            outcome = try await applyAndWrite(message, work)
         } catch {
             turns.leave(work.token)
             throw error
         }
         turns.leave(work.token)
+        // Told once it is safe. The card's next message need not wait for that: what it writes is safe no sooner.
+        if work.unconfirmed != nil { outcome = try await confirmed(outcome, message, work: work) }
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         return await decision(after: outcome, work)

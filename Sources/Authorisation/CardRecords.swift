@@ -69,14 +69,15 @@ package struct StateUnavailable: Error, Hashable, Sendable, CustomStringConverti
     /// Names the command and the store's own code, never data.
     package let reason: String
 
-    /// False where the store is known not to have carried the command out.
-    package let mayBeDone: Bool
+    /// Whether the record, read again, says what became of the command. False where it was not carried out, or where it was
+    /// and replicas have not got it in time.
+    package let recordTells: Bool
 
     /// - Parameters:
     ///   - reason: one line for logs.
-    ///   - mayBeDone: whether the command may have been carried out all the same.
-    package init(_ reason: String, mayBeDone: Bool = true) {
-        (self.reason, self.mayBeDone) = (reason, mayBeDone)
+    ///   - recordTells: see the property.
+    package init(_ reason: String, recordTells: Bool = true) {
+        (self.reason, self.recordTells) = (reason, recordTells)
     }
 
     /// One line for logs.
@@ -92,7 +93,8 @@ package enum JournalLine: Sendable {
 
 /// What became of a write.
 package enum CardReplacement: Sendable {
-    case done
+    /// What it says is told once this was confirmed; nil: at once.
+    case done(unconfirmed: CardReading?)
     /// Another host was quicker: the record as it is now.
     case conflict(CardReading)
 }
@@ -106,12 +108,12 @@ package protocol CardRecords: Sendable {
     ) async throws(CouldNotDecide) -> CardReading
 
     /// Writes a change if the record still has the tag that the change was computed from; all or nothing, journal
-    /// included. One round trip. What it says is told to nobody before it is as safe as the configuration asks.
+    /// included. One round trip, and no wait for replicas: that is `confirm`.
     func replace(
         _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement
 
-    /// Waits until what was read is as safe as the configuration asks, where it was read from: an answer that only a master
-    /// without replicas knows may yet be gone.
+    /// Waits until what was read or written is as safe as the configuration asks, in the place that it was read from or
+    /// written to: an answer that only a master without replicas knows may yet be gone.
     func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide)
 }

@@ -46,7 +46,11 @@ package struct CardOrders: Sendable {
                 switch try await records.replace(
                     token, change, lines: lines, withPast: true, deadline: Deadline(nanoseconds: .max))
                 {
-                case .done: return before
+                case .done(let unconfirmed):
+                    if let unconfirmed {
+                        try await records.confirm(unconfirmed, deadline: Deadline(nanoseconds: .max))
+                    }
+                    return before
                 case .conflict(let current): reading = current
                 }
             }

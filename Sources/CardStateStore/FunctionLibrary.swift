@@ -11,7 +11,7 @@ struct FunctionLibrary: Sendable {
 
     /// What records are replaced with.
     static let records = FunctionLibrary(
-        versionFunction: "cardrecords_version", version: 10,
+        versionFunction: "cardrecords_version", version: 11,
         source: String(decoding: PackageResources.records_lua, as: UTF8.self))
 
     /// Makes accounts of records of the layout before, under the name of its library: hosts of then stop.

@@ -1,4 +1,3 @@
-internal import EventLoops
 package import Authorisation
 internal import Redis
 internal import Synchronization
@@ -97,24 +96,11 @@ package final class NoteWriter: Sendable {
     private func isSafe(_ session: RedisSession) async -> Bool {
         guard settings.replicasMin > 0 else { return true }
         while !state.withLock({ $0.isStopped }) {
-            let result = await waited(for: session)
-            if result { return true }
+            if await store.isSafe(session, settings) { return true }
             guard !session.isOver else { return false }
             try? await Task.sleep(for: .milliseconds(50))
         }
         return false
-    }
-
-    private func waited(for session: RedisSession) async -> Bool {
-        let (store, settings) = (store, settings)
-        return await Task(executorPreference: EventLoopExecutor(store.eventLoop)) {
-            do throws(StateUnavailable) {
-                try await store.replicaWaits.wait(
-                    for: session, replicas: settings.replicasMin,
-                    milliseconds: settings.replicaTimeoutMilliseconds)
-                return true
-            } catch { return false }
-        }.value
     }
 
     /// The oldest notes, or that some were not kept; nil when all are written.

@@ -67,7 +67,7 @@ package final class OldRecordClaims: OldRecords {
             return false
         case .success: return true
         case .failure(let obstacle):
-            throw .state(StateUnavailable("migration: \(obstacle); see `store migrate`", mayBeDone: false))
+            throw .state(StateUnavailable("migration: \(obstacle); see `store migrate`", recordTells: false))
         }
     }
 
@@ -87,7 +87,7 @@ package final class OldRecordClaims: OldRecords {
                 return found.sorted()
             }
         } catch {
-            throw .state(StateUnavailable("migration: \(error)", mayBeDone: false))
+            throw .state(StateUnavailable("migration: \(error)", recordTells: false))
         }
     }
 

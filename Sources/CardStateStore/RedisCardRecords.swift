@@ -63,20 +63,29 @@ package struct RedisCardRecords: CardRecords {
         switch answer.reply {
         case .string(let identifier):
             guard let position = JournalPosition(identifier) else { throw unexpected("replace") }
-            if settings.replicasMin > 0 { try await waitForReplicas(answer.session) }
-            store.acknowledged.note(keys.bucketNumber, position, server: answer.session.address)
-            return .done
+            guard settings.replicasMin > 0 else {
+                store.acknowledged.note(keys.bucketNumber, position, server: answer.session.address)
+                return .done(unconfirmed: nil)
+            }
+            let place = WrittenPlace(keys.bucketNumber, position, session: answer.session)
+            return .done(unconfirmed: CardReading(record: nil, past: nil, source: place))
         case .array(let parts) where parts.count == 2:
             return .conflict(try reading(answer, parts[0], past: withPast ? parts[1] : nil))
         default: throw unexpected("replace")
         }
     }
 
-    /// Nothing, or a `WAIT` where replicas are asked for: on the master that the reading came from.
+    /// Nothing, or a `WAIT` where replicas are asked for: on the master that the reading came from, or that took the write.
     package func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
         guard settings.replicasMin > 0 else { return }
-        guard let session = reading.source as? RedisSession else { throw unexpected("confirm") }
-        try await waitForReplicas(session)
+        if let place = reading.source as? WrittenPlace {
+            try await waitForReplicas(place.session)
+            store.acknowledged.note(place.bucket, place.position, server: place.session.address)
+        } else if let session = reading.source as? RedisSession {
+            try await waitForReplicas(session)
+        } else {
+            throw unexpected("confirm")
+        }
     }
 
     /// The record in pieces where most of it stays as it is: what the server parses, hashes and writes to its file is
@@ -199,8 +208,8 @@ package struct RedisCardRecords: CardRecords {
         switch result {
         case .success(let answer): return answer
         case .failure(let error):
-            let mayBeDone = error == .timedOut || error == .connectionLost
-            throw .state(StateUnavailable("\(name): \(error.inWords)", mayBeDone: mayBeDone))
+            let isUnknown = error == .timedOut || error == .connectionLost
+            throw .state(StateUnavailable("\(name): \(error.inWords)", recordTells: isUnknown))
         }
     }
 
@@ -237,8 +246,13 @@ extension RedisError {
     /// being loaded.
     var isTryAgain: Bool {
         guard case .refused(let error) = self else { return false }
-        return ["TRYAGAIN", "LOADING", "CLUSTERDOWN"].contains(error.code)
-            || error.description.contains("non local key")
+        return ["LOADING", "CLUSTERDOWN"].contains(error.code) || isMoving
+    }
+
+    /// A slot moves.
+    var isMoving: Bool {
+        guard case .refused(let error) = self else { return false }
+        return error.code == "TRYAGAIN" || error.description.contains("non local key")
     }
 
     /// With what the server's word means, where an operator has to do something.

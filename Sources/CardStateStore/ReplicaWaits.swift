@@ -158,9 +158,27 @@ final class ReplicaWaits: @unchecked Sendable {
         let now = NIODeadline.now()
         while let first = line.waiting.first, first.until <= now {
             line.end(
-                .failure(StateUnavailable("commit: on \(line.reached) of \(replicas) replicas in time")))
+                .failure(
+                    StateUnavailable(
+                        "commit: on \(line.reached) of \(replicas) replicas in time", recordTells: false)))
         }
         guard line.isRunning else { return }
         eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(5)) { self.expire(line, replicas) }
+    }
+}
+
+extension StateStore {
+    /// Whether all that a session has acknowledged is on the replicas that are asked for; waits as long as they may take.
+    /// From any thread.
+    func isSafe(_ session: RedisSession, _ settings: CardStateSettings) async -> Bool {
+        guard settings.replicasMin > 0 else { return true }
+        return await Task(executorPreference: EventLoopExecutor(eventLoop)) {
+            do throws(StateUnavailable) {
+                try await replicaWaits.wait(
+                    for: session, replicas: settings.replicasMin,
+                    milliseconds: settings.replicaTimeoutMilliseconds)
+                return true
+            } catch { return false }
+        }.value
     }
 }

@@ -44,6 +44,7 @@ package struct StateStore: Sendable {
         watch: StoreWatch? = nil, migrates: Bool = false,
         settings: RedisConnectionSettings = RedisConnectionSettings()
     ) {
+        watch?.listen(to: acknowledged)
         let prepare: @Sendable (RedisConnection) async throws -> Void = {
             try await StateStore.prepare($0, durable: durable)
             if migrates { try await FunctionLibrary.migration.ensure(on: $0) }

@@ -41,11 +41,14 @@ package final class StoreWatch: Sendable {
     private struct State {
         var place: StorePlace
         var isChanged = false
-        var refusal: String?
+        /// By bucket: of a cluster, the nodes that are as they were left serve on.
+        var refusals: [Int: String] = [:]
         var lossesInFailovers: UInt64 = 0
         var memory: [StoreMemory] = []
         var nextBucket = 0
         var lost: [LostTime] = []
+        /// Of every loop.
+        var acknowledged: [AcknowledgedPlaces] = []
     }
 
     /// Buckets that one round looks at. A store that is emptied or replaced shows in any of them; whatever
@@ -77,7 +80,9 @@ package final class StoreWatch: Sendable {
     }
 
     /// Why nothing is decided on the store; nil: it is as it was left.
-    package var refusal: String? { state.withLock { $0.refusal } }
+    package var refusal: String? {
+        state.withLock { $0.refusals.min { $0.key < $1.key }?.value }
+    }
 
     /// Buckets that lacked their last entry after another server had taken over.
     package var lossesInFailovers: UInt64 { state.withLock { $0.lossesInFailovers } }
@@ -87,6 +92,9 @@ package final class StoreWatch: Sendable {
 
     /// Times of which the store lacks decisions, since it was accepted as it was.
     package var lost: [LostTime] { state.withLock { $0.lost } }
+
+    /// What a loop's writes are acknowledged with counts from that moment on.
+    func listen(to places: AcknowledgedPlaces) { state.withLock { $0.acknowledged.append(places) } }
 
     // MARK: - Looking
 
@@ -116,18 +124,43 @@ package final class StoreWatch: Sendable {
         guard let store = stores.first, await store.unavailability() == nil else { return }
         let place = current()
         var findings: [Finding] = []
+        var sessions: [RedisAddress: RedisSession] = [:]
         for bucket in nextBuckets() {
             let question = StoreWatch.question(bucket, place.entries[bucket]?.position)
             guard let answer = try? await store.replyFromAnywhere(to: question, bucket: bucket),
                 let finding = try? Finding(bucket, answer.reply, server: answer.session.address)
             else { continue }
             findings.append(finding)
+            sessions[finding.server] = answer.session
         }
-        do { try judge(findings, against: place) } catch {
+        do {
+            for ofOne in Dictionary(grouping: findings, by: \.server).values {
+                try judge(ofOne, against: place)
+            }
+        } catch {
             for store in stores { store.leave(because: "\(error)") }
             return
         }
+        await learn(findings, sessions, store)
         if let memory = try? await store.memory() { state.withLock { $0.memory = memory } }
+    }
+
+    /// What other hosts and operators have written is missed from now on too, if it is as safe as what this host is told.
+    private func learn(
+        _ findings: [Finding], _ sessions: [RedisAddress: RedisSession], _ store: StateStore
+    ) async {
+        var safe: Set<RedisAddress> = []
+        for (server, session) in sessions where await store.isSafe(session, settings) { safe.insert(server) }
+        state.withLock { [safe] state in
+            for finding in findings where safe.contains(finding.server) && finding.last.milliseconds > 0 {
+                if let known = state.place.entries[finding.bucket], known.position >= finding.last {
+                    continue
+                }
+                state.place.entries[finding.bucket] = AcknowledgedPlaces.Place(
+                    position: finding.last, server: finding.server)
+                state.isChanged = true
+            }
+        }
     }
 
     private func nextBuckets() -> [Int] {
@@ -148,7 +181,7 @@ package final class StoreWatch: Sendable {
                 state.isChanged = true
             }
             // A store that was accepted meanwhile has another file: this one must not replace it.
-            guard state.isChanged, state.refusal == nil else { return nil }
+            guard state.isChanged, state.refusals.isEmpty else { return nil }
             state.isChanged = false
             return state.place
         }
@@ -162,12 +195,18 @@ package final class StoreWatch: Sendable {
     /// The place as it is known now; while the store is refused, an operator may have accepted it.
     private func current() -> StorePlace {
         state.withLock { state in
-            if state.refusal != nil, let file = try? StorePlace(path: path),
+            if !state.refusals.isEmpty, let file = try? StorePlace(path: path),
                 file.accepted > state.place.accepted
             {
                 state.place = file
+                for places in state.acknowledged { _ = places.take() }
             }
-            return state.place
+            var place = state.place
+            for (bucket, latest) in state.acknowledged.flatMap(\.all)
+            where place.entries[bucket].map({ $0.position < latest.position }) ?? true {
+                place.entries[bucket] = latest
+            }
+            return place
         }
     }
 
@@ -185,7 +224,8 @@ package final class StoreWatch: Sendable {
         /// Nil for a bucket that another node has.
         init?(_ bucket: Int, _ reply: RedisReply, server: RedisAddress) throws {
             if case .error(let error) = reply {
-                guard Redirection.isOne(error) || RedisError.refused(error).isTryAgain else {
+                // A node that will serve later, as after a restart, is looked at then: not one command goes to it before.
+                guard Redirection.isOne(error) || RedisError.refused(error).isMoving else {
                     throw StateUnavailable("place: \(RedisError.refused(error).inWords)")
                 }
                 return nil
@@ -208,13 +248,14 @@ package final class StoreWatch: Sendable {
 
     private func judge(_ findings: [Finding], against place: StorePlace) throws {
         guard !findings.isEmpty else { return }
-        if let why = StoreWatch.fault(findings, place) { throw refuse(why) }
+        if let why = StoreWatch.fault(findings, place) { throw refuse(findings, why) }
         let lacking = findings.filter { !$0.hasEntry }
         // A failover is recognised by another server than the one that acknowledged the entry.
         let explained = mayLose && lacking.allSatisfy { $0.server != place.entries[$0.bucket]?.server }
         if let first = lacking.first, !explained {
             let entry = place.entries[first.bucket].map { "\($0.position)" } ?? ""
             throw refuse(
+                findings,
                 "\(lacking.count) of \(findings.count) buckets lack the last entry that this host saw, such as bucket "
                     + "\(first.bucket) entry \(entry), which ends with \(first.last): restored, cut short or replaced; "
                     + "see `issuer-host store status`, then `issuer-host store accept`")
@@ -244,10 +285,11 @@ package final class StoreWatch: Sendable {
             + "status`, then `issuer-host store accept`"
     }
 
-    private func refuse(_ why: String) -> StateUnavailable {
+    private func refuse(_ findings: [Finding], _ why: String) -> StateUnavailable {
         let isNew = state.withLock { state in
-            defer { state.refusal = why }
-            return state.refusal == nil
+            let isNew = findings.allSatisfy { state.refusals[$0.bucket] == nil }
+            for finding in findings { state.refusals[finding.bucket] = why }
+            return isNew
         }
         if isNew { report(.refused(why)) }
         return StateUnavailable("store refused: \(why)")
@@ -255,7 +297,8 @@ package final class StoreWatch: Sendable {
 
     private func take(_ findings: [Finding], _ lacking: [Finding]) {
         let wasRefused = state.withLock { state in
-            defer { state.refusal = nil }
+            let wasRefused = !state.refusals.isEmpty
+            for finding in findings { state.refusals[finding.bucket] = nil }
             if state.place.generation == nil {
                 state.place.generation = findings[0].generation
                 state.isChanged = true
@@ -264,9 +307,10 @@ package final class StoreWatch: Sendable {
                 state.place.entries[finding.bucket] = AcknowledgedPlaces.Place(
                     position: finding.last, server: finding.server)
                 state.isChanged = true
+                for places in state.acknowledged { places.forget(finding.bucket, butOf: finding.server) }
             }
             state.lossesInFailovers += UInt64(lacking.count)
-            return state.refusal != nil
+            return wasRefused && state.refusals.isEmpty
         }
         if wasRefused { report(.taken) }
         if !lacking.isEmpty {

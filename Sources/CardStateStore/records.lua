@@ -1,6 +1,6 @@
 #!lua name=cardrecords
 -- The store of card records: it compares, replaces and appends, and knows no business. All keys of a call share one slot.
-local VERSION = 10
+local VERSION = 11
 
 -- KEYS: record, journal, and the filed transactions where they are touched or wanted. All three exist from the account's
 -- first import on: while a slot moves, a key that was not named would be written where it no longer belongs, and one that is
@@ -52,13 +52,17 @@ local function place(keys, args)
   local generation = redis.call('GET', keys[2])
   if redis.call('EXISTS', keys[1]) == 0 then return { generation, '0-0', args[1] == '' and 1 or 0 } end
   local info = redis.call('XINFO', 'STREAM', keys[1])
-  local last, first = '0-0', nil
+  local last, first, added = '0-0', nil, 0
   for at = 1, #info, 2 do
     if info[at] == 'last-generated-id' then last = info[at + 1] end
     if info[at] == 'first-entry' and info[at + 1] then first = info[at + 1][1] end
+    if info[at] == 'entries-added' then added = info[at + 1] end
   end
   if args[1] == '' or #redis.call('XRANGE', keys[1], args[1], args[1]) == 1 then return { generation, last, 1 } end
-  if not isBefore(last, args[1]) and (not first or isBefore(args[1], first)) then return { generation, last, 2 } end
+  -- A journal that was lost and begun anew has had nothing taken from it.
+  if not isBefore(last, args[1]) and (not first or isBefore(args[1], first)) and added > redis.call('XLEN', keys[1]) then
+    return { generation, last, 2 }
+  end
   return { generation, last, 0 }
 end
 

@@ -54,7 +54,12 @@ struct AuthoriserTests {
         var isRepeat = false
 
         /// What becomes of a write.
-        enum Fate { case done, lostBefore, lostAfter, conflict }
+        enum Fate { case done, lostBefore, lostAfter, conflict, unsafe }
+
+        /// The server that took an unsafe write is gone: what the one after it has of it.
+        enum Failover { case hasIt, lacksIt }
+        /// What happens while the first such write waits.
+        var failover: Failover?
     }
 
     private func run(
@@ -296,6 +301,18 @@ struct AuthoriserTests {
         #expect(records.confirmed == (fate == .lostAfter ? 1 : 0))
     }
 
+    @Test(
+        "The server that took a write is replaced before replicas had it: the record says what became of it",
+        arguments: [Scene.Failover.hasIt, .lacksIt])
+    func replaced(failover: Scene.Failover) async throws {
+        var scene = Scene(writes: [.unsafe])
+        scene.failover = failover
+        let (decision, records) = try await run(scene)
+        #expect(decision.outcome.declineReason == nil && !decision.repeated)
+        #expect(records.decisions.count == 1 && records.record?.availableMinorUnits == 5_750)
+        #expect(records.confirmed == 2)
+    }
+
     @Test func anotherHostIsQuickerNowAndThen() async throws {
         let (decision, records) = try await run(Scene(writes: [.conflict, .conflict, .done]))
         #expect(decision.outcome.declineReason == nil && records.decisions.count == 1)
@@ -521,7 +538,8 @@ struct AuthoriserTests {
         ) async throws(CouldNotDecide) -> CardReplacement {
             let (fate, reading) = state.withLock { state in carryOut(change, lines, withPast, &state) }
             switch fate {
-            case .done: return .done
+            case .done: return .done(unconfirmed: nil)
+            case .unsafe: return .done(unconfirmed: reading)
             case .conflict: return .conflict(reading)
             case .lostBefore, .lostAfter: throw .state(StateUnavailable("replace: gone"))
             }
@@ -538,7 +556,7 @@ struct AuthoriserTests {
                 state.record = record
             }
             let reading = CardReading(record: state.record, past: withPast ? state.past : nil)
-            guard fate == .done || fate == .lostAfter else { return (fate, reading) }
+            guard [.done, .lostAfter, .unsafe].contains(fate) else { return (fate, reading) }
             guard state.record?.tag == change.before else { return (.conflict, reading) }
             if let record = change.record { state.record = record }
             for case .decision(let entry, let result) in lines { state.decisions.append((entry, result)) }
@@ -546,7 +564,14 @@ struct AuthoriserTests {
         }
 
         func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
-            state.withLock { $0.confirmed += 1 }
+            let isGone = state.withLock { state in
+                state.confirmed += 1
+                guard let failover = state.scene.failover else { return false }
+                state.scene.failover = nil
+                if failover == .lacksIt { (state.record, state.decisions) = (opening, []) }
+                return true
+            }
+            if isGone { throw .state(StateUnavailable("wait: the connection broke")) }
         }
     }
 }

@@ -163,6 +163,39 @@ import Testing
         await bench.store.close()
     }
 
+    @Test func manyOfOneCardWaitForTheirReplicaTogether() async throws {
+        let servers = try TestServers()
+        let master = try servers.start()
+        let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
+        let bench = try await StateBench(
+            servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
+        try await servers.waitUntilFollows(replica, master)
+        try await bench.importCard(1)
+        try servers.suspend(replica)
+        let begun = ContinuousClock.now
+        let told = await withTaskGroup(of: String.self) { group in
+            for atc in 1...16 as ClosedRange<UInt16> {
+                group.addTask {
+                    do { return "told \(try await bench.decide(1, atc: atc, stan: UInt32(atc)))" } catch {
+                        return "\(error)"
+                    }
+                }
+            }
+            return await group.reduce(into: [String]()) { $0.append($1) }
+        }
+        // Each waits for its replica, and none for another one's wait.
+        #expect(told.allSatisfy { $0.contains("0 of 1 replicas") }, "\(told)")
+        #expect(ContinuousClock.now - begun < .milliseconds(500))
+        servers.resume(replica)
+        // What was written is there: told as it was decided, once it is safe.
+        try await servers.waitUntilFollows(replica, master)
+        for atc in 1...16 as ClosedRange<UInt16> {
+            #expect(try await bench.decide(1, atc: atc, stan: UInt32(atc)).repeated)
+        }
+        #expect(try await bench.record(1)?.availableMinorUnits == 98_400)
+        await bench.store.close()
+    }
+
     @Test func aReplySaysNothingOnceTheMasterIsAnotherOne() async throws {
         let servers = try TestServers()
         let master = try servers.start()

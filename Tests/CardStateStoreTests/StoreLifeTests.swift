@@ -25,7 +25,7 @@ import Testing
             redis = try TestRedis(options: ["--appendfsync", "no"] + options)
         }
 
-        deinit { try? FileManager.default.removeItem(atPath: path) }
+        deinit { for end in ["", "-other"] { try? FileManager.default.removeItem(atPath: path + end) } }
 
         var events: [StoreEvent] { told.withLock { $0 } }
 
@@ -50,6 +50,14 @@ import Testing
             let store = StateStore(to: .server(.fixed(redis.address)), on: StateBench.loop)
             try await store.waitUntilReady(timeout: .seconds(30))
             return (StoreLife(store, settings: CardStateSettings()), store)
+        }
+
+        /// The place of another host on the same store.
+        static func place(of life: Life) throws -> StoreWatch {
+            try StoreWatch(
+                path: life.path + "-other", location: .server(.fixed(life.redis.address)),
+                settings: CardStateSettings()
+            ) { _ in }
         }
 
         func initialise() async throws {
@@ -149,6 +157,63 @@ import Testing
         try await bench.store.waitUntilReady(timeout: .seconds(10))
         #expect(try await bench.decline(card, atc: 9) == nil)
         await bench.store.close()
+    }
+
+    @Test(
+        "Cut short right after the last answer, by so many bytes: refused before anything is decided anew",
+        arguments: [1, 300, 700, 1_100, 2_000])
+    func cutAtOnce(bytes: Int) async throws {
+        let life = try Life()
+        try await life.initialise()
+        let watch = try life.watch()
+        let bench = try await life.host(watch)
+        try await bench.store.waitUntilReady(timeout: .seconds(10))
+        try await bench.importCard(card)
+        for atc in 1...6 as ClosedRange<UInt16> { #expect(try await bench.decline(card, atc: atc) == nil) }
+        // Nothing of it was looked at or kept yet: it was acknowledged to this process.
+        life.redis.kill()
+        try life.redis.cutAppendOnlyFile(by: bytes)
+        try life.redis.repairAppendOnlyFile()
+        try life.redis.start()
+        #expect(try await refusal(bench, "lack the last entry"))
+        await #expect(throws: CouldNotDecide.self) { try await bench.decline(card, atc: 6) }
+        await bench.store.close()
+    }
+
+    @Test func whatAnotherHostWroteIsMissedToo() async throws {
+        let life = try Life()
+        try await life.initialise()
+        let (watch, others) = (try life.watch(), try Life.place(of: life))
+        let (bench, other) = (try await life.host(watch), try await life.host(others))
+        for host in [bench, other] { try await host.store.waitUntilReady(timeout: .seconds(10)) }
+        try await bench.importCard(card)
+        #expect(try await other.decline(card, atc: 1) == nil)
+        await watch.round([bench.store])
+        await other.store.close()
+        life.redis.kill()
+        try life.redis.cutAppendOnlyFile(by: 200)
+        try life.redis.repairAppendOnlyFile()
+        try life.redis.start()
+        #expect(try await refusal(bench, "lack the last entry"))
+        await bench.store.close()
+    }
+
+    @Test func aJournalThatWasLostAndBegunAnewIsNotTakenForATrimmedOne() async throws {
+        let life = try Life()
+        try await life.initialise()
+        let (watch, others) = (try life.watch(), try Life.place(of: life))
+        let (bench, other) = (try await life.host(watch), try await life.host(others))
+        for host in [bench, other] { try await host.store.waitUntilReady(timeout: .seconds(10)) }
+        try await bench.importCard(card)
+        #expect(try await bench.decline(card, atc: 1) == nil)
+        watch.keep([bench.store])
+        // A host that had not seen it goes on, in the same bucket; not within the millisecond that the entry is named after.
+        try await Task.sleep(for: .milliseconds(5))
+        _ = try await bench.connection.sendFromAnywhere(RedisCommand("DEL", "{b01}:journal"))
+        try await other.importCard(card + 64)
+        await watch.round([bench.store])
+        #expect(watch.refusal?.contains("bucket 1 entry") == true)
+        for host in [bench, other] { await host.store.close() }
     }
 
     @Test func anEntryThatWasTrimmedIsNotMissed() async throws {

@@ -79,11 +79,12 @@ package final class TestServers: @unchecked Sendable {
         return own
     }
 
+    /// Of a node of `startCluster`.
+    package static let clusterOptions = ["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"]
+
     /// Three masters that share the slots.
     package func startCluster() throws -> [Int] {
-        let ports = try (0..<3).map { _ in
-            try start(options: ["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"])
-        }
+        let ports = try (0..<3).map { _ in try start(options: TestServers.clusterOptions) }
         let nodes = ports.map { "127.0.0.1:\($0)" }
         let output = try cli(["--cluster", "create"] + nodes + ["--cluster-yes"])
         guard output.contains("All 16384 slots covered") else {
@@ -107,6 +108,31 @@ package final class TestServers: @unchecked Sendable {
         guard let process = processes.removeValue(forKey: port), process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+    }
+
+    /// Takes bytes off the end of what a server that is down has on disk, or all of it; half a command is cut off as well.
+    package func shorten(_ port: Int, by bytes: Int?) throws {
+        let folder = "\(folder)/\(port)/appendonlydir"
+        guard let bytes else { return try FileManager.default.removeItem(atPath: folder) }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        guard let name = names.filter({ $0.hasSuffix(".incr.aof") }).sorted().last else {
+            throw Failure(description: "no append-only file")
+        }
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: "\(folder)/\(name)"))
+        let end = try handle.seekToEnd()
+        try handle.truncate(atOffset: end > UInt64(bytes) ? end - UInt64(bytes) : 0)
+        try handle.close()
+        let repair = Process()
+        let answer = Pipe()
+        repair.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        repair.arguments = ["redis-check-aof", "--fix", "\(folder)/appendonly.aof.manifest"]
+        repair.standardInput = answer
+        repair.standardOutput = FileHandle.nullDevice
+        repair.standardError = FileHandle.nullDevice
+        try repair.run()
+        answer.fileHandleForWriting.write(Data("y\n".utf8))
+        try answer.fileHandleForWriting.close()
+        repair.waitUntilExit()
     }
 
     /// It stands still, with its connections open.

@@ -122,12 +122,18 @@ struct SimulatedPort: CardCryptography, CardRecords {
     ) async throws(CouldNotDecide) -> CardReplacement {
         guard isAlive else { throw .state(StateUnavailable("dead")) }
         let write = Simulation.Write(token: token, change: change, lines: lines, withPast: withPast)
-        return try await withUnsafeContinuation {
+        let result = try await withUnsafeContinuation {
             simulation.waiting.append(Simulation.Waiting(host: host, call: .replace(write, $0)))
         }.get()
+        guard simulation.hasReplicas, case .done = result else { return result }
+        return .done(unconfirmed: CardReading(record: nil, past: nil))
     }
 
     func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
         guard isAlive else { throw .state(StateUnavailable("dead")) }
+        guard simulation.hasReplicas else { return }
+        try await withUnsafeContinuation {
+            simulation.waiting.append(Simulation.Waiting(host: host, call: .confirm($0)))
+        }.get()
     }
 }

@@ -40,7 +40,7 @@ struct SimulatedStore {
         case .replace(let bytes): past[token] = bytes
         }
         journal.append(Written(token: token, before: change.before, after: change.record?.tag, lines: lines))
-        return .success(.done)
+        return .success(.done(unconfirmed: nil))
     }
 
     private static func bytes(_ tag: RecordTag) -> [UInt8] {

@@ -32,7 +32,11 @@ package final class Simulation: @unchecked Sendable {
         case token(SimulatedJob, CryptographyQuestion)
         case read(CardToken, Bool, UnsafeContinuation<Result<CardReading, CouldNotDecide>, Never>)
         case replace(Write, UnsafeContinuation<Result<CardReplacement, CouldNotDecide>, Never>)
+        case confirm(UnsafeContinuation<Result<Void, CouldNotDecide>, Never>)
     }
+
+    /// Answers wait for replicas, in a quarter of the runs: after the card's turn, and not always with success.
+    var hasReplicas: Bool { seed % 4 == 2 }
 
     struct Waiting {
         let host: Int
@@ -225,6 +229,11 @@ package final class Simulation: @unchecked Sendable {
                 continuation.resume(returning: store.read(token, withPast: withPast))
             }
         case .replace(let write, let continuation): carryOut(write, fate, continuation)
+        case .confirm(let continuation):
+            if fate < 10 { note(fate < 5 ? "replica late" : "connection lost before a replica answered") }
+            continuation.resume(
+                returning: fate < 10
+                    ? .failure(.state(StateUnavailable("simulated", recordTells: fate >= 5))) : .success(()))
         }
     }
 
@@ -264,6 +273,8 @@ package final class Simulation: @unchecked Sendable {
                 if arrives {
                     _ = store.replace(write.token, write.change, lines: write.lines, withPast: false)
                 }
+                continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
+            case .confirm(let continuation):
                 continuation.resume(returning: .failure(.state(StateUnavailable("dead"))))
             }
         }

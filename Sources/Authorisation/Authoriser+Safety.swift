@@ -1,0 +1,42 @@
+extension Authoriser {
+    /// Waits until what was read or written is safe, outside the card's turn.
+    ///
+    /// Where the server that had it is the master no more, the one that took over has the write or lacks it: the record
+    /// says which, once. The message is then settled by what is there now, as after any other lost reply.
+    func confirmed(
+        _ outcome: CardOutcome, _ message: CardMessage, work: Work
+    ) async throws(CouldNotDecide) -> CardOutcome {
+        guard let place = work.unconfirmed else { return outcome }
+        do throws(CouldNotDecide) {
+            try await confirm(place, work)
+            return outcome
+        } catch {
+            guard case .state(let failure) = error, failure.recordTells else { throw error }
+            let anew = try await writtenAnew(outcome, message, work: work, after: error)
+            if let place = work.unconfirmed { try await confirm(place, work) }
+            return anew
+        }
+    }
+
+    private func confirm(_ place: CardReading, _ work: Work) async throws(CouldNotDecide) {
+        try await records.confirm(place, deadline: work.request.deadline)
+        guard work.written != nil else { return }
+        work.times.set(.stateCommit, from: work.writtenFrom, to: surroundings.monotonicNanoseconds())
+    }
+
+    private func writtenAnew(
+        _ outcome: CardOutcome, _ message: CardMessage, work: Work, after error: CouldNotDecide
+    ) async throws(CouldNotDecide) -> CardOutcome {
+        await turns.enter(work.token)
+        defer { turns.leave(work.token) }
+        let withPast = work.readsPast || work.reading.past != nil
+        guard
+            let current = try? await records.read(
+                work.token, withPast: withPast, deadline: work.request.deadline)
+        else { throw error }
+        work.unconfirmed = current
+        if let written = work.written, current.record?.tag == written { return outcome }
+        (work.unconfirmed, work.written, work.reading) = (nil, nil, current)
+        return try await applyAndWrite(message, work)
+    }
+}
