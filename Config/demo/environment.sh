@@ -14,6 +14,7 @@
 #   DEMO_REDIS_FSYNC      always (the default) or everysec
 #   DEMO_REDIS_LISTEN     TCP port that the Redis server listens on beside its socket
 #   DEMO_REDIS_PORT       TCP port that the host finds it on, in place of the socket
+#   DEMO_SENTINELS        so many sentinels watch that server and name it to the host; with both ports, the same one
 #   DEMO_TOKEN            nss (the default), nss-fips (the same in its strict mode) or softhsm2, which serves no PINs
 #   DEMO_TOKEN_PLACEMENT  auto, loop or workers
 #   DEMO_TOKEN_WORKERS    threads before the token
@@ -40,7 +41,7 @@ port_s=${DEMO_PORT_S:-8585}
 port_c=${DEMO_PORT_C:-8586}
 port_d=${DEMO_PORT_D:-8587}
 admin_port=${DEMO_ADMIN_PORT:-9583}
-redis_pid= host_pid= rack_pid=
+redis_pid= host_pid= rack_pid= sentinel_pids=()
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
@@ -185,6 +186,10 @@ write_configuration() {
     >"$directory/issuer-host.yaml" || fail "the demo's configuration could not be made"
   # In place of the socket, which would come first.
   [ -z "${DEMO_REDIS_PORT:-}" ] || sed -i "s/^  unixSocket: .*/  port: $DEMO_REDIS_PORT/" "$directory/issuer-host.yaml"
+  # By sentinels, whose ports follow the server's.
+  [ -z "${DEMO_SENTINELS:-}" ] || sed -i "s/^  port: $DEMO_REDIS_PORT\$/  sentinelMaster: demo\n  sentinels: [$(
+    seq -s ', ' -f '"127.0.0.1:%.0f"' $((DEMO_REDIS_PORT + 1)) $((DEMO_REDIS_PORT + DEMO_SENTINELS))
+  )]/" "$directory/issuer-host.yaml"
 }
 
 # A test CA in a token of its own, and the issuer's certificate of each range.
@@ -251,7 +256,20 @@ start_redis() {
   fail "redis-server did not start; see $directory/redis.log"
 }
 
+start_sentinels() {
+  local number port
+  for number in $(seq "${DEMO_SENTINELS:-0}"); do
+    port=$((DEMO_REDIS_PORT + number))
+    printf 'port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor demo 127.0.0.1 %s 2\n' \
+      "$port" "$directory" "$DEMO_REDIS_PORT" >"$directory/sentinel-$number.conf"
+    setsid redis-server "$directory/sentinel-$number.conf" --sentinel >"$directory/sentinel-$number.log" 2>&1 &
+    sentinel_pids+=($!)
+  done
+}
+
 stop_redis() {
+  [ ${#sentinel_pids[@]} -eq 0 ] || kill "${sentinel_pids[@]}" 2>/dev/null || true
+  sentinel_pids=()
   [ -n "$redis_pid" ] || return 0
   kill "$redis_pid" 2>/dev/null || true
   wait "$redis_pid" 2>/dev/null || true
@@ -288,6 +306,7 @@ prepare() {
   # Figures can only be compared if every measurement begins with an empty store.
   [ "$command" != load ] || rm -rf "$directory/appendonlydir" "$directory/issuer-host.place"
   start_redis
+  start_sentinels
   # A terminal of any make may come next, with card counters of its own: each run begins with fresh ones.
   import_cards "$root/Config/demo/demo-issuer.json"
 }

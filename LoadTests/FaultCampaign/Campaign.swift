@@ -98,6 +98,7 @@ package struct Campaign: Sendable {
         }
         result.hostStartsRepeated = hosts.reduce(0) { $0 + $1.failedStarts }
         result.primaryMoves = (store as? PartitionStore)?.moves ?? []
+        result.add(failovers: (store as? CampaignStore)?.failovers ?? [])
         progress("counting")
         var audit = Audit(
             requests: ledger.requests,

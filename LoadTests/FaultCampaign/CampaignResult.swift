@@ -81,6 +81,11 @@ package struct CampaignResult: Codable, Sendable {
     package var floodUndecided = 0
     /// See `floodRequests`.
     package var floodConflicts = 0
+    /// Why the journal's notes say that there was no decision, and how often.
+    package var undecidedBecause: [String: Int] = [:]
+    /// Failovers by sentinels, milliseconds from the kill of the primary: until most sentinels named another one, until that
+    /// one had a replica, until the first decision was told; medians.
+    package var failoverSteps: [String: Int] = [:]
     /// Starts of the host that had to be tried again.
     package var hostStartsRepeated = 0
     /// Nothing may stand here.
@@ -100,6 +105,12 @@ package struct CampaignResult: Codable, Sendable {
             "journal notes: \(undecidedNoted) of no decision, \(lateNoted) of late and untold ones",
             "approvals told to nobody: \(untoldNoted) noted, \(untoldExcused) cut off at a proxy or with a killed host",
             "floods: \(floodRequests) requests, \(floodUndecided) without a decision, \(floodConflicts) conflicts",
+            "no decision because: "
+                + undecidedBecause.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(8)
+                .map { "\($0.value) \($0.key)" }.joined(separator: "; "),
+            "failovers, ms after the kill: "
+                + failoverSteps.sorted { $0.value < $1.value }.map { "\($0.key) \($0.value)" }
+                .joined(separator: ", "),
             "partitions: \(lostInPartitions) told and lost; hosts at the new primary after \(primaryMoves) ms",
             "",
             "| fault | count | first decision after, ms: median (worst) | every terminal after, ms: median (worst) |",
@@ -148,12 +159,31 @@ package struct CampaignResult: Codable, Sendable {
 
     /// - Parameter journal: says why something of a flood was not decided.
     mutating func add(_ flood: Flood, _ journal: [JournalledDecision]) {
+        for line in journal where line.kind == "undecided" {
+            undecidedBecause[Self.withoutPorts(line.outcome ?? "unknown"), default: 0] += 1
+        }
         floodRequests = flood.sent
         (floodUndecided, floodConflicts) = (flood.undecided.count, flood.conflicts)
         for number in flood.undecided {
             let why = journal.first { $0.kind == "undecided" && $0.rrn.flatMap { UInt64($0) } == number }
             violations.append(
                 "request \(number), of a flood, was not decided: \(why?.outcome ?? "not noted")")
+        }
+    }
+
+    /// Ports differ from one campaign to the next.
+    private static func withoutPorts(_ words: String) -> String {
+        words.split(separator: " ").map { word in
+            guard let colon = word.firstIndex(of: ":"), word.hasPrefix("127.") else { return String(word) }
+            return String(word[..<colon])
+        }.joined(separator: " ")
+    }
+
+    /// Medians of the steps of each failover, in milliseconds.
+    mutating func add(failovers steps: [[String: Int]]) {
+        for name in Set(steps.flatMap(\.keys)) {
+            let sorted = steps.compactMap { $0[name] }.sorted()
+            failoverSteps[name] = sorted[sorted.count / 2]
         }
     }
 

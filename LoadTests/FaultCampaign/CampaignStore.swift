@@ -19,6 +19,8 @@ final class CampaignStore: StoreUnderTest, @unchecked Sendable {
     /// Nil for a server alone.
     private let sentinel: ChildProcess?
     private let sentinelPort: Int
+    /// Of each failover: what came when, in milliseconds after the kill.
+    private(set) var failovers: [[String: Int]] = []
 
     /// Starts all of them.
     /// - Parameters:
@@ -95,7 +97,15 @@ final class CampaignStore: StoreUnderTest, @unchecked Sendable {
         case .storeFailedOver:
             servers[primary].process.kill()
             try wait("a failover", seconds: 60) { try self.primary() != primary }
+            let named = DispatchTime.now().uptimeNanoseconds
             try startAsReplica(primary)
+            try wait("a replica", seconds: 60) {
+                try cli(servers[1 - primary].port, ["info", "replication"]).contains("state=online")
+            }
+            failovers.append([
+                "named": Int((named - begun) / 1_000_000),
+                "followed": Int((DispatchTime.now().uptimeNanoseconds - begun) / 1_000_000),
+            ])
             return begun
         case .storeLinkCut:
             try await servers[primary].proxy.cut()
@@ -126,10 +136,12 @@ final class CampaignStore: StoreUnderTest, @unchecked Sendable {
     }
 
     /// Starts a server that was the primary as the replica of the one that is now, as its supervisor has to: alone it
-    /// would take the sentinel ten seconds to turn it.
+    /// would take the sentinel ten seconds to turn it. By its configuration a server connects up to a second after it has
+    /// started, told by a command at once; the other name of the same address makes it a new primary to follow.
     private func startAsReplica(_ index: Int) throws {
-        let other = servers[1 - index].proxy.port
-        try servers[index].process.start(adding: ["--replicaof", "127.0.0.1 \(other)"])
+        let (own, other) = (servers[index].port, servers[1 - index].proxy.port)
+        try servers[index].process.start(adding: ["--replicaof", "localhost \(other)"])
+        try wait("Redis") { try cli(own, ["replicaof", "127.0.0.1", "\(other)"]).hasPrefix("OK") }
     }
 
     /// The sentinel has no doubt of its master, and the replica follows it.

@@ -31,7 +31,9 @@ struct FaultInjector {
             try await Task.sleep(for: lasting)
             try filter("-D")
         case .clockSet:
-            try host.setClock(aheadMilliseconds: 30 * 86_400_000)
+            // Ahead and back, of either host.
+            let days: [Int64] = [30, -30, 1, -1]
+            try host.setClock(aheadMilliseconds: days[turn / 2 % days.count] * 86_400_000)
             try await Task.sleep(for: lasting)
             try host.setClock(aheadMilliseconds: 0)
         case .flood: try await flood.run(on: hosts)

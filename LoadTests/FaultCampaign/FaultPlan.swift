@@ -32,7 +32,7 @@ package enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, S
     case slotMoved = "slot moved"
     /// One packet in twenty is dropped, of every connection.
     case packetsLost = "packets lost"
-    /// The clock of one host is set thirty days ahead.
+    /// The clock of one host is set a day or thirty ahead or back.
     case clockSet = "one host's clock set"
     /// The primary cut off from replica and sentinels, not from the hosts.
     case partitioned = "partition"
