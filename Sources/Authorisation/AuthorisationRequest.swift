@@ -1,7 +1,7 @@
 package import EMV
 
-/// A PIN block as it came in, with the zone key that enciphers it. Never described, never logged.
-package struct PINQuestion: Sendable {
+/// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, never logged.
+package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable {
     /// The link's zone PIN key.
     package var zonePINKey: KeyName
     /// How the clear block is laid out (ISO 9564-1).
@@ -29,6 +29,11 @@ package struct PINQuestion: Sendable {
         block = EncipheredPINBlock(rawValue: firstHalf)
         self.secondHalf = secondHalf
     }
+
+    /// Format and key.
+    package var description: String { "PIN block of \(format) under \(zonePINKey)" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// The same for an issuer who verifies in the given way.
     func verified(by verification: PINVerification) -> PINQuestion {

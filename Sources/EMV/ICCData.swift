@@ -3,7 +3,7 @@
 ///
 /// The objects are found through a flat table of tag, offset and length: some twenty of them, for which a
 /// scan is quicker than any dictionary. The bytes are shared with the message they came in.
-package struct ICCData: Sendable {
+package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
     /// No card sends more; a message that does is refused.
     package static let objectsMax = 64
     /// DE55 has at most 255 bytes in most dialects and 999 in the widest.
@@ -26,6 +26,11 @@ package struct ICCData: Sendable {
         self.bytes = bytes
         entries = try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in try ICCData.index(raw) }
     }
+
+    /// How many objects there are: one of them may be the card's number or its track.
+    package var description: String { "chip data of \(entries.count) objects" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// The same for a whole array.
     package init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }

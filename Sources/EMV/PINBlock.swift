@@ -19,13 +19,18 @@ package enum PINBlockFormat: UInt8, Sendable, CaseIterable {
 /// PIN lengths that ISO 9564-1 knows (8.1).
 package let pinDigits = 4...12
 
-/// An enciphered PIN block of eight bytes. Has no description and is never logged.
-package struct EncipheredPINBlock: Hashable, Sendable {
+/// An enciphered PIN block of eight bytes. It describes itself without them and is never logged.
+package struct EncipheredPINBlock: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     /// The eight bytes, big endian.
     package let rawValue: UInt64
 
     /// Takes the block.
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// Nothing of the block.
+    package var description: String { "enciphered PIN block" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// The public part of PIN blocks: no PIN is here.

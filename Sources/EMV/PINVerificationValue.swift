@@ -1,5 +1,5 @@
 /// A Visa PIN verification value with the index of the key that it was made under.
-package struct PINVerificationValue: Hashable, Sendable {
+package struct PINVerificationValue: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
     /// PVKI, 0…9. The issuer keeps 0 for cards whose PIN is not verified so.
     package let keyIndex: UInt8
     /// Four digits in BCD.
@@ -12,6 +12,11 @@ package struct PINVerificationValue: Hashable, Sendable {
         self.keyIndex = keyIndex
         self.digits = digits
     }
+
+    /// Nothing of the digits.
+    package var description: String { "PVV under key \(keyIndex)" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// - Parameters:
     ///   - keyIndex: 0…9.

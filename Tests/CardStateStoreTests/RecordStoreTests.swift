@@ -79,7 +79,8 @@ import Testing
                         deadline: Deadline(nanoseconds: .max))
                 }
                 guard case .done = result else { throw RedisError.timedOut }
-                #expect(try await bench.record(1)?.bytes == (change.record ?? reading.record)?.bytes)
+                let isWritten = try await bench.record(1)?.bytes == (change.record ?? reading.record)?.bytes
+                #expect(isWritten)
             }
         }
         #expect(try await bench.record(1)?.tag.counter ?? 0 > 60)

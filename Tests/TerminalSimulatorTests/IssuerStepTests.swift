@@ -86,8 +86,10 @@ import VirtualCard
         let file =
             try JSONSerialization.jsonObject(with: Data(written("record").utf8)) as? [String: [[String: Any]]]
         let card = try #require(file?["cards"]?.first)
-        #expect(card["availableMinorUnits"] as? Int == 1_250 && card["status"] as? String == "lost")
-        #expect(card["pin"] == nil && card["cryptogramProfile"] as? String == "visa-cvn10")
+        // By themselves: a failing expectation prints its parts, and the entry holds the card's number.
+        let (available, status) = (card["availableMinorUnits"] as? Int, card["status"] as? String)
+        let (hasPIN, profile) = (card["pin"] != nil, card["cryptogramProfile"] as? String)
+        #expect(available == 1_250 && status == "lost" && !hasPIN && profile == "visa-cvn10")
         #expect(try written("mode") == "600\n")
         let path = try written("arguments").split(separator: "\n")[2]
         #expect(!FileManager.default.fileExists(atPath: String(path)))

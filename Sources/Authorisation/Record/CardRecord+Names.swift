@@ -7,6 +7,13 @@ extension CardRecord {
     }
 }
 
+extension CardRecord: CustomStringConvertible, CustomReflectable {
+    /// How large it is: PIN references stand in the bytes.
+    package var description: String { "record of \(bytes.count) bytes, \(plasticCount) cards" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 extension CardReading {
     /// Every field by its name, a line each; no PIN reference in clear.
     package var fieldsByName: [String] {
