@@ -161,7 +161,7 @@ let package = Package(
             "TerminalSimulatorTests",
             [
                 "TerminalSimulator", "VirtualCard", "LibCrypto", "IssuerMessages", "ISO8583", "EMV",
-                "ByteCoding",
+                "ByteCoding", "VectorSupport",
             ]),
         tests("ByteCodingTests", ["ByteCoding"]),
         tests("ISO8583Tests", ["ISO8583", "ByteCoding"]),
