@@ -32,10 +32,13 @@ final class StateBench: Sendable {
         try await self.init(redis, at: .server(.fixed(redis.address)), first: redis.address)
     }
 
-    /// - Parameter first: a server for commands of the test itself.
+    /// - Parameters:
+    ///   - first: a server for commands of the test itself.
+    ///   - replicaTimeout: milliseconds for replicas to acknowledge. Long, so that a slow disk fails no test; short where the
+    ///     replica is to be missed.
     init(
         _ servers: any Sendable, at location: StoreLocation, first: RedisAddress, replicasMin: Int = 0,
-        watch: StoreWatch? = nil,
+        replicaTimeout: Int = 1_000, watch: StoreWatch? = nil,
         settings connectionSettings: RedisConnectionSettings = RedisConnectionSettings(),
         waits: Bool = true, migrates: Bool = false
     ) async throws {
@@ -46,6 +49,7 @@ final class StateBench: Sendable {
         connection = RedisConnection(to: first, on: loop)
         var settings = CardStateSettings()
         settings.replicasMin = replicasMin
+        settings.replicaTimeoutMilliseconds = replicaTimeout
         records = RedisCardRecords(store, settings: settings)
         orders = CardOrders(records, unixSeconds: { Self.now })
         journal = RedisJournal(store, settings: settings)
