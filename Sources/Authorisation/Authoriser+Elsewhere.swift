@@ -10,11 +10,21 @@ extension Authoriser {
         work.reading = try await records.read(work.token, withPast: true, deadline: deadline)
     }
 
+    /// Over in a moment; whoever asks again is answered then.
+    static let isMoving = CouldNotDecide.state(
+        StateUnavailable("the account is being moved to another PAN", mayBeDone: false))
+    private static let movesMax = 8
+
     /// What belongs to an account that has moved is looked for where it is now.
     func follow(_ token: CardToken, _ work: Work) async throws(CouldNotDecide) {
-        turns.leave(work.token)
+        let before = work.token
+        turns.leave(before)
         await turns.enter(token)
         work.token = token
+        work.moves += 1
         work.reading = try await records.read(token, withPast: true, deadline: work.request.deadline)
+        guard work.moves <= Self.movesMax, work.reading.record?.hasTakenOver(from: before) == true else {
+            throw Self.isMoving
+        }
     }
 }

@@ -3,16 +3,14 @@ extension Authoriser {
     ///
     /// Where the server that had it is the master no more, the one that took over has the write or lacks it: the record
     /// says which, once. The message is then settled by what is there now, as after any other lost reply.
-    func confirmed(
-        _ outcome: CardOutcome, _ message: CardMessage, work: Work
-    ) async throws(CouldNotDecide) -> CardOutcome {
+    func confirmed(_ outcome: CardOutcome, _ work: Work) async throws(CouldNotDecide) -> CardOutcome {
         guard let place = work.unconfirmed else { return outcome }
         do throws(CouldNotDecide) {
             try await confirm(place, work)
             return outcome
         } catch {
             guard case .state(let failure) = error, failure.recordTells else { throw error }
-            let anew = try await writtenAnew(outcome, message, work: work, after: error)
+            let anew = try await writtenAnew(outcome, work, after: error)
             if let place = work.unconfirmed { try await confirm(place, work) }
             return anew
         }
@@ -25,7 +23,7 @@ extension Authoriser {
     }
 
     private func writtenAnew(
-        _ outcome: CardOutcome, _ message: CardMessage, work: Work, after error: CouldNotDecide
+        _ outcome: CardOutcome, _ work: Work, after error: CouldNotDecide
     ) async throws(CouldNotDecide) -> CardOutcome {
         await turns.enter(work.token)
         defer { turns.leave(work.token) }
@@ -37,6 +35,6 @@ extension Authoriser {
         work.unconfirmed = current
         if let written = work.written, current.record?.tag == written { return outcome }
         (work.unconfirmed, work.written, work.reading) = (nil, nil, current)
-        return try await applyAndWrite(message, work)
+        return try await applyAndWrite(work)
     }
 }

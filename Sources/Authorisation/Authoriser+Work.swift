@@ -19,14 +19,11 @@ extension Authoriser {
         var writtenFrom: UInt64 = 0
         /// Template 71 or 72, made before anything is claimed.
         var template: [UInt8]?
+        /// How often its account has moved to another PAN.
+        var moves = 0
 
         init(_ request: AuthorisationRequest, _ range: IssuerRange?) {
             (self.request, self.range) = (request, range)
-        }
-
-        /// Advices, completions and reversals: they belong to the account wherever it has moved.
-        var isAboutEarlier: Bool {
-            request.purpose != .decision || request.circumstances.kind == .completion
         }
 
         /// Without an ATC of its own, only what is filed away says whether a message is a repeat, and what it speaks of.

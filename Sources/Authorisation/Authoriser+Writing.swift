@@ -3,13 +3,15 @@ internal import EMV
 /// With the record: asked until it says what a message comes to, and the store until it has that.
 extension Authoriser {
     /// Asks the record until it says what the message comes to, and the store until it has that.
-    func applyAndWrite(
-        _ message: CardMessage, _ work: Work
-    ) async throws(CouldNotDecide) -> CardOutcome {
+    func applyAndWrite(_ work: Work) async throws(CouldNotDecide) -> CardOutcome {
+        var message = message(work)
         var knowledge = CardKnowledge()
         var conflicts = 0
         while true {
             switch CardTransition.apply(message, knowledge, to: work.reading) {
+            case .ask(.account(let token)):
+                try await follow(token, work)
+                message = self.message(work)
             case .ask(let question): try await learn(question, &knowledge, message: message, work: work)
             case .broken(let words): throw .damaged(RecordDamage(words))
             case .decided(let outcome, let change):
@@ -74,6 +76,7 @@ extension Authoriser {
         _ question: CardQuestion, _ knowledge: inout CardKnowledge, message: CardMessage, work: Work
     ) async throws(CouldNotDecide) {
         switch question {
+        case .account, .move: throw Self.isMoving
         case .past:
             work.reading = try await records.read(
                 work.token, withPast: true, deadline: work.request.deadline)

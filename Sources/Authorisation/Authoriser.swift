@@ -52,19 +52,18 @@ package final class Authoriser: Sendable {
 
         // The token works while Redis reads: neither needs the other. One message of a card at a time.
         try await gather(work)
-        let message = message(work)
         var outcome: CardOutcome
         do throws(CouldNotDecide) {
             // Card, cryptogram, PIN, ATC, limits, amount and journal in one pure step, written by compare-and-set or not
             // at all. The ARQC comes before any counter, so that a forgery burns nothing.
-            outcome = try await applyAndWrite(message, work)
+            outcome = try await applyAndWrite(work)
         } catch {
             turns.leave(work.token)
             throw error
         }
         turns.leave(work.token)
         // Told once it is safe. The card's next message need not wait for that: what it writes is safe no sooner.
-        if work.unconfirmed != nil { outcome = try await confirmed(outcome, message, work: work) }
+        if work.unconfirmed != nil { outcome = try await confirmed(outcome, work) }
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         return await decision(after: outcome, work)
@@ -108,7 +107,6 @@ package final class Authoriser: Sendable {
             work.reading = try await records.read(
                 work.token, withPast: work.readsPast, deadline: request.deadline)
             if work.reading.record == nil, let oldRecords { try await claim(from: oldRecords, work) }
-            if let new = work.reading.record?.movedTo, work.isAboutEarlier { try await follow(new, work) }
             let readAt = surroundings.monotonicNanoseconds()
             work.times.set(.stateRead, from: readFrom, to: readAt)
             work.evidenceAt = readAt
@@ -184,7 +182,8 @@ package final class Authoriser: Sendable {
             request: request, rangeName: work.range?.name, proof: proof, evidence: trace.lines,
             declined: declined, pin: work.answer?.pin ?? .notAsked,
             policy: work.range?.cardPolicy ?? CardPolicy(), now: surroundings.unixSeconds(),
-            approvalCode: approvalCode(), random: surroundings.random(), lost: lost)
+            approvalCode: approvalCode(), random: surroundings.random(), lost: lost,
+            isOfPANBefore: work.moves > 0)
     }
 
     /// What was asked for against what the card signed, and what card and terminal found out before they asked.

@@ -154,7 +154,11 @@ extension Cards {
             let orders = desk.orders
             do {
                 let balance = try await onLoop(desk.store.eventLoop) {
-                    guard try await orders.record(newToken) != nil else { throw OperatorRefusal.unknownCard }
+                    guard try await orders.record(newToken) != nil, try await orders.record(oldToken) != nil
+                    else {
+                        throw OperatorRefusal.unknownCard
+                    }
+                    _ = try await orders.carryOut(.awaitMove(from: oldToken), for: newToken, note: note)
                     let balance = try await orders.carryOut(
                         .moveAway(to: newToken), for: oldToken, note: note)
                     let reading = try await orders.reading(oldToken)

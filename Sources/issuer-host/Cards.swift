@@ -185,7 +185,7 @@ extension Cards {
             }
             if raw { return print(reading.fieldsByName.joined(separator: "\n")) }
             for (index, plastic) in record.plastics.enumerated()
-            where psn == nil || plastic.sequenceNumber == psn {
+            where psn == nil && !plastic.isOfPANBefore || plastic.sequenceNumber == psn {
                 show(pan, record, plastic: plastic, index: index)
             }
         }

@@ -56,6 +56,15 @@ struct CardScene {
     @discardableResult
     mutating func send(_ draft: Draft) throws -> CommitResult { try outcome(draft).result }
 
+    /// What the record asks for before it decides.
+    func question(_ draft: Draft) throws -> CardQuestion? {
+        let message = try draft.message(policy: policy, now: now, random: 1)
+        let step = CardTransition.apply(
+            message, CardKnowledge(), to: CardReading(record: record, past: past))
+        if case .ask(let question) = step { return question }
+        return nil
+    }
+
     mutating func outcome(_ draft: Draft) throws -> CardOutcome {
         random += 1
         let message = try draft.message(policy: policy, now: now, random: random, lost: lost)
@@ -67,6 +76,7 @@ struct CardScene {
                 pinQuestions += 1
                 knowledge.pin = (pin, PINVerdict.compare(message.pin, pin))
             case .ask(.script(let script)): knowledge.script = (script.identifier, nil)
+            case .ask(.account), .ask(.move): throw Unexpected("the account has moved or is to move")
             case .broken(let words): throw Unexpected(words)
             case .decided(let outcome, let change):
                 take(change)
@@ -133,6 +143,8 @@ struct Draft {
     /// Nil: not sent, as the stripe and most reversals have it.
     var sequenceNumber: UInt8?
     var expiry: ExpiryDate?
+    /// It has the PAN that the account had before.
+    var isOfPANBefore = false
     var scriptResults: [UInt8] = []
 
     init(_ change: (inout Draft) -> Void = { _ in }) { change(&self) }
@@ -239,7 +251,8 @@ struct Draft {
             request: request, rangeName: "visa", proof: proof, evidence: trace.lines, declined: declined,
             pin: pinAnswer ?? pin.map { .translated(EncipheredPINBlock(rawValue: $0)) } ?? .notAsked,
             policy: policy, now: now,
-            approvalCode: 0x3030_3030_3030 + random % 10, random: random, lost: lost)
+            approvalCode: 0x3030_3030_3030 + random % 10, random: random, lost: lost,
+            isOfPANBefore: isOfPANBefore)
     }
 
     /// As a host judges it, with a token that finds every CVV2 right.

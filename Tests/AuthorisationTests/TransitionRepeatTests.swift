@@ -172,6 +172,45 @@ struct TransitionRepeatTests {
         #expect(try scene.send(first).declined == nil)
     }
 
+    /// Rule 4 holds whatever else would decline: what may have been approved once is not called declined, and is not kept as a
+    /// decline that a reversal then finds in place of the approval.
+    @Test(
+        "Beyond what is kept no other decline takes the place of an approval",
+        arguments: [0, 400] as [Int64],
+        [true, false])
+    func beyondWhatIsKeptNothingIsADecline(remaining: Int64, isChip: Bool) throws {
+        let draft = Draft { if isChip { $0.entry = .chip(5, plastic: 1) } }
+        for (name, prepare) in Self.declines {
+            var scene = try CardScene()
+            try scene.send(draft)
+            try wearOut(&scene, Draft())
+            if isChip { try scene.order(.resetATC(sequenceNumber: 1)) }
+            var again = draft.again(after: 1_000)
+            try prepare(&scene, &again)
+            let before = scene.available
+            #expect(try scene.send(again).declined == .originalUnknown, "\(name)")
+            let reversal = try scene.send(again.reversal(remaining: remaining))
+            #expect(reversal.declined == .originalUnknown, "\(name)")
+            #expect(scene.available == before, "\(name)")
+        }
+    }
+
+    private static let declines: [(String, @Sendable (inout CardScene, inout Draft) throws -> Void)] = [
+        ("nothing", { _, _ in }),
+        ("lost", { scene, _ in try scene.order(.status(.lost, sequenceNumber: nil)) }),
+        ("plastic stolen", { scene, _ in try scene.order(.status(.stolen, sequenceNumber: 1)) }),
+        ("wrong PIN", { _, again in again.pin = 78 }),
+        ("another expiry date", { _, again in again.expiry = ExpiryDate(monthsSince2000: 12 * 29) }),
+        (
+            "limit",
+            { scene, _ in
+                var limits = SpendingLimits(currency: CardScene.currency)
+                limits.transactionMax = 1
+                scene.policy = CardPolicy(limits: limits)
+            }
+        ),
+    ]
+
     @Test func aHundredTransactionsLaterARepeatIsStillOne() throws {
         var scene = try CardScene()
         let draft = Draft()

@@ -157,6 +157,7 @@ extension OperatorTests {
         let before = try #require(try await bench.record(1))
         // The second run ends what the first one, broken off after any step, has begun.
         for _ in 0..<2 {
+            _ = try await bench.order(2, .awaitMove(from: old))
             _ = try await bench.order(1, .moveAway(to: new))
             let reading = try await bench.onLoop { try await $0.orders.reading(old) }
             _ = try await bench.order(2, .takeOver(reading, from: old))

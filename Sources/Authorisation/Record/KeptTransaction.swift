@@ -3,6 +3,8 @@
 package struct KeptTransaction: Hashable, Sendable {
     /// Bytes of one.
     static let byteCount = 96
+    /// Added to the sequence number of a plastic of the PAN that the account had before.
+    static let ofPANBefore: UInt8 = 0x80
 
     /// What is true of it.
     package struct Flags: OptionSet, Hashable, Sendable {
@@ -49,7 +51,7 @@ package struct KeptTransaction: Hashable, Sendable {
     package var flags: Flags
     /// Nil: approved, booked or accepted.
     package var declined: DeclineReason?
-    /// The sequence number of the plastic; 255 where none was chosen.
+    /// The sequence number of the plastic, with `ofPANBefore` where it had another PAN; 255 where none was chosen.
     package var plastic: UInt8
     /// As it came; meaningless without the flag `hasATC`.
     package var atc: UInt16
@@ -99,6 +101,19 @@ package struct KeptTransaction: Hashable, Sendable {
     /// Is filed when it leaves the record: money hangs on it, or a reversal, which is said once only.
     var isFiled: Bool {
         isTaking || declined == .reversedBefore || !flags.isDisjoint(with: [.noted, .reversed])
+    }
+
+    /// The same on the account's new PAN, whose plastics count their transactions from one on again.
+    var movedOn: KeptTransaction {
+        var moved = self
+        if plastic < Self.ofPANBefore {
+            moved.plastic |= Self.ofPANBefore
+        } else {
+            // Of a PAN before that: nobody presents its chip any more.
+            moved.plastic = 255
+            moved.flags.remove(.chip)
+        }
+        return moved
     }
 
     /// A place where nothing of it can change any more.

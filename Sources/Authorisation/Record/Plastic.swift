@@ -23,6 +23,9 @@ package struct Plastic: Sendable {
     /// False where the stored form was none that this release knows.
     let hasKnownForm: Bool
 
+    /// Of the PAN that the account had before: it counts the transactions that are told late, and pays no more.
+    package var isOfPANBefore: Bool { sequenceNumber >= KeptTransaction.ofPANBefore }
+
     /// One that was never used.
     init(sequenceNumber: UInt8, status: CardStatus, expiry: ExpiryDate, pin: PINOnRecord, pinTriesMax: UInt8)
     {

@@ -39,15 +39,18 @@ package final class CardMessage: Sendable {
     package let random: UInt64
     /// Of a reversal: times of which the store may lack decisions.
     package let lost: [LostTime]
+    /// It has the PAN that the account had before: its chip is none of the record's.
+    package let isOfPANBefore: Bool
 
     /// Takes the parts; see each property.
     package init(
         request: AuthorisationRequest, rangeName: String?, proof: Proof, evidence: [TraceLine],
         declined: DeclineReason?,
         pin: PINAnswer, policy: CardPolicy, now: Int64, approvalCode: UInt64, random: UInt64,
-        lost: [LostTime] = []
+        lost: [LostTime] = [], isOfPANBefore: Bool = false
     ) {
         self.lost = lost
+        self.isOfPANBefore = isOfPANBefore
         self.request = request
         self.rangeName = rangeName
         self.proof = proof
@@ -64,9 +67,11 @@ package final class CardMessage: Sendable {
         if case .chip(let verified) = proof { verified } else { nil }
     }
 
-    /// The sequence number of the message; 0 on a chip message without one (EMV Book 2 A1.4).
+    /// The sequence number of the message; 0 on a chip message without one (EMV Book 2 A1.4). Of the PAN before it is none
+    /// that a plastic of the record has.
     var sequenceNumber: UInt8? {
-        request.card.panSequenceNumber?.rawValue ?? (request.chip == nil ? nil : 0)
+        let number = request.card.panSequenceNumber?.rawValue ?? (request.chip == nil ? nil : 0)
+        return isOfPANBefore ? number.map { $0 | KeptTransaction.ofPANBefore } : number
     }
 }
 
@@ -89,6 +94,10 @@ package enum CardQuestion: Error, Sendable {
     case pin(PINOnRecord)
     /// The protected form of an issuer script.
     case script(QueuedScript)
+    /// The record of another PAN, where the account has moved to.
+    case account(CardToken)
+    /// What the account of the PAN before leaves here: it is on its way.
+    case move
 }
 
 /// What the record of a card says to an event.

@@ -44,6 +44,10 @@ extension CardTransition {
                 return accepted(.originalUnknown, finding, plastic: index)
             }
             if finding == .replayed { flag(&kept, "an ATC that another transaction had") }
+        } else if message.verified != nil, message.isOfPANBefore, let number = message.sequenceNumber {
+            // Its window has stayed with the old PAN.
+            kept.flags.insert(.chip)
+            kept.plastic = number
         } else if request.chip != nil {
             if let index, kept.flags.contains(.hasATC), record.forgottenUntil > 0,
                 mayHaveSeen(kept.atc, plastic: index),
@@ -114,15 +118,12 @@ extension CardTransition {
 
     /// What is booked is counted and not held up.
     private mutating func countBooked(_ kept: inout KeptTransaction, _ message: CardMessage, amount: Int64) {
-        let index = message.sequenceNumber.flatMap { record.plasticIndex($0) }
-        guard let limits = index.flatMap({ record.limits(of: $0) }) ?? policy.limits, limits.isCounted else {
-            return
-        }
+        guard countsSpending else { return }
         var days = SpentDays(record.content(.days))
         let cash = cash(kept.kind, message.request, amount: amount)
         let (_, day) = days.spend(
             amount, cash: cash, today: UInt16(clamping: now / 86_400),
-            limits: SpendingLimits(currency: limits.currency))
+            limits: SpendingLimits(currency: record.currency))
         (kept.day, kept.cash) = (day, cash ?? 0)
         kept.flags.insert(.counted)
         record.set(.days, days.content)

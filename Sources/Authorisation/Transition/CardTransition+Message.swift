@@ -27,7 +27,7 @@ extension CardTransition {
             .retransmission, isDoubtful ? .declined : .approved,
             reason: isDoubtful ? "other content" : "first")
         trace.add(.issuerRange, .approved, reason: message.rangeName ?? "-")
-        let chosen = choosePlastic(message)
+        let chosen = try choosePlastic(message)
         var declined: DeclineReason? = isDoubtful ? .retransmissionDiffers : chosen.declined
         // Without a sequence number 00 was taken for the keys: a wrong cryptogram is then a wrong cryptogram.
         if chosen.index == nil, message.declined == .cryptogramWrong, request.card.panSequenceNumber == nil {
@@ -38,14 +38,18 @@ extension CardTransition {
             trace.add(.cryptogram, .skipped, reason: "no sequence number sent, 00 taken")
         }
         declined = declined ?? message.declined
-        if declined == nil, mayRepeatForgotten(message) {
+        // What may have been approved once is called nothing else, a lost card or not, and is not kept: its reversal would
+        // find a decline where money was taken.
+        let mayBeForgotten = isProven(message) && !isDoubtful && mayRepeatForgotten(message)
+        if mayBeForgotten {
             trace.add(.retransmission, .declined, reason: "from a time of which not all is kept")
             declined = .originalUnknown
         }
 
         var kept = KeptTransaction(
             request.transmission, number: record.nextNumber, kind: kind, amount: request.amount, now: now)
-        kept.plastic = chosen.index.map { record.plastic($0).sequenceNumber } ?? 255
+        kept.plastic =
+            chosen.candidates.count == 1 ? record.plastic(chosen.candidates[0]).sequenceNumber : 255
         if let atc = request.chip?.atc {
             kept.atc = atc.rawValue
             kept.flags.insert(.hasATC)
@@ -81,7 +85,7 @@ extension CardTransition {
         } else {
             trace.add(.pin, .skipped, reason: "already declined")
         }
-        let limits = chosen.index.flatMap { record.limits(of: $0) } ?? policy.limits
+        let (limits, others) = limits(chosen)
         if declined == nil, kind != .balanceEnquiry { declined = convert(request) }
         if declined == nil, case .exempt(let exemption) = message.proof {
             declined = remoteDecline(exemption, request)
@@ -90,9 +94,13 @@ extension CardTransition {
             declined = LimitCheck(limits: limits).evaluate(
                 payable(request), circumstances(message), trace: &trace)
         }
+        for its in others where declined == nil && kind.takes {
+            declined = LimitCheck(limits: its).evaluate(
+                payable(request), circumstances(message), trace: &trace)
+        }
         if declined == nil {
             let early = Array(record.content(.earlyReversals))
-            declined = try take(&kept, message, limits: limits)
+            declined = try take(&kept, message, limits: limits, others: others)
             if declined != nil { dropOwn(kept) }
             // A reversal stays until the transaction is taken, or is declined for its sake.
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
@@ -107,7 +115,9 @@ extension CardTransition {
 
         var outcome = outcome(declined, kept, finding: finding, plastic: chosen.index, message: message)
         outcome.script = script
-        if isProven(message), !isDoubtful, finding != .replayed, finding != .outOfRange {
+        if isProven(message), !isDoubtful, !mayBeForgotten, declined == nil || !message.isOfPANBefore,
+            finding != .replayed, finding != .outOfRange
+        {
             kept.declined = declined
             kept.approvalCode = declined == nil ? message.approvalCode : 0
             try keep(kept)
@@ -124,13 +134,19 @@ extension CardTransition {
 
     func identity(_ message: CardMessage, plastic index: Int?) -> Identity {
         var chip: (plastic: UInt8, atc: UInt16)?
-        if let verified = message.verified, let index {
-            chip = (record.plastic(index).sequenceNumber, verified.question.atc.rawValue)
+        if let verified = message.verified, let number = provenNumber(message, plastic: index) {
+            chip = (number, verified.question.atc.rawValue)
         }
         return Identity(
             message.request.transmission, kind: message.request.circumstances.kind,
             amount: message.request.amount, chip: chip, claimedATC: message.request.chip?.atc?.rawValue,
             now: now)
+    }
+
+    /// Which plastic a verified cryptogram is of, one of the PAN before among them.
+    func provenNumber(_ message: CardMessage, plastic index: Int?) -> UInt8? {
+        index.map { record.plastic($0).sequenceNumber }
+            ?? (message.isOfPANBefore ? message.sequenceNumber : nil)
     }
 
     /// What is kept of the same transaction, or under the same numbers.
@@ -144,7 +160,9 @@ extension CardTransition {
     ) throws(CardQuestion) -> Finding? {
         // Without an ATC nothing but what is kept says that a message is a repeat; with one, the window does.
         let mayBeFiled =
-            identity.chip.map { chip in index.map { mayHaveSeen(chip.atc, plastic: $0) } ?? false } ?? true
+            identity.chip.map { chip in
+                index.map { mayHaveSeen(chip.atc, plastic: $0) } ?? message.isOfPANBefore
+            } ?? true
         if let (place, kept) = search({ identity.verdict($0) == .same }) { return .same(place, kept) }
         if mayBeFiled { try needPast() }
         if let (place, kept) = search({ identity.verdict($0) == .same }) { return .same(place, kept) }

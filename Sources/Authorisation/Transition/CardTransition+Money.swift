@@ -9,8 +9,10 @@ extension CardTransition {
         try needPast()
         let request = message.request
         let isRefund = request.circumstances.kind == .refund
-        if let verified = message.verified, let index = record.plasticIndex(message.sequenceNumber ?? 0) {
-            let (atc, plastic) = (verified.question.atc.rawValue, record.plastic(index).sequenceNumber)
+        if let verified = message.verified,
+            let plastic = provenNumber(message, plastic: record.plasticIndex(message.sequenceNumber ?? 0))
+        {
+            let atc = verified.question.atc.rawValue
             let its = request.transmission
             let sameChip = search { kept in
                 // Two advices with one ATC are a replay, not each other's completion.
@@ -65,7 +67,8 @@ extension CardTransition {
     /// Takes an amount, or gives it for a refund, as far as funds, limits, the approval that it completes and a reversal
     /// that came before it allow.
     mutating func take(
-        _ kept: inout KeptTransaction, _ message: CardMessage, limits: SpendingLimits?
+        _ kept: inout KeptTransaction, _ message: CardMessage, limits: SpendingLimits?,
+        others: [SpendingLimits]
     ) throws(CardQuestion) -> DeclineReason? {
         let request = message.request
         guard kept.kind != .balanceEnquiry else {
@@ -114,7 +117,7 @@ extension CardTransition {
             return .dailyCountExceeded
         }
         if let declined = count(
-            &kept, message, amount: amount, limits: limits, replacing: settled?.transaction)
+            &kept, message, amount: amount, limits: limits, others: others, replacing: settled?.transaction)
         {
             return declined
         }
@@ -132,9 +135,9 @@ extension CardTransition {
     /// What limits count: the new amount in place of what it replaces.
     private mutating func count(
         _ kept: inout KeptTransaction, _ message: CardMessage, amount: Int64, limits: SpendingLimits?,
-        replacing settled: KeptTransaction?
+        others: [SpendingLimits], replacing settled: KeptTransaction?
     ) -> DeclineReason? {
-        guard let limits, limits.isCounted else {
+        guard countsSpending else {
             if let settled { uncount(settled, settled.taken, isWhole: true) }
             return nil
         }
@@ -143,8 +146,14 @@ extension CardTransition {
             days.giveBack(settled.taken, of: settled, isWhole: true)
         }
         let cash = cash(kept.kind, message.request, amount: amount)
+        let today = UInt16(clamping: now / 86_400)
+        for its in others {
+            var trial = days
+            let (declined, _) = trial.spend(amount, cash: cash, today: today, limits: its)
+            if let declined { return declined }
+        }
         let (declined, day) = days.spend(
-            amount, cash: cash, today: UInt16(clamping: now / 86_400), limits: limits)
+            amount, cash: cash, today: today, limits: limits ?? SpendingLimits(currency: record.currency))
         if let declined { return declined }
         kept.day = day
         kept.cash = cash ?? 0

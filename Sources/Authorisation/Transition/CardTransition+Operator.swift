@@ -10,9 +10,11 @@ package enum OperatorOrder: Sendable {
     case unblockPIN(sequenceNumber: UInt8)
     /// The next verified ATC is taken as it comes, as for a new card. Old cryptograms are good again.
     case resetATC(sequenceNumber: UInt8)
-    /// First step of a move to another PAN: nothing is decided on this account any more.
+    /// First step of a move to another PAN, on its record: nothing is decided on it until the account is there.
+    case awaitMove(from: CardToken)
+    /// Second step: nothing is decided on the old record any more.
     case moveAway(to: CardToken)
-    /// Second step: the account of the new PAN takes over what the old one has. Both can be repeated.
+    /// Third step: the record of the new PAN takes over what the old one has. All three can be repeated.
     case takeOver(CardReading, from: CardToken)
     /// It goes out with the next answer to a verified cryptogram.
     case queueScript(QueuedScript, sequenceNumber: UInt8)
@@ -85,6 +87,7 @@ package enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible
     case anotherCurrency
     case movedElsewhere
     case alreadyUsed
+    case awaitsMove
 
     /// In words, for people.
     package var description: String {
@@ -97,6 +100,7 @@ package enum OperatorRefusal: Error, Hashable, Sendable, CustomStringConvertible
         case .anotherCurrency: "the account is kept in another currency"
         case .movedElsewhere: "the account was moved to another PAN before"
         case .alreadyUsed: "the new PAN has transactions of its own already"
+        case .awaitsMove: "another account is on its way to this PAN"
         }
     }
 }
@@ -112,7 +116,8 @@ extension CardTransition {
         }
         var transition = CardTransition(record, past: reading.past, policy: policy, now: now)
         do {
-            try transition.releaseExpiredHolds()
+            // What has moved away releases nothing any more.
+            if !record.isSealed { try transition.releaseExpiredHolds() }
             if case .importCard = order {} else { transition.isUrgent = true }
             let before = try transition.carryOut(order)
             let outcome = transition.accepted(nil, .notAsked, plastic: nil, isDecision: false)
@@ -145,6 +150,7 @@ extension CardTransition {
     private mutating func carryOut(_ order: OperatorOrder) throws -> String {
         switch order {
         case .importCard(let definition, let forgettingATCs):
+            guard record.movedTo == nil else { throw OperatorRefusal.movedElsewhere }
             return try replaceCard(definition, forgettingATCs)
         case .status(let status, let number): return try setStatus(status, number)
         case .unblockPIN(let number):
@@ -164,6 +170,7 @@ extension CardTransition {
             // The ATC that a script went out with may come again with another transaction.
             setScripts(index, scripts(index).map { $0.moved(to: $0.state, atc: .some(nil)) })
             return before
+        case .awaitMove(let token): return try awaitMove(from: token)
         case .moveAway(let token): return try moveAway(to: token)
         case .takeOver(let old, let token): return try takeOver(old, from: token)
         case .queueScript(let script, let number): return try queue(script, number)

@@ -2,33 +2,42 @@ internal import EMV
 
 /// Which plastic of the account a message is about, and whether it may be used.
 struct ChosenPlastic {
-    /// Nil: none fits.
+    /// Whose PIN it is; nil: none fits, or several with different PINs.
     let index: Int?
+    /// All that fit: each has to be active, and its limits hold.
+    let candidates: [Int]
     /// Why the card may not be used; nil: it may.
     let declined: DeclineReason?
 }
 
 extension CardTransition {
     /// The plastic, with lines for card, status and expiry date.
-    mutating func choosePlastic(_ message: CardMessage) -> ChosenPlastic {
-        let candidates = candidates(message)
+    mutating func choosePlastic(_ message: CardMessage) throws(CardQuestion) -> ChosenPlastic {
+        if message.isOfPANBefore { return choosePlasticBefore(message) }
+        let candidates = try candidates(message)
         guard !candidates.isEmpty else {
             trace.add(.cardKnown, .declined, reason: "no card with this sequence number")
-            return ChosenPlastic(index: nil, declined: .unknownCard)
+            return ChosenPlastic(index: nil, candidates: [], declined: .unknownCard)
         }
         trace.add(.cardKnown, .approved, reason: record.profile(of: candidates[0]))
         let status = statusDecline(candidates)
         let expiry = expiryDecline(candidates, sent: message.request.expiry)
         let index = candidates.count == 1 || message.request.chip != nil ? candidates[0] : onlyPIN(candidates)
-        return ChosenPlastic(index: index, declined: status ?? expiry)
+        return ChosenPlastic(index: index, candidates: candidates, declined: status ?? expiry)
     }
 
-    /// With a chip the plastic that the message names. Without one, the plastic that it names if there is such a one,
-    /// otherwise every one that the expiry date fits, or all where no date fits.
-    private func candidates(_ message: CardMessage) -> [Int] {
+    /// With a chip the plastic that the message names. Without one, the plastic that it names if there is such a one, that of
+    /// the approval which it completes, otherwise every one that the expiry date fits, or all where no date fits.
+    private func candidates(_ message: CardMessage) throws(CardQuestion) -> [Int] {
         if let number = message.sequenceNumber, let index = record.plasticIndex(number) { return [index] }
         if message.request.chip != nil { return [] }
-        let all = Array(0..<record.plasticCount)
+        if message.request.circumstances.kind == .completion, let completed = try original(message),
+            let index = record.plasticIndex(completed.transaction.plastic),
+            !record.plastic(index).isOfPANBefore
+        {
+            return [index]
+        }
+        let all = (0..<record.plasticCount).filter { !record.plastic($0).isOfPANBefore }
         guard let sent = message.request.expiry else {
             let month = ExpiryDate(unixSeconds: now)
             let valid = all.filter { record.plastic($0).expiry >= month }
@@ -36,6 +45,27 @@ extension CardTransition {
         }
         let fitting = all.filter { record.plastic($0).expiry == sent }
         return fitting.isEmpty ? all : fitting
+    }
+
+    /// Limits of every plastic that fits, its own or the range's: without a chip nobody knows which of them it is.
+    func limits(_ chosen: ChosenPlastic) -> (first: SpendingLimits?, others: [SpendingLimits]) {
+        guard let first = chosen.candidates.first else { return (policy.limits, []) }
+        let limits = record.limits(of: first) ?? policy.limits
+        guard chosen.candidates.count > 1 else { return (limits, []) }
+        var others: [SpendingLimits] = []
+        for index in chosen.candidates.dropFirst() {
+            guard let its = record.limits(of: index) ?? policy.limits, its != limits, !others.contains(its)
+            else { continue }
+            others.append(its)
+        }
+        return (limits, others)
+    }
+
+    /// What an account spends is counted where any of its plastics is bounded by it: they spend the same money.
+    var countsSpending: Bool {
+        if policy.limits?.isCounted == true { return true }
+        for index in 0..<record.plasticCount where record.limits(of: index)?.isCounted == true { return true }
+        return false
     }
 
     /// Of several plastics without a chip to tell them apart, the first whose PIN they all have; nil where they differ.
@@ -46,7 +76,7 @@ extension CardTransition {
 
     /// Lost before stolen before restricted, each with its own reason, since the acquirer is told different things (keep
     /// the card, or hand it back). Every plastic that fits has to be active.
-    private mutating func statusDecline(_ candidates: [Int]) -> DeclineReason? {
+    mutating func statusDecline(_ candidates: [Int]) -> DeclineReason? {
         let all = [record.status] + candidates.map { record.plastic($0).status }
         // An account that has moved to another PAN is over: what it still owes is told to the new one.
         let worst =

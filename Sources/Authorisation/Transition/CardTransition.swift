@@ -52,6 +52,7 @@ package struct CardTransition {
         guard let record = reading.record, message.rangeName != nil else {
             return unknownCard(message, reading)
         }
+        if record.isSealed { return .ask(record.movedTo.map(CardQuestion.account) ?? .move) }
         var transition = CardTransition(
             record, past: reading.past, policy: message.policy, now: message.now)
         do throws(CardQuestion) {
