@@ -152,7 +152,7 @@ package final class Authoriser: Sendable {
 
     /// What chip, card value and token come to: all that can be said without the record.
     @inline(never)
-    private func message(_ work: Work) -> CardMessage {
+    func message(_ work: Work) -> CardMessage {
         let request = work.request
         var trace = DecisionTrace()
         var (declined, proof) = (DeclineReason?.none, Proof.none)

@@ -2,7 +2,7 @@
 extension Books {
     mutating func add(_ decision: JournalDecision, _ write: JournalWrite) throws(BrokenPromise) {
         let message = messages[decision.message].message
-        guard message.account == write.account else {
+        guard home(message.account) == write.account else {
             throw BrokenPromise("a message was booked to another account")
         }
         if decision.isATCClaimed, let atc = message.atc {
@@ -49,7 +49,7 @@ extension Books {
     private mutating func take(
         _ decision: JournalDecision, _ message: SentMessage, _ write: JournalWrite
     ) throws(BrokenPromise) {
-        let (number, account) = (message.transaction, message.account)
+        let (number, account) = (message.transaction, home(message.account))
         guard message.direction != .neither else { return }
         let amount = decision.taken ?? message.minorUnits
         guard amount >= 0, amount <= message.minorUnits else {
@@ -107,7 +107,7 @@ extension Books {
                 throw BrokenPromise(
                     "transaction \(message.transaction) freed what nothing under its names held")
             }
-            accounts[message.account].balance += freed
+            accounts[home(message.account)].balance += freed
             freed = 0
         }
         guard freed <= transactions[original].net else {
@@ -119,7 +119,7 @@ extension Books {
             throw BrokenPromise("transaction \(original) had given money, and that was given again")
         }
         transactions[original].net -= freed
-        accounts[message.account].balance += freed
+        accounts[home(message.account)].balance += freed
         if freed > 0 { uncount(original, freed, isWhole: true) }
         transactions[original].completed += measured(original, amount, message)
         transactions[original].completions.append(message.transaction)
@@ -152,14 +152,15 @@ extension Books {
                 throw BrokenPromise("transaction \(number) was approved without proof")
             }
         }
-        guard !message.isForbidden else {
+        let isNamed = !message.isCompletion || message.isClear && !hasMoved(message)
+        guard !message.isForbidden || !isNamed else {
             throw BrokenPromise("transaction \(number): approved over a bound")
         }
-        guard accounts[message.account].isActive else {
+        guard accounts[home(message.account)].isActive else {
             throw BrokenPromise("transaction \(number): approved on an account that is not active")
         }
-        guard message.pin != .wrong else {
-            throw BrokenPromise("transaction \(number): approved with a wrong PIN")
+        guard message.pin == .none || decision.isPINRight == true else {
+            throw BrokenPromise("transaction \(number): approved without its PIN being right")
         }
         if let atc = message.atc {
             let key = ATC(account: message.account, plastic: message.plastic, atc: atc)
@@ -179,10 +180,11 @@ extension Books {
         try take(decision, message, write)
         transactions[number].codes.insert(decision.code)
         guard message.direction == .takes else { return }
-        guard accounts[message.account].balance >= 0 || message.minorUnits == 0 else {
+        guard accounts[home(message.account)].balance >= 0 || message.minorUnits == 0 else {
             throw BrokenPromise("account \(message.account): approved for more than there was")
         }
-        try checkBounds(message)
+        // Whose limits hold is said by the approval that is completed.
+        if isNamed { try checkBounds(message) }
     }
 
     // MARK: - Giving back
@@ -207,14 +209,14 @@ extension Books {
         guard rest == 0 || !message.isClear && moveOther(than: original, rest, message) else {
             throw BrokenPromise("transaction \(original): \(rest) more given back than it held")
         }
-        accounts[message.account].balance += transactions[original].gives ? -amount : amount
+        accounts[home(message.account)].balance += transactions[original].gives ? -amount : amount
         try checkLeft(original, before: before, message)
     }
 
     /// What was named unclearly may have been another transaction under the same names.
     private mutating func moveOther(than original: Int, _ amount: Int64, _ message: SentMessage) -> Bool {
         func mayBe(_ number: Int) -> Bool {
-            number != original && transactions[number].account == message.account
+            number != original && transactions[number].account == home(message.account)
                 && transactions[number].net >= amount
                 && transactions[number].gives == transactions[original].gives
         }
@@ -234,7 +236,7 @@ extension Books {
     // MARK: - Limits
 
     private mutating func count(_ message: SentMessage, _ amount: Int64, _ now: Int64) {
-        let (number, account) = (message.transaction, message.account)
+        let (number, account) = (message.transaction, home(message.account))
         let day = max(now / 86_400, accounts[account].newestDay)
         accounts[account].newestDay = day
         transactions[number].counted = amount
@@ -252,15 +254,27 @@ extension Books {
         accounts[transactions[number].account].days[transactions[number].day]?.remove(number)
     }
 
+    private func hasMoved(_ message: SentMessage) -> Bool {
+        message.original.map { transactions[$0].hasMoved } ?? false
+    }
+
+    /// Those of every card that the message may be of.
     private func checkBounds(_ message: SentMessage) throws(BrokenPromise) {
-        let account = accounts[message.account]
-        let bounds = account.bounds
+        let account = accounts[home(message.account)]
+        for plastic in message.plastics {
+            let bounds = account.terms.own[plastic] ?? account.terms.bounds
+            guard let words = passed(bounds, account, isCash: message.cash > 0) else { continue }
+            throw BrokenPromise(
+                "account \(message.account): the limit of card \(plastic) was passed, \(words)")
+        }
+    }
+
+    private func passed(_ bounds: Bounds, _ account: Account, isCash: Bool) -> String? {
         let today = spent(account, from: account.newestDay)
         let rolling = spent(account, from: account.newestDay - bounds.rollingDays + 1)
         func isOver<Number: Comparable>(_ value: Number, _ bound: Number?) -> Bool {
             bound.map { value > $0 } ?? false
         }
-        let isCash = message.cash > 0
         let broken: [(Bool, String)] = [
             (isOver(today.amount, bounds.dailyMinorUnits), "amount of a day"),
             (isOver(today.count, bounds.dailyCount), "transactions of a day"),
@@ -269,9 +283,7 @@ extension Books {
             (isOver(rolling.amount, bounds.rollingMinorUnits), "amount of many days"),
             (isOver(rolling.count, bounds.rollingCount), "transactions of many days"),
         ]
-        for (isBroken, words) in broken where isBroken {
-            throw BrokenPromise("account \(message.account): the limit was passed, \(words)")
-        }
+        return broken.first { $0.0 }?.1
     }
 
     private func spent(
@@ -293,24 +305,43 @@ extension Books {
 
     private mutating func countPIN(_ decision: JournalDecision, _ message: SentMessage) throws(BrokenPromise)
     {
-        if decision.unblocksPIN { unblock(message.account, message.plastic) }
-        guard let isRight = decision.isPINRight else { return }
-        guard let group = accounts[message.account].pinGroups[message.plastic] else {
+        let (account, plastic) = (message.account, message.plastic)
+        for identifier in decision.scriptsDone { carryOut(account, plastic, identifier) }
+        guard decision.isPINRight != nil || decision.isPINMalformed else { return }
+        guard let pin = accounts[account].pins[plastic] else {
             throw BrokenPromise("transaction \(message.transaction): a PIN was compared that nobody knows")
         }
-        guard isRight == (message.pin == .right) else {
+        let isAgreed =
+            switch message.pin {
+            case .none: false
+            case .typed(let typed): decision.isPINRight == (typed == pin % 10_000)
+            case .malformed: decision.isPINMalformed
+            }
+        guard isAgreed else {
             throw BrokenPromise(
                 "transaction \(message.transaction): the journal calls its PIN what it is not")
         }
-        let used = accounts[message.account].triesUsed[group, default: 0]
+        let used = accounts[account].triesUsed[plastic, default: 0]
         guard used < Self.triesMax else {
             throw BrokenPromise("transaction \(message.transaction): a PIN was heard after the last try")
         }
-        accounts[message.account].triesUsed[group] = isRight ? 0 : used + 1
-        guard decision.pinTriesLeft == Self.triesMax - (isRight ? 0 : used + 1) else {
+        let counts = !decision.isPINMalformed || accounts[account].terms.countsMalformed
+        let now = decision.isPINRight == true ? 0 : used + (counts ? 1 : 0)
+        setTries(account, plastic, now)
+        guard decision.pinTriesLeft == Self.triesMax - now else {
             throw BrokenPromise(
                 "transaction \(message.transaction): \(decision.pinTriesLeft) tries are told to be left")
         }
+    }
+
+    /// What a card has carried out is so from then on.
+    private mutating func carryOut(_ account: Int, _ plastic: Int, _ identifier: UInt32) {
+        switch scriptEffects[Script(account: account, plastic: plastic, identifier: identifier)] ?? .none {
+        case .none: return
+        case .unblocksPIN: break
+        case .changesPIN(let pin): accounts[account].pins[plastic] = pin
+        }
+        setTries(account, plastic, 0)
     }
 
     /// Little enough has come after it, and lately enough, that a sender may count on it.

@@ -39,21 +39,25 @@ package struct Books: Sendable {
         var isServedElsewhere = false
         /// An import for test environments has forgotten it: nothing is promised any more.
         var isForgotten = false
+        /// To the account of a new PAN.
+        var hasMoved = false
     }
 
     struct Account {
         var balance: Int64 = 0
         var name: StateName?
         var isActive = true
+        /// The account of its new PAN.
+        var movedTo: Int?
         var wasReset = false
         var kept = 0
         var newestDay: Int64 = 0
         /// Transactions that limits count, by day.
         var days: [Int64: Set<Int>] = [:]
         var holds: Set<Int> = []
-        var bounds: Bounds
-        /// Plastics by the PIN that they share.
-        var pinGroups: [Int: Int] = [:]
+        var terms: AccountTerms
+        /// By sequence number: the PIN of now. Cards with one PIN share its tries.
+        var pins: [Int: Int] = [:]
         var triesUsed: [Int: Int] = [:]
     }
 
@@ -91,16 +95,16 @@ package struct Books: Sendable {
     /// Which genuine transactions were sent under the same numbers.
     var senders: [Numbers: Set<Int>] = [:]
     var scripts: [Script: Int] = [:]
+    var scriptEffects: [Script: ScriptEffect] = [:]
     private(set) var writes = 0
 
     /// No accounts yet.
     package init() {}
 
     /// An account, before anything is written about it.
-    /// - Parameter pinGroups: by sequence number; plastics with one number have one PIN.
-    package mutating func open(_ bounds: Bounds, pinGroups: [Int: Int]) {
-        var account = Account(bounds: bounds)
-        account.pinGroups = pinGroups
+    package mutating func open(_ terms: AccountTerms) {
+        var account = Account(terms: terms)
+        account.pins = terms.pins
         accounts.append(account)
     }
 
@@ -111,7 +115,7 @@ package struct Books: Sendable {
         if transactions[message.transaction].numbers == 0 {
             transactions[message.transaction].numbers = message.numbers
         }
-        transactions[message.transaction].account = message.account
+        transactions[message.transaction].account = home(message.account)
         if message.isProven || message.isCompletion || message.purpose != .request {
             senders[Numbers(account: message.account, numbers: message.numbers), default: []]
                 .insert(message.transaction)
@@ -151,27 +155,58 @@ package struct Books: Sendable {
             accounts[account].balance = available
             accounts[account].days = [:]
             accounts[account].isActive = true
-            unblock(account, plastic)
+            accounts[account].pins[plastic] = accounts[account].terms.pins[plastic]
+            setTries(account, plastic, 0)
             for number in transactions.indices where transactions[number].account == account {
                 transactions[number].counted = nil
                 if isForgetting { forget(number) }
             }
             if isForgetting { forgetATCs(account, plastic) }
+        case .tookOver(let old): try takeOver(account, from: old)
         case .status(let isActive): accounts[account].isActive = isActive
-        case .pinUnblocked(let plastic): unblock(account, plastic)
+        case .pinUnblocked(let plastic): setTries(account, plastic, 0)
         case .atcReset(let plastic):
             accounts[account].wasReset = true
             scripts = scripts.filter { $0.key.account != account || $0.key.plastic != plastic }
             forgetATCs(account, plastic)
+        case .scriptQueued(let plastic, let identifier, let effect):
+            scriptEffects[Script(account: account, plastic: plastic, identifier: identifier)] = effect
         case .scriptResent(let plastic, let identifier):
             scripts[Script(account: account, plastic: plastic, identifier: identifier)] = nil
         case .other: break
         }
     }
 
-    mutating func unblock(_ account: Int, _ plastic: Int) {
-        guard let group = accounts[account].pinGroups[plastic] else { return }
-        accounts[account].triesUsed[group] = 0
+    /// Where the money of an account's PAN is.
+    func home(_ account: Int) -> Int { accounts[account].movedTo.map(home) ?? account }
+
+    private mutating func takeOver(_ new: Int, from old: Int) throws(BrokenPromise) {
+        guard accounts.indices.contains(old), accounts[old].movedTo == nil, accounts[new].kept == 0 else {
+            throw BrokenPromise("account \(new) took over what it could not")
+        }
+        accounts[old].movedTo = new
+        accounts[new].balance = accounts[old].balance
+        accounts[new].isActive = true
+        accounts[new].wasReset = accounts[old].wasReset
+        accounts[new].kept = accounts[old].kept
+        accounts[new].days = accounts[old].days
+        accounts[new].newestDay = accounts[old].newestDay
+        accounts[new].holds = accounts[old].holds
+        for number in transactions.indices where transactions[number].account == old {
+            transactions[number].account = new
+            transactions[number].hasMoved = true
+            // Where nothing was bounded nothing was counted.
+            if !accounts[old].terms.isCounted { transactions[number].counted = nil }
+        }
+        if !accounts[old].terms.isCounted { accounts[new].days = [:] }
+    }
+
+    /// Of the card and of all that have its PIN.
+    mutating func setTries(_ account: Int, _ plastic: Int, _ used: Int) {
+        let pin = accounts[account].pins[plastic]
+        for (other, its) in accounts[account].pins where other == plastic || its == pin {
+            accounts[account].triesUsed[other] = used
+        }
     }
 
     private mutating func forgetATCs(_ account: Int, _ plastic: Int) {
@@ -221,11 +256,10 @@ package struct Books: Sendable {
             throw BrokenPromise("account \(account): \(balance) there, \(known.balance) by the journal")
         }
         for (plastic, used) in triesUsed {
-            guard let group = known.pinGroups[plastic] else { continue }
-            guard known.triesUsed[group, default: 0] == used else {
+            guard known.triesUsed[plastic, default: 0] == used else {
                 throw BrokenPromise(
                     "account \(account), card \(plastic): \(used) PIN tries used, "
-                        + "\(known.triesUsed[group, default: 0]) by the journal")
+                        + "\(known.triesUsed[plastic, default: 0]) by the journal")
             }
         }
     }

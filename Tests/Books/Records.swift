@@ -16,8 +16,13 @@ package struct SentMessage: Sendable {
     /// What it does with money.
     package enum Direction: Sendable { case takes, gives, neither }
 
-    /// What the cardholder typed.
-    package enum PIN: Sendable { case none, right, wrong }
+    /// What the cardholder typed, and what became of it on the way.
+    package enum PIN: Sendable, Equatable {
+        case none
+        case typed(Int)
+        /// The block is no PIN block of its format any more.
+        case malformed
+    }
 
     /// 0…, in the order of sending.
     package var transaction: Int
@@ -25,6 +30,8 @@ package struct SentMessage: Sendable {
     package var account: Int
     /// The card's sequence number, as its holder would read it.
     package var plastic: Int
+    /// All cards of the account that it may be of, by what it says: more than one without a chip.
+    package var plastics: [Int]
     /// What the sender wants.
     package var purpose: Purpose
     /// What it does with money.
@@ -67,6 +74,7 @@ package struct SentMessage: Sendable {
         self.transaction = transaction
         self.account = account
         plastic = 0
+        plastics = [0]
         purpose = .request
         direction = .takes
         cash = 0
@@ -125,6 +133,14 @@ package struct JournalWrite: Sendable {
     }
 }
 
+/// What becomes true once a card has carried out an issuer script.
+package enum ScriptEffect: Sendable, Equatable {
+    case none
+    case unblocksPIN
+    /// To this; see `AccountTerms.pins`.
+    case changesPIN(Int)
+}
+
 /// A line of the journal.
 package enum JournalFact: Sendable {
     case decision(JournalDecision)
@@ -133,6 +149,9 @@ package enum JournalFact: Sendable {
     case status(isActive: Bool)
     case pinUnblocked(plastic: Int)
     case atcReset(plastic: Int)
+    /// All that another account had is this account's from now on.
+    case tookOver(Int)
+    case scriptQueued(plastic: Int, identifier: UInt32, ScriptEffect)
     case scriptResent(plastic: Int, identifier: UInt32)
     case other
 }
@@ -159,8 +178,10 @@ package struct JournalDecision: Sendable {
     package var billed: Int64?
     /// A reversal of what had been declined.
     package var isOriginalDeclined = false
-    /// The card has reported that it took an unblocking of its PIN.
-    package var unblocksPIN = false
+    /// Scripts that the card has reported to have carried out.
+    package var scriptsDone: [UInt32] = []
+    /// The journal says that the PIN block was malformed.
+    package var isPINMalformed = false
     /// What the journal says of the PIN; nil: it was not compared.
     package var isPINRight: Bool?
     /// What the journal says is left.
@@ -191,6 +212,25 @@ package struct JournalDecision: Sendable {
     }
 }
 
+/// What an account is opened with.
+package struct AccountTerms: Sendable {
+    /// Of its cards without bounds of their own.
+    package var bounds: Bounds
+    /// Of cards that have their own, by sequence number: these hold in place of the others.
+    package var own: [Int: Bounds] = [:]
+    /// The PIN of each card, by sequence number. The last four digits are the PIN; PINs that are kept in different forms
+    /// differ before them.
+    package var pins: [Int: Int]
+    /// A malformed PIN block counts as a wrong PIN.
+    package var countsMalformed = false
+
+    /// Something bounds what it spends in days.
+    var isCounted: Bool { ([bounds] + own.values).contains { $0.isCounted } }
+
+    /// Takes what every account has.
+    package init(bounds: Bounds, pins: [Int: Int]) { (self.bounds, self.pins) = (bounds, pins) }
+}
+
 /// What an account may spend; nil: without bound.
 package struct Bounds: Sendable {
     /// Of one day, UTC.
@@ -210,6 +250,11 @@ package struct Bounds: Sendable {
 
     /// No bounds.
     package init() {}
+
+    var isCounted: Bool {
+        dailyMinorUnits != nil || dailyCount != nil || dailyCash != nil || dailyCashCount != nil
+            || rollingMinorUnits != nil || rollingCount != nil
+    }
 }
 
 /// A promise that was broken, in words.

@@ -31,7 +31,12 @@ struct Deal {
     var atc: UInt16 = 0
     /// Tag 9C, nil: that of the kind.
     var signedType: UInt8?
+    /// What the cardholder typed.
     var pin: UInt64?
+    /// The PIN block is damaged on the way.
+    var isPINMalformed = false
+    /// The cards that the approval may be of which it completes.
+    var approvedPlastics: [Plan.Plastic]?
     /// The expiry date is not sent.
     var hidesExpiry = false
     /// The sequence number is not sent.
@@ -93,7 +98,9 @@ struct Deal {
         var message = SentMessage(
             transaction: number, account: account, minorUnits: paid, isProven: isProven)
         if shop != nil { message.shopMinorUnits = minorUnits }
+        let plastics = approvedPlastics ?? plan.fitting(self)
         message.plastic = Int(plastic.sequenceNumber)
+        message.plastics = plastics.map { Int($0.sequenceNumber) }
         message.purpose =
             switch purpose {
             case .decision: .request
@@ -107,8 +114,8 @@ struct Deal {
         message.original = original
         message.isClear = isClear
         message.authentication = purpose == .decision ? authentication : nil
-        message.isForbidden = purpose == .decision && kind.takes && plan.forbids(self)
-        message.pin = pin == nil ? .none : pin == plastic.pin ? .right : .wrong
+        message.isForbidden = purpose == .decision && kind.takes && plan.forbids(self, plastics)
+        message.pin = pin.map { isPINMalformed ? .malformed : .typed(Int($0)) } ?? .none
         message.atc = isGenuineChip ? Int(atc) : nil
         message.numbers = UInt64(place.terminal) << 32 | UInt64(stan)
         message.stan = stan

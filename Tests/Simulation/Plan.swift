@@ -11,16 +11,27 @@ struct Plan {
         let pin: UInt64
         /// The PIN is known by Visa's value.
         var hasVerificationValue = false
+        /// Its own, in place of the range's.
+        var limits: SpendingLimits?
+
+        /// As the auditor knows a PIN: by its form and its digits.
+        func name(of pin: UInt64) -> Int { Int(pin) + (hasVerificationValue ? 10_000 : 0) }
     }
 
     struct Account {
         let token: CardToken
         let pan: PAN
-        let plastics: [Plastic]
+        var plastics: [Plastic]
     }
 
+    /// Those that are there at first, then for each the account of the PAN that it may move to.
     let accounts: [Account]
+    let firstCount: Int
+    /// Operators move accounts to new PANs.
+    let hasMoves: Bool
     let hasLimits: Bool
+    /// A malformed PIN block counts as a wrong PIN.
+    let countsMalformed: Bool
     /// Shops ask the cardholder by 3-D Secure.
     let hasAuthentication: Bool
     /// Minor units that each account has at first.
@@ -45,12 +56,23 @@ struct Plan {
         length = isLong ? 10 : 1
         let count = isLong ? 1 : Int.random(in: 1...3, using: &numbers)
         let first = isLong ? Int.random(in: 0..<3, using: &numbers) : 0
-        accounts = (first..<(first + count)).map { Self.all[$0 % 3] }
+        var accounts =
+            (first..<(first + count)).map { Self.all[$0 % 3] }
+            + (first..<(first + count)).map { Self.all[3 + $0 % 3] }
+        firstCount = count
+        hasMoves = seed % 3 == 1
         hasAuthentication = seed % 8 == 0
         opening = isLong ? 2_000_000 : 8_000
         hasLimits = !isLong && numbers.chance(60)
+        countsMalformed = numbers.chance(50)
+        for account in accounts.indices where !isLong {
+            for plastic in accounts[account].plastics.indices where numbers.chance(25) {
+                accounts[account].plastics[plastic].limits = Self.own.randomElement(using: &numbers)!
+            }
+        }
+        self.accounts = accounts
         jumps = isLong ? 1 : [0, 4, 12].randomElement(using: &numbers)!
-        ranges = hasLimits ? Self.limited : Self.unlimited
+        ranges = Self.tables[(hasLimits ? 2 : 0) + (countsMalformed ? 1 : 0)]
     }
 
     private static let all: [Account] = {
@@ -67,8 +89,14 @@ struct Plan {
                 Plastic(sequenceNumber: 0, expiry: early, pin: 3_456),
                 Plastic(sequenceNumber: 1, expiry: late, pin: 4_567, hasVerificationValue: true),
             ],
+            [Plastic(sequenceNumber: 1, expiry: late, pin: 5_678)],
+            [
+                Plastic(sequenceNumber: 1, expiry: late, pin: 6_789),
+                Plastic(sequenceNumber: 2, expiry: early, pin: 7_890),
+            ],
+            [Plastic(sequenceNumber: 0, expiry: late, pin: 8_901)],
         ]
-        return (0..<3).map { index in
+        return plastics.indices.map { index in
             Account(
                 token: CardToken(high: UInt64(index), low: 1), pan: try! PAN(Self.pan(of: index)),
                 plastics: plastics[index])
@@ -93,6 +121,22 @@ struct Plan {
 
     // MARK: - Limits
 
+    /// Of plastics of their own: of one transaction alone, of a day, of several days.
+    static let own: [SpendingLimits] = {
+        var single = SpendingLimits(currency: currency)
+        single.transactionMax = 450
+        single.contactlessMax = 200
+        single.blockedMerchantCategories = [5_812]
+        var day = SpendingLimits(currency: currency)
+        day.daily = Allowance(minorUnits: 2_500, count: 8)
+        day.dailyCash = Allowance(minorUnits: 500, count: 2)
+        day.unverifiedMax = 600
+        var several = SpendingLimits(currency: currency)
+        several.rolling = Allowance(minorUnits: 4_000, count: 15)
+        several.rollingDays = 3
+        return [single, day, several]
+    }()
+
     static let limits: SpendingLimits = {
         var limits = SpendingLimits(currency: currency)
         limits.transactionMax = transactionMax
@@ -107,26 +151,53 @@ struct Plan {
         return limits
     }()
 
-    var bounds: Bounds {
+    /// What an account is opened with, in the auditor's words.
+    func terms(_ account: Account) -> AccountTerms {
+        var terms = AccountTerms(
+            bounds: Self.bounds(hasLimits ? Self.limits : nil),
+            pins: Dictionary(
+                uniqueKeysWithValues: account.plastics.map { (Int($0.sequenceNumber), $0.name(of: $0.pin)) }))
+        terms.countsMalformed = countsMalformed
+        for plastic in account.plastics {
+            guard let limits = plastic.limits else { continue }
+            terms.own[Int(plastic.sequenceNumber)] = Self.bounds(limits)
+        }
+        return terms
+    }
+
+    private static func bounds(_ limits: SpendingLimits?) -> Bounds {
         var bounds = Bounds()
-        guard hasLimits else { return bounds }
-        bounds.dailyMinorUnits = 5_000
-        bounds.dailyCount = 14
-        bounds.dailyCash = 900
-        bounds.dailyCashCount = 3
-        bounds.rollingMinorUnits = 9_000
-        bounds.rollingCount = 34
-        bounds.rollingDays = 7
+        guard let limits else { return bounds }
+        bounds.dailyMinorUnits = limits.daily.minorUnits
+        bounds.dailyCount = limits.daily.count.map(Int.init)
+        bounds.dailyCash = limits.dailyCash.minorUnits
+        bounds.dailyCashCount = limits.dailyCash.count.map(Int.init)
+        bounds.rollingMinorUnits = limits.rolling.minorUnits
+        bounds.rollingCount = limits.rolling.count.map(Int.init)
+        bounds.rollingDays = limits.rollingDays
         return bounds
     }
 
-    func forbids(_ deal: Deal) -> Bool {
-        deal.shop?.isUnserved == true
-            || hasLimits
-                && (deal.paid > Self.transactionMax || deal.shop?.isWrong(deal.minorUnits) == true
-                    || deal.isContactless && deal.paid > Self.contactlessMax
-                    || !deal.isHolderVerified && deal.paid > Self.unverifiedMax
-                    || deal.category == Self.blockedCategory || deal.country == Self.blockedCountry)
+    /// The cards that a message may be of, by what it says: without a chip, all that its date fits.
+    func fitting(_ deal: Deal) -> [Plastic] {
+        if deal.entry == .chip { return [deal.plastic] }
+        let all = accounts[deal.account].plastics
+        if deal.entry == .none || deal.hidesExpiry { return all }
+        return all.filter { $0.expiry == deal.plastic.expiry }
+    }
+
+    /// A bound of one transaction forbids it, on any of those cards.
+    func forbids(_ deal: Deal, _ plastics: [Plastic]) -> Bool {
+        if deal.shop?.isUnserved == true { return true }
+        if hasLimits, deal.shop?.isWrong(deal.minorUnits) == true { return true }
+        return plastics.contains { plastic in
+            guard let limits = plastic.limits ?? (hasLimits ? Self.limits : nil) else { return false }
+            func isOver(_ bound: Int64?) -> Bool { bound.map { deal.paid > $0 } ?? false }
+            return isOver(limits.transactionMax) || deal.isContactless && isOver(limits.contactlessMax)
+                || !deal.isHolderVerified && isOver(limits.unverifiedMax)
+                || deal.category.map(limits.blockedMerchantCategories.contains) ?? false
+                || limits.blockedCountries.contains(deal.country)
+        }
     }
 
     // MARK: - What is promised of holds and of what a card signs
@@ -166,10 +237,12 @@ struct Plan {
 
     // MARK: - The host's tables
 
-    private static let unlimited = ranges(nil)
-    private static let limited = ranges(limits)
+    /// By whether there are limits, and whether malformed PIN blocks count.
+    private static let tables = [
+        ranges(nil, false), ranges(nil, true), ranges(limits, false), ranges(limits, true),
+    ]
 
-    private static func ranges(_ limits: SpendingLimits?) -> IssuerRangeTable {
+    private static func ranges(_ limits: SpendingLimits?, _ countsMalformed: Bool) -> IssuerRangeTable {
         var nonChip = NonChipPolicy(cardVerificationKey: KeyName("cvk"))
         nonChip.stripeValueOffset = 0
         let keys = IssuerKeys([
@@ -185,7 +258,8 @@ struct Plan {
                 cardPolicy: CardPolicy(
                     limits: limits,
                     // Where nothing is bounded, a wrong DE6 is booked as it came.
-                    abroad: AbroadPolicy(rates: Shop.table, declinesDifference: limits != nil)),
+                    abroad: AbroadPolicy(rates: Shop.table, declinesDifference: limits != nil),
+                    countsMalformedPINBlocks: countsMalformed),
                 nonChip: nonChip, authentication: AuthenticationPolicy(terms))
         ])
     }
@@ -201,6 +275,7 @@ struct Plan {
             : .reference(EncipheredPINBlock(rawValue: plastic.pin))
         return CardDefinition(
             sequenceNumber: plastic.sequenceNumber, status: .active, expiry: plastic.expiry, pin: pin,
-            pinTriesMax: 3, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18")
+            pinTriesMax: 3, availableMinorUnits: available, currency: Self.currency, profile: "visa-cvn18",
+            limits: plastic.limits)
     }
 }

@@ -31,6 +31,11 @@ struct SimulatedPort: CardCryptography, CardRecords {
     /// What every authentication value has for its proof.
     static let authenticationProof: UInt64 = 0x123
 
+    /// Stands for every PIN block that was damaged on the way.
+    static let malformedBlock: UInt64 = 99_999
+    /// What the token may find wrong with it.
+    static let faults: [PINBlockFault] = [.control(.iso0), .length, .fill]
+
     // MARK: - The token
 
     /// What the token finds out: a cryptogram names the plastic whose key made it, unless it is forged.
@@ -76,13 +81,20 @@ struct SimulatedPort: CardCryptography, CardRecords {
     func pinAnswer(
         for question: PINQuestion, card: CardIdentity, deadline: Deadline
     ) async throws(CryptographyUnavailable) -> PINAnswer {
+        // Some damage shows at once, some only where a comparison has failed.
+        if question.block.rawValue == Self.malformedBlock, simulation.numbers.chance(50) {
+            return .unreadable(Self.faults.randomElement(using: &simulation.numbers)!)
+        }
         guard case .verificationValue = question.verification else { return .translated(question.block) }
         return Self.value(question.block.rawValue).map(PINAnswer.verificationValue) ?? .notServed("no digits")
     }
 
     func fault(
         in question: PINQuestion, card: CardIdentity, deadline: Deadline
-    ) async throws(CryptographyUnavailable) -> PINBlockFault? { nil }
+    ) async throws(CryptographyUnavailable) -> PINBlockFault? {
+        question.block.rawValue == Self.malformedBlock
+            ? Self.faults.randomElement(using: &simulation.numbers)! : nil
+    }
 
     func knownToken(of pan: PAN) -> CardToken? {
         simulation.numbers.chance(80) ? Plan.token(of: pan) : nil

@@ -27,10 +27,11 @@ extension Simulation {
     }
 
     private static func decision(_ entry: JournalEntry, _ result: CommitResult) -> JournalDecision {
-        var (isPINRight, isPart) = (Bool?.none, false)
+        var (isPINRight, isPINMalformed, isPart) = (Bool?.none, false, false)
         for line in entry.trace.lines where line.rule == .pin && line.verdict != .skipped {
             if line.reason == "right" { isPINRight = true }
             if line.reason == "wrong" { isPINRight = false }
+            if SimulatedPort.faults.contains(where: { $0.words == line.reason }) { isPINMalformed = true }
         }
         if case .partial = result.effect { isPart = true }
         let isClaimed = result.atc == .first || result.atc == .ahead || result.atc == .late
@@ -42,9 +43,12 @@ extension Simulation {
             isReversedBefore: result.declined == .reversedBefore)
         decision.billed = entry.charge?.amount.minorUnits
         if case .originalDeclined = result.effect { decision.isOriginalDeclined = true }
-        // All scripts here unblock a PIN.
-        decision.unblocksPIN = entry.trace.lines.contains {
-            $0.rule == .issuerScript && $0.verdict == .approved && $0.reason.hasSuffix("successful")
+        decision.isPINMalformed = isPINMalformed
+        for line in entry.trace.lines
+        where line.rule == .issuerScript && line.verdict == .approved && line.reason.hasSuffix(": successful")
+        {
+            decision.scriptsDone +=
+                line.reason.split(separator: ":").first.flatMap { UInt32($0) }.map { [$0] } ?? []
         }
         return decision
     }
@@ -62,6 +66,12 @@ extension Simulation {
         case "status": return .status(isActive: value == CardStatus.active.rawValue)
         case "unblock-pin": return .pinUnblocked(plastic: Int(why) ?? -1)
         case "reset-atc": return .atcReset(plastic: Int(why) ?? -1)
+        case "script-queue":
+            let words = why.split(separator: " ")
+            return .scriptQueued(
+                plastic: Int(words[0]) ?? -1, identifier: UInt32(words[1]) ?? 0,
+                words.count > 2 ? .changesPIN(Int(words[2]) ?? -1) : .unblocksPIN)
+        case "take-over": return .tookOver(Int(why) ?? -1)
         case "script-resend": return .scriptResent(plastic: Int(why) ?? -1, identifier: UInt32(value) ?? 0)
         default: return .other
         }

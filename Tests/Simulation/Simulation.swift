@@ -85,12 +85,7 @@ package final class Simulation: @unchecked Sendable {
         numbers = SeededGenerator(seed: seed)
         plan = Plan(seed: seed, &numbers)
         traffic = Traffic(plan)
-        for account in plan.accounts {
-            books.open(
-                plan.bounds,
-                pinGroups: Dictionary(
-                    uniqueKeysWithValues: account.plastics.map { (Int($0.sequenceNumber), Int($0.pin)) }))
-        }
+        for account in plan.accounts { books.open(plan.terms(account)) }
         for host in hosts.indices { start(host) }
     }
 

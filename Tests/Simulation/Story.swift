@@ -13,7 +13,7 @@ extension Deal {
         if let shop {
             words.append("in \(shop.currency), \(shop.isBilled ? "billed" : "table"), pays \(paid)")
         }
-        if let pin { words.append(pin == plastic.pin ? "PIN" : "wrong PIN") }
+        if let pin { words.append(isPINMalformed ? "PIN malformed" : "PIN \(pin)") }
         if isRepeat { words.append("xxx1") }
         if isForged { words.append("forged") }
         if let signedType { words.append("9C \(signedType)") }

@@ -32,7 +32,9 @@ enum Terminal {
             chip: isChip ? try chipData(deal) : nil,
             pin: deal.pin.map {
                 PINQuestion(
-                    zonePINKey: KeyName("zpk"), format: .iso0, block: EncipheredPINBlock(rawValue: $0))
+                    zonePINKey: KeyName("zpk"), format: .iso0,
+                    block: EncipheredPINBlock(
+                        rawValue: deal.isPINMalformed ? SimulatedPort.malformedBlock : $0))
             }, nonChip: evidence(deal), authentication: deal.authenticationEvidence,
             circumstances: circumstances, purpose: deal.purpose,
             original: original(deal), receivedAt: now, deadline: Deadline(nanoseconds: .max))

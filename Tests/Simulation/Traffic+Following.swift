@@ -84,6 +84,11 @@ extension Traffic {
             minorUnits: minorUnits,
             place: earlier.place, stan: stan(earlier.place), begunAt: clock)
         deal.kind = earlier.kind
+        // What is said of an earlier transaction may come under either PAN.
+        if moved.contains(earlier.account), number.isMultiple(of: 3) {
+            deal.account = plan.firstCount + earlier.account
+            deal.plastic = plan.accounts[deal.account].plastics[0]
+        }
         deal.category = earlier.category
         deal.shop = earlier.shop
         deal.original = earlier.number
@@ -104,6 +109,7 @@ extension Traffic {
         // The network rounds anew.
         if deal.shop != nil { deal.shop?.shift = numbers.chance(70) ? 0 : numbers.chance(50) ? 1 : -1 }
         deal.excessPercent = Plan.excess(earlier.category)
+        deal.approvedPlastics = plan.fitting(earlier)
         if numbers.chance(40) { deal.purpose = .advice(approved: true) }
         deal.reference = earlier.reference
         (deal.naming, deal.isClear) = names(earlier, deal, &numbers, isReversal: false)
@@ -117,6 +123,7 @@ extension Traffic {
         var deal = about(root, earlier.minorUnits, number)
         deal.kind = .completion
         deal.excessPercent = earlier.excessPercent
+        deal.approvedPlastics = earlier.approvedPlastics
         deal.stan = earlier.stan
         deal.localTime = earlier.localTime
         deal.reference = earlier.reference

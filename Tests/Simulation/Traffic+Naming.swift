@@ -70,6 +70,11 @@ extension Traffic {
         return deal.isClear && isClear(naming, deals[original], isReversal: deal.isReversal)
     }
 
+    /// One of them may have the PAN that the account had before.
+    private func isSameAccount(_ one: Deal, _ other: Deal) -> Bool {
+        one.account % plan.firstCount == other.account % plan.firstCount
+    }
+
     /// Whether the names fit one transaction of the account only, and say enough.
     private func isClear(_ naming: OriginalTransaction, _ earlier: Deal, isReversal: Bool) -> Bool {
         let byOwn = naming.stan == 0 && naming.ownSTAN == earlier.stan && isReversal
@@ -81,7 +86,7 @@ extension Traffic {
                 : naming.reference != 0
         guard says, earlier.isClear else { return false }
         return !deals.contains { other in
-            guard other.number != earlier.number, other.account == earlier.account, !other.isReversal,
+            guard other.number != earlier.number, isSameAccount(other, earlier), !other.isReversal,
                 other.place.acquirer == earlier.place.acquirer,
                 naming.terminal == 0 || other.place.terminal == naming.terminal,
                 naming.reference == 0 || other.reference == 0 || other.reference == naming.reference

@@ -87,6 +87,7 @@ extension Traffic {
         deal.naming = earlier.naming
         deal.isClear = false
         deal.excessPercent = earlier.excessPercent
+        deal.approvedPlastics = earlier.approvedPlastics
         deals[earlier.number].isClear = false
         deals.append(deal)
         return Sending(deal: deal, name: "changed repeat")

@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import EMV
 internal import VectorSupport
 
 typealias SimulatedNumbers = SeededGenerator
@@ -22,6 +23,13 @@ struct Traffic {
     var approved: [Int: Int64] = [:]
     /// Scripts that came with answers, to be reported by the chip.
     var delivered: [(account: Int, plastic: UInt8, identifier: UInt32)] = []
+    /// PINs that operators have ordered for cards, by account, card and script.
+    var orderedPINs: [[UInt32]: UInt64] = [:]
+    /// The PIN that a cardholder knows, where a script has changed it.
+    var changedPINs: [[UInt32]: UInt64] = [:]
+    /// Accounts that have moved to a new PAN, and those whose new cards are there.
+    var moved: Set<Int> = []
+    var prepared: Set<Int> = []
     private(set) var clock: Int64 = Plan.start
 
     init(_ plan: Plan) {
@@ -109,8 +117,14 @@ struct Traffic {
         (deal.lastSTAN, deal.lastSentAt) = (deal.stan, deal.sentAt)
     }
 
+    /// One of now. Some still present the card of before.
+    func account(_ numbers: inout SimulatedNumbers) -> Int {
+        let account = Int.random(in: 0..<plan.firstCount, using: &numbers)
+        return moved.contains(account) && numbers.chance(85) ? plan.firstCount + account : account
+    }
+
     mutating func blank(_ number: Int, _ numbers: inout SimulatedNumbers) -> Deal {
-        let account = Int.random(in: 0..<plan.accounts.count, using: &numbers)
+        let account = account(&numbers)
         let plastic = plan.accounts[account].plastics.randomElement(using: &numbers)!
         let place = Place.all.randomElement(using: &numbers)!
         var deal = Deal(
@@ -151,6 +165,9 @@ struct Traffic {
         for (index, script) in delivered.enumerated().reversed()
         where script.account == account && script.plastic == plastic {
             let outcome: UInt8 = numbers.chance(80) ? 0x20 : 0x10
+            if outcome == 0x20, let pin = orderedPINs[[UInt32(account), UInt32(plastic), script.identifier]] {
+                changedPINs[[UInt32(account), UInt32(plastic)]] = pin
+            }
             deal.scriptResults += [outcome | (outcome == 0x10 ? 1 : 0)]
             for shift in [24, 16, 8, 0] as [UInt32] {
                 deal.scriptResults.append(UInt8(truncatingIfNeeded: script.identifier >> shift))
@@ -196,13 +213,32 @@ struct Traffic {
         if deal.entry == .stripe { deal.isCloned = numbers.chance(4) }
         deal.hidesExpiry = deal.entry != .typed && numbers.chance(20)
         if deal.entry != .typed, numbers.chance(45) {
-            deal.pin = numbers.chance(18) ? 9_999 : deal.plastic.pin
+            deal.pin = numbers.chance(18) ? 9_999 : pin(deal, &numbers)
+            deal.isPINMalformed = numbers.chance(6)
             // Of several cards the date says which one's PIN it is.
             if plan.accounts[deal.account].plastics.count > 1, deal.entry == .stripe {
                 deal.hidesExpiry = false
             }
         }
         return authenticated(deal)
+    }
+
+    /// The PIN of now; some hold on to the one before.
+    private func pin(_ deal: Deal, _ numbers: inout SimulatedNumbers) -> UInt64 {
+        let changed = changedPINs[[UInt32(deal.account), UInt32(deal.plastic.sequenceNumber)]]
+        return changed.flatMap { numbers.chance(85) ? $0 : nil } ?? deal.plastic.pin
+    }
+
+    /// An operator's order is done: what concerns a cardholder's PIN is known to him.
+    mutating func ordered(_ order: OperatorOrder, _ before: String, account: Int) {
+        switch order {
+        case .queueScript(let script, let number):
+            guard let newPIN = script.newPIN, let identifier = UInt32(before) else { return }
+            orderedPINs[[UInt32(account), UInt32(number), identifier]] = newPIN.block.rawValue
+        case .importCard(let definition, _):
+            changedPINs[[UInt32(account), UInt32(definition.sequenceNumber)]] = nil
+        default: break
+        }
     }
 
     /// Approved or declined by a terminal that asked nobody.
