@@ -66,7 +66,8 @@ import Testing
         #expect(try scene.send(before(purchase.reversal())).declined == nil && scene.available == 10_000)
         // What was reversed meanwhile is not approved again.
         #expect(try scene.send(before(purchase.again(after: 9))).declined == .reversedBefore)
-        #expect(try scene.send(before(purchase.next(8))).declined == .cardRestricted)
+        let next = purchase.next(8).with { $0.entry = .chip(6, plastic: 1) }
+        #expect(try scene.send(before(next)).declined == .cardRestricted)
         #expect(scene.available == 10_000)
     }
 

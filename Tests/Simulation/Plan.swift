@@ -132,7 +132,7 @@ struct Plan {
         day.dailyCash = Allowance(minorUnits: 500, count: 2)
         day.unverifiedMax = 600
         var several = SpendingLimits(currency: currency)
-        several.rolling = Allowance(minorUnits: 4_000, count: 15)
+        several.rolling = Allowance(minorUnits: 4_000, count: 7)
         several.rollingDays = 3
         return [single, day, several]
     }()

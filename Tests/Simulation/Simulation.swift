@@ -136,8 +136,10 @@ package final class Simulation: @unchecked Sendable {
             note("the clock jumped")
         }
         if Int.random(in: 0..<100, using: &numbers) < 3 { return operate() }
+        let changesBefore = traffic.pinChanges
         let sending = traffic.next(&numbers, clock: clock)
         note(sending.name)
+        if traffic.pinChanges > changesBefore { note("PIN changed") }
         let index = books.send(sending.deal.sent(plan))
         sent.append(sending.deal)
         let isLost = numbers.chance(4)

@@ -27,6 +27,7 @@ struct Traffic {
     var orderedPINs: [[UInt32]: UInt64] = [:]
     /// The PIN that a cardholder knows, where a script has changed it.
     var changedPINs: [[UInt32]: UInt64] = [:]
+    private(set) var pinChanges = 0
     /// Accounts that have moved to a new PAN, and those whose new cards are there.
     var moved: Set<Int> = []
     var prepared: Set<Int> = []
@@ -167,6 +168,7 @@ struct Traffic {
             let outcome: UInt8 = numbers.chance(80) ? 0x20 : 0x10
             if outcome == 0x20, let pin = orderedPINs[[UInt32(account), UInt32(plastic), script.identifier]] {
                 changedPINs[[UInt32(account), UInt32(plastic)]] = pin
+                pinChanges += 1
             }
             deal.scriptResults += [outcome | (outcome == 0x10 ? 1 : 0)]
             for shift in [24, 16, 8, 0] as [UInt32] {

@@ -70,6 +70,13 @@ import Testing
             "effect: in part", "journal: import", "journal: status", "journal: unblock-pin",
             "journal: reset-atc",
             "journal: script-queue", "journal: hold-expired", "journal: renumbered",
+            "declined over the limit of one transaction", "declined over the contactless limit",
+            "declined cardholder verification needed", "declined daily cash exceeded",
+            "declined daily number of cash withdrawals exceeded", "declined rolling amount exceeded",
+            "declined rolling number of transactions exceeded", "declined PIN block unreadable",
+            "PIN change ordered", "PIN changed", "move to a new PAN", "moved to a new PAN",
+            "journal: take-over", "declined card restricted", "partial reversal abroad", "abroad, DE6",
+            "abroad, DE6 wrong", "abroad, not served", "abroad, table",
         ] {
             #expect(seen[what] ?? 0 > 0, "\(what)")
         }

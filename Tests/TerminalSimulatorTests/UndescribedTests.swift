@@ -21,7 +21,7 @@ import Testing
             TerminalTransaction(
                 amount: 6_000, date: try #require(TransactionDate(year: 26, month: 11, day: 24)),
                 unpredictableNumber: UnpredictableNumber(rawValue: 7)), pin: card.definition.pin)
-        let pan = card.identity.pan
+        let pan = card.definition.identity.pan
         let digits = (0..<pan.digitCount).map { pan.digit(at: $0) }
         let packed = stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
         // As digits, as hex, and as Swift prints an array of bytes.
