@@ -12,7 +12,7 @@ extension Authoriser {
 
     /// Over in a moment; whoever asks again is answered then.
     static let isMoving = CouldNotDecide.state(
-        StateUnavailable("the account is being moved to another PAN", mayBeDone: false))
+        StateUnavailable("the account is being moved to another PAN", recordTells: false))
     private static let movesMax = 8
 
     /// What belongs to an account that has moved is looked for where it is now.

@@ -50,11 +50,11 @@ import Testing
             $0.kind = row.kind
         }.asRequest()
         var trace = DecisionTrace()
-        #expect(AmountAgreementCheck.evaluate(request, chip, &trace) == row.declined)
+        #expect(AmountAgreementCheck.evaluate(request, chip, trace: &trace) == row.declined)
         #expect(trace.lines.count == 1 && trace.lines[0].rule == .amountAgreement)
         var types = DecisionTrace()
         if row.declined == nil {
-            let type = TransactionTypeCheck.evaluate(request, chip, .visaCVN18, &types)
+            let type = TransactionTypeCheck.evaluate(request, chip, profile: .visaCVN18, trace: &types)
             #expect(type == nil)
         }
     }

@@ -13,7 +13,8 @@ import Testing
         var application = ChipApplication(for: card.definition.product)
         application.interchangeProfile = 0x3900
         application.authentication = try TestData.scheme().authentication(of: card.definition, application)
-        application.authentication?.staticRecords = application.staticRecords(of: card.definition)
+        let records = application.staticRecords(of: card.definition)
+        application.authentication?.staticRecords = records
         var risk = TerminalRisk()
         risk.caKeys = try TestData.caKeys()
         var conversation = CardConversation(card, application: application, risk: risk)
