@@ -197,7 +197,8 @@ let package = Package(
             dependencies: [
                 "Authorisation", "ByteCoding", "CardStateStore", "EMV", "EventLoops", "HSM", "HostServer",
                 "ISO8583",
-                "Issuance", "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", nioCore, nioPosix,
+                "Issuance", "IssuerMessages", "LibCrypto", "PKCS11", "Redis", "VirtualCard", nioCore,
+                nioPosix,
             ], path: "LoadTests/Benchmarks", exclude: ["README.md", "baseline.json"], swiftSettings: rules),
         tests(
             "FaultCampaignTests",

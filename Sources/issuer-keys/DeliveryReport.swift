@@ -122,7 +122,8 @@ final class DeliveryProgress: @unchecked Sendable {
         if self.done > 0 {
             let each = DeliveryProgress.seconds(token) / Double(self.done)
             words += String(
-                format: "; the token's session was at work %.0f%% of the time, %.2f ms a card", 100 * each * Double(self.done) / seconds,
+                format: "; the token's session was at work %.0f%% of the time, %.2f ms a card",
+                100 * each * Double(self.done) / seconds,
                 1_000 * each)
         }
         return words
