@@ -141,13 +141,13 @@ package final class StoreWatch: Sendable {
             for store in stores { store.leave(because: "\(error)") }
             return
         }
-        await learn(findings, sessions, store)
+        await learn(findings, sessions, from: store)
         if let memory = try? await store.memory() { state.withLock { $0.memory = memory } }
     }
 
     /// What other hosts and operators have written is missed from now on too, if it is as safe as what this host is told.
     private func learn(
-        _ findings: [Finding], _ sessions: [RedisAddress: RedisSession], _ store: StateStore
+        _ findings: [Finding], _ sessions: [RedisAddress: RedisSession], from store: StateStore
     ) async {
         var safe: Set<RedisAddress> = []
         for (server, session) in sessions where await store.isSafe(session, settings) { safe.insert(server) }

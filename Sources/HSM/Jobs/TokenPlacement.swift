@@ -20,7 +20,7 @@ package enum TokenPlacement: String, CaseIterable, Sendable {
     /// Whether loops get sessions of their own.
     func takesLoops(
         _ configuration: HSMConfiguration, at location: TokenLocation,
-        chaining: CryptographySession.Chaining
+        chaining: CryptographySession.Chaining, within limit: UInt64 = quickNanoseconds
     ) throws -> Bool {
         switch self {
         case .loop: return true
@@ -29,7 +29,7 @@ package enum TokenPlacement: String, CaseIterable, Sendable {
             let name = location.module.path.split(separator: "/").last.map(String.init) ?? ""
             guard Self.librariesInProcess.contains(name) else { return false }
             return try Self.jobNanoseconds(configuration, at: location, chaining: chaining)
-                <= Self.quickNanoseconds
+                <= limit
         }
     }
 
