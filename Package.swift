@@ -274,7 +274,7 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "card-rack", "ByteCoding", "CardReaders", "SocketSupport", "Authorisation", "ISO8583", "EMV",
+                "card-rack", "SocketSupport", "Authorisation", "ISO8583", "EMV",
                 "LibCrypto", "TerminalSimulator",
                 "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator", "load-generator",
                 "fault-proxy", "fault-campaign", "simulate", "hostile-probe",

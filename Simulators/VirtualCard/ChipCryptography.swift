@@ -6,18 +6,12 @@ package struct SignedCryptogram: Sendable {
     /// Tag 9F26.
     package let cryptogram: ApplicationCryptogram
     /// The key of the ARPC; kept until the answer comes, so that it is not derived a second time.
-    let key: ChipKey
-    /// The same where it is one of triple DES.
-    package var responseKey: DoubleLengthKey { key.doubleLength }
+    package let responseKey: DoubleLengthKey
 
     /// Takes the two.
     package init(cryptogram: ApplicationCryptogram, responseKey: DoubleLengthKey) {
-        self.init(cryptogram: cryptogram, key: .tripleDES(responseKey))
-    }
-
-    init(cryptogram: ApplicationCryptogram, key: ChipKey) {
         self.cryptogram = cryptogram
-        self.key = key
+        self.responseKey = responseKey
     }
 }
 
@@ -219,7 +213,8 @@ extension ChipCryptography {
             return arpc == expected ? .responseCode(code) : .wrong
         case .method2:
             let (arpc, update, proprietary) = data.method2
-            let expected = try responseMethod2(signed, statusUpdate: update, proprietary: proprietary)
+            let expected = try responseMethod2(
+                key: signed.responseKey, signed.cryptogram, statusUpdate: update, proprietary: proprietary)
             return arpc == expected ? .statusUpdate(update, proprietary: proprietary) : .wrong
         }
     }

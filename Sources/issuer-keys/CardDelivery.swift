@@ -139,8 +139,7 @@ final class CardDelivery: Sendable {
             ], signers: signers)
         print(
             progress.summary(
-                done.count, left: left, inDoubt: inDoubt.count, spoiled: report.spoiledChips.count,
-                token: seat.busy))
+                done.count, left: left, inDoubt: inDoubt.count, spoiled: report.spoiledChips.count))
         if left == 0, inDoubt.isEmpty {
             try report.write(to: out)
             ledger.remove()

@@ -22,6 +22,7 @@ import Testing
             command: ["run"],
             variables: [
                 "DEMO_TOKEN_DELAY": "0", "FAULTY_TOKEN_CONTROL": control.path, "DEMO_TOKEN_PLACEMENT": "loop",
+                "DEMO_EVENT_LOOPS": "1",
             ])
         defer { environment.stop() }
         try environment.waitUntilReady()

@@ -82,6 +82,11 @@ struct KeyVersionTests {
 
                     """
             )
+            // With keys of two ages, the key of stripes without contact has to be named.
+            .replacingOccurrences(
+                of: "contactlessStripe: dcvv",
+                with: "contactlessStripe: dcvv\n      contactlessStripeKey: imk-ac-476173"
+            )
             .replacingOccurrences(of: "port: \(environment.portA)", with: "port: \(try freePort())")
             .replacingOccurrences(of: "port: \(environment.portB)", with: "port: \(try freePort())")
             .replacingOccurrences(of: "port: \(environment.adminPort)", with: "port: \(try freePort())")
