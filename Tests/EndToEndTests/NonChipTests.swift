@@ -84,7 +84,10 @@ struct NonChipTests {
             (request(stan: 8, entryMode: "812", cvv2: wrong(printed)), "N7", "CVV2 wrong"),
             (request(stan: 9, entryMode: "012"), "N7", "no CVV2"),
             (request(stan: 10, entryMode: "051"), "30", "no DE55"),
-            (request(stan: 11, entryMode: "911", track2: track("101", stripe)), "82", "dCVV"),
+            (
+                request(stan: 11, entryMode: "911", track2: track("101", stripe)), "82",
+                "no value, number or counter"
+            ),
         ]
         for (message, code, reason) in cases {
             socket.sendFrame(try codec.encode(message))
