@@ -1,5 +1,4 @@
 internal import Authorisation
-internal import Glibc
 internal import Logging
 internal import NIOCore
 
@@ -11,35 +10,35 @@ internal import NIOCore
 /// be found among
 /// those of the wire: there it counts once nothing is on its way any more.
 extension AcquirerConnection {
+    /// How long a peer may take to close its side after the host has closed its own.
+    static let lingerNanoseconds: UInt64 = 2_000_000_000
+    /// Silence after which a peer that has everything is not waited for any longer.
+    static let quietNanoseconds: UInt64 = 200_000_000
+
     /// Nothing is read any more but to throw it away; closes once the peer has everything, or its time is
     /// over.
     func linger() {
         guard let context, state.linger(now: loop.clock()) else { return }
         // The rest of what the peer sends is read, lest the close becomes a reset.
         context.read()
+        if !isTLS { context.close(mode: .output, promise: nil) }
         lingerOn(now: loop.clock())
     }
 
     func lingerOn(now: UInt64) {
-        guard state.lingeringSince != nil else { return }
-        endStream()
-        if state.hasLingered(unacknowledged: bytesOnTheirWay() ?? 0, now: now) { close() }
-    }
-
-    /// The host's side of the connection ends once all of it is with the system. Behind the channel's back: it would close the
-    /// socket together with the peer's side, and nobody could say any more what has arrived.
-    private func endStream() {
-        guard !isTLS, !state.streamHasEnded, let context,
-            (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0
-        else { return }
-        state.streamHasEnded = true
-        try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-            _ = shutdown($0, Int32(SHUT_WR))
-        }
+        guard let since = state.lingeringSince else { return }
+        let unacknowledged = bytesOnTheirWay() ?? 0
+        // The end of the stream counts as a byte.
+        let hasAll = unacknowledged <= (isTLS ? 0 : 1)
+        let isQuiet = state.inputHasEnded || now >= max(state.heardAt, since) &+ Self.quietNanoseconds
+        guard (hasAll && isQuiet) || now >= since &+ Self.lingerNanoseconds else { return }
+        close()
     }
 
     /// The connection is gone: what is still under way was told to nobody.
     func noteLost() {
+        // A peer that closed its side after the host's end of the stream has read up to there.
+        if state.lingeringSince != nil, state.inputHasEnded, !isTLS { underWay.approvals.removeAll() }
         let lost = underWay.approvals
         underWay.approvals.removeAll()
         guard !lost.isEmpty else { return }

@@ -84,10 +84,6 @@ struct ConnectionState {
     private(set) var wasHeard = false
     /// Since when the connection only waits for its end.
     private(set) var lingeringSince: UInt64?
-    /// The host has closed its side.
-    var streamHasEnded = false
-    /// Bytes that the peer had not acknowledged when it last acknowledged some, and when that was.
-    private var progress: (left: UInt64, at: UInt64) = (.max, 0)
 
     /// - Parameter now: the connection is there since then.
     init(limits: ConnectionLimits, now: UInt64) {
@@ -266,23 +262,6 @@ struct ConnectionState {
         guard lingeringSince == nil else { return false }
         lingeringSince = now
         return true
-    }
-
-    /// How long a peer that takes nothing is waited for at the end, how long one that still takes its answers, and how long
-    /// one that has them all and is silent.
-    static let lingerNanoseconds: (stuck: UInt64, most: UInt64, quiet: UInt64) = (
-        2_000_000_000, 9_000_000_000, 200_000_000
-    )
-
-    /// - Returns: whether the peer, which is waited for, has everything, or its time is over.
-    mutating func hasLingered(unacknowledged: UInt64, now: UInt64) -> Bool {
-        guard let since = lingeringSince else { return false }
-        if unacknowledged < progress.left { progress = (unacknowledged, now) }
-        let bounds = Self.lingerNanoseconds
-        if now >= max(since, progress.at) &+ bounds.stuck || now >= since &+ bounds.most { return true }
-        // The end of the stream counts as a byte.
-        return unacknowledged <= (streamHasEnded ? 1 : 0)
-            && (inputHasEnded || now >= max(heardAt, since) &+ bounds.quiet)
     }
 
     /// The connection is gone.

@@ -1,4 +1,3 @@
-import Foundation
 import ISO8583
 import SocketSupport
 import Synchronization
@@ -29,7 +28,7 @@ import Testing
     }
 
     /// Approvals that come until the end of the stream.
-    private func approvals(_ socket: Socket) throws -> Int {
+    func approvals(_ socket: Socket) throws -> Int {
         var count = 0
         while let message = try socket.receiveMessage() {
             if message.text(.responseCode) == "00" { count += 1 }
@@ -62,95 +61,6 @@ import Testing
                 "\(decided.now) decided, \(told) told, \(untold) noted")
             let late = host.notes.filter { $0.event == .lateForConnection }.count
             #expect(try host.metric("issuer_untold_approvals_total") == untold - late)
-        }
-    }
-
-    @Test("A peer that has closed its side and reads nothing: the same")
-    func halfClosedPeerReadsNothing() async throws {
-        let decided = ApprovalCount()
-        try await withHost([TestMessages.link()], decide: decided.approve) { host in
-            let socket = try Socket(port: host.port("a"), receiveBufferBytes: 4_096)
-            // More than the peer's side holds, less than the host's.
-            for stan in 1...1_500 { socket.sendFrame(try TestMessages.request(stan: stan)) }
-            socket.shutdownWriting()
-            try eventually { try host.metric("issuer_connections") == 1 }
-            try eventually { try host.metric("issuer_connections") == 0 }
-            let noted = host.notes.filter { $0.event == .untold || $0.event == .lateForConnection }.count
-            #expect(decided.now == 1_500 && noted > 700, "\(decided.now) decided, \(noted) noted")
-            // Only now is it gone.
-            socket.shutdownWriting()
-        }
-    }
-
-    @Test(
-        "A peer that closes its side, waits and reads gets everything, and nothing is noted",
-        arguments: [0, 500])
-    func halfClosedPeerReadsLate(milliseconds: UInt32) async throws {
-        let decided = ApprovalCount()
-        try await withHost([TestMessages.link()], decide: decided.approve) { host in
-            let socket = try Socket(port: host.port("a"), receiveBufferBytes: 4_096)
-            for stan in 1...800 { socket.sendFrame(try TestMessages.request(stan: stan)) }
-            socket.shutdownWriting()
-            usleep(milliseconds * 1_000)
-            var told = 0
-            while socket.receiveFrame() != nil { told += 1 }
-            try eventually { try host.metric("issuer_connections") == 0 }
-            #expect(
-                told == 800 && decided.now == 800 && host.notes.isEmpty,
-                "\(told) told, \(decided.now) decided, \(host.notes.count) noted")
-        }
-    }
-
-    @Test(
-        "The same over TLS: no approval without an answer and without a note",
-        arguments: ["-tls1_2", "-tls1_3"])
-    func peerReadsNothingOverTLS(version: String) async throws {
-        let certificates = try Certificates()
-        defer { certificates.remove() }
-        var link = try TestMessages.link()
-        link.frameTimeoutNanoseconds = 500_000_000
-        link.tls = LinkTLS(
-            certificateFile: certificates.path("host.pem"), privateKeyFile: certificates.path("host.key"),
-            trustedFile: certificates.path("ca.pem"), peerNames: ["acquirer.example"])
-        let decided = ApprovalCount()
-        let links = [link]
-        try await withHost(links, decide: decided.approve) { host in
-            let client = try TLSClient(
-                port: host.port(), certificates, certificate: "acquirer", [version])
-            let frames = try (1...100).flatMap { try SwitchSide.frame($0) }
-            // Waits once the client takes no more, until the client has ended.
-            let writer = Thread { while client.send(frames) {} }
-            writer.start()
-            try eventually { try host.metric("issuer_connections") == 1 }
-            try eventually { try host.metric("issuer_connections") == 0 }
-            var told = 0
-            while client.receiveFrame() != nil { told += 1 }
-            let noted = host.notes.filter { $0.event == .untold || $0.event == .lateForConnection }.count
-            // Which bytes of the wire an answer was in is not known: more may be noted than are missing, never fewer.
-            #expect(
-                noted > 0 && decided.now <= told + noted,
-                "\(decided.now) decided, \(told) told, \(noted) noted")
-        }
-    }
-
-    @Test("A drain of many connections with unread input, whose answers are read late")
-    func drainOfMany() async throws {
-        var link = try TestMessages.link()
-        link.inFlightMax = 8
-        let decided = ApprovalCount()
-        try await withHost([link], loops: 2, decide: decided.slowly) { host in
-            let sockets = try (0..<8).map { _ in try host.connect() }
-            for socket in sockets {
-                for stan in 1...60 { socket.sendFrame(try TestMessages.request(stan: stan)) }
-            }
-            host.beginDrain()
-            for socket in sockets {
-                for stan in 61...80 { socket.sendFrame(try TestMessages.request(stan: stan)) }
-            }
-            usleep(300_000)
-            let told = try sockets.reduce(0) { try $0 + self.approvals($1) }
-            #expect(told == decided.now && told > 0, "\(told) of \(decided.now)")
-            #expect(host.notes.isEmpty)
         }
     }
 
