@@ -23,7 +23,7 @@ final class Parts: Sendable {
     private let redis: Process
 
     init() throws {
-        root = URL(filePath: #filePath).appending(path: "../../../../..").standardized.path
+        root = URL(filePath: #filePath).appending(path: "../../..").standardized.path
         issuer = try DemoIssuer(contentsOf: root + "/Config/demo/demo-issuer.json")
         folder = FileManager.default.temporaryDirectory.appending(path: "issuer-bench-\(getpid())").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

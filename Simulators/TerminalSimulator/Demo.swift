@@ -65,8 +65,8 @@ package struct Demo {
         self.links = sessions
     }
 
-    /// Runs the steps in order, all of the table unless others are given. A step without an answer is a complaint, and the next one gets a new
-    /// connection.
+    /// Runs the steps in order, all of the table unless others are given. A step without an answer is a complaint, and the
+    /// next one gets a new connection.
     /// - Parameter report: called after each step.
     package mutating func run(
         _ given: [DemoStep]? = nil, report: (DemoLine) -> Void = { _ in }

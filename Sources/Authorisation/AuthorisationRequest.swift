@@ -1,6 +1,7 @@
 package import EMV
 
-/// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, never logged.
+/// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, which is never
+/// logged.
 package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable {
     /// The link's zone PIN key.
     package var zonePINKey: KeyName

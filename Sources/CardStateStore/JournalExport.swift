@@ -15,9 +15,8 @@ package enum JournalItem: Sendable {
     case unreadable(identifier: String)
 }
 
-/// Export and trimming, bucket by bucket (one hash slot each). How far an export has come is kept beside the
-/// stream,
-/// in `{bNN}:exported`, so that nothing is trimmed that nobody has.
+/// Export and trimming, bucket by bucket (one hash slot each). How far an export has come is kept beside the stream, in
+/// `{bNN}:exported`, so that nothing is trimmed that nobody has.
 extension RedisJournal {
     /// Hands on every entry of every bucket after a place, oldest first within a bucket.
     /// - Parameters:

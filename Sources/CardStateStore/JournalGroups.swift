@@ -15,8 +15,7 @@ package struct MarkMoved: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Readers in groups, by the consumer groups of the store's own streams: each entry goes to one reader of a
-/// group, at
+/// Readers in groups, by the consumer groups of the store's own streams: each entry goes to one reader of a group, at
 /// least once, and stays in the journal until the group has acknowledged it.
 extension RedisJournal {
     /// Another reader of the group gets what one has not acknowledged for so long, in milliseconds.
@@ -34,8 +33,7 @@ extension RedisJournal {
         }
     }
 
-    /// Entries of a bucket for one reader: first what this reader or a silent one was given and has not
-    /// acknowledged,
+    /// Entries of a bucket for one reader: first what this reader or a silent one was given and has not acknowledged,
     /// then new ones.
     /// - Parameters:
     ///   - reader: its name within the group.

@@ -2,8 +2,7 @@ package import Authorisation
 internal import Redis
 internal import Synchronization
 
-/// Brings notes into the journal: at once where the store is there, otherwise when it is there again. What is
-/// decided
+/// Brings notes into the journal: at once where the store is there, otherwise when it is there again. What is decided
 /// never waits for it.
 ///
 /// A note whose answer was lost is written again, so that the same one may stand there twice.

@@ -2,8 +2,7 @@ package import Authorisation
 internal import NIOCore
 internal import Redis
 
-/// The `CardRecords` port on Redis, for the event loop that the store's connections live on. It compares,
-/// replaces and
+/// The `CardRecords` port on Redis, for the event loop that the store's connections live on. It compares, replaces and
 /// appends; what a record means is `CardTransition`'s matter.
 package struct RedisCardRecords: CardRecords {
     private let store: StateStore
@@ -38,9 +37,8 @@ package struct RedisCardRecords: CardRecords {
     }
 
     /// A command with several keys is refused while their slot moves and one of them is missing, which filed
-    /// transactions
-    /// often are. The record comes first: what leaves it between the two reads is then found twice, never not
-    /// at all.
+    /// transactions often are. The record comes first: what leaves it between the two reads is then found twice, never
+    /// not at all.
     private func readApart(
         _ keys: CardKeys, _ deadline: Deadline
     ) async throws(CouldNotDecide) -> (RedisAnswer, RedisReply) {
@@ -241,9 +239,8 @@ package struct RedisCardRecords: CardRecords {
 }
 
 extension RedisError {
-    /// The server refuses now, carried nothing out, and will take the same command in a moment: a slot moves,
-    /// its memory is
-    /// being loaded.
+    /// The server refuses now, carried nothing out, and will take the same command in a moment: a slot moves, its
+    /// memory is being loaded.
     var isTryAgain: Bool {
         guard case .refused(let error) = self else { return false }
         return ["LOADING", "CLUSTERDOWN"].contains(error.code) || isMoving

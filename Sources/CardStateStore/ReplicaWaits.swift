@@ -4,16 +4,13 @@ internal import NIOCore
 internal import Redis
 internal import Synchronization
 
-/// Waits for replicas, for one event loop: on a connection of its own for each master, never in front of
-/// other cards'
+/// Waits for replicas, for one event loop: on a connection of its own for each master, never in front of other cards'
 /// commands.
 ///
 /// One round is a command, `WAIT`, and a look at who the server is: it covers everything that the server had
-/// acknowledged
-/// to anybody before. A round ends after `slice` at the latest, so that nobody waits long for the round of
-/// somebody else,
-/// and each caller has its own bound. A round counts only for the session in which its callers' writes were
-/// acknowledged.
+/// acknowledged to anybody before. A round ends after `slice` at the latest, so that nobody waits long for the round of
+/// somebody else, and each caller has its own bound. A round counts only for the session in which its callers' writes
+/// were acknowledged.
 final class ReplicaWaits: @unchecked Sendable {
     // Sendable because only its event loop touches it.
     private struct Waiter {
@@ -137,9 +134,8 @@ final class ReplicaWaits: @unchecked Sendable {
     private func round(
         _ line: Line, _ replicas: Int, slice: Int64
     ) async -> Result<Int64, RoundFailure> {
-        // The first makes the connection's offset that of now. The last is asked after the replicas have
-        // answered: under
-        // the same identifier, the server was the master all the time.
+        // The first makes the connection's offset that of now. The last is asked after the replicas have answered:
+        // under the same identifier, the server was the master all the time.
         let (replies, _) = await line.connection.sendTogether([
             RedisCommand("PING"), RedisCommand("WAIT", "\(replicas)", "\(slice)"),
             RedisCommand("INFO", "replication"),

@@ -19,8 +19,7 @@ package enum StoreLocation: Hashable, Sendable {
     }
 }
 
-/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each
-/// checks the
+/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each checks the
 /// server and its function library before it is used, again after every reconnect.
 package struct StateStore: Sendable {
     private enum Route: Sendable {
@@ -156,8 +155,7 @@ package struct StateStore: Sendable {
 
     private static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
 
-    /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it
-    /// was
+    /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it was
     /// connected.
     package func check() async throws(RedisError) -> [StoreCheckLine] {
         switch route {

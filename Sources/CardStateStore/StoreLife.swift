@@ -11,8 +11,7 @@ package struct StoreLife: Sendable {
         (self.store, self.settings) = (store, settings)
     }
 
-    /// Makes a store that was never initialised this host's store, and leaves one that was alone. What a run
-    /// that was
+    /// Makes a store that was never initialised this host's store, and leaves one that was alone. What a run that was
     /// killed began is completed.
     /// - Parameter path: of the host's place; a host that knows a store is given no other one.
     /// - Returns: the generation.
@@ -30,8 +29,7 @@ package struct StoreLife: Sendable {
         return try await name(found)
     }
 
-    /// Gives every bucket without a generation the others', or all of them a new one. The first bucket says
-    /// which while
+    /// Gives every bucket without a generation the others', or all of them a new one. The first bucket says which while
     /// that is under way, so that two who do it at once do the same.
     private func name(_ found: [StoreWatch.Finding]) async throws -> String {
         let known = Set(found.compactMap(\.generation))

@@ -1,9 +1,8 @@
 internal import Foundation
 internal import Redis
 
-/// What one host knows of the store across its own restarts, as a file of text: which store it is, and the
-/// last entry of
-/// each bucket's journal that was acknowledged to this host.
+/// What one host knows of the store across its own restarts, as a file of text: which store it is, and the last entry
+/// of each bucket's journal that was acknowledged to this host.
 struct StorePlace: Equatable, Sendable {
     /// Random, made when the store was initialised; nil: this host has seen no store yet.
     var generation: String?

@@ -34,9 +34,8 @@ package enum StoreEvent: Sendable, Hashable, CustomStringConvertible {
 
 /// Watches that the store does not go backwards: before every new connection is used, and once a second.
 ///
-/// A store that is empty, that is another one, or that lacks an entry which was acknowledged to this host is
-/// refused until
-/// an operator has accepted it as it is.
+/// A store that is empty, that is another one, or that lacks an entry which was acknowledged to this host is refused
+/// until an operator has accepted it as it is.
 package final class StoreWatch: Sendable {
     private struct State {
         var place: StorePlace
@@ -51,9 +50,8 @@ package final class StoreWatch: Sendable {
         var acknowledged: [AcknowledgedPlaces] = []
     }
 
-    /// Buckets that one round looks at. A store that is emptied or replaced shows in any of them; whatever
-    /// else takes entries
-    /// away breaks the connection, and then all are looked at.
+    /// Buckets that one round looks at. A store that is emptied or replaced shows in any of them; whatever else takes
+    /// entries away breaks the connection, and then all are looked at.
     private static let bucketsOfARound = 64
 
     private let path: String

@@ -3,8 +3,7 @@ internal import ISO8583
 internal import IssuerMessages
 internal import Logging
 
-/// New zone keys over the wire. Under way like a request: bounded, drained, answered once; on a link with
-/// MACs only
+/// New zone keys over the wire. Under way like a request: bounded, drained, answered once; on a link with MACs only
 /// with one.
 extension AcquirerConnection {
     func isKeyChange(_ message: Message) -> Bool { KeyChangeRequest.isOne(message, link.keyChange) }

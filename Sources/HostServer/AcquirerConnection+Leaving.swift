@@ -2,13 +2,11 @@ internal import Authorisation
 internal import Logging
 internal import NIOCore
 
-/// The end of a connection: without a reset that would throw away what was answered, and with a note for each
-/// approval that
-/// was thrown away all the same.
+/// The end of a connection: without a reset that would throw away what was answered, and with a note for each approval
+/// that was thrown away all the same.
 ///
-/// What the peer's machine has acknowledged counts as told. On a link with TLS the bytes of an answer cannot
-/// be found among
-/// those of the wire: there it counts once nothing is on its way any more.
+/// What the peer's machine has acknowledged counts as told. On a link with TLS the bytes of an answer cannot be found
+/// among those of the wire: there it counts once nothing is on its way any more.
 extension AcquirerConnection {
     /// How long a peer may take to close its side after the host has closed its own.
     static let lingerNanoseconds: UInt64 = 2_000_000_000

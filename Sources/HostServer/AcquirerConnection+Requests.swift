@@ -4,8 +4,7 @@ internal import IssuerMessages
 internal import Logging
 internal import NIOCore
 
-// `NIOCore` is imported for the buffer of requests: without it the compiler takes, silently, the standard
-// library's
+// `NIOCore` is imported for the buffer of requests: without it the compiler takes, silently, the standard library's
 // `append` and `removeFirst` in place of the buffer's own, which cost many times as much.
 
 /// One request on its way. Answered once: with the decision, or when its time is over.
@@ -41,8 +40,7 @@ extension AcquirerConnection {
         serve(message, macDuty(message, frame), receivedAt: receivedAt)
     }
 
-    /// Takes the start of a frame that is longer than the link allows. Its rest is passed over: the sender
-    /// learns that
+    /// Takes the start of a frame that is longer than the link allows. Its rest is passed over: the sender learns that
     /// this message came to nothing, and its others are served.
     func receive(start: UnsafeRawBufferPointer, ofFrame bytes: Int) {
         var partial: Message?
@@ -209,9 +207,8 @@ extension AcquirerConnection {
 
     private func ended() { perform(state.answered(now: loop.clock())) }
 
-    /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more,
-    /// least of
-    /// all on another connection. The journal has the decision, and a note that it came late.
+    /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more, least of all
+    /// on another connection. The journal has the decision, and a note that it came late.
     private func late(
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
         result: Result<Decision, CouldNotDecide>
@@ -304,8 +301,7 @@ extension AcquirerConnection {
 }
 
 extension Message? {
-    /// What a log line says of a message: its type, STAN and retrieval reference number. Both together are
-    /// the
+    /// What a log line says of a message: its type, STAN and retrieval reference number. Both together are the
     /// correlation of all lines about one request; the journal and the acquirer know it by them as well.
     func fields(_ key: String, _ value: String, withResponseCode: Bool = false) -> Logger.Metadata {
         var fields: Logger.Metadata = [key: "\(value)"]

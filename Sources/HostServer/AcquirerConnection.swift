@@ -5,8 +5,7 @@ internal import NIOCore
 internal import NIOSSL
 internal import NIOTLS
 
-/// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do
-/// when is
+/// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do when is
 /// `ConnectionState`'s matter.
 ///
 /// All frames of one read are taken before anything is written, and all answers of one turn of the loop leave

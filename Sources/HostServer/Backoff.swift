@@ -1,5 +1,4 @@
-/// How long to wait before the next attempt to connect: longer after every failure, up to a bound, each time
-/// a
+/// How long to wait before the next attempt to connect: longer after every failure, up to a bound, each time a
 /// different part of it, so that links that were lost together do not come back together.
 struct Backoff {
     static let shortestMilliseconds = 250
@@ -14,8 +13,7 @@ struct Backoff {
         return whole / 2 + Int(Double(whole / 2) * random)
     }
 
-    /// A connection was lost. One over which the peer said anything has worked, however short it was: a peer
-    /// that takes
+    /// A connection was lost. One over which the peer said anything has worked, however short it was: a peer that takes
     /// connections and closes them at once is another failure.
     mutating func lost(wasHeard: Bool, random: Double) -> Int {
         if wasHeard { failures = 0 }

@@ -112,8 +112,7 @@ package final class HostServer: Service {
         try? await adminGroup.shutdownGracefully()
     }
 
-    /// Goes over to another configuration while connections stay open. Links that are gone drain, new ones
-    /// open, the
+    /// Goes over to another configuration while connections stay open. Links that are gone drain, new ones open, the
     /// others take what is new at once, but for how messages look and TLS: that is for new connections.
     ///
     /// - Parameter loops: as for `init`, for requests from now on.

@@ -106,8 +106,7 @@ package struct Settings: Sendable {
         .sorted { $0.path.lexicographicallyPrecedes($1.path) }
     }
 
-    /// Every key that holds, in the order of the schema: the file's, the environment's, and the defaults of
-    /// sections
+    /// Every key that holds, in the order of the schema: the file's, the environment's, and the defaults of sections
     /// that are there.
     package var effective: [(key: String, value: SettingValue?, row: ConfigurationKey, origin: Origin)] {
         ConfigurationSchema.keys.flatMap { row in

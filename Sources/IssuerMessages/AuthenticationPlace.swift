@@ -159,8 +159,9 @@ package struct AuthenticationPlace: Hashable, Sendable {
     }
 
     private func merchant(in message: Message) -> [UInt8] {
-        let name = message.bytes(.merchantNameAndLocation)?.prefix(merchantNameLength) ?? []
-        return Array(name[...(name.lastIndex { $0 != 0x20 } ?? name.startIndex - 1)])
+        var name = Array(message.bytes(.merchantNameAndLocation)?.prefix(merchantNameLength) ?? [])
+        while name.last == 0x20 { name.removeLast() }
+        return name
     }
 }
 

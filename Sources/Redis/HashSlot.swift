@@ -3,8 +3,7 @@ package enum HashSlot {
     /// Number of slots.
     package static let count = 16_384
 
-    /// The slot of a key: CRC16 (XMODEM) of what stands between the first `{` and the next `}`, or of the
-    /// whole key
+    /// The slot of a key: CRC16 (XMODEM) of what stands between the first `{` and the next `}`, or of the whole key
     /// where that is nothing (Redis Cluster specification).
     package static func of(_ key: String) -> Int {
         var bytes = Array(key.utf8)[...]

@@ -132,9 +132,8 @@ final class RedisChannel {
         }
     }
 
-    /// The sentinels name this address. Another one is left at once, even where it still answers: what it
-    /// takes from now on
-    /// may be lost.
+    /// The sentinels name this address. Another one is left at once, even where it still answers: what it takes from
+    /// now on may be lost.
     func sentinelsName(_ address: RedisAddress) {
         guard named != address else { return }
         let before = named ?? namedBefore

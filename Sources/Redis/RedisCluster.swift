@@ -2,13 +2,11 @@ internal import EventLoops
 package import NIOCore
 internal import Synchronization
 
-/// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot,
-/// redirections are
+/// The nodes of a Redis Cluster, for one event loop: commands go to the node that has their slot, redirections are
 /// followed, and the map is asked for again when it proves wrong.
 ///
-/// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was
-/// lost
-/// with its connection is not.
+/// A command that a node has refused with MOVED or ASK was not carried out, so it is sent again. One that was lost with
+/// its connection is not.
 package final class RedisCluster: Sendable {
     /// The loop on which `send` has to be called.
     package let eventLoop: any EventLoop

@@ -147,9 +147,8 @@ package final class RedisConnection: Sendable {
         return RedisAnswer(reply: reply, session: session)
     }
 
-    /// Sends several commands with nothing of anybody else between them. Replies in the same order; an error
-    /// reply is one
-    /// of them. From any thread, and while the connection is being prepared.
+    /// Sends several commands with nothing of anybody else between them. Replies in the same order; an error reply is
+    /// one of them. From any thread, and while the connection is being prepared.
     package func sendTogether(
         _ commands: [RedisCommand]
     ) async -> (replies: [Result<RedisReply, RedisError>], session: RedisSession?) {

@@ -1,8 +1,7 @@
 internal import Synchronization
 
-/// One connection to one server, from when it was made until it broke. What a server has acknowledged is
-/// known to be there
-/// for as long as the session that it was acknowledged in.
+/// One connection to one server, from when it was made until it broke. What a server has acknowledged is known to be
+/// there for as long as the session that it was acknowledged in.
 package final class RedisSession: Sendable {
     /// Of the server.
     package let address: RedisAddress
@@ -14,8 +13,7 @@ package final class RedisSession: Sendable {
     /// True once the connection broke or was left.
     package var isOver: Bool { over.load(ordering: .acquiring) }
 
-    /// The server's `master_replid` when the connection was prepared; empty until that was noted. A server
-    /// that stops
+    /// The server's `master_replid` when the connection was prepared; empty until that was noted. A server that stops
     /// being the master never comes back under the same one.
     package var replicationID: String {
         get { replication.withLock { $0 } }

@@ -4,10 +4,8 @@ internal import Synchronization
 
 /// Asks the sentinels who the primary is, every second and whenever one of them announces a change.
 ///
-/// Sentinels may contradict each other, as those do that are cut off from the rest. Each says with what epoch
-/// its
-/// configuration was made: the highest one counts. A lower one than was seen before counts only if most of
-/// the
+/// Sentinels may contradict each other, as those do that are cut off from the rest. Each says with what epoch its
+/// configuration was made: the highest one counts. A lower one than was seen before counts only if most of the
 /// sentinels have it, as after an operator has set them up anew.
 final class SentinelWatch: Sendable {
     enum Finding: Sendable {
@@ -148,8 +146,7 @@ final class SentinelWatch: Sendable {
             }
             return state.asksAgain
         }
-        // Announced while the answers were on their way: they may be of before. Not at once, lest a server
-        // that refuses
+        // Announced while the answers were on their way: they may be of before. Not at once, lest a server that refuses
         // every connection is asked without a pause.
         guard again else { return }
         let soon = eventLoop.scheduleTask(in: .milliseconds(20)) { self.askNow() }

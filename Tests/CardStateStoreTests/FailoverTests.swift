@@ -172,7 +172,8 @@ import Testing
         await patient.store.close()
     }
 
-    @Test func manyOfOneCardWaitForTheirReplicaTogether() async throws {
+    /// A master and its replica, and a card on them.
+    private func pair() async throws -> (TestServers, master: Int, replica: Int, StateBench) {
         let servers = try TestServers()
         let master = try servers.start()
         let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
@@ -180,6 +181,11 @@ import Testing
             servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
         try await servers.waitUntilFollows(replica, master)
         try await bench.importCard(1)
+        return (servers, master, replica, bench)
+    }
+
+    @Test func manyOfOneCardWaitForTheirReplicaTogether() async throws {
+        let (servers, master, replica, bench) = try await pair()
         try servers.suspend(replica)
         let begun = ContinuousClock.now
         let told = await withTaskGroup(of: String.self) { group in
@@ -206,13 +212,7 @@ import Testing
     }
 
     @Test func aReplySaysNothingOnceTheMasterIsAnotherOne() async throws {
-        let servers = try TestServers()
-        let master = try servers.start()
-        let replica = try servers.start(options: ["--replicaof", "127.0.0.1 \(master)"])
-        let bench = try await StateBench(
-            servers, at: .server(.fixed(address(master))), first: address(master), replicasMin: 1)
-        try await servers.waitUntilFollows(replica, master)
-        try await bench.importCard(1)
+        let (servers, master, replica, bench) = try await pair()
         #expect(try await bench.decline(1, atc: 1, stan: 1) == nil)
         let reading = try await bench.onLoop { try await $0.orders.reading(StateBench.token(1)) }
         // Demoted and promoted again without a connection lost: what it had may be gone from it.

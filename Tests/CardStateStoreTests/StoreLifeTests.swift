@@ -8,9 +8,8 @@ import Testing
 
 @testable import CardStateStore
 
-/// A store that goes backwards, is another one, is full, or keeps another time: said, refused, and taken once
-/// an operator
-/// has accepted it. Real servers.
+/// A store that goes backwards, is another one, is full, or keeps another time: said, refused, and taken once an
+/// operator has accepted it. Real servers.
 @Suite(.timeLimit(.minutes(5))) struct StoreLifeTests {
     private let card = 1
 
@@ -53,11 +52,18 @@ import Testing
         }
 
         /// The place of another host on the same store.
-        static func place(of life: Life) throws -> StoreWatch {
+        func place() throws -> StoreWatch {
             try StoreWatch(
-                path: life.path + "-other", location: .server(.fixed(life.redis.address)),
-                settings: CardStateSettings()
+                path: path + "-other", location: .server(.fixed(redis.address)), settings: CardStateSettings()
             ) { _ in }
+        }
+
+        /// The server comes back without its last bytes, and without the half command that they leave.
+        func lose(_ bytes: Int) throws {
+            redis.kill()
+            try redis.cutAppendOnlyFile(by: bytes)
+            try redis.repairAppendOnlyFile()
+            try redis.start()
         }
 
         func initialise() async throws {
@@ -171,10 +177,7 @@ import Testing
         try await bench.importCard(card)
         for atc in 1...6 as ClosedRange<UInt16> { #expect(try await bench.decline(card, atc: atc) == nil) }
         // Nothing of it was looked at or kept yet: it was acknowledged to this process.
-        life.redis.kill()
-        try life.redis.cutAppendOnlyFile(by: bytes)
-        try life.redis.repairAppendOnlyFile()
-        try life.redis.start()
+        try life.lose(bytes)
         #expect(try await refusal(bench, "lack the last entry"))
         await #expect(throws: CouldNotDecide.self) { try await bench.decline(card, atc: 6) }
         await bench.store.close()
@@ -183,17 +186,14 @@ import Testing
     @Test func whatAnotherHostWroteIsMissedToo() async throws {
         let life = try Life()
         try await life.initialise()
-        let (watch, others) = (try life.watch(), try Life.place(of: life))
-        let (bench, other) = (try await life.host(watch), try await life.host(others))
+        let watch = try life.watch()
+        let (bench, other) = (try await life.host(watch), try await life.host(try life.place()))
         for host in [bench, other] { try await host.store.waitUntilReady(timeout: .seconds(10)) }
         try await bench.importCard(card)
         #expect(try await other.decline(card, atc: 1) == nil)
         await watch.round([bench.store])
         await other.store.close()
-        life.redis.kill()
-        try life.redis.cutAppendOnlyFile(by: 200)
-        try life.redis.repairAppendOnlyFile()
-        try life.redis.start()
+        try life.lose(200)
         #expect(try await refusal(bench, "lack the last entry"))
         await bench.store.close()
     }
@@ -201,8 +201,8 @@ import Testing
     @Test func aJournalThatWasLostAndBegunAnewIsNotTakenForATrimmedOne() async throws {
         let life = try Life()
         try await life.initialise()
-        let (watch, others) = (try life.watch(), try Life.place(of: life))
-        let (bench, other) = (try await life.host(watch), try await life.host(others))
+        let watch = try life.watch()
+        let (bench, other) = (try await life.host(watch), try await life.host(try life.place()))
         for host in [bench, other] { try await host.store.waitUntilReady(timeout: .seconds(10)) }
         try await bench.importCard(card)
         #expect(try await bench.decline(card, atc: 1) == nil)

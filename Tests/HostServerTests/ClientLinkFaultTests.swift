@@ -210,11 +210,6 @@ final class ApprovalCount: Sendable {
 
     var now: Int { count.load(ordering: .relaxed) }
 
-    @Sendable func slowly(_ request: AuthorisationRequest) async -> Result<Decision, CouldNotDecide> {
-        try? await Task.sleep(for: .milliseconds(1))
-        return await approve(request)
-    }
-
     @Sendable func approve(_ request: AuthorisationRequest) async -> Result<Decision, CouldNotDecide> {
         count.wrappingAdd(1, ordering: .relaxed)
         return .success(UntoldTests.approval(request))

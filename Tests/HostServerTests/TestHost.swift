@@ -12,8 +12,7 @@ import Synchronization
 
 @testable import HostServer
 
-/// Links on loopback with real sockets. What decides is the test: it answers when the test says so, as a
-/// token that
+/// Links on loopback with real sockets. What decides is the test: it answers when the test says so, as a token that
 /// works, is slow or stands still.
 final class TestHost: Sendable {
     /// What makes the MACs of the links.

@@ -28,7 +28,7 @@ import Testing
     }
 
     /// Approvals that come until the end of the stream.
-    func approvals(_ socket: Socket) throws -> Int {
+    private func approvals(_ socket: Socket) throws -> Int {
         var count = 0
         while let message = try socket.receiveMessage() {
             if message.text(.responseCode) == "00" { count += 1 }
