@@ -31,8 +31,8 @@ inside() {
   for card in visa-cvn18 mchip-14h; do
     measure "authentication-value, $card" "$card" "$keys" authentication-value --config "$DEMO_CONFIG"
   done
-  for key in ES256 PS256; do
-    "$keys" acs-sign generate "$key" --algorithm "$key" --config "$DEMO_CONFIG" >/dev/null
+  for key in es256 ps256; do
+    "$keys" acs-sign generate "$key" --algorithm "${key^^}" --config "$DEMO_CONFIG" >/dev/null
     "$keys" acs-sign request "$key" --subject CN=acs --out "$FOLDER/$key.csr" --config "$DEMO_CONFIG" >/dev/null
     openssl x509 -req -in "$FOLDER/$key.csr" -CA "$FOLDER/ca.pem" -CAkey "$FOLDER/ca.key" -days 2 -out "$FOLDER/$key.pem" 2>/dev/null
     cat "$FOLDER/$key.pem" "$FOLDER/ca.pem" >"$FOLDER/$key.chain"
