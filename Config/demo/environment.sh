@@ -23,6 +23,7 @@
 #   DEMO_TOKEN_LINES      calls that may be under way at once with DEMO_TOKEN_DELAY
 #   DEMO_EVENT_LOOPS      threads for connections
 #   DEMO_HOST_PRELOAD     a library that the host is started with (Tests/CoreSearch)
+#   DEMO_CERTIFICATES     1 certifies the issuers for other uses than the demo too
 #   DEMO_LIMITS           1 bounds what cards may spend, for Config/scenarios/limits
 #   DEMO_RULES            1 sets the ranges' other rules, for Config/scenarios/rules
 #   DEMO_SECURE           1 adds a link with TLS, MACs and AES PIN blocks, for Config/scenarios/secure, on
@@ -49,8 +50,9 @@ packages=(libssl-dev libp11-kit-dev libhiredis-dev libjemalloc-dev libnss3 libns
 
 # A terminal emulator and a browser, which the simulator's screens and pages are tested in, a Python for switches
 # made of other people's libraries, what takes captures of links apart, somebody else's tool to work on a token with,
-# Prometheus, which reads metrics and alert rules, and what makes Debian packages and container images.
-test_packages=(openssl tmux chromium python3-venv tshark opensc prometheus patchelf dpkg-dev buildah)
+# Prometheus, which reads metrics and alert rules, what makes Debian packages and container images, and smart card
+# readers that are none.
+test_packages=(openssl tmux chromium python3-venv tshark opensc prometheus patchelf dpkg-dev buildah pcscd vsmartcard-vpcd)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")
@@ -298,7 +300,7 @@ prepare() {
   "$bin/issuer-keys" load-test-keys "$root/Config/demo/demo-issuer.json" --config "$directory/issuer-host.yaml" \
     >"$directory/keys.log" || { cat "$directory/keys.log" >&2; fail "the test keys could not be loaded"; }
   # Only the demo shows these cards; every other use begins sooner without.
-  [ "$command" != demo ] || certify_issuers >"$directory/certificates.log" 2>&1 ||
+  [ "$command" != demo ] && [ -z "${DEMO_CERTIFICATES:-}" ] || certify_issuers >"$directory/certificates.log" 2>&1 ||
     { cat "$directory/certificates.log" >&2; fail "the issuers could not be certified"; }
   [ "$command" != demo ] || personalise_cards
   # Figures can only be compared if every measurement begins with an empty store.

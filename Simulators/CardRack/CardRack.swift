@@ -65,11 +65,13 @@ package final class CardRack: Sendable {
             // The card works on a copy's place of its own: no other reader has it.
             let answer = slots.withLock { $0[index].card.answer(command) }
             if fault == .pulledAfter { return }
-            if case .rubbish(let bytes) = fault {
-                guard socket.sendRaw(bytes) else { return }
-                continue
+            if case .noise(let bytes) = fault {
+                _ = socket.sendRaw(bytes)
+                return
             }
-            guard socket.send(answer) else { return }
+            var sent = answer
+            if case .rubbish(let bytes) = fault { sent = bytes }
+            guard socket.send(sent) else { return }
         }
     }
 
@@ -94,7 +96,10 @@ package struct FaultPlan: Sendable {
         /// After it has carried it out, and before its answer is read.
         case pulledAfter
         case delayed(milliseconds: Int)
+        /// Something else in place of its answer.
         case rubbish([UInt8])
+        /// Bytes that are no frame; nothing can come after them.
+        case noise([UInt8])
     }
 
     private var state: UInt64
@@ -106,13 +111,22 @@ package struct FaultPlan: Sendable {
         self.oneIn = max(1, oneIn)
     }
 
+    /// Mixed, not counted up: or neighbours would have the same faults, a command later each.
     func forConnection(_ number: UInt64) -> FaultPlan {
-        FaultPlan(seed: state &+ number &* 0x9E37_79B9_7F4A_7C15, oneIn: oneIn)
+        FaultPlan(seed: FaultPlan.mixed(state ^ FaultPlan.mixed(number)), oneIn: oneIn)
+    }
+
+    private mutating func bytes(_ count: UInt64) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: random()) }
     }
 
     /// SplitMix64.
     private mutating func random() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
+        return FaultPlan.mixed(state)
+    }
+
+    private static func mixed(_ state: UInt64) -> UInt64 {
         var value = state
         value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
         value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
@@ -122,13 +136,12 @@ package struct FaultPlan: Sendable {
     /// Of the next command; nil for most.
     package mutating func next() -> Fault? {
         guard random() % oneIn == 0 else { return nil }
-        switch random() % 4 {
+        switch random() % 5 {
         case 0: return .pulledBefore
         case 1: return .pulledAfter
         case 2: return .delayed(milliseconds: Int(random() % 50))
-        default:
-            let count = Int(random() % 24)
-            return .rubbish((0..<count).map { _ in UInt8(truncatingIfNeeded: random()) } + [0xFF, 0xFF])
+        case 3: return .rubbish(bytes(random() % 24))
+        default: return .noise(bytes(random() % 24))
         }
     }
 }

@@ -93,14 +93,20 @@ package struct ChipCard: Sendable {
     /// PAN and sequence number.
     package let identity: CardIdentity
     /// Derived from the issuer's test key.
-    package let iccMasterKey: DoubleLengthKey
+    let masterKey: ChipKey
+    /// The same where it is one of triple DES.
+    package var iccMasterKey: DoubleLengthKey { masterKey.doubleLength }
     /// The counter of the last transaction; the next one uses the next number.
     package var atc: ApplicationTransactionCounter
 
     /// Takes the parts.
     package init(identity: CardIdentity, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter) {
+        self.init(identity: identity, masterKey: .tripleDES(iccMasterKey), atc: atc)
+    }
+
+    init(identity: CardIdentity, masterKey: ChipKey, atc: ApplicationTransactionCounter) {
         self.identity = identity
-        self.iccMasterKey = iccMasterKey
+        self.masterKey = masterKey
         self.atc = atc
     }
 }
@@ -168,7 +174,7 @@ extension ChipCard {
         let signed: SignedCryptogram
         do throws(LibCryptoError) {
             signed = try chip.sign(
-                input, profile: product.profile, iccMasterKey: iccMasterKey, atc: used,
+                input, profile: product.profile, key: masterKey, atc: used,
                 unpredictableNumber: transaction.unpredictableNumber)
         } catch {
             throw .cryptography(error)

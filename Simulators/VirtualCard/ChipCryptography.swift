@@ -6,12 +6,18 @@ package struct SignedCryptogram: Sendable {
     /// Tag 9F26.
     package let cryptogram: ApplicationCryptogram
     /// The key of the ARPC; kept until the answer comes, so that it is not derived a second time.
-    package let responseKey: DoubleLengthKey
+    let key: ChipKey
+    /// The same where it is one of triple DES.
+    package var responseKey: DoubleLengthKey { key.doubleLength }
 
     /// Takes the two.
     package init(cryptogram: ApplicationCryptogram, responseKey: DoubleLengthKey) {
+        self.init(cryptogram: cryptogram, key: .tripleDES(responseKey))
+    }
+
+    init(cryptogram: ApplicationCryptogram, key: ChipKey) {
         self.cryptogram = cryptogram
-        self.responseKey = responseKey
+        self.key = key
     }
 }
 
@@ -213,8 +219,7 @@ extension ChipCryptography {
             return arpc == expected ? .responseCode(code) : .wrong
         case .method2:
             let (arpc, update, proprietary) = data.method2
-            let expected = try responseMethod2(
-                key: signed.responseKey, signed.cryptogram, statusUpdate: update, proprietary: proprietary)
+            let expected = try responseMethod2(signed, statusUpdate: update, proprietary: proprietary)
             return arpc == expected ? .statusUpdate(update, proprietary: proprietary) : .wrong
         }
     }

@@ -163,18 +163,47 @@ package struct DemoIssuer: Sendable {
         (hmacKeys[name] ?? keys[name]).map(AuthenticationServer.init(key:))
     }
 
-    /// Personalises a card: derives its master key (Option A, as the file says).
+    /// Personalises a card: derives its master key (option A, as the file says; option C where the range's key is of AES).
     package func personalise(
         _ identity: CardIdentity, with chip: inout ChipCryptography
     ) throws(DemoIssuerError) -> ChipCard {
-        let issuerMasterKey = try issuerMasterKey(for: identity.pan)
+        let name = "imk-ac-" + (0..<6).map { String(identity.pan.digit(at: $0)) }.joined()
+        let (aes, tripleLength) = (aesKeys[name], keys[name].flatMap { $0.count == 24 ? $0 : nil })
+        if aes == nil, tripleLength == nil {
+            let master = try issuerMasterKey(for: identity.pan)
+            return try derived(identity) { () throws(LibCryptoError) in
+                .tripleDES(try chip.iccMasterKey(issuerMasterKey: master, option: .a, card: identity))
+            }
+        }
+        return try derived(identity) { () throws(LibCryptoError) in
+            if let aes { return .aes(try AESChip.iccMasterKey(issuerMasterKey: aes, card: identity)) }
+            return .tripleDES(try Self.iccMasterKey(tripleLength: tripleLength ?? [], card: identity))
+        }
+    }
+
+    private func derived(
+        _ identity: CardIdentity, _ key: () throws(LibCryptoError) -> ChipKey
+    ) throws(DemoIssuerError) -> ChipCard {
         do throws(LibCryptoError) {
-            let key = try chip.iccMasterKey(
-                issuerMasterKey: issuerMasterKey, option: .a, card: identity)
-            return ChipCard(identity: identity, iccMasterKey: key, atc: .init(rawValue: 0))
+            return ChipCard(identity: identity, masterKey: try key(), atc: .init(rawValue: 0))
         } catch {
             throw .cryptography(error)
         }
+    }
+
+    /// A key of three parts gives cards keys of two (EMV Book 2 A1.4.1), odd parity.
+    private static func iccMasterKey(
+        tripleLength key: [UInt8], card: CardIdentity
+    ) throws(LibCryptoError) -> DoubleLengthKey {
+        let diversifier = MasterKeyDerivation.diversifier(for: card)
+        let data = [diversifier.left, diversifier.right].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+        }
+        let words = try TDES.encryptECB(key: key, data).map(UInt64.init)
+        return DoubleLengthKey(
+            left: words.prefix(8).reduce(0) { $0 << 8 | $1 },
+            right: words.suffix(8).reduce(0) { $0 << 8 | $1 }
+        ).withOddParity
     }
 }
 

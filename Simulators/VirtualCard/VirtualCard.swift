@@ -64,9 +64,8 @@ package struct VirtualCard: Sendable {
     }
 
     /// A card that nobody but its bureau knows, its counter in memory.
-    init(_ definition: CardDefinition, masterKey: DoubleLengthKey, scriptKeys: CardScriptKeys?) {
-        chip = ChipCard(
-            identity: definition.identity, iccMasterKey: masterKey, atc: .init(rawValue: 0))
+    init(_ definition: CardDefinition, masterKey: ChipKey, scriptKeys: CardScriptKeys?) {
+        chip = ChipCard(identity: definition.identity, masterKey: masterKey, atc: .init(rawValue: 0))
         self.scriptKeys = scriptKeys
         (counter, authenticationCounter, authentications) = (nil, nil, 0)
         cardValues = nil

@@ -32,7 +32,7 @@ package enum KeyLoading {
     /// another key.
     ///
     /// - Parameters:
-    ///   - value: 16 bytes, double-length TDES.
+    ///   - value: 16 or 24 bytes, TDES of double or triple length.
     ///   - expectedCheckValue: three bytes in hex; checked in the token before the key is made for good.
     /// - Throws: `KeyError` or `PKCS11Error`, naming the key.
     package static func loadTestKey(
@@ -40,10 +40,11 @@ package enum KeyLoading {
         at location: TokenLocation
     ) throws -> LoadedKey {
         var session = try location.openSession(readWrite: true)
-        do { try WeakKeys.refuse(clear: value, .tdes128) } catch let weakness as KeyWeakness {
+        let algorithm = value.count == 24 ? KeyAlgorithm.tdes192 : .tdes128
+        do { try WeakKeys.refuse(clear: value, algorithm) } catch let weakness as KeyWeakness {
             throw KeyLoadingError(label: label, reason: "\(weakness)")
         }
-        let computed = try checkValue(of: value, &session)
+        let computed = try checkValue(of: value, algorithm, &session)
         guard computed == expectedCheckValue else {
             throw KeyLoadingError(
                 label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
@@ -57,8 +58,8 @@ package enum KeyLoading {
         }
         let key = try session.createKey(
             purpose.tokenTemplate(
-                label: label, provenance: KeyProvenance(.test, checkValue: computed), statesLength: false),
-            value: value)
+                label: label, algorithm: algorithm, provenance: KeyProvenance(.test, checkValue: computed),
+                statesLength: false), value: value)
         return try made(key, label, purpose: purpose, computed: computed, session: &session)
     }
 
@@ -87,10 +88,10 @@ package enum KeyLoading {
     }
 
     private static func checkValue(
-        of value: borrowing SecretBytes, _ session: inout Session
+        of value: borrowing SecretBytes, _ algorithm: KeyAlgorithm, _ session: inout Session
     ) throws -> String {
         let template = Template(
-            keyType: .des2, on: [.encrypt, .sensitive, .isPrivate], off: [.token, .extractable])
+            keyType: algorithm.keyType, on: [.encrypt, .sensitive, .isPrivate], off: [.token, .extractable])
         let key = try session.createKey(template, value: value)
         defer { try? session.destroy(key) }
         let block = try session.encryptBlock(0, key: key)

@@ -9,7 +9,7 @@ struct LoadTestKeys: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Load public TEST keys into the token, each with its least usage.",
         discussion: """
-            The file is JSON with `keys`: name to {value, kcv}, double-length TDES in hex, and `aesKeys`. The name says the \
+            The file is JSON with `keys`: name to {value, kcv}, TDES of double or triple length in hex, and `aesKeys`. The name says the \
             purpose: imk-ac-*, imk-smi-*, imk-smc-*, zpk-*, zmk-*, zak-*, cvk-*, pvk. A key whose value does \
             not have the given check value is refused. Keys that are there already stay. The AES key that \
             names cards in the state store is made in the token. Never for production keys: the demo profile \
@@ -54,8 +54,8 @@ struct LoadTestKeys: ParsableCommand {
             guard let purpose = KeyPurpose.named(name) else {
                 throw ValidationError("key \(name): the name says no purpose")
             }
-            guard let value = try? Hex.decode(key.value), value.count == 16 else {
-                throw ValidationError("key \(name): 32 hex digits are needed")
+            guard let value = try? Hex.decode(key.value), [16, 24].contains(value.count) else {
+                throw ValidationError("key \(name): 32 or 48 hex digits are needed")
             }
             report(
                 try KeyLoading.loadTestKey(

@@ -96,22 +96,32 @@ struct CardLoading: Sendable {
         )
     }
 
-    /// Of the cryptogram, of MACs and of encipherment, each with its check value.
-    private func cardKeys() throws(LibCryptoError) -> [DoubleLengthKey]? {
+    /// Of the cryptogram, of MACs and of encipherment, each with its check value: that of triple DES, or of AES.
+    private func cardKeys() throws(LibCryptoError) -> [ChipKey]? {
         guard let text = groupings[GroupingIdentifier.keys],
-            let values = groupings[GroupingIdentifier.checkValues],
-            text.count == 16 || text.count == 48, values.count == text.count / 16 * 3
+            let values = groupings[GroupingIdentifier.checkValues], [3, 9].contains(values.count)
         else { return nil }
-        var keys: [DoubleLengthKey] = []
-        for index in 0..<text.count / 16 {
-            let value = Array(text[16 * index..<16 * index + 16])
-            guard let key = DoubleLengthKey(bytes: value),
-                constantTimeEqual(
-                    Array(try KeyCheckValue.tdes(value).prefix(3)), Array(values[3 * index..<3 * index + 3]))
-            else { return nil }
+        let count = values.count / 3
+        let length = text.count / count
+        guard text.count == length * count, length == 16 || length == 32 else { return nil }
+        var keys: [ChipKey] = []
+        for index in 0..<count {
+            let value = Array(text[length * index..<length * (index + 1)])
+            let given = Array(values[3 * index..<3 * index + 3])
+            guard let key = try CardLoading.key(value, checkValue: given) else { return nil }
             keys.append(key)
         }
         return keys
+    }
+
+    private static func key(_ value: [UInt8], checkValue: [UInt8]) throws(LibCryptoError) -> ChipKey? {
+        if let key = DoubleLengthKey(bytes: value),
+            constantTimeEqual(Array(try KeyCheckValue.tdes(value).prefix(3)), checkValue)
+        {
+            return .tripleDES(key)
+        }
+        return constantTimeEqual(Array(try KeyCheckValue.aes(value).prefix(3)), checkValue)
+            ? .aes(value) : nil
     }
 
     /// Nil where its first component is missing. Components end with 80 and zeros.

@@ -10,11 +10,11 @@ struct PaymentCard: Sendable {
 
     /// - Parameters:
     ///   - records: all, templates included.
-    ///   - keys: AC, and where scripts are taken MAC and encipherment.
+    ///   - keys: AC, and where scripts are taken MAC and encipherment; scripts of AES cards are in no form that is known.
     ///   - proprietary: FCI proprietary template's content.
     init(
         _ records: [[UInt8]], identifier: [UInt8], interchangeProfile: UInt16, issuerData: [UInt8],
-        keys: [DoubleLengthKey], proprietary: [UInt8], authentication: CardAuthentication
+        keys: [ChipKey], proprietary: [UInt8], authentication: CardAuthentication
     ) throws {
         var values: [Tag: [UInt8]] = [:]
         for record in records {
@@ -29,8 +29,9 @@ struct PaymentCard: Sendable {
         let definition = try PaymentCard.definition(values, product)
         card = VirtualCard(
             definition, masterKey: keys[0],
-            scriptKeys: keys.count == 3
-                ? CardScriptKeys(integrity: keys[1], confidentiality: keys[2]) : nil)
+            scriptKeys: keys.count == 3 && product.profile.cipher == .tripleDES
+                ? CardScriptKeys(integrity: keys[1].doubleLength, confidentiality: keys[2].doubleLength) : nil
+        )
         // Nobody gave it a PIN to compare with.
         card.memory.pinTriesLeft = 0
         var application = ChipApplication(for: product)
