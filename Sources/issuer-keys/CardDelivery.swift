@@ -139,7 +139,8 @@ final class CardDelivery: Sendable {
             ], signers: signers)
         print(
             progress.summary(
-                done.count, left: left, inDoubt: inDoubt.count, spoiled: report.spoiledChips.count))
+                done.count, left: left, inDoubt: inDoubt.count, spoiled: report.spoiledChips.count,
+                token: seat.busy))
         if left == 0, inDoubt.isEmpty {
             try report.write(to: out)
             ledger.remove()

@@ -111,13 +111,20 @@ final class DeliveryProgress: @unchecked Sendable {
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
-    func summary(_ done: Int, left: Int, inDoubt: Int, spoiled: Int) -> String {
+    /// - Parameter token: how long the session was at work that signs and speaks to the cards.
+    func summary(_ done: Int, left: Int, inDoubt: Int, spoiled: Int, token: Duration) -> String {
         let seconds = DeliveryProgress.seconds(ContinuousClock.now - start)
         let rate = String(format: "%.1f", seconds > 0 ? Double(self.done) / seconds : 0)
         var words = "\(done) of \(total) cards are personalised, \(self.done) of them now, \(rate) a second"
         if left > 0 { words += "; \(left) are left" }
         if inDoubt > 0 { words += "; \(inDoubt) are in doubt" }
         if spoiled > 0 { words += "; \(spoiled) chips hold parts of a card" }
+        if self.done > 0 {
+            let each = DeliveryProgress.seconds(token) / Double(self.done)
+            words += String(
+                format: "; the token's session was at work %.0f%% of the time, %.2f ms a card", 100 * each * Double(self.done) / seconds,
+                1_000 * each)
+        }
         return words
     }
 

@@ -7,6 +7,7 @@ package final class TokenSeat: @unchecked Sendable {
     // Sendable because `keys` is only touched under `lock`.
     private let lock = NSLock()
     private var keys: SigningKeys
+    private var working = Duration.zero
 
     /// Opens the session.
     package init(at location: TokenLocation) throws { keys = try SigningKeys(at: location) }
@@ -14,7 +15,18 @@ package final class TokenSeat: @unchecked Sendable {
     /// A job, alone with the session.
     package func work<Result>(_ body: (inout SigningKeys) throws -> Result) rethrows -> Result {
         lock.lock()
-        defer { lock.unlock() }
+        let start = ContinuousClock.now
+        defer {
+            working += ContinuousClock.now - start
+            lock.unlock()
+        }
         return try body(&keys)
+    }
+
+    /// How long it was at work so far.
+    package var busy: Duration {
+        lock.lock()
+        defer { lock.unlock() }
+        return working
     }
 }
