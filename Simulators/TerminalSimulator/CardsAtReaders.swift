@@ -17,12 +17,15 @@ package final class CardsAtReaders: Sendable {
         if case .tcp = place { readersMax = 10_000 }
         let identifiers = Set(wanted.map(\.product.dedicatedFileName))
         let identities = Set(wanted.map(\.identity))
+        // Held until the end: a rack would put a card that was given back into the next reader again.
+        var others: [CardContact] = []
+        defer { withExtendedLifetime(others) {} }
         for _ in 0..<readersMax where found.count < identities.count {
             let contact = CardContact(try place.open(waiting: waiting))
             let chip = RemoteChip { try contact.transmit($0) }
             do {
                 guard let identity = try CardsAtReaders.identity(chip, identifiers) else { continue }
-                if identities.contains(identity) { found[identity] = chip }
+                if identities.contains(identity) { found[identity] = chip } else { others.append(contact) }
             } catch let error as CardReaderError where error.kind == .gone && readersMax > 1 {
                 // No card is left in the rack.
                 break

@@ -44,7 +44,7 @@ package enum KeyLoading {
         do { try WeakKeys.refuse(clear: value, algorithm) } catch let weakness as KeyWeakness {
             throw KeyLoadingError(label: label, reason: "\(weakness)")
         }
-        let computed = try checkValue(of: value, algorithm, &session)
+        let computed = try checkValue(of: value, algorithm, session: &session)
         guard computed == expectedCheckValue else {
             throw KeyLoadingError(
                 label: label, reason: "value has KCV \(computed), not \(expectedCheckValue)")
@@ -88,7 +88,7 @@ package enum KeyLoading {
     }
 
     private static func checkValue(
-        of value: borrowing SecretBytes, _ algorithm: KeyAlgorithm, _ session: inout Session
+        of value: borrowing SecretBytes, _ algorithm: KeyAlgorithm, session: inout Session
     ) throws -> String {
         let template = Template(
             keyType: algorithm.keyType, on: [.encrypt, .sensitive, .isPrivate], off: [.token, .extractable])
