@@ -24,8 +24,12 @@ package final class CardsAtReaders: Sendable {
             let contact = CardContact(try place.open(waiting: waiting))
             let chip = RemoteChip { try contact.transmit($0) }
             do {
-                guard let identity = try CardsAtReaders.identity(chip, identifiers) else { continue }
-                if identities.contains(identity) { found[identity] = chip } else { others.append(contact) }
+                let identity = try CardsAtReaders.identity(chip, identifiers)
+                if let identity, identities.contains(identity) {
+                    found[identity] = chip
+                } else {
+                    others.append(contact)
+                }
             } catch let error as CardReaderError where error.kind == .gone && readersMax > 1 {
                 // No card is left in the rack.
                 break
