@@ -33,6 +33,7 @@ list() {
 # batch NAME FIRST COUNT READERS: the command's last line
 batch() {
   local rack port
+  : >"$FOLDER/rack"
   "$BIN/card-rack" --cards "$3" --listen 127.0.0.1:0 --issuer "$ROOT/Config/demo/demo-issuer.json" >"$FOLDER/rack" &
   rack=$!
   until port=$(sed -n 's/^ready on //p' "$FOLDER/rack") && [ -n "$port" ]; do sleep 0.02; done

@@ -222,6 +222,8 @@ personalise_cards() {
   [ "$token" != softhsm2 ] || return 0
   local count try
   count=$(grep -c '"pan"' "$root/Config/demo/demo-issuer.json")
+  # The file is there before it is read.
+  : >"$directory/rack.out"
   "$bin/card-rack" --cards "$count" --listen 127.0.0.1:0 --issuer "$root/Config/demo/demo-issuer.json" >"$directory/rack.out" &
   rack_pid=$!
   for try in $(seq 200); do

@@ -75,7 +75,8 @@ final class CardDelivery: Sendable {
             replacement: opened.replacement, level: level)
         queue = OrderQueue(left)
         notes = TrailNotes(desk, signers: signers)
-        progress = DeliveryProgress(total: orders.orders.count, earlier: ledger.done.count)
+        progress = DeliveryProgress(
+            total: orders.orders.count, earlier: ledger.done.count, busyBefore: seat.busy)
     }
 
     private struct Opened {

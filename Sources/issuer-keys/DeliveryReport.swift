@@ -69,12 +69,15 @@ final class DeliveryProgress: @unchecked Sendable {
     private var done = 0
     private let start = ContinuousClock.now
     private var last = ContinuousClock.now
+    private let busyBefore: Duration
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private static let width = 30
 
-    init(total: Int, earlier: Int) {
+    /// - Parameter busyBefore: how long the token's session was at work until now.
+    init(total: Int, earlier: Int, busyBefore: Duration) {
         self.total = total
         self.earlier = earlier
+        self.busyBefore = busyBefore
     }
 
     func cardIsDone() {
@@ -111,7 +114,7 @@ final class DeliveryProgress: @unchecked Sendable {
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
-    /// - Parameter token: how long the session was at work that signs and speaks to the cards.
+    /// - Parameter token: how long the session was at work that signs and speaks to the cards, from its beginning.
     func summary(_ done: Int, left: Int, inDoubt: Int, spoiled: Int, token: Duration) -> String {
         let seconds = DeliveryProgress.seconds(ContinuousClock.now - start)
         let rate = String(format: "%.1f", seconds > 0 ? Double(self.done) / seconds : 0)
@@ -120,9 +123,10 @@ final class DeliveryProgress: @unchecked Sendable {
         if inDoubt > 0 { words += "; \(inDoubt) are in doubt" }
         if spoiled > 0 { words += "; \(spoiled) chips hold parts of a card" }
         if self.done > 0 {
-            let each = DeliveryProgress.seconds(token) / Double(self.done)
+            let each = DeliveryProgress.seconds(token - busyBefore) / Double(self.done)
             words += String(
-                format: "; the token's session was at work %.0f%% of the time, %.2f ms a card", 100 * each * Double(self.done) / seconds,
+                format: "; the token's session was at work %.0f%% of the time, %.2f ms a card",
+                100 * each * Double(self.done) / seconds,
                 1_000 * each)
         }
         return words

@@ -37,6 +37,7 @@ PY
 
 cat >"$work/inside.sh" <<'SH'
 set -euo pipefail
+: >"$work/rack"
 "$DEMO_BIN/card-rack" --cards "$CARDS" --listen 127.0.0.1:0 --issuer "$demo" >"$work/rack" &
 rack=$!
 trap 'kill "$rack"; wait "$rack" || true' EXIT
