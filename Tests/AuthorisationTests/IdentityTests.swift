@@ -281,7 +281,16 @@ struct IdentityTests {
         },
         Name("STAN and DE37 without a time", .byNumbers) { ($0.stan, $0.reference) = (7, 99) },
         Name("STAN alone", .none) { $0.stan = 7 },
+        Name("STAN and DE37 at this terminal, another day", .byNumbers) {
+            ($0.stan, $0.sentAt, $0.reference, $0.terminal) = (7, 1119_110640, 99, 2)
+        },
+        Name("STAN and DE37, another day", .none) {
+            ($0.stan, $0.sentAt, $0.reference) = (7, 1119_110640, 99)
+        },
         Name("DE37 with another STAN", .none) { ($0.stan, $0.reference) = (8, 99) },
+        Name("a repeat renumbered, by its local time", .byReference) {
+            ($0.stan, $0.localTime, $0.reference, $0.terminal) = (8, 1118_120640, 99, 2)
+        },
         Name("a renumbered repeat", .byReference) {
             ($0.stan, $0.sentAt, $0.reference, $0.terminal) = (8, 1118_110645, 99, 2)
         },

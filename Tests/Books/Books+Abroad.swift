@@ -2,7 +2,7 @@
 extension Books {
     /// A part of an amount, half a minor unit rounded up.
     static func share(_ amount: Int64, _ part: Int64, of whole: Int64) -> Int64 {
-        part >= whole ? amount : (2 * amount * part + whole) / (2 * whole)
+        part == 0 ? 0 : part >= whole ? amount : (2 * amount * part + whole) / (2 * whole)
     }
 
     /// What of the account's money stays with a transaction of which so much is to remain, said in its own currency.

@@ -7,14 +7,14 @@ extension Books {
     package mutating func told(
         _ index: Int, _ answer: ToldAnswer, script: UInt32? = nil, now: Int64
     ) throws(BrokenPromise) {
-        let (message, sentAt) = messages[index]
+        let (message, sentAt) = (messages[index].message, messages[index].writes)
         let number = message.transaction
         if let identifier = script {
             let key = Script(account: message.account, plastic: message.plastic, identifier: identifier)
-            guard scripts[key] == nil || scripts[key] == number else {
+            scripts[key, default: []].insert(number)
+            guard scripts[key, default: []].count <= 1 + scriptsResent[key, default: 0] else {
                 throw BrokenPromise("script \(identifier) of account \(message.account) went out twice")
             }
-            scripts[key] = number
         }
         switch (answer, message.purpose) {
         case (.approved(let code, let partial), .request): try toldApproved(number, code, partial, message)
@@ -36,9 +36,12 @@ extension Books {
             guard transactions[number].times == 0 else {
                 throw BrokenPromise("note \(number) has moved money")
             }
-        case (.accepted, .reversal(let remaining)):
-            guard let original = message.original else { return }
-            transactions[original].reversedTo = min(remaining, transactions[original].reversedTo ?? .max)
+        case (.accepted, .reversal):
+            // What an import has forgotten since it was decided is promised no more.
+            guard let original = message.original,
+                messages[index].decidedBy ?? sentAt > transactions[original].forgottenAt
+            else { return }
+            transactions[original].reversals.append(index)
         case (.declined(let reason), _): try toldDeclined(reason, message, sentAt, now)
         }
     }
@@ -70,7 +73,7 @@ extension Books {
         switch message.purpose {
         case .reversal(let remaining): try toldRefused(reason, message, remaining, sentAt, now)
         case .request, .advice, .note:
-            try toldJustly(reason, message)
+            try toldJustly(reason, message, sentAt: sentAt)
             // An approval stands for whoever asks again, until it is reversed or long over.
             guard message.isProven, message.isClear, transactions[number].times > 0,
                 transactions[number].writtenAt <= sentAt, isPromised(number, now), reason != .reversedBefore
@@ -81,16 +84,18 @@ extension Books {
     }
 
     /// A genuine message is only called a repeat or a replay if a genuine one gives reason.
-    private func toldJustly(_ reason: ToldReason, _ message: SentMessage) throws(BrokenPromise) {
+    private func toldJustly(_ reason: ToldReason, _ message: SentMessage, sentAt: Int) throws(BrokenPromise) {
         switch reason {
         case .replayed:
             guard message.isProven, let atc = message.atc else { return }
-            let users = claimed[ATC(account: message.account, plastic: message.plastic, atc: atc)] ?? []
-            guard !users.isEmpty else {
+            let used = ATC(account: message.account, plastic: message.plastic, atc: atc)
+            // It was decided before an operator gave the ATC free.
+            let wasUsed = freed[used].map { $0 > sentAt } ?? false
+            guard wasUsed || !(claimed[used] ?? []).isEmpty else {
                 throw BrokenPromise("transaction \(message.transaction): called a replay of nothing genuine")
             }
         case .differs:
-            let others = senders[Numbers(account: message.account, numbers: message.numbers)] ?? []
+            let others = senders[Numbers(account: home(message.account), numbers: message.numbers)] ?? []
             guard others.contains(where: { $0 != message.transaction }) else {
                 throw BrokenPromise(
                     "transaction \(message.transaction): called another under the same numbers")

@@ -1,6 +1,7 @@
 /// What the journal says was decided.
 extension Books {
     mutating func add(_ decision: JournalDecision, _ write: JournalWrite) throws(BrokenPromise) {
+        messages[decision.message].decidedBy = writes
         let message = messages[decision.message].message
         guard home(message.account) == write.account else {
             throw BrokenPromise("a message was booked to another account")
@@ -70,7 +71,7 @@ extension Books {
         // Old cryptograms are good again once an operator has said so.
         guard transactions[number].times == 1 || !wasKept && message.atc != nil && accounts[account].wasReset
         else { throw BrokenPromise("transaction \(number) was booked twice") }
-        if transactions[number].times > 1 { transactions[number].reversedTo = nil }
+        if transactions[number].times > 1 { transactions[number].reversals = [] }
         transactions[number].booked = decision.isPart ? amount : message.minorUnits
         transactions[number].net = amount
         transactions[number].stan = message.stan
@@ -121,7 +122,10 @@ extension Books {
         transactions[original].net -= freed
         accounts[home(message.account)].balance += freed
         if freed > 0 { uncount(original, freed, isWhole: true) }
-        transactions[original].completed += measured(original, amount, message)
+        // What names it unclearly may have been booked for itself.
+        if freed > 0 || message.isClear {
+            transactions[original].completed += measured(original, amount, message)
+        }
         transactions[original].completions.append(message.transaction)
         guard
             transactions[original].net == 0 || transactions[original].gives || !message.isClear
@@ -223,8 +227,10 @@ extension Books {
         let named = transactions.indices.first {
             mayBe($0) && transactions[$0].numbers == transactions[original].numbers
         }
+        // What a completion under way shares with what it completes.
+        let completed = transactions[original].original.flatMap { mayBe($0) ? $0 : nil }
         guard
-            let other = named
+            let other = named ?? completed
                 ?? transactions.indices.first(where: { mayBe($0) && transactions[$0].net == amount })
         else { return false }
         transactions[other].net -= amount

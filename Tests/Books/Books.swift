@@ -24,8 +24,10 @@ package struct Books: Sendable {
         var decidedAt: Int64 = 0
         /// How many transactions the account had kept before it.
         var place = 0
-        /// The least that a reversal that was told has left to it.
-        var reversedTo: Int64?
+        /// Its reversals that were told done.
+        var reversals: [Int] = []
+        /// What its first message speaks of.
+        var original: Int?
         /// What limits count of it.
         var counted: Int64?
         var cash: Int64 = 0
@@ -39,6 +41,8 @@ package struct Books: Sendable {
         var isServedElsewhere = false
         /// An import for test environments has forgotten it: nothing is promised any more.
         var isForgotten = false
+        /// The latest such import, as a count of writes.
+        var forgottenAt = -1
         /// To the account of a new PAN.
         var hasMoved = false
     }
@@ -84,17 +88,28 @@ package struct Books: Sendable {
     static let keptTransactions = 256
     static let keptSeconds: Int64 = 35 * 86_400
 
-    private(set) var messages: [(message: SentMessage, writes: Int)] = []
+    /// A message, how many writes there were before it was sent, and which one decided it; nil where none did.
+    struct Sent {
+        var message: SentMessage
+        let writes: Int
+        var decidedBy: Int?
+    }
+
+    var messages: [Sent] = []
     var transactions: [Transaction] = []
     var accounts: [Account] = []
     /// Which transactions a genuine chip's ATC was used for.
     var claimed: [ATC: Set<Int>] = [:]
+    /// The write with which an operator gave a used ATC free.
+    var freed: [ATC: Int] = [:]
     var approved: [ATC: Int] = [:]
     /// Which transaction each authentication of an account's cardholder was approved for.
     var authenticated: [Int: [Int: Int]] = [:]
     /// Which genuine transactions were sent under the same numbers.
     var senders: [Numbers: Set<Int>] = [:]
-    var scripts: [Script: Int] = [:]
+    /// Which transactions a script went out with, and how often an operator has ordered it to go again.
+    var scripts: [Script: Set<Int>] = [:]
+    var scriptsResent: [Script: Int] = [:]
     var scriptEffects: [Script: ScriptEffect] = [:]
     private(set) var writes = 0
 
@@ -116,11 +131,14 @@ package struct Books: Sendable {
             transactions[message.transaction].numbers = message.numbers
         }
         transactions[message.transaction].account = home(message.account)
+        if transactions[message.transaction].original == nil {
+            transactions[message.transaction].original = message.original
+        }
         if message.isProven || message.isCompletion || message.purpose != .request {
-            senders[Numbers(account: message.account, numbers: message.numbers), default: []]
+            senders[Numbers(account: home(message.account), numbers: message.numbers), default: []]
                 .insert(message.transaction)
         }
-        messages.append((message, writes))
+        messages.append(Sent(message: message, writes: writes))
         return messages.count - 1
     }
 
@@ -153,7 +171,8 @@ package struct Books: Sendable {
         case .holdExpired(let minorUnits, let stan): try expire(minorUnits, stan, write)
         case .imported(let available, let plastic, let isForgetting):
             accounts[account].balance = available
-            accounts[account].days = [:]
+            // The newest day is begun anew with them: what was received before the import counts on its own day.
+            (accounts[account].days, accounts[account].newestDay) = ([:], 0)
             accounts[account].isActive = true
             accounts[account].pins[plastic] = accounts[account].terms.pins[plastic]
             setTries(account, plastic, 0)
@@ -167,12 +186,16 @@ package struct Books: Sendable {
         case .pinUnblocked(let plastic): setTries(account, plastic, 0)
         case .atcReset(let plastic):
             accounts[account].wasReset = true
-            scripts = scripts.filter { $0.key.account != account || $0.key.plastic != plastic }
+            for script in scripts.keys where script.account == account && script.plastic == plastic {
+                scripts[script] = nil
+                scriptsResent[script] = nil
+            }
             forgetATCs(account, plastic)
         case .scriptQueued(let plastic, let identifier, let effect):
             scriptEffects[Script(account: account, plastic: plastic, identifier: identifier)] = effect
         case .scriptResent(let plastic, let identifier):
-            scripts[Script(account: account, plastic: plastic, identifier: identifier)] = nil
+            scriptsResent[
+                Script(account: account, plastic: plastic, identifier: identifier), default: 0] += 1
         case .other: break
         }
     }
@@ -185,6 +208,10 @@ package struct Books: Sendable {
             throw BrokenPromise("account \(new) took over what it could not")
         }
         accounts[old].movedTo = new
+        for (key, its) in senders where key.account == old {
+            senders[key] = nil
+            senders[Numbers(account: new, numbers: key.numbers), default: []].formUnion(its)
+        }
         accounts[new].balance = accounts[old].balance
         accounts[new].isActive = true
         accounts[new].wasReset = accounts[old].wasReset
@@ -210,7 +237,10 @@ package struct Books: Sendable {
     }
 
     private mutating func forgetATCs(_ account: Int, _ plastic: Int) {
-        claimed = claimed.filter { $0.key.account != account || $0.key.plastic != plastic }
+        for atc in claimed.keys where atc.account == account && atc.plastic == plastic {
+            claimed[atc] = nil
+            freed[atc] = writes
+        }
         approved = approved.filter { $0.key.account != account || $0.key.plastic != plastic }
     }
 
@@ -219,9 +249,10 @@ package struct Books: Sendable {
         accounts[account].holds.remove(number)
         transactions[number].net = 0
         transactions[number].times = 0
-        transactions[number].reversedTo = nil
+        transactions[number].reversals = []
         transactions[number].isOver = true
         transactions[number].isForgotten = true
+        transactions[number].forgottenAt = writes
     }
 
     private mutating func expire(_ minorUnits: Int64, _ stan: UInt32, _ write: JournalWrite)
@@ -264,10 +295,19 @@ package struct Books: Sendable {
         }
     }
 
+    /// The least that a reversal that was told, and could mean no other transaction, has left to one.
+    private func reversedTo(_ number: Int) -> Int64? {
+        transactions[number].reversals.compactMap { index -> Int64? in
+            let message = messages[index].message
+            guard message.isClear, case .reversal(let remaining) = message.purpose else { return nil }
+            return remaining
+        }.min()
+    }
+
     /// Once nothing is under way any more.
     package func checkEnd() throws(BrokenPromise) {
         for (number, transaction) in transactions.enumerated() {
-            guard let reversedTo = transaction.reversedTo, transaction.completions.isEmpty,
+            guard let reversedTo = reversedTo(number), transaction.completions.isEmpty,
                 !transaction.isServedElsewhere
             else { continue }
             let remaining = left(number, reversedTo)

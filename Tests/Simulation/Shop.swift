@@ -38,7 +38,7 @@ struct Shop: Hashable {
     func isWrong(_ minorUnits: Int64) -> Bool { abs(paid(minorUnits) - exact(minorUnits)) > 1 }
 
     static func share(_ amount: Int64, _ part: Int64, of whole: Int64) -> Int64 {
-        part >= whole ? amount : (2 * amount * part + whole) / (2 * whole)
+        part == 0 ? 0 : part >= whole ? amount : (2 * amount * part + whole) / (2 * whole)
     }
 
     /// One for a new transaction of so many minor units of the account, or none.

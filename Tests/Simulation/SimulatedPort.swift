@@ -19,7 +19,8 @@ final class SimulatedJob: CryptographyUnderWay, @unchecked Sendable {
 
 /// The ports of one life of a host.
 struct SimulatedPort: CardCryptography, CardRecords {
-    let simulation: Simulation
+    /// It holds the hosts that hold their ports.
+    unowned let simulation: Simulation
     let host: Int
     let life: Int
 

@@ -66,6 +66,8 @@ package final class Simulation: @unchecked Sendable {
     var underWay = 0
     /// What a message that is under way is about, by the auditor's number.
     var sent: [Deal] = []
+    /// Which messages are reversals of which deal.
+    private var reversals: [Int: [Int]] = [:]
     private var checkedWrites = 0
     /// Since nothing was under way.
     private var authenticating: [(account: Int, authentication: Int, host: Int, number: Int)] = []
@@ -142,6 +144,9 @@ package final class Simulation: @unchecked Sendable {
         if traffic.pinChanges > changesBefore { note("PIN changed") }
         let index = books.send(sending.deal.sent(plan))
         sent.append(sending.deal)
+        if sending.deal.isReversal, let original = sending.deal.original {
+            reversals[original, default: []].append(index)
+        }
         let isLost = numbers.chance(4)
         story?(
             "\(step) \(clock) message \(index)\(isLost ? " (lost)" : ""): \(sending.name): \(sending.deal.story)"
@@ -294,9 +299,8 @@ package final class Simulation: @unchecked Sendable {
             let write = journalWrite(written)
             story?("\(step) write, account \(write.account): \(write.story)")
             for case .decision(let decision) in write.lines {
-                if sent[decision.message].naming != nil, !traffic.isStillClear(sent[decision.message]) {
-                    books.blur(decision.message)
-                }
+                for index in [decision.message] + reversals[sent[decision.message].number, default: []]
+                where sent[index].naming != nil && !traffic.isStillClear(sent[index]) { books.blur(index) }
             }
             try books.write(write)
         }

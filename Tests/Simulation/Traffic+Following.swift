@@ -22,6 +22,7 @@ extension Traffic {
                     }
             }
             guard let place else { return (deal, name(deal)) }
+            guard !isThere(deal, place) else { return (deal, name(deal)) }
             deal.place = place
             // Its terminal has come so far.
             counters[place.counter] = max(counters[place.counter], earlier.stan)
@@ -40,7 +41,7 @@ extension Traffic {
         }
         // DE37 of two transactions: of one terminal only where two chips tell them apart.
         guard earlier.reference != 0 else { return (deal, name(deal)) }
-        if deal.isGenuineChip, earlier.isGenuineChip, numbers.chance(70) {
+        if deal.isGenuineChip, earlier.isGenuineChip, numbers.chance(70), !isThere(deal, earlier.place) {
             deal.place = earlier.place
             deal.stan = stan(deal.place)
             deal.lastSTAN = deal.stan
@@ -55,6 +56,14 @@ extension Traffic {
         guard isTold else { return (deal, name(deal)) }
         deal.reference = earlier.reference
         return (deal, "shared DE37")
+    }
+
+    /// The same ATC at the same terminal would be the same transaction.
+    private func isThere(_ deal: Deal, _ place: Place) -> Bool {
+        deals.contains {
+            $0.account == deal.account && $0.entry == .chip && deal.entry == .chip && $0.atc == deal.atc
+                && $0.place.terminal == place.terminal
+        }
     }
 
     // MARK: - More about one that was sent

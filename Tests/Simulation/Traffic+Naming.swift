@@ -75,6 +75,14 @@ extension Traffic {
         one.account % plan.firstCount == other.account % plan.firstCount
     }
 
+    /// Under the same DE37 at the same terminal, for as much: before one of them comes, its reversal is what the reversal
+    /// of the other would be, had that been repeated under another STAN.
+    private func areAlike(_ one: Deal, _ other: Deal) -> Bool {
+        func amounts(_ deal: Deal) -> [Int64] { [deal.minorUnits, approved[deal.number] ?? deal.minorUnits] }
+        return one.place.terminal == other.place.terminal && one.reference == other.reference
+            && (other.isReversed || amounts(one).contains(where: amounts(other).contains))
+    }
+
     /// Whether the names fit one transaction of the account only, and say enough.
     private func isClear(_ naming: OriginalTransaction, _ earlier: Deal, isReversal: Bool) -> Bool {
         let byOwn = naming.stan == 0 && naming.ownSTAN == earlier.stan && isReversal
@@ -85,13 +93,18 @@ extension Traffic {
                 ? naming.ownSentAt != 0 || naming.reference != 0 || naming.localTime != 0
                 : naming.reference != 0
         guard says, earlier.isClear else { return false }
+        // The first may be lost, and a repeat of another day be all that the host has seen.
+        if !isReversal, naming.reference == 0, earlier.lastSentAt != earlier.sentAt { return false }
         return !deals.contains { other in
             guard other.number != earlier.number, isSameAccount(other, earlier), !other.isReversal,
                 other.place.acquirer == earlier.place.acquirer,
                 naming.terminal == 0 || other.place.terminal == naming.terminal,
                 naming.reference == 0 || other.reference == 0 || other.reference == naming.reference
             else { return false }
-            if naming.stan != 0 { return other.stan == naming.stan || other.lastSTAN == naming.stan }
+            if naming.stan != 0 {
+                return other.stan == naming.stan || other.lastSTAN == naming.stan
+                    || isReversal && naming.reference != 0 && areAlike(earlier, other)
+            }
             if byOwn, other.stan == naming.ownSTAN { return true }
             return naming.reference != 0 && other.reference == naming.reference
         }

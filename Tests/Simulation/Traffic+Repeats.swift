@@ -74,6 +74,10 @@ extension Traffic {
             number: number, account: earlier.account, plastic: earlier.plastic, entry: earlier.entry,
             minorUnits: earlier.minorUnits + 1 + Int64(number % 100), place: earlier.place,
             stan: earlier.stan, begunAt: clock)
+        // With equal content it would be an earlier one that was changed.
+        while deals.contains(where: { isChanged($0, earlier) && $0.minorUnits == deal.minorUnits }) {
+            deal.minorUnits += 1
+        }
         deal.kind = earlier.kind
         deal.purpose = earlier.purpose
         deal.cashBack = earlier.cashBack
@@ -91,5 +95,10 @@ extension Traffic {
         deals[earlier.number].isClear = false
         deals.append(deal)
         return Sending(deal: deal, name: "changed repeat")
+    }
+
+    private func isChanged(_ one: Deal, _ earlier: Deal) -> Bool {
+        one.account == earlier.account && one.place.terminal == earlier.place.terminal
+            && (one.stan == earlier.stan || one.entry == .chip && one.atc == earlier.atc)
     }
 }

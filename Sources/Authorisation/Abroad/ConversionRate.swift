@@ -79,8 +79,8 @@ package struct ConversionRate: Hashable, Sendable, CustomStringConvertible {
 ///   - part: in the transaction's currency, 0…`whole`; anything more counts as all of it.
 ///   - whole: what `amount` was made of.
 func proportion(of amount: Int64, _ part: Int64, of whole: Int64) -> Int64 {
-    guard part < whole else { return amount }
     guard part > 0, amount > 0 else { return 0 }
+    guard part < whole else { return amount }
     // Both have at most twelve digits.
     return Int64((Int128(amount) * Int128(part) * 2 + Int128(whole)) / (Int128(whole) * 2))
 }

@@ -26,19 +26,26 @@ package struct Identity: Sendable {
     package let chip: (plastic: UInt8, atc: UInt16)?
     /// The ATC as it came, verified or not.
     package let claimedATC: UInt16?
+    /// The plastic that such a message says it is of; nil where it says none.
+    package let claimedPlastic: UInt8?
+    /// An advice of what was declined elsewhere.
+    package let isNoted: Bool
     /// Seconds since 1970.
     package let now: Int64
 
     /// Takes the parts.
     package init(
         _ transmission: Transmission, kind: TransactionKind, amount: Amount,
-        chip: (plastic: UInt8, atc: UInt16)?, claimedATC: UInt16? = nil, now: Int64
+        chip: (plastic: UInt8, atc: UInt16)?, claimedATC: UInt16? = nil, claimedPlastic: UInt8? = nil,
+        isNoted: Bool = false, now: Int64
     ) {
         self.transmission = transmission
         self.kind = kind
         self.amount = amount
         self.chip = chip
         self.claimedATC = claimedATC ?? chip?.atc
+        self.claimedPlastic = claimedPlastic ?? chip?.plastic
+        self.isNoted = isNoted
         self.now = now
     }
 
@@ -48,10 +55,13 @@ package struct Identity: Sendable {
         guard its.messageClass == transmission.messageClass,
             now - Int64(kept.decidedAt) <= Self.ageMaxSeconds
         else { return .other }
+        // What was declined elsewhere is not what was sold.
+        if transmission.messageClass == .advice, kept.flags.contains(.noted) != isNoted { return .other }
         if let chip, kept.flags.contains(.chip) { return chipVerdict(chip, kept) }
         // One of an advice's cryptograms failed and the other did not: the same ATC, terminal and amount.
         if let claimedATC, kept.flags.contains(.hasATC) {
-            guard claimedATC == kept.atc else { return .other }
+            let isOfAnother = kept.plastic != 255 && claimedPlastic.map { $0 != kept.plastic } ?? false
+            guard claimedATC == kept.atc, !isOfAnother else { return .other }
             if transmission.messageClass == .advice, isSamePlaceAndAmount(kept), kept.kind == kind {
                 return .same
             }
@@ -146,13 +156,17 @@ package struct Naming: Sendable {
     package let original: OriginalTransaction
     /// DE4 of a reversal, in minor units; nil: not compared.
     package let amount: Int64?
+    /// The numeric code of its DE49; 0: not compared.
+    package let currency: UInt16
     /// A reversal may name its original by its own numbers, which stay for the life of a transaction with some senders.
     /// An advice and a completion have numbers of their own.
     package let isReversal: Bool
 
     /// Takes the parts.
-    package init(_ original: OriginalTransaction, amount: Int64?, isReversal: Bool) {
-        (self.original, self.amount, self.isReversal) = (original, amount, isReversal)
+    package init(_ original: OriginalTransaction, amount: Int64?, currency: UInt16 = 0, isReversal: Bool) {
+        (self.original, self.amount, self.currency, self.isReversal) = (
+            original, amount, currency, isReversal
+        )
     }
 
     /// Enough to remember a reversal by whose original has not come: STAN and time, or STAN and DE37.
@@ -179,7 +193,10 @@ package struct Naming: Sendable {
     /// - Parameters: in its own currency.
     func rank(_ kept: KeptTransaction, approved: Int64, left: Int64) -> Rank {
         if let amount, amount != kept.asked, amount != approved, amount != left { return .none }
-        return rank(kept.transmission, lastSTAN: kept.lastSTAN, lastSentAt: kept.lastSentAt)
+        let rank = rank(kept.transmission, lastSTAN: kept.lastSTAN, lastSentAt: kept.lastSentAt)
+        // An amount of another currency is another amount, where STAN and time do not say which transaction is meant.
+        let isOfAnother = amount != nil && currency != 0 && currency != kept.currency
+        return isOfAnother && rank == .byReference ? .none : rank
     }
 
     /// This naming beside the numbers of a message.
@@ -196,10 +213,11 @@ package struct Naming: Sendable {
         if original.stan != 0 {
             guard original.isAdvice == (its.messageClass == .advice) else { return .none }
             guard original.stan == its.stan || original.stan == lastSTAN else {
-                // A repeat under another STAN: all else is the same, the amount too.
-                let isRenumbered =
-                    isSameReference && isSameTerminal && amount != nil && isNear(original.sentAt)
-                return isRenumbered ? .byReference : .none
+                // A repeat under another STAN: all else is the same, the amount too. A completion under another STAN is
+                // another one.
+                let isNearInTime = isSameLocalTime || amount != nil && isNear(original.sentAt)
+                let isRenumbered = isSameReference && isSameTerminal && isNearInTime
+                return isRenumbered && its.messageClass != .completion ? .byReference : .none
             }
             if original.sentAt != 0, original.sentAt == its.sentAt || original.sentAt == lastSentAt {
                 return .exact
@@ -209,8 +227,9 @@ package struct Naming: Sendable {
             if isNear(original.sentAt) {
                 return isSameReference || isSameTerminal || amount != nil ? .byNumbers : .none
             }
+            // DE7 is the transmission's: a repeat may have been sent days later, and be the one that is named.
             let isUntimed = original.sentAt == 0 || its.sentAt == 0
-            return isUntimed && isSameReference ? .byNumbers : .none
+            return isSameReference && (isUntimed || isSameTerminal) ? .byNumbers : .none
         }
         if isReversal, original.ownSTAN == its.stan || original.ownSTAN == lastSTAN {
             if original.ownSentAt != 0, original.ownSentAt == its.sentAt || original.ownSentAt == lastSentAt {

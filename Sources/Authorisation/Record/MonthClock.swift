@@ -4,6 +4,8 @@ internal import ByteCoding
 enum MonthClock {
     /// A leap year, so that every day has a place.
     private static let daysBefore = [0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335]
+    /// How far a local time may lie from UTC, in seconds.
+    static let zoneSeconds: Int64 = 14 * 3_600
     /// Seconds of a year of 366 days.
     private static let year: Int64 = 366 * 86_400
 

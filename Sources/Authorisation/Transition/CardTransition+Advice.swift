@@ -43,6 +43,10 @@ extension CardTransition {
             if finding == .replayed, record.forgottenUntil > 0, !isKept(kept.atc, plastic: kept.plastic) {
                 return accepted(.originalUnknown, finding, plastic: index)
             }
+            // Too far ahead to be claimed, the first time too.
+            if finding == .outOfRange, original == nil, mayBeForgotten(byLocalTime: request.transmission) {
+                return accepted(.originalUnknown, finding, plastic: index)
+            }
             if finding == .replayed { flag(&kept, "an ATC that another transaction had") }
         } else if message.verified != nil, message.isOfPANBefore, let number = message.sequenceNumber {
             // Its window has stayed with the old PAN.
@@ -55,6 +59,8 @@ extension CardTransition {
             {
                 return accepted(.originalUnknown, .notAsked, plastic: index)
             }
+            // Says of which plastic it claims to be.
+            if let index { kept.plastic = record.plastic(index).sequenceNumber }
             flag(&kept, "its cryptogram is not verified")
         }
         guard approvedElsewhere else {
@@ -88,7 +94,7 @@ extension CardTransition {
         if charge?.isFlagged == true { kept.flags.insert(.flagged) }
         guard kept.kind != .balanceEnquiry else { return nil }
         var amount = payable(request).minorUnits
-        if let remaining = reversedEarly(request), remaining < request.amount.minorUnits {
+        if let remaining = reversedEarly(request) {
             amount = inAccount(remaining, of: request)
             effect = .reversedBefore(remainingMinorUnits: amount)
             if remaining == 0 { kept.flags.insert(.reversed) }

@@ -115,7 +115,9 @@ extension CardTransition {
 
         var outcome = outcome(declined, kept, finding: finding, plastic: chosen.index, message: message)
         outcome.script = script
-        if isProven(message), !isDoubtful, !mayBeForgotten, declined == nil || !message.isOfPANBefore,
+        // A reversal that came before is kept with what it declines: it is told once.
+        if isProven(message), !isDoubtful, !mayBeForgotten,
+            declined == nil || declined == .reversedBefore || !message.isOfPANBefore,
             finding != .replayed, finding != .outOfRange
         {
             kept.declined = declined
@@ -140,7 +142,8 @@ extension CardTransition {
         return Identity(
             message.request.transmission, kind: message.request.circumstances.kind,
             amount: message.request.amount, chip: chip, claimedATC: message.request.chip?.atc?.rawValue,
-            now: now)
+            claimedPlastic: index.map { record.plastic($0).sequenceNumber },
+            isNoted: message.request.purpose == .advice(approved: false), now: now)
     }
 
     /// Which plastic a verified cryptogram is of, one of the PAN before among them.
@@ -177,16 +180,24 @@ extension CardTransition {
     }
 
     /// It may be the repeat of what was given up, by the time of sending, or of a repeat by the local time, which stays. An
-    /// advice may be told first long after its local time.
+    /// advice may be told first long after its local time. The window of a PAN before says nothing of its ATCs.
     func mayRepeatForgotten(_ message: CardMessage) -> Bool {
         let its = message.request.transmission
         guard record.forgottenUntil > 0 else { return false }
-        var time = its.sentAt
-        if its.isRepeat || time == 0 && message.request.purpose == .decision, its.localTime != 0 {
-            time = its.localTime
+        if message.isOfPANBefore, message.verified != nil { return mayBeForgotten(byLocalTime: its) }
+        if its.isRepeat || its.sentAt == 0 && message.request.purpose == .decision, its.localTime != 0 {
+            return mayBeForgotten(byLocalTime: its)
         }
-        guard let age = MonthClock.age(of: time, at: now) else { return its.isRepeat }
+        guard let age = MonthClock.age(of: its.sentAt, at: now) else { return its.isRepeat }
         return now - age <= Int64(record.forgottenUntil)
+    }
+
+    /// The same where a time of sending says nothing: a chip's transaction may be sent again at any time. A local time has
+    /// no zone.
+    func mayBeForgotten(byLocalTime its: Transmission) -> Bool {
+        guard record.forgottenUntil > 0 else { return false }
+        guard let age = MonthClock.age(of: its.localTime, at: now) else { return true }
+        return now - age - MonthClock.zoneSeconds <= Int64(record.forgottenUntil)
     }
 
     func hold(_ number: UInt32) -> Hold? { Holds(record.content(.holds)).hold(of: number) }

@@ -78,7 +78,7 @@ extension CardTransition {
         let whole = payable(request)
         guard whole.currency == record.currency else { return .currencyNotServed }
         var amount = whole.minorUnits
-        if let remaining = reversedEarly(request), remaining < request.amount.minorUnits {
+        if let remaining = reversedEarly(request) {
             amount = inAccount(remaining, of: request)
             effect = .reversedBefore(remainingMinorUnits: amount)
             if remaining == 0 { return .reversedBefore }
@@ -244,7 +244,8 @@ extension CardTransition {
         record.set(.holds, holds.content)
     }
 
-    /// What reversals that came first leave of this message, and forgets them; nil where none came.
+    /// What reversals that came first leave of this message, in its own currency, and forgets them; nil where none came or
+    /// what they leave is the whole. Nothing is less than the whole of nothing: DE4 abroad may be 0 where DE6 is not.
     mutating func reversedEarly(_ request: AuthorisationRequest) -> Int64? {
         let content = record.content(.earlyReversals)
         guard !content.isEmpty else { return nil }
@@ -255,6 +256,6 @@ extension CardTransition {
         guard let remaining = early.list.filter(isAbout).map(\.remaining).min() else { return nil }
         early.list.removeAll(where: isAbout)
         record.set(.earlyReversals, early.content)
-        return remaining
+        return remaining == 0 || remaining < request.amount.minorUnits ? remaining : nil
     }
 }

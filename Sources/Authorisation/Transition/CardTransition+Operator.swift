@@ -167,8 +167,6 @@ extension CardTransition {
             }
             let index = record.plasticIndex(number) ?? 0
             clearWindow(index)
-            // The ATC that a script went out with may come again with another transaction.
-            setScripts(index, scripts(index).map { $0.moved(to: $0.state, atc: .some(nil)) })
             return before
         case .awaitMove(let token): return try awaitMove(from: token)
         case .moveAway(let token): return try moveAway(to: token)
@@ -224,6 +222,8 @@ extension CardTransition {
     private mutating func clearWindow(_ index: Int) {
         let place = record.windowPlace(index)
         for offset in 0..<ATCWindow.byteCount { record.bytes[place + offset] = 0 }
+        // The ATC that a script went out with may come again with another transaction.
+        setScripts(index, scripts(index).map { $0.moved(to: $0.state, atc: .some(nil)) })
     }
 
     /// A card that is there keeps its ATCs and transactions unless told otherwise; limits, PIN tries and what is available

@@ -10,10 +10,12 @@ extension CardTransition {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
         let asked = request.amount.minorUnits
-        let naming = Naming(original, amount: asked == 0 ? nil : asked, isReversal: true)
+        let naming = Naming(
+            original, amount: asked == 0 ? nil : asked, currency: request.amount.currency.rawValue,
+            isReversal: true)
         try needPast()
         let found: (place: TransactionPlace, transaction: KeptTransaction)
-        switch meant(naming) {
+        switch meant(naming, givesBackRefund: request.circumstances.kind == .refund) {
         case .none: return notFound(message, naming, remaining: remaining, plastic: index)
         case .several:
             trace.add(.original, .declined, reason: "several transactions fit")
@@ -32,12 +34,16 @@ extension CardTransition {
             effect = .originalDeclined
             return accepted(nil, .notAsked, plastic: index)
         }
-        return try giveBack(found, naming, remaining: remaining, plastic: index)
+        return try giveBack(found, naming, message: message, remaining: remaining, plastic: index)
     }
 
-    /// What was settled has gone on under the number of what took its place.
-    private func meant(_ naming: Naming) -> Meant {
-        let found = best(naming) { $0.transmission.messageClass != .reversal && $0.kind != .balanceEnquiry }
+    /// What was settled has gone on under the number of what took its place. A refund and what takes money are not each
+    /// other's where STAN and time do not say so.
+    private func meant(_ naming: Naming, givesBackRefund: Bool) -> Meant {
+        let found = best(naming) {
+            $0.transmission.messageClass != .reversal && $0.kind != .balanceEnquiry
+                && (($0.kind == .refund) == givesBackRefund || rank(naming, $0) > .byReference)
+        }
         guard case .one(_, let settled) = found, settled.flags.contains(.settled),
             hold(settled.number) == nil,
             settled.transmission.reference != 0
@@ -59,8 +65,7 @@ extension CardTransition {
 
     private mutating func giveBack(
         _ found: (place: TransactionPlace, transaction: KeptTransaction), _ naming: Naming,
-        remaining: Int64,
-        plastic index: Int?
+        message: CardMessage, remaining: Int64, plastic index: Int?
     ) throws(CardQuestion) -> CardOutcome {
         var transaction = found.transaction
         let own = own(transaction)
@@ -81,8 +86,27 @@ extension CardTransition {
             endHold(transaction.number)
         }
         replace(found.place, transaction)
-        effect = .givenBack(minorUnits: back, byNumbers: rank(naming, found.transaction) >= .byNumbers)
+        let rank = rank(naming, found.transaction)
+        effect = .givenBack(minorUnits: back, byNumbers: rank >= .byNumbers)
+        // Another STAN is a repeat's that has not come, or a completion's: that must take nothing when it comes.
+        if naming.original.stan != 0, rank == .byReference, transaction.kind == .preAuthorisation {
+            _ = remember(naming, message, remaining: remaining)
+        }
         return accepted(nil, .notAsked, plastic: index)
+    }
+
+    /// For a message that may still come.
+    /// - Returns: false where there is no room.
+    private mutating func remember(_ naming: Naming, _ message: CardMessage, remaining: Int64) -> Bool {
+        var early = EarlyReversals(record.content(.earlyReversals))
+        let currency = message.request.amount.currency
+        let reversal = EarlyReversal(
+            original: naming.original, amount: naming.amount ?? 0,
+            currency: currency == record.currency ? 0 : currency.rawValue, remaining: remaining,
+            receivedAt: UInt32(clamping: now))
+        guard early.remember(reversal, now: now) else { return false }
+        record.set(.earlyReversals, early.content)
+        return true
     }
 
     private mutating func endHold(_ number: UInt32) {
@@ -108,16 +132,9 @@ extension CardTransition {
                     before: "\(naming.original.stan)"))
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
-        var early = EarlyReversals(record.content(.earlyReversals))
-        let currency = message.request.amount.currency
-        let reversal = EarlyReversal(
-            original: naming.original, amount: naming.amount ?? 0,
-            currency: currency == record.currency ? 0 : currency.rawValue, remaining: remaining,
-            receivedAt: UInt32(clamping: now))
-        guard early.remember(reversal, now: now) else {
+        guard remember(naming, message, remaining: remaining) else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
-        record.set(.earlyReversals, early.content)
         effect = .originalUnknown
         return accepted(nil, .notAsked, plastic: index)
     }
@@ -128,6 +145,9 @@ extension CardTransition {
         if let age, age > EarlyReversals.secondsMax { return true }
         guard record.forgottenUntil > 0 else { return false }
         guard let age else { return true }
-        return now - age <= Int64(record.forgottenUntil) + Identity.repeatWindowSeconds
+        // A local time has no zone.
+        let slack =
+            naming.original.sentAt == 0 ? MonthClock.zoneSeconds : Identity.repeatWindowSeconds
+        return now - age <= Int64(record.forgottenUntil) + slack
     }
 }

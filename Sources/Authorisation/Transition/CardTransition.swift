@@ -113,7 +113,7 @@ package struct CardTransition {
             if case .replace = change.past, let past {
                 let (kept, lost) = divided(past + filed)
                 for transaction in lost {
-                    written.forgottenUntil = max(written.forgottenUntil, transaction.decidedAt)
+                    written.forgottenUntil = max(written.forgottenUntil, lastHeard(transaction))
                 }
                 written.filedCount = UInt32(kept.count)
             } else {
@@ -134,6 +134,13 @@ package struct CardTransition {
             older.filter { held.contains($0.number) } + all.suffix(Self.pastMax),
             older.filter { !held.contains($0.number) }
         )
+    }
+
+    /// Whatever names a transaction names no later time: that of its decision, or of a repeat that was sent later.
+    private func lastHeard(_ transaction: KeptTransaction) -> UInt32 {
+        let sent = MonthClock.age(of: transaction.lastSentAt, at: now).map { now - $0 } ?? 0
+        // A clock of the sender's that is ahead says nothing of what is to come.
+        return max(transaction.decidedAt, UInt32(clamping: min(sent, now)))
     }
 
     private var pastIsTooLong: Bool {
