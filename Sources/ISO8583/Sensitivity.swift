@@ -11,6 +11,9 @@ enum Sensitivity {
     /// card verification values and the like.
     case hidden
 
+    /// What people or their programs write without a form, of the elements that are shown.
+    static let freeTexts: Set<UInt8> = [31, 43, 44, 72, 98, 101]
+
     init(of element: DataElement) {
         switch element.rawValue {
         case 2, 34, 102, 103: self = .masked
@@ -34,7 +37,14 @@ extension Message {
                     + String(repeating: "*", count: content.count - 10)
                     + ShownText.visible(content.suffix(4))
             case .plain:
-                return isBinary ? Self.hex(content) : ShownText.visible(content, masksAccounts: true)
+                guard isBinary else {
+                    let isFree = Sensitivity.freeTexts.contains(element.rawValue)
+                    return ShownText.visible(content, masking: isFree ? .freeText : .numbers)
+                }
+                let digits = Self.hex(content)
+                // Packed digits may be a number too; a MAC is none.
+                return element == .mac || element == .mac2
+                    ? digits : ShownText.visible(digits.utf8, masking: .numbers)
             }
         }
     }

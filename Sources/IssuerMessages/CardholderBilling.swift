@@ -13,7 +13,10 @@ extension Message {
         guard let minorUnits = self.number(.cardholderBillingAmount),
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
         else { throw MappingError(.cardholderBillingAmount, "not twelve digits") }
-        guard self.number(.currency) != UInt64(number), let bytes = bytes(.cardholderBillingConversionRate),
+        let isHome = self.number(.currency) == UInt64(number)
+        // At home senders fill DE6 up: there DE4 says what is paid.
+        if isHome, minorUnits == 0 { return nil }
+        guard !isHome, let bytes = bytes(.cardholderBillingConversionRate),
             !bytes.allSatisfy({ $0 == 0x30 })
         else { return CardholderBilling(amount: amount, rate: nil) }
         guard let rate = ConversionRate(element: bytes) else {

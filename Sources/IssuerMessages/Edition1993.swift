@@ -78,7 +78,9 @@ extension Message {
         if acquirer.count >= 2, decimal(acquirer.prefix(2)) == UInt64(acquirer.count - 2) {
             acquirer = acquirer.dropFirst(2)
         }
-        if !acquirer.allSatisfy({ $0 == 0x30 }) { original.acquirer = Self.acquirerHash(acquirer) }
+        if !acquirer.allSatisfy({ $0 == 0x30 }) {
+            (original.acquirer, original.namesAcquirer) = (Self.acquirerHash(acquirer), true)
+        }
     }
 }
 

@@ -14,7 +14,8 @@ extension Message {
         return Transmission(
             messageClass: messageClass, isRepeat: mti.isRepeat, stan: stanNumber, sentAt: sentAtNumber,
             localTime: localTimeNumber, reference: referenceHash, acquirer: acquirerHash(link: link),
-            terminal: hash(.terminalIdentifier), merchant: hash(.merchantIdentifier))
+            namesAcquirer: hasContent(.acquirerIdentifier), terminal: hash(.terminalIdentifier),
+            merchant: hash(.merchantIdentifier))
     }
 
     /// What the message says of the transaction that it undoes, settles or completes: DE90, and what stays for the life of
@@ -22,7 +23,8 @@ extension Message {
     /// - Throws: where DE90 is there and no 42 digits.
     func original(link: String) throws(MappingError) -> OriginalTransaction {
         var original = OriginalTransaction(
-            reference: referenceHash, acquirer: acquirerHash(link: link), terminal: hash(.terminalIdentifier),
+            reference: referenceHash, acquirer: acquirerHash(link: link),
+            namesAcquirer: hasContent(.acquirerIdentifier), terminal: hash(.terminalIdentifier),
             localTime: localTimeNumber, ownSTAN: stanNumber, ownSentAt: sentAtNumber)
         if mti.is1993 {
             try read1993(&original)
@@ -42,7 +44,9 @@ extension Message {
         // Position 3 of the message type: an advice, or a request.
         original.isAdvice = original.stan != 0 && digits[2] == UInt8(ascii: "2")
         let named = digits[20..<31]
-        if !named.allSatisfy({ $0 == 0x30 }) { original.acquirer = Self.acquirerHash(named) }
+        if !named.allSatisfy({ $0 == 0x30 }) {
+            (original.acquirer, original.namesAcquirer) = (Self.acquirerHash(named), true)
+        }
         return original
     }
 

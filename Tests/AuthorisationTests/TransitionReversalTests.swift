@@ -39,6 +39,57 @@ struct TransitionReversalTests {
         }
     }
 
+    @Test(
+        "An acquirer that one of the two does not name is no other one, early or late",
+        arguments: [true, false], [true, false])
+    func unnamedAcquirer(isEarly: Bool, isOriginal: Bool) throws {
+        var scene = try CardScene()
+        let named = Draft()
+        // In its place stands the link.
+        func unnamed(_ draft: Draft, link: UInt32) -> Draft {
+            draft.with {
+                ($0.numbers.acquirer, $0.numbers.namesAcquirer) = (link, false)
+                $0.original?.acquirer = link
+                $0.original?.namesAcquirer = false
+            }
+        }
+        let draft = isOriginal ? unnamed(named, link: 7) : named
+        let reversal = isOriginal ? named.reversal() : unnamed(named.reversal(), link: 7)
+        if isEarly { #expect(try scene.send(reversal).declined == nil) }
+        #expect(try scene.send(draft).declined == (isEarly ? .reversedBefore : nil))
+        if !isEarly {
+            #expect(try scene.send(reversal).effect == .givenBack(minorUnits: 1_000, byNumbers: true))
+        }
+        #expect(scene.available == 10_000)
+        // Two links are two acquirers.
+        let onOneLink = unnamed(named, link: 7).next(5)
+        try scene.send(onOneLink)
+        try scene.send(unnamed(onOneLink.reversal(), link: 8))
+        #expect(scene.available == 9_000)
+    }
+
+    @Test("DE90 with a STAN and no time, and no DE37: terminal, amount and acquirer name it, or nothing does")
+    func untimed() throws {
+        var scene = try CardScene()
+        let draft = Draft()
+        try scene.send(draft)
+        let reversal = draft.reversal().with {
+            $0.original = OriginalTransaction(
+                stan: draft.numbers.stan, acquirer: draft.numbers.acquirer,
+                terminal: draft.numbers.terminal, ownSTAN: 77, ownSentAt: 1_231_235_959)
+        }
+        for wrong in [
+            reversal.with { $0.minorUnits += 1 }, reversal.with { $0.original?.terminal += 1 },
+            reversal.with { $0.original?.terminal = 0 }, reversal.with { $0.original?.acquirer += 1 },
+            reversal.with { $0.original?.stan += 1 }, reversal.with { $0.original?.isAdvice = true },
+        ] {
+            #expect(try scene.send(wrong).declined == .originalUnknown)
+        }
+        #expect(scene.available == 9_000)
+        #expect(try scene.send(reversal).declined == nil)
+        #expect(scene.available == 10_000)
+    }
+
     @Test func withoutASequenceNumberToo() throws {
         var scene = try CardScene(numbers: [1])
         let draft = Draft { $0.entry = .chip(5, plastic: 1) }

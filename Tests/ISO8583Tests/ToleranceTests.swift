@@ -263,9 +263,20 @@ import Testing
         #expect(shown([0x41, 0x0A, 0x1B, 0xC3, 0x85, 0x5C]) == #"A\x0A\x1B\xC3\x85\\"#)
         let masked = shown(Array("CARD 4761739001010010 PAID".utf8))
         #expect(masked == "CARD 476173******0010 PAID")
-        for text in ["4761 7390 0101 0010", "12 4761-7390-0101-0010 34", "X4761739001010010"] {
-            let clear = shown(Array(text.utf8)).filter(\.isNumber)
-            #expect(!clear.contains("4761739001010010"), "an account number is shown")
+        for text in [
+            "4761 7390 0101 0010", "12 4761-7390-0101-0010 34", "X4761739001010010", "4761.7390.0101.0010",
+            "4761  7390  0101  0010", "47617390010100102912", "00004761739001010010", "1/4761739001010010/2",
+            "4761739001010010 4761739001010010", "12347617390010100109", "4761739001010010;2912",
+            "47\t61\t73\t90\t01\t01\t00\t10", "4:7:6:1:7:3:9:0:0:1:0:1:0:0:1:0",
+            Array("4761739001010010").map(String.init).joined(separator: "\0"),
+        ] {
+            let clear = shown(Array(text.utf8)).replacing(#"\x00"#, with: "").replacing(#"\x09"#, with: "")
+            #expect(!clear.filter(\.isNumber).contains("4761739001010010"), "an account number is shown")
+            #expect(clear.contains("*"), "an account number is shown")
+        }
+        // Amounts, dates and shops among words are none.
+        for text in ["SHOP 12 2026-11-29 09:08", "1234567890123", "AB 100000 200000 3"] {
+            #expect(shown(Array(text.utf8)) == text)
         }
         // Numbers of shops and amounts stay what they are.
         #expect(shown(Array("000000000123456".utf8), .merchantIdentifier) == "000000000123456")

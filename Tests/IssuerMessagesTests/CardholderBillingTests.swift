@@ -48,6 +48,16 @@ import Testing
             $0.set(.cardholderBillingConversionRate, text: "00000000")
         }
         #expect(noRate?.billing != nil && noRate?.billing?.rate == nil)
+        // At home zeros say nothing either; abroad they do.
+        for (currency, says) in [("752", false), ("840", true)] {
+            let filled = try request {
+                $0.set(.currency, text: currency)
+                $0.set(.cardholderBillingAmount, text: "000000000000")
+                $0.set(.cardholderBillingCurrency, text: "752")
+                $0.set(.cardholderBillingConversionRate, text: "00000000")
+            }
+            #expect((filled?.billing != nil) == says)
+        }
         // Between one currency and itself nobody needs a rate.
         let home = try request {
             $0.set(.currency, text: "752")

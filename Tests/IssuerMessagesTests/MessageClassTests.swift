@@ -122,6 +122,17 @@ import Testing
             }
             #expect(purchase.circumstances.kind == .purchase && purchase.original == nil)
         }
+        for (element, isNamed) in [("123456", true), ("000000", false), ("      ", false), (nil, false)] {
+            let reversal = try request(.reversalRequest) {
+                if let element {
+                    $0.set(.acquirerIdentifier, text: element)
+                } else {
+                    $0.remove(.acquirerIdentifier)
+                }
+            }
+            #expect(reversal.original?.namesAcquirer == isNamed)
+            #expect(reversal.transmission.namesAcquirer == isNamed)
+        }
         let blanks = try request(.reversalRequest) {
             $0.set(.originalDataElements, text: "    000123          " + String(repeating: " ", count: 22))
         }.original

@@ -39,6 +39,7 @@ struct EarlyReversals {
                 stan: bytes.load(place, as: UInt32.self), sentAt: bytes.load(place + 4, as: UInt32.self),
                 isAdvice: bytes[place + 8] & 1 != 0, reference: bytes.load(place + 12, as: UInt64.self),
                 acquirer: bytes.load(place + 20, as: UInt32.self),
+                namesAcquirer: bytes[place + 8] & 4 == 0,
                 terminal: bytes.load(place + 24, as: UInt32.self),
                 localTime: bytes.load(place + 28, as: UInt32.self),
                 ownSTAN: bytes.load(place + 32, as: UInt32.self),
@@ -60,7 +61,10 @@ struct EarlyReversals {
             let original = early.original
             bytes.append(bigEndian: original.stan)
             bytes.append(bigEndian: original.sentAt)
-            bytes += [(original.isAdvice ? 1 : 0) | (early.isMigrated ? 2 : 0), 0]
+            bytes += [
+                (original.isAdvice ? 1 : 0) | (early.isMigrated ? 2 : 0) | (original.namesAcquirer ? 0 : 4),
+                0,
+            ]
             bytes.append(bigEndian: early.currency)
             bytes.append(bigEndian: original.reference)
             bytes.append(bigEndian: original.acquirer)

@@ -229,7 +229,9 @@ package struct Naming: Sendable {
             }
             // DE7 is the transmission's: a repeat may have been sent days later, and be the one that is named.
             let isUntimed = original.sentAt == 0 || its.sentAt == 0
-            return isSameReference && (isUntimed || isSameTerminal) ? .byNumbers : .none
+            if isSameReference, isUntimed || isSameTerminal { return .byNumbers }
+            // Neither time nor DE37: terminal and amount beside the STAN, and nothing that contradicts.
+            return isReversal && isUntimed && isSameTerminal && amount != nil ? .byReference : .none
         }
         if isReversal, original.ownSTAN == its.stan || original.ownSTAN == lastSTAN {
             if original.ownSentAt != 0, original.ownSentAt == its.sentAt || original.ownSentAt == lastSentAt {
@@ -245,7 +247,10 @@ package struct Naming: Sendable {
     /// What both name and name differently.
     private func contradicts(_ its: Transmission) -> Bool {
         func differs(_ left: UInt32, _ right: UInt32) -> Bool { left != 0 && right != 0 && left != right }
-        return differs(original.acquirer, its.acquirer) || differs(original.terminal, its.terminal)
+        // Beside a name the link is no other name.
+        let isAnotherAcquirer =
+            original.namesAcquirer == its.namesAcquirer && differs(original.acquirer, its.acquirer)
+        return isAnotherAcquirer || differs(original.terminal, its.terminal)
             || original.reference != 0 && its.reference != 0 && original.reference != its.reference
     }
 }

@@ -35,6 +35,8 @@ package struct KeptTransaction: Hashable, Sendable {
         static let noted = Flags(rawValue: 512)
         /// From the layout before, which kept less: see `recogniseMigrated`. Its reference is in the form of then.
         static let migrated = Flags(rawValue: 1_024)
+        /// DE32 was absent.
+        static let namesNoAcquirer = Flags(rawValue: 2_048)
     }
 
     /// Rises within the account; 0 is none.
@@ -80,6 +82,7 @@ package struct KeptTransaction: Hashable, Sendable {
         lastSentAt = transmission.sentAt
         self.kind = kind
         flags = transmission.isRepeat ? .cameAsRepeat : []
+        if !transmission.namesAcquirer { flags.insert(.namesNoAcquirer) }
         plastic = 255
         atc = 0
         asked = amount.minorUnits
@@ -143,6 +146,7 @@ extension KeptTransaction {
             localTime: bytes.load(place + 20, as: UInt32.self),
             reference: bytes.load(place + 24, as: UInt64.self),
             acquirer: bytes.load(place + 32, as: UInt32.self),
+            namesAcquirer: !flags.contains(.namesNoAcquirer),
             terminal: bytes.load(place + 36, as: UInt32.self),
             merchant: bytes.load(place + 40, as: UInt32.self))
         lastSTAN = bytes.load(place + 44, as: UInt32.self)

@@ -28,6 +28,8 @@ package struct Transmission: Hashable, Sendable {
     package var reference: UInt64
     /// A hash of DE32, or of the link's name where DE32 is absent.
     package var acquirer: UInt32
+    /// False where DE32 is absent: another message of the transaction may name the acquirer all the same.
+    package var namesAcquirer: Bool
     /// A hash of DE41; 0: absent.
     package var terminal: UInt32
     /// A hash of DE42; 0: absent.
@@ -36,8 +38,8 @@ package struct Transmission: Hashable, Sendable {
     /// Takes the parts; see each property.
     package init(
         messageClass: TransmissionClass, isRepeat: Bool = false, stan: UInt32, sentAt: UInt32 = 0,
-        localTime: UInt32 = 0, reference: UInt64 = 0, acquirer: UInt32 = 0, terminal: UInt32 = 0,
-        merchant: UInt32 = 0
+        localTime: UInt32 = 0, reference: UInt64 = 0, acquirer: UInt32 = 0, namesAcquirer: Bool = true,
+        terminal: UInt32 = 0, merchant: UInt32 = 0
     ) {
         self.messageClass = messageClass
         self.isRepeat = isRepeat
@@ -46,6 +48,7 @@ package struct Transmission: Hashable, Sendable {
         self.localTime = localTime
         self.reference = reference
         self.acquirer = acquirer
+        self.namesAcquirer = namesAcquirer
         self.terminal = terminal
         self.merchant = merchant
     }
@@ -61,8 +64,10 @@ package struct OriginalTransaction: Hashable, Sendable {
     package var isAdvice: Bool
     /// A hash of DE37 of this message: it stays for the life of a transaction.
     package var reference: UInt64
-    /// A hash of the acquirer of DE90, or of DE32 of this message.
+    /// A hash of the acquirer of DE90, or of DE32 of this message, or of the link's name.
     package var acquirer: UInt32
+    /// False where neither DE90 nor DE32 names one.
+    package var namesAcquirer: Bool
     /// A hash of DE41 of this message.
     package var terminal: UInt32
     /// DE13 and DE12 of this message.
@@ -75,14 +80,15 @@ package struct OriginalTransaction: Hashable, Sendable {
     /// Takes the parts; see each property.
     package init(
         stan: UInt32 = 0, sentAt: UInt32 = 0, isAdvice: Bool = false, reference: UInt64 = 0,
-        acquirer: UInt32 = 0, terminal: UInt32 = 0, localTime: UInt32 = 0, ownSTAN: UInt32 = 0,
-        ownSentAt: UInt32 = 0
+        acquirer: UInt32 = 0, namesAcquirer: Bool = true, terminal: UInt32 = 0, localTime: UInt32 = 0,
+        ownSTAN: UInt32 = 0, ownSentAt: UInt32 = 0
     ) {
         self.stan = stan
         self.sentAt = sentAt
         self.isAdvice = isAdvice
         self.reference = reference
         self.acquirer = acquirer
+        self.namesAcquirer = namesAcquirer
         self.terminal = terminal
         self.localTime = localTime
         self.ownSTAN = ownSTAN
