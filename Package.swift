@@ -275,7 +275,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "card-rack", "SocketSupport", "Authorisation", "ISO8583", "EMV",
-                "LibCrypto", "TerminalSimulator",
+                "ByteCoding", "LibCrypto", "TerminalSimulator",
                 "VirtualCard", "issuer-host", "issuer-keys", "terminal-simulator", "load-generator",
                 "fault-proxy", "fault-campaign", "simulate", "hostile-probe",
             ]),

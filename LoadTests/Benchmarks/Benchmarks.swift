@@ -24,6 +24,7 @@ struct Benchmarks {
             try await pureBenchmarks(&harness, parts, cards: &cards)
             try await operationBenchmarks(&harness, parts)
             try await accessControlBenchmarks(&harness, parts)
+            try await issuanceBenchmarks(&harness, parts)
             try await storeBenchmarks(&harness, parts, cards: &cards)
             try await wholeBenchmarks(&harness, parts, cards: &cards)
         } catch {

@@ -18,6 +18,12 @@ static long delay_microseconds;
 static sem_t lines;
 static int lines_bounded;
 static const volatile char *control;
+// The only slot that faults come to, or all.
+static CK_SLOT_ID faulty_slot = CK_UNAVAILABLE_INFORMATION;
+// Sessions with it, by their handles' last bits; a token in this process numbers them one after the other.
+static volatile unsigned char faulty_sessions[1 << 20];
+
+static size_t place_of(CK_SESSION_HANDLE session) { return (session ^ session >> 14) % sizeof faulty_sessions; }
 
 static void wait_microseconds(long count) {
   struct timespec pause = {count / 1000000, (count % 1000000) * 1000};
@@ -26,7 +32,8 @@ static void wait_microseconds(long count) {
 }
 
 // What the wire and the token do before the call is carried out.
-static CK_RV reach(void) {
+static CK_RV reach(int is_faulty) {
+  if (!is_faulty) return CKR_OK;
   while (control && *control == 's') wait_microseconds(1000);
   if (control && *control == 't') __builtin_trap();
   if (control && *control == 'r') return CKR_DEVICE_REMOVED;
@@ -38,17 +45,27 @@ static CK_RV reach(void) {
   return CKR_OK;
 }
 
+static int is_faulty(CK_SESSION_HANDLE session) {
+  return faulty_slot == CK_UNAVAILABLE_INFORMATION || faulty_sessions[place_of(session)];
+}
+
+static CK_RV front_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *data, CK_NOTIFY notify,
+                                 CK_SESSION_HANDLE *session) {
+  int is_its = faulty_slot == CK_UNAVAILABLE_INFORMATION || slot == faulty_slot;
+  CK_RV code = reach(is_its);
+  if (code == CKR_OK) code = behind->C_OpenSession(slot, flags, data, notify, session);
+  if (code == CKR_OK) faulty_sessions[place_of(*session)] = (unsigned char)is_its;
+  return code;
+}
+
 // clang-format off
 #define FRONT(name, parameters, arguments)          \
   static CK_RV front_##name parameters {            \
-    CK_RV code = reach();                           \
+    CK_RV code = reach(is_faulty(session));         \
     return code == CKR_OK ? behind->name arguments : code; \
   }
 // clang-format on
 
-FRONT(C_OpenSession,
-      (CK_SLOT_ID slot, CK_FLAGS flags, void *data, CK_NOTIFY notify, CK_SESSION_HANDLE *session),
-      (slot, flags, data, notify, session))
 FRONT(C_CopyObject,
       (CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attributes, CK_ULONG count,
        CK_OBJECT_HANDLE *copy),
@@ -99,6 +116,7 @@ static void load(void) {
   const char *microseconds = getenv("FAULTY_TOKEN_MICROSECONDS");
   const char *bound = getenv("FAULTY_TOKEN_LINES");
   const char *control_path = getenv("FAULTY_TOKEN_CONTROL");
+  const char *slot = getenv("FAULTY_TOKEN_SLOT");
   void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
   if (!library) {
     fprintf(stderr, "faulty token: FAULTY_TOKEN_MODULE: %s\n", path ? dlerror() : "not set");
@@ -111,6 +129,7 @@ static void load(void) {
   if (loaded != CKR_OK) return;
   delay_microseconds = microseconds ? strtol(microseconds, NULL, 10) : 0;
   lines_bounded = bound && strtol(bound, NULL, 10) > 0 && sem_init(&lines, 0, (unsigned)strtol(bound, NULL, 10)) == 0;
+  if (slot && *slot) faulty_slot = strtoul(slot, NULL, 0);
   control = map_control(control_path);
   if (control_path && !control) {
     fprintf(stderr, "faulty token: FAULTY_TOKEN_CONTROL cannot be read\n");

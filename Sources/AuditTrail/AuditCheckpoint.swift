@@ -115,7 +115,7 @@ extension AuditTrail {
         guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location) else {
             throw AuditTrailError("audit trail: no key \(keyLabel)")
         }
-        let token = try location.module.slot(matching: location.uri).tokenLabel
+        let token = try location.tokenLabel()
         var text = AuditCheckpoint.body(
             last.sequence, last.hash, token: token, key: keyLabel, time: now().formatted(.iso8601))
         let body = Array(text.utf8)

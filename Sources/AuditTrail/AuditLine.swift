@@ -99,6 +99,24 @@ package struct AuditLine: Sendable {
         event = AuditEvent(
             AuditEvent.Kind(rawValue: parts.event), key: parts.key, details: parts.details ?? [:])
         (self.previous, self.seal) = (previous, seal)
+        guard isAsWritten(parts.signatures ?? [:]) else { return nil }
+    }
+
+    /// Whether the bytes are those, and no others, that this event is written as. A name that stands twice in JSON, the
+    /// second time behind what people signed, would be read as something that they did not sign.
+    private func isAsWritten(_ signatures: [String: String]) -> Bool {
+        let unsealed = AuditLine.unsealed(
+            sequence: sequence, time: time, process: process, processIdentifier: processIdentifier,
+            user: user, event: event, previous: previous)
+        guard signed == unsealed else { return false }
+        let behind = sealed.dropFirst(signed.count)
+        guard !signatures.isEmpty else { return behind.isEmpty }
+        // In the order of their places: that in which people signed.
+        let all = signatures.map { Array("\(AuditLine.quoted($0.key)):\"\($0.value)\"".utf8) }
+        let placed = all.compactMap { text in behind.firstRange(of: text).map { ($0.lowerBound, text) } }
+        let texts = placed.sorted { $0.0 < $1.0 }.map(\.1)
+        return texts.count == all.count
+            && Array(behind) == AuditLine.signatureMark + texts.joined(separator: [0x2C]) + [0x7D]
     }
 
     /// A JSON string (RFC 8259, 7): one line whatever is in it.

@@ -32,16 +32,18 @@ struct AuditSeal: ~Copyable {
     private var session: Session
     private let key: ObjectHandle
     private let counter: ObjectHandle
-    /// Whether the key was made just now.
-    let isNew: Bool
+    /// What the first line says of its key, where the key was made just now: of the token's object, not of the copy that
+    /// works.
+    let madeDetails: [String: String]?
 
     private init(
-        session: consuming Session, key: ObjectHandle, counter: ObjectHandle, isNew: Bool
+        session: consuming Session, key: ObjectHandle, counter: ObjectHandle,
+        madeDetails: [String: String]? = nil
     ) {
         self.session = session
         self.key = key
         self.counter = counter
-        self.isNew = isNew
+        self.madeDetails = madeDetails
     }
 
     /// - Parameters:
@@ -55,7 +57,7 @@ struct AuditSeal: ~Copyable {
         let counters = try session.findKeys(label: counterLabel)
         if let key = keys.first, let counter = counters.first, keys.count == 1, counters.count == 1 {
             let working = try workingKey(key, &session)
-            return AuditSeal(session: session, key: working, counter: counter, isNew: false)
+            return AuditSeal(session: session, key: working, counter: counter)
         }
         guard keys.isEmpty, counters.isEmpty else {
             throw AuditTrailError(
@@ -68,8 +70,9 @@ struct AuditSeal: ~Copyable {
             .genericSecret,
             KeyPurpose.auditKey.tokenTemplate(
                 label: keyLabel, provenance: KeyProvenance(.generated), statesLength: true))
+        let details = try KeyDescription(of: made, in: &session).details
         let working = try workingKey(made, &session)
-        return AuditSeal(session: session, key: working, counter: counter, isNew: true)
+        return AuditSeal(session: session, key: working, counter: counter, madeDetails: details)
     }
 
     /// An object that carries an identifier and can do nothing.
@@ -85,9 +88,6 @@ struct AuditSeal: ~Copyable {
     ) throws(PKCS11Error) -> ObjectHandle {
         do { return try session.workingCopy(of: key) } catch  where error.refusesCopy { return key }
     }
-
-    /// What the first line says of its key.
-    mutating func details() throws -> [String: String] { try KeyDescription(of: key, &session).details }
 
     mutating func head() throws -> Head {
         guard let head = Head(Array(try session.identifier(of: counter).prefix(40))) else {

@@ -62,32 +62,34 @@ package struct AuditTrail: Sendable {
                 "\(path): does not end with line \(head.sequence), which the token counted; "
                 + "run issuer-keys audit-log verify"
         }
-        if seal.isNew {
-            try write(
-                AuditEvent(.trailBegun, key: keyLabel, details: seal.details()), [], head: &head, file: file,
-                seal: &seal)
+        var lines: [[UInt8]] = []
+        if let details = seal.madeDetails {
+            lines.append(
+                try line(
+                    AuditEvent(.trailBegun, key: keyLabel, details: details), [], head: &head, seal: &seal))
         }
-        for event in events { try write(event, signers, head: &head, file: file, seal: &seal) }
+        for event in events { lines.append(try line(event, signers, head: &head, seal: &seal)) }
+        guard !lines.isEmpty else { return warning }
+        try file.append(lines)
+        try seal.setHead(head)
         return warning
     }
 
     /// Throws where no event could be appended: for those who must not act without leaving evidence.
     package func requireWritable() throws { try append([]) }
 
-    private func write(
-        _ event: AuditEvent, _ signers: [AuditSigner], head: inout AuditSeal.Head,
-        file: borrowing LockedFile,
-        seal: inout AuditSeal
-    ) throws {
+    /// The next line, which becomes the head.
+    private func line(
+        _ event: AuditEvent, _ signers: [AuditSigner], head: inout AuditSeal.Head, seal: inout AuditSeal
+    ) throws -> [UInt8] {
         let unsealed = AuditLine.unsealed(
             sequence: head.sequence + 1, time: now().formatted(.iso8601), process: process,
             processIdentifier: getpid(), user: NSUserName(), event: event, previous: head.hash)
         let signatures = try signers.map { (name: $0.name, value: try $0.sign(unsealed)) }
         let signed = AuditLine.signed(unsealed, signatures)
         let line = AuditLine.line(signed, seal: try seal.seal(signed))
-        try file.append(line: line)
         head = AuditSeal.Head(sequence: head.sequence + 1, hash: try seal.hash(line))
-        try seal.setHead(head)
+        return line
     }
 
     private func ends(

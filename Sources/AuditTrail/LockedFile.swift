@@ -18,10 +18,10 @@ struct LockedFile: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// Writes a line and its line feed; returns when it is on disk. What a process that died left half written
+    /// Writes lines, each with its line feed; returns when they are on disk. What a process that died left half written
     /// stays a line of its own.
-    func append(line: [UInt8]) throws {
-        let bytes = (try endsWithinLine() ? [0x0A] : []) + line + [0x0A]
+    func append(_ lines: [[UInt8]]) throws {
+        let bytes = lines.reduce(into: try endsWithinLine() ? [0x0A] : [] as [UInt8]) { $0 += $1 + [0x0A] }
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes {

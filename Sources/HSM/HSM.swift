@@ -16,7 +16,8 @@ package final class HSM: Sendable {
     /// What each worker has in the token now.
     private let underWay: [JobUnderWay]
     private let seats: Mutex<[LoopSeat]> = Mutex([])
-    private let makeSession: @Sendable () throws -> CryptographySession
+    private let makeSession: @Sendable (TokenShare.Seat) throws -> CryptographySession
+    private let share: TokenShare?
     private let takesLoops: Bool
     private let hung: @Sendable (String) -> Void
     private let isStopped = Atomic<Bool>(false)
@@ -37,31 +38,38 @@ package final class HSM: Sendable {
         let chaining = try ChainingProbe.run(at: location)
         let takesLoops = try configuration.placement.takesLoops(
             configuration, at: location, chaining: chaining)
+        let share = TokenShare(location)
         self.init(
             configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens,
-            takesLoops: takesLoops, hung: hung
-        ) {
-            var session = try location.openSession()
-            let keys = try KeyRing(configuration, &session)
-            let passing = takesLoops ? PassingKeys() : try PassingKeys(beside: session)
-            var serving = CryptographySession(
-                session: session, keys: keys, configuration: configuration, chaining: chaining,
-                passing: passing)
-            serving.prepare(configuration)
-            return serving
+            takesLoops: takesLoops, share: share, hung: hung
+        ) { seat in
+            try share.open(seat: seat) { session, away in
+                var session = session
+                let keys = try KeyRing(configuration, &session)
+                let passing = takesLoops ? PassingKeys() : try PassingKeys(beside: session)
+                var serving = CryptographySession(
+                    session: session, keys: keys, configuration: configuration, chaining: chaining,
+                    passing: passing)
+                serving.away = away
+                serving.prepare(configuration)
+                return serving
+            }
         }
     }
 
-    /// - Parameter makeSession: opens a session, again after each eviction.
+    /// - Parameters:
+    ///   - share: nil for sessions that are all with one token.
+    ///   - makeSession: opens a session for a seat, again after each eviction.
     init(
         _ configuration: HSMConfiguration, zoneKeys: [KeyName: ZoneKeyLabels] = [:],
-        tokens: CardTokenStore? = nil, takesLoops: Bool = false,
+        tokens: CardTokenStore? = nil, takesLoops: Bool = false, share: TokenShare? = nil,
         hung: @escaping @Sendable (String) -> Void = { _ in },
-        makeSession: @escaping @Sendable () throws -> CryptographySession
+        makeSession: @escaping @Sendable (TokenShare.Seat) throws -> CryptographySession
     ) {
         let (counters, pace) = (HSMCounters(), TokenPace())
         (self.counters, self.pace) = (counters, pace)
         self.makeSession = makeSession
+        self.share = share
         self.takesLoops = takesLoops
         self.hung = hung
         self.tokens = tokens ?? CardTokenStore(capacity: configuration.cardTokensKeptMax)
@@ -70,9 +78,10 @@ package final class HSM: Sendable {
         self.underWay = underWay
         pool = WorkerPool(
             workers: configuration.workers, queuedJobsMax: configuration.queuedJobsMax,
+            triesMax: share?.hasOthers == true ? configuration.workers + 1 : 1,
             makeResource: { number in
                 do {
-                    var session = try makeSession()
+                    var session = try makeSession(.init(number: number, isLoop: false))
                     session.underWay = underWay[number]
                     counters.opened(failure: nil)
                     return session
@@ -82,7 +91,13 @@ package final class HSM: Sendable {
                 }
             },
             run: { job, session in HSM.run(job, on: &session, pace: pace, counters: counters) },
-            tidy: { $0.tidy() })
+            tidy: { session in
+                if let home = session.away, share?.answers(home) == true {
+                    counters.workersDropped.wrappingAdd(1, ordering: .relaxed)
+                    return .evict
+                }
+                return session.tidy()
+            })
     }
 
     private static func run(
@@ -128,11 +143,14 @@ package final class HSM: Sendable {
     ) -> HSMPort {
         var port = port(after: schedule, wake: wake)
         guard takesLoops else { return port }
-        let seat = LoopSeat(
-            pace: pace, counters: counters, schedule: wake, toWorkers: port.toWorkers,
-            makeSession: makeSession)
-        port.seat = seat
+        let makeSession = makeSession
         let count = seats.withLock { seats in
+            let number = seats.count
+            let seat = LoopSeat(
+                pace: pace, counters: counters, share: share, schedule: wake,
+                toWorkers: port.toWorkers,
+                makeSession: { try makeSession(.init(number: number, isLoop: true)) })
+            port.seat = seat
             seats.append(seat)
             return seats.count
         }
@@ -172,6 +190,7 @@ package final class HSM: Sendable {
             workersHeldUp: underWay.count { $0.age(now: now) ?? 0 > limit }, loops: seats.count,
             loopsServing: seats.count(where: \.isTaken),
             loopsHeldUp: seats.indices.filter { seats[$0].underWay.age(now: now) ?? 0 > limit },
+            tokens: share?.tokens ?? [],
             lastFailure: counters.lastFailure)
     }
 

@@ -102,23 +102,55 @@ package struct HSMConfiguration: Sendable, Equatable {
 package struct TokenLocation: Sendable {
     /// The loaded library.
     package var module: Module
-    /// RFC 7512.
+    /// RFC 7512; the first of several.
     package var uri: String
+    /// Further tokens with the same keys: HSMs of one partition.
+    package var others: [String]
     /// Brings the user PIN when a session opens; nil for a token without one. Never kept.
     package var pin: @Sendable () throws -> SecretBytes?
 
     /// Takes the parts.
-    package init(module: Module, uri: String, pin: @escaping @Sendable () throws -> SecretBytes?) {
+    package init(
+        module: Module, uri: String, others: [String] = [],
+        pin: @escaping @Sendable () throws -> SecretBytes?
+    ) {
         self.module = module
         self.uri = uri
+        self.others = others
         self.pin = pin
     }
 
-    /// Opens a session with the token, logged in.
+    /// At least 1.
+    package var tokenCount: Int { 1 + others.count }
+
+    /// Each token by itself.
+    package var single: [TokenLocation] {
+        ([uri] + others).map { TokenLocation(module: module, uri: $0, pin: pin) }
+    }
+
+    /// Opens a session with the token, logged in; with the first that answers of several.
     package func openSession(readWrite: Bool = false) throws -> Session {
-        let slot = try module.slot(matching: uri)
+        var failure: (any Error)?
+        for place in 0..<tokenCount {
+            do { return try openSession(at: place, readWrite: readWrite) } catch {
+                failure = failure ?? error
+            }
+        }
+        throw failure ?? ModuleError.badURI(uri)
+    }
+
+    func openSession(at place: Int, readWrite: Bool) throws -> Session {
+        let slot = try module.slot(matching: place == 0 ? uri : others[place - 1])
         let secret = try pin()
         return try slot.openSession(readWrite: readWrite, pin: secret)
+    }
+
+    /// `CKA_LABEL` of the token, of the first that is there of several.
+    package func tokenLabel() throws -> String {
+        for location in single.dropLast() {
+            if let slot = try? module.slot(matching: location.uri) { return slot.tokenLabel }
+        }
+        return try module.slot(matching: others.last ?? uri).tokenLabel
     }
 
     /// Session objects of this process in the token, for watching that none is left behind. Opens a session of its

@@ -16,6 +16,16 @@ package struct HSMStatistics: Sendable {
 
 /// What there is to say about the way to the token.
 package struct HSMHealth: Sendable {
+    /// One of the tokens of `token.uris`.
+    package struct Token: Sendable {
+        /// RFC 7512.
+        package let uri: String
+        /// Whether it answered when it was tried last.
+        package let answers: Bool
+        /// Workers and loops that have a session with it.
+        package let seats: Int
+    }
+
     /// Threads.
     package let workers: Int
     /// Those that have a session.
@@ -28,6 +38,8 @@ package struct HSMHealth: Sendable {
     package let loopsServing: Int
     /// Those, by number, that have been in one job for longer than any should take.
     package let loopsHeldUp: [Int]
+    /// The tokens that share the load.
+    package let tokens: [Token]
     /// Why the last attempt to open one failed; nil after one that did not.
     package let lastFailure: String?
 }

@@ -1,3 +1,4 @@
+internal import ByteCoding
 package import PKCS11
 
 /// What a trail keeps of a key beside its label, read back from the token after the key was made: a token may take a
@@ -7,28 +8,66 @@ package struct KeyDescription: Hashable, Sendable {
     package let checkValue: String?
     /// `sensitive private derive`: the attributes that are true, in a fixed order.
     package let attributes: String
+    /// The same of attributes that no usage asks for, where the token knows them: where the key was made, who trusts it.
+    package let flags: String
+    /// What tells it from another key of the same check value: 16 hex digits, nil where the token gives no way to it.
+    package let digest: String?
+    /// Of `CKA_ID`, 16 hex digits.
+    package let identifier: String
+    /// Everything that was read; one that the token does not know is left out.
+    package let found: [Attribute: Bool]
 
     /// The attributes that are written down.
     package static let noted: [Attribute] =
         [.sensitive, .isPrivate, .extractable, .modifiable] + KeyPurpose.usages
+    private static let flagged: [Attribute] = [
+        .local, .alwaysSensitive, .neverExtractable, .trusted, .wrapWithTrusted, .copyable, .destroyable,
+        .signRecover, .verifyRecover, .alwaysAuthenticate,
+    ]
+    private static let digestBytes = 8
 
+    /// - Parameters:
+    ///   - keyClass: of an asymmetric key the numbers that everybody may know are what it is told by.
+    ///   - copy: a copy of the key that gives its check value in its place.
     /// - Throws: `PKCS11Error`.
-    package init(of key: ObjectHandle, _ session: inout Session) throws {
-        attributes = Self.words(try session.attributes(Self.noted, of: key))
-        checkValue = try TokenCheckValue.of(key, &session)
+    package init(
+        of key: ObjectHandle, as keyClass: KeyClass = .secret, answeredBy copy: ObjectHandle? = nil,
+        in session: inout Session
+    ) throws {
+        found = try session.attributes(Self.noted + Self.flagged, of: key)
+        attributes = Self.words(found)
+        flags = Self.words(found, Self.flagged)
+        identifier = Hex.encode(
+            try session.sha256(session.identifier(of: key)).prefix(Self.digestBytes))
+        if keyClass == .secret {
+            let answer = try TokenCheckValue.answer(of: copy ?? key, &session)
+            checkValue = answer.map { Hex.encode($0.prefix(TokenCheckValue.byteCount)) }
+            digest = try answer.flatMap { answer in
+                guard answer.count > TokenCheckValue.byteCount else { return nil }
+                return Hex.encode(try session.sha256(answer).prefix(Self.digestBytes))
+            }
+        } else {
+            let part = try session.publicPart(of: key)
+            let exponent = try session.publicExponent(of: key)
+            let isKnown = !part.isEmpty
+            checkValue =
+                isKnown ? Hex.encode(try session.sha256(part).prefix(TokenCheckValue.byteCount)) : nil
+            digest = isKnown ? Hex.encode(try session.sha256(part + exponent).prefix(Self.digestBytes)) : nil
+        }
     }
 
     /// The words for attributes that were read.
-    package static func words(_ attributes: [Attribute: Bool]) -> String {
-        noted.filter { attributes[$0] == true }.map {
+    package static func words(_ attributes: [Attribute: Bool], _ list: [Attribute] = noted) -> String {
+        list.filter { attributes[$0] == true }.map {
             $0.name.dropFirst(4).lowercased().replacing("_", with: "-")
         }.joined(separator: " ")
     }
 
     /// What an event of the audit trail says of the key.
     package var details: [String: String] {
-        var details = ["attributes": attributes]
+        var details = ["attributes": attributes, "flags": flags, "id": identifier]
         details["kcv"] = checkValue
+        details["digest"] = digest
         return details
     }
 

@@ -68,7 +68,7 @@ package enum KeyLoading {
         _ key: ObjectHandle, _ label: String, purpose: KeyPurpose, computed: String?,
         session: inout Session
     ) throws -> LoadedKey {
-        let description = try KeyDescription(of: key, &session)
+        let description = try KeyDescription(of: key, in: &session)
         return LoadedKey(
             label: label, purpose: purpose, created: true, checkValue: description.checkValue ?? computed,
             description: description)

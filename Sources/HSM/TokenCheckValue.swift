@@ -13,14 +13,19 @@ package enum TokenCheckValue {
     /// Zeros derived into a readable secret are exactly the encipherment of zeros. NSS derives so with any cipher
     /// key, which its audit says; a token that minds the key's usage is asked in the way that the usage allows.
     package static func of(_ key: ObjectHandle, _ session: inout Session) throws -> String? {
-        let block: [UInt8]?
+        try answer(of: key, &session).map { Hex.encode($0.prefix(byteCount)) }
+    }
+
+    /// The whole block that a check value is the beginning of: 8 bytes for triple DES, 16 for AES, 32 for HMAC. Three bytes
+    /// where the token gives nothing but the check value that it kept. Nobody is shown it: a digest of it tells keys apart
+    /// that have one check value, of which anybody finds a second key in seconds.
+    static func answer(of key: ObjectHandle, _ session: inout Session) throws -> [UInt8]? {
         switch try session.keyType(of: key) {
-        case .des2, .des3: block = tripleDES(key, &session)
-        case .aes: block = aes(key, &session)
-        case .genericSecret: block = try? session.hmacSHA256([UInt8](repeating: 0, count: 16), key: key)
-        case nil: block = nil
+        case .des2, .des3: tripleDES(key, &session)
+        case .aes: aes(key, &session)
+        case .genericSecret: try? session.hmacSHA256([UInt8](repeating: 0, count: 16), key: key)
+        case nil: nil
         }
-        return block.map { Hex.encode($0.prefix(byteCount)) }
     }
 
     /// The encipherment of one block of given data under a key that derives (`CKM_*_ECB_ENCRYPT_DATA`).

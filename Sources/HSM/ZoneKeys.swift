@@ -65,14 +65,14 @@ package struct ZoneKeyChange: Sendable {
     package let checkValue: String
     /// False where the very key was in use already: the order came twice.
     package let isNew: Bool
-    /// What the trail keeps of it beside the check value; empty where it is not new.
-    package let attributes: String
+    /// What the trail keeps of it; empty where it is not new.
+    package let details: [String: String]
 
-    init(label: String, checkValue: String, isNew: Bool, attributes: String = "") {
+    init(label: String, checkValue: String, isNew: Bool, details: [String: String] = [:]) {
         self.label = label
         self.checkValue = checkValue
         self.isNew = isNew
-        self.attributes = attributes
+        self.details = details
     }
 }
 
@@ -210,8 +210,8 @@ package struct ZoneKeys: Sendable {
             try session.destroy(key)
             throw ZoneKeyRefusal.overtaken(label)
         }
-        let words = try KeyDescription(of: key, &session).attributes
-        return ZoneKeyChange(label: label, checkValue: checkValue, isNew: true, attributes: words)
+        let details = try KeyDescription(of: key, in: &session).details
+        return ZoneKeyChange(label: label, checkValue: checkValue, isNew: true, details: details)
     }
 
     /// The key once as material that can be cut and nothing else, only as long as it takes.

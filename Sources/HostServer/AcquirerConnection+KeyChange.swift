@@ -3,8 +3,9 @@ internal import ISO8583
 internal import IssuerMessages
 internal import Logging
 
-/// New zone keys over the wire. Under way like a request: bounded, drained, answered once; on a link with MACs only
-/// with one.
+/// New zone keys over the wire. Under way like a request: bounded, drained, answered once; on a link with MACs only with
+/// one. The answer says what became of the key, so it is not given up at the link's time for answers: a switch that is
+/// told 91 while its key goes into service would take the change for refused.
 extension AcquirerConnection {
     func isKeyChange(_ message: Message) -> Bool { KeyChangeRequest.isOne(message, link.keyChange) }
 

@@ -15,6 +15,8 @@ final class RequestInFlight {
     /// The MAC that it came with, for its answer; nil: that of the link.
     fileprivate(set) var mac: MessageMAC?
     fileprivate(set) var isAnswered = false
+    /// Not answered with 91 when its time is over: what is done by then cannot be left undone.
+    var takesItsTime = false
     /// What was approved: it is known until the answer has arrived.
     fileprivate(set) var approved: AuthorisationRequest?
 
@@ -143,10 +145,11 @@ extension AcquirerConnection {
     private func act(on inFlight: RequestInFlight) async {
         let message = inFlight.message
         if message.mti.messageClass == .networkManagement {
-            return conclude(
-                inFlight,
-                isKeyChange(message)
-                    ? await keyChangeAnswer(message) : networkResponse(message, inFlight.receivedAt))
+            guard isKeyChange(message) else {
+                return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
+            }
+            inFlight.takesItsTime = true
+            return conclude(inFlight, await keyChangeAnswer(message))
         }
         let incoming: IncomingMessage
         do throws(MappingError) {
@@ -227,7 +230,8 @@ extension AcquirerConnection {
     /// Requests whose time is over are answered with 91, oldest first.
     func expireRequests(now: UInt64) {
         while let request = requests.first, request.isAnswered || now >= request.deadline.nanoseconds {
-            guard !request.isAnswered else {
+            // One that takes its time holds nobody up: it leaves the line, and is answered when it is done.
+            guard !request.isAnswered, !request.takesItsTime else {
                 _ = requests.popFirst()
                 continue
             }

@@ -30,6 +30,10 @@ package struct CardBatch: ~Copyable {
         let application: PersonalisedApplication
     }
 
+    /// Cards whose serial numbers, lines of the trail and lines of the file go to the disk together: each by itself takes
+    /// longer than a signature.
+    private static let writtenTogether = 32
+
     private let certifier: CardCertifier
     private let serialNumbers: SerialNumbers
     private let dataEncryptionKey: String?
@@ -52,11 +56,12 @@ package struct CardBatch: ~Copyable {
     /// - Parameters:
     ///   - path: of what is done so far; the caller removes it once the whole is written.
     ///   - fingerprint: of everything that the result depends on beside the cards. What another input left is refused.
-    ///   - certified: called before a card's certificates are written: what cannot be noted is not made.
-    ///   - report: called after each card.
+    ///   - certified: called before certificates of some cards are written: what cannot be noted is not made.
+    ///   - report: called after that.
     package mutating func run(
         _ cards: [CardToCertify], keeping path: String, fingerprint: String,
-        certified: (Int, PersonalisedApplication) throws -> Void, report: (Progress) -> Void
+        certified: ([(number: Int, application: PersonalisedApplication)]) throws -> Void,
+        report: (Progress) -> Void
     ) throws -> [PersonalisedApplication] {
         var done = try CardBatch.done(path, cards.count, fingerprint: fingerprint)
         let earlier = done.count
@@ -71,15 +76,30 @@ package struct CardBatch: ~Copyable {
         let (certifier, serialNumbers, label) = (certifier, serialNumbers, dataEncryptionKey)
         try keys.signing(certifier.issuerKey) { signing, session in
             let wrapping = try label.map { try DataEncryptionKey(labelled: $0, &session) }
-            for number in earlier..<cards.count {
-                let made = try certifier.certify(
-                    cards[number], signing: signing, under: wrapping, serialNumber: serialNumbers.next,
-                    pair: pool.take,
-                    session: &session)
-                try certified(number, made)
-                let line = Line(card: number, fingerprint: fingerprint, application: made)
-                try file.write(contentsOf: try JSONEncoder().encode(line) + [0x0A])
-                done.append(made)
+            let numbersOfACard = certifier.keyPairsOfACard.values.reduce(0, +)
+            for first in stride(from: earlier, to: cards.count, by: CardBatch.writtenTogether) {
+                let range = first..<min(first + CardBatch.writtenTogether, cards.count)
+                var serials = try serialNumbers.take(range.count * numbersOfACard)
+                var made: [(number: Int, application: PersonalisedApplication)] = []
+                for number in range {
+                    let application = try certifier.certify(
+                        cards[number], signing: signing, under: wrapping,
+                        serialNumber: {
+                            guard let serial = serials.popFirst() else {
+                                throw IssuanceError("serial numbers", "a card took more than it has keys")
+                            }
+                            return serial
+                        }, pair: pool.take, session: &session)
+                    made.append((number, application))
+                }
+                try certified(made)
+                var lines = Data()
+                for (number, application) in made {
+                    let line = Line(card: number, fingerprint: fingerprint, application: application)
+                    lines += try JSONEncoder().encode(line) + [0x0A]
+                    done.append(application)
+                }
+                try file.write(contentsOf: lines)
                 report(
                     Progress(
                         done: done.count, earlier: earlier, total: cards.count, elapsed: .now - start))

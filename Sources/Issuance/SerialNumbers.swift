@@ -9,7 +9,11 @@ package struct SerialNumbers: Sendable {
     package init(path: String) { self.path = path }
 
     /// The next number, 1 to 2^24 - 1.
-    package func next() throws -> UInt32 {
+    package func next() throws -> UInt32 { try take(1).first ?? 0 }
+
+    /// The next numbers, in one step: what is not used of them is nobody's any more.
+    package func take(_ wanted: Int) throws -> ArraySlice<UInt32> {
+        guard wanted > 0 else { return [] }
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw IssuanceError(path, "cannot be opened: \(String(cString: strerror(errno)))")
@@ -28,13 +32,13 @@ package struct SerialNumbers: Sendable {
             }
             last = found
         }
-        guard last < 0xFF_FFFF else {
+        guard let highest = UInt32(exactly: Int(last) + wanted), highest <= 0xFF_FFFF else {
             throw IssuanceError(path, "all serial numbers of this key are used up")
         }
-        let line = Array("\(last + 1)\n".utf8)
+        let line = Array("\(highest)\n".utf8)
         guard pwrite(descriptor, line, line.count, 0) == line.count, fsync(descriptor) == 0 else {
             throw IssuanceError(path, "cannot be written")
         }
-        return last + 1
+        return Array(last + 1...highest)[...]
     }
 }

@@ -76,15 +76,12 @@ package struct SigningKeys: ~Copyable {
         return try found.flatMap { keyClass, handles in
             try handles.map { handle in
                 let numbers = try session.publicNumbers(of: handle)
-                let words = KeyDescription.words(try session.attributes(KeyDescription.noted, of: handle))
-                // By the modulus: it is what everybody may know of the key.
-                let hash = try session.sha256(numbers.modulus)
+                let details = try KeyDescription(of: handle, as: keyClass, in: &session).details
                 return (
                     keyClass,
-                    [
+                    details.merging([
                         "class": keyClass.rawValue, "algorithm": "rsa-\(numbers.modulus.count * 8)",
-                        "kcv": Hex.encode(hash.prefix(TokenCheckValue.byteCount)), "attributes": words,
-                    ]
+                    ]) { $1 }
                 )
             }
         }

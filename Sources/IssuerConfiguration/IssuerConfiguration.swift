@@ -16,8 +16,10 @@ package struct IssuerConfiguration: Sendable {
         package var initArguments: String?
         /// The library's entry point.
         package var functionList: String
-        /// The token, as an RFC 7512 URI.
+        /// The token, as an RFC 7512 URI; the first of several.
         package var uri: String
+        /// Further tokens with the same keys.
+        package var otherURIs: [String]
         /// File with the user PIN; nil: the environment variable `ISSUER_TOKEN_PIN`.
         package var pinFile: String?
         /// Where the jobs of requests run: `auto`, `loop` or `workers`.
@@ -235,7 +237,8 @@ extension IssuerConfiguration.Token {
         module = try section.text("module")
         initArguments = section.textIfThere("initArguments")
         functionList = try section.text("functionList")
-        uri = try section.text("uri")
+        let uris = try Self.uris(section)
+        (uri, otherURIs) = (uris[0], Array(uris.dropFirst()))
         pinFile = section.fileIfThere("pinFile")
         placement = try section.text("placement")
         workers = section.numberIfThere("workers") ?? max(1, ProcessInfo.processInfo.activeProcessorCount / 2)
@@ -246,6 +249,18 @@ extension IssuerConfiguration.Token {
             throw section.fault(
                 "pinFile", "and the variable \(EnvironmentOverrides.tokenPIN) exclude each other")
         }
+    }
+
+    /// At least one.
+    private static func uris(_ section: Section) throws(ConfigurationError) -> [String] {
+        guard let several = section.listIfThere("uris") else { return [try section.text("uri")] }
+        guard !section.isWritten("uri") else {
+            throw section.fault("uris", "and token.uri exclude each other")
+        }
+        guard !several.isEmpty, Set(several).count == several.count else {
+            throw section.fault("uris", "needs at least one token, and each once")
+        }
+        return several
     }
 }
 

@@ -34,7 +34,12 @@ extension ConfigurationSchema {
             "token.functionList", .text, standard: .value("C_GetFunctionList"), reload: false,
             sentence: "The library's entry point: NSS in FIPS mode is `FC_GetFunctionList`."),
         .init(
-            "token.uri", .text, standard: .required, reload: false, sentence: "The token, as an RFC 7512 URI."
+            "token.uri", .text, standard: .absent("`token.uris`"), reload: false,
+            sentence: "The token, as an RFC 7512 URI."),
+        .init(
+            "token.uris", .list, standard: .absent("one token, `token.uri`"), reload: false,
+            sentence:
+                "Several tokens with the same keys (HSMs of one partition): they share the load, and all but one may be gone."
         ),
         .init(
             "token.pinFile", .file, standard: .absent("`ISSUER_TOKEN_PIN` holds the PIN"), reload: false,

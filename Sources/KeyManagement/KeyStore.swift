@@ -30,8 +30,8 @@ package struct KeyRecord: Sendable {
     package let provenance: KeyProvenance?
     /// In hex; nil where the token gives no way to it.
     package let checkValue: String?
-    /// `sensitive private derive`, as the token has it.
-    package let attributes: String
+    /// What a trail keeps of it, as the token has it.
+    package let description: KeyDescription
     /// RFC 7512.
     package let uri: KeyURI
     /// Name and version; nil where the label is no name of this product.
@@ -51,7 +51,7 @@ package struct KeyStore: ~Copyable {
     /// - Parameter refusesTestKeys: true refuses to take in a key whose check value is that of a public test key.
     package init(at location: TokenLocation, refusesTestKeys: Bool = false) throws {
         self.refusesTestKeys = refusesTestKeys
-        let label = try location.module.slot(matching: location.uri).tokenLabel
+        let label = try location.tokenLabel()
         session = try location.openSession(readWrite: true)
         tokenLabel = label
     }
@@ -82,11 +82,11 @@ package struct KeyStore: ~Copyable {
     mutating func record(of key: ObjectHandle) throws -> KeyRecord {
         let label = try session.label(of: key)
         let algorithm = try workingKey(key) { key, session in try KeyAlgorithm.of(key, &session) }
+        let description = try KeyDescription(of: key, in: &session)
         return KeyRecord(
             label: label, purpose: KeyPurpose.named(label), algorithm: algorithm,
             provenance: KeyProvenance(identifier: try session.identifier(of: key)),
-            checkValue: try TokenCheckValue.of(key, &session),
-            attributes: KeyDescription.words(try session.attributes(KeyDescription.noted, of: key)),
+            checkValue: description.checkValue, description: description,
             uri: KeyURI(token: tokenLabel, object: label))
     }
 

@@ -15,23 +15,64 @@ package enum KeyClass: String, Sendable, CaseIterable {
     }
 }
 
+/// An object of a token that is no key.
+package struct ForeignObject: Sendable {
+    /// `CKA_LABEL`, empty where there is none.
+    package let label: String
+    let type: UInt64
+
+    /// `certificate`, `data` …, or the number of a vendor's class.
+    package var words: String {
+        switch CK_OBJECT_CLASS(type) {
+        case CK_OBJECT_CLASS(CKO_DATA): "data"
+        case CK_OBJECT_CLASS(CKO_CERTIFICATE): "certificate"
+        case CK_OBJECT_CLASS(CKO_DOMAIN_PARAMETERS): "domain parameters"
+        case CK_OBJECT_CLASS(CKO_OTP_KEY): "one-time password key"
+        default: "object of class 0x\(String(type, radix: 16))"
+        }
+    }
+}
+
 /// What a token says about a key beside its usage.
 extension Session {
     /// Every key of a class that is a token object and that this session can see.
     package mutating func tokenKeys(
         _ kind: KeyClass = .secret
     ) throws(PKCS11Error) -> [ObjectHandle] {
-        var keyClass = kind.type
+        try tokenObjects(kind.type)
+    }
+
+    /// Token objects that are no keys (certificates, data, domain parameters …), hardware features and mechanisms left out,
+    /// which a module lists of itself (PKCS#11 v2.40, 4.3 and 4.12).
+    ///
+    /// - Parameter keys: what is known already.
+    package mutating func foreignObjects(
+        besides keys: [ObjectHandle]
+    ) throws(PKCS11Error) -> [ForeignObject] {
+        let known = Set(keys)
+        var found: [ForeignObject] = []
+        for object in try tokenObjects(nil) where !known.contains(object) {
+            guard let type = try number(CKA_CLASS, of: object),
+                ![CK_OBJECT_CLASS(CKO_HW_FEATURE), CK_OBJECT_CLASS(CKO_MECHANISM)].contains(type),
+                !KeyClass.allCases.contains(where: { $0.type == type })
+            else { continue }
+            found.append(ForeignObject(label: try label(of: object), type: UInt64(type)))
+        }
+        return found
+    }
+
+    private mutating func tokenObjects(_ type: CK_OBJECT_CLASS?) throws(PKCS11Error) -> [ObjectHandle] {
+        var keyClass = type ?? 0
         var onToken = CK_BBOOL(CK_TRUE)
         let code = withUnsafeMutableBytes(of: &keyClass) { keyClass in
             withUnsafeMutableBytes(of: &onToken) { onToken in
                 var template = [
                     CK_ATTRIBUTE(
-                        type: CKA_CLASS, pValue: keyClass.baseAddress, ulValueLen: CK_ULONG(keyClass.count)),
-                    CK_ATTRIBUTE(
                         type: CKA_TOKEN, pValue: onToken.baseAddress, ulValueLen: CK_ULONG(onToken.count)),
+                    CK_ATTRIBUTE(
+                        type: CKA_CLASS, pValue: keyClass.baseAddress, ulValueLen: CK_ULONG(keyClass.count)),
                 ]
-                return functions.pointee.C_FindObjectsInit!(handle, &template, CK_ULONG(template.count))
+                return functions.pointee.C_FindObjectsInit!(handle, &template, type == nil ? 1 : 2)
             }
         }
         try check("C_FindObjectsInit", code)
@@ -79,6 +120,11 @@ extension Session {
     package mutating func publicPart(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
         let modulus = try bytes(CKA_MODULUS, of: object)
         return modulus.isEmpty ? try bytes(CKA_EC_POINT, of: object) : modulus
+    }
+
+    /// `CKA_PUBLIC_EXPONENT`, empty for what is no key of RSA.
+    package mutating func publicExponent(of object: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
+        try bytes(CKA_PUBLIC_EXPONENT, of: object)
     }
 
     /// Boolean attributes, read in one call; those that the token does not know are left out.

@@ -53,6 +53,12 @@ package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// True where the object ended before or during the call.
+    /// The token is there, and does not let in who asks.
+    package var refusesPIN: Bool {
+        [CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED, CKR_PIN_LOCKED].contains(
+            code)
+    }
+
     package var isObjectGone: Bool { code == CKR_OBJECT_HANDLE_INVALID }
 
     /// `CKR_KEY_HANDLE_INVALID`, or the number in hex.

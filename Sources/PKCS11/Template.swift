@@ -3,7 +3,8 @@ internal import CPKCS11
 /// The attributes that this product uses (PKCS#11 v2.40, 4).
 package enum Attribute: Hashable, Sendable, CaseIterable {
     case token, isPrivate, sensitive, extractable, modifiable, derive, encrypt, decrypt, sign, verify, wrap
-    case unwrap, alwaysSensitive, neverExtractable
+    case unwrap, alwaysSensitive, neverExtractable, local, trusted, wrapWithTrusted, copyable, destroyable
+    case signRecover, verifyRecover, alwaysAuthenticate
 
     var type: CK_ATTRIBUTE_TYPE {
         switch self {
@@ -21,6 +22,14 @@ package enum Attribute: Hashable, Sendable, CaseIterable {
         case .unwrap: CKA_UNWRAP
         case .alwaysSensitive: CKA_ALWAYS_SENSITIVE
         case .neverExtractable: CKA_NEVER_EXTRACTABLE
+        case .local: CKA_LOCAL
+        case .trusted: CKA_TRUSTED
+        case .wrapWithTrusted: CKA_WRAP_WITH_TRUSTED
+        case .copyable: CKA_COPYABLE
+        case .destroyable: CKA_DESTROYABLE
+        case .signRecover: CKA_SIGN_RECOVER
+        case .verifyRecover: CKA_VERIFY_RECOVER
+        case .alwaysAuthenticate: CKA_ALWAYS_AUTHENTICATE
         }
     }
 
@@ -41,6 +50,14 @@ package enum Attribute: Hashable, Sendable, CaseIterable {
         case .unwrap: "CKA_UNWRAP"
         case .alwaysSensitive: "CKA_ALWAYS_SENSITIVE"
         case .neverExtractable: "CKA_NEVER_EXTRACTABLE"
+        case .local: "CKA_LOCAL"
+        case .trusted: "CKA_TRUSTED"
+        case .wrapWithTrusted: "CKA_WRAP_WITH_TRUSTED"
+        case .copyable: "CKA_COPYABLE"
+        case .destroyable: "CKA_DESTROYABLE"
+        case .signRecover: "CKA_SIGN_RECOVER"
+        case .verifyRecover: "CKA_VERIFY_RECOVER"
+        case .alwaysAuthenticate: "CKA_ALWAYS_AUTHENTICATE"
         }
     }
 }

@@ -54,6 +54,12 @@ private func tokenMetrics(_ hsm: HSM, at location: TokenLocation) async -> [Metr
         .gauge("issuer_hsm_workers", help: "Workers of the token.", value: Int64(health.workers)),
         .gauge(
             "issuer_hsm_workers_ready", help: "Workers with a session.", value: Int64(health.workersReady)),
+        .labelled(
+            "issuer_hsm_token_up", .gauge, help: "1 where the token answered when it was tried last.",
+            values: health.tokens.map { ([("token", $0.uri)], $0.answers ? "1" : "0") }),
+        .labelled(
+            "issuer_hsm_token_seats", .gauge, help: "Workers and event loops with a session of the token.",
+            values: health.tokens.map { ([("token", $0.uri)], "\($0.seats)") }),
         .gauge(
             "issuer_hsm_loops_serving", help: "Event loops that call the token themselves.",
             value: Int64(health.loopsServing)),

@@ -27,7 +27,7 @@ extension IssuerConfiguration {
         return TokenLocation(
             module: try Module(
                 path: token.module, initArguments: token.initArguments, functionList: token.functionList),
-            uri: token.uri
+            uri: token.uri, others: token.otherURIs
         ) { try token.pin() }
     }
 

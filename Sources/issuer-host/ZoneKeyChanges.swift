@@ -50,10 +50,10 @@ extension HostAssembly {
                 }
                 return change
             }
-            let details = [
+            let details = change.details.merging([
                 "link": link, "kcv": change.checkValue, "under": order.zoneMasterKey.rawValue,
-                "purpose": order.purpose.rawValue, "attributes": change.attributes,
-            ]
+                "purpose": order.purpose.rawValue,
+            ]) { $1 }
             logger.notice(
                 change.isNew ? "zone key changed" : "zone key is in use already",
                 metadata: ["link": "\(link)", "key": "\(change.label)", "kcv": "\(change.checkValue)"])

@@ -29,6 +29,10 @@ extension IssuerConfiguration {
         _ change: Link.KeyChange, _ link: Link, dialect: Dialect
     ) throws -> KeyChangeArrangement {
         let place = "links.\(link.name).keyChange"
+        guard token.otherURIs.isEmpty else {
+            throw WiringError(
+                "\(place): a key that comes over the wire is made in one token, and token.uris names several")
+        }
         guard let form = KeyChangeArrangement.Form(rawValue: change.form) else {
             let known = KeyChangeArrangement.Form.allCases.map(\.rawValue).joined(separator: " or ")
             throw WiringError("\(place).form: \(known), not \(change.form)")

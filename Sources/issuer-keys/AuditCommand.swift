@@ -60,21 +60,20 @@ struct AuditCommand: ParsableCommand {
         }
         let report = try KeyAudit.run(audit, uses: uses, at: desk.location)
         print(report.text, terminator: "")
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let encoded = try report.encoded()
         if let controls {
             let mapping = ControlMapping(report)
             try write(
-                controls.hasSuffix(".json") ? encoder.encode(mapping) : Data(mapping.html.utf8), controls)
+                controls.hasSuffix(".json") ? AuditReport.json(mapping) : Data(mapping.html.utf8), controls)
         }
-        if let json {
-            try write(encoder.encode(report), json)
-        }
+        if let json { try write(encoded.data, json) }
         if let html { try write(Data(report.html.utf8), html) }
         try desk.note([
             AuditEvent(
                 .audited,
                 details: [
+                    // A report that is shown later is the one that was made if it has this hash.
+                    "report": encoded.digest,
                     "passed": "\(report.passed)", "keys": "\(report.keys.count)",
                     "findings": "\(report.findings.count)",
                     "open": "\(report.findings.count { !$0.accepted })",

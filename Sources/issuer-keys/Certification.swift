@@ -127,14 +127,16 @@ struct Certification {
         var last: Duration = .zero
         return try batch.run(
             cards.map(\.card), keeping: part, fingerprint: whole,
-            certified: { index, application in
-                guard !application.serialNumbers.isEmpty else { return }
-                let serials = application.serialNumbers.joined(separator: " ")
-                try desk.note([
+            certified: { made in
+                let events = made.filter { !$0.application.serialNumbers.isEmpty }.map { made in
                     AuditEvent(
                         .cardCertified, key: SigningKeys.issuerPrefix + issuer.name,
-                        details: ["card": "\(cards[index].number + 1)", "serials": serials])
-                ])
+                        details: [
+                            "card": "\(cards[made.number].number + 1)",
+                            "serials": made.application.serialNumbers.joined(separator: " "),
+                        ])
+                }
+                if !events.isEmpty { try desk.note(events) }
             },
             report: { progress in
                 guard progress.elapsed - last >= .seconds(1) || progress.done == progress.total else {

@@ -18,7 +18,7 @@ extension KeyDesk {
     func keyName(_ text: String) throws -> VersionedKeyName {
         let name = try issuer_keys.keyName(text)
         guard text.hasPrefix("pkcs11:"), let token = try KeyURI(parsing: text).token else { return name }
-        let own = try location.module.slot(matching: location.uri).tokenLabel
+        let own = try location.tokenLabel()
         guard token == own else {
             throw ValidationError("\(printable(text)): the configured token is \(own)")
         }

@@ -40,7 +40,7 @@ struct KeyDesk {
         let location = TokenLocation(
             module: try Module(
                 path: token.module, initArguments: token.initArguments, functionList: token.functionList),
-            uri: token.uri,
+            uri: token.uri, others: token.otherURIs,
             pin: { try token.pin() })
         self.location = location
         operators = try OperatorRegister(
@@ -105,11 +105,9 @@ extension AuditEvent {
 
     /// What happened to a key, with what everybody may know of it.
     init(_ kind: Kind, _ record: KeyRecord, details: [String: String] = [:]) {
-        var all = details
+        var all = record.description.details.merging(details) { $1 }
         all["purpose"] = record.purpose?.rawValue
         all["algorithm"] = record.algorithm?.rawValue
-        all["kcv"] = record.checkValue
-        all["attributes"] = record.attributes
         if kind == .keyImported { all["header"] = record.provenance?.blockHeader }
         self.init(kind, key: record.label, details: all)
     }

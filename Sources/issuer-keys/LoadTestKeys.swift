@@ -89,9 +89,9 @@ struct LoadTestKeys: ParsableCommand {
     }
 
     private static func event(_ key: LoadedKey) -> AuditEvent {
-        var details = ["purpose": key.purpose.rawValue]
+        var details = key.description?.details ?? [:]
+        details["purpose"] = key.purpose.rawValue
         details["kcv"] = key.checkValue
-        details["attributes"] = key.description?.attributes
         return AuditEvent(
             key.purpose == .panHashKey ? .keyGenerated : .testKeyLoaded, key: key.label, details: details)
     }

@@ -4,11 +4,11 @@
 #   core-search.sh
 #
 # On an environment of its own: IMK-AC of one range comes in as three components that custodians type (`ceremony enter`),
-# that of another under a ZMK (`import`), and the host answers more than 10,000 requests with both. Each process is dumped:
-# issuer-keys at its very end, the host while it serves.
+# that of another under a ZMK (`import`), 200 cards get certified key pairs (`personalise`), and the host answers more than
+# 10,000 requests with both keys. Each process is dumped: issuer-keys at its very end, the host while it serves.
 #
 # Needs gdb, gcc and python3 beside what the demo needs. DEMO_BIN is the folder of the executables. The report goes to
-# standard output; exit code 1 if one of the three holds a value outside the token library's own memory.
+# standard output; exit code 1 if one of the four holds a value outside the token library's own memory.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -19,10 +19,11 @@ for tool in gdb gcc python3 openssl; do
   command -v "$tool" >/dev/null || { echo "error: $tool is not installed" >&2; exit 1; }
 done
 gcc -shared -fPIC -O2 -fno-builtin-malloc -o "$work/alloc-origin.so" "$here/alloc-origin.c"
+gcc -O2 -o "$work/find" "$here/find.c"
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 export DEMO_DIR=$work/demo DEMO_PORT_A=$(free_port) DEMO_PORT_B=$(free_port) DEMO_ADMIN_PORT=$(free_port) \
-  SEARCH_PORT_A=$(free_port) SEARCH_PORT_B=$(free_port) SEARCH_ADMIN_PORT=$(free_port) \
-  DEMO_REDIS_FSYNC=everysec DEMO_BIN=${DEMO_BIN:-$root/.build/release}
+  CORE_SEARCH_APPLICATION=$root/Config/demo/application.json SEARCH_PORT_A=$(free_port) SEARCH_PORT_B=$(free_port) SEARCH_ADMIN_PORT=$(free_port) \
+  DEMO_REDIS_FSYNC=everysec DEMO_CERTIFICATES=1 DEMO_BIN=${DEMO_BIN:-$root/.build/release}
 demo=$root/Config/demo/demo-issuer.json
 
 cat >"$work/profile.yaml" <<'YAML'
@@ -82,6 +83,9 @@ python3 "$here/ceremony.py" "$work/ceremony.json" bash "$work/dump.sh" ceremony 
   --components 3 --folder "$work/minutes" >"$work/ceremony.log"
 bash "$work/dump.sh" import import imk-ac-639999.v2 --under zmk-acquirer-a --cryptogram "$(cat "$work/cryptogram")" \
   --kcv 47D38C >"$work/import.log" 2>&1
+python3 "$here/card-keys.py" list 200 >"$work/list.json"
+bash "$work/dump.sh" personalise personalise "$work/list.json" --under kbpk-bureau --dek dek-bureau \
+  --application "$CORE_SEARCH_APPLICATION" --out "$work/bureau.json" >"$work/personalise.log" 2>&1
 for key in imk-ac-541333.v2 imk-ac-639999.v2; do
   "$bin/issuer-keys" list --config "$configuration" | grep "^$key "
 done
@@ -97,10 +101,15 @@ curl -s "http://127.0.0.1:$SEARCH_ADMIN_PORT/metrics" | grep '^issuer_hsm_jobs_t
 gcore -a -o "$work/issuer-host" "$host" >"$work/gcore.log" 2>&1
 SH
 "$root/Config/demo/environment.sh" with bash "$work/inside.sh" "$work" "$here" ||
-  { cat "$work"/ceremony.log "$work"/import.log >&2; exit 1; }
+  { tail -n 50 "$work"/*.log >&2; exit 1; }
+python3 "$here/card-keys.py" open "$work/bureau.json" \
+  "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["keys"]["dek-bureau"]["value"])' "$demo")" >"$work/card-keys.json"
+
 
 status=0
 for core in "$work"/issuer-host.[0-9]* "$work/ceremony.core" "$work/import.core"; do
-  python3 "$here/search.py" "$core" "$work/secrets.json" || status=1
+  python3 "$here/search.py" "$core" "$work/secrets.json" "$work/find" || status=1
 done
+# Of the cards every prime, exponent and coefficient of each private key.
+python3 "$here/search.py" "$work/personalise.core" "$work/card-keys.json" "$work/find" || status=1
 exit $status

@@ -1,4 +1,4 @@
-"""Searches a core for keys: `search.py CORE SECRETS`. SECRETS is JSON, name to hex.
+"""Searches a core for keys: `search.py CORE SECRETS FIND`. SECRETS is JSON, name to hex; FIND is find.c, compiled.
 
 Looks for each value and each of its halves, as bytes and as hex digits of both cases, in every segment of the core. Says
 where each hit lies: which file's data, a stack, or the heap, and there, if alloc-origin.so was preloaded, which library
@@ -8,7 +8,9 @@ import json
 import mmap
 import re
 import struct
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 # NSPR and NSS allocate for the token alone: nothing else in these processes uses them.
@@ -89,15 +91,19 @@ def main():
     megabytes = sum(s[2] for s in core.segments) / 1_048_576
     inside, outside = Counter(), Counter()
     seen = set()
-    for name, form, needle in needles(secrets):
-        for start, _, length in core.segments:
-            at = core.data.find(needle, start, start + length)
-            while at >= 0:
-                if (at, form) not in seen:
-                    seen.add((at, form))
-                    is_token, words = core.place(at)
-                    (inside if is_token else outside)[(form, words)] += 1
-                at = core.data.find(needle, at + 1, start + length)
+    wanted = list(needles(secrets))
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("".join(needle.hex() + "\n" for _, _, needle in wanted))
+        file.flush()
+        hits = subprocess.run([sys.argv[3], sys.argv[1], file.name], stdout=subprocess.PIPE, check=True).stdout
+    for line in hits.decode().splitlines():
+        at, number = map(int, line.split())
+        _, form, needle = wanted[number]
+        if (at, form) in seen or not any(s[0] <= at < s[0] + s[2] for s in core.segments):
+            continue
+        seen.add((at, form))
+        is_token, words = core.place(at)
+        (inside if is_token else outside)[(form, words)] += 1
     print(f"{sys.argv[1]}: {megabytes:.0f} MB, {len(secrets)} values, each whole and by halves, as bytes, as hex digits "
           "and as words turned round")
     for title, found in (("token library", inside), ("elsewhere", outside)):

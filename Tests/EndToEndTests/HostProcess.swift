@@ -35,7 +35,7 @@ final class HostProcess {
 
     func stop() {
         if process.isRunning { process.terminate() }
-        _ = output.fileHandleForReading.readDataToEndOfFile()
+        text += String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
     }
 }

@@ -21,6 +21,19 @@ struct HostileAuditTests {
     }
 
     private static let value = "3D8C52E96B0F94A71B5E70C3F82A964D"
+    /// Another key with the check value of `imk-ac-476173`, found in two seconds.
+    private static let twin = "3D8C52E96B0E94A7F7918304015B5B5B"
+    /// Of CN=planted, valid for a hundred years.
+    private static let certificate = """
+        3082017b30820121a00302010202145ece56f7472b8200f081eff9a223eb19dcd1cef9300a06082a8648ce3d040302301231\
+        10300e06035504030c07706c616e7465643020170d3236313132393032323133305a180f3231323631313035303232313330\
+        5a30123110300e06035504030c07706c616e7465643059301306072a8648ce3d020106082a8648ce3d03010703420004fac9\
+        4acc1614f966f3de0f4c749f0269f98d4ee7b3c0b92123c7c98c35d79bd4ef853e95f96430fdbca034ec9cf75239b451bf22\
+        78f80c8054879e0c15b8e0eba3533051301d0603551d0e041604143e37314283bc5995939af68f97161f28706e9a3b301f06\
+        03551d230418301680143e37314283bc5995939af68f97161f28706e9a3b300f0603551d130101ff040530030101ff300a06\
+        082a8648ce3d0403020348003045022100d7ad4bc2ad3acb41b07b489520c40d1305dc57383f62785ee7e7ea89d522b37302\
+        20278c1e6c431b4a8864f6c2d99de2bfe5561aa50e1ff7a413a52856262aefa088
+        """
     private static let identity = "generated/20261124T190733Z//imk-ac-planted"
 
     /// On any token, by the C probe and by an editor.
@@ -147,6 +160,57 @@ struct HostileAuditTests {
             try $0.keys("generate", "cvk-made-since")
             try $0.restore(["token"])
         },
+        .init("a key swapped for another of the same check value", "key-swapped", "imk-ac-476173") {
+            try $0.probe("twin", "imk-ac-476173", twin, "derive")
+        },
+        .init("the same key with another CKA_ID", "key-attributes-changed", "imk-ac-541333") {
+            try again($0, "imk-ac-541333", "derive")
+        },
+        .init("a public half with another exponent", "key-swapped", "issuer-rsa-hostile") {
+            try $0.probe("public", "issuer-rsa-hostile", "05")
+        },
+        .init("an issuer's key pair ended", "key-missing", "issuer-rsa-hostile") {
+            try $0.probe("destroy", "issuer-rsa-hostile")
+            try $0.probe("destroy", "issuer-rsa-hostile")
+        },
+        .init("a certificate planted", "object-unknown", "planted") {
+            try $0.probe("certificate", "planted", certificate)
+        },
+        .init("the trail's count made a key that derives", "too-powerful", "audit-head") {
+            let head = try $0.probe("headof", "audit-head")
+            try $0.probe("destroy", "audit-head")
+            try $0.probe("generic", "audit-head", "x", value, "derive,modifiable")
+            try $0.probe("head", "audit-head", head)
+        },
+        .init("the middle of the log cut out", "trail-damaged") {
+            let lines = try $0.log
+            try $0.write(log: Array(lines.prefix(3) + lines.suffix(3)))
+        },
+        .init("the log of another store", "trail-damaged") {
+            try $0.write(log: $0.other().log)
+        },
+        .init("a checkpoint of another store", "trail-damaged") {
+            $0.against = try $0.other().checkpoint("stranger.checkpoint")
+        },
+        .init("log and token put back together", "trail-damaged") {
+            try $0.keys("generate", "cvk-made-since")
+            let checkpoint = try $0.checkpoint("own.checkpoint")
+            try $0.restore()
+            $0.against = checkpoint
+        },
+        .init("another store in place of this one", "trail-damaged") {
+            let checkpoint = try $0.checkpoint("own.checkpoint")
+            let other = try $0.other()
+            for name in ["token", "audit.log", "token.pin"] {
+                try FileManager.default.removeItem(atPath: $0.place(name))
+                try FileManager.default.copyItem(atPath: other.place(name), toPath: $0.place(name))
+            }
+            $0.against = checkpoint
+        },
+        .init("a planted key explained by a trail begun anew", "trail-contradictory", "imk-ac-planted") {
+            try $0.probe("create", "imk-ac-planted", "x", value, "derive")
+            try $0.forge("trail-begun", "imk-ac-planted")
+        },
         .init("log, seal key and count all gone", "trail-damaged") {
             try FileManager.default.removeItem(atPath: $0.place("audit.log"))
             try $0.probe("destroy", "audit")
@@ -173,6 +237,18 @@ struct HostileAuditTests {
             try $0.probe("copy", "imk-ac-wide", "imk-ac-639999", "derive,encrypt,extractable")
             try $0.probe("destroy", "imk-ac-wide")
         },
+        .init("a key copied as if to be exported", "key-copied", "transfer-imk-ac-476173") {
+            try $0.probe("copy", "imk-ac-476173", "transfer-imk-ac-476173", "derive,extractable")
+        },
+        .init("a key copied over itself with another CKA_ID", "key-attributes-changed", "imk-ac-639999") {
+            try $0.probe("reid", "imk-ac-639999", "test/20261124T190733Z/47D38C/imk-ac-639999", "derive")
+        },
+        .init("a key put back after it was retired", "key-unknown", "cvk-ended") {
+            try $0.keys("generate", "cvk-ended")
+            try $0.probe("copy", "cvk-ended", "cvk-kept", "encrypt")
+            try $0.keys("retire", "cvk-ended", "--yes", "--without-cards")
+            try $0.probe("rename", "cvk-kept", "cvk-ended")
+        },
         .init("a key renamed", "key-renamed", "imk-ac-777777") {
             try $0.probe("rename", "imk-ac-476173", "imk-ac-777777")
         },
@@ -186,6 +262,10 @@ struct HostileAuditTests {
         .init("pkcs11-tool deletes a key", "key-missing", "cvk-541333") {
             try $0.pkcs11Tool("--delete-object", "--type", "secrkey", "--label", "cvk-541333")
         },
+        .init("a private half that claims another's modulus", "key-swapped", "issuer-rsa-hostile") {
+            try $0.probe("private", "issuer-rsa-hostile")
+        },
+        .init("data planted", "object-unknown", "notes") { try $0.probe("data", "notes", "00112233") },
         .init("pkcs11-tool makes a key pair", "key-unknown", "pair") {
             try $0.pkcs11Tool("--keypairgen", "--key-type", "rsa:2048", "--label", "pair")
         },
@@ -211,7 +291,7 @@ struct HostileAuditTests {
         "Every manipulation is found and named; a clean store has no finding", arguments: ["nss", "softhsm2"])
     func suite(token: String) throws {
         let store = try HostileStore(token)
-        defer { store.environment.stop() }
+        defer { store.stop() }
         let clean = try store.audit()
         #expect(clean.status == 0 && clean.open.isEmpty, "\(clean.output)")
         let manipulations = Self.anywhere + (token == "nss" ? Self.nss : Self.softHSM)

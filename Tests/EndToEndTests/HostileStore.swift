@@ -1,4 +1,6 @@
+import ByteCoding
 import Foundation
+import LibCrypto
 
 /// A token store, its trail and somebody who has the token's PIN and other people's tools.
 final class HostileStore {
@@ -14,9 +16,59 @@ final class HostileStore {
         let (status, output) = environment.finish()
         guard status == 0 else { throw DemoEnvironment.Failure(description: output) }
         let folder = environment.directory
+        // An issuer's RSA key, for those who work against its halves.
+        let certified = try DemoEnvironment.run(
+            "issuer-keys",
+            [
+                "certificate", "request", "hostile", "--identifier", "476173", "--expires", "2049-12",
+                "--bits", "1408",
+                "--out", folder.appendingPathComponent("hostile.request").path, "--config",
+                environment.configuration,
+            ], variables: ["SOFTHSM2_CONF": folder.appendingPathComponent("softhsm2.conf").path])
+        guard certified.status == 0 else { throw DemoEnvironment.Failure(description: certified.output) }
         pin = try String(contentsOf: folder.appendingPathComponent("token.pin"), encoding: .utf8)
         kept = folder.appendingPathComponent("kept").path
         try keep()
+    }
+
+    /// A checkpoint that left the machine, for the next audit.
+    var against: String?
+    private var stranger: HostileStore?
+
+    /// Somebody else's store of the same kind.
+    func other() throws -> HostileStore {
+        if let stranger { return stranger }
+        let made = try HostileStore(token)
+        stranger = made
+        return made
+    }
+
+    func stop() {
+        environment.stop()
+        stranger?.stop()
+    }
+
+    /// A file that says what the log is now.
+    func checkpoint(_ name: String) throws -> String {
+        let path = place(name)
+        try? FileManager.default.removeItem(atPath: path)
+        let (status, output) = try keys("audit-log", "checkpoint", "--out", path)
+        guard status == 0 else { throw DemoEnvironment.Failure(description: output) }
+        return path
+    }
+
+    /// A line behind the last one, chained, sealed by the token and counted: whoever has the PIN can do that.
+    func forge(_ event: String, _ key: String) throws {
+        let lines = try log
+        let last = try Digest.sha256(Array((lines.last ?? "").utf8))
+        let start =
+            "{\"sequence\":\(lines.count + 1),\"time\":\"2099-01-01T00:00:00Z\",\"process\":\"issuer-keys\","
+            + "\"pid\":1,\"user\":\"somebody\",\"event\":\"\(event)\",\"key\":\"\(key)\","
+            + "\"previous\":\"\(Hex.encode(last))\""
+        let line = try start + ",\"seal\":\"\(probe("seal", "audit", Hex.encode(Array(start.utf8))))\"}"
+        try write(log: lines + [line])
+        let number = (0..<8).map { UInt8(truncatingIfNeeded: (lines.count + 1) >> (56 - 8 * $0)) }
+        try probe("head", "audit-head", Hex.encode(number + Digest.sha256(Array(line.utf8))))
     }
 
     func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
@@ -27,12 +79,13 @@ final class HostileStore {
     func keep() throws {
         try? FileManager.default.removeItem(atPath: kept)
         try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: true)
-        for name in ["token", "audit.log"] {
+        for name in ["token", "audit.log", "token.pin"] {
             try FileManager.default.copyItem(atPath: place(name), toPath: "\(kept)/\(name)")
         }
     }
 
-    func restore(_ names: [String] = ["token", "audit.log"]) throws {
+    func restore(_ names: [String] = ["token", "audit.log", "token.pin"]) throws {
+        against = nil
         for name in names {
             try? FileManager.default.removeItem(atPath: place(name))
             try FileManager.default.copyItem(atPath: "\(kept)/\(name)", toPath: place(name))
@@ -122,7 +175,11 @@ final class HostileStore {
         struct Report: Decodable { let findings: [Finding] }
         let path = place("report.json")
         try? FileManager.default.removeItem(atPath: path)
-        let (status, output) = try keys("audit", "--json", path)
+        let checkpoint = against.map { ["--against", $0] } ?? []
+        let (status, output) = try DemoEnvironment.run(
+            "issuer-keys",
+            ["audit", "--json", path, "--config", environment.configuration] + checkpoint,
+            variables: variables)
         let data = FileManager.default.contents(atPath: path) ?? Data("{\"findings\":[]}".utf8)
         return (
             status, try JSONDecoder().decode(Report.self, from: data).findings.filter { !$0.accepted }, output

@@ -232,7 +232,7 @@ struct HSMTests {
         let location = try DemoKeys.nss.get()
         let configuration = DemoKeys.configuration()
         let opened = Mutex(0)
-        let hsm = HSM(configuration) {
+        let hsm = HSM(configuration) { _ in
             var session = try location.openSession()
             let keys = try KeyRing(configuration, &session)
             let first = opened.withLock { count in

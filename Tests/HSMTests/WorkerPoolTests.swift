@@ -19,6 +19,7 @@ private final class Job: PooledJob, @unchecked Sendable {
     }
 
     let deadlineNanoseconds: UInt64
+    var failures = 0
     let evicts: Bool
     let work: @Sendable () -> Void
     private(set) var result: Result?

@@ -15,12 +15,20 @@
 //   rsa LABEL                              a key pair of 2,048 bits
 //   head LABEL HEX                         CKA_ID to these bytes and the label
 //   headof LABEL                           CKA_ID, printed in hex
+//   twin LABEL HEX USAGE...                another value in place of a key, under its label and its CKA_ID
+//   reid LABEL ID USAGE...                 the key copied under its own label with another CKA_ID, the first one ended
+//   public LABEL HEX                       the public half anew, with its modulus and this exponent
+//   private LABEL                          a private half that claims the modulus of the one it replaces
+//   certificate LABEL HEX                  an X.509 certificate in DER; data LABEL HEX an object of data
+//   seal LABEL HEX                         HMAC-SHA-256 under a key of the token, printed in hex
+//   bare                                   what each function of the token answers
 //   export LABEL                           whether the key leaves under a wrapping key of the prober
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <p11-kit/pkcs11.h>
+#include "bare.h"
 
 static CK_FUNCTION_LIST_PTR f;
 static CK_SESSION_HANDLE s;
@@ -84,8 +92,84 @@ static int export(const char *label) {
     return 0;
 }
 
+static size_t get(CK_OBJECT_HANDLE key, CK_ATTRIBUTE_TYPE type, unsigned char *bytes, size_t most) {
+    CK_ATTRIBUTE one = {type, bytes, most};
+    must("C_GetAttributeValue", f->C_GetAttributeValue(s, key, &one, 1));
+    return one.ulValueLen;
+}
+
+static CK_OBJECT_HANDLE half(const char *label, CK_OBJECT_CLASS type) {
+    CK_OBJECT_HANDLE found = 0; CK_ULONG count = 0;
+    CK_ATTRIBUTE t[] = {{CKA_TOKEN, &yes, 1}, {CKA_CLASS, &type, sizeof type}, {CKA_LABEL, (void *)label, strlen(label)}};
+    must("C_FindObjectsInit", f->C_FindObjectsInit(s, t, 3));
+    must("C_FindObjects", f->C_FindObjects(s, &found, 1, &count));
+    f->C_FindObjectsFinal(s);
+    if (!count) { fprintf(stderr, "%s: not there\n", label); exit(1); }
+    return found;
+}
+
+static void replace(CK_OBJECT_HANDLE old, CK_ATTRIBUTE *t, CK_ULONG n) {
+    CK_OBJECT_HANDLE made;
+    must("C_DestroyObject", f->C_DestroyObject(s, old));
+    must("C_CreateObject", f->C_CreateObject(s, t, n, &made));
+}
+
+static void twin(const char *label, unsigned char *value, size_t length, const char *usage) {
+    char id[512]; CK_ATTRIBUTE t[32]; CK_OBJECT_HANDLE old = find(label, 0);
+    id[get(old, CKA_ID, (unsigned char *)id, sizeof id - 1)] = 0;
+    CK_KEY_TYPE type = length == 16 ? CKK_DES2 : CKK_DES3; CK_ULONG k = template(t, &type, label, id, usage);
+    t[k].type = CKA_VALUE; t[k].pValue = value; t[k].ulValueLen = length;
+    replace(old, t, k + 1);
+}
+
+static void replace_public(const char *label, unsigned char *exponent, size_t length) {
+    CK_OBJECT_CLASS type = CKO_PUBLIC_KEY; CK_KEY_TYPE rsa = CKK_RSA; unsigned char modulus[1024], id[512];
+    CK_OBJECT_HANDLE old = half(label, type); size_t m = get(old, CKA_MODULUS, modulus, sizeof modulus);
+    size_t i = get(old, CKA_ID, id, sizeof id);
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &type, sizeof type}, {CKA_KEY_TYPE, &rsa, sizeof rsa}, {CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &no, 1},
+        {CKA_MODIFIABLE, &no, 1}, {CKA_LABEL, (void *)label, strlen(label)}, {CKA_ID, id, i}, {CKA_MODULUS, modulus, m},
+        {CKA_PUBLIC_EXPONENT, exponent, length}, {CKA_VERIFY, &yes, 1}, {CKA_ENCRYPT, &no, 1}, {CKA_WRAP, &no, 1}};
+    replace(old, t, sizeof t / sizeof *t);
+}
+
+static void replace_private(const char *label) {
+    CK_OBJECT_CLASS type = CKO_PRIVATE_KEY; CK_KEY_TYPE rsa = CKK_RSA; CK_OBJECT_HANDLE old = half(label, type), one, other;
+    static unsigned char v[9][1024]; size_t n[9]; unsigned char exponent[] = {1, 0, 1};
+    n[0] = get(old, CKA_MODULUS, v[0], 1024); n[1] = get(old, CKA_ID, v[1], 1024);
+    CK_MECHANISM m = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0}; CK_ULONG bits = n[0] * 8;
+    CK_ATTRIBUTE open[] = {{CKA_TOKEN, &no, 1}, {CKA_MODULUS_BITS, &bits, sizeof bits}, {CKA_PUBLIC_EXPONENT, exponent, 3}};
+    CK_ATTRIBUTE closed[] = {{CKA_TOKEN, &no, 1}, {CKA_SENSITIVE, &no, 1}, {CKA_EXTRACTABLE, &yes, 1}, {CKA_SIGN, &yes, 1}};
+    must("C_GenerateKeyPair", f->C_GenerateKeyPair(s, &m, open, 3, closed, 4, &one, &other));
+    CK_ATTRIBUTE_TYPE parts[] = {CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT};
+    CK_ATTRIBUTE t[] = {{CKA_CLASS, &type, sizeof type}, {CKA_KEY_TYPE, &rsa, sizeof rsa}, {CKA_TOKEN, &yes, 1}, {CKA_PRIVATE, &yes, 1},
+        {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_MODIFIABLE, &no, 1}, {CKA_LABEL, (void *)label, strlen(label)},
+        {CKA_ID, v[1], n[1]}, {CKA_MODULUS, v[0], n[0]}, {CKA_SIGN, &yes, 1}, {CKA_DECRYPT, &no, 1}, {CKA_UNWRAP, &no, 1},
+        {CKA_SIGN_RECOVER, &no, 1}, {CKA_PUBLIC_EXPONENT, v[8], get(old, CKA_PUBLIC_EXPONENT, v[8], 1024)},
+        {0}, {0}, {0}, {0}, {0}, {0}};
+    for (int i = 0; i < 6; i++) {
+        n[2 + i] = get(other, parts[i], v[2 + i], 1024);
+        t[15 + i].type = parts[i]; t[15 + i].pValue = v[2 + i]; t[15 + i].ulValueLen = n[2 + i];
+    }
+    replace(old, t, sizeof t / sizeof *t);
+}
+
+static void plant(const char *label, CK_OBJECT_CLASS type, unsigned char *value, size_t length) {
+    CK_CERTIFICATE_TYPE x509 = CKC_X_509; CK_OBJECT_HANDLE made; CK_ULONG n = 4;
+    CK_ATTRIBUTE t[8] = {{CKA_CLASS, &type, sizeof type}, {CKA_TOKEN, &yes, 1}, {CKA_LABEL, (void *)label, strlen(label)},
+        {CKA_VALUE, value, length}};
+    if (type == CKO_CERTIFICATE) {
+        // Subject and issuer are both CN=planted.
+        static unsigned char name[] = {0x30, 0x12, 0x31, 0x10, 0x30, 0x0e, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x07, 'p', 'l', 'a', 'n', 't', 'e', 'd'};
+        static unsigned char serial[] = {0x02, 0x01, 0x01};
+        CK_ATTRIBUTE more[] = {{CKA_CERTIFICATE_TYPE, &x509, sizeof x509}, {CKA_SUBJECT, name, sizeof name},
+            {CKA_ISSUER, name, sizeof name}, {CKA_SERIAL_NUMBER, serial, sizeof serial}};
+        memcpy(t + 4, more, sizeof more); n = 8;
+    }
+    must("C_CreateObject", f->C_CreateObject(s, t, n, &made));
+}
+
 int main(int argc, char **argv) {
-    if (argc < 6) return 2;
+    if (argc < 5) return 2;
     void *library = dlopen(argv[1], RTLD_NOW);
     if (!library) { fprintf(stderr, "%s\n", dlerror()); return 1; }
     CK_C_GetFunctionList list = (CK_C_GetFunctionList)dlsym(library, "C_GetFunctionList");
@@ -166,6 +250,29 @@ int main(int argc, char **argv) {
         must("C_GetAttributeValue", f->C_GetAttributeValue(s, find(a[0], 0), &id, 1));
         for (CK_ULONG i = 0; i + strlen(a[0]) < id.ulValueLen; i++) printf("%02x", value[i]);
         printf("\n");
+    } else if (!strcmp(command, "twin") && n == 3) {
+        twin(a[0], value, unhex(a[1], value), a[2]);
+    } else if (!strcmp(command, "reid") && n == 3) {
+        CK_OBJECT_HANDLE key = find(a[0], 0);
+        CK_ATTRIBUTE head[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, a[0], strlen(a[0])}, {CKA_ID, a[1], strlen(a[1])}};
+        memcpy(t, head, sizeof head);
+        must("C_CopyObject", f->C_CopyObject(s, key, t, usages(a[2], t, 3), &made));
+        must("C_DestroyObject", f->C_DestroyObject(s, key));
+    } else if (!strcmp(command, "public") && n == 2) {
+        replace_public(a[0], value, unhex(a[1], value));
+    } else if (!strcmp(command, "private") && n == 1) {
+        replace_private(a[0]);
+    } else if ((!strcmp(command, "certificate") || !strcmp(command, "data")) && n == 2) {
+        plant(a[0], *command == 'd' ? CKO_DATA : CKO_CERTIFICATE, value, unhex(a[1], value));
+    } else if (!strcmp(command, "seal") && n == 2) {
+        static unsigned char text[65536]; unsigned char mac[64]; CK_ULONG length = sizeof mac;
+        CK_MECHANISM m = {CKM_SHA256_HMAC, NULL, 0};
+        must("C_SignInit", f->C_SignInit(s, &m, find(a[0], 0)));
+        must("C_Sign", f->C_Sign(s, text, unhex(a[1], text), mac, &length));
+        for (CK_ULONG i = 0; i < length; i++) printf("%02X", mac[i]);
+        printf("\n");
+    } else if (!strcmp(command, "bare") && n == 0) {
+        bare(f, s);
     } else if (!strcmp(command, "export") && n == 1) {
         export(a[0]);
     } else {

@@ -5,6 +5,7 @@
 //   FAULTY_TOKEN_ENTRY         its entry point; C_GetFunctionList without it
 //   FAULTY_TOKEN_MICROSECONDS  how long each call takes longer; 0 without it
 //   FAULTY_TOKEN_LINES         calls that may be on the wire at once; unbounded without it
+//   FAULTY_TOKEN_SLOT          the one slot that is so; all without it
 //   FAULTY_TOKEN_CONTROL       a file whose first letter says how it behaves, read at every call:
 //                              o well, s stalls, r is removed (CKR_DEVICE_REMOVED), f fails (CKR_FUNCTION_FAILED),
 //                              t takes its process with it

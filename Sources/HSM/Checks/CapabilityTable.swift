@@ -65,7 +65,8 @@ package enum CapabilityTable {
         body: (inout Session) throws -> String
     ) -> CapabilityRow {
         measured(name, isNeeded) {
-            var session = try location.openSession()
+            // Some tokens make session objects in sessions that may write, and in no others.
+            var session = try HSMCheck.openSession(at: location)
             let before = session.callCount
             let way = try body(&session)
             return (way, session.callCount &- before)
@@ -83,7 +84,8 @@ package enum CapabilityTable {
                 microseconds: (monotonicNanoseconds() - begun) / 1_000)
         } catch {
             return CapabilityRow(
-                operation: name, isNeeded: isNeeded, way: "\(error)", works: false, calls: 0, microseconds: 0)
+                operation: name, isNeeded: isNeeded, way: (error as? JobError)?.words ?? "\(error)",
+                works: false, calls: 0, microseconds: 0)
         }
     }
 

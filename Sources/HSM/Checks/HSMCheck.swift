@@ -24,11 +24,11 @@ package struct CheckLine: Sendable {
 /// What has to be true of the token before the host serves: keys there, each with its least usage and no
 /// more, and every operation of the configuration proven by a known answer.
 package enum HSMCheck {
-    /// Runs all checks; one that fails does not stop the rest.
-    package static func run(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
+    /// Of one token.
+    static func runSingle(_ configuration: HSMConfiguration, at location: TokenLocation) -> [CheckLine] {
         do {
             var session = try openSession(at: location)
-            let label = try location.module.slot(matching: location.uri).tokenLabel
+            let label = try location.tokenLabel()
             var lines = [CheckLine("token", passed: true, detail: "\(label), session open, logged in")]
             KeyRing.lookingUp.withLock { _ in
                 for (label, purpose) in configuration.labels {
@@ -69,7 +69,7 @@ package enum HSMCheck {
     }
 
     /// One that may write where the token lets it: in others a probe that changes something proves nothing.
-    private static func openSession(at location: TokenLocation) throws -> Session {
+    static func openSession(at location: TokenLocation) throws -> Session {
         do { return try location.openSession(readWrite: true) } catch  where error is PKCS11Error {
             return try location.openSession()
         }

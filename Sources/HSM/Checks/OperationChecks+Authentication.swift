@@ -32,12 +32,14 @@ extension OperationChecks {
 }
 
 enum AuthenticationChecks {
-    /// The sixteen bytes of the patent's example.
+    /// The sixteen bytes of the patent's example, with zeros behind them: HMAC fills a short key in the same way (RFC 2104,
+    /// 2), and some tokens take none that is shorter than the hash.
     static func key(_ session: inout Session) throws -> ObjectHandle {
         let template = Template(
             keyType: .genericSecret, on: [.sensitive, .isPrivate, .sign],
             off: [.token, .extractable] + KeyPurpose.usages.filter { $0 != .sign })
+        let zeros = [UInt8](repeating: 0, count: 16)
         return try session.createKey(
-            template, value: SecretBytes(copying: Hex.decode("00112233445566778899AABBCCDDEEFF")))
+            template, value: SecretBytes(copying: Hex.decode("00112233445566778899AABBCCDDEEFF") + zeros))
     }
 }

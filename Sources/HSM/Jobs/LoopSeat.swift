@@ -25,6 +25,7 @@ final class LoopSeat: Sendable {
     private let makeSession: @Sendable () throws -> CryptographySession
     private let pace: TokenPace
     private let counters: HSMCounters
+    private let share: TokenShare?
     private let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let toWorkers: @Sendable (TokenJob) -> Void
 
@@ -32,13 +33,14 @@ final class LoopSeat: Sendable {
     ///   - schedule: runs work on the loop, after what stands in line there.
     ///   - toWorkers: the other way.
     init(
-        pace: TokenPace, counters: HSMCounters,
+        pace: TokenPace, counters: HSMCounters, share: TokenShare? = nil,
         schedule: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void,
         toWorkers: @escaping @Sendable (TokenJob) -> Void,
         makeSession: @escaping @Sendable () throws -> CryptographySession
     ) {
         self.pace = pace
         self.counters = counters
+        self.share = share
         self.schedule = schedule
         self.toWorkers = toWorkers
         self.makeSession = makeSession
@@ -84,16 +86,26 @@ final class LoopSeat: Sendable {
         underWay.end()
         guard let fate = fate ?? nil else { return toWorkers(job) }
         pace.note(monotonicNanoseconds() - begun)
-        deliver(job)
-        if fate == .evict { open() }
+        guard fate.job == .evict else {
+            deliver(job)
+            if fate.session == .evict { open() }
+            return
+        }
+        open()
+        // A worker may find another token.
+        if share?.hasOthers == true { toWorkers(job) } else { deliver(job) }
     }
 
-    private func use(_ session: inout CryptographySession?, _ job: TokenJob) -> ResourceFate? {
+    /// What became of the job, and what is to become of the session, which may go home.
+    private func use(
+        _ session: inout CryptographySession?, _ job: TokenJob
+    ) -> (job: ResourceFate, session: ResourceFate)? {
         guard session != nil else { return nil }
         let before = session!.callCount
         let fate = job.run(on: &session!)
         counters.add(jobs: 1, calls: session!.callCount &- before)
-        return fate
+        let isHomeAgain = session!.away.map { share?.answers($0) == true } ?? false
+        return (fate, isHomeAgain ? .evict : fate)
     }
 
     private func deliver(_ job: TokenJob) {

@@ -26,6 +26,8 @@ final class TokenJob: PooledJob, @unchecked Sendable {
     let deadlineNanoseconds: UInt64
     private let mailbox: CompletionMailbox<TokenJob>
     private let task: any TokenTask
+    /// Tokens that broke off while they had it.
+    var failures = 0
     private var isDone = false
     private var failure: CryptographyUnavailable?
     private let waiting = Mutex(Waiting.nobody)
@@ -40,6 +42,8 @@ final class TokenJob: PooledJob, @unchecked Sendable {
 
     /// On the thread that has the session.
     func run(on session: inout CryptographySession) -> ResourceFate {
+        // It may have failed at another token before.
+        failure = nil
         do throws(JobError) {
             try task.run(on: &session)
             isDone = true

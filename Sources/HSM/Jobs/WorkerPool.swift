@@ -25,6 +25,9 @@ protocol PooledJob: AnyObject, Sendable {
     /// Nanoseconds of CLOCK_MONOTONIC after which the job must not begin any more.
     var deadlineNanoseconds: UInt64 { get }
 
+    /// How often it broke the resource that it ran on.
+    var failures: Int { get set }
+
     /// Keeps the refusal as its result. Called on any thread, instead of the work.
     func refuse(_ refusal: JobRefusal)
 
@@ -47,12 +50,14 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     /// - Parameters:
     ///   - workers: number of threads, at least 1.
     ///   - queuedJobsMax: jobs that may wait; more are refused.
+    ///   - triesMax: on how many resources a job is tried that breaks them; it and those behind it go to other workers
+    ///     meanwhile.
     ///   - retryDelayMilliseconds: shortest pause between attempts to make a resource; doubled up to 64 times.
     ///   - makeResource: called on the worker's thread, again after each eviction.
     ///   - run: does the work on the worker's thread and keeps the result in the job.
     ///   - tidy: what a job leaves to be done; called after its result was told, once for each.
     init(
-        workers: Int, queuedJobsMax: Int, retryDelayMilliseconds: UInt64 = 50,
+        workers: Int, queuedJobsMax: Int, triesMax: Int = 1, retryDelayMilliseconds: UInt64 = 50,
         makeResource: @escaping @Sendable (_ worker: Int) throws -> Resource,
         run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate,
         tidy: @escaping @Sendable (_ resource: inout Resource) -> ResourceFate = { _ in .keep }
@@ -65,8 +70,8 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         threads = (0..<workers).map { number in
             startThread {
                 WorkerPool.work(
-                    queue, number: number, retryDelay: retryDelayMilliseconds * 1_000_000,
-                    makeResource: makeResource, run: run,
+                    queue, number: number, triesMax: triesMax,
+                    retryDelay: retryDelayMilliseconds * 1_000_000, makeResource: makeResource, run: run,
                     tidy: tidy)
                 ended.count.wrappingAdd(1, ordering: .releasing)
             }
@@ -100,7 +105,7 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     }
 
     static func work(
-        _ queue: JobQueue<Job>, number: Int, retryDelay: UInt64,
+        _ queue: JobQueue<Job>, number: Int, triesMax: Int, retryDelay: UInt64,
         makeResource: @escaping @Sendable (Int) throws -> Resource,
         run: @Sendable (Job, inout Resource) -> ResourceFate,
         tidy: @Sendable (inout Resource) -> ResourceFate
@@ -114,26 +119,54 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
             // make finished jobs wait for others.
             var told = 0
             var since = monotonicNanoseconds()
-            for (index, job) in batch.enumerated() {
-                runOne(job, on: &slot, run: run)
+            var index = 0
+            while index < batch.count {
+                if runOne(batch[index], on: &slot, run: run) == .evict, batch[index].failures + 1 < triesMax {
+                    batch[index].failures += 1
+                    for done in batch[told..<index] { done.finished() }
+                    handOver(batch[index...], queue)
+                    batch.removeSubrange(index...)
+                    break
+                }
+                index += 1
                 let now = monotonicNanoseconds()
-                guard now - since > heldBackMaxNanoseconds || index == batch.count - 1 else { continue }
-                for done in batch[told...index] { done.finished() }
-                told = index + 1
+                guard now - since > heldBackMaxNanoseconds || index == batch.count else { continue }
+                for done in batch[told..<index] { done.finished() }
+                told = index
                 since = now
             }
             for _ in batch { _ = slot.withResource(tidy) }
             batch.removeAll(keepingCapacity: true)
+            // Nobody waits for that here: a resource that broke has given its jobs to others.
+            if triesMax > 1 { slot.prepare(now: monotonicNanoseconds()) }
+        }
+    }
+
+    /// To the end of the queue.
+    private static func handOver(_ jobs: ArraySlice<Job>, _ queue: JobQueue<Job>) {
+        for job in jobs {
+            guard let refusal = queue.push(job) else { continue }
+            job.refuse(refusal)
+            job.finished()
         }
     }
 
     static func runOne(
         _ job: Job, on slot: inout ResourceSlot<Resource>, run: (Job, inout Resource) -> ResourceFate
-    ) {
+    ) -> ResourceFate {
         let now = monotonicNanoseconds()
-        guard now < job.deadlineNanoseconds else { return job.refuse(.deadlinePassed) }
+        guard now < job.deadlineNanoseconds else {
+            job.refuse(.deadlinePassed)
+            return .keep
+        }
         slot.prepare(now: now)
-        if !slot.withResource({ run(job, &$0) }) { job.refuse(.resourceUnavailable(slot.lastError)) }
+        var fate = ResourceFate.keep
+        let isThere = slot.withResource {
+            fate = run(job, &$0)
+            return fate
+        }
+        if !isThere { job.refuse(.resourceUnavailable(slot.lastError)) }
+        return fate
     }
 }
 

@@ -41,6 +41,8 @@ struct CryptographySession: ~Copyable {
     let chaining: Chaining
     /// Where a worker notes what it has in the token.
     var underWay: JobUnderWay?
+    /// Which of several tokens its worker or loop is at home at, while that one does not answer.
+    var away: Int?
 
     /// How a token computes a CBC-MAC.
     enum Chaining: Sendable {

@@ -132,19 +132,12 @@ package struct ServerKeys: ~Copyable {
             (KeyClass.privateKey, try only(session.findPrivateKeys(label: key.label), key.label)),
             (.publicKey, try only(session.findPublicKeys(label: key.label), key.label)),
         ]
-        let known = try session.publicPart(of: found[1].1)
+        // NSS shows no point of a private half: what a trail keeps of it is the public half's.
+        let known = try KeyDescription(of: found[1].1, as: .publicKey, in: &session).details
         return try found.map { keyClass, handle in
-            // NSS shows no point of a private half: what a trail keeps of it is the public half's.
-            let own = try session.publicPart(of: handle)
-            let part = own.isEmpty ? known : own
-            let checkValue =
-                part.isEmpty ? nil : Hex.encode(try session.sha256(part).prefix(TokenCheckValue.byteCount))
-            var details = [
-                "class": keyClass.rawValue, "algorithm": key.words,
-                "attributes": KeyDescription.words(try session.attributes(KeyDescription.noted, of: handle)),
-            ]
-            details["kcv"] = checkValue
-            return details
+            try KeyDescription(of: handle, as: keyClass, in: &session).details
+                .merging(["class": keyClass.rawValue, "algorithm": key.words]) { $1 }
+                .merging(known.filter { ["kcv", "digest"].contains($0.key) }) { own, _ in own }
         }
     }
 

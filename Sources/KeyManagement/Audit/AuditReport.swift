@@ -1,3 +1,7 @@
+internal import ByteCoding
+package import Foundation
+internal import LibCrypto
+
 /// What an audit saw. Encoded as it is for the JSON form; no value in it is secret.
 package struct AuditReport: Codable, Sendable {
     /// The token and its library.
@@ -43,6 +47,21 @@ package struct AuditReport: Codable, Sendable {
 
     /// True where nothing is wrong that was not accepted.
     package var passed: Bool { findings.allSatisfy(\.accepted) }
+
+    /// As a file, and its SHA-256 in hex, which the trail keeps: a report that is shown later is the one that was made if
+    /// the two agree.
+    package func encoded() throws -> (data: Data, digest: String) {
+        let data = try Self.json(self)
+        let digest: [UInt8] = try Digest.sha256(Array(data))
+        return (data, Hex.encode(digest))
+    }
+
+    /// JSON with its keys in order.
+    package static func json(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
+    }
 }
 
 /// One key.

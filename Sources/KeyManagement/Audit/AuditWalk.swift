@@ -1,6 +1,5 @@
 internal import AuditTrail
 internal import HSM
-internal import LibCrypto
 internal import PKCS11
 
 /// The report as it grows, key by key.
@@ -77,20 +76,26 @@ struct AuditWalk: Sendable {
             since: entry?.time ?? provenance?.createdText, lastUse: history.lastUses[label],
             attributes: [:], probes: [])
         if isAmbiguous { find(.labelAmbiguous, label) }
-        let found = try session.attributes(Attribute.allCases.filter { $0 != .token }, of: key)
-        for (attribute, value) in found { audited.attributes[attribute.name] = value }
+        let copy = object.name.keyClass == .secret ? likeCopy(of: key, in: &session) : nil
+        defer { if let copy { try? session.destroy(copy) } }
+        let description = try KeyDescription(
+            of: key, as: object.name.keyClass, answeredBy: copy, in: &session)
+        for (attribute, value) in description.found { audited.attributes[attribute.name] = value }
+        audited.checkValue = description.checkValue
         if isCounter {
-            // Holds no secret that anybody needs: that it can do nothing is all that matters.
-            checkUsage(audited, [], label: label)
+            checkCounter(audited, type)
         } else if object.name.keyClass != .secret {
-            audited.checkValue = try Self.checkValue(ofPublic: session.publicPart(of: key))
             checkAsymmetric(audited, object.name.keyClass)
+            if object.name.keyClass == .privateKey {
+                audited.probes = signs(
+                    key, label, mayTry: description.found[.sign] == true, in: &session)
+            }
         } else {
-            audited.checkValue = try TokenCheckValue.of(key, &session)
             if let purpose {
                 checkAttributes(audited, purpose, entry: entry)
                 if let type {
-                    audited.probes = probe(key, type, purpose: purpose, label: label, session: &session)
+                    audited.probes = probe(
+                        (key, copy ?? key), type, purpose: purpose, label: label, session: &session)
                 }
             } else {
                 find(.purposeUnknown, label)
@@ -101,22 +106,13 @@ struct AuditWalk: Sendable {
             if known == nil, ledgers.isEmpty { find(.originUnrecorded, label) }
         }
         if !isCounter {
-            compare(audited, KeyDescription.words(found), entry: entry, provenance: provenance)
+            compare(audited, description, entry: entry, provenance: provenance)
             if object.name.keyClass == .secret {
-                try compareAlgorithm(key, label, entry: entry, session: &session)
+                try compareAlgorithm(copy ?? key, label, entry: entry, session: &session)
                 compareSilence(audited, purpose, type: type, entry: entry, session: &session)
             }
         }
         keys.append(audited)
-    }
-
-    /// The first three bytes of the SHA-256 of what everybody may know of it.
-    private static func checkValue(ofPublic part: [UInt8]) throws -> String? {
-        guard !part.isEmpty else { return nil }
-        return try Digest.sha256(part).prefix(3).map { byte in
-            let digits = String(byte, radix: 16, uppercase: true)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 
     mutating func add(
@@ -143,7 +139,7 @@ struct AuditWalk: Sendable {
     // MARK: - Against the trail
 
     private mutating func compare(
-        _ key: AuditedKey, _ attributes: String, entry: KeyLedger.Entry?, provenance: KeyProvenance?
+        _ key: AuditedKey, _ found: KeyDescription, entry: KeyLedger.Entry?, provenance: KeyProvenance?
     ) {
         guard !ledgers.isEmpty else { return }
         guard let entry else { return unexplained.append((key, provenance != nil)) }
@@ -151,10 +147,20 @@ struct AuditWalk: Sendable {
         case (let noted?, let found?) where noted != found:
             find(.keySwapped, key.label, detail: "KCV \(found), in line \(entry.sequence) \(noted)")
         case (nil, _): find(.keyUnverified, key.label, detail: "line \(entry.sequence)")
-        default: break
+        default:
+            // The check value has three bytes: somebody finds another key with the same in seconds.
+            if key.checkValue != nil, let noted = entry.digest, noted != found.digest {
+                let words = "another key of the same check value as in line \(entry.sequence)"
+                find(.keySwapped, key.label, detail: words)
+            }
         }
-        if let noted = entry.attributes, noted != attributes {
-            find(.keyChanged, key.label, detail: "\(attributes); in line \(entry.sequence) \(noted)")
+        for (noted, read) in [(entry.attributes, found.attributes), (entry.flags, found.flags)] {
+            if let noted, noted != read {
+                find(.keyChanged, key.label, detail: "\(read); in line \(entry.sequence) \(noted)")
+            }
+        }
+        if let noted = entry.identifier, noted != found.identifier {
+            find(.keyChanged, key.label, detail: "CKA_ID is not the one of line \(entry.sequence)")
         }
         if let provenance, !provenance.origin.agrees(with: entry.origin) {
             find(.originContradicted, key.label, detail: "\(provenance.origin.rawValue), not \(entry.origin)")
@@ -215,7 +221,7 @@ struct AuditWalk: Sendable {
 
     // MARK: - By itself
 
-    private mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], label: String) {
+    mutating func checkUsage(_ key: AuditedKey, _ usage: [Attribute], label: String) {
         for attribute in KeyPurpose.usages {
             let has = key.attributes[attribute.name] == true
             if has, !usage.contains(attribute) { find(.tooPowerful, label, detail: attribute.name) }
@@ -258,11 +264,14 @@ struct AuditWalk: Sendable {
     }
 
     private mutating func probe(
-        _ key: ObjectHandle, _ type: KeyType, purpose: KeyPurpose, label: String,
+        _ object: (key: ObjectHandle, copy: ObjectHandle), _ type: KeyType, purpose: KeyPurpose,
+        label: String,
         session: inout Session
     ) -> [AuditedKey.Probe] {
         KeyProbe.all(for: purpose).map { probe in
-            let answer = probe.run(on: key, type, purpose: purpose, session: &session)
+            // What changes an object is tried on the key itself.
+            let subject = probe == .widenUsage ? object.key : object.copy
+            let answer = probe.run(on: subject, type, purpose: purpose, session: &session)
             if case .accepted(let what) = answer {
                 let isNatural = nature.accepts(probe, purpose, type: type, session: &session)
                 find(probe.finding, label, detail: what, cause: isNatural ? .token : .store)
@@ -271,7 +280,7 @@ struct AuditWalk: Sendable {
         }
     }
 
-    private mutating func find(
+    mutating func find(
         _ kind: FindingKind, _ key: String?, detail: String = "", cause: FindingCause = .store
     ) {
         findings.append(

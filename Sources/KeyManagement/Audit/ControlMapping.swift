@@ -178,8 +178,10 @@ extension ControlMapping {
             standard: "PCI PIN v3.1", requirement: "18-1",
             words: "Nobody can put a key of their own in place of another",
             evidence: without(
-                [.keyUnknown, .keyUnnoted, .keySwapped, .keyRenamed, .keyCopied, .labelAmbiguous], .host,
-                seen: trail)),
+                [
+                    .keyUnknown, .keyUnnoted, .keySwapped, .keyRenamed, .keyCopied, .keyChanged,
+                    .objectUnknown, .labelAmbiguous,
+                ], .host, seen: trail)),
         .init(
             standard: "PCI PIN v3.1", requirement: "18-3", words: "Keys are bound to their use in key blocks",
             evidence: host("A key leaves with the header that it came with")),

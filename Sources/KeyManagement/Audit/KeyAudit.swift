@@ -41,7 +41,7 @@ package enum KeyAudit {
         let before = try configuration.trail?.verify()
         // Probes make objects and try to change some: that needs a session that may write.
         var session = try location.openSession(readWrite: true)
-        let token = try location.module.slot(matching: location.uri).tokenLabel
+        let token = try location.tokenLabel()
         let keys = try AuditedObject.all(&session)
         let verification = try configuration.trail?.verify()
         var history = KeyHistory(verification?.sealed ?? [])
@@ -51,6 +51,7 @@ package enum KeyAudit {
             history: history, ledgers: ledgers, token: token, counter: configuration.trail,
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
         var walk = try AuditLanes(first, keys, progress: configuration.progress).run(&session, at: location)
+        for object in try session.foreignObjects(besides: keys.map(\.handle)) { walk.addOther(object) }
         walk.compare()
         walk.add(
             verification, of: configuration.trail,

@@ -19,6 +19,10 @@ struct KeyLedger: Sendable {
         let sequence: UInt64
         let checkValue: String?
         let attributes: String?
+        /// Of `KeyDescription`; nil in lines of before these were noted.
+        let flags: String?
+        let identifier: String?
+        let digest: String?
         /// Type and length.
         let algorithm: String?
         /// True where the value was put together inside the token or came in: such keys have another history there.
@@ -35,7 +39,11 @@ struct KeyLedger: Sendable {
     init(_ lines: [AuditLine]) {
         for line in lines {
             guard let label = line.event.key else { continue }
-            if line.event.kind == .keyRetired {
+            if line.event.kind == .trailBegun, line.sequence != 1 {
+                // Needs nobody's signature, so it may explain one key alone: that of the seals.
+                contradictions.append(
+                    (label, "line \(line.sequence) begins a trail that has lines before it"))
+            } else if line.event.kind == .keyRetired {
                 for keyClass in Self.classes(line.event) {
                     if entries.removeValue(forKey: Name(label: label, keyClass: keyClass)) == nil {
                         contradictions.append(
@@ -58,7 +66,8 @@ struct KeyLedger: Sendable {
             }
             entries[name] = Entry(
                 origin: origin, time: line.time, sequence: line.sequence, checkValue: details["kcv"],
-                attributes: details["attributes"], algorithm: details["algorithm"],
+                attributes: details["attributes"], flags: details["flags"], identifier: details["id"],
+                digest: details["digest"], algorithm: details["algorithm"],
                 isFromOutside: ![.keyGenerated, .trailBegun].contains(line.event.kind)
                     || details["exportable"] == "true",
                 header: details["header"])
