@@ -55,11 +55,11 @@ struct ZoneKeyVersion {
     static func all(of name: KeyName, _ session: inout Session) throws -> [ZoneKeyVersion] {
         var found: [ZoneKeyVersion] = []
         for key in try session.tokenKeys() {
-            // One that somebody else ends meanwhile is not there.
-            guard let label = try? session.label(of: key), let number = number(of: label, name) else {
-                continue
-            }
-            let provenance = KeyProvenance(identifier: try session.identifier(of: key))
+            // One that another host ends meanwhile, at any of these calls, is not there.
+            guard let label = try? session.label(of: key), let number = number(of: label, name),
+                let identifier = try? session.identifier(of: key)
+            else { continue }
+            let provenance = KeyProvenance(identifier: identifier)
             found.append(
                 ZoneKeyVersion(label: label, number: number, handle: key, created: provenance?.created))
         }

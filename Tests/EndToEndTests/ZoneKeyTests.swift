@@ -205,6 +205,12 @@ struct ZoneKeyTests {
             answered.wait()
             let found = codes.withLock { $0 }
             let winners = found.filter { $0.value == "00" }.map(\.key)
+            if winners.count != 1 {
+                let trail = try DemoEnvironment.run(
+                    "issuer-keys", ["audit-log", "show", "--config", hosts[0].configuration]
+                ).output.split(separator: "\n").filter { $0.contains("zone-key-refused") }
+                Issue.record("\(trail.suffix(2).joined(separator: "\n"))")
+            }
             #expect(winners.count == 1, "round \(round): \(found)")
             guard let winner = winners.first else { continue }
             for peer in peers {
