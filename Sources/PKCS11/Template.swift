@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// The attributes that this product uses (PKCS#11 v2.40, 4).
-package enum Attribute: Hashable, Sendable, CaseIterable {
+package enum Attribute: Hashable, Sendable {
     case token, isPrivate, sensitive, extractable, modifiable, derive, encrypt, decrypt, sign, verify, wrap
     case unwrap, alwaysSensitive, neverExtractable, local, trusted, wrapWithTrusted, copyable, destroyable
     case signRecover, verifyRecover, alwaysAuthenticate

@@ -128,7 +128,7 @@ struct CeremonyTests {
         _ = try finished.load([3, 1])
         var store = try KeyStore(at: try TestTokens.nss.get())
         let key = try store.key(labelled: "imk-smc-ceremony")
-        for attribute in Attribute.allCases {
+        for attribute in [.token, .alwaysSensitive, .neverExtractable, .local] + KeyDescription.noted {
             let on: Set<Attribute> = [.token, .isPrivate, .sensitive, .derive]
             #expect(
                 try store.session.attribute(attribute, of: key) == on.contains(attribute), "\(attribute.name)"

@@ -36,7 +36,7 @@ struct KeyBlockTests {
             block, as: received, under: protection, expectedCheckValue: made.checkValue)
         #expect(record.checkValue == made.checkValue && record.checkValue != nil)
         #expect(record.provenance?.origin == .imported && made.provenance?.origin == .generated)
-        for attribute in Attribute.allCases {
+        for attribute in [.token, .alwaysSensitive, .neverExtractable, .local] + KeyDescription.noted {
             let on: Set<Attribute> = [.token, .isPrivate, .sensitive, .derive]
             let key = try store.key(labelled: received.label)
             #expect(
