@@ -72,6 +72,11 @@ package final class FaultProxy: Sendable {
     /// What it has done so far.
     package func counts() async throws -> FaultCounts { try await onLoop { $0.counts } }
 
+    /// Bytes of one direction that are kept back now.
+    package func keptBytes(_ direction: Direction) async throws -> Int {
+        try await onLoop { $0.keptBytes(direction) }
+    }
+
     /// Ends everything.
     package func stop() async throws {
         try await listener.close().get()
@@ -115,6 +120,10 @@ final class ProxyHub {
     }
 
     func cut() { for side in sides.values where side.direction == .toTarget { side.reset() } }
+
+    func keptBytes(_ direction: Direction) -> Int {
+        sides.values.reduce(0) { $0 + ($1.direction == direction ? $1.keptBytes : 0) }
+    }
 
     func opened(_ side: ProxySide) { sides[ObjectIdentifier(side)] = side }
 

@@ -22,7 +22,7 @@ final class ProxySide: ChannelDuplexHandler {
     private var other: ProxySide?
     private var context: ChannelHandlerContext?
     private var kept = CircularBuffer<(due: NIODeadline, item: Item)>()
-    private var keptBytes = 0
+    private(set) var keptBytes = 0
     private var readHeld = false
     private var alarm: Scheduled<Void>?
     private var eventLoop: (any EventLoop)?
@@ -141,9 +141,11 @@ final class ProxySide: ChannelDuplexHandler {
         read(context: context)
     }
 
+    /// Half of what is next goes on: nothing overtakes what is kept back, as on no connection.
     private func cut(after bytes: ByteBuffer) {
         var half = bytes
-        if let target = other?.context, let part = half.readSlice(length: bytes.readableBytes / 2) {
+        for case .bytes(let earlier) in kept.lazy.map(\.item).prefix(1) { half = earlier }
+        if let target = other?.context, let part = half.readSlice(length: half.readableBytes / 2) {
             target.writeAndFlush(wrapOutboundOut(part), promise: nil)
         }
         reset()

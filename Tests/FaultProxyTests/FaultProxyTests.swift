@@ -148,6 +148,29 @@ struct FaultProxyTests {
         }
     }
 
+    @Test("What arrives before a cut is how the stream began, however late it is")
+    func cutKeepsOrder() async throws {
+        try await Line.with { line in
+            var bad = Behaviour()
+            bad.delay = .seconds(60)
+            try await line.proxy.set(bad, .toClient)
+            let connection = try await line.connect()
+            try await connection.executeThenClose { inbound, outbound in
+                try await outbound.write(ByteBuffer(bytes: [1, 2, 3, 4]))
+                // Its echo is kept back.
+                while try await line.proxy.keptBytes(.toClient) < 4 {
+                    try await Task.sleep(for: .milliseconds(1))
+                }
+                bad.cutsPerMillion = 1_000_000
+                try await line.proxy.set(bad, .toClient)
+                try await outbound.write(ByteBuffer(bytes: [5, 6, 7, 8]))
+                var received: [UInt8] = []
+                do { for try await bytes in inbound { received += bytes.readableBytesView } } catch {}
+                #expect(received == [1, 2])
+            }
+        }
+    }
+
     @Test func aTargetThatIsNotThereClosesTheConnection() async throws {
         try await Line.with { line in
             try await line.server.close()

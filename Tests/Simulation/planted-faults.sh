@@ -51,7 +51,7 @@ PACKAGE
 }
 
 build() {
-    if ! swift build --package-path "$copy" --product run > "$copy/log" 2>&1; then
+    if ! swift build -c release --package-path "$copy" --product run > "$copy/log" 2>&1; then
         grep error: "$copy/log" >&2 || tail "$copy/log" >&2
         exit 1
     fi
@@ -63,7 +63,7 @@ build
 tab=$(printf '\t')
 while IFS="$tab" read -r name seed file pattern words; do
     case "$name" in '#'* | '') continue ;; esac
-    if [ "${1:-}" != --search ] && [ -n "$("$copy/.build/debug/run" "$seed" "$seed")" ]; then
+    if [ "${1:-}" != --search ] && [ -n "$("$copy/.build/release/run" "$seed" "$seed")" ]; then
         echo "$name: seed $seed breaks a promise without the fault" >&2
         failed=1
     fi
@@ -84,9 +84,9 @@ while IFS="$tab" read -r name seed file pattern words; do
     last=$seed
     if [ "${1:-}" = --search ]; then
         first=1
-        last=2000
+        last=20000
     fi
-    found=$("$copy/.build/debug/run" "$first" "$last")
+    found=$("$copy/.build/release/run" "$first" "$last")
     if [ -n "$found" ]; then
         echo "$name: found. $words: $found"
     else
