@@ -60,15 +60,16 @@ package struct TLVReader: Sendable {
     /// The next object, nil at the end.
     /// - Parameter bytes: the same bytes each time.
     package mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
-        while offset < bytes.count, bytes[offset] == 0 { offset += 1 }
+        while offset < bytes.count, bytes[offset] == 0 { offset &+= 1 }
         guard offset < bytes.count else { return nil }
         let start = offset
         let tag = try readTag(bytes, start)
         let length = try readLength(bytes, start, tag: tag)
-        let left = bytes.count - offset
+        // Offsets and lengths are far from the ends of Int: what is checked is that they are within the bytes.
+        let left = bytes.count &- offset
         guard length <= left else { throw .truncated(tag, offset: start, missing: length - left) }
-        let value = offset..<offset + length
-        offset += length
+        let value = Range(uncheckedBounds: (offset, offset &+ length))
+        offset &+= length
         return Object(start: start, tag: tag, value: value)
     }
 
@@ -90,16 +91,16 @@ package struct TLVReader: Sendable {
         let first = bytes[offset]
         // FF is no tag; 00 has been passed over.
         guard first != 0xFF else { throw .badTag(offset: start) }
-        offset += 1
+        offset &+= 1
         var value = UInt32(first)
         guard first & 0x1F == 0x1F else { return Tag(rawValue: value) }
         while true {
-            guard offset - start < 4 else { throw .badTag(offset: start) }
+            guard offset &- start < 4 else { throw .badTag(offset: start) }
             guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
             let byte = bytes[offset]
             // A second byte of 80 would be a leading zero of the tag number (ISO/IEC 8825-1 8.1.2.4.2).
-            guard offset > start + 1 || byte != 0x80 else { throw .badTag(offset: start) }
-            offset += 1
+            guard offset > start &+ 1 || byte != 0x80 else { throw .badTag(offset: start) }
+            offset &+= 1
             value = value << 8 | UInt32(byte)
             if byte & 0x80 == 0 { return Tag(rawValue: value) }
         }
@@ -110,7 +111,7 @@ package struct TLVReader: Sendable {
     ) throws(TLVError) -> Int {
         guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
         let first = bytes[offset]
-        offset += 1
+        offset &+= 1
         if first < 0x80 { return Int(first) }
         let extra = Int(first & 0x7F)
         guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Authorisation
+internal import ByteCoding
 internal import CardStateStore
 internal import Foundation
 internal import IssuerConfiguration
@@ -25,7 +26,7 @@ struct Explain: AsyncParsableCommand {
             .find(retrievalReferenceNumber: journalled(rrn))
         await store.close()
         guard !found.records.isEmpty || !found.notes.isEmpty else {
-            print("nothing with retrieval reference number \(rrn) in the journal")
+            print("nothing with retrieval reference number \(printable(rrn)) in the journal")
             throw ExitCode.failure
         }
         for record in found.records { print(text(record)) }
