@@ -99,6 +99,21 @@ struct FarApartTests {
         #expect(again.result.repeated && again.script == nil)
     }
 
+    @Test("After a reset of the ATCs a script is not told with what had its ATC before")
+    func scriptAfterReset() throws {
+        var scene = try CardScene()
+        let earlier = chip(5)
+        try scene.send(earlier)
+        try scene.order(.resetATC(sequenceNumber: 1))
+        let script = QueuedScript(identifier: 0, command: try #require(ScriptCommand(.pinUnblock)))
+        try scene.order(.queueScript(script, sequenceNumber: 1))
+        let later = chip(5).next(20).with { $0.numbers.terminal = 9 }
+        #expect(try scene.outcome(later).script?.identifier == 1)
+        #expect(try scene.outcome(later.again()).script?.identifier == 1)
+        let again = try scene.outcome(earlier.again())
+        #expect(again.result.repeated && again.script == nil)
+    }
+
     // MARK: - Under other numbers
 
     @Test("A completion under another STAN is not what its hold would be reversed by")

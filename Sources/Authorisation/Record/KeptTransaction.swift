@@ -35,6 +35,8 @@ package struct KeptTransaction: Hashable, Sendable {
         static let noted = Flags(rawValue: 512)
         /// From the layout before, which kept less: see `recogniseMigrated`. Its reference is in the form of then.
         static let migrated = Flags(rawValue: 1_024)
+        /// From before an operator gave the plastic's ATCs free: its ATC may be another transaction's since.
+        static let beforeReset = Flags(rawValue: 4_096)
         /// DE32 was absent.
         static let namesNoAcquirer = Flags(rawValue: 2_048)
     }

@@ -226,7 +226,7 @@ extension CardTransition {
             if isPart { outcome.partialMinorUnits = own(kept).approved }
             outcome.charge = charge(kept, message.request)
             if isEnquiry || isPart { outcome.balanceMinorUnits = outcome.result.availableMinorUnits }
-            if kept.flags.contains(.chip) {
+            if kept.flags.contains(.chip), !kept.flags.contains(.beforeReset) {
                 outcome.script = scriptSent(atc: kept.atc, sequenceNumber: kept.plastic)
             }
         }

@@ -167,6 +167,12 @@ extension CardTransition {
             }
             let index = record.plasticIndex(number) ?? 0
             clearWindow(index)
+            try needPast()
+            for (place, kept) in all({ $0.plastic == number && $0.flags.contains(.chip) }) {
+                var transaction = kept
+                transaction.flags.insert(.beforeReset)
+                replace(place, transaction)
+            }
             return before
         case .awaitMove(let token): return try awaitMove(from: token)
         case .moveAway(let token): return try moveAway(to: token)
