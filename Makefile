@@ -3,11 +3,12 @@
 # make test    everything that CI runs
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys
+# make rack    500 cards into a rack that pulls them, by a program that is killed, and read back; then cards a second
 # make faults  kills, stalls and cuts under load, then a count: nothing lost, nothing doubled
 # make pauses  the store and the token pause under load, then a flood: nothing refused but what is lost
 # make simulate  the same promises under millions of random interleavings, by seed
 # make deb     Debian packages of host and tools
-.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search deb clean
+.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb clean
 
 environment := Config/demo/environment.sh
 
@@ -82,6 +83,12 @@ deb: build
 # Needs gdb, gcc and python3 as well.
 core-search: build
 	@Tests/CoreSearch/core-search.sh
+
+# CARDS=n for another number. The token alone is measured in the same run.
+CARDS ?= 500
+rack: build test-deps
+	RACK_CARDS=$(CARDS) swift test --no-parallel --filter RackCampaignTests
+	LoadTests/personalisation.sh "$$(swift build -c release --show-bin-path)"
 
 clean:
 	rm -rf .build .demo .demo-load

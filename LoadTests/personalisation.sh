@@ -5,7 +5,7 @@
 #
 # The token alone: its jobs for one card, one after another, with nothing else at work (one reader, the card waits for the
 # token). COUNT cards side by side then (100 without it), three times; the ratio is cards a second times the token's time
-# for one.
+# for one. The key pairs are made before the first card in both.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 [ $# -eq 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 64; }
@@ -25,7 +25,7 @@ list() {
         sum += digit > 9 ? digit - 9 : digit
       }
       printf "%s{\"pan\": \"%s%d\", \"panSequenceNumber\": \"01\", \"expiry\": \"2912\", \"issuerApplicationData\": \"06011203A0B800\"}",
-        card > first ? "," : "", body, (10 - sum % 10) % 10
+        (card > first ? "," : ""), body, (10 - sum % 10) % 10
     }
     print "]}" }'
 }
@@ -38,7 +38,7 @@ batch() {
   rack=$!
   until port=$(sed -n 's/^ready on //p' "$FOLDER/rack") && [ -n "$port" ]; do sleep 0.02; done
   list "$2" "$3" >"$FOLDER/$1.json"
-  "$BIN/issuer-keys" personalise "$FOLDER/$1.json" --to "tcp:$port" --kmc kmc-bureau --new-master imk-dek-demo --readers "$4" \
+  "$BIN/issuer-keys" personalise "$FOLDER/$1.json" --to "tcp:$port" --kmc kmc-bureau --new-master imk-dek-demo --readers "$4" --keys-ahead "$3" \
     --application "$ROOT/Config/demo/application.json" --out "$FOLDER/$1.report" --config "$DEMO_CONFIG" 2>/dev/null | tail -1
   kill "$rack"
   wait "$rack" || true

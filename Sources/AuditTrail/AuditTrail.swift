@@ -53,7 +53,8 @@ package struct AuditTrail: Sendable {
         }
         var head = try seal.head()
         var warning: String?
-        let last = try file.lastLine()
+        var (last, begun) = try file.lastLines()
+        if let text = begun, AuditLine(text[...]) != nil { (last, begun) = (text, nil) }
         if let newer = try newerHead(last, than: head, seal: &seal) {
             // A process ended between writing its line and counting it.
             head = newer
@@ -61,6 +62,9 @@ package struct AuditTrail: Sendable {
             warning =
                 "\(path): does not end with line \(head.sequence), which the token counted; "
                 + "run issuer-keys audit-log verify"
+        }
+        if begun != nil, warning == nil {
+            warning = "\(path): ends within a line; run issuer-keys audit-log verify"
         }
         var lines: [[UInt8]] = []
         if let details = seal.madeDetails {
@@ -70,6 +74,7 @@ package struct AuditTrail: Sendable {
         }
         for event in events { lines.append(try line(event, signers, head: &head, seal: &seal)) }
         guard !lines.isEmpty else { return warning }
+        // Where the process ends before the count, the last whole line is the new end.
         try file.append(lines)
         try seal.setHead(head)
         return warning

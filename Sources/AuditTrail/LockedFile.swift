@@ -53,13 +53,16 @@ struct LockedFile: ~Copyable {
         return status.st_size
     }
 
-    /// The last line without its line feed, nil for an empty file. A line is far shorter than what is read here.
-    func lastLine() throws -> [UInt8]? {
+    /// The last line that ends with a line feed, without it, and what stands after that; nil where there is none. A line
+    /// is far shorter than what is read here.
+    func lastLines() throws -> (whole: [UInt8]?, begun: [UInt8]?) {
         let size = try byteCount()
         var bytes = [UInt8](repeating: 0, count: min(size, 262_144))
         let offset = size - bytes.count
         let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, offset) }
         guard count == bytes.count else { throw AuditTrailError("\(path): cannot be read") }
-        return bytes.split(separator: 0x0A).last.map(Array.init)
+        var lines = bytes.split(separator: 0x0A)
+        let begun = bytes.last.map { $0 != 0x0A } == true ? lines.popLast() : nil
+        return (lines.last.map(Array.init), begun.map(Array.init))
     }
 }

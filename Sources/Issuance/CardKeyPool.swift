@@ -64,6 +64,17 @@ package final class CardKeyPool: @unchecked Sendable {
         return nil
     }
 
+    /// Waits until so many pairs are ready, or all that are wanted.
+    /// - Parameter isStopped: asked twice a second; ends the wait.
+    package func fill(_ count: Int, isStopped: () -> Bool) throws {
+        condition.lock()
+        defer { condition.unlock() }
+        while state.ready.values.reduce(0, { $0 + $1.count }) < count, !missing.isEmpty, !isStopped() {
+            if let failure = state.failure { throw failure }
+            _ = condition.wait(until: Date(timeIntervalSinceNow: 0.5))
+        }
+    }
+
     /// Ends the threads, and with their sessions every pair that was made: nothing taken is used after it.
     package func end() {
         condition.lock()

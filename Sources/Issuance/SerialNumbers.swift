@@ -42,3 +42,30 @@ package struct SerialNumbers: Sendable {
         return Array(last + 1...highest)[...]
     }
 }
+
+/// Serial numbers for many cards side by side, taken from the file several at a time.
+package final class SerialNumberSupply: @unchecked Sendable {
+    // Sendable because everything that changes is only touched under `lock`.
+    private let lock = NSLock()
+    private let numbers: SerialNumbers
+    private var wanted: Int
+    private var ready: ArraySlice<UInt32> = []
+    private static let block = 32
+
+    /// - Parameter wanted: certificates that are to be made; no more numbers than these are taken ahead.
+    package init(_ numbers: SerialNumbers, wanted: Int) {
+        self.numbers = numbers
+        self.wanted = wanted
+    }
+
+    /// A number that nobody had.
+    package func number() throws -> UInt32 {
+        lock.lock()
+        defer { lock.unlock() }
+        wanted -= 1
+        if let number = ready.popFirst() { return number }
+        // A card that was pulled out wants a second number; the last few of a key come one by one.
+        ready = (try? numbers.take(min(wanted + 1, SerialNumberSupply.block))) ?? []
+        return try ready.popFirst() ?? numbers.next()
+    }
+}

@@ -27,6 +27,7 @@ final class CardDelivery: Sendable {
     private let out: String
     private let masterKey: String
     private let readers: Int
+    private let ahead: Int
 
     /// Opens keys, readers' place and ledger; nothing goes to a card yet.
     init(
@@ -45,14 +46,24 @@ final class CardDelivery: Sendable {
         self.seat = seat
         let left = ledger.left(of: orders.orders.count)
         let (form, level) = (try options.form(), try options.level())
+        // Certificates of each issuer, and pairs of each length, that are still to be made.
+        var (certificates, pairs) = ([Int: Int](), [Int: Int]())
+        for number in left {
+            let product = orders.orders[number - 1].product
+            let wanted = orders.products[product].issuer.certifier.keyPairsOfACard
+            certificates[product, default: 0] += wanted.values.reduce(0, +)
+            pairs.merge(wanted, uniquingKeysWith: +)
+        }
         let opened = try seat.work { keys -> Opened in
             try TokenAbility.require(&keys)
             return Opened(
-                products: try orders.products.map { product in
+                products: try orders.products.enumerated().map { index, product in
                     try CardProductKeys(
                         product.issuer.certifier,
                         CardKeySource(product.labels, option: product.option, session: &keys.session),
-                        serialNumbers: certification.serialNumbers(of: product.issuer), keys: &keys)
+                        serialNumbers: SerialNumberSupply(
+                            certification.serialNumbers(of: product.issuer), wanted: certificates[index] ?? 0),
+                        keys: &keys)
                 },
                 transport: try CardManagementMaster(
                     options.masterKey(), diversification: form, session: &keys.session),
@@ -63,13 +74,9 @@ final class CardDelivery: Sendable {
                     return (try CardManagementMaster($0, session: &keys.session), options.newVersion)
                 })
         }
-        var wanted: [Int: Int] = [:]
-        for number in left {
-            let certifier = orders.products[orders.orders[number - 1].product].issuer.certifier
-            wanted.merge(certifier.keyPairsOfACard, uniquingKeysWith: +)
-        }
         // One session makes primes while the other signs, and makes them too where none is ready.
-        pool = CardKeyPool(wanted, at: desk.location, threads: 1)
+        ahead = try options.ahead()
+        pool = CardKeyPool(pairs, at: desk.location, threads: 1, readyMax: max(64, ahead))
         personaliser = try CardPersonaliser(
             seat, pool: pool, products: opened.products, transport: opened.transport,
             replacement: opened.replacement, level: level)
@@ -89,6 +96,10 @@ final class CardDelivery: Sendable {
     func run() throws {
         defer { pool.end() }
         stopAtInterrupt()
+        if ahead > 0 {
+            try pool.fill(ahead) { queue.isStopped }
+            progress.restart()
+        }
         if !ledger.inDoubt.isEmpty { try DoubtResolution(self).run() }
         var before = -1
         // What a pulled card left open is cleared up, and what no chip has is made again.

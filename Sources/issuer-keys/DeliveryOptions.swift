@@ -23,16 +23,22 @@ struct DeliveryOptions: ParsableArguments {
     var newVersion: UInt8 = 1
     @Option(help: "With --to: cards side by side, at most.") var readers: Int?
     @Option(
+        name: .customLong("keys-ahead"),
+        help: "With --to: key pairs that are made before the first card, so that no card waits for its own.")
+    var keysAhead: Int?
+    @Option(
         name: .customLong("security-level"),
         help: "With --to: 01, 03, 11, 13 or 33; by default the strongest that a card offers.")
     var securityLevel: String?
 
     /// For a run without --to.
     func requireNone() throws {
-        guard kmc == nil, diversification == nil, newMaster == nil, readers == nil, securityLevel == nil
+        guard kmc == nil, diversification == nil, newMaster == nil, readers == nil, keysAhead == nil,
+            securityLevel == nil
         else {
             throw ValidationError(
-                "--kmc, --diversification, --new-master, --readers and --security-level go with --to")
+                "--kmc, --diversification, --new-master, --readers, --keys-ahead and --security-level go with --to"
+            )
         }
     }
 
@@ -66,6 +72,13 @@ struct DeliveryOptions: ParsableArguments {
             }
             return level
         }
+    }
+
+    func ahead() throws -> Int {
+        guard (0...10_000).contains(keysAhead ?? 0) else {
+            throw ValidationError("--keys-ahead has to be 0 to 10000")
+        }
+        return keysAhead ?? 0
     }
 
     func count(_ cards: Int, _ place: CardPlace) throws -> Int {

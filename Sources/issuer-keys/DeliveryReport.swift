@@ -67,7 +67,7 @@ final class DeliveryProgress: @unchecked Sendable {
     private let total: Int
     private let earlier: Int
     private var done = 0
-    private let start = ContinuousClock.now
+    private var start = ContinuousClock.now
     private var last = ContinuousClock.now
     private let busyBefore: Duration
     private let isTerminal = isatty(STDERR_FILENO) == 1
@@ -78,6 +78,13 @@ final class DeliveryProgress: @unchecked Sendable {
         self.total = total
         self.earlier = earlier
         self.busyBefore = busyBefore
+    }
+
+    /// The first card is about to begin: what went before took time of no card.
+    func restart() {
+        lock.lock()
+        defer { lock.unlock() }
+        start = ContinuousClock.now
     }
 
     func cardIsDone() {

@@ -29,8 +29,13 @@ struct ReaderWork {
             defer { close(reader) }
             let record = try delivery.personaliser.personalise(
                 order, in: reader, begun: { try ledger.begin(order.number, chip: $0) },
-                noted: { try delivery.notes.note(ReaderWork.event($0)) }, finishing: { try ledger.finish($0) }
-            )
+                noted: { record in
+                    // Another order's last command went to this chip, which is fresh all the same.
+                    for freed in try ledger.release(inDoubtIn: record.chip, taker: record.card) {
+                        queue.add(freed)
+                    }
+                    try delivery.notes.note(ReaderWork.event(record))
+                }, finishing: { try ledger.finish($0) })
             try ledger.complete(record.card)
             queue.complete()
             delivery.progress.cardIsDone()
@@ -85,6 +90,11 @@ struct DoubtResolution {
     init(_ delivery: CardDelivery) { self.delivery = delivery }
 
     func run() throws {
+        for record in delivery.ledger.done {
+            for card in try delivery.ledger.release(inDoubtIn: record.chip, taker: record.card) {
+                delivery.queue.add(card)
+            }
+        }
         for _ in 0..<DoubtResolution.passesMax where !delivery.ledger.inDoubt.isEmpty {
             guard try pass() else { return }
         }
@@ -95,24 +105,27 @@ struct DoubtResolution {
         var held: [any CardReader] = []
         defer { for reader in held { reader.close() } }
         var lost = 0
-        var sawLoss = false
+        var isUnsure = false
         while lost < DoubtResolution.lostMax, !delivery.ledger.inDoubt.isEmpty {
             guard let reader = try nextReader() else { break }
             do {
-                try settle(
-                    ChipIdentity.read(reader, identifiers: delivery.orders.identifiers, seat: delivery.seat))
+                let found = try ChipIdentity.read(
+                    reader, identifiers: delivery.orders.identifiers, seat: delivery.seat)
+                try settle(found)
                 held.append(reader)
+                // Somebody else's card, or an answer that was damaged on its way.
+                if found == .unknown { isUnsure = true }
                 // Chips far back in a large rack are asked too: only several in a row end a look.
                 lost = 0
             } catch is PersonalisationFault {
                 // Pulled out meanwhile, or no card is left.
                 reader.close()
                 lost += 1
-                sawLoss = true
+                isUnsure = true
             }
             if case .pcsc = delivery.place { break }
         }
-        return sawLoss && !held.isEmpty && !delivery.ledger.inDoubt.isEmpty
+        return isUnsure && !held.isEmpty && !delivery.ledger.inDoubt.isEmpty
     }
 
     /// Nil where no card is at hand.

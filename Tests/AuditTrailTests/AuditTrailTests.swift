@@ -156,6 +156,34 @@ struct AuditTrailTests {
         #expect(try trail.verify().counted == 6)
     }
 
+    @Test(
+        "Of lines that were written together those that are whole count, where the process ended before the count"
+    )
+    func crashesAmongMany() throws {
+        let trail = try trail(.nss)
+        try write(2, to: trail)
+        var opened = try AuditSeal.open(keyLabel: trail.keyLabel, makesKey: true, at: trail.location)
+        let head = try opened!.head()
+        let events = (0..<4).map { AuditEvent(.audited, details: ["n": "\($0)"]) }
+        #expect(try trail.append(events) == nil)
+        #expect(try trail.verify().counted == 7)
+        try opened!.setHead(head)
+        opened = nil
+        // Two lines and a half of the four.
+        let whole = try lines(trail)
+        let torn = whole.dropLast(1).joined(separator: "\n").dropLast(40)
+        try torn.write(toFile: trail.path, atomically: false, encoding: .utf8)
+        #expect(try trail.append(AuditEvent(.hostStarted))?.contains("ends within a line") == true)
+        #expect(try trail.verify().faults.map(\.description) == ["line 6: changed"])
+        #expect(try trail.verify().counted == 6)
+        #expect(try trail.append(events) == nil)
+        // A line that only lost its line feed is whole.
+        try lines(trail).joined(separator: "\n").write(
+            toFile: trail.path, atomically: false, encoding: .utf8)
+        #expect(try trail.append(events) == nil)
+        #expect(try trail.verify().faults.map(\.description) == ["line 6: changed"])
+    }
+
     @Test("Many may append at once, and no line is lost", arguments: Token.allCases)
     func together(token: Token) async throws {
         let trail = try trail(token)

@@ -4,7 +4,7 @@ internal import Glibc
 /// What a batch has done, on disk before anything that cannot be undone: a line of JSON for each step. A batch goes on
 /// where its ledger ends, whatever became of the program.
 package final class BatchLedger: @unchecked Sendable {
-    // Sendable because everything that changes is only touched under `lock`.
+    // Sendable because everything that changes is only touched under `condition`.
 
     /// Where an order stands.
     package enum State: String, Codable, Sendable {
@@ -30,13 +30,17 @@ package final class BatchLedger: @unchecked Sendable {
         let cards: Int
     }
 
-    private let lock = NSLock()
+    private let condition = NSCondition()
     private let file: FileHandle
     private let path: String
     private var states: [Int: State] = [:]
     private var records: [Int: CardRecord] = [:]
     /// Chips that were begun, in order, with what became of them.
     private var chips: [(chip: String, card: Int)] = []
+    /// Lines that were written here, and how many of them are on the disk.
+    private var (written, safe) = (0, 0)
+    private var isSyncing = false
+    private var hasFailed = false
 
     /// Opens or goes on with a ledger.
     /// - Parameters:
@@ -91,12 +95,33 @@ package final class BatchLedger: @unchecked Sendable {
     }
 
     private func append(_ line: Line, isSafe: Bool) throws {
-        lock.lock()
-        defer { lock.unlock() }
+        condition.lock()
+        defer { condition.unlock() }
         try write(try JSONEncoder().encode(line))
-        // What says that a card may be personalised has to outlive the machine.
-        if isSafe, fsync(file.fileDescriptor) != 0 { throw IssuanceError(path, "cannot be written") }
         take(line)
+        written += 1
+        // What says that a card may be personalised has to outlive the machine.
+        if isSafe { try waitUntilSafe(written) }
+    }
+
+    /// Lines of many threads go to the disk together: those that come while it is at work go with its next turn. Called
+    /// and left with the lock held.
+    private func waitUntilSafe(_ number: Int) throws {
+        while safe < number {
+            guard !hasFailed else { throw IssuanceError(path, "cannot be written") }
+            guard !isSyncing else {
+                condition.wait()
+                continue
+            }
+            isSyncing = true
+            let reached = written
+            condition.unlock()
+            let result = fsync(file.fileDescriptor)
+            condition.lock()
+            isSyncing = false
+            if result == 0 { safe = reached } else { hasFailed = true }
+            condition.broadcast()
+        }
     }
 
     /// A chip is begun.
@@ -121,29 +146,38 @@ package final class BatchLedger: @unchecked Sendable {
 
     /// Cards of the list that are still to be made, from 1.
     package func left(of cards: Int) -> [Int] {
-        lock.lock()
-        defer { lock.unlock() }
+        condition.lock()
+        defer { condition.unlock() }
         return (1...cards).filter { states[$0] != .done && states[$0] != .finishing }
     }
 
     /// Cards that one chip has, or none.
     package var inDoubt: [CardRecord] {
-        lock.lock()
-        defer { lock.unlock() }
+        condition.lock()
+        defer { condition.unlock() }
         return states.filter { $0.value == .finishing }.keys.sorted().compactMap { records[$0] }
+    }
+
+    /// Cards in doubt whose chip is found to have no card: it opened a channel as a fresh one does, or has got another.
+    /// - Parameter taker: the card that the chip has now, or gets.
+    /// - Returns: the cards; no chip has them.
+    package func release(inDoubtIn chip: String, taker: Int) throws -> [Int] {
+        let freed = inDoubt.filter { $0.chip == chip && $0.card != taker }.map(\.card)
+        for card in freed { try release(card) }
+        return freed
     }
 
     /// What the cards have that are done, by their place.
     package var done: [CardRecord] {
-        lock.lock()
-        defer { lock.unlock() }
+        condition.lock()
+        defer { condition.unlock() }
         return states.filter { $0.value == .done }.keys.sorted().compactMap { records[$0] }
     }
 
     /// Chips that were begun and have no card's data now: they are good for another, or for the shredder.
     package var spoiled: [String] {
-        lock.lock()
-        defer { lock.unlock() }
+        condition.lock()
+        defer { condition.unlock() }
         let used = Set(records.filter { states[$0.key] != .released }.values.map(\.chip))
         var seen: Set<String> = []
         return chips.map(\.chip).filter { !used.contains($0) && seen.insert($0).inserted }

@@ -35,11 +35,11 @@ package struct CardProductKeys: Sendable {
     let certifier: CardCertifier
     let signer: ObjectHandle
     let source: CardKeySource
-    let serialNumbers: SerialNumbers
+    let serialNumbers: SerialNumberSupply
 
     /// Opens session copies of every key.
     package init(
-        _ certifier: CardCertifier, _ source: CardKeySource, serialNumbers: SerialNumbers,
+        _ certifier: CardCertifier, _ source: CardKeySource, serialNumbers: SerialNumberSupply,
         keys: inout SigningKeys
     ) throws {
         self.certifier = certifier

@@ -177,7 +177,7 @@ package struct CardPersonaliser: Sendable {
         var numbers: [UInt32] = []
         for (bits, count) in product.certifier.keyPairsOfACard {
             for _ in 0..<count {
-                numbers.append(try product.serialNumbers.next())
+                numbers.append(try product.serialNumbers.number())
                 let pair = try pool?.takeReady(bits: bits)
                 pairs[bits, default: []].append(
                     try pair ?? seat.work { try $0.session.generateRSAKeyPair(bits: bits, .leaving) })
