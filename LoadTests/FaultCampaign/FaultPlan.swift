@@ -9,7 +9,7 @@ package enum FaultKind: String, CaseIterable, Codable, CodingKeyRepresentable, S
     /// SIGSTOP of the Redis primary, shorter or longer than the sentinel's patience.
     case storeStopped = "Redis stopped"
     /// `kill -9` of the Redis primary, which comes back only when the sentinel has promoted the replica.
-    case storeFailedOver = "Redis primary killed, failover"
+    case storeFailedOver = "Redis primary killed"
     /// All connections of terminals are reset.
     case terminalLinkCut = "terminal link cut"
     /// Everything between terminals and host takes longer, and some reads end their connection half-way.

@@ -229,8 +229,13 @@ extension Books {
         }
         // What a completion under way shares with what it completes.
         let completed = transactions[original].original.flatMap { mayBe($0) ? $0 : nil }
+        let (reference, place) = (transactions[original].reference, transactions[original].numbers >> 32)
+        let sharing = transactions.indices.first {
+            mayBe($0) && reference != 0 && transactions[$0].reference == reference
+                && transactions[$0].numbers >> 32 == place
+        }
         guard
-            let other = named ?? completed
+            let other = named ?? completed ?? sharing
                 ?? transactions.indices.first(where: { mayBe($0) && transactions[$0].net == amount })
         else { return false }
         transactions[other].net -= amount

@@ -34,6 +34,7 @@ package struct Books: Sendable {
         var day: Int64 = 0
         var stan: UInt32 = 0
         var numbers: UInt64 = 0
+        var reference: UInt64 = 0
         /// Nil: no hold.
         var holdEnds: Int64?
         var isOver = false
@@ -129,6 +130,7 @@ package struct Books: Sendable {
         while transactions.count <= message.transaction { transactions.append(Transaction()) }
         if transactions[message.transaction].numbers == 0 {
             transactions[message.transaction].numbers = message.numbers
+            transactions[message.transaction].reference = message.reference
         }
         transactions[message.transaction].account = home(message.account)
         if transactions[message.transaction].original == nil {

@@ -64,6 +64,8 @@ package struct SentMessage: Sendable {
     package var numbers: UInt64
     /// DE11.
     package var stan: UInt32
+    /// DE37; 0: absent.
+    package var reference: UInt64 = 0
     /// Per cent on top of an approval that its completions may come to.
     package var excessPercent: Int64 = 15
     /// Seconds that a pre-authorisation lasts.

@@ -119,6 +119,7 @@ struct Deal {
         message.atc = isGenuineChip ? Int(atc) : nil
         message.numbers = UInt64(place.terminal) << 32 | UInt64(stan)
         message.stan = stan
+        message.reference = reference
         message.excessPercent = excessPercent
         message.holdSeconds = Plan.holdDays(category) * 86_400
         return message

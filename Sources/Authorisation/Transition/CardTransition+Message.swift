@@ -142,7 +142,7 @@ extension CardTransition {
         return Identity(
             message.request.transmission, kind: message.request.circumstances.kind,
             amount: message.request.amount, chip: chip, claimedATC: message.request.chip?.atc?.rawValue,
-            claimedPlastic: index.map { record.plastic($0).sequenceNumber },
+            claimedPlastic: index == nil ? nil : message.sequenceNumber,
             isNoted: message.request.purpose == .advice(approved: false), now: now)
     }
 
