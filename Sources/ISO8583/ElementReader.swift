@@ -63,9 +63,24 @@ struct ElementReader {
     /// The objects alone, without `01` and their length.
     private func openedDataSet(_ count: Int, at start: Int) throws(Fault) -> Message.Extent {
         let (content, head) = (output + written, ElementSpec.dataSetHeadBytes)
-        guard count >= head, content[0] == 0x01, Int(content[1]) << 8 | Int(content[2]) == count - head
-        else { throw fault(.badDataSet, at: start) }
-        return Message.Extent(offset: written + head, count: count - head)
+        var (place, found) = (0, Message.Extent?.none)
+        while place < count {
+            // No data set has this name: senders fill up with it.
+            if content[place] == 0 {
+                place += 1
+                continue
+            }
+            guard count - place >= head else { throw fault(.badDataSet, at: start) }
+            let length = Int(content[place + 1]) << 8 | Int(content[place + 2])
+            guard length <= count - place - head else { throw fault(.badDataSet, at: start) }
+            if content[place] == 0x01 {
+                guard found == nil else { throw fault(.badDataSet, at: start) }
+                found = Message.Extent(offset: written + place + head, count: length)
+            }
+            place += head + length
+        }
+        guard let found else { throw fault(.badDataSet, at: start) }
+        return found
     }
 
     /// Where the element that begins here ends, whatever its content is; nil where its length cannot be known.

@@ -163,6 +163,23 @@ import Testing
             // A dialect without data sets sees what is on the wire.
             let raw = try MessageCodec(dialect: plain).decode(bytes)
             #expect(raw.bytes(.iccData).map(Array.init) == [0x01, 0x00, 0x08] + objects, "\(name)")
+            let set = [0x01, 0x00, 0x08] + objects
+            for sent in [
+                set + [0x02, 0x00, 0x03, 0x01, 0x00, 0x01], [0x71, 0x00, 0x00] + set, set + [0, 0, 0],
+                [0, 0] + set,
+                [0x03, 0x00, 0x01, 0xFF] + set + [0, 0, 0x04, 0x00, 0x02, 0xAA, 0xBB, 0],
+            ] {
+                message.set(.iccData, bytes: sent)
+                let read = try codec.decode(MessageCodec(dialect: plain).encode(message))
+                #expect(read.bytes(.iccData).map(Array.init) == objects, "\(name): \(sent)")
+                #expect(read.text(.stan) == "000123" && read.text(.currency) == "752")
+            }
+            for wrong in [set + set, set + [0x02], set + [0x02, 0x00, 0x02, 0xFF], [0, 0, 0]] {
+                message.set(.iccData, bytes: wrong)
+                let sent = try MessageCodec(dialect: plain).encode(message)
+                let error = #expect(throws: MessageDecodingError.self) { try codec.decode(sent) }
+                #expect(error?.dataElement == .iccData && error?.reason == .badDataSet, "\(name)")
+            }
             for wrong in [objects, [0x01, 0x00, 0x09] + objects, [0x02, 0x00, 0x08] + objects, []] {
                 message.set(.iccData, bytes: wrong)
                 let sent = try MessageCodec(dialect: plain).encode(message)
