@@ -17,6 +17,8 @@ package struct LoadLink: Sendable {
     /// Framing.
     package let framing: Framing
     let zonePINKey: [UInt8]?
+    /// For a link whose PIN blocks are of format 4.
+    var aesPINKey: [UInt8]?
     /// For a link with 3-D Secure.
     var authentication: LoadAuthentication?
     /// For a link with TLS.
@@ -125,6 +127,7 @@ extension LoadLink {
         self.init(
             name: link.name, host: link.reachableHost, port: link.port, codec: MessageCodec(dialect: dialect),
             framing: framing, zonePINKey: try link.zonePINKey.map { try issuer.key($0) })
+        if link.pins.format == 4 { aesPINKey = try link.pins.aesKey.map { try issuer.key($0) } }
         mac = try link.mac.map { try LoadMAC($0, issuer) }
         authentication = LoadAuthentication(link, host.issuers, keys: issuer)
         guard link.tls != nil else { return }

@@ -89,7 +89,9 @@ extension LoadEngine {
                 chipData: transaction.answer.chipData, pin: pin, sequence: sequence,
                 blockPlace: known && transaction.kind != .wrongPIN ? number : nil)
         try connection.write(message, bytesCut: transaction.kind == .badFrame ? 5 : 0)
-        let kind = transaction.kind == .purchase && !sendsPIN ? .purchaseWithoutPIN : transaction.kind
+        // Where no PIN is sent none is wrong.
+        let isBare = !sendsPIN && (transaction.kind == .purchase || transaction.kind == .wrongPIN)
+        let kind = isBare ? .purchaseWithoutPIN : transaction.kind
         var prediction = Prediction(code: .unknownCard, authenticated: true)
         if known {
             prediction = source.population.cards[number].predict(

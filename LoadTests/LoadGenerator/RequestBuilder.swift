@@ -1,3 +1,4 @@
+internal import ByteCoding
 package import EMV
 internal import Glibc
 package import ISO8583
@@ -14,6 +15,8 @@ package final class RequestBuilder {
     package let link: LoadLink
     private var templates: [Template]
     private var pad: PINPad?
+    private var aesPad: AESPINPad?
+    private let pinElement: DataElement
     private var panDigits = [UInt8](repeating: 0x30, count: 19)
     private var track: [UInt8] = []
     private var trackTail: [[UInt8]]
@@ -28,16 +31,24 @@ package final class RequestBuilder {
         self.link = link
         let separator = link.codec.dialect[.track2]?.separator ?? 0x3D
         self.separator = separator
+        pinElement =
+            link.aesPINKey == nil
+            ? .pinData : link.codec.dialect.element(holding: .format4PINBlock) ?? .pinData
         templates = products.map {
             Template(withPIN: .template(link, $0, pin: true), withoutPIN: .template(link, $0, pin: false))
         }
         // Service code 201: international, chip, PIN where possible.
         trackTail = products.map { Array("\($0.definition.expiry)20100000000".utf8) }
         pad = nil
-        if let key = link.zonePINKey { pad = try PINPad(zonePINKey: key) }
+        aesPad = nil
+        if let key = link.aesPINKey {
+            aesPad = try AESPINPad(zonePINKey: key)
+        } else if let key = link.zonePINKey {
+            pad = try PINPad(zonePINKey: key)
+        }
     }
 
-    var sendsPINs: Bool { link.zonePINKey != nil }
+    var sendsPINs: Bool { link.zonePINKey != nil || link.aesPINKey != nil }
 
     /// Writes date and time into the templates; once a second is enough.
     package func setClock(unixSeconds: Int) {
@@ -77,7 +88,11 @@ package final class RequestBuilder {
         message.set(.retrievalReferenceNumber, bytes: number)
         message.set(.stan, bytes: number[6...])
         message.set(.iccData, bytes: chipData)
-        if let pin {
+        guard let pin else { return message }
+        // Format 4 has chance in it: made anew for each.
+        if let block = try aesPad?.block(pin, pan: pan, fill: .random(in: 0 ... .max)) {
+            message.setPINBlock(block.bytes, pinElement, link.codec.dialect)
+        } else {
             let block = try block(pin, pan, place: blockPlace)
             withUnsafeBytes(of: block.bigEndian) { message.set(.pinData, bytes: $0) }
         }
@@ -126,9 +141,23 @@ extension Message {
         message.set(.terminalIdentifier, text: "LOAD0001")
         message.set(.merchantIdentifier, text: "MERCHANT0000001")
         message.set(.currency, text: "752")
-        if pin { message.set(.pinData, bytes: [UInt8](repeating: 0, count: 8)) }
+        if pin, link.aesPINKey == nil {
+            message.set(.pinData, bytes: [UInt8](repeating: 0, count: 8))
+        } else if pin {
+            let element = link.codec.dialect.element(holding: .format4PINBlock) ?? .pinData
+            message.setPINBlock([UInt8](repeating: 0, count: 16), element, link.codec.dialect)
+        }
         message.set(.iccData, bytes: [UInt8](repeating: 0, count: 160))
         return message
+    }
+
+    /// Sixteen bytes, or their hexadecimal digits where the element is text.
+    fileprivate mutating func setPINBlock(_ block: [UInt8], _ element: DataElement, _ dialect: Dialect) {
+        if dialect[element]?.encoding == .binary || element == .pinData {
+            set(element, bytes: block)
+        } else {
+            set(element, text: Hex.encode(block))
+        }
     }
 
     fileprivate mutating func setClock(_ date: String, _ time: String) {

@@ -1,3 +1,4 @@
+import EMV
 import FaultProxy
 import FoundationEssentials
 import ISO8583
@@ -45,6 +46,44 @@ struct LoadRunTests {
         #expect(result.answersLost == 0)
         #expect(result.stages[0].sent == result.answersChecked)
         #expect(result.stages[0].answersByCode == ["00": result.answersChecked])
+    }
+
+    @Test("where a link has no PINs, none is wrong")
+    func noPINs() async throws {
+        let server = try await EchoServer(template, issuer: issuer, port: 0)
+        let link = LoadLink(
+            name: "bare", host: "127.0.0.1", port: server.port, codec: template.codec,
+            framing: template.framing, zonePINKey: nil)
+        var profile = profile(.closed(outstanding: 2), seconds: 0.3)
+        profile.mix = [.wrongPIN: 1]
+        let result = try await LoadRun(profile, issuer: issuer, links: [link]).perform()
+        try await server.stop()
+        #expect(result.answersChecked > 10 && result.answersMismatched == 0)
+        #expect(result.stages[0].answersByCode == ["00": result.answersChecked])
+    }
+
+    @Test("a link of format 4 gets sixteen bytes under its AES key, others in each request")
+    func format4() throws {
+        let key = [UInt8](0..<16)
+        var link = try Bench.link("ascii87-hexbitmap", port: 1, issuer)
+        link.aesPINKey = key
+        let population = try Population(
+            LoadProfile(name: "test", cards: 10, connections: 1, stages: []), issuer: issuer)
+        let builder = try RequestBuilder(link, products: population.products)
+        let card = population.cards[3]
+        let pin = try #require(Population.pin(of: 3))
+        var blocks: Set<String> = []
+        for sequence in 1...3 as ClosedRange<UInt64> {
+            let message = try builder.message(
+                product: Int(card.product), identity: card.chip.identity, amount: 100, chipData: [1, 2, 3],
+                pin: pin, sequence: sequence, blockPlace: 3)
+            let text = try #require(message.text(DataElement(rawValue: 110)!))
+            blocks.insert(text)
+            let block = EncipheredPINBlock16(rawValue: try #require(UInt128(text, radix: 16)))
+            let isRight = try PINBlockReader.pin(in: block, pan: card.chip.identity.pan, key: key) == pin
+            #expect(isRight && text.count == 32)
+        }
+        #expect(blocks.count == 3)
     }
 
     @Test("a stall of a second is in the percentiles of an open load: nothing is omitted")
