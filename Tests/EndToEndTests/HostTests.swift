@@ -68,7 +68,7 @@ struct HostTests {
         #expect(unsupported.mti == MTI(rawValue: 0x0610))
         #expect(unsupported.text(.responseCode) == "12")
 
-        // A frame over the limit cannot be skipped: the connection ends, others live on.
+        // The rest of a frame over the limit does not come: nothing is answered, and others live on.
         socket.send([0xFF, 0xFF] + [UInt8](repeating: 0x30, count: 10))
         #expect(socket.receiveFrame() == nil)
         try expectEcho(try Socket(port: environment.portA), stan: "000008")
