@@ -1,7 +1,7 @@
 internal import CPKCS11
 
 /// Classes of keys (PKCS#11 v2.40, 4.7 to 4.9). The raw values stand in audit trails.
-package enum KeyClass: String, Sendable, CaseIterable {
+package enum KeyClass: String, Codable, Sendable, CaseIterable {
     case secret = "secret-key"
     case privateKey = "private-key"
     case publicKey = "public-key"

@@ -58,7 +58,12 @@ struct AuditCommand: ParsableCommand {
                     Data("\r\(done) of \(count) keys\(done == count ? "\n" : "")".utf8))
             }
         }
+        audit.helpers = ProcessInfo.processInfo.activeProcessorCount - 1
+        audit.helper = AuditHelper(config: token.config).run
+        // A helper that ends early is no reason to end.
+        let before = signal(SIGPIPE, SIG_IGN)
         let report = try KeyAudit.run(audit, uses: uses, at: desk.location)
+        signal(SIGPIPE, before)
         print(report.text, terminator: "")
         let encoded = try report.encoded()
         if let controls {

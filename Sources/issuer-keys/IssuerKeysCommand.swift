@@ -15,6 +15,7 @@ struct IssuerKeysCommand: AsyncParsableCommand {
             Personalise.self, CertificateCommand.self, TestCACommand.self, PINReference.self,
             AuthenticationValueCommand.self, ACSSignCommand.self,
             LoadTestKeys.self, TokenCommand.self, AuditCommand.self, AuditLogCommand.self,
+            AuditShareCommand.self,
         ])
 
     static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }

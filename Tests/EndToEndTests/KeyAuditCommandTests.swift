@@ -1,4 +1,5 @@
 import Foundation
+import LibCrypto
 import Testing
 
 /// `issuer-keys audit` and `audit-log` as an auditor runs them, beside a host that serves.
@@ -54,6 +55,59 @@ struct KeyAuditCommandTests {
         let cut = try keys(["audit-log", "verify"] + good)
         #expect(
             cut.status == 1 && cut.output.contains("number \(lines.count) cut off"), "\(cut.output)")
+    }
+
+    @Test("With many keys other processes look at some: all are in the report, with what is found of each")
+    func manyKeys() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
+        let keys = try (100..<200).map { number in
+            let value = (0..<16).map { UInt8(truncatingIfNeeded: number &* 37 &+ $0 &* 11 &+ 1) }
+            let zeros = try TDES.encryptECB(key: value + value.prefix(8), [UInt8](repeating: 0, count: 8))
+            return ("imk-ac-7\(number)", ["value": hex(value), "kcv": hex(zeros.prefix(3))])
+        }
+        let file = try JSONSerialization.data(
+            withJSONObject: ["keys": Dictionary(uniqueKeysWithValues: keys)])
+        try file.write(to: URL(fileURLWithPath: place("many.json")))
+        let good = ["--config", environment.configuration]
+        let loaded = try DemoEnvironment.run("issuer-keys", ["load-test-keys", place("many.json")] + good)
+        #expect(loaded.status == 0, "\(loaded.output)")
+        let passed = try DemoEnvironment.run("issuer-keys", ["audit", "--json", place("a.json")] + good)
+        #expect(passed.status == 0, "\(passed.output.suffix(400))")
+        func report() throws -> Report {
+            try JSONDecoder().decode(
+                Report.self, from: Data(contentsOf: URL(fileURLWithPath: place("a.json"))))
+        }
+        #expect(try report().keys.count { $0.label.hasPrefix("imk-ac-7") && $0.probes.count > 8 } == 100)
+        // What the trail told of is told of no more: each of them is unexplained, whichever process looked at it.
+        let log = try String(contentsOfFile: place("audit.log"), encoding: .utf8).split(separator: "\n")
+        let kept = log.filter { !$0.contains("imk-ac-712") }
+        #expect(log.count == kept.count + 10)
+        try (kept.joined(separator: "\n") + "\n").write(
+            toFile: place("audit.log"), atomically: false, encoding: .utf8)
+        let failed = try DemoEnvironment.run("issuer-keys", ["audit", "--json", place("a.json")] + good)
+        let found = try report().findings.filter { $0.kind == "key-unnoted" }.compactMap(\.key)
+        #expect(failed.status == 1 && found.sorted() == (120..<130).map { "imk-ac-7\($0)" }, "\(found)")
+    }
+
+    private struct Report: Decodable {
+        struct Key: Decodable {
+            struct Probe: Decodable { let tried: String }
+            let label: String
+            let probes: [Probe]
+        }
+        struct Finding: Decodable {
+            let kind: String
+            let key: String?
+        }
+        let keys: [Key]
+        let findings: [Finding]
+    }
+
+    private func hex(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { String(String(0x100 | UInt16($0), radix: 16).suffix(2)).uppercased() }.joined()
     }
 
     @Test("A production profile keeps a trail and takes no test key")

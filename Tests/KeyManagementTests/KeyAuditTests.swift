@@ -4,6 +4,7 @@ import Foundation
 @testable import HSM
 @testable import KeyManagement
 import PKCS11
+import Synchronization
 import TokenSupport
 import Testing
 
@@ -199,5 +200,47 @@ struct KeyAuditTests {
         for key in report.keys where !key.label.contains("<") {
             #expect(report.text.contains(key.label) && report.html.contains(key.label))
         }
+    }
+
+    @Test("Keys that another process looks at, or should and cannot, are in the report as all others")
+    func shares() throws {
+        let location = try TestTokens.nss.get()
+        for number in 100..<170 {
+            try create(
+                "imk-ac-70\(number)", .issuerMasterKeyAC,
+                value: Self.value.map { $0 &* 5 &+ UInt8(number) &* 3 }, at: location)
+        }
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).log").path
+        let trail = AuditTrail(path: path, keyLabel: "audit-of-shares", at: location, process: "test")
+        try trail.append(AuditEvent(.hostStarted, details: ["keys": "imk-ac-70101 imk-ac-70102"]))
+        var configuration = KeyAuditConfiguration(
+            profile: "demo", module: "module", accepted: [], trail: trail)
+        func report() throws -> (keys: Data, findings: [AuditFinding], count: Int) {
+            let report = try KeyAudit.run(configuration, at: location)
+            return (try AuditReport.json(report.keys), report.findings, report.keys.count)
+        }
+        let alone = try report()
+        #expect(alone.count >= 70)
+        let (shares, done) = (Counter(), Counter())
+        configuration.helpers = 1
+        configuration.helper = { share, progress in
+            shares.add()
+            return try KeyAudit.runShare(share, at: location) {
+                done.add()
+                progress()
+            }
+        }
+        let helped = try report()
+        #expect(helped.keys == alone.keys && helped.findings == alone.findings)
+        #expect(shares.count == 1 && abs(2 * done.count - alone.count) < 4, "\(done.count) of \(alone.count)")
+        configuration.helper = { _, _ in throw CocoaError(.featureUnsupported) }
+        let unhelped = try report()
+        #expect(unhelped.keys == alone.keys && unhelped.findings == alone.findings)
+    }
+
+    private final class Counter: Sendable {
+        private let value = Mutex(0)
+        var count: Int { value.withLock { $0 } }
+        func add() { value.withLock { $0 += 1 } }
     }
 }

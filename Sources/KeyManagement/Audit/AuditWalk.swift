@@ -10,42 +10,49 @@ struct AuditWalk: Sendable {
     let token: String
     let counterLabel: String?
     let doubtsDerivedKeys: Bool
-    private(set) var keys: [AuditedKey] = []
-    private(set) var findings: [AuditFinding] = []
+    /// So far. Keys that no event explains are looked at again once all are known.
+    private(set) var found = AuditShare.Found()
     private var nature = TokenNature()
-    /// Keys that no event explains, looked at again once all are known.
-    private var unexplained: [(key: AuditedKey, saysOrigin: Bool)] = []
-    private var seen: Set<KeyLedger.Name> = []
 
     init(
-        history: KeyHistory, ledgers: [KeyLedger], token: String, counter trail: AuditTrail?,
+        history: KeyHistory, ledgers: [KeyLedger], token: String, counterLabel: String?,
         doubtsDerivedKeys: Bool
     ) {
         self.history = history
         self.ledgers = ledgers
         self.token = token
         self.doubtsDerivedKeys = doubtsDerivedKeys
-        counterLabel = trail.map { AuditTrail.counterLabel(of: $0.keyLabel) }
+        self.counterLabel = counterLabel
     }
 
     /// Takes in what another walk found of other keys.
-    mutating func merge(_ other: AuditWalk) {
-        keys += other.keys
-        findings += other.findings
-        unexplained += other.unexplained
-        seen.formUnion(other.seen)
+    mutating func merge(_ other: AuditShare.Found) {
+        found.keys += other.keys
+        found.findings += other.findings
+        found.unexplained += other.unexplained
+        found.seen.formUnion(other.seen)
     }
 
-    /// By label: lanes end in any order.
+    /// By label: shares come in any order.
     mutating func sort() {
-        keys.sort { ($0.label, $0.keyClass) < ($1.label, $1.keyClass) }
-        findings.sort { ($0.key ?? "", $0.kind, $0.detail) < ($1.key ?? "", $1.kind, $1.detail) }
-        unexplained.sort { ($0.key.label, $0.key.keyClass) < ($1.key.label, $1.key.keyClass) }
+        found.keys.sort { ($0.label, $0.keyClass) < ($1.label, $1.keyClass) }
+        found.findings.sort { ($0.key ?? "", $0.kind, $0.detail) < ($1.key ?? "", $1.kind, $1.detail) }
+        found.unexplained.sort { ($0.key.label, $0.key.keyClass) < ($1.key.label, $1.key.keyClass) }
+    }
+
+    /// Looks at one key. One that was retired meanwhile is no part of the report.
+    mutating func look(at key: AuditedObject, isAmbiguous: Bool, session: inout Session) throws {
+        do {
+            guard try AuditedObject.label(of: key.handle, &session) != nil else { return }
+            try add(key, isAmbiguous: isAmbiguous, session: &session)
+        } catch let error as PKCS11Error where error.leavesSessionIntact {
+            addUnreadable(key.name, error)
+        }
     }
 
     /// Of a key that the token does not let itself be asked about: no report passes over one.
-    mutating func addUnreadable(_ name: KeyLedger.Name, _ error: any Error) {
-        seen.insert(name)
+    private mutating func addUnreadable(_ name: KeyLedger.Name, _ error: any Error) {
+        found.seen.insert(name)
         find(.keyUnreadable, name.label, detail: "\(name.keyClass.rawValue): \(error)")
     }
 
@@ -53,11 +60,11 @@ struct AuditWalk: Sendable {
         ledgers.lazy.compactMap { $0.entries[name] }.first
     }
 
-    mutating func add(
+    private mutating func add(
         _ object: AuditedObject, isAmbiguous: Bool, session: inout Session
     ) throws {
         let (label, key) = (object.name.label, object.handle)
-        seen.insert(object.name)
+        found.seen.insert(object.name)
         let isCounter = label == counterLabel && object.name.keyClass == .secret
         let purpose = isCounter || object.name.keyClass != .secret ? nil : KeyPurpose.named(label)
         let name = try? VersionedKeyName(label: label)
@@ -112,7 +119,7 @@ struct AuditWalk: Sendable {
                 compareSilence(audited, purpose, type: type, entry: entry, session: &session)
             }
         }
-        keys.append(audited)
+        found.keys.append(audited)
     }
 
     mutating func add(
@@ -142,7 +149,9 @@ struct AuditWalk: Sendable {
         _ key: AuditedKey, _ found: KeyDescription, entry: KeyLedger.Entry?, provenance: KeyProvenance?
     ) {
         guard !ledgers.isEmpty else { return }
-        guard let entry else { return unexplained.append((key, provenance != nil)) }
+        guard let entry else {
+            return self.found.unexplained.append(.init(key: key, saysOrigin: provenance != nil))
+        }
         switch (entry.checkValue, key.checkValue) {
         case (let noted?, let found?) where noted != found:
             find(.keySwapped, key.label, detail: "KCV \(found), in line \(entry.sequence) \(noted)")
@@ -196,19 +205,19 @@ struct AuditWalk: Sendable {
     mutating func compare() {
         guard let latest = ledgers.first else { return }
         let missing = latest.entries.filter { name, _ in
-            !seen.contains(name) && ledgers.allSatisfy { $0.entries[name] != nil }
+            !found.seen.contains(name) && ledgers.allSatisfy { $0.entries[name] != nil }
         }.sorted { $0.key.label < $1.key.label }
         for (name, entry) in missing {
             find(
                 .keyMissing, name.label,
                 detail: "KCV \(entry.checkValue ?? "unknown"), line \(entry.sequence)")
         }
-        for (key, saysOrigin) in unexplained {
+        for (key, saysOrigin) in found.unexplained.map({ ($0.key, $0.saysOrigin) }) {
             let value = key.checkValue
             if value != nil, let old = missing.first(where: { $0.value.checkValue == value }) {
                 find(.keyRenamed, key.label, detail: "it is \(old.key.label), KCV \(value ?? "")")
             } else if value != nil,
-                let other = keys.first(where: { $0.checkValue == value && $0.label != key.label })
+                let other = found.keys.first(where: { $0.checkValue == value && $0.label != key.label })
             {
                 find(.keyCopied, key.label, detail: "of \(other.label), KCV \(value ?? "")")
             } else {
@@ -283,7 +292,7 @@ struct AuditWalk: Sendable {
     mutating func find(
         _ kind: FindingKind, _ key: String?, detail: String = "", cause: FindingCause = .store
     ) {
-        findings.append(
+        found.findings.append(
             AuditFinding(
                 kind: kind.rawValue, key: key, causedBy: cause.rawValue, detail: detail, accepted: false))
     }

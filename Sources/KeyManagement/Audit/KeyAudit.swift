@@ -1,5 +1,5 @@
 package import AuditTrail
-internal import Foundation
+package import Foundation
 package import HSM
 internal import PKCS11
 
@@ -20,6 +20,11 @@ package struct KeyAuditConfiguration: Sendable {
     package var checkpoint: AuditCheckpoint?
     /// Told how many keys are done, of how many.
     package var progress: @Sendable (Int, Int) -> Void = { _, _ in }
+    /// Processes that may look at keys beside this one.
+    package var helpers = 0
+    /// Has another process do `KeyAudit.runShare` with what it is given, calls the closure after each key, and returns what
+    /// that returned. Where it throws, the keys are looked at in this process.
+    package var helper: (@Sendable (Data, () -> Void) throws -> Data)?
 
     /// Takes the parts.
     package init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
@@ -48,9 +53,10 @@ package enum KeyAudit {
         for (key, time) in uses { history.use(of: key, at: time) }
         let ledgers = verification.map { [KeyLedger($0.sealed), KeyLedger(before?.sealed ?? [])] } ?? []
         let first = AuditWalk(
-            history: history, ledgers: ledgers, token: token, counter: configuration.trail,
+            history: history, ledgers: ledgers, token: token,
+            counterLabel: configuration.trail.map { AuditTrail.counterLabel(of: $0.keyLabel) },
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
-        var walk = try AuditLanes(first, keys, progress: configuration.progress).run(&session, at: location)
+        var walk = try AuditLanes(first, keys, configuration).run(&session)
         for object in try session.foreignObjects(besides: keys.map(\.handle)) { walk.addOther(object) }
         walk.compare()
         walk.add(
@@ -68,7 +74,7 @@ package enum KeyAudit {
         _ configuration: KeyAuditConfiguration, _ walk: AuditWalk, verification: AuditVerification?,
         token: String, limits: [String], location: TokenLocation
     ) -> AuditReport {
-        let findings = walk.findings.map { finding in
+        let findings = walk.found.findings.map { finding in
             var finding = finding
             finding.accepted = configuration.accepted.contains { $0.covers(finding) }
             return finding
@@ -85,7 +91,7 @@ package enum KeyAudit {
                     faults: $0.faults.map(\.description))
             },
             dualControl: configuration.operators?.dualControl ?? false,
-            trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.keys,
+            trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.found.keys,
             findings: findings,
             acceptedInVain: inVain.map(\.description))
     }

@@ -6,13 +6,13 @@ internal import PKCS11
 /// were ended. What a key says of itself counts for nothing here: whoever has the token's PIN can write it.
 struct KeyLedger: Sendable {
     /// A label means one key of each class.
-    struct Name: Hashable, Sendable {
+    struct Name: Hashable, Codable, Sendable {
         let label: String
         let keyClass: KeyClass
     }
 
     /// One key.
-    struct Entry: Sendable {
+    struct Entry: Codable, Sendable {
         /// As reports say it.
         let origin: String
         let time: String
@@ -55,6 +55,9 @@ struct KeyLedger: Sendable {
             }
         }
     }
+
+    /// Entries that were read from a trail before.
+    init(_ entries: [Name: Entry]) { self.entries = entries }
 
     private mutating func add(_ line: AuditLine, _ label: String, origin: String) {
         let details = line.event.details
