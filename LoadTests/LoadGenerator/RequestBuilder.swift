@@ -91,7 +91,7 @@ package final class RequestBuilder {
         guard let pin else { return message }
         // Format 4 has chance in it: made anew for each.
         if let block = try aesPad?.block(pin, pan: pan, fill: .random(in: 0 ... .max)) {
-            message.setPINBlock(block.bytes, pinElement, link.codec.dialect)
+            message.setPINBlock(block.bytes, pinElement, dialect: link.codec.dialect)
         } else {
             let block = try block(pin, pan, place: blockPlace)
             withUnsafeBytes(of: block.bigEndian) { message.set(.pinData, bytes: $0) }
@@ -145,14 +145,14 @@ extension Message {
             message.set(.pinData, bytes: [UInt8](repeating: 0, count: 8))
         } else if pin {
             let element = link.codec.dialect.element(holding: .format4PINBlock) ?? .pinData
-            message.setPINBlock([UInt8](repeating: 0, count: 16), element, link.codec.dialect)
+            message.setPINBlock([UInt8](repeating: 0, count: 16), element, dialect: link.codec.dialect)
         }
         message.set(.iccData, bytes: [UInt8](repeating: 0, count: 160))
         return message
     }
 
     /// Sixteen bytes, or their hexadecimal digits where the element is text.
-    fileprivate mutating func setPINBlock(_ block: [UInt8], _ element: DataElement, _ dialect: Dialect) {
+    fileprivate mutating func setPINBlock(_ block: [UInt8], _ element: DataElement, dialect: Dialect) {
         if dialect[element]?.encoding == .binary || element == .pinData {
             set(element, bytes: block)
         } else {

@@ -17,7 +17,7 @@ struct AuditLanes {
     private let configuration: KeyAuditConfiguration
     private let progress: AuditProgress
 
-    init(_ first: AuditWalk, _ keys: [AuditedObject], _ configuration: KeyAuditConfiguration) {
+    init(_ first: AuditWalk, _ keys: [AuditedObject], configuration: KeyAuditConfiguration) {
         self.first = first
         self.configuration = configuration
         counts = Dictionary(grouping: keys, by: \.name).mapValues(\.count)
@@ -48,17 +48,21 @@ struct AuditLanes {
             }.start()
         }
         var whole = first
-        try walk(shares[0], &whole, &session)
+        try walk(shares[0], &whole, session: &session)
         others.wait()
         let found = helped.withLock { $0 }
         for (number, share) in shares.enumerated().dropFirst() {
-            if let found = found[number] { whole.merge(found) } else { try walk(share, &whole, &session) }
+            if let found = found[number] {
+                whole.merge(found)
+            } else {
+                try walk(share, &whole, session: &session)
+            }
         }
         whole.sort()
         return whole
     }
 
-    private func walk(_ keys: [AuditedObject], _ walk: inout AuditWalk, _ session: inout Session) throws {
+    private func walk(_ keys: [AuditedObject], _ walk: inout AuditWalk, session: inout Session) throws {
         for key in keys {
             try walk.look(at: key, isAmbiguous: counts[key.name] ?? 1 > 1, session: &session)
             progress.add()

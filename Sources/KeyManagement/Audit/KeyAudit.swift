@@ -56,7 +56,7 @@ package enum KeyAudit {
             history: history, ledgers: ledgers, token: token,
             counterLabel: configuration.trail.map { AuditTrail.counterLabel(of: $0.keyLabel) },
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
-        var walk = try AuditLanes(first, keys, configuration).run(&session)
+        var walk = try AuditLanes(first, keys, configuration: configuration).run(&session)
         for object in try session.foreignObjects(besides: keys.map(\.handle)) { walk.addOther(object) }
         walk.compare()
         walk.add(
