@@ -98,7 +98,8 @@ extension MessageDecodingError.Reason {
         case .badCharacter: "a character is outside of the element's type"
         case .badLengthDigits: "the length indicator is not made of digits"
         case .thirdBitmap: "a third bitmap, which the dialect does not have"
-        case .badDataSet: "the objects do not stand in one data set 01, behind 01 and their length in two bytes"
+        case .badDataSet:
+            "the objects do not stand in one data set 01, behind 01 and their length in two bytes"
         case .oddHexLength(let length): "\(length) hex digits do not make whole bytes"
         case .lengthOverMaximum(let length, let maximum): "length \(length), at most \(maximum) allowed"
         }
