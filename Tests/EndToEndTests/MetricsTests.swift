@@ -44,6 +44,25 @@ import Testing
         }
     }
 
+    @Test("A certificate of an issuer tells when it ends")
+    func certificates() throws {
+        let environment = try DemoEnvironment(command: ["run"], variables: ["DEMO_CERTIFICATES": "1"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let text = try adminText(environment.adminPort, "/metrics")
+        let ends = text.split(separator: "\n").filter {
+            $0.hasPrefix(
+                "issuer_certificate_expiry_timestamp_seconds{use=\"offline_data_authentication\",certificate="
+            )
+        }
+        #expect(ends.count >= 2, "\(ends)")
+        for line in ends {
+            let end = try #require(line.split(separator: " ").last.flatMap { Double($0) })
+            let years = (end - Date().timeIntervalSince1970) / (365.25 * 86_400)
+            #expect((0.1...30).contains(years), "\(line)")
+        }
+    }
+
     @Test("A reload that is refused shows until one succeeds")
     func reloads() throws {
         let environment = try DemoEnvironment(command: ["run"])

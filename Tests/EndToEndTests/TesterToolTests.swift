@@ -1,4 +1,6 @@
+import ByteCoding
 import Foundation
+import LibCrypto
 import SocketSupport
 import Testing
 
@@ -43,6 +45,46 @@ struct TesterToolTests {
     private func python() throws -> String {
         let made = try tool(["bash", "\(Self.root)/Tests/Interoperability/python.sh"])
         return made.output.split(separator: "\n").last.map(String.init) ?? ""
+    }
+
+    private struct Certificates: Decodable {
+        struct Case: Decodable {
+            let rid: String?
+            let ca_index: String?
+            let ca_modulus: String?
+            let ca_exponent: String?
+            let tags: [String: String]?
+        }
+        let cases: [Case]
+    }
+
+    /// The message with an issuer's certificate of the vectors behind its chip data, and the CA's key in a file.
+    /// - Parameter hex: of a message that ends with DE55, whose length is three digits.
+    private func withCertificate(_ hex: String) throws -> String {
+        let file = URL(fileURLWithPath: "\(Self.root)/Tests/Vectors/emv-certificates.json")
+        let vector = try #require(
+            JSONDecoder().decode(Certificates.self, from: Data(contentsOf: file)).cases.first)
+        let (rid, index) = (try #require(vector.rid), try #require(vector.ca_index))
+        let (modulus, exponent) = (try #require(vector.ca_modulus), try #require(vector.ca_exponent))
+        let tags = try #require(vector.tags)
+        let sum = try Digest.sha1(Hex.decode(rid + index + modulus + exponent))
+        try """
+        {"format": "EMV CA keys 1", "keys": [{"name": "vector", "rid": "\(rid)", "index": "\(index)",
+        "modulus": "\(modulus)", "exponent": "\(exponent)", "checksum": "\(Hex.encode(sum))"}]}
+        """.write(toFile: path("ca-keys.json"), atomically: true, encoding: .utf8)
+        var message = try Hex.decode(hex)
+        let place = try #require(
+            (0..<message.count - 3).last { place in
+                Int(String(decoding: message[place..<place + 3], as: UTF8.self)) == message.count - place - 3
+            })
+        for (tag, value) in [("8F", index)] + ["90", "92", "9F32"].map({ ($0, tags[$0] ?? "") }) {
+            let bytes = try Hex.decode(value)
+            message += try Hex.decode(tag) + (bytes.count < 128 ? [] : [0x81]) + [UInt8(bytes.count)] + bytes
+        }
+        let length = String(message.count - place - 3)
+        message.replaceSubrange(
+            place..<place + 3, with: (String(repeating: "0", count: 3 - length.count) + length).utf8)
+        return Hex.encode(message)
     }
 
     private func line(_ prefix: String, in text: String) -> String {
@@ -91,6 +133,15 @@ struct TesterToolTests {
                 "explain-arqc", "--message", sent, "--keys", "\(Self.root)/Config/demo/demo-issuer.json",
             ] + dialects)
         #expect(explained.status == 0 && explained.output.contains("The cryptogram is right"))
+
+        let opened = try DemoEnvironment.run(
+            "terminal-simulator",
+            [
+                "explain-arqc", "--message", try withCertificate(sent), "--ca-keys", path("ca-keys.json"),
+                "--keys", "\(Self.root)/Config/demo/demo-issuer.json",
+            ] + dialects)
+        #expect(opened.status == 0)
+        #expect(opened.output.contains("issuer certificate: PANs 476161, until 2029-10"), "\(opened.output)")
 
         try sent.write(toFile: path("request.hex"), atomically: true, encoding: .utf8)
         let hex = ["send", "--hex", path("request.hex")] + config
