@@ -40,7 +40,8 @@ struct Certification {
         let entries = try store.list(known, month: thisMonth()).filter { chosen == nil || $0.name == chosen }
         guard !entries.isEmpty else {
             throw ValidationError(
-                "there is no certificate \(chosen ?? ""); `certificate list` shows those that are there")
+                chosen.map { "there is no certificate \($0); `certificate list` shows those that are there" }
+                    ?? "no issuer's certificate is there: `certificate request`, then `certificate import`")
         }
         issuers = try entries.compactMap { entry in
             guard let certificate = entry.certificate, entry.fault == nil else {

@@ -19,6 +19,7 @@ for tool in gdb gcc python3; do
   command -v "$tool" >/dev/null || { echo "error: $tool is not installed" >&2; exit 1; }
 done
 gcc -shared -fPIC -O2 -fno-builtin-malloc -o "$work/alloc-origin.so" "$here/alloc-origin.c"
+gcc -O2 -o "$work/find" "$here/find.c"
 python=$("$root/Tests/Interoperability/python.sh")
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 export DEMO_DIR=$work/demo DEMO_PORT_A=$(free_port) DEMO_PORT_B=$(free_port) DEMO_ADMIN_PORT=$(free_port) DEMO_CERTIFICATES=1 \
@@ -94,4 +95,4 @@ for place in (0, count - 1):
         assert block[:3].hex().upper() == checkValue, "not this card's channel key"
 json.dump(values, open(f"{work}/secrets.json", "w"))
 PY
-python3 "$here/search.py" "$work/personalise.core" "$work/secrets.json"
+python3 "$here/search.py" "$work/personalise.core" "$work/secrets.json" "$work/find"

@@ -10,6 +10,7 @@ struct PersonalisationTests {
         let desk = try PersonalisationDesk()
         try realReader(desk)
         for parameter in ["15", "55"] { try tripleDESChannel(desk, parameter) }
+        for parameter in ["00", "10", "20", "30", "60", "61", "71"] { try aesChannel(desk, parameter) }
         try OtherMasterKeys(desk).personaliseAndPay()
         try interrupted(desk)
     }
@@ -77,6 +78,19 @@ struct PersonalisationTests {
         try? FileManager.default.removeItem(atPath: out + ".no.batch")
         desk.stop(rack.process)
         desk.stop(fresh.process)
+    }
+
+    /// SCP03 as the card reports it (Amendment D 5.1): random challenge or not (10), R-MAC (20) and R-ENC (40), S16 (01).
+    private func aesChannel(_ desk: PersonalisationDesk, _ parameter: String) throws {
+        let rack = try desk.rack(cards: 1, ["--parameter", parameter])
+        let out = desk.path("scp03-\(parameter)-report.json")
+        let list = try desk.list(["visa-cvn18"], as: "scp03-\(parameter).json")
+        let made = try DemoEnvironment.run("issuer-keys", desk.command(list, to: rack.place, out: out))
+        #expect(made.status == 0, "i=\(parameter): \(made.output)")
+        let report = try desk.report(out)
+        #expect(report.cards.map(\.channel) == ["scp03"] && report.cards.map(\.keyVersion) == [1])
+        desk.expectPaid(try desk.pay("visa-cvn18", reader: rack.place), "SCP03 i=\(parameter)")
+        desk.stop(rack.process)
     }
 
     /// Ctrl-C ends a batch after the cards in hand; the same command goes on.
