@@ -52,13 +52,21 @@ final class PersonalisationDesk {
     }
 
     /// A program that runs meanwhile.
+    /// - Parameter network: of a process, whose network it shall have.
     func started(
-        _ name: String, _ arguments: [String], variables: [String: String] = [:], output: Any,
-        errors: Any = FileHandle.nullDevice
+        _ name: String, _ arguments: [String], variables: [String: String] = [:], network: Int32? = nil,
+        output: Any, errors: Any = FileHandle.nullDevice
     ) throws -> Process {
         let process = Process()
-        process.executableURL = URL(filePath: DemoEnvironment.executable(name))
-        process.arguments = arguments
+        let program = DemoEnvironment.executable(name)
+        if let network {
+            process.executableURL = URL(filePath: "/usr/bin/nsenter")
+            let namespaces = geteuid() == 0 ? ["-n"] : ["-U", "--preserve-credentials", "-n"]
+            process.arguments = ["-t", "\(network)"] + namespaces + [program] + arguments
+        } else {
+            process.executableURL = URL(filePath: program)
+            process.arguments = arguments
+        }
         process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         process.standardOutput = output
         process.standardError = errors
@@ -122,7 +130,7 @@ final class PersonalisationDesk {
 }
 
 /// Debian's pcscd with a virtual reader (vsmartcard-vpcd) on a free port, its socket in a place of its own: another pcscd of
-/// this machine is left alone.
+/// this machine is left alone. The virtual reader listens on all addresses: it gets a network of its own, and the cards in it.
 final class VirtualReader {
     static let name = "Virtual PCD 00 00"
     let port: UInt16
@@ -146,8 +154,8 @@ final class VirtualReader {
         """.write(toFile: configuration, atomically: true, encoding: .utf8)
         daemon.executableURL = URL(filePath: "/usr/bin/unshare")
         daemon.arguments = [
-            geteuid() == 0 ? "-m" : "-rm", "/bin/sh", "-c",
-            "mount -t tmpfs tmpfs /run && mkdir /run/pcscd && exec /usr/sbin/pcscd -f -x -c \"$0\"",
+            geteuid() == 0 ? "-mn" : "-rmn", "/bin/sh", "-c",
+            "ip link set lo up && mount -t tmpfs tmpfs /run && mkdir /run/pcscd && exec /usr/sbin/pcscd -f -x -c \"$0\"",
             configuration,
         ]
         log = "\(folder)/pcscd.log"
@@ -177,7 +185,7 @@ final class VirtualReader {
                 [
                     "--vpcd", "127.0.0.1:\(port)", "--issuer",
                     "\(PersonalisationDesk.root)/Config/demo/demo-issuer.json",
-                ], output: output)
+                ], network: daemon.processIdentifier, output: output)
             let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
             if line.hasPrefix("ready at ") { return rack }
             // The reader listens as soon as pcscd has it.
