@@ -25,10 +25,11 @@ struct AuditHelper: Sendable {
         try input.fileHandleForWriting.close()
         var answer = Data()
         while let part = try output.fileHandleForReading.read(upToCount: 65_536), !part.isEmpty {
-            for _ in part where answer.isEmpty && part.first == AuditShareCommand.dot { progress() }
-            answer += part
+            let dots = answer.isEmpty ? part.prefix { $0 == AuditShareCommand.dot } : Data()
+            for _ in dots { progress() }
+            answer += part.dropFirst(dots.count)
         }
-        return answer.drop { $0 == AuditShareCommand.dot }
+        return answer
     }
 }
 

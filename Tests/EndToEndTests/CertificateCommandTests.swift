@@ -131,16 +131,10 @@ struct CertificateCommandTests {
 
     private func python(_ arguments: String...) throws -> (status: Int32, output: String) {
         let process = Process()
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments =
             ["python3", "\(DemoEnvironment.root.path)/Tests/Interoperability/certificates.py"] + arguments
-        process.standardOutput = output
-        process.standardError = output
-        try DemoEnvironment.start(process)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return try DemoEnvironment.result(of: process)
     }
 
     /// Certificates in records are opened, their PANs masked.

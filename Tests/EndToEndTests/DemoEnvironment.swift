@@ -139,10 +139,16 @@ final class DemoEnvironment {
         _ name: String, _ arguments: [String], variables: [String: String] = [:]
     ) throws -> (status: Int32, output: String) {
         let process = Process()
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: executable(name))
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
+        return try result(of: process)
+    }
+
+    /// Runs a program to its end.
+    /// - Returns: its exit code, and all that it wrote, its errors among it.
+    static func result(of process: Process) throws -> (status: Int32, output: String) {
+        let output = Pipe()
         process.standardOutput = output
         process.standardError = output
         try start(process)

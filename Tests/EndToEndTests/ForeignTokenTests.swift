@@ -74,18 +74,12 @@ struct ForeignTokenTests {
         _ token: Token, _ folder: String, _ script: String
     ) throws -> (status: Int32, output: String) {
         let process = Process()
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
             "timeout", "120", "bash", "\(DemoEnvironment.root.path)/Tests/Interoperability/tokens.sh",
             token.rawValue,
             "\(folder)/token", "bash", "-c", script,
         ]
-        process.standardOutput = output
-        process.standardError = output
-        try DemoEnvironment.start(process)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return try DemoEnvironment.result(of: process)
     }
 }

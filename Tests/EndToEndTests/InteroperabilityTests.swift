@@ -204,16 +204,10 @@ import Testing
         _ arguments: [String], in folder: URL
     ) throws -> (status: Int32, output: String) {
         let process = Process()
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: DemoEnvironment.executable("terminal-simulator"))
         process.arguments = arguments
         process.currentDirectoryURL = folder
-        process.standardOutput = output
-        process.standardError = output
-        try DemoEnvironment.start(process)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return try DemoEnvironment.result(of: process)
     }
 
     private func python() throws -> String {

@@ -123,18 +123,12 @@ final class ConfigurationBench {
         let path = environment.directory.appendingPathComponent("wrong.yaml").path
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         let process = Process()
-        let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
         process.arguments = [
             "-k", "2", "15", DemoEnvironment.executable("issuer-host"), command, "--config", path,
         ]
         process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
-        process.standardOutput = output
-        process.standardError = output
-        try DemoEnvironment.start(process)
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        return try DemoEnvironment.result(of: process)
     }
 
     func expectServing(_ text: String) throws {

@@ -141,9 +141,9 @@ package struct Naming: Sendable {
     /// How surely. A higher one wins.
     package enum Rank: Int, Comparable, Sendable {
         case none = 0
-        /// DE37, nothing contradicting.
+        /// DE37 with the terminal, or STAN with terminal and amount where no time is said, nothing contradicting.
         case byReference = 1
-        /// STAN with DE37 or local time.
+        /// STAN with local time, with DE37 and the terminal whatever the time of sending, or with a time nearby.
         case byNumbers = 2
         /// STAN and time of sending.
         case exact = 3
