@@ -6,11 +6,12 @@
 #
 # Builds what is missing. Then N times (4 without --passes) the old one and the new one in turn, each time from an empty
 # store with 10,000 cards, and the generator of CHECKOUT drives both (OLD's without it). Redis writes its file with `appendfsync everysec`. OLD and NEW may
-# be one checkout, with a variable of Config/demo/environment.sh that differs. Rows, all but the last two where none is named:
+# be one checkout, with a variable of Config/demo/environment.sh that differs. Rows, all but the last three where none is named:
 #
 #   8x16  8 connections with 16 requests under way on each      8x4   with 4          1x1  one connection, one request
 #   rate  4,000 a second over 8 connections, Poisson             many  1,000 connections with one request
 #   manyrate  4,000 a second over 1,000 connections
+#   wire  8 connections with 8 requests under way, 1,000 cards: for a token behind a wire (DEMO_TOKEN_DELAY, DEMO_TOKEN_LINES)
 #
 # CPU times are those of /proc/PID/stat. Bytes are those by which the append-only file grew, over all answers of the row.
 # OLD_BIN, NEW_BIN and GENERATOR_BIN name folders of executables that are built already; PORT is the first of the ports used (18583).
@@ -21,19 +22,20 @@ set -euo pipefail
 
 # MIX of the standard profile; a row's stages: a warm-up, then what is measured.
 profile() {
-  local connections load warm
+  local connections load warm cards=10000
   case $1 in
     8x16) connections=8 warm='outstanding: 16' load='role: saturation, outstanding: 16' ;;
     8x4) connections=8 warm='outstanding: 4' load='role: saturation, outstanding: 4' ;;
     1x1) connections=1 warm='outstanding: 1' load='role: saturation, outstanding: 1' ;;
     rate) connections=8 warm='rate: 4000' load='role: saturation, rate: 4000, arrivals: poisson' ;;
     many) connections=1000 warm='outstanding: 1' load='role: saturation, outstanding: 1' ;;
+    wire) connections=8 cards=1000 warm='outstanding: 8' load='role: saturation, outstanding: 8' ;;
     manyrate) connections=1000 warm='rate: 4000' load='role: saturation, rate: 4000, arrivals: poisson' ;;
     *) echo "no row $1" >&2; exit 64 ;;
   esac
   cat <<YAML
 name: compare-$1
-cards: 10000
+cards: $cards
 links: [acquirer-a]
 connections: $connections
 precompute: true
