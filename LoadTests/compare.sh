@@ -22,14 +22,15 @@ set -euo pipefail
 
 # MIX of the standard profile; a row's stages: a warm-up, then what is measured.
 profile() {
-  local connections load warm cards=10000
+  local connections load warm cards=10000 warming=2
   case $1 in
     8x16) connections=8 warm='outstanding: 16' load='role: saturation, outstanding: 16' ;;
     8x4) connections=8 warm='outstanding: 4' load='role: saturation, outstanding: 4' ;;
     1x1) connections=1 warm='outstanding: 1' load='role: saturation, outstanding: 1' ;;
     rate) connections=8 warm='rate: 4000' load='role: saturation, rate: 4000, arrivals: poisson' ;;
     many) connections=1000 warm='outstanding: 1' load='role: saturation, outstanding: 1' ;;
-    wire) connections=8 cards=1000 warm='outstanding: 8' load='role: saturation, outstanding: 8' ;;
+    # Sixteen workers open their sessions one call after the other.
+    wire) connections=8 cards=1000 warming=5 warm='outstanding: 8' load='role: saturation, outstanding: 8' ;;
     manyrate) connections=1000 warm='rate: 4000' load='role: saturation, rate: 4000, arrivals: poisson' ;;
     *) echo "no row $1" >&2; exit 64 ;;
   esac
@@ -41,7 +42,7 @@ connections: $connections
 precompute: true
 mix: { purchase: 97, purchaseWithoutPIN: 1, wrongPIN: 1, wrongCryptogram: 1 }
 stages:
-  - { name: warm-up, role: warmUp, seconds: 2, $warm }
+  - { name: warm-up, role: warmUp, seconds: $warming, $warm }
   - { name: measured, seconds: ${SECONDS_MEASURED:-8}, $load }
 YAML
 }

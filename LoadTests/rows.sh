@@ -44,7 +44,7 @@ row() {
 }
 
 measure() {
-  local workers
+  local workers kept
   case $1 in
     standard) row "standard: 8 connections, 10,000 cards, everysec" 5 LoadTests/profiles/standard.yaml ;;
     peer) row "as the peer: 8 connections × 4 outstanding" 3 "$(profile 4 8 10000)" ;;
@@ -62,8 +62,10 @@ measure() {
       row "1,000,000 cards" 1 "$(profile 16 8 1000000)"
       ;;
     keys)
-      row "1,000 cards, all ICC master keys kept" 3 "$(profile 16 8 1000)" DEMO_MASTER_KEYS=16384
-      row "10,000 cards, all ICC master keys kept" 3 "$(profile 16 8 10000)" DEMO_MASTER_KEYS=16384
+      for kept in 0 4096 16384; do
+        row "workers, 10,000 cards, $kept ICC master keys kept" 3 "$(profile 16 8 10000)" \
+          DEMO_TOKEN_PLACEMENT=workers DEMO_MASTER_KEYS=$kept
+      done
       ;;
     wire)
       for workers in 1 4 16 32; do

@@ -18,7 +18,7 @@
 #   DEMO_TOKEN            nss (the default), nss-fips (the same in its strict mode) or softhsm2, which serves no PINs
 #   DEMO_TOKEN_PLACEMENT  auto, loop or workers
 #   DEMO_TOKEN_WORKERS    threads before the token
-#   DEMO_MASTER_KEYS      ICC master keys that each of them keeps
+#   DEMO_MASTER_KEYS      ICC master keys that those threads keep in the token
 #   DEMO_TOKEN_DELAY      microseconds that every call of the token takes longer (Simulators/FaultyToken)
 #   DEMO_TOKEN_LINES      calls that may be under way at once with DEMO_TOKEN_DELAY
 #   DEMO_EVENT_LOOPS      threads for connections

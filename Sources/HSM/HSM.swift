@@ -39,9 +39,11 @@ package final class HSM: Sendable {
         let takesLoops = try configuration.placement.takesLoops(
             configuration, at: location, chaining: chaining)
         let share = TokenShare(location)
+        let kept = takesLoops ? 0 : configuration.masterKeysKeptMax
+        let shelf = kept > 0 ? MasterKeyShelf(capacity: kept) : nil
         self.init(
             configuration, zoneKeys: configuration.zoneKeyLabels, tokens: predecessor?.tokens,
-            takesLoops: takesLoops, share: share, hung: hung
+            takesLoops: takesLoops, share: share, shelf: shelf, hung: hung
         ) { seat in
             try share.open(seat: seat) { session, away in
                 var session = session
@@ -51,6 +53,7 @@ package final class HSM: Sendable {
                     session: session, keys: keys, configuration: configuration, chaining: chaining,
                     passing: passing)
                 serving.away = away
+                serving.shelve(on: shelf)
                 serving.prepare(configuration)
                 return serving
             }
@@ -59,11 +62,12 @@ package final class HSM: Sendable {
 
     /// - Parameters:
     ///   - share: nil for sessions that are all with one token.
+    ///   - shelf: is cleared whenever a session breaks.
     ///   - makeSession: opens a session for a seat, again after each eviction.
     init(
         _ configuration: HSMConfiguration, zoneKeys: [KeyName: ZoneKeyLabels] = [:],
         tokens: CardTokenStore? = nil, takesLoops: Bool = false, share: TokenShare? = nil,
-        hung: @escaping @Sendable (String) -> Void = { _ in },
+        shelf: MasterKeyShelf? = nil, hung: @escaping @Sendable (String) -> Void = { _ in },
         makeSession: @escaping @Sendable (TokenShare.Seat) throws -> CryptographySession
     ) {
         let (counters, pace) = (HSMCounters(), TokenPace())
@@ -90,7 +94,11 @@ package final class HSM: Sendable {
                     throw error
                 }
             },
-            run: { job, session in HSM.run(job, on: &session, pace: pace, counters: counters) },
+            run: { job, session in
+                let fate = HSM.run(job, on: &session, pace: pace, counters: counters)
+                if fate == .evict { shelf?.clear() }
+                return fate
+            },
             tidy: { session in
                 if let home = session.away, share?.answers(home) == true {
                     counters.workersDropped.wrappingAdd(1, ordering: .relaxed)

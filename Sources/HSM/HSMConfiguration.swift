@@ -43,7 +43,7 @@ package struct HSMConfiguration: Sendable, Equatable {
     package var workers: Int
     /// Jobs that may wait before more are refused.
     package var queuedJobsMax: Int
-    /// ICC master keys whose handles a worker keeps.
+    /// ICC master keys that the workers keep, all together; up to twice as many while newer ones take their place. Loops keep none.
     package var masterKeysKeptMax: Int
     /// Card tokens that the process remembers, so that state can be read while the token works.
     package var cardTokensKeptMax: Int

@@ -56,8 +56,10 @@ extension ConfigurationSchema {
             "token.queuedJobsMax", .number(1...1_000_000), standard: .value("65536"), unit: "jobs",
             sentence: "Jobs that may wait for such a thread; what comes on top is answered 91."),
         .init(
-            "token.masterKeysKept", .number(0...1_000_000), standard: .value("0"), unit: "keys",
-            sentence: "ICC master keys whose handles each of them keeps: for tokens at the end of a wire."),
+            "token.masterKeysKept", .number(0...1_000_000), standard: .value("4096"), unit: "keys",
+            sentence:
+                "ICC master keys that those threads keep in the token, all together, and up to twice as many while newer ones come. Each has a session for it."
+        ),
     ]
 
     static let store: [ConfigurationKey] = [

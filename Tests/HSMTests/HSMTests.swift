@@ -160,6 +160,27 @@ struct HSMTests {
         }
     }
 
+    @Test("What one worker derived, no other derives again")
+    func keptMasterKeys() async throws {
+        let location = try DemoKeys.nss.get()
+        var counts: [Int: [UInt64]] = [:]
+        for kept in [0, 64] {
+            let hsm = try HSM(DemoKeys.configuration(workers: 4, masterKeysKeptMax: kept), at: location)
+            let port = hsm.port { work in work() }
+            #expect(hsm.waitUntilReady(seconds: 60))
+            for _ in 0..<13 {
+                let before = hsm.statistics.calls
+                _ = try await port.begin(question(11)).answer()
+                counts[kept, default: []].append(hsm.statistics.calls - before)
+            }
+            hsm.stop()
+        }
+        // The first one of a card derives its key; each later one spares that, whichever worker takes it.
+        let (made, kept) = (try #require(counts[0]), try #require(counts[64]))
+        #expect(kept[0] == made[0])
+        #expect(zip(kept, made).dropFirst().allSatisfy { $0 + 1 == $1 }, "\(kept), and \(made) without")
+    }
+
     @Test("The card token is the same for the same card, whoever asks, and known afterwards")
     func cardTokens() async throws {
         let location = try DemoKeys.nss.get()

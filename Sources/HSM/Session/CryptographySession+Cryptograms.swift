@@ -35,7 +35,7 @@ extension CryptographySession {
         if question.profile.cipher == .aes {
             return try aesAuthenticationData(for: question, card: card, verdict: verdict)
         }
-        defer { destroyEvictedKeys() }
+        defer { endJobKeys() }
         let pair = try keyPair(
             question.profile.responseKey, question, card: card, chains: Self.chains([verdict]))
         defer { discard(pair) }

@@ -2,14 +2,14 @@ internal import Authorisation
 internal import EMV
 internal import PKCS11
 
-/// ICC master keys, kept, and the session keys of one job.
+/// ICC master keys and the session keys of one job.
 extension CryptographySession {
     /// A key twice: whole, and its left half doubled, with which single DES is done by triple DES.
     struct KeyPair {
         let full: ObjectHandle
         /// Nil where nothing is chained.
         let chain: ObjectHandle?
-        /// False for ICC master keys, whose handles are kept.
+        /// False for ICC master keys, which end with the job or stay.
         let temporary: Bool
     }
 
@@ -49,20 +49,22 @@ extension CryptographySession {
         if let chain = pair.chain { endPassing(chain) }
     }
 
-    mutating func destroyEvictedKeys() {
-        for key in evictedKeys {
-            if masterKeys.capacity == 0 { endPassing(key) } else { try? session.destroy(key) }
-        }
-        evictedKeys.removeAll(keepingCapacity: true)
+    /// Ends what was made for the job alone, and lets go of what the job took off the shelf.
+    mutating func endJobKeys() {
+        for key in endingKeys { endPassing(key) }
+        endingKeys.removeAll(keepingCapacity: true)
+        shelved?.inUse.removeAll(keepingCapacity: true)
     }
 
-    /// The ICC master key (EMV Book 2 A1.4) from the worker's store, derived if it is not there.
+    /// The ICC master key (EMV Book 2 A1.4), from the shelf where it is there.
     mutating func masterKey(
         _ question: CryptogramQuestion, _ card: CardIdentity, use: MasterKeyUse
     ) throws(JobError) -> ObjectHandle {
-        let place = MasterKeyPlace(
-            issuerMasterKey: question.issuerMasterKey, option: question.masterKeyOption, card: card, use: use)
-        if let known = masterKeys.value(for: place) { return known }
+        let place = MasterKeyShelf.Place(
+            token: session.slot,
+            key: MasterKeyPlace(
+                issuerMasterKey: question.issuerMasterKey, option: question.masterKeyOption, card: card, use: use))
+        if let handle = shelved?.handle(at: place) { return handle }
         let issuerMasterKey = try keys.handle(question.issuerMasterKey)
         return try withToken { () throws(PKCS11Error) in
             let diversifier = MasterKeyDerivation.diversifier(question.masterKeyOption, for: card)
@@ -73,15 +75,15 @@ extension CryptographySession {
                 case .chain: SessionTemplates.chainingKey
                 }
             let right = use == .chain ? diversifier.left : diversifier.right
-            // One that is kept outlives the session of passing keys.
-            let key =
-                masterKeys.capacity == 0
-                ? try derivePassing(
+            if let home = shelved?.home {
+                let key = try home.session.deriveKey(
                     from: issuerMasterKey, left: diversifier.left, right: right, template: template)
-                : try session.deriveKey(
-                    from: issuerMasterKey, left: diversifier.left, right: right, template: template)
-            // Not destroyed at once: with few places the evicted key may be one that this job still uses.
-            if let evicted = masterKeys.insert(key, for: place) { evictedKeys.append(evicted) }
+                shelved?.keep(key, made: home, at: place)
+                return key
+            }
+            let key = try derivePassing(
+                from: issuerMasterKey, left: diversifier.left, right: right, template: template)
+            endingKeys.append(key)
             return key
         }
     }

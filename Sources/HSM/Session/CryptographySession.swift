@@ -2,8 +2,8 @@ internal import Authorisation
 internal import EMV
 internal import PKCS11
 
-/// One session with the token, of a worker or of an event loop: its keys, its ICC master keys, and all cryptography of an
-/// authorisation. Nothing here returns a key or a clear PIN.
+/// One session with the token, of a worker or of an event loop: its keys and all cryptography of an authorisation.
+/// Nothing here returns a key or a clear PIN.
 ///
 /// Each topic is an extension in a file of its own: `+Keys` the ICC master and session keys, `+Cryptograms` ARQC and
 /// ARPC, `+PINs`, `+CardValues`, `+MACs`, `+Blocks` what they share. Each trip is a `TokenTask`.
@@ -28,15 +28,16 @@ struct CryptographySession: ~Copyable {
     let pinVerificationKey: KeyName?
     let pinVerificationValueKey: KeyName?
     var knownPINMarks: PINMarks?
-    var masterKeys: LeastRecentlyUsed<MasterKeyPlace, ObjectHandle>
     /// Left halves of keys, doubled, as many as keys are configured.
     var doubledLeftHalves: [KeyName: ObjectHandle] = [:]
     /// By key: in sessions of their own, beside `session`.
     var authenticationCiphers: [KeyName: AuthenticationCiphers] = [:]
     /// Calls of the token in those.
     var authenticationCalls: UInt64 = 0
-    /// Given up by `masterKeys` during the job under way; they end with it.
-    var evictedKeys: [ObjectHandle] = []
+    /// ICC master keys made for the job under way and for nothing else; they end with it.
+    var endingKeys: [ObjectHandle] = []
+    /// Where ICC master keys stay; nil: nowhere.
+    var shelved: ShelvedKeys?
     /// How the chaining part of a MAC is computed on this token; found by a known-answer test.
     let chaining: Chaining
     /// Where a worker notes what it has in the token.
@@ -63,14 +64,13 @@ struct CryptographySession: ~Copyable {
         panHashKey = configuration.panHashKey
         pinVerificationKey = configuration.pinVerificationKey
         pinVerificationValueKey = configuration.pinVerificationValueKey
-        masterKeys = LeastRecentlyUsed(capacity: configuration.masterKeysKeptMax)
     }
 
     // MARK: - One authorisation
 
     /// Everything that one authorisation needs of the token.
     mutating func answer(_ question: CryptographyQuestion) throws(JobError) -> CryptographyAnswer {
-        defer { destroyEvictedKeys() }
+        defer { endJobKeys() }
         let token = if let known = question.knownToken { known } else { try cardToken(of: question.card.pan) }
         var cryptogram = CryptogramAnswer.notAsked
         if let asked = question.cryptogram { cryptogram = try verify(asked, card: question.card) }

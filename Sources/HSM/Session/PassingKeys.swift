@@ -27,7 +27,7 @@ struct PassingKeys: ~Copyable {
 extension CryptographySession {
     /// Calls of the token by all that this value is made of.
     var callCount: UInt64 {
-        mutating get { session.callCount &+ passing.callCount &+ authenticationCalls }
+        mutating get { session.callCount &+ passing.callCount &+ authenticationCalls &+ (shelved?.calls ?? 0) }
     }
 
     /// Derives a key for this job.
@@ -48,6 +48,7 @@ extension CryptographySession {
 
     /// Between jobs, when nobody waits: ends what some of them left behind.
     mutating func tidy() -> ResourceFate {
+        shelved?.tidy(beside: session)
         guard passing.own != nil else { return .keep }
         passing.jobs += 1
         guard passing.jobs >= PassingKeys.jobsMax else { return .keep }
