@@ -20,7 +20,8 @@ struct MasterKeyShelfTests {
             key: CryptographySession.MasterKeyPlace(
                 issuerMasterKey: KeyName("imk"), option: .a,
                 card: CardIdentity(
-                    pan: try PAN("476173900300\(String(10_000 + number).dropFirst())"), panSequenceNumber: nil),
+                    pan: try PAN("476173900300\(String(10_000 + number).dropFirst())"), panSequenceNumber: nil
+                ),
                 use: .derive))
     }
 
@@ -80,7 +81,8 @@ struct MasterKeyShelfTests {
         worker.tidy(beside: session)
         let next = try #require(worker.home)
         worker.keep(
-            try next.session.generateKey(.genericSecret, Self.template), made: next, at: try place(1, of: session.slot))
+            try next.session.generateKey(.genericSecret, Self.template), made: next,
+            at: try place(1, of: session.slot))
         #expect(shelf.entry(at: try place(1, of: session.slot)) != nil)
     }
 

@@ -63,7 +63,8 @@ extension CryptographySession {
         let place = MasterKeyShelf.Place(
             token: session.slot,
             key: MasterKeyPlace(
-                issuerMasterKey: question.issuerMasterKey, option: question.masterKeyOption, card: card, use: use))
+                issuerMasterKey: question.issuerMasterKey, option: question.masterKeyOption, card: card,
+                use: use))
         if let handle = shelved?.handle(at: place) { return handle }
         let issuerMasterKey = try keys.handle(question.issuerMasterKey)
         return try withToken { () throws(PKCS11Error) in

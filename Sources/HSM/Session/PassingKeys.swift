@@ -27,7 +27,9 @@ struct PassingKeys: ~Copyable {
 extension CryptographySession {
     /// Calls of the token by all that this value is made of.
     var callCount: UInt64 {
-        mutating get { session.callCount &+ passing.callCount &+ authenticationCalls &+ (shelved?.calls ?? 0) }
+        mutating get {
+            session.callCount &+ passing.callCount &+ authenticationCalls &+ (shelved?.calls ?? 0)
+        }
     }
 
     /// Derives a key for this job.
