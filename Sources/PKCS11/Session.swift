@@ -39,7 +39,8 @@ package struct Session: ~Copyable {
     /// Another session with the same token, which this process is logged in to. It reads only.
     package borrowing func sibling() throws(PKCS11Error) -> Session {
         var other: CK_SESSION_HANDLE = 0
-        let code = functions.pointee.C_OpenSession!(slotNumber, CK_FLAGS(CKF_SERIAL_SESSION), nil, nil, &other)
+        let flags = CK_FLAGS(CKF_SERIAL_SESSION)
+        let code = functions.pointee.C_OpenSession!(slotNumber, flags, nil, nil, &other)
         guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
         return Session(functions: functions, handle: other, slot: slotNumber, crossings: crossings)
     }
