@@ -8,7 +8,12 @@
 # make pauses  the store and the token pause under load, then a flood: nothing refused but what is lost
 # make simulate  the same promises under millions of random interleavings, by seed
 # make deb     Debian packages of host and tools
-.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb clean
+# make container   a container image of the host, made from nothing
+# make walk    docs/getting-started.md played block by block on a machine that is thrown away, an alarm, a restore
+# make upgrade a cold upgrade of one of two hosts under 2,000 requests a second
+# make dashboard   the dashboard's queries answered by a real Prometheus over a load
+.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb container walk upgrade \
+	dashboard clean
 
 environment := Config/demo/environment.sh
 
@@ -79,6 +84,21 @@ simulate: deps
 # Two Debian packages in .build/packages. Needs patchelf and dpkg-dev as well.
 deb: build
 	@Config/debian/build.sh "$$(swift build -c release --show-bin-path)" .build/packages
+
+# issuer-host:latest in buildah's own store; BUILDAH="--root DIR --runroot DIR" for another. Needs root and buildah as well.
+IMAGE ?= issuer-host:latest
+container: build
+	@Config/container/build.sh "$$(swift build -c release --show-bin-path)" $(IMAGE) --storage-driver vfs $(BUILDAH)
+
+# Need root, and what the tests need.
+walk: build test-deps
+	@Tests/Packaging/walk.sh "$$(swift build -c release --show-bin-path)"
+
+upgrade: build
+	@LoadTests/upgrade.sh "$$(swift build -c release --show-bin-path)"
+
+dashboard: build test-deps
+	@LoadTests/dashboard.py "$$(swift build -c release --show-bin-path)"
 
 # Needs gdb, gcc and python3 as well.
 core-search: build

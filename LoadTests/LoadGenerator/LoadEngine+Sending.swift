@@ -146,14 +146,51 @@ extension LoadEngine {
         return true
     }
 
+    /// What an acquirer does whose connection ended: the same request again, marked as a repeat, over another connection
+    /// of its kind. What finds none waits for the next that opens.
+    func repeatUnanswered() {
+        let waiting = homeless
+        homeless.removeAll(keepingCapacity: true)
+        for (request, before) in waiting where !sendAgain(request, before: before) {
+            homeless.append((request, before))
+        }
+        flush()
+    }
+
+    private func sendAgain(_ request: PendingRequest, before: LoadConnection) -> Bool {
+        guard let stan = request.message.text(.stan).flatMap(UInt32.init) else { return false }
+        for _ in connections {
+            guard let connection = takeConnection() else { return false }
+            // A PIN block is for its zone, and its place for its dialect.
+            guard connection.link.zonePINKey == before.link.zonePINKey,
+                connection.link.codec.dialect.name == before.link.codec.dialect.name,
+                connection.pending[stan] == nil
+            else { continue }
+            var message = request.message
+            message.mti = MTI(rawValue: message.mti.rawValue | 1)
+            guard (try? connection.write(message)) != nil else { return false }
+            connection.pending[stan] = PendingRequest(
+                message: message, kind: request.kind, card: request.card, product: request.product,
+                signed: request.signed, approval: request.approval, prediction: request.prediction,
+                intendedAt: request.intendedAt, sentAt: NIODeadline.now().uptimeNanoseconds)
+            recorder.counts.repeated += 1
+            markDirty(connection)
+            return true
+        }
+        return false
+    }
+
     private func wait(on connection: LoadConnection, stan: UInt32, request: PendingRequest) {
         connection.pending[stan] = request
         outstanding += 1
         recorder.counts.sent += 1
-        if !connection.isDirty {
-            connection.isDirty = true
-            dirty.append(connection)
-        }
+        markDirty(connection)
+    }
+
+    private func markDirty(_ connection: LoadConnection) {
+        guard !connection.isDirty else { return }
+        connection.isDirty = true
+        dirty.append(connection)
     }
 
     func flush() {

@@ -51,6 +51,8 @@ final class LoadEngine: @unchecked Sendable {
     var backlog: [UInt64] = []
     var backlogNext = 0
     var outstanding = 0
+    /// Requests whose connection ended before their answer, with that connection.
+    var homeless: [(request: PendingRequest, before: LoadConnection)] = []
     private var drained: EventLoopPromise<Void>?
     private var isStopping = false
 
@@ -106,14 +108,22 @@ final class LoadEngine: @unchecked Sendable {
     }
 
     func opened(_ connection: LoadConnection) {
+        repeatUnanswered()
         if case .closed = mode { refill(connection) }
         sendBacklog()
         flush()
     }
 
     func closed(_ connection: LoadConnection) {
-        for (_, request) in connection.pending { lose(request, connection, why: "connection closed") }
+        for (_, request) in connection.pending {
+            if profile.repeatsUnanswered {
+                homeless.append((request, connection))
+            } else {
+                lose(request, connection, why: "connection closed")
+            }
+        }
         connection.pending.removeAll(keepingCapacity: true)
+        repeatUnanswered()
         guard !isStopping else { return }
         recorder.counts.reconnects += 1
         reopen(connection, after: .zero)
@@ -221,5 +231,7 @@ final class LoadEngine: @unchecked Sendable {
             for (_, request) in connection.pending { lose(request, connection, why: "no answer") }
             connection.pending.removeAll()
         }
+        for (request, connection) in homeless { lose(request, connection, why: "no answer") }
+        homeless.removeAll()
     }
 }

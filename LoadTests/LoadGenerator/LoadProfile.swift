@@ -90,6 +90,8 @@ package struct LoadProfile: Sendable {
     package var connections: Int
     /// Every so many seconds one connection is closed and opened again; 0 for never.
     package var reconnectSeconds: Double
+    /// Whether a request whose connection ends before its answer is sent again over another one, as a repeat.
+    package var repeatsUnanswered: Bool
     /// Whether cryptograms and PIN blocks of a stage are computed before it begins.
     package var precompute: Bool
     /// Shares of the kinds of request.
@@ -111,6 +113,7 @@ package struct LoadProfile: Sendable {
         seed = 1
         links = []
         reconnectSeconds = 0
+        repeatsUnanswered = false
         precompute = false
         mix = [.purchase: 1]
         pinTriesMax = 3
@@ -147,6 +150,7 @@ package struct LoadProfile: Sendable {
         seed = file.seed ?? 1
         links = file.links ?? []
         reconnectSeconds = file.reconnectSeconds ?? 0
+        repeatsUnanswered = file.repeatsUnanswered ?? false
         precompute = file.precompute ?? false
         pinTriesMax = file.pinTriesMax ?? 3
         mix = file.mix ?? [.purchase: 1]

@@ -55,6 +55,8 @@ package struct LoadResult: Codable, Sendable {
         var lost: Int
         var unsent: Int
         var reconnects: Int
+        /// Requests that were sent again over another connection; nil in older results.
+        var repeated: Int?
         var waitedForCard: Int
         var answersByCode: [String: Int]
         var hostCPUSecondsPer10000: Double?

@@ -3,7 +3,8 @@ internal import Yams
 /// The keys that a profile may have, at each place: a misspelt one would be passed over in silence.
 enum ProfileKeys {
     static let top = [
-        "name", "cards", "products", "seed", "links", "connections", "reconnectSeconds", "precompute",
+        "name", "cards", "products", "seed", "links", "connections", "reconnectSeconds",
+        "repeatsUnanswered", "precompute",
         "pinTriesMax", "mix", "thresholds", "stages",
     ]
     static let stage = [
@@ -86,6 +87,7 @@ struct ProfileFile: Decodable {
     let links: [String]?
     let connections: Int?
     let reconnectSeconds: Double?
+    let repeatsUnanswered: Bool?
     let precompute: Bool?
     let pinTriesMax: Int?
     let mix: [TrafficKind: Double]?

@@ -34,6 +34,8 @@ struct StageCounts: Sendable {
     /// Requests that waited because every card drawn was in use.
     var waitedForCard = 0
     var reconnects = 0
+    /// Sent again over another connection, since theirs had ended.
+    var repeated = 0
 
     var failed: Int { mismatched + stray + lost + unsent }
 }

@@ -29,8 +29,9 @@ struct FaultProxyCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let colon = target.lastIndex(of: ":"),
-            let targetPort = Int(target[target.index(after: colon)...])
+            let targetPort = Int(target[target.index(after: colon)...]), (1...65_535).contains(targetPort)
         else { throw ValidationError("--target: host:port, not \(target)") }
+        guard (0...65_535).contains(port) else { throw ValidationError("--port: 0 to 65535, not \(port)") }
         guard delay >= 0, jitter >= 0, hold >= 0, every > 0 else {
             throw ValidationError(
                 "--delay, --jitter and --hold cannot be negative, --every has to be positive")

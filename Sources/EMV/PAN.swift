@@ -56,6 +56,17 @@ package struct PAN: Hashable, Sendable, CustomStringConvertible {
         UInt8(truncatingIfNeeded: packed >> UInt128(4 * (Int(count) - 1 - index))) & 0x0F
     }
 
+    /// Whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B).
+    package var hasCheckDigit: Bool {
+        var sum: UInt8 = 0
+        for place in 0..<digitCount {
+            let digit = digit(at: digitCount - 1 - place)
+            let weighed = place.isMultiple(of: 2) ? digit : digit * 2
+            sum += weighed > 9 ? weighed - 9 : weighed
+        }
+        return sum.isMultiple(of: 10)
+    }
+
     /// True if the PAN begins with the prefix.
     package func hasPrefix(_ prefix: PANPrefix) -> Bool {
         guard prefix.digitCount <= digitCount else { return false }

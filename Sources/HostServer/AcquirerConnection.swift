@@ -4,6 +4,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOSSL
 internal import NIOTLS
+internal import X509
 
 /// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do when is
 /// `ConnectionState`'s matter.
@@ -32,7 +33,10 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     private(set) var context: ChannelHandlerContext?
     /// Approvals on their way to the peer.
     var underWay = AnswersUnderWay()
-    private let tls: TLSContext?
+    /// The link's; nil for plain TCP.
+    var tls: TLSContext?
+    /// What the peer showed in its handshake, its own certificate first.
+    var shown: [Certificate] = []
     private var decoder: FrameDecoder
     private var unread: ByteBuffer?
 
@@ -115,9 +119,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
 
     private func handshakeEnded(_ context: ChannelHandlerContext) {
         state.handshakeEnded()
-        let certificate = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
-            .peerCertificate
-        guard let tls, tls.accepts(certificate) else {
+        guard bearsNames else {
             refusedHandshake()
             loop.refusals.log(
                 logger, .warning, message: "certificate bears none of the names of this link", metadata: [:])
@@ -127,7 +129,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         established()
     }
 
-    private func refusedHandshake() { if state.refused() { loop.metrics.handshakesRefused += 1 } }
+    func refusedHandshake() { if state.refused() { loop.metrics.handshakesRefused += 1 } }
 
     private func established() {
         state.established()
@@ -139,7 +141,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     // MARK: - Orders
 
     /// Settings of a reload. How messages look stays as it was when the connection began.
-    func adopt(_ new: LinkConfiguration) {
+    func adopt(_ settings: ServedLink.Settings) {
+        let new = settings.configuration
         let (codec, framing) = (link.codec, link.framing)
         link = new
         (link.codec, link.framing) = (codec, framing)
@@ -148,6 +151,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes,
             tellsBilling: new.profile.tellsBilling)
         state.limits = new.limits
+        judgeAgain(settings)
     }
 
     func drain() {

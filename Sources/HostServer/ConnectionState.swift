@@ -21,6 +21,8 @@ enum AbandonReason: String, Hashable, Sendable, CaseIterable {
     case peerDoesNotRead = "the peer reads no answers"
     /// No bytes since the echo was sent.
     case peerDoesNotAnswer = "no answer to an echo"
+    /// A reload says that the peer may not be connected.
+    case peerNoLongerAllowed = "the peer is no longer allowed"
 
     /// As metrics name it; never changes.
     var label: String {
@@ -29,6 +31,7 @@ enum AbandonReason: String, Hashable, Sendable, CaseIterable {
         case .frameTooSlow: "frame_too_slow"
         case .peerDoesNotRead: "peer_does_not_read"
         case .peerDoesNotAnswer: "peer_does_not_answer"
+        case .peerNoLongerAllowed: "peer_no_longer_allowed"
         }
     }
 }
@@ -70,7 +73,7 @@ struct ConnectionState {
     private(set) var heardAt: UInt64
     private var echoSentAt: UInt64?
     /// Something was served on it, or may be: the handshake is over and the peer is who it has to be.
-    private var isEstablished = false
+    private(set) var isEstablished = false
     private var isRefused = false
     /// The channel wanted to read while the peer was made to wait.
     private var readHeld = false

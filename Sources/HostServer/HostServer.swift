@@ -235,7 +235,10 @@ package final class HostServer: Service {
         }) {
             if let metrics { sum.add(metrics) }
         }
-        let families = sum.families(links: links.namesBySlot) + [links.connections] + (await moreMetrics())
+        let families =
+            sum.families(links: links.namesBySlot)
+            + [links.connections, links.revocationLists].compactMap(\.self)
+            + (await moreMetrics())
         return families.map(\.text).joined()
     }
 

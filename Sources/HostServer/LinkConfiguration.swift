@@ -1,5 +1,6 @@
 package import ISO8583
 package import IssuerMessages
+internal import NIOCore
 
 /// One link: how its connections come about, how its messages look, and what each connection may cost.
 package struct LinkConfiguration: Sendable {
@@ -63,6 +64,11 @@ package struct LinkConfiguration: Sendable {
         self.framing = framing
         self.inFlightMax = inFlightMax
         self.answerTimeoutNanoseconds = answerTimeoutNanoseconds
+    }
+
+    /// Whether a peer of this address may be connected.
+    func allows(_ peer: SocketAddress?) -> Bool {
+        role == .client || allowedPeers.isEmpty || allowedPeers.contains { $0.contains(peer) }
     }
 
     var limits: ConnectionLimits {

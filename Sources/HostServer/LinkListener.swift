@@ -1,6 +1,7 @@
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// The listener of a server link.
 struct LinkListener: LinkEndpoint {
@@ -73,12 +74,18 @@ extension AcquirerConnection {
         }
         let pipeline = channel.pipeline.syncOperations
         let configuration = settings.configuration
+        let connection = AcquirerConnection(configuration, served, loop: loop, tls: settings.tls)
         if let tls = settings.tls {
+            let examine: NIOSSLCustomVerificationCallback = { [weak connection] certificates, promise in
+                guard let connection else { return promise.succeed(.failed) }
+                connection.examine(certificates, promise: promise)
+            }
             switch configuration.role {
-            case .server: try pipeline.addHandler(tls.serverHandler())
-            case .client: try pipeline.addHandler(tls.clientHandler(host: configuration.host))
+            case .server: try pipeline.addHandler(tls.serverHandler(examine: examine))
+            case .client:
+                try pipeline.addHandler(tls.clientHandler(host: configuration.host, examine: examine))
             }
         }
-        try pipeline.addHandler(AcquirerConnection(configuration, served, loop: loop, tls: settings.tls))
+        try pipeline.addHandler(connection)
     }
 }

@@ -1,8 +1,11 @@
+internal import Foundation
 internal import NIOCore
 internal import NIOSSL
+internal import SwiftASN1
+internal import X509
 
-/// TLS on a link. Both sides show a certificate: a peer whose certificate the trusted authorities did not sign, or
-/// that has expired, gets no connection.
+/// TLS on a link. Both sides show a certificate: a peer whose certificate the trusted authorities did not sign or have
+/// revoked, or that has expired, gets no connection.
 package struct LinkTLS: Hashable, Sendable {
     /// The lowest version that is spoken.
     package enum Version: String, Sendable, CaseIterable {
@@ -16,6 +19,8 @@ package struct LinkTLS: Hashable, Sendable {
     package var privateKeyFile: String
     /// PEM file of the authorities whose certificates peers may show.
     package var trustedFile: String
+    /// PEM file of what those authorities have revoked, a list of each; nil: nobody asks.
+    package var revokedFile: String?
     /// Names of which a peer's certificate has to bear one (subject alternative name, DNS); empty: any.
     package var peerNames: [String]
     /// The lowest version that is spoken.
@@ -26,12 +31,13 @@ package struct LinkTLS: Hashable, Sendable {
 
     /// Takes the parts; nothing is read yet.
     package init(
-        certificateFile: String, privateKeyFile: String, trustedFile: String, peerNames: [String] = [],
-        minimumVersion: Version = .tls12, serverName: String? = nil
+        certificateFile: String, privateKeyFile: String, trustedFile: String, revokedFile: String? = nil,
+        peerNames: [String] = [], minimumVersion: Version = .tls12, serverName: String? = nil
     ) {
         self.certificateFile = certificateFile
         self.privateKeyFile = privateKeyFile
         self.trustedFile = trustedFile
+        self.revokedFile = revokedFile
         self.peerNames = peerNames
         self.minimumVersion = minimumVersion
         self.serverName = serverName
@@ -46,54 +52,60 @@ package struct LinkTLSError: Error, Sendable, CustomStringConvertible {
 
 /// What connections of one link share: made from the files once, again at every reload.
 struct TLSContext: Sendable {
-    private let context: NIOSSLContext
+    private let configuration: TLSConfiguration
     private let serverName: String?
-    let peerNames: Set<String>
+    private let peerNames: Set<String>
+    /// Whom the link trusts.
+    let trust: PeerTrust
 
-    /// - Parameter link: for errors.
-    init(_ tls: LinkTLS, role: LinkConfiguration.Role, link: String) throws(LinkTLSError) {
-        func reading<Value>(_ key: String, _ file: String, body: () throws -> Value) throws(LinkTLSError)
-            -> Value
-        {
-            do { return try body() } catch {
-                throw LinkTLSError(description: "links.\(link).tls.\(key): \(file): \(error)")
+    /// - Parameters:
+    ///   - link: for errors.
+    ///   - now: seconds since 1970.
+    init(_ tls: LinkTLS, role: LinkConfiguration.Role, link: String, now: Int64 = Int64(time(nil)))
+        throws(LinkTLSError)
+    {
+        let files = try LinkTLSFiles(tls, link: link)
+        var trust = try files.reading("trustedFile", tls.trustedFile) {
+            try PeerTrust(files.trusted.map { try Certificate($0) }, role: role)
+        }
+        if let revoked = tls.revokedFile {
+            try files.reading("revokedFile", revoked) {
+                try trust.take(RevocationList.all(inFile: revoked), now: now)
             }
         }
-        let chain = try reading("certificateFile", tls.certificateFile) {
-            try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
-        }
-        let key = try reading("privateKeyFile", tls.privateKeyFile) {
-            try NIOSSLPrivateKey(file: tls.privateKeyFile, format: .pem)
-        }
-        let trusted = try reading("trustedFile", tls.trustedFile) {
-            try NIOSSLCertificate.fromPEMFile(tls.trustedFile)
-        }
-        guard !chain.isEmpty else {
-            throw LinkTLSError(description: "links.\(link).tls.certificateFile: no certificate in it")
-        }
-        guard !trusted.isEmpty else {
-            throw LinkTLSError(description: "links.\(link).tls.trustedFile: no certificate in it")
-        }
+        self.trust = trust
         var configuration = TLSConfiguration.makeServerConfigurationWithMTLS(
-            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key),
-            trustRoots: .certificates(trusted))
+            certificateChain: files.chain.map { .certificate($0) }, privateKey: .privateKey(files.key),
+            trustRoots: .certificates(files.trusted))
         configuration.minimumTLSVersion = tls.minimumVersion == .tls12 ? .tlsv12 : .tlsv13
         configuration.sendCANameList = role == .server
         if role == .client { configuration.certificateVerification = .fullVerification }
-        context = try reading("certificateFile and privateKeyFile", tls.certificateFile) {
-            try NIOSSLContext(configuration: configuration)
-        }
+        self.configuration = configuration
         serverName = role == .client ? tls.serverName : nil
         peerNames = Set(tls.peerNames.map { $0.lowercased() })
+        _ = try files.reading("certificateFile and privateKeyFile", tls.certificateFile) { try context() }
     }
 
-    func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: context) }
+    /// One for each connection. The keys of session tickets and the sessions that are remembered belong to a context: what
+    /// one connection was given is worth nothing to the next, so that every connection is a whole handshake and every
+    /// certificate is looked at then.
+    private func context() throws -> NIOSSLContext { try NIOSSLContext(configuration: configuration) }
 
-    /// - Parameter host: what is connected to; its certificate has to bear this name or address.
-    func clientHandler(host: String) throws -> NIOSSLClientHandler {
+    /// - Parameter examine: judges what the peer shows.
+    func serverHandler(examine: @escaping NIOSSLCustomVerificationCallback) throws -> NIOSSLServerHandler {
+        NIOSSLServerHandler(context: try context(), customVerificationCallback: examine)
+    }
+
+    /// - Parameters:
+    ///   - host: what is connected to; its certificate has to bear this name or address.
+    ///   - examine: judges what the peer shows.
+    func clientHandler(host: String, examine: @escaping NIOSSLCustomVerificationCallback) throws
+        -> NIOSSLClientHandler
+    {
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(
-            context: context, serverHostname: serverName ?? (isAddress ? nil : host))
+            context: try context(), serverHostname: serverName ?? (isAddress ? nil : host),
+            customVerificationCallback: examine)
     }
 
     /// Whether the certificate bears the switch's name (client links) and one of the names that this link asks for.
@@ -109,4 +121,60 @@ struct TLSContext: Sendable {
         if let serverName, !names.contains(serverName.lowercased()) { return false }
         return peerNames.isEmpty || !names.isDisjoint(with: peerNames)
     }
+}
+
+/// The certificates and the key of a link.
+private struct LinkTLSFiles {
+    let chain: [NIOSSLCertificate]
+    let key: NIOSSLPrivateKey
+    let trusted: [NIOSSLCertificate]
+    private let link: String
+
+    init(_ tls: LinkTLS, link: String) throws(LinkTLSError) {
+        self.link = link
+        let places = [
+            ("certificateFile", tls.certificateFile), ("privateKeyFile", tls.privateKeyFile),
+            ("trustedFile", tls.trustedFile),
+        ]
+        // The library passes one over, and who put it there would think that it counts.
+        for (key, file) in places where PEMBlock.hasRevocationList(inFile: file) {
+            throw LinkTLSError(
+                description: "links.\(link).tls.\(key): \(file) has a list of revoked certificates in it: "
+                    + "such a list belongs into a file of its own, which links.\(link).tls.revokedFile names")
+        }
+        chain = try LinkTLSFiles.reading("certificateFile", tls.certificateFile, link: link) {
+            try LinkTLSFiles.certificates(tls.certificateFile)
+        }
+        key = try LinkTLSFiles.reading("privateKeyFile", tls.privateKeyFile, link: link) {
+            try NIOSSLPrivateKey(file: tls.privateKeyFile, format: .pem)
+        }
+        trusted = try LinkTLSFiles.reading("trustedFile", tls.trustedFile, link: link) {
+            try LinkTLSFiles.certificates(tls.trustedFile)
+        }
+    }
+
+    /// Names the key of the configuration and the file where the body fails.
+    func reading<Value>(_ key: String, _ file: String, body: () throws -> Value) throws(LinkTLSError) -> Value
+    {
+        try LinkTLSFiles.reading(key, file, link: link, body: body)
+    }
+
+    private static func reading<Value>(_ key: String, _ file: String, link: String, body: () throws -> Value)
+        throws(LinkTLSError) -> Value
+    {
+        do { return try body() } catch {
+            throw LinkTLSError(description: "links.\(link).tls.\(key): \(file): \(error)")
+        }
+    }
+
+    private static func certificates(_ file: String) throws -> [NIOSSLCertificate] {
+        let all = try NIOSSLCertificate.fromPEMFile(file)
+        guard !all.isEmpty else { throw PeerTrust.Refused(description: "no certificate in it") }
+        return all
+    }
+}
+
+extension Certificate {
+    /// A certificate of the TLS library.
+    init(_ certificate: NIOSSLCertificate) throws { try self.init(derEncoded: certificate.toDERBytes()) }
 }

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import NIOSSL
 
-/// When a certificate of a link's files is valid.
+/// When a certificate, or a list of revoked ones, of a link's files is valid.
 package struct CertificateLife: Sendable {
     /// The key of the configuration that names its file, `links.NAME.tls.certificateFile`.
     package let key: String
@@ -11,6 +11,8 @@ package struct CertificateLife: Sendable {
     package let notBefore: Int64
     /// Seconds since 1970.
     package let notAfter: Int64
+    /// Whether it is a list of revoked certificates instead.
+    package var isRevocationList = false
 }
 
 extension LinkTLS {
@@ -19,13 +21,28 @@ extension LinkTLS {
     /// - Parameters:
     ///   - role: of the link.
     ///   - link: its name, for errors.
-    /// - Returns: the certificates of the host's file, then those of the trusted authorities.
+    /// - Returns: the certificates of the host's file, then those of the trusted authorities, then their lists of revoked ones.
     /// - Throws: where the files do not make a TLS link; names the key.
     package func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
     {
         _ = try TLSContext(self, role: role, link: link)
         return try lives("certificateFile", certificateFile, link: link)
             + lives("trustedFile", trustedFile, link: link)
+            + listLives(link: link)
+    }
+
+    private func listLives(link: String) throws(LinkTLSError) -> [CertificateLife] {
+        guard let revokedFile else { return [] }
+        let key = "links.\(link).tls.revokedFile"
+        do {
+            return try RevocationList.all(inFile: revokedFile).enumerated().map { index, list in
+                CertificateLife(
+                    key: key, place: index + 1, notBefore: list.issuedAt, notAfter: list.nextAt,
+                    isRevocationList: true)
+            }
+        } catch {
+            throw LinkTLSError(description: "\(key): \(revokedFile): \(error)")
+        }
     }
 
     private func lives(_ key: String, _ file: String, link: String) throws(LinkTLSError)

@@ -41,6 +41,23 @@ final class LinkTable: Sendable {
             values: all.map { ([("link", $0.name)], "\($0.openConnections)") })
     }
 
+    /// As they are served: a file that was put in place and not reloaded changes nothing here. Nil where no link has any.
+    var revocationLists: MetricFamily? {
+        let values = all.flatMap { link in
+            (link.settings.tls?.trust.listEnds ?? []).map { end in
+                (
+                    labels: [(name: "link", value: link.name), (name: "authority", value: end.authority)],
+                    value: "\(end.seconds)"
+                )
+            }
+        }
+        guard !values.isEmpty else { return nil }
+        return .labelled(
+            "issuer_revocation_list_expiry_timestamp_seconds", .gauge,
+            help: "When the next list of revoked certificates of an authority is due, seconds since 1970.",
+            values: values)
+    }
+
     func open() async throws {
         for link in all { _ = link.replace(try await endpoint(of: link)) }
     }
@@ -87,7 +104,7 @@ final class LinkTable: Sendable {
             loop.services.eventLoop.execute {
                 for connection in loop.connections() {
                     if links.contains(where: { $0 === connection.served }) {
-                        connection.adopt(connection.served.settings.configuration)
+                        connection.adopt(connection.served.settings)
                     } else {
                         connection.drain()
                     }

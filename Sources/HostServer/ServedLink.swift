@@ -66,10 +66,7 @@ final class ServedLink: Sendable {
         let peer = channel.remoteAddress
         let outcome: Result<Settings, Refused> = state.withLock { state in
             let configuration = state.settings.configuration
-            let allowed = configuration.allowedPeers
-            if configuration.role == .server, !allowed.isEmpty,
-                !allowed.contains(where: { $0.contains(peer) })
-            {
+            guard configuration.allows(peer) else {
                 return .failure(Refused(description: "the peer is none of allowedPeers"))
             }
             guard configuration.role == .client || state.open < configuration.connectionsMax else {

@@ -9,6 +9,8 @@ extension IssuerConfiguration {
             package var privateKeyFile: String
             /// PEM file of the authorities of the peers.
             package var trustedFile: String
+            /// PEM file of their lists of revoked certificates; nil: nobody asks.
+            package var revokedFile: String?
             /// Names of which a peer's certificate has to bear one; empty: any.
             package var peerNames: [String]
             /// `1.2` or `1.3`.
@@ -157,6 +159,7 @@ extension IssuerConfiguration.Link.TLS {
         certificateFile = try section.file("certificateFile")
         privateKeyFile = try section.file("privateKeyFile")
         trustedFile = try section.file("trustedFile")
+        revokedFile = section.fileIfThere("revokedFile")
         peerNames = try section.list("peerNames")
         minimumVersion = try section.text("minimumVersion")
         serverName = section.textIfThere("serverName")

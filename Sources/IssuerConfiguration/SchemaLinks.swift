@@ -104,7 +104,14 @@ extension ConfigurationSchema {
             sentence: "PEM file of its private key, not readable by others."),
         .init(
             "links.*.tls.trustedFile", .file, standard: .required,
-            sentence: "PEM file of the authorities of the peers."),
+            sentence:
+                "PEM file of the authorities of the peers: roots, and what stands between them and the peers."
+        ),
+        .init(
+            "links.*.tls.revokedFile", .file, standard: .absent("revocation is not looked at"),
+            sentence:
+                "PEM file of the certificates that those authorities have revoked: a list (CRL) of each authority of `trustedFile`, signed by it."
+        ),
         .init(
             "links.*.tls.peerNames", .list, standard: .absent("any"),
             sentence: "Names of which a peer's certificate has to bear one."),

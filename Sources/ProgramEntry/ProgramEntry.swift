@@ -74,7 +74,8 @@ struct UnknownSubcommand: CustomStringConvertible {
     init?(_ root: any ParsableCommand.Type, _ arguments: [String]) {
         var command: any ParsableCommand.Type = root
         var path = [root._commandName]
-        for argument in arguments {
+        // `help cards` is help for `cards`.
+        for argument in arguments.first == "help" ? arguments.dropFirst() : arguments[...] {
             let subcommands = command.configuration.subcommands
             guard !subcommands.isEmpty, !argument.hasPrefix("-"), argument != "help"
             else { return nil }

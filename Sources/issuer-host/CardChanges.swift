@@ -15,22 +15,36 @@ struct CardArguments: ParsableArguments {
 
     func identity() throws -> PAN {
         guard (psn ?? 0) <= 99 else { throw ValidationError("--psn has to be 0 to 99") }
-        return try PAN(pan)
+        do { return try PAN(pan) } catch { throw ValidationError("\(error)") }
     }
 
-    /// The sequence number of the card that is meant.
+    /// The sequence number of the card that is meant: the one that is named, or the only one there is.
+    ///
+    /// - Throws: `CardRefusal`, which says which there are.
     func sequenceNumber(_ record: CardRecord) throws -> UInt8 {
-        let numbers = record.plastics.map(\.sequenceNumber)
+        let numbers = record.plastics.filter { !$0.isOfPANBefore }.map(\.sequenceNumber)
+        let all = numbers.sorted().map { PANSequenceNumber(rawValue: $0)?.description ?? "\($0)" }
+            .joined(separator: ", ")
+        let pan = try identity()
         if let psn {
-            guard numbers.contains(psn) else { throw OperatorRefusal.unknownSequenceNumber }
+            guard record.plastics.contains(where: { $0.sequenceNumber == psn }) else {
+                throw CardRefusal("\(pan): no card with sequence number \(psn); there is \(all)")
+            }
             return psn
         }
         guard let only = numbers.first, numbers.count == 1 else {
-            let all = numbers.map { "\($0)" }.joined(separator: ", ")
-            throw ValidationError("--psn is needed: the account has cards \(all)")
+            throw CardRefusal("\(pan): --psn is needed, since the account has the cards \(all)")
         }
         return only
     }
+}
+
+/// A command that cannot be carried out as things are: exit code 1.
+struct CardRefusal: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+
+    static func unknown(_ pan: PAN) -> CardRefusal { CardRefusal("no card \(pan) in the state store") }
 }
 
 /// Who works at this machine.
@@ -121,8 +135,8 @@ extension Cards {
                     "status: one of \(CardStatus.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             let note = try reason.note()
-            let psn = card.psn
-            try await onAccount(options, card) { orders, token, _ in
+            try await onAccount(options, card) { orders, token, record in
+                let psn = card.psn == nil ? nil : try card.sequenceNumber(record)
                 let before = try await orders.carryOut(
                     .status(status, sequenceNumber: psn), for: token, note: note)
                 return "status \(status.rawValue), before: \(before)"
@@ -147,7 +161,8 @@ extension Cards {
 
         func run() async throws {
             let note = try reason.note()
-            let (oldPAN, newPAN) = (try PAN(old), try PAN(new))
+            let (oldPAN, newPAN): (PAN, PAN)
+            do { (oldPAN, newPAN) = (try PAN(old), try PAN(new)) } catch { throw ValidationError("\(error)") }
             guard oldPAN != newPAN else { throw ValidationError("the new PAN is the old one") }
             let desk = try await CardDesk(options.config)
             let (oldToken, newToken) = (try await desk.token(of: oldPAN), try await desk.token(of: newPAN))
@@ -170,7 +185,7 @@ extension Cards {
                 print("\(oldPAN): moved to \(newPAN), available \(balance)")
             } catch let refusal as OperatorRefusal {
                 await desk.close()
-                throw ValidationError("\(oldPAN) to \(newPAN): \(refusal)")
+                throw CardRefusal("\(oldPAN) to \(newPAN): \(refusal)")
             }
         }
     }
@@ -211,9 +226,6 @@ private func onAccount(
         return try await body(orders, token, record)
     }
     await desk.close()
-    guard let text else {
-        print("no card \(pan) in the state store")
-        throw ExitCode.failure
-    }
+    guard let text else { throw CardRefusal.unknown(pan) }
     print("\(pan): \(text)")
 }

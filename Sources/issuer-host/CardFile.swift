@@ -5,168 +5,165 @@ internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
 
-/// A file of cards as `cards import` reads it.
-struct CardFile: Decodable {
-    let cards: [Card]
+/// A file of cards as `cards import` reads it: JSON with a list `cards`.
+struct CardFile {
+    /// A card and where it stands.
+    struct Entry {
+        let card: Card
+        let place: CardPlace
+    }
 
-    static func read(_ path: String) throws -> [Card] {
+    private(set) var entries: [Entry] = []
+    private(set) var faults: CardFileFaults
+
+    /// Reads all of it; cards that are none are among the faults.
+    ///
+    /// - Throws: `CardFileFaults` where the file cannot be read at all.
+    init(path: String) throws {
+        faults = CardFileFaults(path: path)
         guard let data = FileManager.default.contents(atPath: path) else {
             throw WiringError("\(path) cannot be read")
         }
-        do { return try JSONDecoder().decode(CardFile.self, from: data).cards } catch {
+        let attempts: [Attempt]
+        do { attempts = try JSONDecoder().decode(Form.self, from: data).cards } catch {
+            if let line = CardFile.lineOfNoJSON(data) { throw WiringError("\(path):\(line): no JSON") }
             throw WiringError("\(path): \(CardFile.words(error))")
         }
-    }
-
-    /// Cards of one PAN share one account: what the file says of it has to be the same for each.
-    static func checkAccounts(_ cards: [Card]) throws {
-        var accounts: [PAN: Card] = [:]
-        for card in cards {
-            guard let other = accounts.updateValue(card, forKey: try card.identity().pan) else { continue }
-            guard other.availableMinorUnits == card.availableMinorUnits, other.currency == card.currency
-            else {
-                throw WiringError(
-                    "card \(card.name ?? "without a name"): availableMinorUnits and currency have to be those of "
-                        + "the other card with this PAN: they share one account")
+        let places = CardPlace.all(in: data)
+        for (index, attempt) in attempts.enumerated() {
+            let place = places.indices.contains(index) ? places[index] : CardPlace(line: 1)
+            switch attempt.result {
+            case .success(let card): entries.append(Entry(card: card, place: place))
+            case .failure(let error): faults.add(place.line, "card \(index + 1): \(CardFile.words(error))")
             }
         }
     }
 
-    /// Names the place of a decoding error, not the value there.
+    private struct Form: Decodable {
+        let cards: [Attempt]
+    }
+
+    /// A card that is none leaves the others readable.
+    private struct Attempt: Decodable {
+        let result: Result<Card, any Error>
+        init(from decoder: any Decoder) { result = Result { try Card(from: decoder) } }
+    }
+
+    /// What is wrong with the cards, each by itself and all together. Needs neither token nor store.
+    ///
+    /// - Parameter allowsTestPANs: takes PANs whose check digit is wrong.
+    mutating func check(_ ranges: IssuerRangeTable, allowsTestPANs: Bool) {
+        var cards: [CardIdentity: Int] = [:]
+        var accounts: [PAN: Entry] = [:]
+        for entry in entries {
+            func add(_ fault: CardFault) {
+                faults.add(entry.place.line(of: fault.key), "\(entry.card.title): \(fault)")
+            }
+            do {
+                let identity = try entry.card.identity()
+                let pan = identity.pan
+                try entry.card.checkForm()
+                if !allowsTestPANs, !pan.hasCheckDigit {
+                    add(
+                        CardFault(
+                            "pan",
+                            "the check digit of \(pan) is wrong; --allow-test-pans takes it all the same"))
+                }
+                if let fault = entry.card.profileFault(ranges.range(for: pan)) { add(fault) }
+                if let line = cards.updateValue(entry.place.line, forKey: identity) {
+                    add(CardFault("pan", "\(identity) is at line \(line) already"))
+                }
+                // Cards of one PAN share one account: what the file says of it has to be the same for each.
+                if let other = accounts.updateValue(entry, forKey: pan),
+                    other.card.availableMinorUnits != entry.card.availableMinorUnits
+                        || other.card.currency != entry.card.currency
+                {
+                    add(
+                        CardFault(
+                            "availableMinorUnits",
+                            "and currency have to be those of the card at line \(other.place.line), which has the same "
+                                + "PAN: they share one account"))
+                }
+            } catch let fault as CardFault { add(fault) } catch {
+                add(CardFault("", "\(error)"))
+            }
+        }
+    }
+
+    /// - Throws: `CardFileFaults`, unless there are none.
+    func refuseFaults() throws { if !faults.isEmpty { throw faults } }
+
+    /// Makes something of each card, and of the faults that come up one error.
+    func map<Value>(_ body: (Card) throws -> Value) throws -> [Value] {
+        var (values, faults) = ([Value](), faults)
+        values.reserveCapacity(entries.count)
+        for entry in entries {
+            do { values.append(try body(entry.card)) } catch let fault as CardFault {
+                faults.add(entry.place.line(of: fault.key), "\(entry.card.title): \(fault)")
+            }
+        }
+        if !faults.isEmpty { throw faults }
+        return values
+    }
+
+    /// Where the text stops being JSON, nil where it is: the decoder does not say.
+    private static func lineOfNoJSON(_ data: Data) -> Int? {
+        do { _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed) } catch {
+            let words = (error as NSError).userInfo["NSDebugDescription"] as? String ?? ""
+            let offset = words.firstMatch(of: /character (\d+)/).flatMap { Int($0.1) } ?? data.count
+            return data.prefix(offset).count { $0 == UInt8(ascii: "\n") } + 1
+        }
+        return nil
+    }
+
+    /// Names the place of a decoding error within the card, not the value there.
     private static func words(_ error: any Error) -> String {
+        func place(_ path: [any CodingKey]) -> String {
+            let inner = path.drop { $0.intValue == nil }.dropFirst()
+            return inner.isEmpty
+                ? ""
+                : inner.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".") + ": "
+        }
         switch error {
         case DecodingError.keyNotFound(let key, let context):
-            "\(place(context.codingPath)): \(key.stringValue) is missing"
+            return "\(place(context.codingPath))\(key.stringValue) is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            "\(place(context.codingPath)): of the wrong type"
+            return "\(place(context.codingPath))of the wrong type"
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
-            "\(place(context.codingPath)) \(context.debugDescription)"
-        default: "not JSON of the expected form"
+            return "\(place(context.codingPath))\(context.debugDescription)"
+        default: return "not JSON with a list `cards`"
         }
     }
+}
 
-    private static func place(_ path: [any CodingKey]) -> String {
-        path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
-    }
+/// Something of a card that cannot be taken.
+struct CardFault: Error, CustomStringConvertible {
+    /// The key of the card at whose line it is; of no key: that of the card.
+    let key: String
+    private let text: String
 
-    struct Card: Decodable {
-        let name: String?
-        let pan: String
-        let panSequenceNumber: String?
-        let expiry: String
-        let cryptogramProfile: String
-        let status: String
-        let availableMinorUnits: Int64
-        let currency: String
-        let pin: String?
-        let pinReference: String?
-        /// Of its own, in place of those of its range.
-        let limits: IssuerConfiguration.Limits?
-        let issuerApplicationData: String?
-        let pinVerificationValue: String?
-        let pinVerification: String?
+    init(_ key: String, _ text: String) { (self.key, self.text) = (key, text) }
 
-        private var place: String { "card \(name ?? "without a name")" }
+    var description: String { key.isEmpty ? text : "\(key): \(text)" }
+}
 
-        func identity() throws -> CardIdentity {
-            let pan: PAN
-            do { pan = try PAN(self.pan) } catch { throw WiringError("\(place): pan: \(error)") }
-            guard let text = panSequenceNumber else { return CardIdentity(pan: pan, panSequenceNumber: nil) }
-            guard let number = UInt8(text).flatMap(PANSequenceNumber.init(rawValue:)) else {
-                throw WiringError("\(place): panSequenceNumber has to be 00 to 99")
-            }
-            return CardIdentity(pan: pan, panSequenceNumber: number)
-        }
+/// Everything that is wrong with a file of cards: nothing of it was imported.
+struct CardFileFaults: Error, CustomStringConvertible {
+    private static let shownMax = 100
+    private let path: String
+    private var lines: [(number: Int, text: String)] = []
 
-        func definition(
-            _ desk: CardDesk, _ pins: inout TestPINs?, ranges: IssuerRangeTable, withPIN: Bool
-        ) throws -> CardDefinition {
-            guard let status = CardStatus(rawValue: status) else {
-                let all = CardStatus.allCases.map(\.rawValue).joined(separator: ", ")
-                throw WiringError("\(place): status has to be one of \(all)")
-            }
-            guard let expiry = ExpiryDate(ascii: Array(expiry.utf8)) else {
-                throw WiringError("\(place): expiry has to be YYMM")
-            }
-            guard let currency = UInt16(currency).flatMap(CurrencyCode.init(rawValue:)) else {
-                throw WiringError("\(place): currency has to be three digits")
-            }
-            guard availableMinorUnits >= 0, availableMinorUnits <= Amount.minorUnitsMax else {
-                throw WiringError("\(place): availableMinorUnits has to be of up to twelve digits")
-            }
-            return CardDefinition(
-                sequenceNumber: try identity().panSequenceNumber?.rawValue ?? 0, status: status,
-                expiry: expiry,
-                pin: withPIN ? try storedPIN(desk, &pins) : .none,
-                pinTriesMax: UInt8(clamping: desk.configuration.policy.pinTriesMax),
-                availableMinorUnits: availableMinorUnits, currency: currency, profile: cryptogramProfile,
-                issuerMasterKey: try issuerMasterKey(ranges)?.rawValue ?? "",
-                limits: try limits.map { try SpendingLimits($0, place: "\(place): limits") })
-        }
+    init(path: String) { self.path = path }
 
-        /// The PIN as the record keeps it.
-        private func storedPIN(_ desk: CardDesk, _ pins: inout TestPINs?) throws -> PINOnRecord {
-            guard [pinReference, pinVerificationValue, pin].count(where: { $0 != nil }) <= 1 else {
-                throw WiringError("\(place): pinReference, pinVerificationValue and pin exclude each other")
-            }
-            if let pinReference {
-                guard pinReference.utf8.count == 16, let block = UInt64(pinReference, radix: 16) else {
-                    throw WiringError("\(place): pinReference has to be 16 hex digits")
-                }
-                return .reference(EncipheredPINBlock(rawValue: block))
-            }
-            if let pinVerificationValue { return .verificationValue(try value(pinVerificationValue)) }
-            guard let pin else { return .none }
-            return try testPIN(pin, desk, pins: &pins)
-        }
+    var isEmpty: Bool { lines.isEmpty }
 
-        private func value(_ text: String) throws -> PINVerificationValue {
-            let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[0].utf8.count == 1, parts[1].utf8.count == 4,
-                let index = UInt8(parts[0]), let digits = UInt16(parts[1], radix: 16),
-                let value = PINVerificationValue(keyIndex: index, digits: digits)
-            else {
-                throw WiringError("\(place): pinVerificationValue has to be key index and value, as 1:1234")
-            }
-            return value
-        }
+    mutating func add(_ line: Int, _ text: String) { lines.append((line, text)) }
 
-        private func testPIN(
-            _ pin: String, _ desk: CardDesk, pins: inout TestPINs?
-        ) throws -> PINOnRecord {
-            guard desk.configuration.profile == .demo else {
-                throw WiringError("\(place): a clear pin is for test cards in the demo profile only")
-            }
-            let pan = try identity().pan
-            let verification = try verification(of: pan, desk)
-            do {
-                if pins == nil {
-                    pins = try TestPINs(
-                        under: desk.configuration.pinVerificationKey.map { KeyName($0) },
-                        verificationValues: desk.configuration.pinVerificationValueKey.map { KeyName($0) },
-                        at: desk.location)
-                }
-                let secret = SecretBytes(copying: Array(pin.utf8))
-                switch verification {
-                case .reference: return .reference(try pins!.reference(pin: secret, pan: pan))
-                case .verificationValue(let keyIndex):
-                    return .verificationValue(
-                        try pins!.verificationValue(pin: secret, pan: pan, keyIndex: keyIndex))
-                }
-            } catch {
-                throw WiringError("\(place): pin: \(error)")
-            }
-        }
-
-        /// As the card says, or else as its range does.
-        private func verification(of pan: PAN, _ desk: CardDesk) throws -> PINVerification {
-            switch pinVerification {
-            case "reference": return .reference
-            case "pvv": return .verificationValue(keyIndex: 1)
-            case nil:
-                return try desk.configuration.rangeTable().range(for: pan)?.pinVerification ?? .reference
-            case let other?: throw WiringError("\(place): pinVerification: reference or pvv, not \(other)")
-            }
-        }
+    var description: String {
+        let sorted = lines.sorted { $0.number < $1.number }
+        let shown = sorted.prefix(Self.shownMax).map { "\(path):\($0.number): \($0.text)" }
+        let rest = lines.count > Self.shownMax ? ["... and \(lines.count - Self.shownMax) more"] : []
+        return (["nothing was imported: \(lines.count) fault\(lines.count == 1 ? "" : "s")"] + shown + rest)
+            .joined(separator: "\n")
     }
 }

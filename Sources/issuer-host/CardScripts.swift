@@ -68,7 +68,7 @@ extension Cards {
             let token = try await desk.token(of: pan)
             let orders = desk.orders
             let record = try await onLoop(desk.store.eventLoop) { try await orders.record(token) }
-            guard let record else { throw CardScriptError("no card \(pan) in the state store") }
+            guard let record else { throw CardRefusal.unknown(pan) }
             return (token, record)
         }
 

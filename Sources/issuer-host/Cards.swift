@@ -99,6 +99,9 @@ extension Cards {
                 profile only, pin (kept as its range verifies, or as pinVerification says: reference or pvv). Cards of \
                 one PAN share one account, and so one available amount. A card that is there already keeps its ATCs \
                 and transactions; its PIN tries and available amount begin anew. Each import is journalled.
+
+                The whole file is checked before anything is written: what is wrong is named with file and line. A \
+                profile has to be one of the card's range, the check digit has to be right, no card may be there twice.
                 """)
 
         @OptionGroup var options: ConfigurationOption
@@ -112,30 +115,38 @@ extension Cards {
         @Flag(name: .customLong("without-pins"), help: "Leave the PINs out: for a token that serves none.")
         var withoutPINs = false
 
+        @Flag(
+            name: .customLong("allow-test-pans"),
+            help: "Take PANs whose check digit is wrong: numbers that were made up for tests.")
+        var allowTestPANs = false
+
         func run() async throws {
-            let cards = try CardFile.read(file)
+            let configuration = try IssuerConfiguration(path: options.config)
+            guard !forgetATCs || configuration.profile == .demo else {
+                throw CardRefusal("--forget-atcs makes old cryptograms good again: demo profile only")
+            }
+            let ranges = try configuration.rangeTable()
+            var cards = try CardFile(path: file)
+            cards.check(ranges, allowsTestPANs: allowTestPANs)
+            try cards.refuseFaults()
             let desk = try await CardDesk(options.config)
-            guard !forgetATCs || desk.configuration.profile == .demo else {
-                throw ValidationError("--forget-atcs makes old cryptograms good again: demo profile only")
+            var pins: TestPINs?
+            // All of them before the first is written.
+            let imported = try cards.map { card in
+                ImportedCard(
+                    identity: try card.identity(),
+                    definition: try card.definition(desk, &pins, ranges: ranges, withPIN: !withoutPINs),
+                    issuerMasterKey: try card.issuerMasterKey(ranges))
             }
             _ = try await StoreLife(desk.store, settings: desk.configuration.cardStateSettings)
                 .initialise(path: desk.configuration.redis.placeFile)
-            let ranges = try desk.configuration.rangeTable()
-            try CardFile.checkAccounts(cards)
             let note = "\(OperatorName.now);\(Surroundings.system.unixSeconds());import"
-            var pins: TestPINs?
-            for start in stride(from: 0, to: cards.count, by: 1_000) {
-                let part = try cards[start..<min(start + 1_000, cards.count)].map { card in
-                    ImportedCard(
-                        identity: try card.identity(),
-                        definition: try card.definition(
-                            desk, &pins, ranges: ranges, withPIN: !withoutPINs),
-                        issuerMasterKey: try card.issuerMasterKey(ranges))
-                }
-                try await store(part, desk, note: note)
+            for start in stride(from: 0, to: imported.count, by: 1_000) {
+                try await store(
+                    Array(imported[start..<min(start + 1_000, imported.count)]), desk, note: note)
             }
             await desk.close()
-            print("\(cards.count) cards imported")
+            print("\(imported.count) cards imported")
         }
 
         /// Many at a time: each waits for the token and for Redis.
@@ -163,29 +174,25 @@ extension Cards {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show an account and its cards, without secrets.")
+            abstract: "Show an account and its cards, without secrets.",
+            discussion: "Without --psn every card with this PAN.")
 
         @OptionGroup var options: ConfigurationOption
-        @Argument(help: "The PAN.") var pan: String
-        @Option(name: .long, help: "Only the card with this PAN sequence number.") var psn: UInt8?
+        @OptionGroup var card: CardArguments
         @Flag(help: "Every field of the record by its name.") var raw = false
 
         func run() async throws {
-            let pan = try PAN(pan)
+            let pan = try card.identity()
             let desk = try await CardDesk(options.config)
             let token = try await desk.token(of: pan)
             let orders = desk.orders
             let reading = try await onLoop(desk.store.eventLoop) { try await orders.reading(token) }
             await desk.close()
-            guard let record = reading.record,
-                psn == nil || record.plastics.contains(where: { $0.sequenceNumber == psn })
-            else {
-                print("no card \(pan) in the state store")
-                throw ExitCode.failure
-            }
+            guard let record = reading.record else { throw CardRefusal.unknown(pan) }
+            let only = card.psn == nil ? nil : try card.sequenceNumber(record)
             if raw { return print(reading.fieldsByName.joined(separator: "\n")) }
             for (index, plastic) in record.plastics.enumerated()
-            where psn == nil && !plastic.isOfPANBefore || plastic.sequenceNumber == psn {
+            where only == nil && !plastic.isOfPANBefore || plastic.sequenceNumber == only {
                 show(pan, record, plastic: plastic, index: index)
             }
         }

@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import CoreFoundation
 internal import Foundation
 internal import HSM
 internal import HostServer
@@ -42,6 +43,8 @@ extension IssuerConfiguration {
     // MARK: - Certificates
 
     private static let warningSeconds: Int64 = 30 * 86_400
+    /// A list of revoked certificates lives days, not years.
+    private static let listWarningSeconds: Int64 = 2 * 86_400
 
     private func certificateFindings(_ link: Link, now: Int64) -> [Finding] {
         guard let tls = link.tls else { return [] }
@@ -51,7 +54,8 @@ extension IssuerConfiguration {
             for (key, file, rule) in [
                 ("certificateFile", tls.certificateFile, FileRule.readable),
                 ("privateKeyFile", tls.privateKeyFile, .secret), ("trustedFile", tls.trustedFile, .readable),
-            ] { _ = try rule.check(file, "\(place).\(key)") }
+                ("revokedFile", tls.revokedFile, .readable),
+            ] { if let file { _ = try rule.check(file, "\(place).\(key)") } }
             guard let whole = try linkConfiguration(link).tls else { return [] }
             let role: LinkConfiguration.Role = link.role == "client" ? .client : .server
             let lives = try whole.examine(role: role, link: link.name)
@@ -62,12 +66,17 @@ extension IssuerConfiguration {
                 lifeFinding(
                     subject, life, now: now, mayFail: !(someTrusted && life.key.hasSuffix("trustedFile")))
             }
-            return findings.isEmpty
-                ? [Finding(subject, .passed, detail: "valid until \(day(lives.map(\.notAfter).min() ?? 0))")]
-                : findings
+            return findings.isEmpty ? [Finding(subject, .passed, detail: validity(lives))] : findings
         } catch {
             return [Finding(subject, .failed, detail: "\(error)")]
         }
+    }
+
+    private func validity(_ lives: [CertificateLife]) -> String {
+        func end(_ lives: [CertificateLife]) -> String? { lives.map(\.notAfter).min().map { day($0) } }
+        let certificates = "valid until \(end(lives.filter { !$0.isRevocationList }) ?? "?")"
+        guard let list = end(lives.filter(\.isRevocationList)) else { return certificates }
+        return certificates + ", the next list of revoked certificates is due on \(list)"
     }
 
     /// Of the files of a link with TLS; empty where they cannot be read now.
@@ -81,7 +90,20 @@ extension IssuerConfiguration {
         -> Finding?
     {
         let outcome: Finding.Outcome = mayFail ? .failed : .warning
-        let place = "\(life.key): certificate \(life.place)"
+        let place = "\(life.key): \(life.isRevocationList ? "list" : "certificate") \(life.place)"
+        if life.isRevocationList {
+            guard life.notAfter - now <= IssuerConfiguration.listWarningSeconds else { return nil }
+            return life.notAfter <= now
+                ? Finding(
+                    subject, .failed,
+                    detail:
+                        "\(place): the next one was due on \(day(life.notAfter)), and without it no peer is let in: "
+                        + "get it from the authority")
+                : Finding(
+                    subject, .warning,
+                    detail:
+                        "\(place): the next one is due on \(day(life.notAfter)): get it from the authority")
+        }
         if life.notAfter <= now {
             return Finding(
                 subject, outcome, detail: "\(place) expired on \(day(life.notAfter)): renew it or take it out"

@@ -1,5 +1,6 @@
 internal import Authorisation
 internal import CardStateStore
+internal import CoreFoundation
 internal import Foundation
 internal import HostServer
 internal import IssuerConfiguration

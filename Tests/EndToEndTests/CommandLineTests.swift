@@ -13,6 +13,11 @@ import Testing
             (["issuer-keys", "generat"], ["has no subcommand", "ceremony", "generate"]),
             (["terminal-simulator", "pay"], ["has no subcommand", "purchase", "run"]),
             (["load-generator", "rnu"], ["has no subcommand", "capacity", "run"]),
+            (["issuer-host", "help", "srve"], ["has no subcommand 'srve'", "serve"]),
+            (
+                ["issuer-host", "help", "cards", "shwo"],
+                ["issuer-host cards has no subcommand 'shwo'", "show"]
+            ),
         ])
     func unknown(command: [String], words: [String]) throws {
         let result = try DemoEnvironment.run(command[0], Array(command.dropFirst()))
@@ -41,6 +46,9 @@ import Testing
             (["issuer-keys", "list", "--config", "nowhere.yaml"], 1, "nowhere.yaml: cannot be read"),
             (["terminal-simulator", "cards", "--config", "nowhere.yaml"], 1, "nowhere.yaml"),
             (["load-generator", "compare", "one.json", "two.json"], 1, "one.json"),
+            (["issuer-host", "cards", "show", "123", "--config", "x.yaml"], 64, "PAN of 3 digits"),
+            (["fault-proxy", "--target", "127.0.0.1:99999"], 64, "--target: host:port"),
+            (["fault-proxy", "--target", "127.0.0.1:1", "--port", "99999"], 64, "--port: 0 to 65535"),
         ])
     func words(command: [String], status: Int, text: String) throws {
         let result = try DemoEnvironment.run(command[0], Array(command.dropFirst()))

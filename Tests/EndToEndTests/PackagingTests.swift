@@ -10,6 +10,13 @@ import Testing
         #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok: ") }.count > 20)
     }
 
+    @Test("The container image: built from nothing, its own user, decides, reloads, ends in order")
+    func container() throws {
+        let (status, output) = try script("container-life.sh", [DemoEnvironment.binaryFolder])
+        #expect(status == 0, "\(output)")
+        #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok: ") }.count >= 9, "\(output)")
+    }
+
     private func script(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
         let process = Process()
         let said = Pipe()

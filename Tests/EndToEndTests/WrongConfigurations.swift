@@ -123,6 +123,14 @@ enum WrongConfigurations {
             "tls/host.pem", "tls/terminal.pem", "links.s.tls", "certificateFile and privateKeyFile", line: ""),
         .file("tls/host.key", "open.key", "links.s.tls.privateKeyFile", "chmod 600"),
         .file("tls/ca.pem", "token.pin", "links.s.tls.trustedFile", "token.pin"),
+        .file(
+            "      trustedFile: tls/ca.pem\n",
+            "      trustedFile: tls/ca.pem\n      revokedFile: tls/no.crl\n",
+            "links.s.tls.revokedFile", "No such file", line: "      revokedFile"),
+        .file(
+            "      trustedFile: tls/ca.pem\n",
+            "      trustedFile: tls/ca.pem\n      revokedFile: tls/ca.pem\n",
+            "links.s.tls.revokedFile", "only X509 CRL belongs here", line: "      revokedFile"),
         .file("minimumVersion: '1.2'", "minimumVersion: '1.1'", "links.s.tls.minimumVersion", "1.2 or 1.3"),
     ]
 

@@ -38,7 +38,94 @@ struct Certificates: Sendable {
                 + "-days \(days) -copy_extensions copy -out \(path(name)).pem")
     }
 
-    private func openssl(_ arguments: String) throws {
+    /// The list of an authority, `NAME.crl`, and how long it holds from now on.
+    ///
+    /// - Parameters:
+    ///   - revoked: names of certificates.
+    ///   - seconds: until the next list is due.
+    func list(of authority: String, revoked: [String] = [], seconds: Int = 86_400, as name: String? = nil)
+        throws
+    {
+        let database = path("\(authority).index")
+        let settings = """
+            [ca]
+            default_ca = this
+            [this]
+            database = \(database)
+            default_md = sha256
+            unique_subject = no
+            """
+        try Data(settings.utf8).write(to: URL(filePath: path("\(authority).cnf")))
+        try Data().write(to: URL(filePath: database))
+        let common =
+            "ca -config \(path("\(authority).cnf")) -cert \(path("\(authority).pem")) "
+            + "-keyfile \(path("\(authority).key")) "
+        for certificate in revoked { try openssl(common + "-revoke \(path("\(certificate).pem"))") }
+        try openssl(common + "-gencrl -crlsec \(seconds) -out \(path("\(name ?? authority).crl"))")
+    }
+
+    /// An authority between `ca` and peers, `NAME.pem`.
+    func intermediate(_ name: String, by authority: String) throws {
+        try openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) "
+                + "-addext basicConstraints=critical,CA:true -keyout \(path(name)).key -out \(path(name)).csr"
+        )
+        try openssl(
+            "x509 -req -in \(path(name)).csr -CA \(path(authority)).pem -CAkey \(path(authority)).key "
+                + "-days 2 -copy_extensions copy -out \(path(name)).pem")
+    }
+
+    /// A certificate that ends so many seconds from now.
+    func certificate(_ name: String, names: String, by authority: String, seconds: Int) throws {
+        let formatter = DateFormatter()
+        (formatter.dateFormat, formatter.timeZone) = ("yyyyMMddHHmmss'Z'", .gmt)
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        let end = formatter.string(from: Date(timeIntervalSinceNow: TimeInterval(seconds)))
+        let settings = """
+            [ca]
+            default_ca = this
+            [this]
+            database = \(path("\(name).index"))
+            new_certs_dir = \(folder)
+            rand_serial = yes
+            default_md = sha256
+            policy = any
+            copy_extensions = copy
+            [any]
+            commonName = supplied
+            """
+        try Data(settings.utf8).write(to: URL(filePath: path("\(name).cnf")))
+        try Data().write(to: URL(filePath: path("\(name).index")))
+        try openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) "
+                + "-addext subjectAltName=\(names) -keyout \(path(name)).key -out \(path(name)).csr")
+        try openssl(
+            "ca -batch -notext -config \(path("\(name).cnf")) -cert \(path("\(authority).pem")) "
+                + "-keyfile \(path("\(authority).key")) -in \(path(name)).csr -enddate \(end) "
+                + "-out \(path(name)).pem")
+    }
+
+    /// Writes a file of others' contents, one behind the other.
+    func join(_ names: [String], as name: String) throws {
+        var all = Data()
+        for each in names { all += try Data(contentsOf: URL(filePath: path(each))) }
+        try all.write(to: URL(filePath: path(name)))
+    }
+
+    /// What OpenSSL's command prints when it is given nothing to read.
+    func output(_ arguments: String) throws -> String {
+        let (process, pipe) = (Process(), Pipe())
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
+        (process.standardInput, process.standardOutput) = (FileHandle.nullDevice, pipe)
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    func openssl(_ arguments: String) throws {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["openssl"] + arguments.split(separator: " ").map(String.init)
@@ -96,6 +183,9 @@ final class TLSClient: @unchecked Sendable {
         _ = send(frame)
         return receiveFrame()
     }
+
+    /// Closes this side, as a client that has nothing to say any more.
+    func end() { try? input.fileHandleForWriting.close() }
 
     /// True once the other side has ended the connection.
     func isEnded() -> Bool { read(1) == nil }

@@ -160,6 +160,17 @@ struct LoadRunTests {
         #expect(result.answersChecked > 400)
     }
 
+    @Test("where it may, it sends the requests of a broken connection again as repeats, and loses none")
+    func repeatsUnanswered() async throws {
+        var profile = profile(.closed(outstanding: 4), seconds: 0.6)
+        profile.repeatsUnanswered = true
+        let result = try await perform(profile, against: .hangUp(every: 200))
+        #expect((result.stages[0].repeated ?? 0) > 0)
+        #expect(result.answersLost == 0)
+        #expect(result.answersMismatched == 0)
+        #expect(result.stages[0].sent == result.answersChecked)
+    }
+
     @Test("connections may come and go without losing a request")
     func renewal() async throws {
         var profile = profile(.closed(outstanding: 4), seconds: 1)
