@@ -50,6 +50,9 @@ chown -R 0:0 "$tree"
 chown 10001:10001 "$tree/var/lib/issuer-host"
 chmod 700 "$tree/var/lib/issuer-host"
 
+tar --create --numeric-owner --file "$work/root.tar" --directory "$tree" .
+rm -rf "$tree" "$work/packages"
+
 version=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
 buildah "$@" build --isolation chroot --pull=never --layers=false --label "org.opencontainers.image.revision=$version" \
   --file "$root/Config/container/Containerfile" --tag "$name" "$work" >&2
