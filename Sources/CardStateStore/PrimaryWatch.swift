@@ -11,6 +11,7 @@ package final class PrimaryWatch: Sendable {
         var followed: [RedisAddress: ContinuousClock.Instant?] = [:]
         var reported: Set<RedisAddress> = []
         var replicas = 0
+        var fewest: Int?
     }
 
     /// Seconds since a replica was last heard of by its primary, from which on it counts as lost.
@@ -34,9 +35,13 @@ package final class PrimaryWatch: Sendable {
     /// Replicas that follow, of all primaries.
     package var replicas: Int { state.withLock { $0.replicas } }
 
+    /// Those of the primary that has the fewest; nil while none answers.
+    package var fewest: Int? { state.withLock { $0.fewest } }
+
     /// Looks at every primary over one event loop's connections.
     package func round(_ stores: [StateStore]) async {
         var replicas = 0
+        var fewest: Int?
         for (index, store) in stores.enumerated() {
             for master in store.masters {
                 let (replies, session) = await master.sendTogether([RedisCommand("INFO", "replication")])
@@ -45,10 +50,11 @@ package final class PrimaryWatch: Sendable {
                 else { continue }
                 let count = PrimaryWatch.following(text)
                 if index == 0 { replicas += count }
+                fewest = min(fewest ?? count, count)
                 judge(count, of: session.address, on: master)
             }
         }
-        state.withLock { [replicas] in $0.replicas = replicas }
+        state.withLock { [replicas, fewest] in ($0.replicas, $0.fewest) = (replicas, fewest) }
     }
 
     /// Of the lines `slave0:ip=…,port=…,state=online,offset=…,lag=…`.

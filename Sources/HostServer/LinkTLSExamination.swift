@@ -26,9 +26,16 @@ extension LinkTLS {
     package func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
     {
         _ = try TLSContext(self, role: role, link: link)
-        return try lives("certificateFile", certificateFile, link: link)
+        return try certificateLives(link: link) + listLives(link: link)
+    }
+
+    /// The certificates alone, without making anything of them: for whoever asks every few seconds.
+    ///
+    /// - Parameter link: its name, for errors.
+    /// - Throws: where a file cannot be read; names the key.
+    package func certificateLives(link: String) throws(LinkTLSError) -> [CertificateLife] {
+        try lives("certificateFile", certificateFile, link: link)
             + lives("trustedFile", trustedFile, link: link)
-            + listLives(link: link)
     }
 
     private func listLives(link: String) throws(LinkTLSError) -> [CertificateLife] {

@@ -75,9 +75,7 @@ func certificateMetrics(_ configuration: IssuerConfiguration) async -> [MetricFa
     let ends = await Task.detached {
         let issuer = (try? CertificateExpiry(configuration))??.ends ?? []
         let links = configuration.links.flatMap { link in
-            configuration.certificateLives(of: link).filter { !$0.isRevocationList }.map {
-                ("\($0.key):\($0.place)", $0.notAfter)
-            }
+            configuration.certificateLives(of: link).map { ("\($0.key):\($0.place)", $0.notAfter) }
         }
         return issuer.map { ("offline_data_authentication", $0.name, $0.seconds) }
             + links.map { ("tls", $0.0, $0.1) }

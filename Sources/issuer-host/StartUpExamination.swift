@@ -82,7 +82,7 @@ extension IssuerConfiguration {
     /// Of the files of a link with TLS; empty where they cannot be read now.
     func certificateLives(of link: Link) -> [CertificateLife] {
         guard link.tls != nil, let tls = try? linkConfiguration(link).tls else { return [] }
-        return (try? tls.examine(role: link.role == "client" ? .client : .server, link: link.name)) ?? []
+        return (try? tls.certificateLives(link: link.name)) ?? []
     }
 
     /// Nil for a certificate that is valid for long.

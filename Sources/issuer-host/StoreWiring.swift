@@ -16,6 +16,7 @@ final class StoreSide: Sendable {
     let watch: StoreWatch
     let clock: StoreClock
     let primaries: PrimaryWatch
+    private let replicasMin: Int
     /// Of all loops.
     let conflicts = ConflictCount()
     private let primaryChanges = Counter()
@@ -66,6 +67,7 @@ final class StoreSide: Sendable {
                 "the state store's primary is left: it may be cut off",
                 metadata: ["primary": "\(address)", "reason": "\(why)"])
         }
+        replicasMin = configuration.redis.replicasMin
         primaries = PrimaryWatch(
             bound: .milliseconds(configuration.redis.replicasLostMilliseconds), location: location,
             report: report)
@@ -131,6 +133,14 @@ final class StoreSide: Sendable {
             lines.append(
                 HealthLine("state store, loop \(index)", passed: why == nil, detail: why ?? "connected"))
         }
+        // Without them nothing that is decided may be told.
+        if replicasMin > 0 {
+            let fewest = primaries.fewest
+            lines.append(
+                HealthLine(
+                    "state store replicas", passed: (fewest ?? 0) >= replicasMin,
+                    detail: "\(fewest.map { "\($0)" } ?? "not known, none") of \(replicasMin) follow"))
+        }
         for (index, memory) in watch.memory.enumerated() {
             lines.append(
                 HealthLine(
@@ -169,6 +179,13 @@ final class StoreSide: Sendable {
             .gauge(
                 "issuer_store_replicas", help: "Replicas that follow the primaries.",
                 value: Int64(primaries.replicas)),
+            .gauge(
+                "issuer_store_replicas_fewest",
+                help: "Replicas that follow the primary that has the fewest.",
+                value: Int64(primaries.fewest ?? 0)),
+            .gauge(
+                "issuer_store_replicas_wanted",
+                help: "Replicas that have to have a decision before it is told.", value: Int64(replicasMin)),
             .gauge(
                 "issuer_store_refused",
                 help: "1 while the store is refused: empty, another one, or cut short.",

@@ -17,6 +17,12 @@ import Testing
         #expect(output.split(separator: "\n").filter { $0.hasPrefix("ok: ") }.count >= 9, "\(output)")
     }
 
+    @Test("A stranger's walk: getting-started block by block, two hosts behind Sentinel, alarms, a restore")
+    func walk() throws {
+        let (status, output) = try script("walk.sh", [DemoEnvironment.binaryFolder])
+        #expect(status == 0 && output.contains("the walk is done"), "\(output)")
+    }
+
     private func script(_ name: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
         let process = Process()
         let said = Pipe()

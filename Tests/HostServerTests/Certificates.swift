@@ -23,9 +23,10 @@ struct Certificates: Sendable {
 
     func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
-    private func authority(_ name: String) throws {
+    /// - Parameter key: what OpenSSL's `-newkey` is told.
+    func authority(_ name: String, key: String = "ec -pkeyopt ec_paramgen_curve:P-256") throws {
         try openssl(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=\(name) "
+            "req -x509 -newkey \(key) -nodes -days 2 -subj /CN=\(name) "
                 + "-keyout \(path(name)).key -out \(path(name)).pem")
     }
 

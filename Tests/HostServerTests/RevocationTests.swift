@@ -187,6 +187,49 @@ import Testing
         }
     }
 
+    @Test(
+        "Authorities with keys of other kinds, and their lists",
+        arguments: ["rsa:2048", "rsa:3072 -sha384", "ec -pkeyopt ec_paramgen_curve:P-384"])
+    func kindsOfKeys(key: String) async throws {
+        let certificates = try Certificates()
+        defer { certificates.remove() }
+        try certificates.authority("theirs", key: key)
+        try certificates.certificate("one", names: "DNS:acquirer.example", by: "theirs")
+        try certificates.certificate("two", names: "DNS:acquirer.example", by: "theirs")
+        try certificates.list(of: "theirs", revoked: ["two"])
+        var link = try Self.link(certificates, revoked: "theirs.crl")
+        link.tls?.trustedFile = certificates.path("theirs.pem")
+        let served = link
+        try await withHost([served]) { host in
+            let served = try ["one", "two", "acquirer"].map { try Self.serves(host, certificates, $0) }
+            #expect(served == [true, false, false])
+        }
+    }
+
+    @Test("A certificate for another use is not taken, one without extensions is")
+    func otherUse() async throws {
+        let certificates = try Certificates()
+        defer { certificates.remove() }
+        for (name, usage) in [
+            ("mail", "emailProtection"), ("server", "serverAuth"), ("client", "clientAuth"),
+        ] {
+            try certificates.certificate(
+                name, names: "DNS:acquirer.example -addext extendedKeyUsage=\(usage)", by: "ca")
+        }
+        try certificates.openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=bare "
+                + "-keyout \(certificates.path("bare.key")) -out \(certificates.path("bare.csr"))")
+        try certificates.openssl(
+            "x509 -req -in \(certificates.path("bare.csr")) -CA \(certificates.path("ca.pem")) "
+                + "-CAkey \(certificates.path("ca.key")) -days 2 -out \(certificates.path("bare.pem"))")
+        try await withHost([Self.link(certificates)]) { host in
+            let served = try ["mail", "server", "client", "bare"].map {
+                try Self.serves(host, certificates, $0)
+            }
+            #expect(served == [false, false, true, true])
+        }
+    }
+
     @Test("A switch that the host dials is held against the list too")
     func clientLink() async throws {
         let certificates = try Certificates()

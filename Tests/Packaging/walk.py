@@ -44,6 +44,9 @@ def sections():
     found, number, block, kind = {}, 0, [], None
     for line in (DOCS / "getting-started.md").read_text().splitlines() + [""]:
         heading = re.match(r"## (\d+)\.", line)
+        if heading and block:
+            found.setdefault(number, []).append(("commands", "\n".join(block).strip() + "\n"))
+            block = []
         if heading:
             number = int(heading[1])
         if kind in ("yaml", "json"):
@@ -90,7 +93,7 @@ def within(seconds, what, test):
         try:
             if test():
                 return ok(what)
-        except OSError:
+        except (OSError, ValueError):
             pass
         time.sleep(0.1)
     fail(what)
@@ -245,6 +248,8 @@ def two_hosts(blocks):
     # The primary is stopped.
     as_host(texts[3], check=False)
     within(60, "IssuerStorePrimaryChanged fires", lambda: is_firing("IssuerStorePrimaryChanged"))
+    within(60, "IssuerStoreReplicasMissing fires: the new primary has no replica", lambda: is_firing("IssuerStoreReplicasMissing"))
+    must(not is_ready(9583), "and the hosts say that they decide nothing")
     as_host(texts[4])
     for port in (9583, 9584):
         within(60, f"host on {port} decides again", lambda: is_ready(port))
