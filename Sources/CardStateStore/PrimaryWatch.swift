@@ -10,8 +10,21 @@ package final class PrimaryWatch: Sendable {
         /// Primaries that had replicas, and since when they have had none.
         var followed: [RedisAddress: ContinuousClock.Instant?] = [:]
         var reported: Set<RedisAddress> = []
-        var replicas = 0
-        var fewest: Int?
+        var round = Round()
+    }
+
+    /// What one look has found.
+    package struct Round: Sendable {
+        /// Replicas that follow, of all primaries.
+        package fileprivate(set) var replicas = 0
+        /// Those of the primary that has the fewest; nil while none answers.
+        package fileprivate(set) var fewest: Int?
+        /// Of the replica that is furthest behind: seconds since its primary heard of it, and bytes that it lacks.
+        package fileprivate(set) var lagSeconds = 0
+        /// See `lagSeconds`.
+        package fileprivate(set) var lagBytes: Int64 = 0
+        /// Servers that this host works with, as they call themselves: `master` or `slave`.
+        package fileprivate(set) var roles: [(address: String, role: String)] = []
     }
 
     /// Seconds since a replica was last heard of by its primary, from which on it counts as lost.
@@ -32,29 +45,26 @@ package final class PrimaryWatch: Sendable {
         if case .server(.sentinels) = location { hasSentinels = true } else { hasSentinels = false }
     }
 
-    /// Replicas that follow, of all primaries.
-    package var replicas: Int { state.withLock { $0.replicas } }
-
-    /// Those of the primary that has the fewest; nil while none answers.
-    package var fewest: Int? { state.withLock { $0.fewest } }
+    /// What the last look has found.
+    package var last: Round { state.withLock { $0.round } }
 
     /// Looks at every primary over one event loop's connections.
     package func round(_ stores: [StateStore]) async {
-        var replicas = 0
-        var fewest: Int?
+        var round = Round()
         for (index, store) in stores.enumerated() {
             for master in store.masters {
                 let (replies, session) = await master.sendTogether([RedisCommand("INFO", "replication")])
-                guard let session, let text = try? replies[0].get().text,
-                    StoreCheck.value("role", text) == "master"
-                else { continue }
+                guard let session, let text = try? replies[0].get().text else { continue }
+                let role = StoreCheck.value("role", text) ?? ""
+                if index == 0 { round.roles.append(("\(session.address)", role)) }
+                guard role == "master" else { continue }
                 let count = PrimaryWatch.following(text)
-                if index == 0 { replicas += count }
-                fewest = min(fewest ?? count, count)
+                round.fewest = min(round.fewest ?? count, count)
+                if index == 0 { round.add(count, text) }
                 judge(count, of: session.address, on: master)
             }
         }
-        state.withLock { [replicas, fewest] in ($0.replicas, $0.fewest) = (replicas, fewest) }
+        state.withLock { [round] in $0.round = round }
     }
 
     /// Of the lines `slave0:ip=…,port=…,state=online,offset=…,lag=…`.
@@ -85,5 +95,21 @@ package final class PrimaryWatch: Sendable {
         if hasSentinels { master.replicasAreLost(isLost, of: address) }
         if isNew { report(.replicasLost("\(address) has lost all its replicas")) }
         if isBack { report(.replicasBack("\(address) has replicas again")) }
+    }
+}
+
+extension PrimaryWatch.Round {
+    /// Of one primary: how many follow it, and what it says of each.
+    fileprivate mutating func add(_ count: Int, _ info: String) {
+        replicas += count
+        let end = StoreCheck.value("master_repl_offset", info).flatMap { Int64($0) } ?? 0
+        for line in info.split(whereSeparator: \.isNewline) where line.hasPrefix("slave") {
+            func number(_ name: String) -> Int64? {
+                line.split(separator: ",").first { $0.hasPrefix(name + "=") }
+                    .flatMap { Int64($0.dropFirst(name.count + 1)) }
+            }
+            lagSeconds = max(lagSeconds, Int(number("lag") ?? 0))
+            lagBytes = max(lagBytes, end - (number("offset") ?? end))
+        }
     }
 }

@@ -1,6 +1,7 @@
 internal import Authorisation
 internal import BuildVersion
 internal import CardStateStore
+internal import EMV
 internal import Foundation
 internal import Glibc
 internal import HSM
@@ -19,7 +20,36 @@ func hostMetrics(_ assembly: HostAssembly, _ stores: StoreSide) async -> [Metric
                 "issuer_journal_notes_not_kept_total",
                 help: "Undecided and late requests that the journal has in a count only.",
                 value: UInt64(assembly.notes.notKeptCount)),
-        ] + assembly.reloads.metrics + certificateMetrics(assembly.configuration) + processMetrics()
+        ] + assembly.reloads.metrics + certificateMetrics(assembly.configuration)
+        + keyMetrics(assembly.configuration) + processMetrics()
+}
+
+/// When the cards of each version of an issuer master key end: no card needs it any more, and it can be retired. A version
+/// whose cards have no last expiry date has no sample.
+private func keyMetrics(_ configuration: IssuerConfiguration) -> [MetricFamily] {
+    var calendar = Calendar(identifier: .gregorian)
+    calendar.timeZone = .gmt
+    let values = configuration.issuers.flatMap(\.keyVersions).compactMap { version in
+        version.cardExpiryUntil.flatMap { ExpiryDate(ascii: Array($0.utf8)) }.flatMap { last in
+            // To the end of its last day.
+            calendar.date(
+                from: DateComponents(
+                    year: 2_000 + (last.months + 1) / 12, month: (last.months + 1) % 12 + 1, day: 1)
+            )
+        }.map {
+            (
+                labels: [(name: "key", value: version.issuerMasterKey)],
+                value: "\(Int64($0.timeIntervalSince1970))"
+            )
+        }
+    }
+    guard !values.isEmpty else { return [] }
+    return [
+        .labelled(
+            "issuer_key_expiry_timestamp_seconds", .gauge,
+            help: "When the last card of a version of an issuer master key ends, seconds since 1970.",
+            values: values)
+    ]
 }
 
 /// Which build answers, as a metric whose value is always 1.

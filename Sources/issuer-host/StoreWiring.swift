@@ -135,7 +135,7 @@ final class StoreSide: Sendable {
         }
         // Without them nothing that is decided may be told.
         if replicasMin > 0 {
-            let fewest = primaries.fewest
+            let fewest = primaries.last.fewest
             lines.append(
                 HealthLine(
                     "state store replicas", passed: (fewest ?? 0) >= replicasMin,
@@ -155,6 +155,7 @@ final class StoreSide: Sendable {
         for store in stores where await store.unavailability() == nil { ready += 1 }
         let commands = stores.reduce(0) { $0 + $1.commandsSent }
         let memory = watch.memory
+        let looked = primaries.last
         return [
             .counter(
                 "issuer_redis_commands_total", help: "Commands sent to the state store.",
@@ -178,14 +179,26 @@ final class StoreSide: Sendable {
                 value: conflicts.value),
             .gauge(
                 "issuer_store_replicas", help: "Replicas that follow the primaries.",
-                value: Int64(primaries.replicas)),
+                value: Int64(looked.replicas)),
             .gauge(
                 "issuer_store_replicas_fewest",
                 help: "Replicas that follow the primary that has the fewest.",
-                value: Int64(primaries.fewest ?? 0)),
+                value: Int64(looked.fewest ?? 0)),
             .gauge(
                 "issuer_store_replicas_wanted",
                 help: "Replicas that have to have a decision before it is told.", value: Int64(replicasMin)),
+            .gauge(
+                "issuer_store_replication_lag_seconds",
+                help: "Seconds since the replica that is furthest behind was heard of by its primary.",
+                value: Int64(looked.lagSeconds)),
+            .gauge(
+                "issuer_store_replication_lag_bytes",
+                help: "Bytes of the replication stream that the replica furthest behind lacks.",
+                value: looked.lagBytes),
+            .labelled(
+                "issuer_store_role", .gauge,
+                help: "1 for each server of the state store that this host works with, by its role.",
+                values: looked.roles.map { ([("server", $0.address), ("role", $0.role)], "1") }),
             .gauge(
                 "issuer_store_refused",
                 help: "1 while the store is refused: empty, another one, or cut short.",

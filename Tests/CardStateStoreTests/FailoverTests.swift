@@ -107,7 +107,7 @@ import Testing
             }
             return false
         }
-        #expect(try await rounds(50) { watch.replicas == 1 })
+        #expect(try await rounds(50) { watch.last.replicas == 1 })
         // Its sentinel names it: it stays, and that is told.
         partition.servers.kill(partition.replica)
         #expect(try await rounds(100) { !events.withLock { $0.isEmpty } })

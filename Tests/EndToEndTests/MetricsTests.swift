@@ -64,6 +64,46 @@ import Testing
         }
     }
 
+    @Test("A version of a master key tells when its last card ends; the store tells its role")
+    func keyVersion() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let (text, ports) = try environment.configurationBeside()
+        func path(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
+        try text.write(toFile: path("beside.yaml"), atomically: true, encoding: .utf8)
+        try """
+        issuers:
+          visa-476173:
+            issuerMasterKey: ~
+            secureMessagingIntegrityKey: ~
+            secureMessagingConfidentialityKey: ~
+            keyVersions:
+              "2024":
+                issuerMasterKey: imk-ac-476173
+                secureMessagingIntegrityKey: imk-smi-476173
+                secureMessagingConfidentialityKey: imk-smc-476173
+                cardExpiryUntil: "3012"
+        """.write(toFile: path("overlay.yaml"), atomically: true, encoding: .utf8)
+        let merged = try DemoEnvironment.run(
+            "issuer-host", ["config", "merge", path("beside.yaml"), path("overlay.yaml")])
+        #expect(merged.status == 0, "\(merged.output)")
+        try merged.output.write(toFile: path("versions.yaml"), atomically: true, encoding: .utf8)
+        let host = try HostProcess(configuration: path("versions.yaml"))
+        defer { host.stop() }
+        // 2031-01-01T00:00:00Z.
+        let sample = "issuer_key_expiry_timestamp_seconds{key=\"imk-ac-476173\"} 1924992000\n"
+        #expect(try adminText(ports[2], "/metrics").contains(sample))
+        var isTold = false
+        for _ in 0..<200 where !isTold {
+            usleep(50_000)
+            isTold = try adminText(ports[2], "/metrics").contains("role=\"master\"} 1\n")
+        }
+        #expect(isTold)
+        let lint = try promtool(["check", "metrics"], input: try adminText(ports[2], "/metrics"))
+        #expect(lint.status == 0, "\(lint.output)")
+    }
+
     @Test("A reload that is refused shows until one succeeds")
     func reloads() throws {
         let environment = try DemoEnvironment(command: ["run"])

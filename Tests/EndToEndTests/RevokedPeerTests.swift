@@ -36,14 +36,15 @@ import Testing
         let authority = Authority(folder: environment.directory.appendingPathComponent("tls").path)
         try authority.list(revoked: [])
         let (beside, ports) = try environment.configurationBeside()
-        let lines = beside.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        // The link's alone: the simulators have a trustedFile as well, further down.
-        let place = try #require(lines.firstIndex { $0.contains("trustedFile:") })
-        let indent = String(lines[place].prefix { $0 == " " })
-        let text = (lines[...place] + ["\(indent)revokedFile: tls/revoked.pem"] + lines[(place + 1)...])
-            .joined(separator: "\n")
-        let path = environment.directory.appendingPathComponent("revoked.yaml").path
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }
+        try beside.write(toFile: place("beside.yaml"), atomically: true, encoding: .utf8)
+        try "links: {acquirer-a: {tls: {revokedFile: tls/revoked.pem}}}\n".write(
+            toFile: place("overlay.yaml"), atomically: true, encoding: .utf8)
+        let merged = try DemoEnvironment.run(
+            "issuer-host", ["config", "merge", place("beside.yaml"), place("overlay.yaml")])
+        #expect(merged.status == 0, "\(merged.output)")
+        let path = place("revoked.yaml")
+        try merged.output.write(toFile: path, atomically: true, encoding: .utf8)
         func run(_ program: String, _ arguments: String...) throws -> (status: Int32, output: String) {
             try DemoEnvironment.run(program, arguments + ["--config", path])
         }
