@@ -21,6 +21,13 @@ package struct ApplicationProfile: Codable, Hashable, Sendable {
     /// 9F10 of cards of which the list says nothing else, hex.
     package var issuerApplicationData: String?
 
+    /// True where each card has a private key of its own: for DDA, CDA, or a PIN that comes enciphered.
+    package var needsPrivateKeys: Bool {
+        let bits =
+            OfflineAuthenticationMethod.dynamic.rawValue | OfflineAuthenticationMethod.combined.rawValue
+        return pinKeyBits != nil || (UInt16(aip, radix: 16) ?? 0) & bits != 0
+    }
+
     /// Takes the parts.
     package init(aip: String, objects: String, iccKeyBits: Int?, pinKeyBits: Int?) {
         self.aip = aip

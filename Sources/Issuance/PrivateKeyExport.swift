@@ -59,7 +59,7 @@ package struct PrivateKeyExport {
         do { wrapped = try session.wrapPrivateKey(privateKey, under: wrapping) } catch {
             throw IssuanceError(
                 "token",
-                "it cannot let a card's private key out in parts (\(error)); cards with SDA alone can be made"
+                "it cannot let a card's private key out in parts, by CKM_AES_CBC_PAD (\(error)); cards with SDA alone can be made"
             )
         }
         // Modulus and public exponent have a known place; the leading bit of a modulus is set.

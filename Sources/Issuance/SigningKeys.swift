@@ -132,6 +132,14 @@ package struct SigningKeys: ~Copyable {
 }
 
 extension Session {
+    /// A session copy of a key, or the key itself where the token copies none that cannot be changed (SoftHSM2).
+    mutating func copyOrItself(_ key: ObjectHandle) throws(PKCS11Error) -> ObjectHandle {
+        do { return try workingCopy(of: key) } catch {
+            guard error.refusesCopy else { throw error }
+            return key
+        }
+    }
+
     /// With the exponent 3, which is quicker for terminals, where the token makes such; else with 65,537.
     mutating func generateRSAKeyPair(
         bits: Int, _ use: PrivateKeyUse

@@ -88,10 +88,7 @@ extension KeyStore {
     package mutating func personalise(
         _ cards: [(card: CardIdentity, keys: PersonalisationKeys)], under transportKey: String
     ) throws -> PersonalisationFile {
-        guard !cards.isEmpty, cards.count <= KeyStore.batchMax else {
-            throw KeyManagementError(
-                transportKey, "a batch has 1 to \(KeyStore.batchMax) cards, not \(cards.count)")
-        }
+        try requirePersonalisable(cards.map(\.keys), under: transportKey)
         let checkValue = try record(labelled: transportKey).checkValue ?? "unknown"
         var masterKeys: [String: ObjectHandle] = [:]
         for label in Set(cards.flatMap { $0.keys.labels.values }) {
@@ -99,8 +96,7 @@ extension KeyStore {
         }
         let handles = masterKeys
         let done = try withProtectionKey(transportKey) { protection, kind, session in
-            try KeyStore.requireStrength(of: .tdes128, "a card", under: kind, protectionLabel: transportKey)
-            return try cards.map { card, keys in
+            try cards.map { card, keys in
                 try KeyStore.card(
                     card, keys, masterKeys: handles, protection: protection, kind: kind, session: &session)
             }
@@ -110,6 +106,26 @@ extension KeyStore {
             format: PersonalisationFile.form,
             created: KeyProvenance.text(of: Int(Date().timeIntervalSince1970)), cardCount: done.count,
             transportKey: .init(label: transportKey, checkValue: checkValue), cards: done)
+    }
+
+    /// What `personalise` needs is there, and the transport key is strong enough; no card's key is made.
+    ///
+    /// - Parameter cards: what each is derived from.
+    /// - Throws: `KeyManagementError` naming the key at fault.
+    package mutating func requirePersonalisable(
+        _ cards: [PersonalisationKeys], under transportKey: String
+    ) throws {
+        guard !cards.isEmpty, cards.count <= KeyStore.batchMax else {
+            throw KeyManagementError(
+                transportKey, "a batch has 1 to \(KeyStore.batchMax) cards, not \(cards.count)")
+        }
+        try withProtectionKey(transportKey) { _, kind, _ in
+            try KeyStore.requireStrength(of: .tdes128, "a card", under: kind, protectionLabel: transportKey)
+        }
+        for label in Set(cards.flatMap(\.labels.values)).sorted() {
+            let handle = try issuerMasterKey(label)
+            try session.destroy(handle)
+        }
     }
 
     /// SHA-256 of a list of cards in hex, by which a batch is approved and noted.

@@ -1,103 +1,48 @@
-internal import ArgumentParser
 internal import AuditTrail
-internal import ByteCoding
 internal import CardReaders
-internal import EMV
 internal import Foundation
-internal import HSM
 internal import Issuance
-internal import KeyManagement
-internal import PKCS11
 internal import Synchronization
 
 /// `personalise --to`: a batch brought into chips, as many side by side as there are readers.
 final class CardDelivery: Sendable {
-    let orders: CardOrders
-    let place: CardPlace
-    let seat: TokenSeat
+    let plan: DeliveryPlan
     let ledger: BatchLedger
     let personaliser: CardPersonaliser
     let queue: OrderQueue
     let notes: TrailNotes
     let progress: DeliveryProgress
     private let pool: CardKeyPool
-    private let desk: KeyDesk
     private let signers: [AuditSigner]
-    private let list: String
-    private let out: String
-    private let masterKey: String
-    private let readers: Int
-    private let ahead: Int
 
-    /// Opens keys, readers' place and ledger; nothing goes to a card yet.
-    init(
-        _ orders: CardOrders, _ certification: Certification, options: DeliveryOptions, list: String,
-        out: String, desk: KeyDesk, signers: [AuditSigner]
-    ) throws {
-        (self.orders, self.list, self.out, self.desk, self.signers) = (orders, list, out, desk, signers)
-        place = try options.place()
-        masterKey = try options.masterKey()
-        readers = try options.count(orders.orders.count, place)
-        let batch = Hex.encode(
-            PublicKeyArithmetic.portable.sha1(
-                Array((list + orders.products.map(\.issuer.fingerprint).joined() + masterKey).utf8)) ?? [])
-        ledger = try BatchLedger(path: out + ".batch", batch: batch, cards: orders.orders.count)
-        let seat = try TokenSeat(at: desk.location)
-        self.seat = seat
-        let left = ledger.left(of: orders.orders.count)
-        let (form, level) = (try options.form(), try options.level())
-        // Certificates of each issuer, and pairs of each length, that are still to be made.
-        var (certificates, pairs) = ([Int: Int](), [Int: Int]())
-        for number in left {
-            let product = orders.orders[number - 1].product
-            let wanted = orders.products[product].issuer.certifier.keyPairsOfACard
-            certificates[product, default: 0] += wanted.values.reduce(0, +)
-            pairs.merge(wanted, uniquingKeysWith: +)
-        }
-        let opened = try seat.work { keys -> Opened in
-            try TokenAbility.require(&keys)
-            return Opened(
-                products: try orders.products.enumerated().map { index, product in
-                    try CardProductKeys(
-                        product.issuer.certifier,
-                        CardKeySource(product.labels, option: product.option, session: &keys.session),
-                        serialNumbers: SerialNumberSupply(
-                            certification.serialNumbers(of: product.issuer), wanted: certificates[index] ?? 0),
-                        keys: &keys)
-                },
-                transport: try CardManagementMaster(
-                    options.masterKey(), diversification: form, session: &keys.session),
-                replacement: try options.newMaster.map {
-                    guard (1...127).contains(options.newVersion) else {
-                        throw ValidationError("--new-version has to be 1 to 127")
-                    }
-                    return (try CardManagementMaster($0, session: &keys.session), options.newVersion)
-                })
-        }
+    var orders: CardOrders { plan.orders }
+    var place: CardPlace { plan.place }
+    var seat: TokenSeat { plan.seat }
+
+    /// Begins the batch, or goes on with it; nothing goes to a card yet.
+    /// - Parameter signers: who approved it.
+    init(_ plan: DeliveryPlan, signers: [AuditSigner]) throws {
+        (self.plan, self.signers) = (plan, signers)
+        ledger = try plan.ledger ?? plan.beginLedger()
         // One session makes primes while the other signs, and makes them too where none is ready.
-        ahead = try options.ahead()
-        pool = CardKeyPool(pairs, at: desk.location, threads: 1, readyMax: max(64, ahead))
+        pool = CardKeyPool(plan.pairs, at: plan.desk.location, threads: 1, readyMax: max(64, plan.ahead))
         personaliser = try CardPersonaliser(
-            seat, pool: pool, products: opened.products, transport: opened.transport,
-            replacement: opened.replacement, level: level)
-        queue = OrderQueue(left)
-        notes = TrailNotes(desk, signers: signers)
+            plan.seat, pool: pool, products: plan.keys.products, transport: plan.keys.transport,
+            replacement: plan.keys.replacement, level: plan.level)
+        queue = OrderQueue(ledger.left(of: plan.orders.orders.count))
+        notes = TrailNotes(plan.desk, signers: signers)
         progress = DeliveryProgress(
-            total: orders.orders.count, earlier: ledger.done.count, busyBefore: seat.busy)
-    }
-
-    private struct Opened {
-        let products: [CardProductKeys]
-        let transport: CardManagementMaster
-        let replacement: (master: CardManagementMaster, version: UInt8)?
+            total: plan.orders.orders.count, earlier: ledger.done.count, busyBefore: plan.seat.busy)
     }
 
     /// The whole batch, or what of it can be done now.
     func run() throws {
         defer { pool.end() }
         stopAtInterrupt()
-        if ahead > 0 {
-            try pool.fill(ahead) { queue.isStopped }
+        // Who approved which list stands in the trail whatever becomes of the program.
+        try plan.desk.note([plan.event(.commandStarted, ["command": "personalise"])], signers: signers)
+        if plan.ahead > 0 {
+            try pool.fill(plan.ahead) { queue.isStopped }
             progress.restart()
         }
         if !ledger.inDoubt.isEmpty { try DoubtResolution(self).run() }
@@ -114,7 +59,7 @@ final class CardDelivery: Sendable {
 
     private func deliver() {
         let group = DispatchGroup()
-        for _ in 0..<min(readers, queue.count) {
+        for _ in 0..<min(plan.readers, queue.count) {
             group.enter()
             let thread = Thread { [self] in
                 ReaderWork(self).run()
@@ -137,16 +82,15 @@ final class CardDelivery: Sendable {
         let (done, inDoubt) = (ledger.done, ledger.inDoubt)
         let left = ledger.left(of: orders.orders.count).count
         let report = DeliveryReport(
-            list: list, masterKey: masterKey, orders: orders.orders, done: done, inDoubt: inDoubt,
+            list: plan.list, masterKey: plan.masterKey, orders: orders.orders, done: done, inDoubt: inDoubt,
             spoiled: ledger.spoiled, left: left)
-        try desk.note(
+        try plan.desk.note(
             [
-                AuditEvent(
-                    .cardsPersonalised, key: masterKey,
-                    details: [
-                        "to": place.description, "list": list, "cards": "\(orders.orders.count)",
+                plan.event(
+                    .cardsPersonalised,
+                    [
                         "done": "\(done.count)", "left": "\(left)", "in-doubt": "\(inDoubt.count)",
-                        "spoiled": "\(report.spoiledChips.count)", "out": out,
+                        "spoiled": "\(report.spoiledChips.count)", "out": plan.out,
                     ])
             ], signers: signers)
         print(
@@ -154,7 +98,7 @@ final class CardDelivery: Sendable {
                 done.count, left: left, inDoubt: inDoubt.count, spoiled: report.spoiledChips.count,
                 token: seat.busy))
         if left == 0, inDoubt.isEmpty {
-            try report.write(to: out)
+            try report.write(to: plan.out)
             ledger.remove()
             return
         }
@@ -165,9 +109,10 @@ final class CardDelivery: Sendable {
         }
         if let failure = queue.failure { throw failure }
         if interrupted.load(ordering: .relaxed) {
-            throw ValidationError("interrupted; the same command goes on")
+            throw IssuanceError("batch", "interrupted; the same command goes on")
         }
-        throw ValidationError(
+        throw IssuanceError(
+            "batch",
             "\(left) cards are left: \(queue.lastFault ?? "no fresh card is in a reader"). The same command goes on."
         )
     }
@@ -175,31 +120,6 @@ final class CardDelivery: Sendable {
 
 /// Set by Ctrl-C.
 let interrupted = Atomic<Bool>(false)
-
-/// What a token has to be able to do before a card is touched.
-enum TokenAbility {
-    /// - Throws: `ValidationError` in words for a token that wraps no keys under block ciphers (SoftHSM2).
-    static func require(_ keys: inout SigningKeys) throws {
-        let wrapping = Template(
-            keyType: .aes, valueCount: 16, on: [.sensitive, .isPrivate, .wrap], off: [.token, .extractable])
-        let leaving = Template(
-            keyType: .aes, valueCount: 16, on: [.sensitive, .isPrivate, .extractable], off: [.token])
-        let (wrapper, key) = (
-            try keys.session.generateKey(.aes, wrapping), try keys.session.generateKey(.aes, leaving)
-        )
-        defer {
-            try? keys.session.destroy(wrapper)
-            try? keys.session.destroy(key)
-        }
-        let vector = [UInt8](repeating: 0, count: 16)
-        do { _ = try keys.session.wrapKey(.aesCBC(initialVector: vector), under: wrapper, object: key) } catch
-        {
-            throw ValidationError(
-                "this token cannot wrap a card's keys under the card's DEK (\(error)); cards cannot be personalised from it"
-            )
-        }
-    }
-}
 
 /// Orders that are still to be made, taken by many readers.
 final class OrderQueue: @unchecked Sendable {

@@ -29,18 +29,14 @@ struct Certification {
     init(profile path: String, certificate chosen: String?, dataEncryptionKey: String?, desk: KeyDesk)
         throws
     {
-        let data = try contents(path)
-        let profile: ApplicationProfile
-        do { profile = try JSONDecoder().decode(ApplicationProfile.self, from: Data(data)) } catch {
-            throw ValidationError(
-                "\(path): aip and objects are needed, iccKeyBits and pinKeyBits may be there")
-        }
+        let (data, profile) = try Certification.profile(path)
         let (store, known) = try desk.certificates()
         var keys = try SigningKeys(at: desk.location)
         let entries = try store.list(known, month: thisMonth()).filter { chosen == nil || $0.name == chosen }
         guard !entries.isEmpty else {
-            throw ValidationError(
-                chosen.map { "there is no certificate \($0); `certificate list` shows those that are there" }
+            throw IssuanceError(
+                "certificate",
+                chosen.map { "there is none named \($0); `certificate list` shows those that are there" }
                     ?? "no issuer's certificate is there: `certificate request`, then `certificate import`")
         }
         issuers = try entries.compactMap { entry in
@@ -64,6 +60,15 @@ struct Certification {
         self.dataEncryptionKey = dataEncryptionKey
         self.store = store
         self.profile = profile
+    }
+
+    /// What cards have in common, by its file.
+    static func profile(_ path: String) throws -> (data: [UInt8], profile: ApplicationProfile) {
+        let data = try contents(path)
+        do { return (data, try JSONDecoder().decode(ApplicationProfile.self, from: Data(data))) } catch {
+            throw ValidationError(
+                "\(path): aip and objects are needed, iccKeyBits and pinKeyBits may be there")
+        }
     }
 
     /// Who certifies a card: the issuer of the longest identifier that begins its PAN.

@@ -49,6 +49,20 @@ struct DeliveryOptions: ParsableArguments {
         return place
     }
 
+    /// Throws for what is wrong by itself, whatever token and cards there are.
+    func check() throws {
+        _ = (try place(), try masterKey(), try form(), try level(), try ahead(), try replacement())
+    }
+
+    /// The master key whose keys PUT KEY gives each card, and their version; nil leaves the card's own.
+    func replacement() throws -> (label: String, version: UInt8)? {
+        guard let newMaster else { return nil }
+        guard (1...127).contains(newVersion) else {
+            throw ValidationError("--new-version has to be 1 to 127")
+        }
+        return (newMaster, newVersion)
+    }
+
     func masterKey() throws -> String {
         guard let kmc else { throw ValidationError("--kmc is needed with --to: the bureau's master key") }
         return kmc

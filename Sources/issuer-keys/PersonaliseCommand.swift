@@ -54,9 +54,11 @@ struct Personalise: ParsableCommand {
         guard let data = FileManager.default.contents(atPath: cards),
             let list = try? JSONDecoder().decode(CardList.self, from: data)
         else { throw ValidationError("\(cards): not a file of cards") }
-        guard !FileManager.default.fileExists(atPath: out) else {
-            throw ValidationError("\(out) is there already; nothing is written over")
+        guard (1...KeyStore.batchMax).contains(list.cards.count) else {
+            throw ValidationError(
+                "\(cards): a batch has 1 to \(KeyStore.batchMax) cards, not \(list.cards.count)")
         }
+        try requireWritable(out)
         let desk = try token.desk()
         let batch = try list.cards.enumerated().map { number, card in
             let place = "\(cards), card \(number + 1)"
@@ -72,9 +74,9 @@ struct Personalise: ParsableCommand {
                 keys: try keys(card.pan, desk.configuration, place: place)
             )
         }
-        if let to = delivery.to {
+        if delivery.to != nil {
             return try deliver(
-                to, zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, data: [UInt8](data),
+                zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, data: [UInt8](data),
                 desk: desk)
         }
         try delivery.requireNone()
@@ -82,21 +84,28 @@ struct Personalise: ParsableCommand {
         var store = try desk.changingStore()
         // Once for the whole list: another list is another approval.
         let hash = try store.listHash([UInt8](data))
+        // All that two people would have come in vain for; the token first, since no certificate helps one that cannot.
+        try store.requirePersonalisable(batch.map(\.keys), under: under)
+        let certification = try certification(desk)
+        let orders = try certification.map { certification in
+            try zip(batch, list.cards).enumerated().map { number, pair in
+                _ = try certification.issuer(of: pair.0.card, number: number + 1)
+                return CardToCertify(
+                    identity: pair.0.card,
+                    expiry: try Personalise.expiry(pair.1.expiry, "\(self.cards), card \(number + 1)"))
+            }
+        }
+        let dek = try dek.map {
+            PersonalisationFile.TransportKey(
+                label: $0, checkValue: try store.record(labelled: $0).checkValue ?? "unknown")
+        }
         let signers = try desk.approval(
             of: AuditEvent(.cardsPersonalised, key: under),
             "Personalising \(batch.count) cards of list \(hash.prefix(16)) under \(under)", files: operators)
         var file = try store.personalise(batch, under: under)
-        let certification = try certification(desk)
-        if let certification {
-            file.dataEncryptionKey = try dek.map {
-                .init(label: $0, checkValue: try store.record(labelled: $0).checkValue ?? "unknown")
-            }
-            let cards = try zip(batch, list.cards).enumerated().map { number, pair in
-                CardToCertify(
-                    identity: pair.0.card,
-                    expiry: try Personalise.expiry(pair.1.expiry, "\(self.cards), card \(number + 1)"))
-            }
-            let made = try certification.run(cards, desk, out: out)
+        if let certification, let orders {
+            file.dataEncryptionKey = dek
+            let made = try certification.run(orders, desk, out: out)
             for (index, application) in made.enumerated() { file.cards[index].application = application }
         }
         let labels = Set(batch.flatMap(\.keys.labels.values)).sorted().joined(separator: " ")
@@ -119,25 +128,45 @@ struct Personalise: ParsableCommand {
     }
 
     private func deliver(
-        _ to: String, _ cards: [(card: CardIdentity, keys: PersonalisationKeys, line: CardList.Card)],
+        _ cards: [(card: CardIdentity, keys: PersonalisationKeys, line: CardList.Card)],
         data: [UInt8], desk: KeyDesk
     ) throws {
         guard under == nil, dek == nil else {
             throw ValidationError("--under and --dek are for the bureau's file; a chip has a DEK of its own")
         }
-        guard let certification = try certification(desk) else {
+        guard let application else {
             throw ValidationError("--application is needed with --to: it says what cards have in common")
         }
+        try delivery.check()
+        let profile = try Certification.profile(application).profile
         var store = try desk.changingStore()
         let hash = try store.listHash(data)
-        let kmc = try delivery.masterKey()
+        // Before certificates are looked for: none helps a token that cannot.
+        let seat = try TokenSeat(at: desk.location)
+        try seat.work { keys in
+            try PersonalisationAbility.require(profile, masterKey: delivery.masterKey(), keys: &keys)
+        }
+        guard let certification = try certification(desk) else { return }
+        let plan = try DeliveryPlan(
+            CardOrders(cards, certification, path: self.cards), certification, options: delivery, seat: seat,
+            list: hash, out: out, desk: desk)
+        // Once for the whole list, after all that a person would have come in vain for.
         let signers = try desk.approval(
-            of: AuditEvent(.cardsPersonalised, key: kmc),
-            "Personalising \(cards.count) cards of list \(hash.prefix(16)) in \(to)", files: operators)
-        let orders = try CardOrders(cards, certification, path: self.cards)
-        let delivery = try CardDelivery(
-            orders, certification, options: delivery, list: hash, out: out, desk: desk, signers: signers)
-        try delivery.run()
+            of: plan.event(.cardsPersonalised, [:]),
+            "Personalising \(cards.count) cards of list \(hash.prefix(16)) in \(plan.place)", files: operators
+        )
+        try CardDelivery(plan, signers: signers).run()
+    }
+
+    /// Nothing is written over, and nobody approves what could not be written.
+    private func requireWritable(_ path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else {
+            throw ValidationError("\(path) is there already; nothing is written over")
+        }
+        let folder = (path as NSString).deletingLastPathComponent
+        guard access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 else {
+            throw ValidationError("\(path): its folder is not there, or cannot be written to")
+        }
     }
 
     private func certification(_ desk: KeyDesk) throws -> Certification? {

@@ -8,6 +8,7 @@ internal import Issuance
 struct ReaderWork {
     private let delivery: CardDelivery
     private static let failuresMax = 40
+    private static let secondsForACard = 600
 
     init(_ delivery: CardDelivery) { self.delivery = delivery }
 
@@ -58,7 +59,13 @@ struct ReaderWork {
 
     private func open() throws -> any CardReader {
         guard case .pcsc = delivery.place else { return try delivery.place.open() }
-        return try delivery.place.open(waiting: 600)
+        // A second at a time, so that Ctrl-C is heard between them.
+        for _ in 0..<ReaderWork.secondsForACard {
+            do { return try delivery.place.open(waiting: 1) } catch {
+                guard error.kind == .absent, !delivery.queue.isStopped else { throw error }
+            }
+        }
+        throw CardReaderError(.absent, "\(delivery.place): no card came")
     }
 
     /// A rack takes the card out by itself; at a real reader a person does.

@@ -92,6 +92,13 @@ final class PersonalisationDesk {
         ] + (newMaster.map { ["--new-master", $0] } ?? [])
     }
 
+    /// Lines of the trail that say that a command began.
+    func startedCommands() throws -> Int {
+        try String(contentsOfFile: path("audit.log"), encoding: .utf8).split(separator: "\n").count {
+            $0.contains("\"command-started\"")
+        }
+    }
+
     func report(_ path: String) throws -> Report {
         try JSONDecoder().decode(Report.self, from: Data(contentsOf: URL(filePath: path)))
     }

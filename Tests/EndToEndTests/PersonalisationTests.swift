@@ -9,6 +9,8 @@ struct PersonalisationTests {
     func chips() throws {
         let desk = try PersonalisationDesk()
         try realReader(desk)
+        try emptyReader(desk)
+        try sameVersion(desk)
         for parameter in ["15", "55"] { try tripleDESChannel(desk, parameter) }
         for parameter in ["00", "10", "20", "30", "60", "61", "71"] { try aesChannel(desk, parameter) }
         try OtherMasterKeys(desk).personaliseAndPay()
@@ -51,6 +53,55 @@ struct PersonalisationTests {
         let other = try desk.pay("mchip-14h", reader: "Virtual PCD 00 00", variables: reader.variables)
         #expect(other.status == 1 && other.output.contains("no card there"), "\(other.output)")
         desk.stop(second)
+    }
+
+    /// Ctrl-C while a reader waits for its card.
+    private func emptyReader(_ desk: PersonalisationDesk) throws {
+        let reader = try VirtualReader(desk.environment.directory.path)
+        let first = try reader.card(desk)
+        desk.stop(first)
+        let out = desk.path("empty-report.json")
+        let lines = try desk.startedCommands()
+        let said = Pipe()
+        let run = try desk.started(
+            "issuer-keys",
+            desk.command(
+                try desk.list(["visa-cvn10"], as: "empty.json"), to: "pcsc:\(VirtualReader.name)", out: out),
+            variables: reader.variables, output: said, errors: said)
+        for _ in 0..<2_000 where run.isRunning {
+            if try desk.startedCommands() > lines { break }
+            usleep(10_000)
+        }
+        kill(run.processIdentifier, SIGINT)
+        let output = String(decoding: said.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        run.waitUntilExit()
+        #expect(
+            run.terminationReason == .exit && run.terminationStatus == 1
+                && output.contains("interrupted; the same command goes on"), "\(output)")
+    }
+
+    /// Transport keys with the version that the new keys get, of the right cipher and of another.
+    private func sameVersion(_ desk: PersonalisationDesk) throws {
+        let rack = try desk.rack(cards: 2, ["--key-version", "1"])
+        let list = try desk.list(["visa-cvn18", "mchip-14h"], as: "same-version.json")
+        let wrong = try DemoEnvironment.run(
+            "issuer-keys",
+            desk.command(
+                list, to: rack.place, out: desk.path("wrong-cipher.json"), newMaster: "kmc-bureau-des")
+        )
+        #expect(
+            wrong.status == 1
+                && wrong.output.contains("kmc-bureau-des: cards of SCP03 take AES keys by PUT KEY"),
+            "\(wrong.output)")
+        let out = desk.path("same-version-report.json")
+        let made = try DemoEnvironment.run("issuer-keys", desk.command(list, to: rack.place, out: out))
+        #expect(made.status == 0, "\(made.output)")
+        let report = try desk.report(out)
+        #expect(
+            report.cards.map(\.keyVersion) == [1, 1]
+                && report.cards.allSatisfy { $0.channelCheckValues.count == 3 })
+        desk.expectPaid(try desk.pay("visa-cvn18", reader: rack.place), "a new key set of the same version")
+        desk.stop(rack.process)
     }
 
     /// SCP02, with keys that PUT KEY replaces.

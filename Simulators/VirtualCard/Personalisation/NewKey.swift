@@ -7,6 +7,8 @@ package struct NewKey: Sendable {
     package let value: [UInt8]
     /// Three bytes, which the command has to say too.
     package let checkValue: [UInt8]
+    /// By the key type, 88 or 80.
+    package let isAES: Bool
 
     /// Takes the first key off the front of a command's data.
     /// - Parameter decipher: under the DEK.
@@ -36,6 +38,6 @@ package struct NewKey: Sendable {
             : TDES.encryptECB(key: value, [UInt8](repeating: 0, count: 8))
         guard constantTimeEqual(Array(computed.prefix(3)), given) else { return nil }
         data.removeFirst(6 + field)
-        return NewKey(value: value, checkValue: given)
+        return NewKey(value: value, checkValue: given, isAES: isAES)
     }
 }

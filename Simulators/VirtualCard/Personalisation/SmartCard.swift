@@ -184,7 +184,9 @@ package struct SmartCard: Sendable {
             }
             values.append(key)
         }
-        guard values.count == 3, values.allSatisfy({ $0.value.count == keys.byteCount }) else {
+        guard values.count == 3,
+            values.allSatisfy({ $0.value.count == keys.byteCount && $0.isAES == keys.isAES })
+        else {
             return ResponseAPDU(status: Status.wrongData)
         }
         keys = CardKeySet(
@@ -212,4 +214,5 @@ package struct SmartCard: Sendable {
 
 extension CardKeySet {
     var byteCount: Int { encipherment.count }
+    var isAES: Bool { if case .aes = algorithm { true } else { false } }
 }

@@ -146,15 +146,13 @@ package struct ServerKeys: ~Copyable {
         if working?.label != key.label {
             let privateKey = try only(session.findPrivateKeys(label: key.label), key.label)
             let publicKey = try only(session.findPublicKeys(label: key.label), key.label)
-            working = (key.label, try copy(privateKey), try copy(publicKey))
+            working = (
+                key.label, try session.copyOrItself(privateKey), try session.copyOrItself(publicKey)
+            )
         }
         guard let working else { throw IssuanceError(key.label, "no such key") }
         return try session.sign(
             key.algorithm, data, key: working.privateKey, publicKey: working.publicKey)
-    }
-
-    private mutating func copy(_ key: ObjectHandle) throws -> ObjectHandle {
-        do { return try session.workingCopy(of: key) } catch  where error.refusesCopy { return key }
     }
 
     private func only(_ found: [ObjectHandle], _ label: String) throws -> ObjectHandle {

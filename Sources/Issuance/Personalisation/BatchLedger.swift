@@ -70,6 +70,12 @@ package final class BatchLedger: @unchecked Sendable {
         if isFirst { try write(try JSONEncoder().encode(Head(batch: batch, cards: cards))) }
     }
 
+    /// The ledger of a batch that was broken off; nil where there is none.
+    package static func existing(path: String, batch: String, cards: Int) throws -> BatchLedger? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try BatchLedger(path: path, batch: batch, cards: cards)
+    }
+
     private func check(_ text: Data, _ batch: String, cards: Int) throws {
         guard let head = try? JSONDecoder().decode(Head.self, from: text), head.batch == batch,
             head.cards == cards

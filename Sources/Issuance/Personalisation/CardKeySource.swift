@@ -21,7 +21,7 @@ package struct CardKeySource: Sendable {
             guard let key = found.first, found.count == 1 else {
                 throw IssuanceError(label, "no such key in the token")
             }
-            let copy = try session.workingCopy(of: key)
+            let copy = try session.copyOrItself(key)
             let type = try session.keyType(of: copy)
             guard let type, type != .genericSecret else {
                 throw IssuanceError(label, "no key of triple DES or AES")

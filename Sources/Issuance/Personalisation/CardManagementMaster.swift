@@ -24,7 +24,7 @@ package struct CardManagementMaster: Sendable {
         guard let key = found.first, found.count == 1 else {
             throw IssuanceError(label, "no such key in the token")
         }
-        handle = try session.workingCopy(of: key)
+        handle = try session.copyOrItself(key)
         let isAES = try session.keyType(of: handle) == .aes
         self.label = label
         self.diversification = diversification ?? (isAES ? .kdf3 : .emvCPS)

@@ -23,7 +23,7 @@ package enum PersonalisationFault: Error, Sendable, CustomStringConvertible {
         switch self {
         case .refused(let command, let status):
             "the card answers \(command) with \(String(status, radix: 16, uppercase: true))"
-        case .notFresh: "the card is not fresh"
+        case .notFresh: "the card is not fresh, or has no application of this AID"
         case .channel(let error): "\(error)"
         case .lost(let words): words
         case .inDoubt(let record, let words):
@@ -73,10 +73,10 @@ package struct CardPersonaliser: Sendable {
         let (answer, challenge) = try CardPersonaliser.begin(order.identifier, in: reader, seat: seat)
         let chip = Hex.encode(answer.diversificationData)
         try begun(chip)
-        var channel = try open(answer, challenge, order: order)
+        var (channel, hasNewKeys) = try open(answer, challenge, order: order)
         defer { seat.work { channel.end(&$0.session) } }
         try send("EXTERNAL AUTHENTICATE", in: reader, channel: &channel) { try $0.externalAuthenticate(&$1) }
-        let made = try make(order, answer, channel: channel)
+        let made = try make(order, answer, channel: channel, replaces: !hasNewKeys)
         try noted(made.record)
         var block: UInt8 = 0
         let dataMax = channel.dataMax
@@ -136,17 +136,30 @@ package struct CardPersonaliser: Sendable {
         throw PersonalisationFault.refused(command: "INITIALIZE UPDATE", status: 0x6700)
     }
 
+    /// - Returns: the channel, and whether the card has the new keys already: one that was pulled out after PUT KEY.
     private func open(
         _ answer: InitializeUpdateAnswer, _ challenge: [UInt8], order: CardOrder
+    ) throws -> (channel: SecureChannel, hasNewKeys: Bool) {
+        guard let replacement, answer.keyVersion == replacement.version else {
+            return (try open(answer, challenge, order: order, master: transport), false)
+        }
+        do {
+            return (try open(answer, challenge, order: order, master: replacement.master), true)
+        } catch PersonalisationFault.channel {
+            // The version alone does not tell: transport keys may have the same number.
+            return (try open(answer, challenge, order: order, master: transport), false)
+        }
+    }
+
+    private func open(
+        _ answer: InitializeUpdateAnswer, _ challenge: [UInt8], order: CardOrder,
+        master: CardManagementMaster
     ) throws -> SecureChannel {
-        // A card that was pulled out after PUT KEY has the new keys already.
-        var master = transport
-        if let replacement, answer.keyVersion == replacement.version { master = replacement.master }
         let isAES = answer.protocolNumber == 3
         guard master.diversification.isAES == isAES else {
             throw PersonalisationFault.channel(
                 .unsupported(
-                    "\(master.label): an \(master.diversification.isAES ? "AES" : "triple DES") key opens no SCP0\(answer.protocolNumber)"
+                    "\(master.label): \(master.diversification.isAES ? "an AES" : "a triple DES") key opens no SCP0\(answer.protocolNumber)"
                 ))
         }
         do {
@@ -169,7 +182,7 @@ package struct CardPersonaliser: Sendable {
     }
 
     private func make(
-        _ order: CardOrder, _ answer: InitializeUpdateAnswer, channel: SecureChannel
+        _ order: CardOrder, _ answer: InitializeUpdateAnswer, channel: SecureChannel, replaces: Bool
     ) throws -> Made {
         let product = products[order.product]
         // Numbers and key pairs first: they wait for a disk and for primes, and nobody has to wait with them.
@@ -202,7 +215,7 @@ package struct CardPersonaliser: Sendable {
             let wrapped = try product.source.wrapped(
                 for: order.card.identity, under: dataEncryption, session: &keys.session)
             var putKey: PutKey.Made?
-            if let replacement, answer.keyVersion != replacement.version {
+            if let replacement, replaces {
                 putKey = try PutKey.command(
                     version: replacement.version, replacing: answer.keyVersion,
                     diversification: replacement.master.diversification, from: replacement.master.handle,

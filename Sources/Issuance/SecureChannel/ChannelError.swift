@@ -19,7 +19,8 @@ package enum ChannelError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformedAnswer: "the card's answer to INITIALIZE UPDATE has another form"
         case .unsupported(let words): words
         case .cardCryptogram: "the card's cryptogram is wrong: it has other keys"
-        case .cardChallenge: "the card's challenge is not the one that follows from its counter"
+        case .cardChallenge:
+            "the card's challenge is not the one that follows from its counter: it has other keys"
         case .answerMAC: "the MAC of the card's answer is wrong"
         case .tooLong(let count, let max): "\(count) bytes of data: a command takes at most \(max)"
         }

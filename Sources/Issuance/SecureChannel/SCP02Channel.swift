@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import EMV
 internal import HSM
 internal import PKCS11
@@ -27,7 +28,8 @@ struct SCP02Channel {
         keys: CardManagementKeys, session: inout Session
     ) throws {
         guard level == [.commandMAC] || level == [.commandMAC, .commandEncryption] else {
-            throw ChannelError.unsupported("security level \(level.rawValue): SCP02 here has 1 and 3")
+            throw ChannelError.unsupported(
+                "security level \(Hex.encode([level.rawValue])): SCP02 here has 01 and 03")
         }
         self.level = level
         func data(_ constant: [UInt8]) -> [UInt8] {

@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import EMV
 internal import HSM
 internal import PKCS11
@@ -90,7 +91,8 @@ struct SCP03Channel {
             !level.contains(.answerEncryption) || ChannelParameter.answersAreEnciphered(parameter)
         else {
             throw ChannelError.unsupported(
-                "security level \(level.rawValue): the card's SCP03 with i = \(parameter) does not offer it")
+                "security level \(Hex.encode([level.rawValue])): the card's SCP03 with i = \(Hex.encode([parameter])) does not offer it"
+            )
         }
     }
 
