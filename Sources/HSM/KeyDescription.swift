@@ -29,12 +29,13 @@ package struct KeyDescription: Hashable, Sendable {
     /// - Parameters:
     ///   - keyClass: of an asymmetric key the numbers that everybody may know are what it is told by.
     ///   - copy: a copy of the key that gives its check value in its place.
+    ///   - attributes: as `read` found them; nil reads them.
     /// - Throws: `PKCS11Error`.
     package init(
         of key: ObjectHandle, as keyClass: KeyClass = .secret, answeredBy copy: ObjectHandle? = nil,
-        in session: inout Session
+        attributes read: [Attribute: Bool]? = nil, in session: inout Session
     ) throws {
-        found = try session.attributes(Self.noted + Self.flagged, of: key)
+        found = try read ?? Self.read(key, in: &session)
         attributes = Self.words(found)
         flags = Self.words(found, Self.flagged)
         identifier = Hex.encode(
@@ -54,6 +55,13 @@ package struct KeyDescription: Hashable, Sendable {
                 isKnown ? Hex.encode(try session.sha256(part).prefix(TokenCheckValue.byteCount)) : nil
             digest = isKnown ? Hex.encode(try session.sha256(part + exponent).prefix(Self.digestBytes)) : nil
         }
+    }
+
+    /// Everything that a description says of attributes.
+    package static func read(
+        _ key: ObjectHandle, in session: inout Session
+    ) throws(PKCS11Error) -> [Attribute: Bool] {
+        try session.attributes(noted + flagged, of: key)
     }
 
     /// The words for attributes that were read.

@@ -52,13 +52,23 @@ package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_ACTION_PROHIBITED
     }
 
-    /// True where the object ended before or during the call.
     /// The token is there, and does not let in who asks.
     package var refusesPIN: Bool {
         [CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED, CKR_PIN_LOCKED].contains(
             code)
     }
 
+    /// A signature that is not the key's.
+    package var isWrongSignature: Bool {
+        [CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE].contains(code)
+    }
+
+    /// The token does no such thing, with whatever key.
+    package var lacksMechanism: Bool {
+        [CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_FUNCTION_NOT_SUPPORTED].contains(code)
+    }
+
+    /// True where the object ended before or during the call.
     package var isObjectGone: Bool { code == CKR_OBJECT_HANDLE_INVALID }
 
     /// `CKR_KEY_HANDLE_INVALID`, or the number in hex.
@@ -90,7 +100,9 @@ package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         CKR_PIN_INCORRECT: "CKR_PIN_INCORRECT", CKR_PIN_LOCKED: "CKR_PIN_LOCKED",
         CKR_SESSION_CLOSED: "CKR_SESSION_CLOSED", CKR_SESSION_COUNT: "CKR_SESSION_COUNT",
         CKR_SESSION_HANDLE_INVALID: "CKR_SESSION_HANDLE_INVALID",
-        CKR_SESSION_READ_ONLY: "CKR_SESSION_READ_ONLY", CKR_TEMPLATE_INCOMPLETE: "CKR_TEMPLATE_INCOMPLETE",
+        CKR_SESSION_READ_ONLY: "CKR_SESSION_READ_ONLY", CKR_SIGNATURE_INVALID: "CKR_SIGNATURE_INVALID",
+        CKR_SIGNATURE_LEN_RANGE: "CKR_SIGNATURE_LEN_RANGE",
+        CKR_TEMPLATE_INCOMPLETE: "CKR_TEMPLATE_INCOMPLETE",
         CKR_TEMPLATE_INCONSISTENT: "CKR_TEMPLATE_INCONSISTENT",
         CKR_BUFFER_TOO_SMALL: "CKR_BUFFER_TOO_SMALL",
         CKR_TOKEN_NOT_PRESENT: "CKR_TOKEN_NOT_PRESENT",

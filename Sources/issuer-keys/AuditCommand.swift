@@ -59,7 +59,7 @@ struct AuditCommand: ParsableCommand {
             }
         }
         audit.helpers = ProcessInfo.processInfo.activeProcessorCount - 1
-        audit.helper = AuditHelper(config: token.config).run
+        audit.helper = { [config = token.config] in try AuditHelperProcess(config: config) }
         // A helper that ends early is no reason to end.
         let before = signal(SIGPIPE, SIG_IGN)
         let report = try KeyAudit.run(audit, uses: uses, at: desk.location)

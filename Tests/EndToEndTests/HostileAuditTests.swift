@@ -169,6 +169,18 @@ struct HostileAuditTests {
         .init("a public half with another exponent", "key-swapped", "issuer-rsa-hostile") {
             try $0.probe("public", "issuer-rsa-hostile", "05")
         },
+        .init("a private half on a curve swapped", "key-swapped", "acs-sign-hostile") {
+            try $0.probe("swap-ec", "acs-sign-hostile")
+        },
+        .init("a private half of RSA swapped", "key-swapped", "issuer-rsa-hostile") {
+            try $0.probe("swap-rsa", "issuer-rsa-hostile")
+        },
+        .init("a private half that nothing is there to try by", "key-unverified", "acs-sign-hostile") {
+            try $0.probe("destroy-public", "acs-sign-hostile")
+        },
+        .init("a key on a curve swapped for one of RSA", "key-swapped", "acs-sign-hostile") {
+            try $0.probe("swap-rsa", "acs-sign-hostile")
+        },
         .init("an issuer's key pair ended", "key-missing", "issuer-rsa-hostile") {
             try $0.probe("destroy", "issuer-rsa-hostile")
             try $0.probe("destroy", "issuer-rsa-hostile")

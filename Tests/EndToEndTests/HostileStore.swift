@@ -16,16 +16,18 @@ final class HostileStore {
         let (status, output) = environment.finish()
         guard status == 0 else { throw DemoEnvironment.Failure(description: output) }
         let folder = environment.directory
-        // An issuer's RSA key, for those who work against its halves.
-        let certified = try DemoEnvironment.run(
-            "issuer-keys",
+        // An issuer's RSA key and an access control server's, for those who work against their halves.
+        for command in [
             [
                 "certificate", "request", "hostile", "--identifier", "476173", "--expires", "2049-12",
-                "--bits", "1408",
-                "--out", folder.appendingPathComponent("hostile.request").path, "--config",
-                environment.configuration,
-            ], variables: ["SOFTHSM2_CONF": folder.appendingPathComponent("softhsm2.conf").path])
-        guard certified.status == 0 else { throw DemoEnvironment.Failure(description: certified.output) }
+                "--bits", "1408", "--out", folder.appendingPathComponent("hostile.request").path,
+            ], ["acs-sign", "generate", "hostile", "--algorithm", "ES256"],
+        ] {
+            let made = try DemoEnvironment.run(
+                "issuer-keys", command + ["--config", environment.configuration],
+                variables: ["SOFTHSM2_CONF": folder.appendingPathComponent("softhsm2.conf").path])
+            guard made.status == 0 else { throw DemoEnvironment.Failure(description: made.output) }
+        }
         pin = try String(contentsOf: folder.appendingPathComponent("token.pin"), encoding: .utf8)
         kept = folder.appendingPathComponent("kept").path
         try keep()

@@ -153,6 +153,21 @@ static void replace_private(const char *label) {
     replace(old, t, sizeof t / sizeof *t);
 }
 
+// Another private half, made by the token itself with name, CKA_ID and attributes of the first one; the public half stays.
+static void swap_private(const char *label, CK_MECHANISM_TYPE kind) {
+    unsigned char id[512], exponent[] = {1, 0, 1}, curve[] = {0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07};
+    CK_OBJECT_HANDLE old = half(label, CKO_PRIVATE_KEY), one, other; size_t i = get(old, CKA_ID, id, sizeof id);
+    CK_ULONG bits = 1408; CK_MECHANISM m = {kind, NULL, 0}; int ec = kind == CKM_EC_KEY_PAIR_GEN;
+    CK_ATTRIBUTE open[] = {{CKA_TOKEN, &no, 1}, {CKA_VERIFY, &yes, 1}, {CKA_PUBLIC_EXPONENT, exponent, 3},
+        {CKA_MODULUS_BITS, &bits, sizeof bits}};
+    CK_ATTRIBUTE point[] = {{CKA_TOKEN, &no, 1}, {CKA_VERIFY, &yes, 1}, {CKA_EC_PARAMS, curve, sizeof curve}};
+    CK_ATTRIBUTE closed[] = {{CKA_TOKEN, &yes, 1}, {CKA_LABEL, (void *)label, strlen(label)}, {CKA_ID, id, i}, {CKA_PRIVATE, &yes, 1},
+        {CKA_SENSITIVE, &yes, 1}, {CKA_EXTRACTABLE, &no, 1}, {CKA_MODIFIABLE, &no, 1}, {CKA_SIGN, &yes, 1}, {CKA_DECRYPT, &no, 1},
+        {CKA_UNWRAP, &no, 1}, {CKA_DERIVE, &no, 1}};
+    must("C_DestroyObject", f->C_DestroyObject(s, old));
+    must("C_GenerateKeyPair", f->C_GenerateKeyPair(s, &m, ec ? point : open, ec ? 3 : 4, closed, ec ? 11 : 10, &one, &other));
+}
+
 static void plant(const char *label, CK_OBJECT_CLASS type, unsigned char *value, size_t length) {
     CK_CERTIFICATE_TYPE x509 = CKC_X_509; CK_OBJECT_HANDLE made; CK_ULONG n = 4;
     CK_ATTRIBUTE t[8] = {{CKA_CLASS, &type, sizeof type}, {CKA_TOKEN, &yes, 1}, {CKA_LABEL, (void *)label, strlen(label)},
@@ -260,6 +275,10 @@ int main(int argc, char **argv) {
         must("C_DestroyObject", f->C_DestroyObject(s, key));
     } else if (!strcmp(command, "public") && n == 2) {
         replace_public(a[0], value, unhex(a[1], value));
+    } else if ((!strcmp(command, "swap-rsa") || !strcmp(command, "swap-ec")) && n == 1) {
+        swap_private(a[0], strcmp(command, "swap-ec") ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN);
+    } else if (!strcmp(command, "destroy-public") && n == 1) {
+        must("C_DestroyObject", f->C_DestroyObject(s, half(a[0], CKO_PUBLIC_KEY)));
     } else if (!strcmp(command, "private") && n == 1) {
         replace_private(a[0]);
     } else if ((!strcmp(command, "certificate") || !strcmp(command, "data")) && n == 2) {

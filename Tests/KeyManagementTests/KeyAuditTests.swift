@@ -221,26 +221,61 @@ struct KeyAuditTests {
         }
         let alone = try report()
         #expect(alone.count >= 70)
-        let (shares, done) = (Counter(), Counter())
+        let helper = Helper(location)
         configuration.helpers = 1
-        configuration.helper = { share, progress in
-            shares.add()
-            return try KeyAudit.runShare(share, at: location) {
-                done.add()
-                progress()
-            }
-        }
+        configuration.helper = { helper }
+        configuration.progress = { _, _ in helper.waitUntilAsked(1) }
         let helped = try report()
         #expect(helped.keys == alone.keys && helped.findings == alone.findings)
-        #expect(shares.count == 1 && abs(2 * done.count - alone.count) < 4, "\(done.count) of \(alone.count)")
-        configuration.helper = { _, _ in throw CocoaError(.featureUnsupported) }
+        #expect(helper.asked > 0 && helper.hasEnded)
+        // One that goes away in the middle: what it had taken is looked at here.
+        let failing = Helper(location, answersMax: 2)
+        configuration.helper = { failing }
+        configuration.progress = { _, _ in failing.waitUntilAsked(3) }
+        let half = try report()
+        #expect(half.keys == alone.keys && half.findings == alone.findings)
+        #expect(failing.asked == 3 && failing.hasEnded)
+        configuration.progress = { _, _ in }
+        configuration.helper = { throw CocoaError(.featureUnsupported) }
         let unhelped = try report()
         #expect(unhelped.keys == alone.keys && unhelped.findings == alone.findings)
     }
 
-    private final class Counter: Sendable {
-        private let value = Mutex(0)
-        var count: Int { value.withLock { $0 } }
-        func add() { value.withLock { $0 += 1 } }
+    /// Another process's part, in this one.
+    private final class Helper: AuditHelper {
+        private struct State {
+            var asked = 0
+            var hasEnded = false
+            var thread: pthread_t?
+        }
+        private let state = Mutex(State())
+        private let location: TokenLocation
+        private let answersMax: Int
+
+        init(_ location: TokenLocation, answersMax: Int = .max) {
+            (self.location, self.answersMax) = (location, answersMax)
+        }
+
+        var asked: Int { state.withLock { $0.asked } }
+        var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
+        func answer(_ request: Data) throws -> Data {
+            let asked = state.withLock { state in
+                state.asked += 1
+                state.thread = pthread_self()
+                return state.asked
+            }
+            guard asked <= answersMax else { throw CocoaError(.fileReadUnknown) }
+            var work = try AuditHelperWork(at: location)
+            return try work.answer(request)
+        }
+
+        func end() { state.withLock { $0.hasEnded = true } }
+
+        /// Has the audit's own thread leave something for this one.
+        func waitUntilAsked(_ times: Int) {
+            guard state.withLock({ $0.thread != pthread_self() }) else { return }
+            for _ in 0..<60_000 where asked < times { usleep(1_000) }
+        }
     }
 }

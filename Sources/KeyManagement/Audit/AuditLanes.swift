@@ -1,3 +1,4 @@
+internal import AuditTrail
 internal import Foundation
 internal import HSM
 internal import PKCS11
@@ -5,92 +6,118 @@ internal import Synchronization
 
 /// The keys of an audit in several processes: what takes the time is that a software token deciphers each key of its store
 /// once, some milliseconds of computing, and NSS does that for one key after the other, however many sessions ask.
-struct AuditLanes {
+///
+/// Every process takes the next few keys that nobody has, so that all end together, whenever each began.
+final class AuditLanes: Sendable {
     /// Processes at the most: a token has room for few sessions.
     private static let lanesMax = 8
     /// Fewer are looked at sooner than another process has started.
     private static let keysOfLaneMin = 32
+    private static let namesAtOnce = 8
 
-    private let first: AuditWalk
-    private let shares: [[AuditedObject]]
-    private let counts: [KeyLedger.Name: Int]
-    private let configuration: KeyAuditConfiguration
-    private let progress: AuditProgress
-
-    init(_ first: AuditWalk, _ keys: [AuditedObject], configuration: KeyAuditConfiguration) {
-        self.first = first
-        self.configuration = configuration
-        counts = Dictionary(grouping: keys, by: \.name).mapValues(\.count)
-        progress = AuditProgress(keys.count, configuration.progress)
-        let lanes = max(1, min(configuration.helpers + 1, keys.count / Self.keysOfLaneMin, Self.lanesMax))
-        // Keys of one name are looked at by one process, which tells them apart by nothing else.
-        let names = Dictionary(grouping: keys, by: \.name).values.sorted {
-            $0[0].name.label < $1[0].name.label
-        }
-        shares = (0..<lanes).map { lane in
-            stride(from: lane, to: names.count, by: lanes).flatMap { names[$0] }
-        }
+    private struct State {
+        /// Keys of one name go together.
+        var left: [[AuditedObject]] = []
+        /// Taken by a helper that could not.
+        var returned: [[[AuditedObject]]] = []
+        var found: [KeyFacts] = []
+        var count = 0
+        var done = 0
     }
 
-    /// - Parameter session: the audit's own; the first share is looked at in it, and each that no helper could.
-    func run(_ session: inout Session) throws -> AuditWalk {
-        let helped = Mutex<[Int: AuditShare.Found]>([:])
-        let others = DispatchGroup()
-        for (number, share) in shares.enumerated().dropFirst() {
-            others.enter()
-            let (message, helper, progress) = (self.message(share), configuration.helper, progress)
-            Thread {
-                defer { others.leave() }
-                guard let answer = try? helper?(JSONEncoder().encode(message), { progress.add() }),
-                    let found = try? JSONDecoder().decode(AuditShare.Found.self, from: answer)
-                else { return }
-                helped.withLock { $0[number] = found }
+    private let counterLabel: String?
+    private let tell: @Sendable (Int, Int) -> Void
+    private let state = Mutex(State())
+    private let ready = DispatchSemaphore(value: 0)
+    private let isOver = Atomic<Bool>(false)
+    private let helping = DispatchGroup()
+    private let helperCount: Int
+
+    /// Starts helpers at once: they open the token while this process has other things to do.
+    /// - Parameter count: of keys, more or less.
+    init(_ configuration: KeyAuditConfiguration, keys count: Int) {
+        counterLabel = configuration.trail.map { AuditTrail.counterLabel(of: $0.keyLabel) }
+        tell = configuration.progress
+        helperCount = max(
+            0, min(configuration.helpers, count / Self.keysOfLaneMin - 1, Self.lanesMax - 1))
+        guard let start = configuration.helper else { return }
+        for _ in 0..<helperCount {
+            helping.enter()
+            Thread { [self] in
+                defer { helping.leave() }
+                guard let helper = try? start() else { return }
+                defer { helper.end() }
+                ready.wait()
+                help(helper)
             }.start()
         }
-        var whole = first
-        try walk(shares[0], &whole, session: &session)
-        others.wait()
-        let found = helped.withLock { $0 }
-        for (number, share) in shares.enumerated().dropFirst() {
-            if let found = found[number] {
-                whole.merge(found)
-            } else {
-                try walk(share, &whole, session: &session)
-            }
+    }
+
+    /// Helpers begin with these.
+    func begin(_ keys: [AuditedObject]) {
+        let names = Dictionary(grouping: keys, by: \.name).values.sorted {
+            ($0[0].name.label, $0[0].name.keyClass.rawValue) > (
+                $1[0].name.label, $1[0].name.keyClass.rawValue
+            )
         }
-        whole.sort()
-        return whole
+        state.withLock {
+            $0.left = names
+            $0.count = keys.count
+        }
+        for _ in 0..<helperCount { ready.signal() }
     }
 
-    private func walk(_ keys: [AuditedObject], _ walk: inout AuditWalk, session: inout Session) throws {
-        for key in keys {
-            try walk.look(at: key, isAmbiguous: counts[key.name] ?? 1 > 1, session: &session)
-            progress.add()
+    /// This process takes its part, until nothing is left.
+    /// - Returns: of every key that is still there, in no order.
+    func run(_ session: inout Session) throws -> [KeyFacts] {
+        var look = KeyLook(counterLabel: counterLabel)
+        while let names = take() { try work(names, &look, session: &session) }
+        helping.wait()
+        for names in state.withLock({ $0.returned }) { try work(names, &look, session: &session) }
+        return state.withLock { $0.found }
+    }
+
+    /// No helper waits for anything, or takes anything more, after it.
+    func end() {
+        isOver.store(true, ordering: .relaxed)
+        for _ in 0..<helperCount { ready.signal() }
+        helping.wait()
+    }
+
+    private func take() -> [[AuditedObject]]? {
+        state.withLock { state in
+            guard !state.left.isEmpty, !isOver.load(ordering: .relaxed) else { return nil }
+            let names = Array(state.left.suffix(Self.namesAtOnce).reversed())
+            state.left.removeLast(names.count)
+            return names
         }
     }
 
-    private func message(_ keys: [AuditedObject]) -> AuditShare {
-        AuditShare(
-            token: first.token, counterLabel: first.counterLabel, doubtsDerivedKeys: first.doubtsDerivedKeys,
-            items: Set(keys.map(\.name)).map { name in
-                AuditShare.Item(
-                    name: name, isAmbiguous: counts[name] ?? 1 > 1,
-                    entries: first.ledgers.map { $0.entries[name] },
-                    lastUse: first.history.lastUses[name.label])
-            })
-    }
-}
-
-/// Counts keys, whoever looked at them.
-private final class AuditProgress: Sendable {
-    private let done = Atomic<Int>(0)
-    private let count: Int
-    private let tell: @Sendable (Int, Int) -> Void
-
-    init(_ count: Int, _ tell: @escaping @Sendable (Int, Int) -> Void) {
-        self.count = count
-        self.tell = tell
+    private func work(
+        _ names: [[AuditedObject]], _ look: inout KeyLook, session: inout Session
+    ) throws {
+        for key in names.joined() {
+            let facts = try look.facts(of: key, session: &session)
+            put(facts.map { [$0] } ?? [], done: 1)
+        }
     }
 
-    func add() { tell(min(done.wrappingAdd(1, ordering: .relaxed).newValue, count), count) }
+    private func help(_ helper: any AuditHelper) {
+        while let names = take() {
+            let share = AuditShare(counterLabel: counterLabel, names: names.map { $0[0].name })
+            guard let answer = try? helper.answer(JSONEncoder().encode(share)),
+                let found = try? JSONDecoder().decode([KeyFacts].self, from: answer)
+            else { return state.withLock { $0.returned.append(names) } }
+            put(found, done: names.joined().count)
+        }
+    }
+
+    private func put(_ found: [KeyFacts], done count: Int) {
+        let (done, all) = state.withLock { state in
+            state.found += found
+            state.done += count
+            return (state.done, state.count)
+        }
+        tell(min(done, all), all)
+    }
 }

@@ -2,67 +2,48 @@ package import Foundation
 package import HSM
 internal import PKCS11
 
-/// The keys of an audit that another process looks at, with what is known of them. Nothing in it is secret.
-struct AuditShare: Codable, Sendable {
-    /// One key.
-    struct Item: Codable, Sendable {
-        let name: KeyLedger.Name
-        let isAmbiguous: Bool
-        /// Of the ledgers, after and before the keys were listed.
-        let entries: [KeyLedger.Entry?]
-        let lastUse: String?
-    }
-
-    /// What was found.
-    struct Found: Codable, Sendable {
-        var keys: [AuditedKey] = []
-        var findings: [AuditFinding] = []
-        var unexplained: [Unexplained] = []
-        var seen: Set<KeyLedger.Name> = []
-    }
-
-    /// A key that no event explains.
-    struct Unexplained: Codable, Sendable {
-        let key: AuditedKey
-        let saysOrigin: Bool
-    }
-
-    let token: String
-    let counterLabel: String?
-    let doubtsDerivedKeys: Bool
-    let items: [Item]
-
-    /// A walk that knows what the share says.
-    var walk: AuditWalk {
-        var history = KeyHistory()
-        for item in items { if let time = item.lastUse { history.use(of: item.name.label, at: time) } }
-        let ledgers = (items.first?.entries.indices ?? 0..<0).map { place in
-            KeyLedger(
-                items.reduce(into: [:]) { entries, item in entries[item.name] = item.entries[place] })
-        }
-        return AuditWalk(
-            history: history, ledgers: ledgers, token: token, counterLabel: counterLabel,
-            doubtsDerivedKeys: doubtsDerivedKeys)
-    }
+/// A process that looks at some of an audit's keys, as this one sees it.
+package protocol AuditHelper: Sendable {
+    /// - Parameter request: for `AuditHelperWork.answer`, in the other process.
+    /// - Returns: what that returned.
+    func answer(_ request: Data) throws -> Data
+    /// Nothing more is asked.
+    func end()
 }
 
-extension KeyAudit {
-    /// Another process's part: looks at the keys of a share, which `KeyAuditConfiguration.helper` was given.
-    ///
-    /// - Parameter progress: told after each key.
-    /// - Returns: what the helper returns.
-    package static func runShare(
-        _ data: Data, at location: TokenLocation, progress: () -> Void
-    ) throws -> Data {
-        let share = try JSONDecoder().decode(AuditShare.self, from: data)
+/// Keys that another process is to look at. Nothing in it is secret.
+struct AuditShare: Codable, Sendable {
+    let counterLabel: String?
+    let names: [KeyLedger.Name]
+}
+
+/// The other process's part.
+package struct AuditHelperWork: ~Copyable {
+    private var session: Session
+    private let keys: [KeyLedger.Name: [AuditedObject]]
+    private var look: KeyLook? = nil
+
+    /// Opens a session of its own.
+    package init(at location: TokenLocation) throws {
         var session = try location.openSession(readWrite: true)
-        let items = Dictionary(share.items.map { ($0.name, $0) }) { first, _ in first }
-        var walk = share.walk
-        for key in try AuditedObject.all(&session) {
-            guard let item = items[key.name] else { continue }
-            try walk.look(at: key, isAmbiguous: item.isAmbiguous, session: &session)
-            progress()
+        let keys = try AuditedObject.all(&session)
+        self.init(session, Dictionary(grouping: keys, by: \.name))
+    }
+
+    private init(_ session: consuming Session, _ keys: [KeyLedger.Name: [AuditedObject]]) {
+        self.session = session
+        self.keys = keys
+    }
+
+    /// Looks at the keys of a request.
+    package mutating func answer(_ request: Data) throws -> Data {
+        let share = try JSONDecoder().decode(AuditShare.self, from: request)
+        var look = look ?? KeyLook(counterLabel: share.counterLabel)
+        var found: [KeyFacts] = []
+        for key in share.names.flatMap({ keys[$0] ?? [] }) {
+            if let facts = try look.facts(of: key, session: &session) { found.append(facts) }
         }
-        return try JSONEncoder().encode(walk.found)
+        self.look = look
+        return try JSONEncoder().encode(found)
     }
 }

@@ -1,5 +1,5 @@
 package import AuditTrail
-package import Foundation
+internal import Foundation
 package import HSM
 internal import PKCS11
 
@@ -22,9 +22,8 @@ package struct KeyAuditConfiguration: Sendable {
     package var progress: @Sendable (Int, Int) -> Void = { _, _ in }
     /// Processes that may look at keys beside this one.
     package var helpers = 0
-    /// Has another process do `KeyAudit.runShare` with what it is given, calls the closure after each key, and returns what
-    /// that returned. Where it throws, the keys are looked at in this process.
-    package var helper: (@Sendable (Data, () -> Void) throws -> Data)?
+    /// Starts another process with an `AuditHelperWork`. What it cannot do is done in this process.
+    package var helper: (@Sendable () throws -> any AuditHelper)?
 
     /// Takes the parts.
     package init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
@@ -42,21 +41,28 @@ package enum KeyAudit {
     package static func run(
         _ configuration: KeyAuditConfiguration, uses: [String: String] = [:], at location: TokenLocation
     ) throws -> AuditReport {
-        // Before and after the keys: what comes or ends meanwhile is in one of both.
-        let before = try configuration.trail?.verify()
         // Probes make objects and try to change some: that needs a session that may write.
         var session = try location.openSession(readWrite: true)
+        let lanes = AuditLanes(configuration, keys: try session.tokenKeys().count)
+        defer { lanes.end() }
+        // Before and after the keys: what comes or ends meanwhile is in one of both.
+        let before = try configuration.trail?.verify()
         let token = try location.tokenLabel()
         let keys = try AuditedObject.all(&session)
+        lanes.begin(keys)
         let verification = try configuration.trail?.verify()
         var history = KeyHistory(verification?.sealed ?? [])
         for (key, time) in uses { history.use(of: key, at: time) }
         let ledgers = verification.map { [KeyLedger($0.sealed), KeyLedger(before?.sealed ?? [])] } ?? []
-        let first = AuditWalk(
+        var walk = AuditWalk(
             history: history, ledgers: ledgers, token: token,
             counterLabel: configuration.trail.map { AuditTrail.counterLabel(of: $0.keyLabel) },
             doubtsDerivedKeys: TokenNature.doubtsDerivedKeys(&session))
-        var walk = try AuditLanes(first, keys, configuration: configuration).run(&session)
+        let counts = Dictionary(grouping: keys, by: \.name).mapValues(\.count)
+        for facts in try lanes.run(&session) {
+            walk.add(facts, isAmbiguous: counts[facts.name] ?? 1 > 1)
+        }
+        walk.sort()
         for object in try session.foreignObjects(besides: keys.map(\.handle)) { walk.addOther(object) }
         walk.compare()
         walk.add(
@@ -74,7 +80,7 @@ package enum KeyAudit {
         _ configuration: KeyAuditConfiguration, _ walk: AuditWalk, verification: AuditVerification?,
         token: String, limits: [String], location: TokenLocation
     ) -> AuditReport {
-        let findings = walk.found.findings.map { finding in
+        let findings = walk.findings.map { finding in
             var finding = finding
             finding.accepted = configuration.accepted.contains { $0.covers(finding) }
             return finding
@@ -91,7 +97,7 @@ package enum KeyAudit {
                     faults: $0.faults.map(\.description))
             },
             dualControl: configuration.operators?.dualControl ?? false,
-            trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.found.keys,
+            trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.keys,
             findings: findings,
             acceptedInVain: inVain.map(\.description))
     }
