@@ -85,7 +85,7 @@ let package = Package(
                 logging, lifecycle,
             ]),
         target("IssuerConfiguration", ["ByteCoding", yams]),
-        target("ProgramEntry", [argumentParser]),
+        target("ProgramEntry", ["ByteCoding", argumentParser]),
         .plugin(name: "BuildStamp", capability: .buildTool(), path: "Sources/BuildStamp"),
         .target(name: "BuildVersion", swiftSettings: rules, plugins: ["BuildStamp"]),
         .executableTarget(

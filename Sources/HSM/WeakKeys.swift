@@ -40,15 +40,20 @@ package enum WeakKeys {
                 bytes[start..<min(start + 8, bytes.count)].map { $0 & 0xFE }
             }
         }
-        guard zip(parts, parts.dropFirst()).allSatisfy({ $0 != $1 }) else { throw KeyWeakness.partsEqual }
+        guard differ(parts, algorithm) else { throw KeyWeakness.partsEqual }
         guard algorithm.blockBytes == 8 else { return }
         let weak = try values.map { try Hex.decode($0).map { $0 & 0xFE } }
         guard !parts.contains(where: weak.contains) else { throw KeyWeakness.knownWeak }
     }
 
-    /// The outer two parts of three may be equal: K1 K2 K1 is a key of double length.
+    /// K1 K2 K1 is a key of double length, and would pass for one of triple length where strength is asked for.
+    private static func differ(_ parts: [[UInt8]], _ algorithm: KeyAlgorithm) -> Bool {
+        algorithm.blockBytes == 8
+            ? Set(parts).count == parts.count : zip(parts, parts.dropFirst()).allSatisfy { $0 != $1 }
+    }
+
     private static func weakness(_ marks: [[UInt8]], _ algorithm: KeyAlgorithm) -> KeyWeakness? {
-        guard zip(marks, marks.dropFirst()).allSatisfy({ $0 != $1 }) else { return .partsEqual }
+        guard differ(marks, algorithm) else { return .partsEqual }
         guard algorithm.blockBytes == 8 else { return nil }
         return marks.contains { known.contains(Hex.encode($0)) } ? .knownWeak : nil
     }

@@ -154,7 +154,8 @@ package final class Module: @unchecked Sendable {
             throw .refusedURI(part: "module-name or module-path", instead: "use token.module")
         }
         if p11_kit_uri_any_unrecognized(uri) != 0 {
-            throw .refusedURI(part: "a part that RFC 7512 does not name", instead: "leave it out")
+            throw .refusedURI(
+                part: "an object, or a part that RFC 7512 does not name", instead: "leave it out")
         }
     }
 

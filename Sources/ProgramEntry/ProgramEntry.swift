@@ -1,4 +1,5 @@
 package import ArgumentParser
+internal import ByteCoding
 import Glibc
 
 /// How every executable of this package begins and ends. Exit codes: 0, 1 (refused or failed), 64 (wrong usage).
@@ -45,7 +46,10 @@ package enum ProgramEntry {
         do {
             return try root.parseAsRoot(arguments)
         } catch {
-            root.exit(withError: error)
+            // Help and the version are errors to the parser.
+            let code = root.exitCode(for: error)
+            if code.isSuccess { root.exit(withError: error) }
+            fail(root.fullMessage(for: error), code: code.rawValue, prefix: "")
         }
     }
 
@@ -56,9 +60,13 @@ package enum ProgramEntry {
         fail(root.message(for: error), code: root.exitCode(for: error).rawValue)
     }
 
-    private static func fail(_ text: String, code: Int32) -> Never {
+    /// What was typed may stand in the text: nothing of it moves the cursor or colours the screen.
+    private static func fail(_ text: String, code: Int32, prefix: String = "Error: ") -> Never {
         fflush(nil)
-        let line = Array("Error: \(text)\n".utf8)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
+            printable(String($0))
+        }
+        let line = Array("\(prefix)\(lines.joined(separator: "\n"))\n".utf8)
         _ = write(STDERR_FILENO, line, line.count)
         exit(code)
     }

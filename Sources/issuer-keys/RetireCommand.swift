@@ -28,7 +28,7 @@ struct Retire: ParsableCommand {
         let desk = try token.desk()
         let name = try desk.keyName(name)
         if let place = desk.configuration.place(ofKey: name.label) {
-            throw ValidationError("key \(name): \(place) still names it")
+            throw KeyManagementError(name.label, "\(place) still names it")
         }
         var store = try desk.changingStore()
         let record = try store.record(labelled: name.label)
@@ -63,7 +63,7 @@ struct Retire: ParsableCommand {
         let console = try TTYConsole()
         console.say("Key \(record.label), KCV \(record.checkValue ?? "------"), ends for good.")
         guard try console.ask("Type its name to end it:") == record.label else {
-            throw ValidationError("key \(name) is not retired: that is another name")
+            throw KeyManagementError(name.label, "is not retired: that is another name")
         }
     }
 }

@@ -56,4 +56,25 @@ import Testing
         #expect(result.output.contains(text), "\(result.output)")
         #expect(!result.output.contains("<subcommand>"), "\(result.output)")
     }
+
+    @Test(
+        "What was typed comes back without what would colour the screen or move its cursor",
+        arguments: [
+            ["issuer-keys", "generate", "imk-ac-\u{1B}[31mred\u{7}", "--config", "nowhere.yaml"],
+            ["issuer-keys", "gener\u{1B}[2Jate"], ["issuer-keys", "list", "--conf\u{1B}[2Jig", "x"],
+            ["issuer-host", "serve", "--config", "no\u{1B}[31m\u{202E}where.yaml"],
+            [
+                "terminal-simulator", "purchase", "--reader", "rack\u{1B}[31m", "--config",
+                "nowhere\u{9B}31m.yaml",
+            ],
+            ["card-rack", "--listen", "here\u{1B}[31m"], ["card-rack", "--parameter", "\u{1B}[31m"],
+        ])
+    func controlCharacters(command: [String]) throws {
+        let result = try DemoEnvironment.run(command[0], Array(command.dropFirst()))
+        #expect(result.status != 0)
+        let isClean = result.output.unicodeScalars.allSatisfy {
+            $0 == "\n" || ![.control, .format].contains($0.properties.generalCategory)
+        }
+        #expect(isClean, "\(result.output.debugDescription)")
+    }
 }

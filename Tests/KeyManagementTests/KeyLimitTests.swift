@@ -137,6 +137,7 @@ struct KeyLimitTests {
             ([UInt8](repeating: 0x5A, count: 16), .tdes128, .partsEqual),
             (one + semiWeak, .tdes128, .knownWeak), (weak + one, .tdes128, .knownWeak),
             (one + weak.map { $0 ^ 1 } + two, .tdes192, .knownWeak),
+            (one + two + one, .tdes192, .partsEqual), (one + two + one.map { $0 ^ 1 }, .tdes192, .partsEqual),
             ([UInt8](repeating: 0x77, count: 16), .aes128, .partsEqual),
             ([UInt8](repeating: 0, count: 32), .aes256, .partsEqual),
         ]
