@@ -48,8 +48,10 @@ struct CardOrders {
                     "--application: identifiers has no AID of RID \(Hex.encode(issuer.rid)), which card \(index + 1) needs"
                 )
             }
-            let data = try (card.line.issuerApplicationData ?? profile.issuerApplicationData).map(Hex.decode)
-            guard let data, (try? IssuerApplicationData(parsing: data[...])) != nil else {
+            let text = card.line.issuerApplicationData ?? profile.issuerApplicationData
+            guard let data = text.flatMap({ try? Hex.decode($0) }),
+                (try? IssuerApplicationData(parsing: data[...])) != nil
+            else {
                 throw ValidationError("\(place): issuerApplicationData is missing, or in no known format")
             }
             let expiry = try Personalise.expiry(card.line.expiry, place)

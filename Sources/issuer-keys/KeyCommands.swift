@@ -146,6 +146,7 @@ struct Import: ParsableCommand {
         let desk = try token.desk()
         var store = try desk.changingStore()
         let name = try desk.keyName(name)
+        let form = try form()
         let details = [
             "under": under, "form": block == nil ? "cryptogram" : "key block", "exportable": "\(exportable)",
         ]
@@ -153,22 +154,41 @@ struct Import: ParsableCommand {
             of: AuditEvent(.keyImported, key: name.label, details: details), "Importing \(name)",
             files: operators)
         let record: KeyRecord
-        switch (block, cryptogram) {
-        case (let block?, nil):
+        switch form {
+        case .block(let block):
             record = try store.importBlock(
-                try text(block), as: name, under: under, expectedCheckValue: kcv, exportable: exportable)
+                block, as: name, under: under, expectedCheckValue: kcv, exportable: exportable)
+        case .cryptogram(let bytes, let kcv):
+            record = try store.importCryptogram(bytes, as: name, under: under, expectedCheckValue: kcv)
+        }
+        try desk.note(
+            try store.noted(.keyImported, record, details: details, transfer: exportable), signers: signers)
+        printKeys([record])
+    }
+
+    private enum Form {
+        case block(String)
+        case cryptogram([UInt8], kcv: String)
+    }
+
+    /// What came, looked at before anybody is asked to approve it.
+    private func form() throws -> Form {
+        if let kcv, kcv.utf8.count != 6 || (try? Hex.decode(kcv)) == nil {
+            throw ValidationError("--kcv \(kcv): six hex digits are needed")
+        }
+        switch (block, cryptogram) {
+        case (let block?, nil): return .block(try text(block))
         case (nil, let cryptogram?):
             guard let kcv else {
                 throw ValidationError("--cryptogram needs --kcv: nothing else vouches for it")
             }
             guard !exportable else { throw ValidationError("--exportable is for key blocks, which say so") }
-            record = try store.importCryptogram(
-                try Hex.decode(cryptogram), as: name, under: under, expectedCheckValue: kcv)
+            guard let bytes = try? Hex.decode(cryptogram), [16, 24].contains(bytes.count) else {
+                throw ValidationError("--cryptogram: 32 or 48 hex digits are needed")
+            }
+            return .cryptogram(bytes, kcv: kcv)
         default: throw ValidationError("either --block or --cryptogram")
         }
-        try desk.note(
-            try store.noted(.keyImported, record, details: details, transfer: exportable), signers: signers)
-        printKeys([record])
     }
 
     private func text(_ block: String) throws -> String {

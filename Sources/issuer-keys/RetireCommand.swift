@@ -63,7 +63,7 @@ struct Retire: ParsableCommand {
         let console = try TTYConsole()
         console.say("Key \(record.label), KCV \(record.checkValue ?? "------"), ends for good.")
         guard try console.ask("Type its name to end it:") == record.label else {
-            throw KeyManagementError(name.label, "is not retired: that is another name")
+            throw KeyManagementError(record.label, "is not retired: that is another name")
         }
     }
 }

@@ -69,6 +69,18 @@ struct DualControlTests {
             }
         }
         #expect(try !office.run("list").output.contains("zpk-cryptogram"))
+        // What is no key ends before two people are called.
+        let wrong: [([String], String)] = [
+            ([], "either --block or --cryptogram"), (["--block", "@/nowhere"], "/nowhere cannot be read"),
+            (["--cryptogram", cryptogram], "--cryptogram needs --kcv"),
+            (["--cryptogram", "5A", "--kcv", "000000"], "--cryptogram: 32 or 48 hex digits are needed"),
+            (["--cryptogram", cryptogram, "--kcv", "12X456"], "--kcv 12X456: six hex digits are needed"),
+        ]
+        for (options, words) in wrong {
+            let terminal = try office.sit(["import", "zpk-cryptogram", "--under", "zmk-office"] + options)
+            #expect(terminal.finish() == 64 && terminal.screen.contains(words), "\(terminal.screen)")
+            #expect(!terminal.screen.contains("File of person"), "\(words)")
+        }
         let exported = try office.sit(["export", "zpk-office", "--under", "kbpk-office"])
         for (prompt, answer) in office.approvals { try exported.answer(prompt, answer) }
         #expect(exported.finish() == 0 && exported.screen.contains("P0TB"), "\(exported.screen)")

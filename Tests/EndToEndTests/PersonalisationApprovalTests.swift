@@ -150,6 +150,10 @@ struct PersonalisationApprovalTests {
                 with(list: try changed("data.json") { $0.replacing("06011203A0B800", with: "FF") }),
                 "issuerApplicationData"
             ),
+            (
+                with(list: try changed("hex.json") { $0.replacing("06011203A0B800", with: "0601X") }),
+                "issuerApplicationData is missing, or in no known format"
+            ),
             (with("--kmc", "kmc-nobody"), "kmc-nobody: no such key in the token"),
             (with("--kmc", "zpk-acquirer-a"), "no master key of channels"),
             (with("--new-master", "imk-dek-nobody"), "imk-dek-nobody: no such key in the token"),

@@ -20,25 +20,22 @@ struct AuditShare: Codable, Sendable {
 /// The other process's part.
 package struct AuditHelperWork: ~Copyable {
     private var session: Session
-    private let keys: [KeyLedger.Name: [AuditedObject]]
-    private var look: KeyLook? = nil
+    /// Listed with the first request, and so not before the audit's own list: what is on that is here, or has ended.
+    private var keys: [KeyLedger.Name: [AuditedObject]]?
+    private var look: KeyLook?
 
     /// Opens a session of its own.
     package init(at location: TokenLocation) throws {
-        var session = try location.openSession(readWrite: true)
-        let keys = try AuditedObject.all(&session)
-        self.init(session, Dictionary(grouping: keys, by: \.name))
-    }
-
-    private init(_ session: consuming Session, _ keys: [KeyLedger.Name: [AuditedObject]]) {
-        self.session = session
-        self.keys = keys
+        session = try location.openSession(readWrite: true)
+        (keys, look) = (nil, nil)
     }
 
     /// Looks at the keys of a request.
     package mutating func answer(_ request: Data) throws -> Data {
         let share = try JSONDecoder().decode(AuditShare.self, from: request)
         var look = look ?? KeyLook(counterLabel: share.counterLabel)
+        let keys = try keys ?? Dictionary(grouping: AuditedObject.all(&session), by: \.name)
+        self.keys = keys
         var found: [KeyFacts] = []
         for key in share.names.flatMap({ keys[$0] ?? [] }) {
             if let facts = try look.facts(of: key, session: &session) { found.append(facts) }
