@@ -183,8 +183,8 @@ let package = Package(
         tests(
             "LoadGeneratorTests",
             [
-                "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", "IssuerMessages", nioCore,
-                nioPosix,
+                "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", "IssuerMessages",
+                "SocketSupport", nioCore, nioPosix,
             ]),
         .target(
             name: "FaultCampaign",

@@ -36,7 +36,7 @@ enum AnswerCheck {
         if answer.mti != pending.message.mti.response {
             return "type \(answer.mti) for a request \(pending.message.mti)"
         }
-        for element in repeated where !same(element, answer, right: pending.message) {
+        if let element = answer.firstDifference(from: pending.message, among: repeated) {
             return "\(element) is not that of the request"
         }
         let expected = pending.prediction.code
@@ -46,11 +46,6 @@ enum AnswerCheck {
         }
         if let fault = approvalFault(answer, pending.prediction) { return fault }
         return try authenticationFault(answer, pending, code: code, source: &source)
-    }
-
-    private static func same(_ element: DataElement, _ left: Message, right: Message) -> Bool {
-        guard let left = left.bytes(element), let right = right.bytes(element) else { return false }
-        return left == right
     }
 
     private static func approvalFault(_ answer: Message, _ prediction: Prediction) -> String? {

@@ -8,6 +8,8 @@ package struct CapacityPlan: Sendable {
     package var seconds: Double
     /// A step whose p99 is above this is behind the knee.
     package var p99Milliseconds: Double
+    /// Requests under way on each connection in the last step, which the model is held against.
+    package var outstanding = 16
     /// Cores that the host may use in the model; the part of them that is meant to be busy is measured.
     package var cores = [1, 2, 4, 8, 16]
     /// Hosts side by side.
@@ -22,9 +24,24 @@ package struct CapacityPlan: Sendable {
         self.p99Milliseconds = p99Milliseconds
     }
 
+    /// Steps alone: at saturation there is no rate that could be held.
     func holds(_ stage: LoadResult.Stage) -> Bool {
-        stage.failed == 0 && stage.latencyMilliseconds.p99 <= p99Milliseconds
-            && stage.throughputPerSecond >= 0.95 * (stage.offeredPerSecond ?? 0)
+        stage.role == nil && fault(stage) == nil
+    }
+
+    /// Which bound a step broke; nil for none.
+    func fault(_ stage: LoadResult.Stage) -> String? {
+        if stage.failed > 0 {
+            let wrong = stage.answersMismatched + stage.strayAnswers
+            return "\(wrong) wrong, \(stage.lost) lost, \(stage.unsent) unsent of \(stage.sent)"
+        }
+        if stage.latencyMilliseconds.p99 > p99Milliseconds {
+            return
+                "p99 \(rounded(stage.latencyMilliseconds.p99, 2)) ms, \(rounded(p99Milliseconds, 2)) allowed"
+        }
+        let offered = stage.offeredPerSecond ?? 0
+        guard stage.throughputPerSecond < 0.95 * offered else { return nil }
+        return "\(rounded(stage.throughputPerSecond, 0)) a second answered of \(rounded(offered, 0))"
     }
 }
 
@@ -78,16 +95,32 @@ package struct CapacityReport: Codable, Sendable {
         package var limit: String
     }
 
-    /// The steps.
+    /// What the model says of this machine with all its programs on it, and what saturation came to there.
+    package struct Check: Codable, Sendable {
+        /// By the model, with every core busy; nil where a cost is missing.
+        package var predictedPerSecond: Double?
+        /// Measured.
+        package var measuredPerSecond: Double
+        /// CPU seconds of host, store and generator that a request cost at saturation.
+        package var perRequest: Double?
+    }
+
+    /// The steps, and saturation behind them.
     package var result: LoadResult
     /// Requests a second of the last step that held; nil where none did.
     package var kneePerSecond: Double?
+    /// Why the step behind the knee did not hold; nil where none broke a bound.
+    package var brokenBy: String?
     /// True where no step broke a bound: the knee lies above.
     package var isOpen: Bool
     /// Nil without the process's number.
     package var host: CostFit?
     /// Nil without the process's number.
     package var store: CostFit?
+    /// Of this program; nil without two steps.
+    package var generator: CostFit?
+    /// Nil where no request was answered at saturation.
+    package var check: Check?
     /// Cores' worth of CPU that the host used at the knee.
     package var hostBusyAtKnee: Double?
     /// Likewise the store; one of its threads executes commands.
@@ -106,11 +139,13 @@ package struct CapacityReport: Codable, Sendable {
         self.result = result
         let held = result.stages.filter(plan.holds)
         kneePerSecond = held.last?.offeredPerSecond
-        isOpen = held.count == result.stages.count
+        let steps = result.stages.filter { $0.role == nil }
+        isOpen = held.count == steps.count
+        brokenBy = steps.lazy.compactMap(plan.fault).first
         coreBusyMax = CapacityReport.busyMax
         storeBusyMax = CapacityReport.busyMax
         // Behind the knee requests queue and fail: their cost is another one.
-        let fitted = held.count >= 2 ? held : result.stages
+        let fitted = held.count >= 2 ? held : steps
         func points(_ cost: (LoadResult.Stage) -> Double?) -> [(rate: Double, cpu: Double)] {
             fitted.compactMap { stage in
                 cost(stage).map { (stage.throughputPerSecond, $0 * stage.throughputPerSecond / 10_000) }
@@ -121,6 +156,8 @@ package struct CapacityReport: Codable, Sendable {
         hostBusyAtKnee = points(\.hostCPUSecondsPer10000).last?.cpu
         storeBusyAtKnee = points(\.redisCPUSecondsPer10000).last?.cpu
         estimates = []
+        generator = CostFit(points(\.generatorCPUSecondsPer10000))
+        check = result.stages.first { $0.role == .saturation }.flatMap(held(against:))
         guard let host else { return }
         for masters in plan.masters {
             for hosts in plan.hosts {
@@ -129,6 +166,22 @@ package struct CapacityReport: Codable, Sendable {
                 }
             }
         }
+    }
+
+    private func held(against stage: LoadResult.Stage) -> Check? {
+        guard stage.throughputPerSecond > 0 else { return nil }
+        var check = Check(measuredPerSecond: stage.throughputPerSecond)
+        if let host, let store, let generator {
+            let parts = [host, store, generator]
+            let free = Double(result.machine.cores) - parts.reduce(0) { $0 + max(0, $1.atRest) }
+            check.predictedPerSecond = max(0, free) / max(1e-9, parts.reduce(0) { $0 + $1.perAuthorisation })
+        }
+        if let host = stage.hostCPUSecondsPer10000, let store = stage.redisCPUSecondsPer10000,
+            let generator = stage.generatorCPUSecondsPer10000
+        {
+            check.perRequest = (host + store + generator) / 10_000
+        }
+        return check
     }
 
     private func estimate(_ host: CostFit, _ cores: Int, hosts: Int, masters: Int) -> Estimate {

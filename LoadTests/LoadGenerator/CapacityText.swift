@@ -13,7 +13,8 @@ extension CapacityReport {
     /// For a terminal.
     package var text: String {
         var lines = [knee]
-        lines += [cost("host", host), cost("store", store)].compactMap { $0 }
+        lines += [cost("host", host), cost("store", store), cost("generator", generator)].compactMap { $0 }
+        lines += checkLines
         lines += ["", "Model: \(CapacityReport.model)"]
         lines += ["", "cores  hosts  masters    a second   at least  limited by"]
         lines += estimates.map { cell in
@@ -36,11 +37,31 @@ extension CapacityReport {
         + "carry what keeps 70 % of their cores busy, a master what keeps 70 % of its one thread busy; cards are spread "
         + "evenly over masters. Not in it: network, memory bandwidth, shared caches, a token that is one device."
 
+    /// How far the model misses what this machine does with all programs on it.
+    private var checkLines: [String] {
+        guard let check else { return [] }
+        var words = "check      at saturation \(rounded(check.measuredPerSecond, 0)) a second"
+        if let predicted = check.predictedPerSecond {
+            let error = (predicted / check.measuredPerSecond - 1) * 100
+            words +=
+                "; the model says \(rounded(predicted, 0)) with all \(result.machine.cores) cores busy, "
+                + "\(rounded(abs(error), 0)) % too \(error < 0 ? "few" : "many")"
+        }
+        if let cost = check.perRequest {
+            words += "; a request cost \(rounded(cost * 1e6, 0)) µs there, of all three programs"
+        }
+        return [words]
+    }
+
     private var knee: String {
-        guard let kneePerSecond else { return "knee       no step held its bounds: begin with a lower rate" }
+        let why = brokenBy.map { " (\($0))" } ?? ""
+        guard let kneePerSecond else {
+            let hints = result.hints.map { "\nhint: \($0)" }.joined()
+            return "knee       no step held its bounds\(why): begin with a lower rate\(hints)"
+        }
         return isOpen
             ? "knee       above \(rounded(kneePerSecond, 0)) a second: no step broke a bound"
-            : "knee       \(rounded(kneePerSecond, 0)) a second held, the next step did not"
+            : "knee       \(rounded(kneePerSecond, 0)) a second held, the next step did not\(why)"
     }
 
     private func cost(_ name: String, _ fit: CostFit?) -> String? {

@@ -29,8 +29,10 @@ struct Chart {
         guard let first = points.first else { return "" }
         let xMin = points.reduce(first.x) { min($0, $1.x) }
         let xMax = max(xMin + 1e-9, points.reduce(first.x) { max($0, $1.x) })
+        let highest = max(1e-9, points.reduce(0) { max($0, $1.y) })
+        let step = Chart.step(highest, count: 4)
         let scale = Scale(
-            xMin: xMin, xMax: xMax, yMax: max(1e-9, points.reduce(0) { max($0, $1.y) }),
+            xMin: xMin, xMax: xMax, yMax: isLogarithmic ? highest : (highest / step).rounded(.up) * step,
             yMin: points.reduce(Double.infinity) { $1.y > 0 ? min($0, $1.y) : $0 },
             isLogarithmic: isLogarithmic)
         var svg = "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\">"
@@ -69,10 +71,13 @@ struct Chart {
         }
 
         var yMarks: [Double] {
-            guard isLogarithmic else { return (0...4).map { yMax * Double($0) / 4 } }
-            let low = log10(yMin)
-            let high = log10(yMax)
-            return (0...4).map { pow(10, low + (high - low) * Double($0) / 4) }
+            guard isLogarithmic else { return Chart.marks(from: 0, to: yMax, count: 4) }
+            let powers = Int(log10(yMin).rounded(.down))...Int(log10(yMax).rounded(.up))
+            let wide = powers.count > 4
+            let marks = powers.flatMap { power in
+                (wide ? [1] : [1, 2, 5]).map { $0 * pow(10, Double(power)) }
+            }.filter { $0 >= yMin && $0 <= yMax }
+            return marks.count > 1 ? marks : [yMin, yMax]
         }
     }
 
@@ -86,9 +91,8 @@ struct Chart {
     }
 
     private func axis(_ scale: Scale) -> String {
-        let even = (0...6).map { step -> (place: Double, text: String) in
-            let place = scale.xMin + (scale.xMax - scale.xMin) * Double(step) / 6
-            return (place, number(place))
+        let even = Chart.marks(from: scale.xMin, to: scale.xMax, count: 6).map {
+            (place: $0, text: number($0))
         }
         let y = Self.height - Self.bottom + 16
         return (xMarks ?? even).map { mark in
@@ -98,7 +102,22 @@ struct Chart {
     }
 
     private func number(_ value: Double) -> String {
-        value >= 100 ? "\(Int(value.rounded()))" : rounded(value, value >= 10 ? 1 : 2)
+        value >= 100 ? "\(Int(value.rounded()))" : String(format: "%.3g", value)
+    }
+
+    /// The distance of about so many marks: 1, 2 or 5 times a power of ten.
+    private static func step(_ span: Double, count: Int) -> Double {
+        let raw = max(1e-12, span) / Double(count)
+        let power = pow(10, log10(raw).rounded(.down))
+        return ([1, 2, 5].first { raw <= $0 * power } ?? 10) * power
+    }
+
+    /// Round numbers of a range.
+    static func marks(from low: Double, to high: Double, count: Int) -> [Double] {
+        let step = step(high - low, count: count)
+        let first = (low / step - 1e-9).rounded(.up)
+        let last = (high / step + 1e-9).rounded(.down)
+        return first <= last ? stride(from: first, through: last, by: 1).map { $0 * step } : [low, high]
     }
 }
 

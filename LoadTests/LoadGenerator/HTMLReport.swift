@@ -24,7 +24,10 @@ extension LoadResult {
 
     private var headline: String {
         var rows: [(String, String)] = [
-            ("Authorisations a second at saturation", rounded(throughputPerSecond, 0)),
+            (
+                "Authorisations a second\(hasSaturation ? " at saturation" : "")",
+                rounded(throughputPerSecond, 0)
+            ),
             (
                 "p50 / p99 / p99.9 \(hasHalf ? "at half" : "of \(escaped(latencyStage ?? "the last stage"))") (ms)",
                 latencyMilliseconds.text

@@ -10,21 +10,27 @@ final class LoadConnection: ChannelInboundHandler {
     let number: Int
     let builder: RequestBuilder
     var link: LoadLink { builder.link }
+    // One event loop touches all of this: the checks of exclusive access are a twentieth of the generator's time.
     /// By DE11.
-    var pending: [UInt32: PendingRequest] = [:]
+    @exclusivity(unchecked) var pending: [UInt32: PendingRequest] = [:]
     /// True while requests may be written.
-    private(set) var isOpen = false
+    @exclusivity(unchecked) private(set) var isOpen = false
     /// No new requests; closed when the last answer is here.
-    var isLeaving = false
-    var isDirty = false
+    @exclusivity(unchecked) var isLeaving = false
+    @exclusivity(unchecked) var isDirty = false
+    /// It stands in the engine's list of those that wait for answers.
+    @exclusivity(unchecked) var isWaiting = false
 
     private unowned let engine: LoadEngine
     private var context: ChannelHandlerContext?
-    private var frames: FrameDecoder
-    private var unread: ByteBuffer?
-    private var outbound = ByteBuffer()
-    private var encoded: [UInt8] = []
-    private var prefix: [UInt8] = []
+    @exclusivity(unchecked) private var frames: FrameDecoder
+    @exclusivity(unchecked) private var unread: ByteBuffer?
+    @exclusivity(unchecked) private var outbound = ByteBuffer()
+    @exclusivity(unchecked) private var encoded: [UInt8] = []
+    @exclusivity(unchecked) private var prefix: [UInt8] = []
+    /// Nil with TLS, whose bytes the event loop has to read.
+    private var clock: ArrivalClock?
+    private var inbound = ByteBuffer()
 
     init(number: Int, builder: RequestBuilder, engine: LoadEngine) {
         self.number = number
@@ -39,8 +45,14 @@ final class LoadConnection: ChannelInboundHandler {
         frames = FrameDecoder(framing: link.framing)
         unread = nil
         outbound = context.channel.allocator.buffer(capacity: 16_384)
+        inbound = context.channel.allocator.buffer(capacity: LoadConnection.readBytes)
+        clock =
+            link.tls == nil
+            ? try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+                of: NIOBSDSocket.Handle.self, ArrivalClock.init) ?? nil : nil
         isOpen = true
         isLeaving = false
+        setPolled(engine.polls)
         engine.opened(self)
     }
 
@@ -53,7 +65,45 @@ final class LoadConnection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        take(unwrapInboundIn(data), at: NIODeadline.now().uptimeNanoseconds)
+    }
+
+    private static let readBytes = 16_384
+
+    /// The engine can ask it for answers.
+    var isPolled: Bool { clock != nil }
+
+    /// Whether the engine asks for what has come, or the event loop brings it at once.
+    func setPolled(_ polled: Bool) {
+        guard clock != nil, let context else { return }
+        _ = context.channel.setOption(ChannelOptions.autoRead, value: !polled)
+    }
+
+    /// Takes what has come, without waiting.
+    func poll() {
+        while let clock, isOpen {
+            inbound.clear()
+            var outcome = ArrivalClock.Outcome.nothing
+            inbound.writeWithUnsafeMutableBytes(minimumWritableBytes: LoadConnection.readBytes) { space in
+                outcome = clock.read(into: space)
+                if case .bytes(let count, _) = outcome { return count }
+                return 0
+            }
+            switch outcome {
+            case .nothing: return
+            case .ended:
+                context?.close(promise: nil)
+                return
+            case .bytes(let count, let moment):
+                take(inbound, at: moment)
+                if count < LoadConnection.readBytes { return }
+            }
+        }
+    }
+
+    /// - Parameter moment: at which the last of the bytes came, in monotonic nanoseconds.
+    private func take(_ received: ByteBuffer, at moment: UInt64) {
+        var bytes = received
         if var earlier = unread {
             earlier.writeBuffer(&bytes)
             bytes = earlier
@@ -63,7 +113,7 @@ final class LoadConnection: ChannelInboundHandler {
             let outcome = bytes.withUnsafeReadableBytes { raw in
                 let outcome = frames.nextFrame(in: raw)
                 if case .frame(let payload, _) = outcome {
-                    engine.received(UnsafeRawBufferPointer(rebasing: raw[payload]), on: self)
+                    engine.received(UnsafeRawBufferPointer(rebasing: raw[payload]), on: self, at: moment)
                 }
                 return outcome
             }
@@ -75,7 +125,7 @@ final class LoadConnection: ChannelInboundHandler {
                 bytes.moveReaderIndex(forwardBy: consumed)
             case .invalid(let error):
                 engine.outOfStep(self, error)
-                context.close(promise: nil)
+                context?.close(promise: nil)
                 return
             }
         }

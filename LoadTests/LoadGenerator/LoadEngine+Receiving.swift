@@ -4,8 +4,8 @@ internal import IssuerMessages
 internal import NIOCore
 
 extension LoadEngine {
-    func received(_ payload: UnsafeRawBufferPointer, on connection: LoadConnection) {
-        let now = NIODeadline.now().uptimeNanoseconds
+    /// - Parameter now: the moment at which the answer came, in monotonic nanoseconds.
+    func received(_ payload: UnsafeRawBufferPointer, on connection: LoadConnection, at now: UInt64) {
         do throws(MessageDecodingError) {
             let answer = try connection.link.codec.decode(payload)
             let macFault = connection.link.mac?.fault(of: answer, payload, codec: connection.link.codec)

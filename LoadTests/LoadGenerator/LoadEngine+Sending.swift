@@ -5,16 +5,29 @@ internal import IssuerMessages
 internal import NIOCore
 internal import VirtualCard
 
-extension LoadEngine {
+extension LoadEngine: NIOScheduledCallbackHandler {
+    /// Answers are looked for at least so often, in nanoseconds; when they came, the kernel says.
+    private static let pollInterval: UInt64 = 1_000_000
+
+    /// Wakes for the next request, or for answers that none comes before.
     func setAlarm() {
-        guard let nextIntended else { return }
-        alarm = eventLoop.scheduleTask(deadline: .uptimeNanoseconds(nextIntended)) { self.sendDue() }
+        guard case .open = mode else { return }
+        var wake = nextIntended
+        if !waiting.isEmpty {
+            let look = NIODeadline.now().uptimeNanoseconds + LoadEngine.pollInterval
+            wake = wake.map { min($0, look) } ?? look
+        }
+        guard let wake else { return }
+        alarm = try? eventLoop.scheduleCallback(at: .uptimeNanoseconds(wake), handler: self)
     }
+
+    func handleScheduledCallback(eventLoop: some EventLoop) { sendDue() }
 
     /// Sends everything whose intended time has come, each with that time and not with the present.
     func sendDue() {
         guard case .open(var schedule) = mode else { return }
         let now = NIODeadline.now().uptimeNanoseconds
+        sendingAt = now
         while let intended = nextIntended, intended <= now {
             if backlogNext < backlog.count || !send(intended) { backlog.append(intended) }
             nextIntended = schedule.next().map { $0 + startedAt }
@@ -22,10 +35,25 @@ extension LoadEngine {
         mode = .open(schedule)
         sendBacklog()
         flush()
+        poll()
+        flush()
         setAlarm()
     }
 
+    /// Asks the connections that wait for answers.
+    private func poll() {
+        // An answer may let another request go, on a connection that is then put into the list anew.
+        swap(&waiting, &asked)
+        for connection in asked {
+            connection.poll()
+            connection.isWaiting = !connection.pending.isEmpty
+            if connection.isWaiting { waiting.append(connection) }
+        }
+        asked.removeAll(keepingCapacity: true)
+    }
+
     func sendBacklog() {
+        if backlogNext < backlog.count { sendingAt = NIODeadline.now().uptimeNanoseconds }
         while backlogNext < backlog.count, send(backlog[backlogNext]) { backlogNext += 1 }
         if backlogNext == backlog.count, backlogNext > 0 {
             backlog.removeAll(keepingCapacity: true)
@@ -42,6 +70,7 @@ extension LoadEngine {
         guard case .closed(let limit) = mode, connection.isOpen, !connection.isLeaving else { return }
         while connection.pending.count < limit {
             let now = NIODeadline.now().uptimeNanoseconds
+            sendingAt = now
             guard now < endsAt, send(on: connection, intended: now) else { return }
         }
     }
@@ -104,8 +133,7 @@ extension LoadEngine {
             request: PendingRequest(
                 message: message, kind: kind, card: number, product: product,
                 signed: transaction.answer.signed, approval: transaction.approval, prediction: prediction,
-                intendedAt: intended,
-                sentAt: NIODeadline.now().uptimeNanoseconds))
+                intendedAt: intended, sentAt: sendingAt))
     }
 
     /// Sends the link's last approved request again, or its reversal.
@@ -142,7 +170,7 @@ extension LoadEngine {
             request: PendingRequest(
                 message: message, kind: kind, card: found.request.card, product: found.request.product,
                 signed: found.request.signed, approval: nil, prediction: prediction, intendedAt: intended,
-                sentAt: NIODeadline.now().uptimeNanoseconds))
+                sentAt: sendingAt))
         return true
     }
 
@@ -187,7 +215,12 @@ extension LoadEngine {
         markDirty(connection)
     }
 
+    /// It has something to send, and where answers are asked for, it waits for one.
     private func markDirty(_ connection: LoadConnection) {
+        if polls, connection.isPolled, !connection.isWaiting {
+            connection.isWaiting = true
+            waiting.append(connection)
+        }
         guard !connection.isDirty else { return }
         connection.isDirty = true
         dirty.append(connection)

@@ -32,27 +32,34 @@ final class LoadEngine: @unchecked Sendable {
 
     let eventLoop: any EventLoop
     let profile: LoadProfile
-    var source: TransactionSource
-    var builders: [RequestBuilder] = []
-    private(set) var connections: [LoadConnection] = []
-    var dirty: [LoadConnection] = []
-    private var nextConnection = 0
-    var sequence: UInt64
-    var earlier: [String: Earlier] = [:]
+    @exclusivity(unchecked) var source: TransactionSource
+    @exclusivity(unchecked) var builders: [RequestBuilder] = []
+    @exclusivity(unchecked) private(set) var connections: [LoadConnection] = []
+    @exclusivity(unchecked) var dirty: [LoadConnection] = []
+    /// Those that an open load has to ask for answers.
+    @exclusivity(unchecked) var waiting: [LoadConnection] = []
+    @exclusivity(unchecked) var asked: [LoadConnection] = []
+    @exclusivity(unchecked) private var nextConnection = 0
+    @exclusivity(unchecked) var sequence: UInt64
+    @exclusivity(unchecked) var earlier: [String: Earlier] = [:]
     let keepsEarlier: Bool
 
-    var mode = Mode.idle
-    var recorder: StageRecorder
-    private(set) var startedAt: UInt64 = 0
-    var endsAt: UInt64 = 0
-    var nextIntended: UInt64?
-    var alarm: Scheduled<Void>?
+    @exclusivity(unchecked) var mode = Mode.idle
+    @exclusivity(unchecked) var recorder: StageRecorder
+    @exclusivity(unchecked) private(set) var startedAt: UInt64 = 0
+    @exclusivity(unchecked) var endsAt: UInt64 = 0
+    /// Of what is being sent, to the turn of the loop.
+    @exclusivity(unchecked) var sendingAt: UInt64 = 0
+    @exclusivity(unchecked) var nextIntended: UInt64?
+    var alarm: NIOScheduledCallback?
+    /// Answers are asked for, and not brought by the event loop.
+    private(set) var polls = false
     /// Intended times of requests that could not be sent yet, oldest first.
-    var backlog: [UInt64] = []
-    var backlogNext = 0
-    var outstanding = 0
+    @exclusivity(unchecked) var backlog: [UInt64] = []
+    @exclusivity(unchecked) var backlogNext = 0
+    @exclusivity(unchecked) var outstanding = 0
     /// Requests whose connection ended before their answer, with that connection.
-    var homeless: [(request: PendingRequest, before: LoadConnection)] = []
+    @exclusivity(unchecked) var homeless: [(request: PendingRequest, before: LoadConnection)] = []
     private var drained: EventLoopPromise<Void>?
     private var isStopping = false
 
@@ -85,8 +92,22 @@ final class LoadEngine: @unchecked Sendable {
     /// Opens all connections.
     func connect() async throws {
         for index in 0..<profile.connections {
-            try await eventLoop.flatSubmit { self.open(self.connections[index]) }.get()
+            do { try await eventLoop.flatSubmit { self.open(self.connections[index]) }.get() } catch {
+                let link = connections[index].link
+                throw LoadSetupError(
+                    "no connection to \(link.host):\(link.port): \(LoadEngine.reason(error)); does the host run there?"
+                )
+            }
         }
+    }
+
+    /// What the system says, without what NIO says around it.
+    private static func reason(_ error: any Error) -> String {
+        if let error = error as? NIOConnectionError {
+            return error.connectionErrors.first.map { reason($0.error) } ?? "the name leads nowhere"
+        }
+        if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
+        return "\(error)"
     }
 
     private func open(_ connection: LoadConnection) -> EventLoopFuture<Void> {
@@ -189,6 +210,7 @@ final class LoadEngine: @unchecked Sendable {
             var schedule = ArrivalSchedule(curve, seconds: seconds, spacing: spacing, seed: seed)
             nextIntended = schedule.next().map { $0 + startedAt }
             mode = .open(schedule)
+            setPolls(true)
             setAlarm()
         case .fraction: preconditionFailure("a fraction is turned into a rate before the stage begins")
         }
@@ -202,6 +224,12 @@ final class LoadEngine: @unchecked Sendable {
         mode = .idle
         nextIntended = nil
         alarm?.cancel()
+        setPolls(false)
+    }
+
+    private func setPolls(_ polls: Bool) {
+        self.polls = polls
+        for connection in connections { connection.setPolled(polls) }
     }
 
     /// Done when every request has its answer, or the limit is over.

@@ -177,5 +177,14 @@ package struct LoadProfile: Sendable {
             throw LoadSetupError("\(path): products needs weights above zero")
         }
         guard !stages.isEmpty else { throw LoadSetupError("\(path): stages is empty") }
+        guard name.contains(where: { !$0.isWhitespace }), !name.contains(where: { "/\\\0\n".contains($0) })
+        else {
+            throw LoadSetupError(
+                "\(path): name is part of file names: it has neither / nor \\, and is not empty")
+        }
+        guard reconnectSeconds >= 0, reconnectSeconds <= 86_400, pinTriesMax > 0 else {
+            throw LoadSetupError("\(path): reconnectSeconds has to be 0 to 86,400, and pinTriesMax above 0")
+        }
+        try checkStages(path)
     }
 }

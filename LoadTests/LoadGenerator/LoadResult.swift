@@ -166,6 +166,13 @@ extension LoadResult {
                 "the host does not know the cards (DE39 14): import them with --import-cards, or with "
                     + "`load-generator cards --out FILE` and `issuer-host cards import FILE`")
         }
+        let replayed = stages.reduce(0) { $0 + ($1.answersByCode["63"] ?? 0) }
+        let expected = stages.contains { $0.faults.contains { $0.hasSuffix("DE39 63, expected 00") } }
+        if expected, replayed > 0 {
+            hints.append(
+                "the host has seen counters of these cards in an earlier load (DE39 63): import them anew with "
+                    + "--import-cards")
+        }
         // Cards that the host does not know are not used again: what is unsent then has no other reason.
         if (requestsUnsent ?? 0) > 0, hints.isEmpty {
             let waited = stages.reduce(0) { $0 + $1.waitedForCard }

@@ -107,6 +107,10 @@ package struct LoadRun: Sendable {
                 results.append(result)
                 if !plan.holds(result) { break }
             }
+            let all = LoadProfile.Stage(
+                name: "saturation", role: .saturation, seconds: plan.seconds,
+                load: .closed(outstanding: plan.outstanding))
+            results.append(try await perform(all, results.count, engine: engine, expected: nil))
             return (results, nil)
         }
         return CapacityReport(result, plan: plan)
@@ -123,11 +127,19 @@ package struct LoadRun: Sendable {
         let knee: Double?
         do {
             let engine = try LoadEngine(profile, issuer: issuer, links: links, eventLoop: group.next())
-            try await engine.connect()
-            (stages, knee) = try await body(engine)
+            do {
+                try await engine.connect()
+                (stages, knee) = try await body(engine)
+            } catch {
+                // Its connections go before it does.
+                try await engine.eventLoop.submit { engine.stop() }.get()
+                try await group.shutdownGracefully()
+                withExtendedLifetime(engine) {}
+                throw error
+            }
             try await engine.eventLoop.submit { engine.stop() }.get()
         } catch {
-            try await group.shutdownGracefully()
+            try? await group.shutdownGracefully()
             throw error
         }
         try await group.shutdownGracefully()

@@ -8,6 +8,16 @@ struct ProcessSample: Sendable {
     /// Resident, in 2^20 bytes.
     let megabytes: Double
 
+    /// Several processes together, such as the nodes of a store.
+    /// - Parameter pids: numbers with commas between them.
+    /// - Returns: nil if one of them is not there.
+    init?(pids: String) {
+        let samples = pids.split(separator: ",").map { ProcessSample(pid: String($0)) }
+        guard !samples.isEmpty, !samples.contains(where: { $0 == nil }) else { return nil }
+        cpuSeconds = samples.reduce(0) { $0 + ($1?.cpuSeconds ?? 0) }
+        megabytes = samples.reduce(0) { $0 + ($1?.megabytes ?? 0) }
+    }
+
     /// - Returns: nil if there is no such process, or no `/proc`.
     init?(pid: String) {
         guard let stat = readSmallFile("/proc/\(pid)/stat"), let statm = readSmallFile("/proc/\(pid)/statm")
@@ -47,8 +57,8 @@ struct ProcessSampler: Sendable {
 
     func moment() -> Moment {
         Moment(
-            host: hostPID.flatMap { ProcessSample(pid: $0) },
-            redis: redisPID.flatMap { ProcessSample(pid: $0) }, generator: ProcessSample(pid: "self"))
+            host: hostPID.flatMap { ProcessSample(pids: $0) },
+            redis: redisPID.flatMap { ProcessSample(pids: $0) }, generator: ProcessSample(pid: "self"))
     }
 }
 

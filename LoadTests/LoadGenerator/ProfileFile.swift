@@ -71,10 +71,9 @@ struct ProfileFile: Decodable {
                         spacing))
             }
             if let ofSaturation { loads.append(.fraction(ofSaturation, spacing)) }
-            guard loads.count == 1, let load = loads.first, seconds > 0, (outstanding ?? 1) > 0 else {
+            guard loads.count == 1, let load = loads.first else {
                 throw LoadSetupError(
-                    "\(path): stage \(name): seconds, and one of outstanding, rate, ramp, spike, ofSaturation"
-                )
+                    "\(path): stage \(name): exactly one of outstanding, rate, ramp, spike, ofSaturation")
             }
             return LoadProfile.Stage(name: name, role: role, seconds: seconds, load: load)
         }

@@ -13,18 +13,18 @@ package final class RequestBuilder {
     }
 
     package let link: LoadLink
-    private var templates: [Template]
+    @exclusivity(unchecked) private var templates: [Template]
     private var pad: PINPad?
     private var aesPad: AESPINPad?
     private let pinElement: DataElement
-    private var panDigits = [UInt8](repeating: 0x30, count: 19)
-    private var track: [UInt8] = []
+    @exclusivity(unchecked) private var panDigits = [UInt8](repeating: 0x30, count: 19)
+    @exclusivity(unchecked) private var track: [UInt8] = []
     private var trackTail: [[UInt8]]
-    private var number = [UInt8](repeating: 0x30, count: 12)
+    @exclusivity(unchecked) private var number = [UInt8](repeating: 0x30, count: 12)
     private let separator: UInt8
     /// Blocks of right PINs by card: format 0 has no chance in it, so they are the same in each request. 0 for one that
     /// was not made yet.
-    private var blocks: [UInt64] = []
+    @exclusivity(unchecked) private var blocks: [UInt64] = []
 
     /// - Parameter products: what a request names by index.
     package init(_ link: LoadLink, products: [LoadProduct]) throws {

@@ -81,6 +81,14 @@ package struct Threshold: Sendable, CustomStringConvertible {
         self.stage = stage
     }
 
+    /// A name that is misspelt would be found only at the end of the load.
+    package func expectStage(of profile: LoadProfile, path: String) throws(LoadSetupError) {
+        guard let stage, !profile.stages.contains(where: { $0.name == stage }) else { return }
+        let names = profile.stages.map(\.name).joined(separator: ", ")
+        throw LoadSetupError(
+            "\(path): threshold \"\(description)\": there is no stage \(stage); choose one of: \(names)")
+    }
+
     /// A threshold held against a result.
     package struct Verdict: Sendable {
         /// Whether it held.

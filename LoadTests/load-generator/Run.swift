@@ -101,6 +101,9 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         let profile = try plan()
+        for text in threshold where !findKnee {
+            try Threshold(text).expectStage(of: profile, path: "--threshold")
+        }
         let (issuer, links, admin) = try target.resolve(profile.links)
         if importCards { try importCards(of: profile, issuer) }
         let environment = ProcessInfo.processInfo.environment

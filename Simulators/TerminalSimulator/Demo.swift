@@ -116,7 +116,7 @@ package struct Demo {
                     &card, chip, transaction: transaction, bench: bench, month: month)
                 offline = made.offline
                 remote = made
-                return made.answer(tampering)
+                return try made.answer(tampering)
             }
             offline = try Demo.authenticate(card, transaction, bench: bench, month: month)
             return try card.answer(transaction, tampering: tampering)

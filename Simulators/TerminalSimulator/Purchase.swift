@@ -186,7 +186,8 @@ package enum TerminalError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .amountTooLarge: "the amount has more than twelve digits"
-        case .noZonePINKey: "a PIN is to be sent, but the link has no zone PIN key"
+        case .noZonePINKey:
+            "a PIN is to be sent, but the link has no zone PIN key: name one of the issuer's file with --zpk, or send no PIN"
         case .noCardVerificationKey: "a CVV is to be sent, but there is no cvk- key for the card's range"
         case .noPrintedValuePlace:
             "CVV2 is to be sent, but the link does not say where (cvv2Element, --cvv2-element)"

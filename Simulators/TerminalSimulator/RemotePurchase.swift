@@ -38,8 +38,10 @@ struct RemotePurchase {
     }
 
     /// DE55, after what is done to it behind the card's back.
-    func answer(_ tampering: Tampering = .none) -> CardAnswer {
-        CardAnswer(chipData: tampering.apply(to: online.chipData), signed: online.signed, atc: online.atc)
+    /// - Throws: what the tampering cannot find there.
+    func answer(_ tampering: Tampering = .none) throws(ChipCardError) -> CardAnswer {
+        CardAnswer(
+            chipData: try tampering.apply(to: online.chipData), signed: online.signed, atc: online.atc)
     }
 
     /// The rest of the conversation: the card hears the issuer's answer.
@@ -87,7 +89,7 @@ package final class ReaderPurchase {
                 &card, chip, transaction: transaction, bench: bench, month: month,
                 pin: purchase.pin.pin(of: card))
             remote = made
-            return made.answer(tampering)
+            return try made.answer(tampering)
         }
     }
 

@@ -125,7 +125,7 @@ package struct SimulatorConfiguration: Sendable {
     /// Relative paths count from here.
     package let folder: String
     /// By name.
-    package let links: [LinkDescription]
+    package var links: [LinkDescription]
     /// Ranges with access control servers.
     package let authenticationRanges: [AuthenticationRange]
 

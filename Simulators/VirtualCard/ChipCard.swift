@@ -180,7 +180,8 @@ extension ChipCard {
             throw .cryptography(error)
         }
         return CardAnswer(
-            chipData: tampering.apply(to: draft.bytes(with: signed.cryptogram)), signed: signed, atc: used)
+            chipData: try tampering.apply(to: draft.bytes(with: signed.cryptogram)), signed: signed, atc: used
+        )
     }
 }
 

@@ -72,9 +72,12 @@ package struct Tampering: Sendable {
     }
 
     /// The data after the tampering.
-    package func apply(to bytes: [UInt8]) -> [UInt8] {
+    /// - Throws: `ChipCardError.impossibleData` that names the object or bit that is not there: a test that changes nothing
+    ///   proves nothing.
+    package func apply(to bytes: [UInt8]) throws(ChipCardError) -> [UInt8] {
         var result = bytes
         if touchesObjects, let objects = try? TLVReader.objects(in: bytes[...]) {
+            try expectThere(objects)
             var writer = TLVWriter(reserving: bytes.count)
             for (tag, value) in objects where !removed.contains(tag) {
                 writer.append(tag, altered(tag, value))
@@ -94,6 +97,21 @@ package struct Tampering: Sendable {
         case .replaced(let other): result = other
         }
         return result
+    }
+
+    private func expectThere(_ objects: [(Tag, ArraySlice<UInt8>)]) throws(ChipCardError) {
+        func count(_ tag: Tag) -> Int? { objects.first { $0.0 == tag }?.1.count }
+        for tag in removed where count(tag) == nil {
+            throw .impossibleData("\(tag) cannot be removed: it is not there")
+        }
+        for (tag, bit) in flipped {
+            guard let count = count(tag) else {
+                throw .impossibleData("no bit of \(tag) can be flipped: it is not there")
+            }
+            guard bit < count * 8 else {
+                throw .impossibleData("\(tag) has bits 0 to \(count * 8 - 1), none with number \(bit)")
+            }
+        }
     }
 
     private func altered(_ tag: Tag, _ value: ArraySlice<UInt8>) -> [UInt8] {

@@ -70,15 +70,6 @@ struct RunCommand: ParsableCommand {
     var list = false
 
     @Option(
-        help: ArgumentHelp(
-            "With --target: keys and cards instead of a configuration's, in the form of the demo issuer's file.",
-            valueName: "file"))
-    var issuer: String?
-
-    @Option(help: ArgumentHelp("With --issuer: folder of the dialects.", valueName: "folder"))
-    var dialects = "Config/iso8583"
-
-    @Option(
         name: .customLong("issuer-program"),
         help: ArgumentHelp(
             "What changes cards for steps `issuer`: takes the arguments of issuer-host. By default the issuer-host beside this program.",
@@ -95,11 +86,11 @@ struct RunCommand: ParsableCommand {
         guard (1...100_000).contains(repeats) else {
             throw ValidationError("--repeat has to be 1 to 100000")
         }
+        guard issuerProgram.map({ access($0, X_OK) == 0 }) ?? true else {
+            throw ValidationError("--issuer-program \(issuerProgram ?? "") is no program that can be run")
+        }
         guard (1...ScenarioFleet.terminalsMax).contains(terminals) else {
             throw ValidationError("--terminals has to be 1 to \(ScenarioFleet.terminalsMax)")
-        }
-        guard issuer == nil || linkOptions.target != nil else {
-            throw ValidationError("--issuer needs --target: without it there are no links")
         }
     }
 
@@ -130,7 +121,7 @@ struct RunCommand: ParsableCommand {
     }
 
     private func perform(_ scenarios: [Scenario]) throws -> ScenarioRun {
-        let bench = try bench()
+        let bench = try environment.bench(for: linkOptions)
         var options = ScenarioRunner.Options()
         options.timeout = environment.wait
         options.seed = seed
@@ -156,11 +147,10 @@ struct RunCommand: ParsableCommand {
     }
 
     private func about(_ bench: Bench) -> ScenarioRunAbout {
-        let links = bench.configuration.links.map { "\($0.name) \($0.endpoint), \($0.dialect)" }
         let target = linkOptions.target.map { "\($0), \(linkOptions.dialect), \(linkOptions.framing)" }
         let filter = [only.map { "only \"\($0)\"" }, except.map { "except \"\($0)\"" }].compactMap { $0 }
         return ScenarioRunAbout(
-            startedAt: Date().formatted(.iso8601), host: target ?? links.joined(separator: "; "),
+            startedAt: Date().formatted(.iso8601), host: target ?? ScenarioRunAbout.hosts(bench),
             version: BuildVersion.text,
             filter: filter.joined(separator: ", "))
     }
@@ -186,12 +176,6 @@ struct RunCommand: ParsableCommand {
         for line in ScenarioText.lines(result, allSteps: verbose || trace) { print(line) }
         for line in ScenarioText.messages(result, allSteps: trace, hex: hex) { print(line) }
         fflush(nil)
-    }
-
-    private func bench() throws -> Bench {
-        guard let issuer else { return try environment.bench(for: linkOptions) }
-        return try environment.bench(
-            SimulatorConfiguration(issuerPath: issuer, dialectsPath: dialects, cardStatePath: ".cards"))
     }
 
     private func write(_ text: String, to path: String?) throws {

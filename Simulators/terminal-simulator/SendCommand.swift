@@ -57,7 +57,7 @@ struct SendCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
-            var link = try linkOptions.link(of: environment.bench())
+            var link = try linkOptions.link(of: environment.bench(for: linkOptions))
             let dialect = link.form.codec.dialect
             var bytes: [UInt8]
             if let hex {
@@ -100,8 +100,9 @@ struct SendCommand: ParsableCommand {
         if path == "-" {
             return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
         }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ValidationError("cannot read \(path)")
+        // A pipe of the shell is a file too.
+        guard let file = FileHandle(forReadingAtPath: path), let data = try? file.readToEnd() ?? Data() else {
+            throw StepError("cannot read \(path)")
         }
         return String(decoding: data, as: UTF8.self)
     }
@@ -113,7 +114,7 @@ struct SendCommand: ParsableCommand {
         guard
             FileManager.default.createFile(
                 atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
-        else { throw ValidationError("\(path) cannot be written") }
+        else { throw StepError("\(path) cannot be written") }
         defer { try? FileManager.default.removeItem(atPath: path) }
         let variables = ProcessInfo.processInfo.environment
         let editor = Process()
@@ -123,7 +124,7 @@ struct SendCommand: ParsableCommand {
         try editor.run()
         editor.waitUntilExit()
         guard editor.terminationStatus == 0 else {
-            throw ValidationError("the editor ended with \(editor.terminationStatus): nothing was sent")
+            throw StepError("the editor ended with \(editor.terminationStatus): nothing was sent")
         }
         return try read(path)
     }

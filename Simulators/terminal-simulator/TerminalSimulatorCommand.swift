@@ -93,22 +93,42 @@ struct Environment: ParsableArguments {
 
     func bench() throws -> Bench { try bench(SimulatorConfiguration(contentsOf: config)) }
 
-    /// For a host that is named by its address no configuration is needed: keys and cards are those of the demo issuer.
-    func bench(for options: LinkOptions) throws -> Bench {
+    /// For a host that is named by its address no configuration is needed: keys and cards are those of the options' file,
+    /// or of the demo issuer.
+    func bench(for options: LinkOptions) throws -> Bench { try bench(configuration(for: options)) }
+
+    /// The same for people who choose among links: only those that the options name are there.
+    func bench(choosing options: LinkOptions) throws -> Bench {
+        var configuration = try configuration(for: options)
+        configuration.links = try options.descriptions(of: configuration)
+        return try bench(configuration)
+    }
+
+    private func configuration(for options: LinkOptions) throws -> SimulatorConfiguration {
+        if let issuer = options.issuer {
+            return SimulatorConfiguration(
+                issuerPath: issuer, dialectsPath: options.dialects ?? Environment.shippedDialects,
+                cardStatePath: ".cards")
+        }
         let configuration: SimulatorConfiguration
         do throws(ConfigurationError) {
             configuration = try SimulatorConfiguration(contentsOf: config)
         } catch {
             guard options.target != nil, config == Environment.usualConfiguration,
                 !FileManager.default.fileExists(atPath: config),
-                let shipped = SimulatorConfiguration.shipped(
-                    above: [CommandLine.arguments[0], "/proc/self/exe", "."].map(Environment.resolved),
-                    cardStatePath: ".cards")
+                let shipped = Environment.shipped
             else { throw error }
             configuration = shipped
         }
-        return try bench(configuration)
+        return configuration
     }
+
+    private static var shipped: SimulatorConfiguration? {
+        SimulatorConfiguration.shipped(
+            above: [CommandLine.arguments[0], "/proc/self/exe", "."].map(resolved), cardStatePath: ".cards")
+    }
+
+    private static var shippedDialects: String { shipped?.dialectsPath ?? "Config/iso8583" }
 
     private static func resolved(_ path: String) -> String {
         URL(filePath: path).resolvingSymlinksInPath().path()
@@ -136,6 +156,18 @@ struct LinkOptions: ParsableArguments {
             "With --target: how messages are written, the name of a file of Config/iso8583, or any such file.",
             valueName: "name"))
     var dialect = "ascii87-binbitmap"
+
+    @Option(
+        help: ArgumentHelp(
+            "With --target: keys and cards instead of a configuration's, in the form of the demo issuer's file.",
+            valueName: "file"))
+    var issuer: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --issuer: folder of the dialects; by default those that this program came with.",
+            valueName: "folder"))
+    var dialects: String?
 
     @Option(
         help: ArgumentHelp(
@@ -231,22 +263,28 @@ struct LinkOptions: ParsableArguments {
         guard link == nil || target == nil else {
             throw ValidationError("--link and --target exclude each other")
         }
+        guard issuer == nil || target != nil else {
+            throw ValidationError("--issuer needs --target: without it there are no links")
+        }
+        guard dialects == nil || issuer != nil else { throw ValidationError("--dialects needs --issuer") }
         guard let target else { return }
         guard Endpoint(target) != nil else { throw ValidationError("--target \(target) is no HOST:PORT") }
     }
 
-    func link(of bench: Bench) throws -> Link {
+    func link(of bench: Bench) throws -> Link { try bench.link(descriptions(of: bench.configuration)[0]) }
+
+    /// The target, the link that is named, or all of them; at least one.
+    func descriptions(of configuration: SimulatorConfiguration) throws -> [LinkDescription] {
         if let target, let endpoint = Endpoint(target) {
-            return try bench.link(
+            return [
                 refined(
                     LinkDescription(
                         name: target, endpoint: endpoint, dialect: dialect, framing: framing,
-                        zonePINKey: zpk)))
+                        zonePINKey: zpk))
+            ]
         }
-        if let link { return try bench.link(refined(bench.configuration.link(link))) }
-        guard let first = bench.configuration.links.first else {
-            throw ValidationError("the configuration has no links")
-        }
-        return try bench.link(refined(first))
+        if let link { return [refined(try configuration.link(link))] }
+        guard !configuration.links.isEmpty else { throw ValidationError("the configuration has no links") }
+        return configuration.links.map(refined)
     }
 }

@@ -11,15 +11,17 @@ struct TillCommand: ParsableCommand {
             and answer side by side. Repeats, reverses and tampers. Needs a terminal of 60 columns and 18 rows.
             """)
 
-    @OptionGroup var environment: Environment
+    @OptionGroup(title: "Link options")
+    var linkOptions: LinkOptions
+
+    @OptionGroup(title: "Environment options")
+    var environment: Environment
 
     func run() throws {
         try reportingFailures {
-            let bench = try environment.bench()
-            guard !bench.configuration.links.isEmpty else {
-                throw ValidationError("the configuration has no links")
-            }
-            try FullScreen.run(Till(bench, timeout: environment.wait, desk: environment.desk()))
+            let bench = try environment.bench(choosing: linkOptions)
+            let desk = linkOptions.target == nil ? environment.desk() : nil
+            try FullScreen.run(Till(bench, timeout: environment.wait, desk: desk))
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BuildVersion
 internal import Glibc
 internal import TerminalSimulator
 
@@ -24,19 +25,22 @@ struct WebCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write every byte to a capture file for Wireshark.", valueName: "file"))
     var pcap: String?
 
-    @OptionGroup var environment: Environment
+    @OptionGroup(title: "Link options")
+    var linkOptions: LinkOptions
+
+    @OptionGroup(title: "Environment options")
+    var environment: Environment
 
     func run() throws {
         try reportingFailures {
-            let bench = try environment.bench()
-            guard !bench.configuration.links.isEmpty else {
-                throw ValidationError("the configuration has no links")
-            }
+            let bench = try environment.bench(choosing: linkOptions)
+            // Another host's cards are nobody's business but its own program's.
+            let desk = linkOptions.target == nil ? environment.desk() : nil
             _ = try ScenarioFile.scenarios(at: scenarios)
             let capture = try pcap.map { try CaptureFile(path: $0) }
             let server = try WebServer(
-                Till(bench, timeout: environment.wait, desk: environment.desk(), capture: capture),
-                port: port, scenarios: scenarios, desk: environment.desk(), timeout: environment.wait)
+                Till(bench, timeout: environment.wait, desk: desk, capture: capture), port: port,
+                scenarios: scenarios, version: BuildVersion.text, desk: desk, timeout: environment.wait)
             print("ready: http://127.0.0.1:\(server.port)/")
             fflush(nil)
             try server.wait()

@@ -115,6 +115,20 @@ package struct Message: Sendable {
         }
     }
 
+    /// The first of these elements that one of the two lacks, or that has another content in it; nil where all are the same.
+    package func firstDifference(from other: Message, among elements: [DataElement]) -> DataElement? {
+        storage.withUnsafeBytes { own in
+            other.storage.withUnsafeBytes { others in
+                elements.first { element in
+                    guard has(element), other.has(element) else { return true }
+                    let left = own[extents[rank(element)].range]
+                    let right = others[other.extents[other.rank(element)].range]
+                    return left.count != right.count || !left.elementsEqual(right)
+                }
+            }
+        }
+    }
+
     /// Puts text in (ASCII; each scalar above U+00FF becomes a question mark).
     package mutating func set(_ element: DataElement, text: String) {
         if text.utf8.allSatisfy({ $0 < 0x80 }) {

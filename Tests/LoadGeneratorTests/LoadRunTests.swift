@@ -171,9 +171,22 @@ struct LoadRunTests {
         #expect(result.stages[0].sent == result.answersChecked)
     }
 
-    @Test("connections may come and go without losing a request")
-    func renewal() async throws {
-        var profile = profile(.closed(outstanding: 4), seconds: 1)
+    @Test("a connection that breaks under an open load loses what it had, is noticed at once and comes back")
+    func hangUpWhileAsked() async throws {
+        let profile = profile(.open(.constant(1_000), .poisson), seconds: 1)
+        let result = try await perform(profile, against: .hangUp(every: 200))
+        #expect(result.stages[0].reconnects > 0)
+        #expect(result.answersMismatched == 0 && result.requestsUnsent == 0)
+        #expect(result.answersChecked + result.answersLost == result.stages[0].sent)
+        #expect(result.stages[0].faults.allSatisfy { $0.hasSuffix("connection closed") })
+        #expect(result.answersChecked > 400)
+    }
+
+    @Test(
+        "connections may come and go without losing a request",
+        arguments: [LoadProfile.Stage.Load.closed(outstanding: 4), .open(.constant(500), .poisson)])
+    func renewal(load: LoadProfile.Stage.Load) async throws {
+        var profile = profile(load, seconds: 1)
         profile.reconnectSeconds = 0.1
         let result = try await perform(profile, against: .none)
         #expect(result.stages[0].reconnects >= 5)

@@ -44,6 +44,16 @@ struct ReportTests {
         #expect(result.summary.contains("3 lost") == false && !result.summary.contains("at half"))
     }
 
+    @Test("Axes have round numbers, and a load without saturation speaks of none")
+    func axes() async throws {
+        #expect(Chart.marks(from: 0, to: 199.8, count: 4) == [0, 50, 100, 150])
+        #expect(Chart.marks(from: 1, to: 3, count: 6) == [1, 1.5, 2, 2.5, 3])
+        let even = Chart.marks(from: 5, to: 5 + 1e-9, count: 6)
+        #expect(!even.isEmpty && even.count < 12)
+        let page = try await result().html
+        #expect(!page.contains("at saturation"))
+    }
+
     @Test("Other rates are not compared, and chance is not called better or worse")
     func comparison() async throws {
         let one = try await result()
@@ -99,6 +109,68 @@ struct ReportTests {
         let large = try #require(cell(16, 4, 1))
         #expect(abs(large.perSecond - 14_000) < 1 && large.limit == "the store")
         #expect(report.text.contains("4000 a second held") && report.html.contains("<svg"))
+
+        // Held against saturation: 2 cores, 200, 50 and 150 µs a request are 5,000 a second; 6,250 came.
+        whole.machine.cores = 2
+        for index in whole.stages.indices { whole.stages[index].generatorCPUSecondsPer10000 = 1.5 }
+        var full = stage
+        full.role = .saturation
+        full.throughputPerSecond = 6_250
+        whole.stages.append(full)
+        let checked = CapacityReport(whole, plan: plan)
+        #expect(checked.kneePerSecond == 4_000 && !checked.isOpen)
+        #expect(abs((checked.check?.predictedPerSecond ?? 0) - 5_000) < 1)
+        #expect(checked.text.contains("the model says 5000 with all 2 cores busy, 20 % too few"))
+    }
+
+    @Test(
+        "A stage that would send nothing, or cannot be, is refused with its key before anything runs",
+        arguments: [
+            ("{name: a, seconds: 0, rate: 5}", "seconds has to be above 0"),
+            ("{name: a, seconds: 1, rate: -5}", "rate has to be above 0"),
+            ("{name: a, seconds: 1, rate: .nan}", "rate has to be above 0"),
+            ("{name: a, seconds: 1, ramp: {from: 0, to: 0}}", "not both 0"),
+            ("{name: a, seconds: 1, spike: {base: 1, peak: 2, from: 3, until: 2}}", "from before until"),
+            ("{name: a, seconds: 1, ofSaturation: 0.5}", "needs a stage with the role saturation"),
+            ("{name: a, seconds: 1, outstanding: 0}", "outstanding has to be 1"),
+            ("{name: a, seconds: 1, outstanding: 1, rate: 1}", "exactly one of"),
+            ("{name: a, seconds: 1}", "exactly one of"),
+        ])
+    func impossibleStages(stage: String, words: String) {
+        #expect {
+            _ = try LoadProfile(yaml: "name: x\ncards: 10\nstages: [\(stage)]\n", path: "p.yaml")
+        } throws: {
+            "\($0)".hasPrefix("p.yaml: stage a: ") && "\($0)".contains(words)
+        }
+    }
+
+    @Test("A profile's name leads nowhere else, and a threshold names a stage that there is")
+    func namesOfProfiles() {
+        let stages = "cards: 10\nstages: [{name: a, seconds: 1, rate: 5}]\n"
+        for (yaml, words) in [
+            ("name: ../../x\n\(stages)", "p.yaml: name is part of file names"),
+            ("name: x\nthresholds: [\"p99 < 1 s in b\"]\n\(stages)", "there is no stage b; choose one of: a"),
+        ] {
+            #expect {
+                _ = try LoadProfile(yaml: yaml, path: "p.yaml")
+            } throws: {
+                "\($0)".contains(words)
+            }
+        }
+    }
+
+    @Test("A load that cannot begin says where nobody listens")
+    func nobodyThere() async throws {
+        let issuer = try DemoIssuer(contentsOf: Bench.path("Config/demo/demo-issuer.json"))
+        let link = try Bench.link("ascii87-binbitmap", port: 1, issuer)
+        let profile = LoadProfile(
+            name: "x", cards: 10, connections: 1,
+            stages: [.init(name: "a", seconds: 1, load: .open(.constant(1), .fixed))])
+        await #expect {
+            _ = try await LoadRun(profile, issuer: issuer, links: [link]).perform()
+        } throws: {
+            "\($0)".hasPrefix("no connection to 127.0.0.1:1: Connection refused")
+        }
     }
 
     @Test("A misspelt key of a profile is refused with its line")

@@ -102,6 +102,10 @@ import VirtualCard
         ),
         ("scenarios:\n  - name: x\n    steps: [{card: {}}]\n", "test.yaml:3:20: card needs atc or new"),
         ("scenarios: [\n", "test.yaml:2:1:"),
+        (
+            "scenarios:\n  - name: x\n    steps:\n      - purchase: {amount: 1.00, amount: 2.00}\n",
+            "test.yaml:4:20: key amount stands twice"
+        ),
         ("name: x\n", "test.yaml:1:1: key scenarios is missing"),
     ])
     func aFaultNamesLineAndColumn(yaml: String, words: String) {
@@ -173,6 +177,35 @@ import VirtualCard
         let run = try run(ScenarioTests.purchases)
         #expect(run.passed, "\(run.failed.flatMap { ScenarioText.lines($0, allSteps: true) })")
         #expect(run.results.count == 3)
+    }
+
+    @Test(arguments: [
+        ("flip: {9F26: 64}", "9F26 has bits 0 to 63, none with number 64"),
+        ("flip: {9F99: 0}", "no bit of 9F99 can be flipped"),
+        ("remove-tags: [9F99]", "9F99 cannot be removed"),
+        ("flip-answer: {9F99: 0}", "no bit of 9F99 can be flipped"),
+    ])
+    func aFaultThatChangesNothingFails(fault: String, words: String) throws {
+        let run = try run(
+            """
+            scenarios:
+              - name: x
+                steps:
+                  - purchase: {card: visa-cvn18, amount: 12.00, fault: {\(fault)}}
+            """)
+        let complaints = run.results[0].steps[0].complaints.joined()
+        #expect(!run.passed && complaints.contains(words), "\(complaints)")
+    }
+
+    @Test func aCardThatIsNotThereIsRefusedWithThoseThatAre() throws {
+        let bench = try Bench(TestData.configuration(portA: 1, portB: 2, state: TestData.temporaryFolder()))
+        let check = ScenarioCheck(bench, options: ScenarioRunner.Options())
+        let found = try scenarios("scenarios: [{name: x, steps: [{purchase: {card: nobody}}]}]")
+        #expect(throws: ScenarioFaults.self) { try check.check(found) }
+        do { try check.check(found) } catch {
+            let known = bench.issuer.cards.map(\.name) + [DemoTable.stranger]
+            #expect("\(error)".hasSuffix("one of: " + known.joined(separator: ", ")))
+        }
     }
 
     @Test func anIssuerThatApprovesEverythingFails() throws {

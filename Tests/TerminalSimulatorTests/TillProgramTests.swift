@@ -8,7 +8,7 @@ import VirtualCard
     private func program() -> TillProgram {
         TillProgram(
             cards: ["visa-cvn10", "visa-cvn18", "mchip-10h"].map {
-                .init(name: $0, words: "476173******0010")
+                .init(name: $0, words: "476173******0010, \($0)-profile")
             },
             links: [.init(name: "link-a", words: "[::1]:1"), .init(name: "link-b", words: "[::1]:2")])
     }
@@ -154,7 +154,7 @@ import VirtualCard
         #expect(screen().contains("? help  q quit"))
         // The chosen card in full.
         type(&program, "", .up)
-        #expect(screen().contains("visa-cvn10") && !screen().contains("…"), "\(screen())")
+        #expect(screen().contains("visa-cvn10-profile"), "\(screen())")
         type(&program, "", .down)
         type(&program, "100", .enter, .enter)
         #expect(screen().contains("Ctrl+C quit"))
@@ -180,6 +180,10 @@ import VirtualCard
         #expect(type(&program, "x") == nil)
         #expect(screen().contains("Request, 300 bytes"))
         type(&program, "?")
+        type(&program, "xn")
+        // What the history has no room for is marked as cut.
+        let past = screen().split(separator: "\n").filter { $0.contains("✓") && $0.contains(" ms") }
+        #expect(past.count == 1 && past[0].contains("…"), "\(past)")
         #expect(type(&program, "q") == .quit)
     }
 

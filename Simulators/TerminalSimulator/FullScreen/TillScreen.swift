@@ -51,6 +51,13 @@ extension TillProgram {
             let value = " \(content(of: field, isChosen: isChosen)) "
             canvas.write(value, row: row, column: 11, width: width - 11, style: isChosen ? .chosen : .plain)
         }
+        // What its row has no room for, the chosen field says below in full.
+        let full = content(of: field, isChosen: false)
+        if full.count + 6 > width - 11 {
+            for (index, line) in TillProgram.wrapped(full, width - 4).prefix(hasDevice ? 3 : 1).enumerated() {
+                canvas.write(line, row: 2 + Field.allCases.count + index, column: 3, style: .faint)
+            }
+        }
         if hasDevice { drawDevice(&canvas, column: canvas.columns - TillProgram.deviceWidth - 1) }
         drawHistory(&canvas, from: hasDevice ? 14 : 11)
         var keys = ["↑↓ field", "←→ choose", "0-9 type", "Enter on"]
@@ -106,7 +113,7 @@ extension TillProgram {
             let row = start + index
             canvas.write(past.approved ? "✓" : "✗", row: row, column: 1, style: past.approved ? .good : .bad)
             canvas.write(past.title, row: row, column: 3, width: titleWidth - 1)
-            let rest = canvas.columns - titleWidth - 3 - 10
+            let rest = canvas.columns - titleWidth - 3 - 12
             canvas.write(past.words, row: row, column: 3 + titleWidth, width: rest)
             canvas.write(
                 Printing.rightAligned(past.milliseconds, 7) + " ms", row: row, column: canvas.columns - 11,

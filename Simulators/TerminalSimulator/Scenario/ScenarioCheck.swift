@@ -58,7 +58,7 @@ package struct ScenarioCheck {
                 faults.append(
                     step.fault(
                         "card",
-                        "there is no card \(card); choose one of: \(cardNames.joined(separator: ", source: "))"
+                        "there is no card \(card); choose one of: \(cardNames.joined(separator: ", "))"
                     ))
             }
             if needsCard, named == nil {

@@ -86,8 +86,8 @@ struct ScenarioNode: Sendable {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             fault(mark, problem)
-        case .duplicatedKeysInMapping(let duplicates, _):
-            fault(nil, "key \(duplicates.first.map { "\($0)" } ?? "?") stands twice")
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            fault(context.mark, "key \(duplicates.first.map { "\($0)" } ?? "?") stands twice")
         default: fault(nil, "no valid YAML")
         }
     }

@@ -20,7 +20,11 @@ extension ScenarioRunner {
             try record.judge(error, expectation)
             return
         }
-        if !sent.answerFlips.isEmpty { answer = answer.flipping(sent.answerFlips) }
+        if !sent.answerFlips.isEmpty {
+            do { answer = try answer.flipping(sent.answerFlips) } catch {
+                record.complaints.append("flip-answer: \(error)")
+            }
+        }
         record.exchanges.append(
             decoded(sent.message, text(answer.message, "Response", session: session), session: session))
         record.elapsed = answer.elapsed
@@ -74,12 +78,12 @@ extension ScenarioRunner {
 
 extension Answer {
     /// The same with bits of DE55 turned on the way from the terminal to the card.
-    fileprivate func flipping(_ flips: [(tag: Tag, bit: Int)]) -> Answer {
-        guard let bytes = message.bytes(.iccData) else { return self }
+    fileprivate func flipping(_ flips: [(tag: Tag, bit: Int)]) throws(ChipCardError) -> Answer {
+        guard let bytes = message.bytes(.iccData) else { throw .impossibleData("the answer has no DE55") }
         var tampering = Tampering.none
         tampering.flipped = flips
         var message = message
-        message.set(.iccData, bytes: tampering.apply(to: Array(bytes)))
+        message.set(.iccData, bytes: try tampering.apply(to: Array(bytes)))
         return Answer(
             message: message, elapsed: elapsed, discrepancies: discrepancies, strayMessages: strayMessages)
     }

@@ -64,6 +64,11 @@ package struct ScenarioRunAbout: Sendable {
         self.filter = filter
     }
 
+    /// The links of a bench and where they lead, a text for `host`.
+    package static func hosts(_ bench: Bench) -> String {
+        bench.configuration.links.map { "\($0.name) \($0.endpoint), \($0.dialect)" }.joined(separator: "; ")
+    }
+
     /// By name, for tables and properties.
     var properties: [(name: String, value: String)] {
         [

@@ -161,7 +161,7 @@ package struct StepError: Error, CustomStringConvertible {
     /// One line.
     package let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// A step's result while it comes about.

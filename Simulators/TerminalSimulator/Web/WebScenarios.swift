@@ -6,6 +6,7 @@ internal import Synchronization
 final class WebScenarios: Sendable {
     struct Line: Sendable, Encodable {
         let name: String
+        let file: String
         let passed: Bool
         let milliseconds: String
         let text: String
@@ -28,11 +29,14 @@ final class WebScenarios: Sendable {
     private let bench: Bench
     private let desk: IssuerDesk?
     private let timeout: Duration
+    private let version: String
     private let progress = Mutex(Progress())
+    private let last = Mutex<ScenarioRun?>(nil)
 
     /// - Parameter paths: files and folders; empty for a page without scenarios.
-    init(_ paths: [String], bench: Bench, desk: IssuerDesk?, timeout: Duration) {
+    init(_ paths: [String], bench: Bench, version: String, desk: IssuerDesk?, timeout: Duration) {
         self.paths = paths
+        self.version = version
         self.bench = bench
         self.desk = desk
         self.timeout = timeout
@@ -44,6 +48,9 @@ final class WebScenarios: Sendable {
             Choice(name: $0.name, file: $0.place.file, labels: $0.labels)
         }
     }
+
+    /// The last run that has ended; nil where there is none.
+    var finished: ScenarioRun? { last.withLock { $0 } }
 
     /// - Parameter from: results before this one are left out.
     func progress(from: Int) -> Progress {
@@ -63,20 +70,25 @@ final class WebScenarios: Sendable {
             .filter { (only.isEmpty || $0.isNamed(only)) && (desk != nil || !$0.needsIssuer) }
         guard !chosen.isEmpty else { throw StepError("no scenario has \"\(only)\" in its name or labels") }
         try ScenarioCheck(bench, options: options).check(chosen)
+        let about = ScenarioRunAbout(
+            startedAt: Date().formatted(.iso8601), host: ScenarioRunAbout.hosts(bench), version: version,
+            filter: only.isEmpty ? "" : "only \"\(only)\"")
         try progress.withLock { progress in
             guard !progress.running else { throw StepError("scenarios are running already") }
             progress = Progress(running: true, total: chosen.count)
         }
         NIOThreadPool.singleton.submit { [self] _ in
             var runner = ScenarioRunner(bench, options: options)
-            _ = runner.run(chosen) { result in
+            var run = runner.run(chosen) { result in
                 let line = Line(
-                    name: result.name, passed: result.passed,
+                    name: result.name, file: result.place.file, passed: result.passed,
                     milliseconds: Printing.milliseconds(result.elapsed),
                     text: (ScenarioText.lines(result, allSteps: true)
                         + ScenarioText.messages(result)).joined(separator: "\n"))
                 progress.withLock { $0.done.append(line) }
             }
+            run.about = about
+            last.withLock { $0 = run }
             progress.withLock { $0.running = false }
             finished()
         }

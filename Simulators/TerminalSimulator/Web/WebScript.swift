@@ -1,12 +1,12 @@
 /// What the page does. Amount and PIN are fields like any other, so that Tab, screen readers and phones work; the
 /// terminal's keys type into the one that was used last and never take the focus from it.
 enum WebScript {
-    static let js = part1 + part2 + part3
+    static let js = terminal + transactions + choices + views
 
-    private static let part1 = #"""
+    private static let terminal = #"""
         'use strict';
         const at = id => document.getElementById(id);
-        let busy = false, field = 'amount', records = [], chosen = null, edits = [];
+        let busy = false, field = 'amount', records = [], chosen = null, edits = [], part = null;
         const session = sessionStorage.session ||= crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
         const digitsOf = text => text.replace(/\D/g, '').replace(/^0+/, '').slice(0, 10);
         const money = digits => { const p = digits.padStart(3, '0'); return p.slice(0, -2) + '.' + p.slice(-2); };
@@ -32,11 +32,12 @@ enum WebScript {
           for (const key of document.querySelectorAll('.keys button:not([data-key=Enter])')) key.disabled = busy;
           at('again').disabled = busy || !chosen;
           at('reverse').disabled = busy || !chosen || !chosen.receipt.canReverse;
-          at('target').textContent = chosen ? `no. ${chosen.receipt.id}: ${chosen.receipt.title}` : 'nothing sent from this page yet';
+          at('actions').hidden = !chosen;
+          at('target').textContent = chosen ? `acts on no. ${chosen.receipt.id}: ${chosen.receipt.title}` : '';
           at('amount').readOnly = at('pin').readOnly = busy;
-          at('editcount').textContent = edits.length ? `(${edits.length})` : '';
+          at('editcount').textContent = edits.length || '';
           const none = records.length === 0;
-          for (const id of ['json', 'csv', 'junit', 'yaml']) at(id).toggleAttribute('aria-disabled', none);
+          at('total').textContent = records.length || ''; at('nothing').hidden = !none; at('exports').hidden = none;
         }
         function clear() { at('amount').value = money(''); at('pin').value = ''; field = 'amount'; say(''); at('amount').focus(); draw(); }
 
@@ -50,6 +51,7 @@ enum WebScript {
         at('amount').addEventListener('paste', event => {
           const text = (event.clipboardData.getData('text') || '').trim().replace(',', '.');
           event.preventDefault();
+          if (busy) return;
           if (!/^\d{1,8}(\.\d{1,2})?$/.test(text)) { say('An amount such as 42.50 is expected.'); return; }
           const [whole, part = ''] = text.split('.');
           at('amount').value = money(digitsOf(whole + part.padEnd(2, '0'))); say(''); draw();
@@ -67,7 +69,8 @@ enum WebScript {
           const input = at(field);
           if (key === 'Escape') { clear(); return; }
           if (key === 'Enter') { enter(); return; }
-          if (key === 'Backspace') input.value = input.value.slice(0, -1); else if (input.value.length < 14) input.value += key;
+          if (key === 'Backspace') input.value = input.value.slice(0, -1);
+          else if (input.value.length < (field === 'pin' ? 12 : 14)) input.value += key;
           input.dispatchEvent(new Event('input'));
         }
         function enter() {
@@ -84,27 +87,32 @@ enum WebScript {
           button.type = 'button'; button.dataset.key = key; button.tabIndex = -1;
           if (key === 'Escape') button.setAttribute('aria-label', 'Clear');
           if (key === 'Backspace') button.setAttribute('aria-label', 'Correct');
-          // A key that took the focus would be pressed again by Enter.
-          button.addEventListener('mousedown', event => { event.preventDefault(); at(field).focus(); });
+          // A key that took the focus would be pressed again by Enter. A finger's focus would bring up the phone's keyboard.
+          button.addEventListener('pointerdown', event => {
+            event.preventDefault();
+            if (event.pointerType === 'mouse') at(field).focus();
+          });
+          button.addEventListener('mousedown', event => event.preventDefault());
           button.addEventListener('click', () => press(key));
           at('keys').append(button);
         }
         document.addEventListener('keydown', event => {
-          if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+          if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || at('view-pay').hidden) return;
           const own = event.target === at('amount') || event.target === at('pin');
-          if (event.key === 'Escape' && (own || event.target === document.body)) { event.preventDefault(); press('Escape'); return; }
-          if (event.key === 'Enter' && (own || event.target === document.body)) { event.preventDefault(); enter(); return; }
-          if (!own && event.target === document.body && /^[0-9]$/.test(event.key)) at(field).focus();
+          const free = event.target === document.body;
+          if (event.key === 'Escape' && (own || free)) { event.preventDefault(); press('Escape'); return; }
+          if (event.key === 'Enter' && (own || free)) { event.preventDefault(); if (!event.repeat) enter(); return; }
+          if (free && /^[0-9]$/.test(event.key)) at(field).focus();
         });
         """#
 
-    private static let part2 = #"""
+    private static let transactions = #"""
 
         // Nothing of the transaction before stays while the next one is asked for.
-        function blank(state, words) {
-          at('outcome').dataset.state = state; at('outcome').textContent = words;
-          for (const id of ['why', 'explanation', 'rows', 'requesthex', 'responsehex', 'scripts', 'trace', 'copied']) at(id).textContent = '';
-          for (const id of ['checks', 'exchange', 'bytes', 'scriptbox', 'tracebox']) at(id).hidden = true;
+        function blank(state, head, words) {
+          at('outcome').dataset.state = state; at('verdict').textContent = head; at('said').textContent = words;
+          for (const id of ['why', 'explanation', 'rows', 'requesthex', 'responsehex', 'scripts', 'trace', 'copied', 'count']) at(id).textContent = '';
+          for (const id of ['parts', 'checks', 'exchange', 'bytes', 'chip']) at(id).hidden = true;
         }
         async function post(path, order) {
           try {
@@ -112,14 +120,14 @@ enum WebScript {
             return await reply.json();
           } catch (fault) { return { error: 'The simulator does not answer: is it still running?' }; }
         }
-        async function ask(path, order, words) {
+        async function ask(path, order, head, words) {
           if (busy) return;
-          busy = true; chosen = null; mark(); blank('busy', words); document.title = 'Asking – Payment terminal'; draw();
+          busy = true; chosen = null; mark(); blank('busy', head, words); document.title = 'Asking – Payment terminal'; draw();
           const record = await post(path, order);
           busy = false;
           if (record.error) {
-            blank('declined', record.error); say(record.error); document.title = 'Not sent – Payment terminal';
             chosen = records[records.length - 1] || null;
+            blank('declined', 'Not sent', record.error); say(record.error); document.title = 'Not sent – Payment terminal';
           } else {
             if (order.id) await reload(); else add(record);
             choose(records.find(one => one.receipt.id === record.receipt.id) || record);
@@ -133,21 +141,27 @@ enum WebScript {
             pin: at('pin').value, deed: at('deed').value, entry: at('entry').value, expected: at('expected').value.trim(), edits };
           at('pin').value = ''; field = 'amount'; at('amount').value = money('');
           at('amount').focus();
-          ask('/pay', order, `Asking the issuer: ${order.amount} with ${order.card} …`);
+          ask('/pay', order, 'Asking the issuer', `${order.kind} of ${order.amount} with ${order.card}`);
         }
-        at('again').addEventListener('click', () => chosen && ask('/repeat', { id: chosen.receipt.id }, 'Sending the same request again …'));
-        at('reverse').addEventListener('click', () => chosen && ask('/reverse', { id: chosen.receipt.id }, 'Reversing …'));
+        at('again').addEventListener('click', () => chosen && ask('/repeat', { id: chosen.receipt.id }, 'Asking the issuer', 'the same request again'));
+        at('reverse').addEventListener('click', () => chosen && ask('/reverse', { id: chosen.receipt.id }, 'Asking the issuer', 'to reverse no. ' + chosen.receipt.id));
 
+        // What does not fit goes on below its own column.
+        function checkLine(text) {
+          const line = element('div'), found = /^( +\S.*? {2,})(APPROVED|DECLINED|SKIPPED)( +)/.exec(text);
+          line.style.setProperty('--hang', (found ? found[0].length : /^ */.exec(text)[0].length) + 'ch');
+          if (found) line.append(found[1], element('b', found[2], { APPROVED: 'good', DECLINED: 'bad' }[found[2]]), text.slice(found[1].length + found[2].length));
+          else line.textContent = text || ' ';
+          return line;
+        }
         function choose(record) {
           chosen = record;
           const receipt = record.receipt;
-          const state = receipt.approved ? 'approved' : 'declined';
-          blank(state, (receipt.approved ? 'Approved: ' : 'Not approved: ') + receipt.response + (receipt.verdict ? '. ' + receipt.judge + ': ' + receipt.verdict : ''));
+          blank(receipt.approved ? 'approved' : 'declined', receipt.approved ? 'Approved' : 'Not approved',
+            receipt.response + (receipt.verdict ? ' · ' + receipt.judge + ': ' + receipt.verdict : '') + (receipt.milliseconds === '-' ? '' : ' · ' + receipt.milliseconds + ' ms'));
           document.title = (receipt.approved ? 'Approved' : 'Not approved') + ' – Payment terminal';
           at('why').textContent = receipt.hint ? 'Why: ' + receipt.hint : '';
-          at('checks').hidden = receipt.why.length === 0; at('checks').open = !receipt.approved;
-          at('explanation').textContent = receipt.why.join('\n');
-          at('exchange').hidden = receipt.rows.length === 0;
+          for (const text of receipt.why) at('explanation').append(checkLine(text));
           for (const row of receipt.rows) {
             const line = element('tr', undefined, row.depth > 0 ? 'deep' : '');
             const what = element('td', row.identifier + ' ');
@@ -156,12 +170,17 @@ enum WebScript {
             line.append(what, element('td', row.request || '·'), element('td', row.response || '·', differs ? 'changed' : ''));
             at('rows').append(line);
           }
-          at('bytes').hidden = !receipt.requestHex;
           at('requesthex').textContent = receipt.requestHex; at('responsehex').textContent = receipt.responseHex || 'none came';
           at('copyresponse').disabled = !receipt.responseHex;
           at('scriptbox').hidden = receipt.scripts.length === 0; at('scripts').textContent = receipt.scripts.join('\n');
-          at('count').textContent = `(${receipt.scripts.length})`;
-          at('tracebox').hidden = receipt.trace.length === 0; at('trace').textContent = receipt.trace.join('\n');
+          at('count').textContent = receipt.scripts.length ? receipt.scripts.length + ' scripts' : '';
+          at('trace').textContent = receipt.trace.join('\n') || 'The card took no part in this.';
+          const there = { checks: receipt.why.length, exchange: receipt.rows.length, chip: receipt.trace.length + receipt.scripts.length, bytes: receipt.requestHex.length };
+          for (const [id, count] of Object.entries(there)) at('tab-' + id).disabled = !count;
+          const usual = !receipt.approved && there.checks ? 'checks' : 'exchange';
+          const shown = [part, usual, 'exchange', 'chip'].find(id => id && there[id]);
+          at('parts').hidden = !shown;
+          if (shown) select('parts', shown);
           mark(); draw();
         }
         function mark() {
@@ -172,11 +191,16 @@ enum WebScript {
           const receipt = record.receipt, row = element('tr'), button = element('button', receipt.title);
           row.dataset.id = receipt.id;
           button.type = 'button'; button.addEventListener('click', () => choose(records.find(one => one.receipt.id === receipt.id)));
-          const as = record.asExpected === undefined || record.asExpected === null ? '' : record.asExpected ? '✓ ' + record.expected : '✗ not ' + record.expected;
-          const cells = [new Date(record.time).toLocaleTimeString(), button, receipt.response, receipt.verdict, receipt.milliseconds, as];
-          for (const content of cells) { const cell = element('td'); cell.append(content); row.append(cell); }
-          row.cells[2].className = receipt.approved ? 'good' : 'bad';
-          row.cells[5].className = as.startsWith('✗') ? 'bad' : 'good';
+          const sign = element('td', receipt.approved ? '✓' : '✗', receipt.approved ? 'good' : 'bad'), what = element('td');
+          sign.setAttribute('aria-label', receipt.approved ? 'approved' : 'not approved');
+          const answer = element('small'), when = element('small');
+          answer.append(element('span', receipt.response, receipt.approved ? 'good' : 'bad'));
+          if (receipt.verdict) answer.append(' · ' + receipt.verdict);
+          when.append(`no. ${receipt.id} · ${new Date(record.time).toLocaleTimeString([], { hour12: false })}` + (receipt.milliseconds === '-' ? '' : ` · ${receipt.milliseconds} ms`));
+          if (record.asExpected !== undefined && record.asExpected !== null) {
+            when.append(' · ', element('span', record.asExpected ? `✓ ${record.expected} as expected` : `✗ expected ${record.expected}`, record.asExpected ? 'good' : 'bad'));
+          }
+          what.append(button, answer, when); row.append(sign, what);
           at('history').prepend(row);
         }
         async function reload() {
@@ -204,122 +228,5 @@ enum WebScript {
           } catch (fault) { at('state').dataset.state = 'down'; at('state').textContent = 'the simulator does not answer'; }
         }
         at('check').addEventListener('click', askState); at('link').addEventListener('change', askState);
-        """#
-
-    private static let part3 = #"""
-
-        async function hint() {
-          const pin = (await (await fetch('/test-pin?card=' + encodeURIComponent(at('card').value))).json()).pin;
-          at('pinhint').textContent = pin ? 'test PIN ' + pin : 'no test PIN known';
-        }
-        at('card').addEventListener('change', hint);
-        // A reload keeps what was chosen.
-        const kept = ['kind', 'card', 'link', 'deed', 'entry', 'expected'];
-        for (const id of kept) at(id).addEventListener('change', () => { sessionStorage['choice-' + id] = at(id).value; });
-        at('kind').addEventListener('change', draw);
-
-        function drawEdits() {
-          at('edits').textContent = '';
-          edits.forEach((edit, index) => {
-            const row = element('div', undefined, 'edit'), name = element('input'), content = element('input'), gone = element('button', 'Remove');
-            const isTag = edit.kind === 'tag';
-            name.size = 6; name.value = edit.name; name.placeholder = isTag ? '9F02' : 'DE22';
-            name.setAttribute('aria-label', isTag ? 'Tag' : 'Element');
-            content.value = edit.content || ''; content.placeholder = 'left out';
-            content.setAttribute('aria-label', 'Content of ' + (isTag ? 'tag' : 'element'));
-            name.addEventListener('input', () => { edit.name = name.value.trim(); });
-            content.addEventListener('input', () => { edit.content = content.value === '' ? null : content.value; });
-            gone.type = 'button'; gone.addEventListener('click', () => { edits.splice(index, 1); drawEdits(); });
-            row.append(name, content, gone); at('edits').append(row);
-          });
-          draw();
-        }
-        function addEdit(kind) {
-          edits.push({ kind, name: '', content: null }); drawEdits();
-          at('edits').lastElementChild.querySelector('input').focus();
-        }
-        at('addelement').addEventListener('click', () => addEdit('element'));
-        at('addtag').addEventListener('click', () => addEdit('tag'));
-
-        const savedFields = ['card', 'entry', 'kind', 'deed', 'expected', 'amount'];
-        function saved() { try { return JSON.parse(localStorage.savedCards || '{}'); } catch (fault) { return {}; } }
-        function drawSaved() {
-          const all = saved(), names = Object.keys(all).sort();
-          at('saved').textContent = '';
-          for (const name of names) at('saved').add(new Option(name, name));
-          at('savedcount').textContent = names.length ? `(${names.length})` : '';
-          at('take').disabled = at('forget').disabled = names.length === 0;
-          at('save').disabled = at('savename').value.trim() === '';
-        }
-        at('savename').addEventListener('input', drawSaved);
-        at('save').addEventListener('click', () => {
-          const all = saved(), one = { edits };
-          for (const id of savedFields) one[id] = at(id).value;
-          all[at('savename').value.trim()] = one; localStorage.savedCards = JSON.stringify(all);
-          at('savename').value = ''; drawSaved();
-        });
-        at('take').addEventListener('click', () => {
-          const one = saved()[at('saved').value];
-          if (!one) return;
-          for (const id of savedFields) if (one[id] !== undefined) at(id).value = one[id];
-          edits = one.edits || []; drawEdits(); hint();
-        });
-        at('forget').addEventListener('click', () => {
-          const all = saved(); delete all[at('saved').value]; localStorage.savedCards = JSON.stringify(all); drawSaved();
-        });
-
-        let cases = [];
-        function drawChosen() {
-          const text = at('only').value;
-          const fitting = cases.filter(one => one.name.includes(text) || one.labels.some(label => label.includes(text))).length;
-          at('chosen').textContent = `${fitting} of ${cases.length}`; at('runs').disabled = fitting === 0;
-        }
-        async function readScenarios() {
-          const read = await (await fetch('/scenarios')).json();
-          if (read.error) { at('score').textContent = read.error; at('score').className = 'bad'; at('runs').disabled = true; return; }
-          cases = read; at('names').textContent = '';
-          for (const one of cases) at('names').append(element('option', one.name));
-          drawChosen();
-        }
-        at('only').addEventListener('input', drawChosen);
-        at('runs').addEventListener('click', async () => {
-          at('results').textContent = ''; at('score').className = ''; at('runs').disabled = true;
-          let progress = await post('/scenarios', { only: at('only').value });
-          if (progress.error) { at('score').textContent = progress.error; at('score').className = 'bad'; drawChosen(); return; }
-          let count = 0, failed = 0;
-          at('bar').hidden = false;
-          for (;;) {
-            progress = await (await fetch('/progress?from=' + count)).json();
-            for (const line of progress.done) {
-              count += 1; if (!line.passed) failed += 1;
-              const box = element('details'), head = element('summary', `${line.passed ? '✓' : '✗'} ${line.name} (${line.milliseconds} ms)`, line.passed ? 'good' : 'bad');
-              const text = element('pre', line.text); text.tabIndex = 0;
-              box.open = !line.passed; box.append(head, text); at('results').prepend(box);
-            }
-            at('bar').max = progress.total; at('bar').value = count;
-            at('score').textContent = `${count} of ${progress.total}: ${count - failed} passed, ${failed} failed${progress.running ? ', running' : ''}`;
-            at('score').className = failed ? 'bad' : 'good';
-            if (!progress.running && progress.done.length === 0) break;
-            await new Promise(done => setTimeout(done, 150));
-          }
-          drawChosen();
-        });
-
-        async function begin() {
-          const choices = await (await fetch('/choices')).json();
-          const lists = { kind: choices.kinds, card: choices.cards, link: choices.links, deed: choices.deeds, entry: choices.entries };
-          for (const [id, list] of Object.entries(lists)) for (const choice of list) at(id).add(new Option(choice.words, choice.value));
-          for (const id of kept) {
-            const value = sessionStorage['choice-' + id];
-            if (value && (id === 'expected' || [...at(id).options].some(one => one.value === value))) at(id).value = value;
-          }
-          for (const kind of ['json', 'csv', 'junit', 'yaml']) at(kind).href += '?session=' + encodeURIComponent(session);
-          await Promise.all([reload(), hint()]);
-          if (records.length) choose(records[records.length - 1]);
-          if (choices.scenarios) { at('scenarios').hidden = false; await readScenarios(); }
-          drawSaved(); clear(); askState(); setInterval(askState, 15000);
-          document.body.dataset.ready = 'yes';
-        }
-        begin();
         """#
 }

@@ -12,15 +12,18 @@ package struct WebServer: Sendable {
     /// - Parameters:
     ///   - port: 0 for any free one.
     ///   - scenarios: files and folders of scenarios that the page can run; empty for none.
+    ///   - version: of this program, for reports.
     ///   - desk: changes cards for scenarios; nil where nobody here can.
     ///   - timeout: for a connection or an answer.
     package init(
-        _ till: sending Till, port: Int, scenarios: [String] = [], desk: IssuerDesk? = nil,
-        timeout: Duration = .seconds(5)
+        _ till: sending Till, port: Int, scenarios: [String] = [], version: String = "",
+        desk: IssuerDesk? = nil, timeout: Duration = .seconds(5)
     ) throws {
         let runs =
             scenarios.isEmpty
-            ? nil : WebScenarios(scenarios, bench: till.bench, desk: desk, timeout: timeout)
+            ? nil
+            : WebScenarios(
+                scenarios, bench: till.bench, version: version, desk: desk, timeout: timeout)
         let terminal = WebTerminal(till, scenarios: runs)
         channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -27,6 +27,14 @@ final class WebTerminal: Sendable {
         let scenarios: Bool
     }
 
+    /// What the terminal shows of a card beside its fields.
+    private struct CardHint: Encodable {
+        /// Of a demo card, as everybody can read it in the issuer's public file; empty for others.
+        var pin = ""
+        /// `SEK`.
+        var currency = ""
+    }
+
     private struct LinkState: Encodable {
         let up: Bool
         let words: String
@@ -72,7 +80,7 @@ final class WebTerminal: Sendable {
         case ("GET", "/style.css"): return Reply(type: "text/css", body: WebStyle.css)
         case ("GET", "/script.js"): return Reply(type: "text/javascript", body: WebScript.js)
         case ("GET", "/choices"): return json(choices())
-        case ("GET", "/test-pin"): return json(["pin": testPIN(query["card"] ?? "")])
+        case ("GET", "/card"): return json(cardHint(query["card"] ?? ""))
         case ("GET", "/state"): return json(linkState(query["link"] ?? ""))
         case ("GET", "/history"): return json(records(query))
         case ("GET", "/history.json"), ("GET", "/history.csv"), ("GET", "/history.xml"),
@@ -80,6 +88,7 @@ final class WebTerminal: Sendable {
             return export(name, records(query))
         case ("GET", "/scenarios"):
             return refusing { json(try scenarios?.choices() ?? []) }
+        case ("GET", "/run.xml"), ("GET", "/run.html"): return report(name)
         case ("GET", "/progress"): return json(scenarios?.progress(from: Int(query["from"] ?? "") ?? 0))
         case ("POST", "/scenarios"):
             return refusing { try run(WebOrder(body)) }
@@ -116,12 +125,15 @@ final class WebTerminal: Sendable {
         }
     }
 
-    /// Of a demo card, as everybody can read it in the issuer's public file; empty for others.
-    private func testPIN(_ name: String) -> String {
+    private func cardHint(_ name: String) -> CardHint {
         state.withLock { state in
             let bench = state.till.bench
             let card = (try? ChipFile(name, bench: bench))?.card ?? name
-            return bench.issuer.cards.first { $0.name == card }?.testPINDigits ?? ""
+            guard let found = bench.issuer.cards.first(where: { $0.name == card }) else { return CardHint() }
+            let money = MoneyText.text(0, currency: found.currencyCode)
+            return CardHint(
+                pin: found.testPINDigits,
+                currency: money.split(separator: " ").last.map(String.init) ?? "")
         }
     }
 
@@ -196,6 +208,18 @@ final class WebTerminal: Sendable {
             state.withLock { $0.till.forgetCards() }
         }
         return json(scenarios.progress(from: 0))
+    }
+
+    /// Of the last run of scenarios.
+    private func report(_ name: String) -> Reply {
+        guard let run = scenarios?.finished else {
+            return Reply(status: 404, type: "text/plain", body: "no scenarios were run yet\n")
+        }
+        return name == "/run.xml"
+            ? Reply(type: "application/xml", body: JUnitReport.xml(run), fileName: "run.xml")
+            : Reply(
+                type: "text/html; charset=utf-8", body: ScenarioPage.html(run, hex: false, everything: false),
+                fileName: "run.html")
     }
 
     private func refusing(_ body: () throws -> Reply) -> Reply {

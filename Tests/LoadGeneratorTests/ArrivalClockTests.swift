@@ -1,0 +1,55 @@
+import Glibc
+import NIOCore
+import SocketSupport
+import Testing
+
+@testable import LoadGenerator
+
+@Suite("When answers came")
+struct ArrivalClockTests {
+    @Test("what is read late came when the kernel got it, and an end is told from nothing")
+    func late() throws {
+        let listener = try Listener()
+        let near = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(near) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = listener.port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(near, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        #expect(connected == 0)
+        var far: Socket? = try listener.accept()
+        let clock = try #require(ArrivalClock(near))
+        func waitUntilReadable() -> Bool {
+            var watched = pollfd(fd: near, events: Int16(POLLIN), revents: 0)
+            return poll(&watched, 1, 10_000) == 1
+        }
+        var space = [UInt8](repeating: 0, count: 64)
+        func read() -> ArrivalClock.Outcome { space.withUnsafeMutableBytes { clock.read(into: $0) } }
+        guard case .nothing = read() else {
+            Issue.record("bytes out of nothing")
+            return
+        }
+
+        let before = NIODeadline.now().uptimeNanoseconds
+        #expect(far?.send([1, 2, 3]) == true && waitUntilReadable())
+        let readable = NIODeadline.now().uptimeNanoseconds
+        // Longer than anything between the two readings of the clock above may take.
+        while NIODeadline.now().uptimeNanoseconds < readable + 200_000_000 { usleep(1_000) }
+        guard case .bytes(3, let moment) = read() else {
+            Issue.record("not the three bytes")
+            return
+        }
+        #expect(moment >= before && moment < readable + 200_000_000)
+        far = nil
+        #expect(waitUntilReadable())
+        guard case .ended = read() else {
+            Issue.record("an end is no end")
+            return
+        }
+    }
+}
