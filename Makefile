@@ -1,6 +1,7 @@
 # make demo    a chip-and-PIN purchase and every decline, on real parts
 # make run     the same environment in the foreground
 # make test    everything that CI runs
+# make way     what one purchase passes in the host: files, lines, modules
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys
 # make rack    500 cards into a rack that pulls them, by a program that is killed, and read back; then cards a second
@@ -12,7 +13,7 @@
 # make walk    docs/getting-started.md played block by block on a machine that is thrown away, an alarm, a restore
 # make upgrade a cold upgrade of one of two hosts under 2,000 requests a second
 # make dashboard   the dashboard's queries answered by a real Prometheus over a load
-.PHONY: demo run test check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb container walk upgrade \
+.PHONY: demo run test way check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb container walk upgrade \
 	dashboard clean
 
 environment := Config/demo/environment.sh
@@ -44,6 +45,12 @@ test: test-deps
 	TEST_NSS=fips swift test --skip-build --no-parallel --filter '$(strict_tests)'
 	swift test --skip-build --no-parallel --filter EndToEndTests
 	swift test --skip-build --no-parallel --filter HostServerTests
+	$(MAKE) way
+
+# What one purchase passes, against the bounds and the list in ARCHITECTURE.md. Needs a build of `make test`.
+way:
+	@DEMO_BIN="$$(swift build --show-bin-path)" DEMO_DIR=$(CURDIR)/.demo-way DEMO_PORT_A=28583 DEMO_PORT_B=28584 \
+	DEMO_ADMIN_PORT=29583 $(environment) with Tests/House/one-purchase.py --check
 
 # The module diagram against Package.swift; labels, access and length of the sources.
 house:
@@ -111,7 +118,7 @@ rack: build test-deps
 	LoadTests/personalisation.sh "$$(swift build -c release --show-bin-path)"
 
 clean:
-	rm -rf .build .demo .demo-load
+	rm -rf .build .demo .demo-load .demo-way
 
 # libFuzzer on frames, messages, chip data and dialect files, so many seconds each.
 SECONDS ?= 60

@@ -57,7 +57,7 @@ extension RequestMapping {
     /// The request of a message that is one.
     func request(_ message: Message) throws -> AuthorisationRequest {
         struct NoRequest: Error {}
-        let incoming = try interpret(message, receivedAt: 0, deadline: Deadline(nanoseconds: .max))
+        let incoming = try interpret(message, receivedAt: 0, answerBy: .max)
         guard case .authorise(let request) = incoming else { throw NoRequest() }
         return request
     }

@@ -1,3 +1,4 @@
+internal import ByteCoding
 import EventLoops
 import Foundation
 import Authorisation

@@ -1,76 +1,5 @@
 package import EMV
 
-/// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, which is never
-/// logged.
-package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable {
-    /// The link's zone PIN key.
-    package var zonePINKey: KeyName
-    /// How the clear block is laid out (ISO 9564-1).
-    package let format: PINBlockFormat
-    /// The enciphered block; of format 4 its first half.
-    package let block: EncipheredPINBlock
-    /// The second half of a format 4 block, 0 for the others.
-    package let secondHalf: UInt64
-    /// How the card's issuer verifies.
-    package var verification = PINVerification.reference
-
-    /// Takes the parts as they came.
-    package init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
-        self.zonePINKey = zonePINKey
-        self.format = format
-        self.block = block
-        secondHalf = 0
-    }
-
-    /// A block of format 4.
-    /// - Parameters: the halves of the sixteen bytes, each big endian.
-    package init(zonePINKey: KeyName, firstHalf: UInt64, secondHalf: UInt64) {
-        self.zonePINKey = zonePINKey
-        format = .iso4
-        block = EncipheredPINBlock(rawValue: firstHalf)
-        self.secondHalf = secondHalf
-    }
-
-    /// Format and key.
-    package var description: String { "PIN block of \(format) under \(zonePINKey)" }
-    /// Empty, so that a dump or a failed expectation shows nothing.
-    package var customMirror: Mirror { Mirror(self, children: []) }
-
-    /// The same for an issuer who verifies in the given way.
-    func verified(by verification: PINVerification) -> PINQuestion {
-        var question = self
-        question.verification = verification
-        return question
-    }
-}
-
-/// How an issuer verifies online PINs.
-package enum PINVerification: Hashable, Sendable {
-    /// By the card's format 0 block under the PIN verification key.
-    case reference
-    /// By Visa's PIN verification value under the key with this index, 0…9.
-    case verificationValue(keyIndex: UInt8)
-}
-
-/// What is wrong with a PIN block, as far as a token tells without showing it.
-package enum PINBlockFault: Hashable, Sendable {
-    /// The control field is not that of the format.
-    case control(PINBlockFormat)
-    /// The length is not 4 to 12.
-    case length
-    /// The digits after the PIN are not the format's: another PAN, or a damaged block.
-    case fill
-
-    /// For the trace; no part of the block.
-    package var words: String {
-        switch self {
-        case .control(let format): "not a PIN block of format \(format.rawValue)"
-        case .length: "PIN length not 4 to 12"
-        case .fill: "fill digits wrong: another PAN than the card's, or damaged"
-        }
-    }
-}
-
 /// One request for an authorisation, free of any message format. A class, as others that live across the waits for token
 /// and store: these are large, and every step of the way would copy them.
 package final class AuthorisationRequest: Sendable {
@@ -137,4 +66,156 @@ package final class AuthorisationRequest: Sendable {
         self.receivedAt = receivedAt
         self.deadline = deadline
     }
+}
+
+/// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, which is never
+/// logged.
+package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable {
+    /// The link's zone PIN key.
+    package var zonePINKey: KeyName
+    /// How the clear block is laid out (ISO 9564-1).
+    package let format: PINBlockFormat
+    /// The enciphered block; of format 4 its first half.
+    package let block: EncipheredPINBlock
+    /// The second half of a format 4 block, 0 for the others.
+    package let secondHalf: UInt64
+    /// How the card's issuer verifies.
+    package var verification = PINVerification.reference
+
+    /// Takes the parts as they came.
+    package init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
+        self.zonePINKey = zonePINKey
+        self.format = format
+        self.block = block
+        secondHalf = 0
+    }
+
+    /// The same for an issuer who verifies in the given way.
+    func verified(by verification: PINVerification) -> PINQuestion {
+        var question = self
+        question.verification = verification
+        return question
+    }
+}
+
+/// A numeric ISO 4217 currency code, 0…999 (DE49, tag 5F2A).
+package struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
+    /// The three digits as a number.
+    package let rawValue: UInt16
+
+    /// - Parameter rawValue: 0…999; anything else is not a currency.
+    package init?(rawValue: UInt16) {
+        guard rawValue <= 999 else { return nil }
+        self.rawValue = rawValue
+    }
+
+    /// The three digits, as DE49 carries them.
+    package var description: String {
+        let digits = String(rawValue)
+        return String(repeating: "0", count: 3 - digits.count) + digits
+    }
+}
+
+extension CurrencyCode {
+    /// `SEK`; the three digits where ISO 4217 has no such currency.
+    package var name: String { ISO4217.currency(rawValue)?.alphabeticCode ?? description }
+}
+
+/// An amount in the minor unit of its currency. Never a floating point number.
+package struct Amount: Hashable, Sendable, CustomStringConvertible {
+    /// The largest amount: twelve digits, as DE4 and tag 9F02 hold.
+    package static let minorUnitsMax: Int64 = 999_999_999_999
+
+    /// 0…`minorUnitsMax`.
+    package let minorUnits: Int64
+    /// The currency whose minor unit is counted.
+    package let currency: CurrencyCode
+
+    /// - Returns: nil for a negative amount or one of more than twelve digits.
+    package init?(minorUnits: Int64, currency: CurrencyCode) {
+        guard minorUnits >= 0, minorUnits <= Amount.minorUnitsMax else { return nil }
+        self.minorUnits = minorUnits
+        self.currency = currency
+    }
+
+    /// As people write it, by the currency's exponent: `42.50 SEK`.
+    package var description: String { ISO4217.text(minorUnits: minorUnits, numericCode: currency.rawValue) }
+}
+
+/// The numbers by which a message is known. Texts stand as hashes: they are compared, never shown. No part of a PAN, a
+/// track or a PIN block is in any of them.
+package struct Transmission: Hashable, Sendable {
+    /// Compared first.
+    package var messageClass: TransmissionClass
+    /// The message type says that it is a repeat (xxx1).
+    package var isRepeat: Bool
+    /// DE11.
+    package var stan: UInt32
+    /// DE7, when this message was sent: `MMDDhhmmss` as a number; 0: absent.
+    package var sentAt: UInt32
+    /// DE13 and DE12 of ISO 8583:1987, the date and time at the terminal: `MMDDhhmmss`; 0: absent. They stay for the life
+    /// of a transaction.
+    package var localTime: UInt32
+    /// A hash of DE37; 0: absent.
+    package var reference: UInt64
+    /// A hash of DE32, or of the link's name where DE32 is absent.
+    package var acquirer: UInt32
+    /// False where DE32 is absent: another message of the transaction may name the acquirer all the same.
+    package var namesAcquirer: Bool
+    /// A hash of DE41; 0: absent.
+    package var terminal: UInt32
+    /// A hash of DE42; 0: absent.
+    package var merchant: UInt32
+
+    /// Takes the parts; see each property.
+    package init(
+        messageClass: TransmissionClass, isRepeat: Bool = false, stan: UInt32, sentAt: UInt32 = 0,
+        localTime: UInt32 = 0, reference: UInt64 = 0, acquirer: UInt32 = 0, namesAcquirer: Bool = true,
+        terminal: UInt32 = 0, merchant: UInt32 = 0
+    ) {
+        self.messageClass = messageClass
+        self.isRepeat = isRepeat
+        self.stan = stan
+        self.sentAt = sentAt
+        self.localTime = localTime
+        self.reference = reference
+        self.acquirer = acquirer
+        self.namesAcquirer = namesAcquirer
+        self.terminal = terminal
+        self.merchant = merchant
+    }
+}
+
+/// How and where a transaction takes place.
+package struct Circumstances: Sendable {
+    /// From DE3.
+    package var kind = TransactionKind.purchase
+    /// DE18 (ISO 18245); nil where it is absent.
+    package var merchantCategory: UInt16?
+    /// ISO 3166-1 numeric: the country that the card signed (tag 9F1A), otherwise DE19; nil without either.
+    package var country: UInt16?
+    /// DE22 says contactless.
+    package var isContactless = false
+    /// The cardholder was verified: an online PIN, or a method that tag 9F34 names and says was not in vain.
+    package var isCardholderVerified = false
+
+    /// The part of the amount that is cash, in minor units, for a purchase with cash back.
+    package var cashBackMinorUnits: Int64?
+    /// The terminal can go on with less than it asked for.
+    package var allowsPartialApproval = false
+
+    /// A purchase about which nothing more is known.
+    package init() {}
+}
+
+/// A point on the monotonic clock after which an answer is of no use. Nanoseconds since an arbitrary start.
+package struct Deadline: Hashable, Comparable, Sendable {
+    /// Nanoseconds of the monotonic clock.
+    package let nanoseconds: UInt64
+
+    /// - Parameter nanoseconds: of the same clock that the ports read.
+    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    /// Earlier is less.
+    package static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
 }

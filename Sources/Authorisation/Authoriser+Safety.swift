@@ -37,4 +37,23 @@ extension Authoriser {
         (work.unconfirmed, work.written, work.reading) = (nil, nil, current)
         return try await applyAndWrite(work)
     }
+
+    /// The reply was lost: the record itself says whether the write was carried out. One that still arrives finds another
+    /// tag.
+    /// - Returns: nil once it is written, otherwise the record as it is now.
+    func afterLostReply(
+        _ error: CouldNotDecide, _ change: CardChange, since from: UInt64, work: Work
+    ) async throws(CouldNotDecide) -> CardReading? {
+        guard case .state(let failure) = error, failure.recordTells, let written = change.record else {
+            throw error
+        }
+        guard
+            let current = try? await records.read(
+                work.token, withPast: work.readsPast || work.reading.past != nil,
+                deadline: work.request.deadline)
+        else { throw error }
+        guard current.record?.tag == written.tag else { return current }
+        (work.unconfirmed, work.written, work.writtenFrom) = (current, written.tag, from)
+        return nil
+    }
 }

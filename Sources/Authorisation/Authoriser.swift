@@ -1,6 +1,8 @@
+internal import ByteCoding
 internal import EMV
+internal import Synchronization
 
-/// Decides. One for each event loop; of messages under way it knows only who has the turn of a card.
+/// Decides authorisations, one for each event loop; of messages under way it knows only who has the turn of a card.
 ///
 /// `authorise` reads from top to bottom as the way of one authorisation; the order is the point of it. What a message may
 /// move is said by `CardTransition` alone.
@@ -44,6 +46,9 @@ package final class Authoriser: Sendable {
     /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
     /// - Throws: `CouldNotDecide` where token or store gave no answer; nothing is approved then.
     package func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
+        if let fault = surroundings.clockFault(), request.purpose.countsDays {
+            throw .state(StateUnavailable(fault))
+        }
         let work = Work(request, ranges.range(for: request.card.pan))
         if request.authentication != nil {
             work.authentication = AuthenticationFinding.of(request, work.range)
@@ -67,6 +72,15 @@ package final class Authoriser: Sendable {
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
         return await decision(after: outcome, work)
+    }
+
+    /// `authorise` as a connection holds it.
+    package var decide: @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide> {
+        { [self] request in
+            do throws(CouldNotDecide) { return .success(try await authorise(request)) } catch {
+                return .failure(error)
+            }
+        }
     }
 
     // MARK: - Before the record
@@ -163,11 +177,13 @@ package final class Authoriser: Sendable {
             let answer = work.answer
             (work.verified, declined) = CryptogramCheck.evaluate(
                 work.chip, answer?.cryptogram ?? .notAsked, trace: &trace)
-            let (value, valueDecline) = NonChipCheck.evaluate(
-                work.chip, answer?.cardValue ?? .notAsked, request: request, trace: &trace)
-            declined = declined ?? valueDecline
             if let verified = work.verified { proof = .chip(verified) }
-            if let value { proof = .cardValue(value) }
+            if case .askValue = work.chip {
+                let (value, reason) = NonChipCheck.evaluate(
+                    work.chip, answer?.cardValue ?? .notAsked, request: request, trace: &trace)
+                declined = declined ?? reason
+                if let value { proof = .cardValue(value) }
+            }
             if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
             if let finding = work.authentication {
                 let (verified, reason) = finding.evaluate(
@@ -209,5 +225,89 @@ package final class Authoriser: Sendable {
             number /= 10
         }
         return code
+    }
+}
+
+extension RequestPurpose {
+    /// Whether it goes by what day it is: a reversal takes back what was counted on another day.
+    fileprivate var countsDays: Bool {
+        if case .reversal = self { false } else { true }
+    }
+}
+
+extension Authoriser {
+    /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
+    /// memory taken and given back for each request. One task works on it at a time.
+    final class Work: @unchecked Sendable {
+        let request: AuthorisationRequest
+        let range: IssuerRange?
+        var chip = ChipFinding.skip("")
+        /// Nil for nearly every request.
+        var authentication: AuthenticationFinding?
+        var answer: CryptographyAnswer?
+        var reading = CardReading(record: nil, past: nil)
+        var token = CardToken(high: 0, low: 0)
+        var times = StageTimes()
+        var evidenceAt: UInt64 = 0
+        var verified: VerifiedCryptogram?
+        /// What replicas may not have yet; and the tag that was written, and since when.
+        var unconfirmed: CardReading?
+        var written: RecordTag?
+        var writtenFrom: UInt64 = 0
+        /// Template 71 or 72, made before anything is claimed.
+        var template: [UInt8]?
+        /// How often its account has moved to another PAN.
+        var moves = 0
+
+        init(_ request: AuthorisationRequest, _ range: IssuerRange?) {
+            (self.request, self.range) = (request, range)
+        }
+
+        /// Without an ATC of its own, only what is filed away says whether a message is a repeat, and what it speaks of.
+        var readsPast: Bool {
+            request.chip == nil || request.purpose != .decision || request.circumstances.kind == .completion
+        }
+    }
+}
+
+/// Messages of one account queue within a host: only other hosts can be quicker between a read and its write.
+final class CardTurns: Sendable {
+    /// Who waits for each account that has a message under way, in the order of asking.
+    private let waiting = Mutex<[CardToken: [UnsafeContinuation<Void, Never>]]>([:])
+
+    /// Waits until no other message of the account is under way.
+    func enter(_ token: CardToken) async {
+        if begin(token) { return }
+        await withUnsafeContinuation { continuation in
+            let isFree = waiting.withLock { waiting in
+                guard waiting[token] != nil else {
+                    waiting[token] = []
+                    return true
+                }
+                waiting[token]?.append(continuation)
+                return false
+            }
+            if isFree { continuation.resume() }
+        }
+    }
+
+    /// Lets the next one in.
+    func leave(_ token: CardToken) {
+        let next: UnsafeContinuation<Void, Never>? = waiting.withLock { waiting in
+            guard let others = waiting[token], !others.isEmpty else {
+                waiting[token] = nil
+                return nil
+            }
+            return waiting[token]?.removeFirst()
+        }
+        next?.resume()
+    }
+
+    private func begin(_ token: CardToken) -> Bool {
+        waiting.withLock { waiting in
+            guard waiting[token] == nil else { return false }
+            waiting[token] = []
+            return true
+        }
     }
 }

@@ -78,3 +78,76 @@ struct TransactionTypeCheck {
         return nil
     }
 }
+
+/// What terminal and card found before the issuer was asked: TVR, CVR and CVM results, all of them covered by the
+/// cryptogram or vouched for by the acquirer.
+struct OfflineResultsCheck {
+    let policy: OfflineResultsPolicy
+
+    func evaluate(
+        _ chip: ICCData, _ verified: VerifiedCryptogram, kind: TransactionKind, trace: inout DecisionTrace
+    ) -> DeclineReason? {
+        // A genuine card that has declined: it may be told something (a script), but gets no approval. For a refund
+        // a card says nothing else.
+        if chip.cryptogramKind == .aac, kind != .refund {
+            trace.add(.offlineResults, .declined, reason: "the card declines (AAC)")
+            return .notAnARQC
+        }
+        let terminal = chip.terminalVerificationResults ?? 0
+        let format = verified.question.profile.format
+        let card = verified.issuerApplicationData.cardVerificationResultsValue(in: format)
+        let bad = finding(terminal, card, cvm: chip.cvmResults, format: format)
+        trace.add(
+            .offlineResults, bad == nil ? .approved : .declined,
+            reason: bad
+                ?? OfflineResultsText.encode(terminal, card, format: format, cvm: chip.cvmResults))
+        return bad == nil ? nil : .offlineResultsBad
+    }
+
+    private func finding(
+        _ terminal: UInt64, _ card: UInt64, cvm: CVMResults?, format: IssuerApplicationDataFormat
+    ) -> String? {
+        if terminal & policy.terminal != 0 {
+            return "TVR bad: \(words(ResultBits.terminal, terminal & policy.terminal))"
+        }
+        let declined = policy.card[format] ?? 0
+        if card & declined != 0 {
+            return "CVR bad: \(words(ResultBits.card(format), card & declined))"
+        }
+        guard let cvm else { return nil }
+        if policy.declinesFailedVerification, cvm.result == 1 { return "CVM results bad: \(cvm.words)" }
+        if policy.declinesUnseenPIN, cvm.claimsOfflinePIN, sawNoPIN(card, format) {
+            return "CVM results bad: \(cvm.words), but the card saw no PIN"
+        }
+        return nil
+    }
+}
+
+/// The three values in a trace line: `0000008000 A0B800 020300`, and what they mean, for people.
+package enum OfflineResultsText {
+    static func encode(
+        _ terminal: UInt64, _ card: UInt64, format: IssuerApplicationDataFormat, cvm: CVMResults?
+    ) -> String {
+        let cardDigits = 2 * format.verificationResults.count
+        return String(unsafeUninitializedCapacity: 12 + cardDigits + 6) { buffer in
+            var count = 0
+            func hex(_ value: UInt64, _ digits: Int) {
+                for digit in stride(from: digits - 1, through: 0, by: -1) {
+                    let nibble = UInt8(truncatingIfNeeded: value >> UInt64(4 * digit)) & 0x0F
+                    buffer[count] = nibble < 10 ? 0x30 + nibble : 0x37 + nibble
+                    count += 1
+                }
+            }
+            hex(terminal, 10)
+            buffer[count] = 0x20
+            count += 1
+            hex(card, cardDigits)
+            if let cvm {
+                buffer[count] = 0x20
+                count += 1
+                hex(UInt64(cvm.rawValue), 6)
+            }
+            return count
+        }
+    }
+}

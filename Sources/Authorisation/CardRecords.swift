@@ -6,64 +6,6 @@ package enum CardStatus: String, CaseIterable, Sendable {
     case restricted
 }
 
-/// What the ATC window said. The raw value stands in the journal.
-package enum ATCFinding: UInt8, CaseIterable, Sendable {
-    case notAsked = 0
-    /// The card's first verified cryptogram.
-    case first = 1
-    /// Ahead of the highest seen, within the jump limit.
-    case ahead = 2
-    /// Behind the highest seen, but never seen before.
-    case late = 3
-    case replayed = 4
-    /// Further ahead than the limit, or so far behind that the window no longer knows.
-    case outOfRange = 5
-
-    /// In words, for the trace.
-    package var words: String {
-        switch self {
-        case .notAsked: "no verified cryptogram"
-        case .first: "valid, first seen"
-        case .ahead: "valid, next"
-        case .late: "valid, late but unseen"
-        case .replayed: "valid but replayed"
-        case .outOfRange: "valid but ATC out of range"
-        }
-    }
-}
-
-/// What a message came to, as the journal has it.
-package struct CommitResult: Sendable {
-    /// Nil: approved, and the amount is taken.
-    package let declined: DeclineReason?
-    /// DE38; of the first transmission where this one is a repeat.
-    package let approvalCode: [UInt8]
-    /// True: another transmission of the same request had been answered before; nothing was moved.
-    package let repeated: Bool
-    /// What the ATC window said.
-    package let atc: ATCFinding
-    /// PIN tries left after this authorisation.
-    package let pinTriesLeft: Int
-    /// What may still be spent, in minor units.
-    package let availableMinorUnits: Int64
-    /// What else was done; nil for most.
-    package let effect: CommitEffect?
-
-    /// Takes the parts; see each property.
-    package init(
-        declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
-        availableMinorUnits: Int64, effect: CommitEffect? = nil
-    ) {
-        self.effect = effect
-        self.declined = declined
-        self.approvalCode = approvalCode
-        self.repeated = repeated
-        self.atc = atc
-        self.pinTriesLeft = pinTriesLeft
-        self.availableMinorUnits = availableMinorUnits
-    }
-}
-
 /// The store gave no answer. After a write was sent, this means that the outcome is unknown.
 package struct StateUnavailable: Error, Hashable, Sendable, CustomStringConvertible {
     /// Names the command and the store's own code, never data.

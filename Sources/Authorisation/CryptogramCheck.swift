@@ -1,52 +1,5 @@
 package import EMV
 
-/// A cryptogram that the token has found right. Only `CryptogramCheck` makes one.
-package struct VerifiedCryptogram: Sendable {
-    /// What was verified.
-    package let question: CryptogramQuestion
-    /// Tag 91 for each of the question's prepared verdicts.
-    let preparedAnswers: [IssuerAuthenticationData]
-    /// Tag 9F10, as it was read for the question.
-    let issuerApplicationData: IssuerApplicationData
-
-    fileprivate init(
-        question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData],
-        issuerApplicationData: IssuerApplicationData
-    ) {
-        self.question = question
-        self.issuerApplicationData = issuerApplicationData
-        self.preparedAnswers = preparedAnswers
-    }
-
-    /// Tag 91 for this verdict, if it was foreseen.
-    func prepared(_ verdict: IssuerVerdict) -> IssuerAuthenticationData? {
-        guard let index = question.prepared.firstIndex(of: verdict), preparedAnswers.indices.contains(index)
-        else { return nil }
-        return preparedAnswers[index]
-    }
-}
-
-/// What the chip data of a request comes to before any key is used.
-enum ChipFinding: Sendable {
-    /// With the IAD that it was made from.
-    case ask(CryptogramQuestion, IssuerApplicationData)
-    /// No chip: a card verification value instead, under a range's policy.
-    indirect case askValue(CardValueQuestion, NonChipPolicy)
-    /// Neither chip nor value, under a rule for payments of its kind.
-    case exempt(RemoteExemption)
-    case decline(DeclineReason, String)
-    /// Not looked at, and nothing can be approved by it.
-    case skip(String)
-
-    /// The token has nothing to say to it.
-    var asksNothing: Bool {
-        switch self {
-        case .ask, .askValue: false
-        case .decline, .skip, .exempt: true
-        }
-    }
-}
-
 /// The ARQC: what is to be verified (before the token works) and what its answer means (after).
 struct CryptogramCheck {
     let range: IssuerRange
@@ -90,13 +43,6 @@ struct CryptogramCheck {
         }
     }
 
-    /// The first of what every cryptogram needs and this one has not.
-    private static func missing(_ chip: ICCData) -> Tag {
-        if chip.cryptogram == nil { return .applicationCryptogram }
-        if chip.atc == nil { return .applicationTransactionCounter }
-        return chip.unpredictableNumber == nil ? .unpredictableNumber : .issuerApplicationData
-    }
-
     /// What the token's answer means. The names are those that the field uses for chip results.
     static func evaluate(
         _ finding: ChipFinding, _ answer: CryptogramAnswer, trace: inout DecisionTrace
@@ -131,6 +77,32 @@ struct CryptogramCheck {
     private static func words(_ question: CryptogramQuestion) -> String {
         question.keyVersion.isEmpty
             ? question.profile.name : "\(question.profile.name), key version \(question.keyVersion)"
+    }
+}
+
+/// A cryptogram that the token has found right. Only `CryptogramCheck` makes one.
+package struct VerifiedCryptogram: Sendable {
+    /// What was verified.
+    package let question: CryptogramQuestion
+    /// Tag 91 for each of the question's prepared verdicts.
+    let preparedAnswers: [IssuerAuthenticationData]
+    /// Tag 9F10, as it was read for the question.
+    let issuerApplicationData: IssuerApplicationData
+
+    fileprivate init(
+        question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData],
+        issuerApplicationData: IssuerApplicationData
+    ) {
+        self.question = question
+        self.issuerApplicationData = issuerApplicationData
+        self.preparedAnswers = preparedAnswers
+    }
+
+    /// Tag 91 for this verdict, if it was foreseen.
+    func prepared(_ verdict: IssuerVerdict) -> IssuerAuthenticationData? {
+        guard let index = question.prepared.firstIndex(of: verdict), preparedAnswers.indices.contains(index)
+        else { return nil }
+        return preparedAnswers[index]
     }
 }
 
@@ -172,5 +144,62 @@ package struct AuthorisationResponseCodes: Sendable {
     /// Tag 8A for an outcome; nil means approved.
     func code(for declined: DeclineReason?) -> AuthorisationResponseCode {
         declined.map(self.declined) ?? approved
+    }
+}
+
+/// All ranges of the host, longest prefix first.
+package struct IssuerRangeTable: Sendable {
+    /// Longest prefix first, so that the first match is the right one.
+    package let ranges: [IssuerRange]
+
+    /// The range with the longest prefix of `pan`, nil where the card is not one of ours.
+    package func range(for pan: PAN) -> IssuerRange? {
+        ranges.first { pan.hasPrefix($0.prefix) }
+    }
+}
+
+/// All master keys of one range, so that old and new cards are served side by side.
+package struct IssuerKeys: Sendable {
+    /// In the order of the configuration; at least one.
+    package let versions: [IssuerKeyVersion]
+    let only: IssuerKeyVersion?
+
+    /// The version of a card.
+    ///
+    /// - Parameters:
+    ///   - derivationKeyIndex: of the IAD, read in the format of the card's profile.
+    ///   - expiry: the card's, as the request has it.
+    package func version(
+        derivationKeyIndex: UInt8, expiry: ExpiryDate?
+    ) throws(KeyVersionUnknown) -> IssuerKeyVersion {
+        if let only { return only }
+        for version in versions
+        where version.serves(derivationKeyIndex: derivationKeyIndex, expiry: expiry) {
+            return version
+        }
+        let wouldServe = versions.contains { version in
+            version.serves(
+                derivationKeyIndex: derivationKeyIndex, expiry: version.cardExpiries?.lowerBound)
+        }
+        throw KeyVersionUnknown(
+            derivationKeyIndex: derivationKeyIndex, expiryMissing: expiry == nil && wouldServe)
+    }
+}
+
+/// Requests without a chip: what is to be asked of the token before it works, and what its answer means after.
+struct NonChipCheck {
+    let policy: NonChipPolicy
+
+    /// DE22 against DE55, and what takes the place of a cryptogram.
+    func finding(_ finding: ChipFinding, _ request: AuthorisationRequest) -> ChipFinding {
+        if request.chip != nil {
+            switch request.nonChip?.entry {
+            case .magneticStripe, .fallback, .cardNotPresent:
+                return .decline(.entryModeDiffers, "DE55 is there, but DE22 says no chip")
+            default: return finding
+            }
+        }
+        guard case .decline(.chipDataMissing, _) = finding else { return finding }
+        return prepare(request)
     }
 }

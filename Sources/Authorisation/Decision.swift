@@ -1,156 +1,32 @@
 package import EMV
 
-/// Why a transaction is declined: the issuer's reasons, not a message's codes. The raw value stands in the
-/// state store and the journal and never changes its meaning.
-package enum DeclineReason: UInt8, CaseIterable, Sendable {
-    case unknownCard = 1
-    case cardLost = 2
-    case cardStolen = 3
-    case cardRestricted = 4
-    case cardExpired = 5
-    /// The expiry date sent differs from the card's.
-    case expiryDiffers = 6
-    /// No chip data, and no rule that lets such traffic pass.
-    case chipDataMissing = 7
-    /// The chip data lacks an object that the cryptogram is made over, or an object has the wrong form.
-    case chipDataMalformed = 8
-    /// The IAD names no profile that the range allows.
-    case cryptogramProfileUnknown = 9
-    /// A TC or AAC where an ARQC is needed.
-    case notAnARQC = 10
-    case cryptogramWrong = 11
-    /// DE4 or DE49 is not what the card signed.
-    case amountDiffers = 12
-    case atcReplayed = 13
-    case atcOutOfRange = 14
-    case pinWrong = 15
-    case pinTriesExceeded = 16
-    /// A PIN was sent for a card that has none on record.
-    case pinNotOnRecord = 17
-    case pinBlockUnreadable = 18
-    case insufficientFunds = 19
-    /// The account is kept in another currency.
-    case currencyNotServed = 20
-    /// The same retransmission key with other content.
-    case retransmissionDiffers = 21
-    case transactionAmountTooHigh = 22
-    case contactlessAmountTooHigh = 23
-    /// Too much for a transaction without cardholder verification.
-    case verificationNeeded = 24
-    case merchantCategoryBlocked = 25
-    case countryBlocked = 26
-    case dailyAmountExceeded = 27
-    case dailyCountExceeded = 28
-    case rollingAmountExceeded = 29
-    case rollingCountExceeded = 30
-    case cashAmountExceeded = 31
-    case cashCountExceeded = 32
-    /// A bit of TVR, CVR or CVM results on which the range declines.
-    case offlineResultsBad = 60
-    /// CVV of a stripe.
-    case cardValueWrong = 61
-    case cardValueMissing = 62
-    /// CVV2.
-    case printedValueWrong = 63
-    /// The chip's iCVV on a magnetic stripe.
-    case clonedChip = 64
-    /// The stripe of a card with a chip.
-    case fallbackNotAllowed = 65
-    case cardNotPresentNotAllowed = 66
-    /// A later payment of a series whose first this issuer has not approved.
-    case firstPaymentUnknown = 68
-    /// DE22 and DE55 contradict each other.
-    case entryModeDiffers = 67
-    /// The 3-D Secure authentication value is not the issuer's.
-    case authenticationWrong = 80
-    case authenticationMissing = 81
-    /// It was used before.
-    case authenticationReplayed = 82
-    case authenticationAmountDiffers = 83
-    case authenticationMerchantDiffers = 84
-    case authenticationTooOld = 85
-    /// More payments of a series than the range lets pass on one value.
-    case authenticationSeriesEnded = 86
-    /// An attempt, where the range wants an authentication.
-    case authenticationAttemptOnly = 87
-    case cardholderNotAuthenticated = 88
-    /// The electronic commerce indicator claims more than the value proves.
-    case authenticationClaimUnproven = 89
-    /// The range has no master key for the derivation key index of the IAD.
-    case keyVersionUnknown = 33
-    /// DE3 is not what the card signed in tag 9C.
-    case transactionTypeDiffers = 34
-    /// A reversal of it had come before it.
-    case reversedBefore = 40
-    /// A reversal or a completion whose original is not known, or is kept no more.
-    case originalUnknown = 41
-    /// The completions of an approval come to more than it and its excess.
-    case completionTooHigh = 42
-    /// DE6 is not what DE10 makes of DE4.
-    case conversionDiffers = 43
-
-    /// The reason in words, for people and the trace.
-    package var words: String {
-        switch self {
-        case .unknownCard: "unknown card"
-        case .cardLost: "card reported lost"
-        case .cardStolen: "card reported stolen"
-        case .cardRestricted: "card restricted"
-        case .cardExpired: "card expired"
-        case .expiryDiffers: "expiry date differs from the card's"
-        case .chipDataMissing: "no chip data"
-        case .chipDataMalformed: "chip data malformed"
-        case .cryptogramProfileUnknown: "cryptogram profile unknown"
-        case .notAnARQC: "not an ARQC"
-        case .cryptogramWrong: "ARQC wrong"
-        case .amountDiffers: "amount differs from what the card signed"
-        case .atcReplayed: "ATC replayed"
-        case .atcOutOfRange: "ATC out of range"
-        case .pinWrong: "PIN wrong"
-        case .pinTriesExceeded: "PIN tries exceeded"
-        case .pinNotOnRecord: "no PIN on record"
-        case .pinBlockUnreadable: "PIN block unreadable"
-        case .insufficientFunds: "insufficient funds"
-        case .currencyNotServed: "currency not served"
-        case .retransmissionDiffers: "repeat with other content"
-        case .transactionAmountTooHigh: "over the limit of one transaction"
-        case .contactlessAmountTooHigh: "over the contactless limit"
-        case .verificationNeeded: "cardholder verification needed"
-        case .merchantCategoryBlocked: "merchant category blocked"
-        case .countryBlocked: "country blocked"
-        case .dailyAmountExceeded: "daily amount exceeded"
-        case .dailyCountExceeded: "daily number of transactions exceeded"
-        case .rollingAmountExceeded: "rolling amount exceeded"
-        case .rollingCountExceeded: "rolling number of transactions exceeded"
-        case .cashAmountExceeded: "daily cash exceeded"
-        case .cashCountExceeded: "daily number of cash withdrawals exceeded"
-        case .cardValueWrong: "CVV wrong"
-        case .cardValueMissing: "CVV missing"
-        case .printedValueWrong: "CVV2 wrong or missing"
-        case .clonedChip: "iCVV in a magnetic stripe"
-        case .fallbackNotAllowed: "magnetic stripe not allowed"
-        case .cardNotPresentNotAllowed: "card not present not allowed"
-        case .firstPaymentUnknown: "first payment of the series not known"
-        case .entryModeDiffers: "entry mode contradicts the chip data"
-        case .offlineResultsBad: "TVR, CVR or CVM results bad"
-        case .authenticationWrong: "authentication value wrong"
-        case .authenticationMissing: "authentication value missing"
-        case .authenticationReplayed: "authentication value used before"
-        case .authenticationAmountDiffers: "authenticated for another amount"
-        case .authenticationMerchantDiffers: "authenticated for another merchant"
-        case .authenticationTooOld: "authentication too old"
-        case .authenticationSeriesEnded: "too many payments on one authentication"
-        case .authenticationAttemptOnly: "authentication attempted only"
-        case .cardholderNotAuthenticated: "cardholder not authenticated"
-        case .authenticationClaimUnproven: "ECI claims more than is proven"
-        case .keyVersionUnknown: "key version unknown"
-        case .transactionTypeDiffers: "transaction type differs from what the card signed"
-        case .reversedBefore: "reversed before it came"
-        case .originalUnknown: "original not found"
-        case .completionTooHigh: "completion over what was approved"
-        case .conversionDiffers: "cardholder billing amount is not DE4 by DE10"
-        }
-    }
+/// The answer to one request.
+package struct Decision: Sendable {
+    /// Approved or why not.
+    package let outcome: Outcome
+    /// The value of tag 91, nil where no cryptogram verified.
+    package internal(set) var issuerAuthenticationData: IssuerAuthenticationData?
+    /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
+    /// what counts, and the code is for the terminal.
+    package internal(set) var authorisationResponseCode: AuthorisationResponseCode?
+    /// Template 71 or 72 for the card; empty for nearly every answer.
+    package var issuerScript: [UInt8] = []
+    /// What an approval in another currency comes to for the account; nil for all others.
+    package var charge: Charge?
+    /// What was approved where it is less than was asked for, in minor units of the transaction's currency.
+    package var partialMinorUnits: Int64?
+    /// What is available, in minor units of `balanceCurrency`, where the answer says so.
+    package var balanceMinorUnits: Int64?
+    /// The account's.
+    package var balanceCurrency: CurrencyCode?
+    /// What the range answers for what became of 3-D Secure; nil: nothing of its own.
+    package internal(set) var configuredAnswer: ConfiguredAnswer?
+    /// True where an earlier transmission was answered the same.
+    package let repeated: Bool
+    /// Every check and what it said.
+    package let trace: DecisionTrace
+    /// Where the time went.
+    package internal(set) var times: StageTimes
 }
 
 /// What an approval rests on.
@@ -203,48 +79,190 @@ package enum Outcome: Sendable {
     }
 }
 
-/// The answer to one request.
-package struct Decision: Sendable {
-    /// Approved or why not.
-    package let outcome: Outcome
-    /// The value of tag 91, nil where no cryptogram verified.
-    package internal(set) var issuerAuthenticationData: IssuerAuthenticationData?
-    /// The value of tag 8A, nil where no cryptogram verified. Method 1 has signed it; for method 2 the CSU is
-    /// what counts, and the code is for the terminal.
-    package internal(set) var authorisationResponseCode: AuthorisationResponseCode?
-    /// Template 71 or 72 for the card; empty for nearly every answer.
-    package var issuerScript: [UInt8] = []
-    /// What an approval in another currency comes to for the account; nil for all others.
-    package var charge: Charge?
-    /// What was approved where it is less than was asked for, in minor units of the transaction's currency.
-    package var partialMinorUnits: Int64?
-    /// What is available, in minor units of `balanceCurrency`, where the answer says so.
-    package var balanceMinorUnits: Int64?
-    /// The account's.
-    package var balanceCurrency: CurrencyCode?
-    /// What the range answers for what became of 3-D Secure; nil: nothing of its own.
-    package internal(set) var configuredAnswer: ConfiguredAnswer?
-    /// True where an earlier transmission was answered the same.
-    package let repeated: Bool
-    /// Every check and what it said.
-    package let trace: DecisionTrace
-    /// Where the time went.
-    package internal(set) var times: StageTimes
+/// One line of the decision trace: rule, verdict, reason. The reason holds no card data.
+package struct TraceLine: Hashable, Sendable {
+    /// The rule that speaks.
+    package let rule: Rule
+    /// What it says.
+    package let verdict: RuleVerdict
+    /// Why, in words for a person; printable ASCII without `|` and line breaks.
+    package let reason: String
+
+    /// Takes the parts.
+    package init(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
+        self.rule = rule
+        self.verdict = verdict
+        self.reason = reason
+    }
 }
 
-/// No decision could be made: machinery, not business. The message is answered, the card is not judged.
-package enum CouldNotDecide: Error, Sendable, CustomStringConvertible {
-    case cryptography(CryptographyUnavailable)
-    case state(StateUnavailable)
-    /// A promise about the card's record does not hold: nothing was written.
-    case damaged(RecordDamage)
+/// Every check of one authorisation, in order.
+package struct DecisionTrace: Sendable {
+    /// The lines so far.
+    package private(set) var lines: [TraceLine] = []
 
-    /// One line for logs.
-    package var description: String {
-        switch self {
-        case .cryptography(let error): error.description
-        case .state(let error): error.description
-        case .damaged(let damage): "card record: \(damage)"
+    /// An empty trace with room for every rule.
+    package init() { lines.reserveCapacity(Rule.allCases.count) }
+
+    /// Adds a line.
+    package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
+        lines.append(TraceLine(rule, verdict, reason: reason))
+    }
+}
+
+extension DecisionTrace {
+    /// Adds what the store decided; the same for the answer and for a reader of the journal.
+    package mutating func add(_ result: CommitResult) {
+        if let effect = result.effect { add(.original, .approved, reason: effect.words) }
+        let badATC = result.atc == .replayed || result.atc == .outOfRange
+        let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
+        add(.applicationTransactionCounter, atc, reason: result.atc.words)
+        switch result.declined {
+        case nil:
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.availableAmount, .approved, reason: "\(result.availableMinorUnits) left")
+        case .pinWrong, .pinTriesExceeded:
+            add(.pinTries, .declined, reason: "\(result.pinTriesLeft) left")
+        case .insufficientFunds, .currencyNotServed:
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.availableAmount, .declined, reason: result.declined?.words ?? "")
+        case .dailyAmountExceeded, .dailyCountExceeded, .rollingAmountExceeded, .rollingCountExceeded,
+            .cashAmountExceeded, .cashCountExceeded:
+            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+            add(.limits, .declined, reason: result.declined?.words ?? "")
+        default: break
         }
+    }
+}
+
+/// What the ATC window said. The raw value stands in the journal.
+package enum ATCFinding: UInt8, CaseIterable, Sendable {
+    case notAsked = 0
+    /// The card's first verified cryptogram.
+    case first = 1
+    /// Ahead of the highest seen, within the jump limit.
+    case ahead = 2
+    /// Behind the highest seen, but never seen before.
+    case late = 3
+    case replayed = 4
+    /// Further ahead than the limit, or so far behind that the window no longer knows.
+    case outOfRange = 5
+
+    /// In words, for the trace.
+    package var words: String {
+        switch self {
+        case .notAsked: "no verified cryptogram"
+        case .first: "valid, first seen"
+        case .ahead: "valid, next"
+        case .late: "valid, late but unseen"
+        case .replayed: "valid but replayed"
+        case .outOfRange: "valid but ATC out of range"
+        }
+    }
+}
+
+/// What a message came to, as the journal has it.
+package struct CommitResult: Sendable {
+    /// Nil: approved, and the amount is taken.
+    package let declined: DeclineReason?
+    /// DE38; of the first transmission where this one is a repeat.
+    package let approvalCode: [UInt8]
+    /// True: another transmission of the same request had been answered before; nothing was moved.
+    package let repeated: Bool
+    /// What the ATC window said.
+    package let atc: ATCFinding
+    /// PIN tries left after this authorisation.
+    package let pinTriesLeft: Int
+    /// What may still be spent, in minor units.
+    package let availableMinorUnits: Int64
+    /// What else was done; nil for most.
+    package let effect: CommitEffect?
+
+    /// Takes the parts; see each property.
+    package init(
+        declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
+        availableMinorUnits: Int64, effect: CommitEffect? = nil
+    ) {
+        self.effect = effect
+        self.declined = declined
+        self.approvalCode = approvalCode
+        self.repeated = repeated
+        self.atc = atc
+        self.pinTriesLeft = pinTriesLeft
+        self.availableMinorUnits = availableMinorUnits
+    }
+}
+
+/// What the journal keeps of one authorisation beside the outcome: no PAN, no PIN, no key.
+package struct JournalEntry: Sendable {
+    /// DE37, printable ASCII, at most twelve bytes.
+    package var retrievalReferenceNumber: [UInt8]
+    /// DE11.
+    package var systemsTraceAuditNumber: UInt32
+    /// Seconds since 1970 when the request was decided.
+    package var unixSeconds: Int64
+    /// The name of the link.
+    package var link: String
+    /// The name of the issuer range; `-` where there is none.
+    package var range: String
+    /// What was asked for.
+    package var amount: Amount
+    /// What that comes to for an account in another currency; nil for all others.
+    package var charge: Charge?
+    /// The cryptogram profile's name; `-` where none was chosen.
+    package var profile: String
+    /// What the IAD named (derivation key index), nil without an IAD.
+    package var derivationKeyIndex: UInt8?
+    /// The name of the key version that it led to; empty where the range has one key, or none was chosen.
+    package var keyVersion: String
+    /// The ATC as received, verified or not.
+    package var atc: UInt16?
+    /// Microseconds from arrival until the token had answered and the card was read.
+    package var microsecondsUntilEvidence: UInt32
+    /// Of those, the token's and the state read's; the commit cannot journal its own.
+    package var times: StageTimes
+    /// The checks.
+    package var trace: DecisionTrace
+
+    /// Takes the parts; see each property.
+    package init(
+        retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
+        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
+        keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
+        times: StageTimes = StageTimes(), trace: DecisionTrace, charge: Charge? = nil
+    ) {
+        self.retrievalReferenceNumber = retrievalReferenceNumber
+        self.systemsTraceAuditNumber = systemsTraceAuditNumber
+        self.unixSeconds = unixSeconds
+        self.link = link
+        self.range = range
+        self.amount = amount
+        self.profile = profile
+        self.derivationKeyIndex = derivationKeyIndex
+        self.keyVersion = keyVersion
+        self.atc = atc
+        self.microsecondsUntilEvidence = microsecondsUntilEvidence
+        self.times = times
+        self.trace = trace
+        self.charge = charge
+    }
+}
+
+/// How long each stage of one authorisation took. Stages that run side by side overlap: they do not add up.
+package struct StageTimes: Sendable {
+    private var nanoseconds = InlineArray<6, UInt64>(repeating: UInt64.max)
+
+    /// No stage was passed yet.
+    package init() {}
+
+    /// Keeps the time between two moments of the same clock.
+    package mutating func set(_ stage: Stage, from start: UInt64, to end: UInt64) {
+        nanoseconds[stage.rawValue] = end > start ? end - start : 0
+    }
+
+    /// Nil for a stage that this authorisation did not pass.
+    package subscript(_ stage: Stage) -> UInt64? {
+        let value = nanoseconds[stage.rawValue]
+        return value == .max ? nil : value
     }
 }

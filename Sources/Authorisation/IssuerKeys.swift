@@ -69,12 +69,7 @@ package struct KeyVersionUnknown: Error, Hashable, Sendable, CustomStringConvert
     }
 }
 
-/// All master keys of one range, so that old and new cards are served side by side.
-package struct IssuerKeys: Sendable {
-    /// In the order of the configuration; at least one.
-    package let versions: [IssuerKeyVersion]
-    private let only: IssuerKeyVersion?
-
+extension IssuerKeys {
     /// - Parameter versions: at least one. That no two of them can serve one card is for the caller to see to.
     package init(_ versions: [IssuerKeyVersion]) {
         precondition(!versions.isEmpty, "a range needs a key")
@@ -82,27 +77,6 @@ package struct IssuerKeys: Sendable {
         let first = versions[0]
         let servesAll = first.derivationKeyIndices.isEmpty && first.cardExpiries == nil
         only = versions.count == 1 && servesAll ? first : nil
-    }
-
-    /// The version of a card.
-    ///
-    /// - Parameters:
-    ///   - derivationKeyIndex: of the IAD, read in the format of the card's profile.
-    ///   - expiry: the card's, as the request has it.
-    package func version(
-        derivationKeyIndex: UInt8, expiry: ExpiryDate?
-    ) throws(KeyVersionUnknown) -> IssuerKeyVersion {
-        if let only { return only }
-        for version in versions
-        where version.serves(derivationKeyIndex: derivationKeyIndex, expiry: expiry) {
-            return version
-        }
-        let wouldServe = versions.contains { version in
-            version.serves(
-                derivationKeyIndex: derivationKeyIndex, expiry: version.cardExpiries?.lowerBound)
-        }
-        throw KeyVersionUnknown(
-            derivationKeyIndex: derivationKeyIndex, expiryMissing: expiry == nil && wouldServe)
     }
 
     /// The version with this name, nil where there is none.

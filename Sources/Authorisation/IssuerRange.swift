@@ -71,18 +71,9 @@ package final class IssuerRange: Sendable {
     }
 }
 
-/// All ranges of the host, longest prefix first.
-package struct IssuerRangeTable: Sendable {
-    /// Longest prefix first, so that the first match is the right one.
-    package let ranges: [IssuerRange]
-
+extension IssuerRangeTable {
     /// Orders the ranges; two equal prefixes are a configuration error that the caller reports.
     package init(_ ranges: [IssuerRange]) {
         self.ranges = ranges.sorted { $0.prefix.digitCount > $1.prefix.digitCount }
-    }
-
-    /// The range with the longest prefix of `pan`, nil where the card is not one of ours.
-    package func range(for pan: PAN) -> IssuerRange? {
-        ranges.first { pan.hasPrefix($0.prefix) }
     }
 }

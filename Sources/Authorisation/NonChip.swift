@@ -99,24 +99,42 @@ package struct VerifiedCardValue: Sendable {
     /// The counter of a value that a chip made for this transaction; nil for the card's own value.
     let atc: ATCOnTrack?
 
-    fileprivate init(entry: CardEntry, atc: ATCOnTrack? = nil) { (self.entry, self.atc) = (entry, atc) }
+    init(entry: CardEntry, atc: ATCOnTrack? = nil) { (self.entry, self.atc) = (entry, atc) }
 }
 
-/// Requests without a chip: what is to be asked of the token before it works, and what its answer means after.
-struct NonChipCheck {
-    let policy: NonChipPolicy
-
-    /// DE22 against DE55, and what takes the place of a cryptogram.
-    func finding(_ finding: ChipFinding, _ request: AuthorisationRequest) -> ChipFinding {
-        if request.chip != nil {
-            switch request.nonChip?.entry {
-            case .magneticStripe, .fallback, .cardNotPresent:
-                return .decline(.entryModeDiffers, "DE55 is there, but DE22 says no chip")
-            default: return finding
-            }
+extension NonChipCheck {
+    /// What the token's answer means, and whether the range lets such traffic pass at all.
+    static func evaluate(
+        _ finding: ChipFinding, _ answer: CardValueAnswer, request: AuthorisationRequest,
+        trace: inout DecisionTrace
+    ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
+        guard case .askValue(let question, let policy) = finding, let evidence = request.nonChip else {
+            return (nil, nil)
         }
-        guard case .decline(.chipDataMissing, _) = finding else { return finding }
-        return prepare(request)
+        if question.dynamic != nil {
+            return dynamicResult(question, answer, evidence: evidence, trace: &trace)
+        }
+        let isPrinted = evidence.entry == .cardNotPresent
+        switch answer {
+        case .notAsked, .differs:
+            trace.add(.cardValue, .declined, reason: isPrinted ? "CVV2 wrong" : "CVV wrong")
+            return (nil, isPrinted ? .printedValueWrong : .cardValueWrong)
+        case .matches(let index) where index > 0:
+            trace.add(.cardValue, .declined, reason: "iCVV in a magnetic stripe: a cloned chip")
+            return (nil, .clonedChip)
+        case .matches:
+            trace.add(.cardValue, .approved, reason: isPrinted ? "CVV2 right" : "CVV right")
+        }
+        if !isPrinted, evidence.isChipCard || evidence.entry == .fallback, !policy.acceptsFallback {
+            trace.add(.entryMode, .declined, reason: "stripe of a card with a chip")
+            return (nil, .fallbackNotAllowed)
+        }
+        if !isPrinted, !policy.acceptsMagneticStripe {
+            trace.add(.entryMode, .declined, reason: "magnetic stripe")
+            return (nil, .fallbackNotAllowed)
+        }
+        trace.add(.entryMode, .approved, reason: isPrinted ? "card not present" : "magnetic stripe")
+        return (VerifiedCardValue(entry: evidence.entry), nil)
     }
 
     /// Candidate 0 is what is right for the entry; candidate 1 of a stripe is the chip's value, which only a copy of a
@@ -152,45 +170,11 @@ struct NonChipCheck {
                 policy)
         }
     }
-
-    /// What the token's answer means, and whether the range lets such traffic pass at all.
-    static func evaluate(
-        _ finding: ChipFinding, _ answer: CardValueAnswer, request: AuthorisationRequest,
-        trace: inout DecisionTrace
-    ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {
-        guard case .askValue(let question, let policy) = finding, let evidence = request.nonChip else {
-            return (nil, nil)
-        }
-        if question.dynamic != nil {
-            return dynamicResult(question, answer, evidence: evidence, trace: &trace)
-        }
-        let isPrinted = evidence.entry == .cardNotPresent
-        switch answer {
-        case .notAsked, .differs:
-            trace.add(.cardValue, .declined, reason: isPrinted ? "CVV2 wrong" : "CVV wrong")
-            return (nil, isPrinted ? .printedValueWrong : .cardValueWrong)
-        case .matches(let index) where index > 0:
-            trace.add(.cardValue, .declined, reason: "iCVV in a magnetic stripe: a cloned chip")
-            return (nil, .clonedChip)
-        case .matches:
-            trace.add(.cardValue, .approved, reason: isPrinted ? "CVV2 right" : "CVV right")
-        }
-        if !isPrinted, evidence.isChipCard || evidence.entry == .fallback, !policy.acceptsFallback {
-            trace.add(.entryMode, .declined, reason: "stripe of a card with a chip")
-            return (nil, .fallbackNotAllowed)
-        }
-        if !isPrinted, !policy.acceptsMagneticStripe {
-            trace.add(.entryMode, .declined, reason: "magnetic stripe")
-            return (nil, .fallbackNotAllowed)
-        }
-        trace.add(.entryMode, .approved, reason: isPrinted ? "card not present" : "magnetic stripe")
-        return (VerifiedCardValue(entry: evidence.entry), nil)
-    }
 }
 
 extension NonChipCheck {
     /// Of a contactless magnetic stripe. Its counter is the record's to judge.
-    private static func dynamicResult(
+    static func dynamicResult(
         _ question: CardValueQuestion, _ answer: CardValueAnswer, evidence: NonChipEvidence,
         trace: inout DecisionTrace
     ) -> (verified: VerifiedCardValue?, declined: DeclineReason?) {

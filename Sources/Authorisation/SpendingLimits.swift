@@ -1,27 +1,5 @@
 internal import EMV
 
-/// How and where a transaction takes place.
-package struct Circumstances: Sendable {
-    /// From DE3.
-    package var kind = TransactionKind.purchase
-    /// DE18 (ISO 18245); nil where it is absent.
-    package var merchantCategory: UInt16?
-    /// ISO 3166-1 numeric: the country that the card signed (tag 9F1A), otherwise DE19; nil without either.
-    package var country: UInt16?
-    /// DE22 says contactless.
-    package var isContactless = false
-    /// The cardholder was verified: an online PIN, or a method that tag 9F34 names and says was not in vain.
-    package var isCardholderVerified = false
-
-    /// The part of the amount that is cash, in minor units, for a purchase with cash back.
-    package var cashBackMinorUnits: Int64?
-    /// The terminal can go on with less than it asked for.
-    package var allowsPartialApproval = false
-
-    /// A purchase about which nothing more is known.
-    package init() {}
-}
-
 /// An amount and a number of transactions that may not be passed; nil is without bound.
 package struct Allowance: Hashable, Sendable {
     /// Minor units.

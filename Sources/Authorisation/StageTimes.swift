@@ -25,22 +25,3 @@ package enum Stage: Int, CaseIterable, Sendable {
         }
     }
 }
-
-/// How long each stage of one authorisation took. Stages that run side by side overlap: they do not add up.
-package struct StageTimes: Sendable {
-    private var nanoseconds = InlineArray<6, UInt64>(repeating: UInt64.max)
-
-    /// No stage was passed yet.
-    package init() {}
-
-    /// Keeps the time between two moments of the same clock.
-    package mutating func set(_ stage: Stage, from start: UInt64, to end: UInt64) {
-        nanoseconds[stage.rawValue] = end > start ? end - start : 0
-    }
-
-    /// Nil for a stage that this authorisation did not pass.
-    package subscript(_ stage: Stage) -> UInt64? {
-        let value = nanoseconds[stage.rawValue]
-        return value == .max ? nil : value
-    }
-}

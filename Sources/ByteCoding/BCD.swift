@@ -10,7 +10,6 @@ package enum BCD {
     }
 
     /// The bytes that hold `count` digits.
-    @inlinable
     package static func byteCount(ofDigits count: Int) -> Int { (count + 1) / 2 }
 
     /// ASCII digits, two for each byte; every nibble has to be a digit.

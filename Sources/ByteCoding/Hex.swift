@@ -31,7 +31,6 @@ package enum Hex {
     }
 
     /// The value of one ASCII hex digit, nil where it is none.
-    @inlinable
     package static func nibble(_ ascii: UInt8) -> UInt8? {
         switch ascii {
         case 0x30...0x39: ascii &- 0x30
@@ -42,6 +41,5 @@ package enum Hex {
     }
 
     /// The upper-case ASCII digit of 0…15.
-    @inlinable
     package static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x37 }
 }

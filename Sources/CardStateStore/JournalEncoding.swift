@@ -1,6 +1,8 @@
 internal import Authorisation
 internal import ByteCoding
 internal import EMV
+internal import Redis
+internal import Synchronization
 
 /// How the journal writes a decision.
 extension JournalEntry {
@@ -38,32 +40,6 @@ extension JournalEntry {
         bytes.append(UInt8(ascii: ";"))
         trace.appendEncoded(into: &bytes)
     }
-
-    private static let journalledStages: [Stage] = [.tokenQueue, .token, .stateRead]
-
-    /// Reads a line that `appendEncoded` wrote; nil where it is none.
-    init?(decoding bytes: some Collection<UInt8>) {
-        let parts = bytes.split(separator: UInt8(ascii: ";"), maxSplits: 11, omittingEmptySubsequences: false)
-        guard parts.count == 12 else { return nil }
-        let text = parts.map { String(decoding: $0, as: UTF8.self) }
-        guard let stan = UInt32(text[1]), let seconds = Int64(text[2]), let minorUnits = Int64(text[5]),
-            let number = UInt16(text[6].prefix { $0 != "/" }), let currency = CurrencyCode(rawValue: number),
-            let amount = Amount(minorUnits: minorUnits, currency: currency),
-            let microseconds = UInt32(text[10].prefix { $0 != "/" })
-        else { return nil }
-        var times = StageTimes()
-        for (stage, part) in zip(Self.journalledStages, text[10].split(separator: "/").dropFirst()) {
-            if let time = UInt64(part) { times.set(stage, from: 0, to: time &* 1_000) }
-        }
-        let version = text[8].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        self.init(
-            retrievalReferenceNumber: Array(parts[0]), systemsTraceAuditNumber: stan, unixSeconds: seconds,
-            link: text[3], range: text[4], amount: amount, profile: text[7],
-            derivationKeyIndex: UInt8(version[0]), keyVersion: version.count == 2 ? String(version[1]) : "",
-            atc: UInt16(text[9]), microsecondsUntilEvidence: microseconds, times: times,
-            trace: DecisionTrace(decoding: parts[11]))
-        charge = text[6].firstIndex(of: "/").flatMap { Charge(stored: text[6][$0...].dropFirst()) }
-    }
 }
 
 /// Its trace.
@@ -77,21 +53,6 @@ extension DecisionTrace {
             bytes.append(line.verdict.rawValue)
             bytes.append(UInt8(ascii: " "))
             bytes.append(contentsOf: line.reason.utf8)
-        }
-    }
-
-    /// The lines of an encoded trace; what cannot be read is left out, so that a journal of a newer version
-    /// still prints.
-    init(decoding bytes: some Collection<UInt8>) {
-        self.init()
-        for line in bytes.split(separator: UInt8(ascii: "|")) {
-            let digits = line.prefix { $0 >= 0x30 && $0 <= 0x39 }
-            let rest = line.dropFirst(digits.count)
-            guard let number = UInt8(String(decoding: digits, as: UTF8.self)),
-                let rule = Rule(rawValue: number),
-                let letter = rest.first, let verdict = RuleVerdict(rawValue: letter)
-            else { continue }
-            add(rule, verdict, reason: String(decoding: rest.dropFirst(2), as: UTF8.self))
         }
     }
 }
@@ -121,30 +82,6 @@ extension [UInt8] {
 struct StoredResult {
     let commitResult: CommitResult
 
-    /// Reads what `append` wrote; nil where it is none.
-    init?(journal outcome: [UInt8]) {
-        var parts = Parts(outcome[...])
-        guard let number = parts.next().decimal.flatMap({ UInt8(exactly: $0) }),
-            let outcome = StoredResult.declined(number)
-        else { return nil }
-        let code = parts.next()
-        guard
-            let finding = parts.next().decimal.flatMap({ UInt8(exactly: $0) }).flatMap(
-                ATCFinding.init(rawValue:)),
-            let tries = parts.next().decimal, let available = parts.next().decimal
-        else { return nil }
-        var effect: CommitEffect?
-        if parts.rest != nil {
-            effect = CommitEffect(stored: parts.next())
-            guard effect != nil, parts.rest == nil else { return nil }
-        }
-        commitResult = CommitResult(
-            declined: outcome.reason,
-            approvalCode: outcome.reason == nil && !code.elementsEqual("-".utf8) ? Array(code) : [],
-            repeated: false, atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available,
-            effect: effect)
-    }
-
     /// Appends the same form.
     static func append(_ result: CommitResult, to bytes: inout [UInt8]) {
         bytes.appendDecimal(UInt64(result.declined?.rawValue ?? 0))
@@ -165,88 +102,66 @@ struct StoredResult {
         bytes.append(UInt8(ascii: ";"))
         bytes.append(contentsOf: effect.stored.utf8)
     }
+}
 
-    /// 0 for an approval, otherwise a reason; nil for a number that is none.
-    static func declined(_ number: UInt8) -> (reason: DeclineReason?, Void)? {
-        if number == 0 { return (nil, ()) }
-        guard let reason = DeclineReason(rawValue: number) else { return nil }
-        return (reason, ())
+/// Which account an entry of the journal is about, and between which states of its record it stands: token, tag before,
+/// tag after, sixteen bytes each. A gap in an account's history shows as a tag that no entry leads to. A note has the
+/// token alone.
+enum JournalPlace {
+    static let byteCount = 48
+    /// The field of a decision: its place, then its text.
+    static let decision = "d"
+    /// The field of what an operator changed in an account: its place, then its text.
+    static let change = "a"
+
+    /// Appends the 48 bytes; zeros for a record that was not there.
+    static func append(_ token: CardToken, _ before: RecordTag?, after: RecordTag?, to bytes: inout [UInt8]) {
+        let numbers = (
+            token.high.bigEndian, token.low.bigEndian, (before?.random ?? 0).bigEndian,
+            (before?.counter ?? 0).bigEndian, (after?.random ?? 0).bigEndian, (after?.counter ?? 0).bigEndian
+        )
+        withUnsafeBytes(of: numbers) { bytes.append(contentsOf: $0) }
     }
 }
 
-/// Text divided by `;`, taken part by part without an array of them.
-private struct Parts {
-    /// What follows the last divider taken; nil after the last part.
-    private(set) var rest: ArraySlice<UInt8>?
+/// The place of an entry in a bucket's journal: `milliseconds-number`.
+struct JournalPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
+    let milliseconds: UInt64
+    let number: UInt64
 
-    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
-
-    /// The next part; empty where there is none, which no number and no name is.
-    mutating func next() -> ArraySlice<UInt8> {
-        guard let bytes = rest else { return [] }
-        guard let end = bytes.firstIndex(of: UInt8(ascii: ";")) else {
-            rest = nil
-            return bytes
-        }
-        rest = bytes[(end + 1)...]
-        return bytes[..<end]
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Decimal digits with an optional minus; nil where it is something else or too long.
-    var decimal: Int64? {
-        guard let first, count <= 19 else { return nil }
-        let negative = first == UInt8(ascii: "-")
-        var value: Int64 = 0
-        for digit in negative ? dropFirst() : self {
-            guard (0x30...0x39).contains(digit) else { return nil }
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            guard !overflow else { return nil }
-            value = product + Int64(digit - 0x30)
-        }
-        return negative ? -value : value
-    }
-}
-
-extension CommitEffect {
-    /// A letter, then amounts.
-    var stored: String {
-        switch self {
-        case .partial(let amount): "p\(amount)"
-        case .reversedBefore(let remaining): "e\(remaining)"
-        case .settled(let freed): "s\(freed)"
-        case .settledInPart(let taken, let freed): "t\(taken)/\(freed)"
-        case .givenBack(let amount, let byNumbers): "r\(amount)\(byNumbers ? "d" : "r")"
-        case .originalUnknown: "o"
-        case .originalDeclined: "x"
-        }
-    }
-
-    /// - Parameter stored: a letter, then an amount.
-    init?(stored: ArraySlice<UInt8>) {
-        guard let letter = stored.first else { return nil }
-        let rest = stored.dropFirst()
-        switch letter {
-        case UInt8(ascii: "o"): self = .originalUnknown
-        case UInt8(ascii: "x"): self = .originalDeclined
-        case UInt8(ascii: "r"):
-            guard let amount = rest.dropLast().decimal, let by = rest.last else { return nil }
-            self = .givenBack(minorUnits: amount, byNumbers: by == UInt8(ascii: "d"))
-        case UInt8(ascii: "t"):
-            let parts = rest.split(separator: UInt8(ascii: "/"))
-            guard parts.count == 2, let taken = parts[0].decimal, let freed = parts[1].decimal else {
-                return nil
+    /// Nil where it is no identifier.
+    init?(_ bytes: some Collection<UInt8>) {
+        var (values, isNumber): ((UInt64, UInt64), Bool) = ((0, 0), false)
+        var digits = 0
+        for byte in bytes {
+            if byte == UInt8(ascii: "-"), !isNumber, digits > 0 {
+                (isNumber, digits) = (true, 0)
+                continue
             }
-            self = .settledInPart(takenMinorUnits: taken, minorUnits: freed)
-        default:
-            guard let amount = rest.decimal else { return nil }
-            switch letter {
-            case UInt8(ascii: "p"): self = .partial(minorUnits: amount)
-            case UInt8(ascii: "e"): self = .reversedBefore(remainingMinorUnits: amount)
-            case UInt8(ascii: "s"): self = .settled(minorUnits: amount)
-            default: return nil
-            }
+            guard case 0x30...0x39 = byte, digits < 19 else { return nil }
+            digits += 1
+            let digit = UInt64(byte - 0x30)
+            if isNumber { values.1 = values.1 * 10 + digit } else { values.0 = values.0 * 10 + digit }
+        }
+        guard isNumber, digits > 0 else { return nil }
+        (milliseconds, number) = values
+    }
+}
+
+/// The last entry of each bucket that one loop's writes were acknowledged with, and where.
+final class AcknowledgedPlaces: Sendable {
+    struct Place: Hashable, Sendable {
+        let position: JournalPosition
+        /// Of the server that acknowledged it.
+        let server: RedisAddress
+    }
+
+    let places = Mutex<[Int: Place]>([:])
+
+    func note(_ bucket: Int, _ position: JournalPosition, server: RedisAddress) {
+        places.withLock { places in
+            if let known = places[bucket], known.position >= position { return }
+            places[bucket] = Place(position: position, server: server)
         }
     }
 }

@@ -1,11 +1,12 @@
 package import Authorisation
 internal import NIOCore
 internal import Redis
+internal import Synchronization
 
 /// The `CardRecords` port on Redis, for the event loop that the store's connections live on. It compares, replaces and
 /// appends; what a record means is `CardTransition`'s matter.
 package struct RedisCardRecords: CardRecords {
-    private let store: StateStore
+    let store: StateStore
     let settings: CardStateSettings
 
     /// - Parameters:
@@ -36,21 +37,6 @@ package struct RedisCardRecords: CardRecords {
         return try reading(answer, parts[0], past: parts[1])
     }
 
-    /// A command with several keys is refused while their slot moves and one of them is missing, which filed
-    /// transactions often are. The record comes first: what leaves it between the two reads is then found twice, never
-    /// not at all.
-    private func readApart(
-        _ keys: CardKeys, _ deadline: Deadline
-    ) async throws(CouldNotDecide) -> (RedisAnswer, RedisReply) {
-        var (card, past) = (RedisCommand(argumentCount: 2), RedisCommand(argumentCount: 2))
-        card.append("GET")
-        keys.appendCard(to: &card)
-        past.append("GET")
-        keys.appendPast(to: &past)
-        let answer = try get(await send(card, keys, deadline: deadline), "read")
-        return (answer, try get(await send(past, keys, deadline: deadline), "read").reply)
-    }
-
     /// One `FCALL`: everything or nothing.
     package func replace(
         _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
@@ -73,22 +59,9 @@ package struct RedisCardRecords: CardRecords {
         }
     }
 
-    /// Nothing, or a `WAIT` where replicas are asked for: on the master that the reading came from, or that took the write.
-    package func confirm(_ reading: CardReading, deadline: Deadline) async throws(CouldNotDecide) {
-        guard settings.replicasMin > 0 else { return }
-        if let place = reading.source as? WrittenPlace {
-            try await waitForReplicas(place.session)
-            store.acknowledged.note(place.bucket, place.position, server: place.session.address)
-        } else if let session = reading.source as? RedisSession {
-            try await waitForReplicas(session)
-        } else {
-            throw unexpected("confirm")
-        }
-    }
-
     /// The record in pieces where most of it stays as it is: what the server parses, hashes and writes to its file is
     /// then a fifth.
-    private func command(
+    func command(
         _ token: CardToken, _ keys: CardKeys, change: CardChange, lines: [JournalLine], withPast: Bool
     ) -> RedisCommand {
         var namesPast = withPast
@@ -127,20 +100,6 @@ package struct RedisCardRecords: CardRecords {
         var before = change.before
         for line in lines { append(line, token, before: &before, after: change, to: &command) }
         return command
-    }
-
-    private func append(_ past: CardChange.Past, to command: inout RedisCommand) {
-        switch past {
-        case .untouched:
-            command.append("")
-            command.append("")
-        case .append(let bytes):
-            command.append("a")
-            command.append(bytes)
-        case .replace(let bytes):
-            command.append("s")
-            command.append(bytes)
-        }
     }
 
     /// One field, place and text: each further one costs the server as much as a hundred bytes do. Of several lines of
@@ -185,22 +144,11 @@ package struct RedisCardRecords: CardRecords {
         }
     }
 
-    private func unexpected(_ name: String) -> CouldNotDecide {
+    func unexpected(_ name: String) -> CouldNotDecide {
         .state(StateUnavailable("\(name): unexpected reply"))
     }
 
-    /// What is booked but not yet elsewhere could be lost with the master, so it is not told to anybody.
-    private func waitForReplicas(_ session: RedisSession) async throws(CouldNotDecide) {
-        do throws(StateUnavailable) {
-            try await store.replicaWaits.wait(
-                for: session, replicas: settings.replicasMin,
-                milliseconds: settings.replicaTimeoutMilliseconds)
-        } catch {
-            throw .state(error)
-        }
-    }
-
-    private func get(
+    func get(
         _ result: Result<RedisAnswer, RedisError>, _ name: String
     ) throws(CouldNotDecide) -> RedisAnswer {
         switch result {
@@ -213,7 +161,7 @@ package struct RedisCardRecords: CardRecords {
 
     /// What the server refuses for a moment is tried again while the request has time; it was not carried
     /// out.
-    private func send(
+    func send(
         _ command: RedisCommand, _ keys: CardKeys, deadline: Deadline, isTriedAgain: Bool = true
     ) async -> Result<RedisAnswer, RedisError> {
         var pause: Int64 = 1
@@ -238,37 +186,103 @@ package struct RedisCardRecords: CardRecords {
     }
 }
 
-extension RedisError {
-    /// The server refuses now, carried nothing out, and will take the same command in a moment: a slot moves, its
-    /// memory is being loaded.
-    var isTryAgain: Bool {
-        guard case .refused(let error) = self else { return false }
-        return ["LOADING", "CLUSTERDOWN"].contains(error.code) || isMoving
-    }
+/// The keys of one card: all in the hash slot of its bucket.
+struct CardKeys {
+    /// The beginnings of a bucket's keys, `{bNN}` in front.
+    private struct Prefixes {
+        let card: String
+        let past: String
+        let journal: String
 
-    /// A slot moves.
-    var isMoving: Bool {
-        guard case .refused(let error) = self else { return false }
-        return error.code == "TRYAGAIN" || error.description.contains("non local key")
-    }
-
-    /// With what the server's word means, where an operator has to do something.
-    var inWords: String {
-        guard case .refused(let error) = self, let meaning = RedisError.meanings[error.code] else {
-            return "\(self)"
+        init(_ bucket: Int) {
+            let tag = CardKeys.bucketTag(bucket)
+            (card, past, journal) = (tag + ":card:", tag + ":past:", tag + ":journal")
         }
-        return "\(self) (\(meaning))"
     }
 
-    private static let meanings = [
-        "BUSY": "a script holds the store up; SCRIPT KILL or FUNCTION KILL ends it",
-        "MASTERDOWN": "this server is a replica without its master",
-        "READONLY": "this server is a replica, the host looks for the master",
-        "OOM": "the store is full: raise maxmemory, or export and trim the journal",
-        "MISCONF": "the store cannot write to its disk",
-        "NOREPLICAS": "the store has fewer replicas than its min-replicas-to-write",
-        "LOADING": "the store is loading its file",
-        "TRYAGAIN": "the card's slot is moving to another node",
-        "CLUSTERDOWN": "the cluster does not serve this slot",
-    ]
+    /// Those of the first hundred buckets, so that no string is put together for each command.
+    private static let prefixes = (0..<100).map(Prefixes.init)
+
+    private let prefix: Prefixes
+    /// 0…
+    let bucketNumber: Int
+    /// The token in hexadecimal digits.
+    let token: [UInt8]
+
+    init(_ token: CardToken, bucketCount: Int) {
+        bucketNumber = token.bucket(of: bucketCount)
+        let prefixes = CardKeys.prefixes
+        prefix = bucketNumber < prefixes.count ? prefixes[bucketNumber] : Prefixes(bucketNumber)
+        self.token = CardKeys.hex(token)
+    }
+
+    /// Appends the key of the account's record.
+    func appendCard(to command: inout RedisCommand) { command.append(prefix.card, token) }
+
+    /// Appends the key of the transactions that are filed away.
+    func appendPast(to command: inout RedisCommand) { command.append(prefix.past, token) }
+
+    /// Appends the key of the bucket's journal.
+    func appendJournal(to command: inout RedisCommand) { command.append(prefix.journal) }
+
+    static func bucketTag(_ bucket: Int) -> String { bucket < 10 ? "{b0\(bucket)}" : "{b\(bucket)}" }
+
+    private static func hex(_ token: CardToken) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 32) { text, count in
+            for index in 0..<16 {
+                text[index] = digit(token.high >> UInt64(60 - 4 * index))
+                text[16 + index] = digit(token.low >> UInt64(60 - 4 * index))
+            }
+            count = 32
+        }
+    }
+
+    private static func digit(_ value: UInt64) -> UInt8 {
+        let nibble = UInt8(truncatingIfNeeded: value & 0x0F)
+        return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+    }
+}
+
+extension CardToken {
+    /// The bucket that all state of the card lives in.
+    /// - Parameter count: number of buckets, at least 1.
+    func bucket(of count: Int) -> Int { Int(high % UInt64(count)) }
+}
+
+/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each checks the
+/// server and its function library before it is used, again after every reconnect.
+package struct StateStore: Sendable {
+    enum Route: Sendable {
+        case server(RedisConnection)
+        case cluster(RedisCluster)
+    }
+
+    let route: Route
+    let replicaWaits: ReplicaWaits
+    let acknowledged = AcknowledgedPlaces()
+
+    /// The route, for who is made before it.
+    final class RouteReference: Sendable {
+        let route = Mutex<Route?>(nil)
+
+        func set(_ new: Route) { route.withLock { $0 = new } }
+
+        func leave(_ session: RedisSession, because reason: String) {
+            switch route.withLock({ $0 }) {
+            case .server(let connection): connection.leave(session, because: reason)
+            case .cluster(let cluster): cluster.leave(session, because: reason)
+            case nil: break
+            }
+        }
+    }
+
+    /// Sends a command about one bucket. On the event loop.
+    func reply(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
+        switch route {
+        case .server(let connection): try await connection.reply(to: command)
+        case .cluster(let cluster): try await cluster.reply(to: command, slot: Self.slot(of: bucket))
+        }
+    }
+
+    static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
 }

@@ -1,7 +1,6 @@
 internal import Authorisation
 package import NIOCore
 package import Redis
-internal import Synchronization
 
 /// Where the state is kept.
 package enum StoreLocation: Hashable, Sendable {
@@ -19,18 +18,7 @@ package enum StoreLocation: Hashable, Sendable {
     }
 }
 
-/// The way to the state, for one event loop: a connection to a server, or to every node of a cluster. Each checks the
-/// server and its function library before it is used, again after every reconnect.
-package struct StateStore: Sendable {
-    private enum Route: Sendable {
-        case server(RedisConnection)
-        case cluster(RedisCluster)
-    }
-
-    private let route: Route
-    let replicaWaits: ReplicaWaits
-    let acknowledged = AcknowledgedPlaces()
-
+extension StateStore {
     /// Begins to connect.
     /// - Parameters:
     ///   - durable: true refuses a server that may lose what it has acknowledged.
@@ -60,21 +48,6 @@ package struct StateStore: Sendable {
         waits.set(route)
     }
 
-    /// The route, for who is made before it.
-    private final class RouteReference: Sendable {
-        private let route = Mutex<Route?>(nil)
-
-        func set(_ new: Route) { route.withLock { $0 = new } }
-
-        func leave(_ session: RedisSession, because reason: String) {
-            switch route.withLock({ $0 }) {
-            case .server(let connection): connection.leave(session, because: reason)
-            case .cluster(let cluster): cluster.leave(session, because: reason)
-            case nil: break
-            }
-        }
-    }
-
     /// Ends every connection of now; the next ones are prepared and checked anew.
     func leave(because reason: String) {
         switch route {
@@ -99,14 +72,6 @@ package struct StateStore: Sendable {
         switch route {
         case .server(let connection): connection.eventLoop
         case .cluster(let cluster): cluster.eventLoop
-        }
-    }
-
-    /// Sends a command about one bucket. On the event loop.
-    func reply(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
-        switch route {
-        case .server(let connection): try await connection.reply(to: command)
-        case .cluster(let cluster): try await cluster.reply(to: command, slot: Self.slot(of: bucket))
         }
     }
 
@@ -149,11 +114,9 @@ package struct StateStore: Sendable {
         }
     }
 
-    private static func slot(of bucket: Int) -> Int {
+    static func slot(of bucket: Int) -> Int {
         bucket < slots.count ? slots[bucket] : HashSlot.of(CardKeys.bucketTag(bucket))
     }
-
-    private static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
 
     /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it was
     /// connected.

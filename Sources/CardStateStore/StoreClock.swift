@@ -1,3 +1,5 @@
+package import Authorisation
+internal import ByteCoding
 internal import Redis
 internal import Synchronization
 
@@ -9,7 +11,7 @@ package final class StoreClock: Sendable {
     /// From here on it is said, in milliseconds.
     package static let warnedFrom: Int64 = 5_000
     /// From here on nothing is decided that counts days or judges an expiry date, in milliseconds.
-    package static let refusedFrom: Int64 = 60_000
+    package static let refusedFrom = HeldClock.faultFrom
     /// What a host left longer ago says nothing of its clock, in milliseconds.
     private static let othersKept: Int64 = 30_000
     private static let key = CardKeys.bucketTag(0) + ":clocks"
@@ -38,24 +40,22 @@ package final class StoreClock: Sendable {
     private let unixMilliseconds: @Sendable () -> Int64
     private let report: @Sendable (StoreEvent) -> Void
     private let state = Mutex(State())
-    private let isOff = Atomic<Bool>(false)
-    /// This host's clock less its monotonic one, at the last look, in milliseconds; the least number before the first.
-    private let atLook = Atomic<Int64>(.min)
     private let monotonicMilliseconds: @Sendable () -> Int64
-    /// The store's clock less this host's monotonic one, at the last look at which the clocks agreed, in milliseconds.
-    private let storeTime = Atomic<Int64>(.min)
+    /// What decisions go by.
+    package let held: HeldClock
 
     /// - Parameters:
     ///   - name: of this host among the others.
     ///   - unixMilliseconds: its clock.
     ///   - monotonicMilliseconds: a clock that nobody sets: what it says tells between two looks that the other one was set.
     package init(
-        name: String, unixMilliseconds: @escaping @Sendable () -> Int64,
-        monotonicMilliseconds: @escaping @Sendable () -> Int64,
+        name: String, unixMilliseconds: @escaping @Sendable () -> Int64 = ByteCoding.unixMilliseconds,
+        monotonicMilliseconds: @escaping @Sendable () -> Int64 = HeldClock.monotonicMilliseconds,
         report: @escaping @Sendable (StoreEvent) -> Void
     ) {
         self.monotonicMilliseconds = monotonicMilliseconds
         (self.name, self.unixMilliseconds, self.report) = (name, unixMilliseconds, report)
+        held = HeldClock(unixMilliseconds: unixMilliseconds, monotonicMilliseconds: monotonicMilliseconds)
     }
 
     /// As of the last look.
@@ -63,23 +63,6 @@ package final class StoreClock: Sendable {
 
     /// This host's clock less the store's, in milliseconds.
     package var offsetMilliseconds: Int64 { state.withLock { $0.offset } }
-
-    /// Why nothing is decided that counts days; nil: it is. Asked for each request.
-    package var refusal: String? {
-        if isOff.load(ordering: .relaxed), case .refused(let words) = verdict { return words }
-        let known = atLook.load(ordering: .relaxed)
-        guard known != .min else { return nil }
-        let moved = unixMilliseconds() - monotonicMilliseconds() - known
-        guard moved.magnitude > UInt64(Self.refusedFrom) else { return nil }
-        return "this host's clock was set by \(moved / 1_000) s since it was held against the state store's"
-    }
-
-    /// What decisions go by, in seconds since 1970: the store's time of the last look at which the clocks agreed, and what the
-    /// monotonic clock has counted since. A clock that is set in the middle of a decision changes nothing of it.
-    package var unixSeconds: Int64 {
-        let known = storeTime.load(ordering: .relaxed)
-        return (known == .min ? unixMilliseconds() : monotonicMilliseconds() + known) / 1_000
-    }
 
     /// Looks. A store that does not answer changes nothing.
     package func round(_ store: StateStore) async {
@@ -92,7 +75,7 @@ package final class StoreClock: Sendable {
         // A slow answer says nothing to the second.
         guard after - before < 2_000 else { return }
         let monotonic = monotonicMilliseconds()
-        atLook.store(after - monotonic, ordering: .relaxed)
+        held.looked(own: after, monotonic: monotonic)
         let storeTime = seconds * 1_000 + micros / 1_000
         let offset = (before + after) / 2 - storeTime
         let others = await others(store, now: storeTime)
@@ -101,8 +84,8 @@ package final class StoreClock: Sendable {
             RedisCommand("HSET", Self.key, name, "\(offset);\(storeTime)"), bucket: 0)
         let verdict = StoreClock.judge(offset, others: others)
         // Of two clocks that do not agree nobody knows here which was set.
-        if verdict.step < 2 || self.storeTime.load(ordering: .relaxed) == .min {
-            self.storeTime.store(storeTime + (after - before) / 2 - monotonic, ordering: .relaxed)
+        if verdict.step < 2 || !held.hasAdopted {
+            held.adopt(shared: storeTime + (after - before) / 2, monotonic: monotonic)
         }
         conclude(verdict, offset)
     }
@@ -148,8 +131,8 @@ package final class StoreClock: Sendable {
             return state.verdict
         }
         switch verdict {
-        case .refused: isOff.store(true, ordering: .relaxed)
-        case .inTime, .warned: isOff.store(false, ordering: .relaxed)
+        case .refused(let words): held.setFault(words)
+        case .inTime, .warned: held.setFault(nil)
         }
         // The seconds change all the time: said once when it goes off, and once when it comes back.
         guard before.step != verdict.step else { return }

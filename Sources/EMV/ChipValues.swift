@@ -1,11 +1,4 @@
-/// Application transaction counter (tag 9F36): the card counts its transactions, 1…65,535.
-package struct ApplicationTransactionCounter: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The counter.
-    package let rawValue: UInt16
-
-    /// Takes the counter.
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
-
+extension ApplicationTransactionCounter {
     /// By number; the counter never wraps (EMV Book 3 6.5.5: the card blocks itself at 65,535).
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
@@ -13,43 +6,7 @@ package struct ApplicationTransactionCounter: Hashable, Comparable, Sendable, Cu
     package var description: String { String(rawValue) }
 }
 
-/// Unpredictable number of the terminal (tag 9F37), four bytes.
-package struct UnpredictableNumber: Hashable, Sendable {
-    /// The four bytes, big endian.
-    package let rawValue: UInt32
-
-    /// Takes the number.
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-}
-
-/// Application cryptogram (tag 9F26), eight bytes.
-package struct ApplicationCryptogram: Hashable, Sendable {
-    /// The eight bytes, big endian.
-    package let rawValue: UInt64
-
-    /// Takes the cryptogram.
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-}
-
-/// What kind of cryptogram the card gave (tag 9F27, bits 8 and 7; EMV Book 3 table 14).
-package enum CryptogramKind: Sendable, CustomStringConvertible {
-    /// Declined by the card.
-    case aac
-    /// Approved by the card, offline.
-    case tc
-    /// The card asks the issuer.
-    case arqc
-
-    /// - Parameter cryptogramInformationData: the byte; nil for the value that is reserved.
-    package init?(cryptogramInformationData: UInt8) {
-        switch cryptogramInformationData >> 6 {
-        case 0: self = .aac
-        case 1: self = .tc
-        case 2: self = .arqc
-        default: return nil
-        }
-    }
-
+extension CryptogramKind {
     /// The abbreviation everybody uses.
     package var description: String {
         switch self {

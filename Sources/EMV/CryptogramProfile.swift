@@ -1,47 +1,3 @@
-/// How a message is filled up to whole blocks before a MAC (ISO/IEC 9797-1).
-package enum CryptogramPadding: Sendable {
-    /// Zeros, none if the blocks are full.
-    case method1
-    /// `80`, then zeros.
-    case method2
-    /// None: the MAC has its own (CMAC).
-    case none
-}
-
-/// The block cipher of a card's keys.
-package enum CardCipher: Sendable {
-    /// Triple DES; cryptograms are MACs by ISO/IEC 9797-1 algorithm 3.
-    case tripleDES
-    /// AES; cryptograms are the leftmost eight bytes of a CMAC (EMV Book 2 8.1.2).
-    case aes
-}
-
-/// How the key of a cryptogram follows from the ICC master key.
-package enum SessionKeyMethod: Sendable {
-    /// The ICC master key itself.
-    case none
-    /// EMV common session key derivation from the ATC (EMV Book 2 A1.3.1).
-    case common
-    /// Mastercard session key derivation from ATC and unpredictable number.
-    case mastercard
-}
-
-/// How the issuer answers (EMV Book 2 8.2).
-package enum IssuerResponseMethod: Sendable {
-    /// ARPC of eight bytes over the response code.
-    case method1
-    /// ARPC of four bytes over the card status update.
-    case method2
-}
-
-/// Which bytes of the IAD are part of the cryptogram's input.
-package enum CryptogramTail: Hashable, Sendable {
-    /// All of them.
-    case wholeIAD
-    /// The bytes of the first range, then those of the second, which may be empty.
-    case iadBytes(Range<Int>, Range<Int>)
-}
-
 /// One row of the table of cryptogram profiles: values only.
 package struct CryptogramProfile: Sendable {
     /// The name in configuration, traces and reports.
@@ -70,71 +26,6 @@ package struct CryptogramProfile: Sendable {
     /// Tag 9C is part of the input.
     package var signsTransactionType: Bool { signedObjects & 1 << 6 != 0 }
 
-    /// All rows.
-    package static let all: [CryptogramProfile] = [
-        .visaCVN10, .visaCVN17, .visaCVN18, .visaCVN22, .mcCVN10h, .mcCVN11h, .mcCVN14h, .mcCVN15h, .ccd,
-        .ccdAES,
-        .interacCVN133,
-    ]
-
-    private static let mChipCVR = CryptogramTail.iadBytes(2..<8, 0..<0)
-    private static let mChipCVRAndCounters = CryptogramTail.iadBytes(2..<8, 10..<18)
-
-    /// Visa CVN 10: the ICC master key signs; only the CVR of the IAD is covered.
-    package static let visaCVN10 = CryptogramProfile(
-        name: "visa-cvn10", format: .visa, versionNumber: 0x0A, tail: .iadBytes(3..<7, 0..<0),
-        padding: .method1,
-        sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
-    /// Visa CVN 17, of contactless cards: amount, unpredictable number, ATC and one byte of the CVR under the ICC master key.
-    /// Unconfirmed: no public source has a value of it. Transaction type and currency are not signed.
-    package static let visaCVN17 = CryptogramProfile(
-        name: "visa-cvn17", format: .visa, versionNumber: 0x11, tail: .iadBytes(4..<5, 0..<0),
-        padding: .method1,
-        sessionKey: .none, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a,
-        signedObjects: 1 << 0 | 1 << 7 | 1 << 9)
-    /// Visa CVN 18: common session key, the whole IAD, card status update.
-    package static let visaCVN18 = CryptogramProfile(
-        name: "visa-cvn18", format: .visa, versionNumber: 0x12, tail: .wholeIAD, padding: .method2,
-        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
-    /// Visa CVN 22: as 18, with the IAD in format 2.
-    package static let visaCVN22 = CryptogramProfile(
-        name: "visa-cvn22", format: .visaFormat2, versionNumber: 0x22, tail: .wholeIAD, padding: .method2,
-        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .b)
-    /// M/Chip CVN 10h: Mastercard session key for the ARQC, ICC master key for the ARPC.
-    package static let mcCVN10h = CryptogramProfile(
-        name: "mc-cvn10h", format: .mChip, versionNumber: 0x10, tail: mChipCVR, padding: .method2,
-        sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
-    /// M/Chip CVN 11h: as 10h, the counters covered too.
-    package static let mcCVN11h = CryptogramProfile(
-        name: "mc-cvn11h", format: .mChip, versionNumber: 0x11, tail: mChipCVRAndCounters, padding: .method2,
-        sessionKey: .mastercard, responseKey: .none, responseMethod: .method1, defaultMasterKeyOption: .a)
-    /// M/Chip CVN 14h: common session key for both directions.
-    package static let mcCVN14h = CryptogramProfile(
-        name: "mc-cvn14h", format: .mChip, versionNumber: 0x14, tail: mChipCVR, padding: .method2,
-        sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
-    /// M/Chip CVN 15h: as 14h, the counters covered too.
-    package static let mcCVN15h = CryptogramProfile(
-        name: "mc-cvn15h", format: .mChip, versionNumber: 0x15, tail: mChipCVRAndCounters, padding: .method2,
-        sessionKey: .common, responseKey: .common, responseMethod: .method1, defaultMasterKeyOption: .a)
-    /// Common core definitions with cryptogram version 5 (EMV Book 2 8, Book 3 C).
-    package static let ccd = CryptogramProfile(
-        name: "ccd", format: .commonCore, versionNumber: 0xA5, tail: .wholeIAD, padding: .method2,
-        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .a)
-    /// Common core definitions with cryptogram version 6: AES throughout. No published example of these computations
-    /// is known; two of our own agree, the token's and the virtual card's.
-    package static let ccdAES = CryptogramProfile(
-        name: "ccd-aes", format: .commonCore, versionNumber: 0xA6, tail: .wholeIAD, padding: .none,
-        sessionKey: .common, responseKey: .common, responseMethod: .method2, defaultMasterKeyOption: .c,
-        cipher: .aes)
-    /// Interac CVN 133: Mastercard session key for both directions.
-    package static let interacCVN133 = CryptogramProfile(
-        name: "interac-cvn133", format: .interac, versionNumber: 0x85, tail: .wholeIAD, padding: .method2,
-        sessionKey: .mastercard, responseKey: .mastercard, responseMethod: .method1,
-        defaultMasterKeyOption: .a)
-
-    /// The row with this name, nil where there is none.
-    package static func named(_ name: String) -> CryptogramProfile? { all.first { $0.name == name } }
-
     /// The one profile among those allowed that the IAD carries.
     ///
     /// The bytes of an IAD can be read in two formats; the issuer's list decides, and where it leaves two
@@ -159,19 +50,179 @@ package struct CryptogramProfile: Sendable {
     }
 }
 
-/// The IAD is readable, but does not lead to exactly one profile of the issuer range.
-package enum CryptogramProfileError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The range allows no profile with this version number in this format.
-    case notAllowed(format: IssuerApplicationDataFormat, versionNumber: UInt8)
-    /// The bytes fit these two profiles, and the range allows both.
-    case ambiguous(String, String)
+/// How an issuer application data is laid out. Each format is known by its content.
+package enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
+    /// Visa format 0/1/3: `06` DKI CVN CVR(4, begins with `03`), then nothing or a length and issuer's data.
+    case visa
+    /// Visa format 2: `1F` CVN DKI CVR(5) …, 32 bytes.
+    case visaFormat2
+    /// M/Chip: DKI CVN CVR(6) DAC(2) counters(8) …; 18, 20, 26 or 28 bytes, CVN `1x`.
+    case mChip
+    /// Common core definitions (EMV Book 3 C7): `0F` CCI DKI … `0F` …, 32 bytes.
+    case commonCore
+    /// Interac: `15` DKI CVN …, 22 bytes.
+    case interac
 
-    /// One line for people.
-    package var description: String {
+    /// True if the bytes can be read in this format.
+    func matches(_ iad: ArraySlice<UInt8>) -> Bool {
+        let start = iad.startIndex
+        let count = iad.count
+        guard count >= 3 else { return false }
         switch self {
-        case .notAllowed(let format, let versionNumber):
-            "CVN \(String(versionNumber, radix: 16, uppercase: true))h in format \(format) not allowed here"
-        case .ambiguous(let first, let second): "IAD fits both \(first) and \(second)"
+        case .visa:
+            return count >= 7 && iad[start] == 0x06 && iad[start + 3] == 0x03
+                && (count == 7 || Int(iad[start + 7]) == count - 8)
+        case .visaFormat2:
+            return count == 32 && iad[start] == 0x1F
+        case .mChip:
+            return (count == 18 || count == 20 || count == 26 || count == 28)
+                && iad[start + 1] & 0xF0 == 0x10
+        case .commonCore:
+            return count == 32 && iad[start] == 0x0F && iad[start + 16] == 0x0F
+                && iad[start + 1] & 0xF0 == 0xA0
+        case .interac:
+            return count == 22 && iad[start] == 0x15
         }
+    }
+
+    /// Where the cryptogram version number (for CCD the common core identifier) stands.
+    var versionOffset: Int {
+        switch self {
+        case .visa, .interac: 2
+        case .visaFormat2, .mChip, .commonCore: 1
+        }
+    }
+
+    /// The order in which the formats are tried.
+    static let inOrder: InlineArray<5, IssuerApplicationDataFormat> = [
+        .visa, .visaFormat2, .mChip, .commonCore, .interac,
+    ]
+
+    /// Where the card verification results stand.
+    package var verificationResults: Range<Int> {
+        switch self {
+        case .visa: 4..<7
+        case .visaFormat2, .commonCore: 3..<8
+        case .mChip: 2..<8
+        case .interac: 4..<8
+        }
+    }
+
+    /// Where the derivation key index stands.
+    var derivationKeyIndexOffset: Int {
+        switch self {
+        case .visa, .interac: 1
+        case .visaFormat2, .commonCore: 2
+        case .mChip: 0
+        }
+    }
+}
+
+/// Issuer application data (tag 9F10): what the card tells its issuer beside the cryptogram.
+package struct IssuerApplicationData: Sendable {
+    /// The bytes as received, at most 32.
+    package let bytes: ArraySlice<UInt8>
+    /// The first format that fits. Bytes can fit two; which one is meant follows from the issuer range.
+    package let format: IssuerApplicationDataFormat
+
+    /// - Throws: `IssuerApplicationDataError` where no format fits: the caller fails closed.
+    package init(parsing bytes: ArraySlice<UInt8>) throws(IssuerApplicationDataError) {
+        guard bytes.count <= 32 else { throw .tooLong(bytes.count) }
+        // Written out, since a list of the cases would be an allocation for each card.
+        for index in IssuerApplicationDataFormat.inOrder.indices {
+            let format = IssuerApplicationDataFormat.inOrder[index]
+            if format.matches(bytes) {
+                self.bytes = bytes
+                self.format = format
+                return
+            }
+        }
+        throw IssuerApplicationData.diagnosis(of: bytes)
+    }
+
+    /// The derivation key index, read in the format that the card's profile has.
+    package func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
+        bytes[bytes.startIndex + format.derivationKeyIndexOffset]
+    }
+}
+
+/// The padded input of a MAC over card data (EMV Book 2 8.1.1): held inline, no allocation.
+package struct CryptogramInput: Sendable {
+    /// 33 bytes of objects, 32 of IAD and the padding.
+    package static let countMax = 80
+
+    var storage: InlineArray<80, UInt8> = .init(repeating: 0)
+    /// A multiple of eight, unless the MAC pads.
+    package internal(set) var count = 0
+    /// The first object that is absent from the chip data and stands as zeros here; nil where all are there.
+    package internal(set) var takenAsZeros: Tag?
+
+    fileprivate init() {}
+
+    /// Lends the padded bytes.
+    package func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let count = count
+        return try storage.span.withUnsafeBytes { (raw) throws(Failure) in
+            try body(UnsafeRawBufferPointer(rebasing: raw[..<count]))
+        }
+    }
+
+    fileprivate mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        var mutableSpan = storage.mutableSpan
+        let start = count
+        mutableSpan.withUnsafeMutableBytes {
+            UnsafeMutableRawBufferPointer(rebasing: $0[start..<start + bytes.count]).copyMemory(from: bytes)
+        }
+        count += bytes.count
+    }
+
+    mutating func pad(_ padding: CryptogramPadding) {
+        // The storage is zero from the start, so padding is a matter of counting.
+        if padding == .method2 {
+            storage[count] = 0x80
+            count += 1
+        }
+        if padding != .none { count = (count + 7) / 8 * 8 }
+    }
+}
+
+extension CryptogramProfile {
+    /// Puts the input together and pads it. Objects of the terminal that are not there are taken as zeros: that they are
+    /// what the card signed, the cryptogram proves.
+    /// - Throws: `CryptogramInputError` with the tag that is missing or of the wrong length.
+    package func cryptogramInput(
+        from chip: ICCData, iad: IssuerApplicationData
+    ) throws(CryptogramInputError) -> CryptogramInput {
+        var input = CryptogramInput()
+        for index in CryptogramProfile.inputObjects.indices where signedObjects & 1 << UInt16(index) != 0 {
+            let object = CryptogramProfile.inputObjects[index]
+            guard chip.withValue(of: object.tag, count: object.count, body: { input.append($0) }) != nil
+            else {
+                // An object without a value says as little as none.
+                if chip.isLeftOut(object.tag), CryptogramProfile.mayBeLeftOut(object.tag) {
+                    input.appendZeros(object.count, for: object.tag)
+                    continue
+                }
+                throw CryptogramInputError(
+                    tag: object.tag, expectedCount: object.count, foundCount: chip[object.tag]?.count)
+            }
+        }
+        switch tail {
+        case .wholeIAD:
+            iad.bytes.withUnsafeBytes { input.append($0) }
+        case .iadBytes(let first, let second):
+            guard max(first.upperBound, second.upperBound) <= iad.bytes.count else {
+                throw CryptogramInputError(
+                    tag: .issuerApplicationData, expectedCount: nil, foundCount: iad.bytes.count)
+            }
+            iad.bytes.withUnsafeBytes {
+                input.append(UnsafeRawBufferPointer(rebasing: $0[first]))
+                input.append(UnsafeRawBufferPointer(rebasing: $0[second]))
+            }
+        }
+        input.pad(padding)
+        return input
     }
 }

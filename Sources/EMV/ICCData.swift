@@ -9,7 +9,7 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
     /// DE55 has at most 255 bytes in most dialects and 999 in the widest.
     package static let bytesMax = 4096
 
-    private struct Entry {
+    struct Entry {
         let tag: UInt32
         let offset: UInt16
         let count: UInt16
@@ -17,7 +17,7 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
 
     /// All bytes, as received.
     package let bytes: ArraySlice<UInt8>
-    private let entries: [Entry]
+    let entries: [Entry]
 
     /// - Parameter bytes: the value of DE55; not copied.
     /// - Throws: `TLVError` with tag and offset.
@@ -62,26 +62,11 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         return entries
     }
 
-    private static func isSame(_ known: Entry, _ value: Range<Int>, raw: UnsafeRawBufferPointer) -> Bool {
-        let start = Int(known.offset)
-        return raw[start..<start + Int(known.count)].elementsEqual(raw[value])
-    }
-
     /// The value of a tag, nil where it is absent.
     package subscript(tag: Tag) -> ArraySlice<UInt8>? {
         guard let entry = entry(tag) else { return nil }
         let start = bytes.startIndex + Int(entry.offset)
         return bytes[start..<start + Int(entry.count)]
-    }
-
-    /// The value of a tag whose length the format fixes.
-    /// - Throws: `.missing` or `.wrongCount`, with the tag.
-    package func value(of tag: Tag, expectedCount count: Int) throws(TLVError) -> ArraySlice<UInt8> {
-        guard let value = self[tag] else { throw .missing(tag) }
-        guard value.count == count else {
-            throw .wrongCount(tag, expected: count, found: value.count)
-        }
-        return value
     }
 
     /// Lends the value of a tag without counting references; nil where it is absent or has not exactly
@@ -94,16 +79,7 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         return bytes.span.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
-    /// The tags in the order in which they came.
-    package var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
-
-    /// The tag is not there, or has no value.
-    package func isLeftOut(_ tag: Tag) -> Bool { entry(tag).map { $0.count == 0 } ?? true }
-
-    /// True if the tag is there.
-    package func has(_ tag: Tag) -> Bool { entry(tag) != nil }
-
-    private func entry(_ tag: Tag) -> Entry? {
+    func entry(_ tag: Tag) -> Entry? {
         for entry in entries where entry.tag == tag.rawValue { return entry }
         return nil
     }
@@ -148,9 +124,6 @@ extension ICCData {
     /// Tag 9F02 in minor units, nil where it is absent or not decimal.
     package var amountAuthorised: UInt64? { number(.amountAuthorised, count: 6).flatMap(decimal) }
 
-    /// Tag 9F03 in minor units, nil where it is absent or not decimal.
-    package var amountOther: UInt64? { number(.amountOther, count: 6).flatMap(decimal) }
-
     /// Tag 5F2A as a number, nil where it is absent or not decimal.
     package var transactionCurrencyCode: UInt16? {
         number(.transactionCurrencyCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
@@ -173,19 +146,7 @@ extension ICCData {
         number(.panSequenceNumber, count: 1).flatMap { PANSequenceNumber(bcd: UInt8(truncatingIfNeeded: $0)) }
     }
 
-    /// Tag 91, nil where it is absent or not of 8…16 bytes.
-    package var issuerAuthenticationData: IssuerAuthenticationData? {
-        self[.issuerAuthenticationData].flatMap { IssuerAuthenticationData(bytes: $0) }
-    }
-
-    /// Tag 8A, nil where it is absent or not of two bytes.
-    package var authorisationResponseCode: AuthorisationResponseCode? {
-        number(.authorisationResponseCode, count: 2).map {
-            AuthorisationResponseCode(rawValue: UInt16(truncatingIfNeeded: $0))
-        }
-    }
-
-    private func decimal(_ packed: UInt64) -> UInt64? {
+    func decimal(_ packed: UInt64) -> UInt64? {
         var value: UInt64 = 0
         for shift in stride(from: 60, through: 0, by: -4) {
             let digit = packed >> UInt64(shift) & 0x0F
@@ -194,4 +155,165 @@ extension ICCData {
         }
         return value
     }
+}
+
+/// Walks over the objects of one level. Bytes of 00 before, between and after them are passed over (EMV Book 3 annex
+/// B1): senders fill up with them. Duplicates are the caller's matter: within a script template the tag
+/// 86 may repeat (EMV Book 3 10.10), within DE55 nothing may.
+package struct TLVReader: Sendable {
+    /// One object: where it begins, its tag, where its value is.
+    package struct Object: Sendable {
+        /// Offset of the first tag byte.
+        package let start: Int
+        /// The tag.
+        package let tag: Tag
+        /// Offsets of the value.
+        package let value: Range<Int>
+    }
+
+    private var offset = 0
+
+    /// A reader at the beginning.
+    package init() {}
+
+    /// The next object, nil at the end.
+    /// - Parameter bytes: the same bytes each time.
+    package mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
+        while offset < bytes.count, bytes[offset] == 0 { offset &+= 1 }
+        guard offset < bytes.count else { return nil }
+        let start = offset
+        let tag = try readTag(bytes, start)
+        let length = try readLength(bytes, start, tag: tag)
+        // Offsets and lengths are far from the ends of Int: what is checked is that they are within the bytes.
+        let left = bytes.count &- offset
+        guard length <= left else { throw .truncated(tag, offset: start, missing: length - left) }
+        let value = Range(uncheckedBounds: (offset, offset &+ length))
+        offset &+= length
+        return Object(start: start, tag: tag, value: value)
+    }
+
+    private mutating func readTag(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(TLVError) -> Tag {
+        let first = bytes[offset]
+        // FF is no tag; 00 has been passed over.
+        guard first != 0xFF else { throw .badTag(offset: start) }
+        offset &+= 1
+        var value = UInt32(first)
+        guard first & 0x1F == 0x1F else { return Tag(rawValue: value) }
+        while true {
+            guard offset &- start < 4 else { throw .badTag(offset: start) }
+            guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
+            let byte = bytes[offset]
+            // A second byte of 80 would be a leading zero of the tag number (ISO/IEC 8825-1 8.1.2.4.2).
+            guard offset > start &+ 1 || byte != 0x80 else { throw .badTag(offset: start) }
+            offset &+= 1
+            value = value << 8 | UInt32(byte)
+            if byte & 0x80 == 0 { return Tag(rawValue: value) }
+        }
+    }
+
+    private mutating func readLength(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, tag: Tag
+    ) throws(TLVError) -> Int {
+        guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
+        let first = bytes[offset]
+        offset &+= 1
+        if first < 0x80 { return Int(first) }
+        let extra = Int(first & 0x7F)
+        guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }
+        guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
+        // A longer form than the length needs is right all the same (ISO/IEC 8825-1 8.1.3.5): cryptograms are over
+        // values.
+        var length = 0
+        for index in offset..<offset + extra { length = length << 8 | Int(bytes[index]) }
+        offset += extra
+        return length
+    }
+}
+
+/// A BER-TLV tag of one to four bytes (EMV Book 3 annex B1), as the bytes read big endian.
+package struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
+    /// `0x9F26` for tag 9F26.
+    package let rawValue: UInt32
+
+    /// Takes the tag bytes.
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// Application transaction counter (tag 9F36): the card counts its transactions, 1…65,535.
+package struct ApplicationTransactionCounter: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The counter.
+    package let rawValue: UInt16
+
+    /// Takes the counter.
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+}
+
+/// Unpredictable number of the terminal (tag 9F37), four bytes.
+package struct UnpredictableNumber: Hashable, Sendable {
+    /// The four bytes, big endian.
+    package let rawValue: UInt32
+
+    /// Takes the number.
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// Application cryptogram (tag 9F26), eight bytes.
+package struct ApplicationCryptogram: Hashable, Sendable {
+    /// The eight bytes, big endian.
+    package let rawValue: UInt64
+
+    /// Takes the cryptogram.
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// What kind of cryptogram the card gave (tag 9F27, bits 8 and 7; EMV Book 3 table 14).
+package enum CryptogramKind: Sendable, CustomStringConvertible {
+    /// Declined by the card.
+    case aac
+    /// Approved by the card, offline.
+    case tc
+    /// The card asks the issuer.
+    case arqc
+
+    /// - Parameter cryptogramInformationData: the byte; nil for the value that is reserved.
+    package init?(cryptogramInformationData: UInt8) {
+        switch cryptogramInformationData >> 6 {
+        case 0: self = .aac
+        case 1: self = .tc
+        case 2: self = .arqc
+        default: return nil
+        }
+    }
+}
+
+extension CVMResults {
+    /// The terminal says that the card itself has found the PIN right (methods 1, 3, 4 and 5; EMV Book 3 C3).
+    package var claimsOfflinePIN: Bool { [1, 3, 4, 5].contains(method) && result == 2 }
+}
+
+extension IssuerApplicationData {
+    /// The card verification results of a profile's format as one number, big endian.
+    package func cardVerificationResultsValue(in format: IssuerApplicationDataFormat) -> UInt64 {
+        let range = format.verificationResults
+        guard range.upperBound <= bytes.count else { return 0 }
+        return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
+            .reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+extension ICCData {
+    /// Tag 95 as one number; nil where it is absent or not of five bytes.
+    package var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
+}
+
+/// CVM Results, tag 9F34 (EMV Book 4 A4): method, condition, result.
+package struct CVMResults: Hashable, Sendable {
+    /// The three bytes, the first one highest.
+    package let rawValue: UInt32
+
+    /// - Parameter rawValue: the low 24 bits count.
+    package init(rawValue: UInt32) { self.rawValue = rawValue & 0x00FF_FFFF }
+
+    /// Bits 6 to 1 of the method (EMV Book 3 C3).
+    package var method: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) & 0x3F }
 }

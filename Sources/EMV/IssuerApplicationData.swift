@@ -1,71 +1,3 @@
-/// How an issuer application data is laid out. Each format is known by its content.
-package enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
-    /// Visa format 0/1/3: `06` DKI CVN CVR(4, begins with `03`), then nothing or a length and issuer's data.
-    case visa
-    /// Visa format 2: `1F` CVN DKI CVR(5) …, 32 bytes.
-    case visaFormat2
-    /// M/Chip: DKI CVN CVR(6) DAC(2) counters(8) …; 18, 20, 26 or 28 bytes, CVN `1x`.
-    case mChip
-    /// Common core definitions (EMV Book 3 C7): `0F` CCI DKI … `0F` …, 32 bytes.
-    case commonCore
-    /// Interac: `15` DKI CVN …, 22 bytes.
-    case interac
-
-    /// True if the bytes can be read in this format.
-    func matches(_ iad: ArraySlice<UInt8>) -> Bool {
-        let start = iad.startIndex
-        let count = iad.count
-        guard count >= 3 else { return false }
-        switch self {
-        case .visa:
-            return count >= 7 && iad[start] == 0x06 && iad[start + 3] == 0x03
-                && (count == 7 || Int(iad[start + 7]) == count - 8)
-        case .visaFormat2:
-            return count == 32 && iad[start] == 0x1F
-        case .mChip:
-            return (count == 18 || count == 20 || count == 26 || count == 28)
-                && iad[start + 1] & 0xF0 == 0x10
-        case .commonCore:
-            return count == 32 && iad[start] == 0x0F && iad[start + 16] == 0x0F
-                && iad[start + 1] & 0xF0 == 0xA0
-        case .interac:
-            return count == 22 && iad[start] == 0x15
-        }
-    }
-
-    /// Where the cryptogram version number (for CCD the common core identifier) stands.
-    var versionOffset: Int {
-        switch self {
-        case .visa, .interac: 2
-        case .visaFormat2, .mChip, .commonCore: 1
-        }
-    }
-
-    /// The order in which the formats are tried.
-    static let inOrder: InlineArray<5, IssuerApplicationDataFormat> = [
-        .visa, .visaFormat2, .mChip, .commonCore, .interac,
-    ]
-
-    /// Where the card verification results stand.
-    package var verificationResults: Range<Int> {
-        switch self {
-        case .visa: 4..<7
-        case .visaFormat2, .commonCore: 3..<8
-        case .mChip: 2..<8
-        case .interac: 4..<8
-        }
-    }
-
-    /// Where the derivation key index stands.
-    var derivationKeyIndexOffset: Int {
-        switch self {
-        case .visa, .interac: 1
-        case .visaFormat2, .commonCore: 2
-        case .mChip: 0
-        }
-    }
-}
-
 /// Why no format fits. Says lengths and identifying bytes only.
 package enum IssuerApplicationDataError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Longer than the 32 bytes of tag 9F10.
@@ -109,38 +41,12 @@ package enum IssuerApplicationDataFault: Hashable, Sendable {
     }
 }
 
-/// Issuer application data (tag 9F10): what the card tells its issuer beside the cryptogram.
-package struct IssuerApplicationData: Sendable {
-    /// The bytes as received, at most 32.
-    package let bytes: ArraySlice<UInt8>
-    /// The first format that fits. Bytes can fit two; which one is meant follows from the issuer range.
-    package let format: IssuerApplicationDataFormat
-
-    /// - Throws: `IssuerApplicationDataError` where no format fits: the caller fails closed.
-    package init(parsing bytes: ArraySlice<UInt8>) throws(IssuerApplicationDataError) {
-        guard bytes.count <= 32 else { throw .tooLong(bytes.count) }
-        // Written out, since a list of the cases would be an allocation for each card.
-        for index in IssuerApplicationDataFormat.inOrder.indices {
-            let format = IssuerApplicationDataFormat.inOrder[index]
-            if format.matches(bytes) {
-                self.bytes = bytes
-                self.format = format
-                return
-            }
-        }
-        throw IssuerApplicationData.diagnosis(of: bytes)
-    }
-
+extension IssuerApplicationData {
     /// The cryptogram version number, read in the first format that fits.
     package var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.versionOffset] }
 
     /// The derivation key index, read in the first format that fits: which version of IMK-AC the card has.
     package var derivationKeyIndex: UInt8 { derivationKeyIndex(in: format) }
-
-    /// The derivation key index, read in the format that the card's profile has.
-    package func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
-        bytes[bytes.startIndex + format.derivationKeyIndexOffset]
-    }
 
     /// The card verification results, read in the first format that fits, without a length byte.
     package var cardVerificationResults: ArraySlice<UInt8> {
@@ -149,7 +55,7 @@ package struct IssuerApplicationData: Sendable {
     }
 
     /// Names the first thing wrong with bytes that fit no format.
-    private static func diagnosis(of iad: ArraySlice<UInt8>) -> IssuerApplicationDataError {
+    static func diagnosis(of iad: ArraySlice<UInt8>) -> IssuerApplicationDataError {
         guard let first = iad.first else { return .unknownFormat(count: 0) }
         let start = iad.startIndex
         switch first {

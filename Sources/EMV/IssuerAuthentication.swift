@@ -1,18 +1,10 @@
-/// The public part of the issuer's answer (EMV Book 2 8.2): what the ARPC is made over, and what tag 91 holds.
-package enum IssuerAuthentication {
+/// What an ARPC is made over, by method.
+extension IssuerAuthentication {
     /// Method 1 (8.2.1): the block whose encipherment is the ARPC: ARQC xor (ARC ‖ zeros). Big endian.
     package static func block(
         _ cryptogram: ApplicationCryptogram, code: AuthorisationResponseCode
     ) -> UInt64 {
         cryptogram.rawValue ^ UInt64(code.rawValue) << 48
-    }
-
-    /// Method 2 (8.2.2) without proprietary data: the two blocks whose MAC, cut to four bytes, is the ARPC:
-    /// ARQC ‖ CSU, padded by method 2. Big endian.
-    package static func blocks(
-        _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate
-    ) -> (UInt64, UInt64) {
-        (cryptogram.rawValue, UInt64(statusUpdate.rawValue) << 32 | 0x8000_0000)
     }
 
     /// Method 2 with proprietary authentication data: the padded input of the MAC, 16 or 24 bytes.
@@ -50,23 +42,11 @@ package enum IssuerAuthentication {
     }
 }
 
-/// The value of tag 91: 8 to 16 bytes, held inline.
-package struct IssuerAuthenticationData: Hashable, Sendable {
-    /// The bytes, left-aligned.
-    private let packed: UInt128
-    /// 8…16.
-    package let count: Int
-
+extension IssuerAuthenticationData {
     /// Method 1 (EMV Book 2 8.2.1): ARPC (8 bytes) and the response code it was made over.
     package init(arpc: UInt64, code: AuthorisationResponseCode) {
         packed = UInt128(arpc) << 64 | UInt128(code.rawValue) << 48
         count = 10
-    }
-
-    /// Method 2 (EMV Book 2 8.2.2): ARPC (4 bytes) and the card status update; no proprietary data.
-    package init(arpc: UInt32, statusUpdate: CardStatusUpdate) {
-        packed = UInt128(arpc) << 96 | UInt128(statusUpdate.rawValue) << 64
-        count = 8
     }
 
     /// Method 2 with proprietary authentication data.
@@ -85,12 +65,6 @@ package struct IssuerAuthenticationData: Hashable, Sendable {
         let value = bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
         packed = value << UInt128(8 * (16 - bytes.count))
         count = bytes.count
-    }
-
-    /// The byte at `index`, 0..<count.
-    package subscript(index: Int) -> UInt8 {
-        precondition((0..<count).contains(index), "index beyond the issuer authentication data")
-        return UInt8(truncatingIfNeeded: packed >> UInt128(8 * (15 - index)))
     }
 
     /// All bytes.

@@ -1,40 +1,3 @@
-/// How the ICC master key follows from the issuer master key (EMV Book 2 A1.4).
-package enum MasterKeyOption: String, Sendable, CaseIterable {
-    /// A1.4.1: the rightmost 16 digits of PAN and sequence number.
-    case a = "A"
-    /// A1.4.2: for PANs over 16 digits, digits taken from their SHA-1.
-    case b = "B"
-    /// A1.4.3: AES, the whole PAN and sequence number.
-    case c = "C"
-}
-
-/// Two blocks that, enciphered under a key, give the two halves of the next key.
-package struct Diversifier: Hashable, Sendable {
-    /// Enciphered, the left half of the key. Big endian.
-    package let left: UInt64
-    /// Enciphered, the right half. Big endian.
-    package let right: UInt64
-
-    /// Takes the two blocks.
-    package init(left: UInt64, right: UInt64) {
-        self.left = left
-        self.right = right
-    }
-
-    /// The left block twice: gives K_L ‖ K_L, under which triple DES is single DES with K_L. The chaining part
-    /// of ISO 9797-1 algorithm 3 is made with it.
-    package var leftTwice: Diversifier { Diversifier(left: left, right: left) }
-
-    /// Lends the sixteen bytes left ‖ right.
-    @inlinable
-    package func withUnsafeBytes<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let blocks: InlineArray<2, UInt64> = [left.bigEndian, right.bigEndian]
-        return try blocks.span.withUnsafeBytes(body)
-    }
-}
-
 /// The public part of the derivation of ICC master keys: no key is here.
 package enum MasterKeyDerivation {
     /// True if the option needs the SHA-1 of PAN and sequence number for this card.
@@ -54,34 +17,19 @@ package enum MasterKeyDerivation {
         needsHash(option, for: card)
             ? diversifier(fromSHA1: PublicDigest.sha1(bytesToHash(for: card))) : diversifier(for: card)
     }
+}
 
-    /// What option B hashes: PAN ‖ sequence number in BCD, a zero before it if the digits are odd in number.
-    package static func bytesToHash(for card: CardIdentity) -> [UInt8] {
-        let packed = card.pan.packedWithSequenceNumber(card.panSequenceNumber)
-        let count = (card.pan.digitCount + 2 + 1) / 2
-        return (0..<count).map { UInt8(truncatingIfNeeded: packed >> UInt128(8 * (count - 1 - $0))) }
-    }
+/// Two blocks that, enciphered under a key, give the two halves of the next key.
+package struct Diversifier: Hashable, Sendable {
+    /// Enciphered, the left half of the key. Big endian.
+    package let left: UInt64
+    /// Enciphered, the right half. Big endian.
+    package let right: UInt64
 
-    /// Option B (EMV Book 2 A1.4.2): the first 16 decimal digits of the hash; if there are fewer, the hex
-    /// letters from the left, A as 0 to F as 5, fill the rest.
-    /// - Parameter hash: 20 bytes.
-    package static func diversifier(fromSHA1 hash: some Collection<UInt8>) -> Diversifier {
-        var y: UInt64 = 0
-        var count = 0
-        func take(_ digit: UInt8) {
-            guard count < 16 else { return }
-            y = y << 4 | UInt64(digit)
-            count += 1
-        }
-        for byte in hash {
-            if byte >> 4 <= 9 { take(byte >> 4) }
-            if byte & 0x0F <= 9 { take(byte & 0x0F) }
-        }
-        for byte in hash {
-            if byte >> 4 > 9 { take(byte >> 4 - 10) }
-            if byte & 0x0F > 9 { take(byte & 0x0F - 10) }
-        }
-        return Diversifier(left: y, right: ~y)
+    /// Takes the two blocks.
+    package init(left: UInt64, right: UInt64) {
+        self.left = left
+        self.right = right
     }
 }
 
@@ -109,50 +57,35 @@ package enum SessionKeyDerivation {
         let kept = r & 0xFFFF_00FF_FFFF_FFFF
         return Diversifier(left: kept | 0xF0 << 40, right: kept | 0x0F << 40)
     }
+}
 
-    /// PBOC 2.0: the ATC, and its complement, behind six zero bytes. No profile of this host uses it.
-    package static func pbocDiversifier(atc: ApplicationTransactionCounter) -> Diversifier {
-        Diversifier(left: UInt64(atc.rawValue), right: UInt64(~atc.rawValue))
-    }
-
-    /// Visa secure messaging: what the halves of the ICC master key are XORed with (VIS 1.5 D.7). Not
-    /// enciphered; the key's parity has to be set afterwards.
-    package static func visaSecureMessagingMask(atc: ApplicationTransactionCounter) -> Diversifier {
-        Diversifier(left: UInt64(atc.rawValue), right: UInt64(~atc.rawValue))
+/// The public part of the issuer's answer (EMV Book 2 8.2): what the ARPC is made over, and what tag 91 holds.
+package enum IssuerAuthentication {
+    /// Method 2 (8.2.2) without proprietary data: the two blocks whose MAC, cut to four bytes, is the ARPC:
+    /// ARQC ‖ CSU, padded by method 2. Big endian.
+    package static func blocks(
+        _ cryptogram: ApplicationCryptogram, statusUpdate: CardStatusUpdate
+    ) -> (UInt64, UInt64) {
+        (cryptogram.rawValue, UInt64(statusUpdate.rawValue) << 32 | 0x8000_0000)
     }
 }
 
-/// The EMV2000 session key tree (EMV 4.1 Book 2 A1.3.2): only its public arithmetic.
-///
-/// With Φ(X, Y, j) = DES3(X)[Y_L xor (j mod b)] ‖ DES3(X)[Y_R xor (j mod b) xor F0], the intermediate keys go
-/// from the ICC master key down to the leaf of the ATC; the session key is the leaf xor its grandparent.
-package struct SessionKeyTree: Hashable, Sendable {
-    /// Levels below the master key, 8 or 16 in practice.
-    package let height: Int
-    /// Children of each node, 4 or 2 in practice.
-    package let branchFactor: Int
-    /// Stands for the missing parent of the master key.
-    package let initialVector: Diversifier
+/// The value of tag 91: 8 to 16 bytes, held inline.
+package struct IssuerAuthenticationData: Hashable, Sendable {
+    /// The bytes, left-aligned.
+    let packed: UInt128
+    /// 8…16.
+    package let count: Int
 
-    /// - Returns: nil unless the tree has a leaf for each of the 65,536 counters and a height of 2…16.
-    package init?(height: Int, branchFactor: Int, initialVector: Diversifier) {
-        guard (2...16).contains(height), (2...256).contains(branchFactor) else { return nil }
-        var leaves = 1
-        for _ in 0..<height where leaves <= 0xFFFF { leaves *= branchFactor }
-        guard leaves > 0xFFFF else { return nil }
-        self.height = height
-        self.branchFactor = branchFactor
-        self.initialVector = initialVector
+    /// Method 2 (EMV Book 2 8.2.2): ARPC (4 bytes) and the card status update; no proprietary data.
+    package init(arpc: UInt32, statusUpdate: CardStatusUpdate) {
+        packed = UInt128(arpc) << 96 | UInt128(statusUpdate.rawValue) << 64
+        count = 8
     }
 
-    /// The number of the ATC's ancestor in a level, 1…`height`.
-    package func node(ofLevel level: Int, atc: ApplicationTransactionCounter) -> Int {
-        (level..<height).reduce(Int(atc.rawValue)) { number, _ in number / branchFactor }
-    }
-
-    /// The input of Φ beside the key: the grandparent's halves xor the child's number.
-    package func diversifier(grandparent: Diversifier, node: Int) -> Diversifier {
-        let child = UInt64(node % branchFactor)
-        return Diversifier(left: grandparent.left ^ child, right: grandparent.right ^ child ^ 0xF0)
+    /// The byte at `index`, 0..<count.
+    package subscript(index: Int) -> UInt8 {
+        precondition((0..<count).contains(index), "index beyond the issuer authentication data")
+        return UInt8(truncatingIfNeeded: packed >> UInt128(8 * (15 - index)))
     }
 }

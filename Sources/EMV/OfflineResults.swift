@@ -126,9 +126,6 @@ package enum ResultBits {
 }
 
 extension CVMResults {
-    /// The terminal says that the card itself has found the PIN right (methods 1, 3, 4 and 5; EMV Book 3 C3).
-    package var claimsOfflinePIN: Bool { [1, 3, 4, 5].contains(method) && result == 2 }
-
     /// Method and result in words.
     package var words: String {
         let methods: [UInt8: String] = [
@@ -140,33 +137,6 @@ extension CVMResults {
         let results: [UInt8: String] = [0: "unknown", 1: "failed", 2: "successful"]
         return "\(methods[method] ?? "method \(method)"), \(results[result] ?? "result \(result)")"
     }
-}
-
-extension IssuerApplicationData {
-    /// The card verification results of a profile's format as one number, big endian.
-    package func cardVerificationResultsValue(in format: IssuerApplicationDataFormat) -> UInt64 {
-        let range = format.verificationResults
-        guard range.upperBound <= bytes.count else { return 0 }
-        return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
-            .reduce(0) { $0 << 8 | UInt64($1) }
-    }
-}
-
-extension ICCData {
-    /// Tag 95 as one number; nil where it is absent or not of five bytes.
-    package var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
-}
-
-/// CVM Results, tag 9F34 (EMV Book 4 A4): method, condition, result.
-package struct CVMResults: Hashable, Sendable {
-    /// The three bytes, the first one highest.
-    package let rawValue: UInt32
-
-    /// - Parameter rawValue: the low 24 bits count.
-    package init(rawValue: UInt32) { self.rawValue = rawValue & 0x00FF_FFFF }
-
-    /// Bits 6 to 1 of the method (EMV Book 3 C3).
-    package var method: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) & 0x3F }
 
     /// 0 unknown, 1 failed, 2 successful.
     package var result: UInt8 { UInt8(truncatingIfNeeded: rawValue) }

@@ -19,14 +19,7 @@ package enum PINBlockFormat: UInt8, Sendable, CaseIterable {
 /// PIN lengths that ISO 9564-1 knows (8.1).
 package let pinDigits = 4...12
 
-/// An enciphered PIN block of eight bytes. It describes itself without them and is never logged.
-package struct EncipheredPINBlock: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
-    /// The eight bytes, big endian.
-    package let rawValue: UInt64
-
-    /// Takes the block.
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-
+extension EncipheredPINBlock {
     /// Nothing of the block.
     package var description: String { "enciphered PIN block" }
     /// Empty, so that a dump or a failed expectation shows nothing.

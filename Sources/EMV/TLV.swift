@@ -38,41 +38,7 @@ package enum TLVError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Walks over the objects of one level. Bytes of 00 before, between and after them are passed over (EMV Book 3 annex
-/// B1): senders fill up with them. Duplicates are the caller's matter: within a script template the tag
-/// 86 may repeat (EMV Book 3 10.10), within DE55 nothing may.
-package struct TLVReader: Sendable {
-    /// One object: where it begins, its tag, where its value is.
-    package struct Object: Sendable {
-        /// Offset of the first tag byte.
-        package let start: Int
-        /// The tag.
-        package let tag: Tag
-        /// Offsets of the value.
-        package let value: Range<Int>
-    }
-
-    private var offset = 0
-
-    /// A reader at the beginning.
-    package init() {}
-
-    /// The next object, nil at the end.
-    /// - Parameter bytes: the same bytes each time.
-    package mutating func next(_ bytes: UnsafeRawBufferPointer) throws(TLVError) -> Object? {
-        while offset < bytes.count, bytes[offset] == 0 { offset &+= 1 }
-        guard offset < bytes.count else { return nil }
-        let start = offset
-        let tag = try readTag(bytes, start)
-        let length = try readLength(bytes, start, tag: tag)
-        // Offsets and lengths are far from the ends of Int: what is checked is that they are within the bytes.
-        let left = bytes.count &- offset
-        guard length <= left else { throw .truncated(tag, offset: start, missing: length - left) }
-        let value = Range(uncheckedBounds: (offset, offset &+ length))
-        offset &+= length
-        return Object(start: start, tag: tag, value: value)
-    }
-
+extension TLVReader {
     /// All objects of one level, duplicates included.
     package static func objects(in bytes: ArraySlice<UInt8>) throws(TLVError) -> [(Tag, ArraySlice<UInt8>)] {
         var reader = TLVReader()
@@ -85,43 +51,6 @@ package struct TLVReader: Sendable {
             }
         }
         return objects
-    }
-
-    private mutating func readTag(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(TLVError) -> Tag {
-        let first = bytes[offset]
-        // FF is no tag; 00 has been passed over.
-        guard first != 0xFF else { throw .badTag(offset: start) }
-        offset &+= 1
-        var value = UInt32(first)
-        guard first & 0x1F == 0x1F else { return Tag(rawValue: value) }
-        while true {
-            guard offset &- start < 4 else { throw .badTag(offset: start) }
-            guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
-            let byte = bytes[offset]
-            // A second byte of 80 would be a leading zero of the tag number (ISO/IEC 8825-1 8.1.2.4.2).
-            guard offset > start &+ 1 || byte != 0x80 else { throw .badTag(offset: start) }
-            offset &+= 1
-            value = value << 8 | UInt32(byte)
-            if byte & 0x80 == 0 { return Tag(rawValue: value) }
-        }
-    }
-
-    private mutating func readLength(
-        _ bytes: UnsafeRawBufferPointer, _ start: Int, tag: Tag
-    ) throws(TLVError) -> Int {
-        guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
-        let first = bytes[offset]
-        offset &+= 1
-        if first < 0x80 { return Int(first) }
-        let extra = Int(first & 0x7F)
-        guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }
-        guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
-        // A longer form than the length needs is right all the same (ISO/IEC 8825-1 8.1.3.5): cryptograms are over
-        // values.
-        var length = 0
-        for index in offset..<offset + extra { length = length << 8 | Int(bytes[index]) }
-        offset += extra
-        return length
     }
 }
 

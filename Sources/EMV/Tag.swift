@@ -1,11 +1,5 @@
-/// A BER-TLV tag of one to four bytes (EMV Book 3 annex B1), as the bytes read big endian.
-package struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertible {
-    /// `0x9F26` for tag 9F26.
-    package let rawValue: UInt32
-
-    /// Takes the tag bytes.
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
+/// The tags that the product knows, and their names.
+extension Tag {
     /// - Returns: nil unless the text is two to eight hex digits, two a byte, as the books write tags.
     package init?(hex text: some StringProtocol) {
         let digits = text.utf8.count

@@ -27,6 +27,13 @@ package final class EventLoopExecutor: TaskExecutor, @unchecked Sendable {
         eventLoop.execute { self.runWaiting() }
     }
 
+    /// How others give work to a loop that know no loops.
+    package static func handover(
+        to eventLoop: any EventLoop
+    ) -> @Sendable (@escaping @Sendable () -> Void) -> Void {
+        { work in eventLoop.execute(work) }
+    }
+
     private func runWaiting() {
         isScheduled = false
         var jobs = spare

@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import ByteCoding
 internal import Glibc
 internal import PKCS11
 internal import Synchronization

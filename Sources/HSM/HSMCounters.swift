@@ -44,17 +44,7 @@ package struct HSMHealth: Sendable {
     package let lastFailure: String?
 }
 
-final class HSMCounters: Sendable {
-    let jobs = Atomic<UInt64>(0)
-    let calls = Atomic<UInt64>(0)
-    /// Sessions that workers dropped.
-    let workersDropped = Atomic<UInt64>(0)
-    /// Sessions that loops dropped.
-    let loopsDropped = Atomic<UInt64>(0)
-    let lateAnswers = Atomic<UInt64>(0)
-    private let sessions = Atomic<UInt64>(0)
-    private let failure = Mutex<String?>(nil)
-
+extension HSMCounters {
     func opened(failure words: String?) {
         if words == nil { sessions.wrappingAdd(1, ordering: .relaxed) }
         failure.withLock { $0 = words }
@@ -71,9 +61,4 @@ final class HSMCounters: Sendable {
     var lastFailure: String? { failure.withLock { $0 } }
 
     func addLate() { lateAnswers.wrappingAdd(1, ordering: .relaxed) }
-
-    func add(jobs: UInt64, calls: UInt64) {
-        self.jobs.wrappingAdd(jobs, ordering: .relaxed)
-        self.calls.wrappingAdd(calls, ordering: .relaxed)
-    }
 }

@@ -31,15 +31,7 @@ package enum KeyError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// The working copies of one session, by name. Token objects themselves are never used: a software token
-/// reads and deciphers its store at every use.
-struct KeyRing {
-    private let handles: [KeyName: ObjectHandle]
-
-    /// Held while keys are looked up and copied: SoftHSM2 shows a copy that it is about to refuse to others for
-    /// a moment, as a second key with the same label.
-    static let lookingUp = Mutex(())
-
+extension KeyRing {
     /// Copies every key of the configuration into the session.
     init(_ configuration: HSMConfiguration, _ session: inout Session) throws {
         if configuration.pinFormats.contains(.iso4) { try session.prepareCrossing() }
@@ -79,11 +71,6 @@ struct KeyRing {
         guard let key = found.first else { throw KeyError.missing(label) }
         guard found.count == 1 else { throw KeyError.ambiguous(label, count: found.count) }
         return key
-    }
-
-    func handle(_ name: KeyName) throws(JobError) -> ObjectHandle {
-        guard let handle = handles[name] else { throw .noSuchKey(name.rawValue) }
-        return handle
     }
 }
 

@@ -1,4 +1,6 @@
 internal import Authorisation
+internal import ISO8583
+internal import Glibc
 internal import Logging
 internal import NIOCore
 
@@ -45,5 +47,40 @@ extension AcquirerConnection {
             loop.services.note(request, .untold)
         }
         logger.warning("approvals not told", metadata: ["count": "\(lost.count)"])
+    }
+}
+
+extension AnswersUnderWay {
+    /// Forgets those that are there.
+    mutating func arrived(upTo place: UInt64) {
+        while let first = approvals.first, first.end <= place { _ = approvals.popFirst() }
+    }
+}
+
+extension AcquirerConnection {
+    /// Looks what has arrived. Some times a second, and before a close.
+    func noteArrived() {
+        guard !underWay.approvals.isEmpty, let onTheirWay = bytesOnTheirWay() else { return }
+        if isTLS {
+            if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
+        } else {
+            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
+        }
+    }
+
+    /// Bytes that wait in the channel or that the peer's machine has not acknowledged; nil where that cannot
+    /// be known.
+    func bytesOnTheirWay() -> UInt64? {
+        guard let context,
+            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else { return nil }
+        let queued = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { descriptor in
+            var bytes: CInt = 0
+            return ioctl(descriptor, UInt(TIOCOUTQ), &bytes) == 0 ? bytes : nil
+        }
+        guard let sent = queued ?? nil else { return nil }
+        return UInt64(max(0, waiting)) + UInt64(max(0, sent))
     }
 }

@@ -6,13 +6,12 @@ internal import Logging
 
 /// MACs: checked before anything is decided, made on what is answered. One trip to the token each.
 extension AcquirerConnection {
-    /// What has to be checked of a message on this link.
-    enum MACDuty {
-        /// Nothing: no MACs on this link, or none on this class.
-        case none
-        /// It lacks a MAC, or its place.
-        case missing
-        case check(MessageMAC, previous: KeyName?, expected: [UInt8], over: [UInt8])
+    /// The MAC that the answer to this message needs; nil for none.
+    func sealingMAC(_ request: Message) -> MessageMAC? {
+        guard var mac = link.mac else { return nil }
+        let isNetwork = request.mti.messageClass == .networkManagement
+        mac.key = loop.services.zoneKeys.current[mac.key] ?? mac.key
+        return isNetwork && MACPlace(in: request, link.codec) == nil ? nil : mac
     }
 
     func macDuty(_ message: Message, _ frame: UnsafeRawBufferPointer) -> MACDuty {
@@ -26,6 +25,36 @@ extension AcquirerConnection {
         mac.key = keys.current[name] ?? name
         return .check(
             mac, previous: keys.previous[name], expected: Array(sent), over: place.covered(of: frame))
+    }
+
+    /// - Returns: false where the message is not to be acted upon; it has its answer then.
+    func isAuthentic(_ inFlight: RequestInFlight, _ duty: MACDuty) async -> Bool {
+        let message = inFlight.message
+        switch await macFinding(duty, Deadline(nanoseconds: inFlight.answerBy)) {
+        case .right(let mac):
+            inFlight.mac = mac
+            return true
+        case .wrong(let why):
+            loop.metrics.macFailures += 1
+            loop.refusals.log(
+                logger, .warning, message: "MAC \(why)", metadata: Optional(message).fields("mac", why))
+            conclude(inFlight, responses.answer(message, .messageAuthenticationFailed))
+        case .unavailable(let why):
+            loop.refusals.log(
+                logger, .error, message: "request not decided",
+                metadata: Optional(message).fields("reason", why))
+            conclude(inFlight, responses.answer(message, .issuerUnavailable))
+        }
+        return false
+    }
+
+    /// What has to be checked of a message on this link.
+    enum MACDuty {
+        /// Nothing: no MACs on this link, or none on this class.
+        case none
+        /// It lacks a MAC, or its place.
+        case missing
+        case check(MessageMAC, previous: KeyName?, expected: [UInt8], over: [UInt8])
     }
 
     /// - Returns: why the message is not to be acted upon; or the MAC, with the key that was right.

@@ -14,7 +14,7 @@ extension AcquirerConnection {
         network.received(NetworkManagement.Code(message))
         guard
             case .answer(let response)? = try? mapping.interpret(
-                message, receivedAt: receivedAt, deadline: deadline(receivedAt))
+                message, receivedAt: receivedAt, answerBy: answerBy(receivedAt))
         else { return nil }
         return response
     }

@@ -1,9 +1,8 @@
+internal import Authorisation
 internal import ISO8583
 internal import IssuerMessages
 internal import Logging
 internal import NIOCore
-internal import NIOSSL
-internal import NIOTLS
 internal import X509
 
 /// One acquirer connection: bytes to frames to messages to requests, and decisions back again. What to do when is
@@ -18,19 +17,19 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private(set) var link: LinkConfiguration
+    var link: LinkConfiguration
     let served: ServedLink
-    private(set) var responses: ResponseMapping
+    var responses: ResponseMapping
     let loop: LoopContext
     private(set) var logger: Logger
-    private(set) var mapping: RequestMapping
+    var mapping: RequestMapping
 
     var state: ConnectionState
     var network = NetworkManagement()
     /// Requests under way, oldest first.
     var requests = CircularBuffer<RequestInFlight>()
     var writing = AnswerBuffer()
-    private(set) var context: ChannelHandlerContext?
+    var context: ChannelHandlerContext?
     /// Approvals on their way to the peer.
     var underWay = AnswersUnderWay()
     /// The link's; nil for plain TCP.
@@ -38,7 +37,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     /// What the peer showed in its handshake, its own certificate first.
     var shown: [Certificate] = []
     private var decoder: FrameDecoder
-    private var unread: ByteBuffer?
+    var unread: ByteBuffer?
 
     /// - Parameter tls: the link's, for the names that the peer's certificate may bear; nil for plain TCP.
     init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
@@ -57,49 +56,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         decoder = FrameDecoder(framing: link.framing)
     }
 
-    var isTLS: Bool { tls != nil }
-
-    // MARK: - Channel events
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-
-    func channelActive(context: ChannelHandlerContext) {
-        loop.opened(self)
-        if tls != nil { state.handshakeBegan(now: loop.clock()) } else { established() }
-        context.fireChannelActive()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        state.closed()
-        loop.closed(self)
-        noteLost()
-        self.context = nil
-        context.fireChannelInactive()
-    }
-
     func read(context: ChannelHandlerContext) { if state.mayRead() { context.read() } }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        perform(state.writable(context.channel.isWritable, now: loop.clock()))
-        context.fireChannelWritabilityChanged()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        // The peer has closed its side only: it still waits for its answers.
-        case ChannelEvent.inputClosed as ChannelEvent: inputEnded()
-        case TLSUserEvent.handshakeCompleted as TLSUserEvent: handshakeEnded(context)
-        default: break
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if tls != nil { refusedHandshake() }
-        loop.refusals.log(logger, .notice, message: "connection failed", metadata: ["reason": "\(error)"])
-        noteArrived()
-        context.close(promise: nil)
-    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
@@ -110,71 +67,6 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             unread = nil
         }
         take(&bytes)
-    }
-
-    private func inputEnded() {
-        let action = state.inputEnded(hasUnread: unread != nil)
-        if state.lingeringSince != nil { lingerOn(now: loop.clock()) } else { perform(action) }
-    }
-
-    private func handshakeEnded(_ context: ChannelHandlerContext) {
-        state.handshakeEnded()
-        guard bearsNames else {
-            refusedHandshake()
-            loop.refusals.log(
-                logger, .warning, message: "certificate bears none of the names of this link", metadata: [:])
-            context.close(promise: nil)
-            return
-        }
-        established()
-    }
-
-    func refusedHandshake() { if state.refused() { loop.metrics.handshakesRefused += 1 } }
-
-    private func established() {
-        state.established()
-        logger.info(
-            "connected", metadata: ["peer": "\(context?.remoteAddress.map { "\($0)" } ?? "?")"])
-        if link.signsOn { sendNetworkRequest(.signOn) }
-    }
-
-    // MARK: - Orders
-
-    /// Settings of a reload. How messages look stays as it was when the connection began.
-    func adopt(_ settings: ServedLink.Settings) {
-        let new = settings.configuration
-        let (codec, framing) = (link.codec, link.framing)
-        link = new
-        (link.codec, link.framing) = (codec, framing)
-        mapping = RequestMapping(link: new.profile)
-        responses = ResponseMapping(
-            echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes,
-            tellsBilling: new.profile.tellsBilling)
-        state.limits = new.limits
-        judgeAgain(settings)
-    }
-
-    func drain() {
-        if link.signsOn, state.acceptsRequests { sendNetworkRequest(.signOff) }
-        perform(state.drain())
-        // What comes now is thrown away; unread it would turn the close into a reset.
-        if state.takeHeldRead() { context?.read() }
-    }
-
-    /// Without half closure: TLS would wait for its time limit instead of ending with the peer's answer.
-    func close() {
-        guard let context else { return }
-        noteArrived()
-        if tls != nil { try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false) }
-        context.close(promise: nil)
-    }
-
-    func tick(now: UInt64) {
-        expireRequests(now: now)
-        noteArrived()
-        watchSignOn(now: now)
-        perform(state.tick(now: now))
-        lingerOn(now: now)
     }
 
     func perform(_ action: ConnectionAction) {
@@ -195,18 +87,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         }
     }
 
-    // MARK: - Frames
-
-    /// What was read before the peer was made to wait comes first.
-    private func resumeReading() {
-        if var bytes = unread {
-            unread = nil
-            take(&bytes)
-        }
-        if state.takeHeldRead() { context?.read() }
-    }
-
-    private func take(_ bytes: inout ByteBuffer) {
+    func take(_ bytes: inout ByteBuffer) {
         state.framesBegin()
         let hasWhole = takeFrames(&bytes)
         let left = bytes.readableBytes > 0 && state.acceptsRequests
@@ -250,12 +131,39 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         }
         return hasWholeFrames
     }
+}
 
-    /// Where the next frame begins is unknown now; there is nothing left to read.
-    private func outOfStep(_ error: FrameError) {
-        loop.metrics.invalidFrames += 1
-        loop.refusals.log(
-            logger, .warning, message: "frame refused, connection closed", metadata: ["reason": "\(error)"])
-        perform(state.drain())
+extension AcquirerConnection {
+    /// Takes one frame; a message that cannot be read costs nothing but itself.
+    func receive(_ frame: UnsafeRawBufferPointer) {
+        let receivedAt = loop.clock()
+        let message: Message
+        do throws(MessageDecodingError) {
+            message = try link.codec.decode(frame)
+        } catch {
+            return refuse(error.partial, "\(error)", receivedAt: receivedAt)
+        }
+        loop.metrics.received(served.slot, message.mti)
+        serve(message, link.mac == nil ? .none : macDuty(message, frame), receivedAt: receivedAt)
     }
+
+    /// The one way of every message, with a MAC to be checked or without: nothing is decided, and no echo answered, before
+    /// its MAC is known to be right. Network management that has none waits for nothing.
+    private func serve(_ message: Message, _ duty: MACDuty, receivedAt: UInt64) {
+        let isNetwork = message.mti.messageClass == .networkManagement
+        if isNetwork, case .none = duty, !isKeyChange(message) {
+            return answer(message, networkResponse(message, receivedAt), receivedAt: receivedAt)
+        }
+        if link.signOnRequired, !network.isSignedOn, !isNetwork {
+            return refuse(message, receivedAt, reason: "not signed on")
+        }
+        guard let inFlight = admit(message, receivedAt) else { return }
+        Task.immediate(executorPreference: loop.executor) { [self] in
+            let mayAct = if case .none = duty { true } else { await isAuthentic(inFlight, duty) }
+            if mayAct { await act(on: inFlight) }
+            loop.load.ended()
+        }
+    }
+
+    func answerBy(_ receivedAt: UInt64) -> UInt64 { receivedAt &+ link.answerTimeoutNanoseconds }
 }

@@ -19,26 +19,26 @@ struct LoadShedding {
     /// than is finished.
     private static let letInForEachFinished = 1.0
     /// A stretch ends when so many requests were finished, at the next tick, or after a second.
-    private static let finishedMin = 16
-    private static let stretchMaxNanoseconds: UInt64 = 1_000_000_000
-    private static let stretchesKept = 3
+    static let finishedMin = 16
+    static let stretchMaxNanoseconds: UInt64 = 1_000_000_000
+    static let stretchesKept = 3
 
     /// Requests under way on this loop.
     private(set) var inFlight = 0
     /// Of the stretch.
-    private var finished = 0
-    private var finishedSinceTick = 0
+    var finished = 0
+    var finishedSinceTick = 0
     /// Of the last stretches that show how fast the loop can be, requests a second.
-    private var rates: [Double] = []
-    private var stretchBeganAt: UInt64 = 0
-    private var beganSaturated = false
+    var rates: [Double] = []
+    var stretchBeganAt: UInt64 = 0
+    var beganSaturated = false
     /// Whether requests were finished in the stretch before this one.
-    private var movedBefore = false
-    private var tickedAt: UInt64 = 0
+    var movedBefore = false
+    var tickedAt: UInt64 = 0
     /// Since when nothing was finished although there was enough to do.
-    private var stillSince: UInt64?
+    var stillSince: UInt64?
     /// How many may come in although the line is too long.
-    private var letIn = 0.0
+    var letIn = 0.0
 
     mutating func begun() { inFlight += 1 }
 
@@ -69,30 +69,5 @@ struct LoadShedding {
     }
 
     /// A tenth of a second's worth.
-    private var letInMost: Double { max(Double(Self.alwaysAdmitted), (rates.max() ?? 0) / 10) }
-
-    /// Closes a stretch of measurement. Only a loop with enough to do from one end to the other shows how fast it can be;
-    /// one that had less is known for nothing. To be told some times a second.
-    mutating func tick(now: UInt64) {
-        let saturated = inFlight >= Self.alwaysAdmitted
-        stillSince = saturated && finishedSinceTick == 0 ? stillSince ?? tickedAt : nil
-        (tickedAt, finishedSinceTick) = (now, 0)
-        if !saturated { rates = [] }
-        let nanoseconds = now - min(now, stretchBeganAt)
-        guard !saturated || finished >= Self.finishedMin || nanoseconds >= Self.stretchMaxNanoseconds else {
-            return
-        }
-        if saturated, beganSaturated, movedBefore, finished > 0, nanoseconds > 0 {
-            keep(rate: Double(finished) / (Double(nanoseconds) / 1e9))
-        }
-        movedBefore = finished > 0
-        (stretchBeganAt, finished, beganSaturated) = (now, 0, saturated)
-    }
-
-    private mutating func keep(rate: Double) {
-        let isFirst = rates.isEmpty
-        rates.append(rate)
-        if rates.count > Self.stretchesKept { rates.removeFirst() }
-        if isFirst { letIn = letInMost }
-    }
+    var letInMost: Double { max(Double(Self.alwaysAdmitted), (rates.max() ?? 0) / 10) }
 }

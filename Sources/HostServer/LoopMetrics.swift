@@ -18,12 +18,6 @@ struct LinkCounts: Sendable {
     static func place(_ messageClass: Int, _ code: UInt32) -> Int {
         messageClass * (codes.count + 1) + (codes.firstIndex(of: code) ?? codes.count)
     }
-
-    mutating func add(_ other: LinkCounts) {
-        for index in received.indices { received[index] += other.received[index] }
-        for index in answers.indices { answers[index] += other.answers[index] }
-        for index in answerTimes.indices { answerTimes[index].add(other.answerTimes[index]) }
-    }
 }
 
 /// Counts of one event loop. Only the loop touches them, so counting costs an addition.
@@ -68,7 +62,7 @@ struct LoopMetrics: Sendable {
         answerTimes.add(microseconds: microseconds)
     }
 
-    private mutating func reserve(_ slot: Int) { while links.count <= slot { links.append(LinkCounts()) } }
+    mutating func reserve(_ slot: Int) { while links.count <= slot { links.append(LinkCounts()) } }
 
     /// Counts the stages that an authorisation has passed.
     mutating func passed(_ times: StageTimes) {
@@ -76,26 +70,23 @@ struct LoopMetrics: Sendable {
             if let time = times[stage] { stageTimes[stage.rawValue].add(microseconds: time / 1_000) }
         }
     }
+}
 
-    mutating func add(_ other: LoopMetrics) {
-        if let last = other.links.indices.last { reserve(last) }
-        for index in other.links.indices { links[index].add(other.links[index]) }
-        undecodable += other.undecodable
-        ignored += other.ignored
-        lateAnswers += other.lateAnswers
-        expired += other.expired
-        shed += other.shed
-        invalidFrames += other.invalidFrames
-        peersRefused += other.peersRefused
-        handshakesRefused += other.handshakesRefused
-        macFailures += other.macFailures
-        networkRequests += other.networkRequests
-        untold += other.untold
-        signOnsRefused += other.signOnsRefused
-        abandoned.merge(other.abandoned) { $0 + $1 }
-        connections += other.connections
-        inFlight += other.inFlight
-        answerTimes.add(other.answerTimes)
-        for index in stageTimes.indices { stageTimes[index].add(other.stageTimes[index]) }
+/// Times in buckets of the Prometheus kind. Adding one costs a few comparisons.
+struct TimeHistogram: Sendable {
+    /// Upper bounds of the buckets in microseconds.
+    static let bounds: [UInt64] = [
+        10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000,
+        100_000, 500_000, 1_000_000,
+    ]
+
+    var counts = [UInt64](repeating: 0, count: TimeHistogram.bounds.count + 1)
+    var sum: UInt64 = 0
+
+    mutating func add(microseconds: UInt64) {
+        sum += microseconds
+        var bucket = 0
+        while bucket < TimeHistogram.bounds.count, microseconds > TimeHistogram.bounds[bucket] { bucket += 1 }
+        counts[bucket] += 1
     }
 }

@@ -1,20 +1,9 @@
-/// The number of a data element, 1 to 128. What stands behind the number on a link is the dialect's matter;
-/// the names here are those of ISO 8583:1987.
-package struct DataElement: RawRepresentable, Hashable, Sendable {
-    /// 1...128.
-    package let rawValue: UInt8
-
+/// The data elements by name (ISO 8583:1987 table 1).
+extension DataElement {
     /// Nil outside of 1...128.
-    @inlinable
     package init?(rawValue: UInt8) {
         guard 1...128 ~= rawValue else { return nil }
         self.rawValue = rawValue
-    }
-
-    /// For numbers that come out of a bitmap or a literal here, which cannot be outside.
-    @inlinable
-    init(unchecked number: Int) {
-        rawValue = UInt8(truncatingIfNeeded: number)
     }
 }
 
@@ -131,7 +120,6 @@ extension DataElement {
 
 extension DataElement: Comparable, CustomStringConvertible {
     /// By number, which is the order on the wire.
-    @inlinable
     package static func < (left: DataElement, right: DataElement) -> Bool { left.rawValue < right.rawValue }
 
     /// `DE55`.

@@ -1,4 +1,4 @@
-import ByteCoding
+internal import ByteCoding
 
 /// Goes through the bytes of a message and writes the contents of its elements, one behind the other, to a
 /// storage that is large enough for twice the bytes of the message.
@@ -10,11 +10,6 @@ struct ElementReader {
     var written = 0
     /// The element being read, for faults.
     var element: DataElement = .secondaryBitmap
-
-    @inline(__always)
-    func fault(_ reason: MessageDecodingError.Reason, at offset: Int) -> Fault {
-        Fault(place: .element(element), offset: offset, reason: reason)
-    }
 
     /// Reads one element at `position`; its content stands at `written` of the output before the call.
     mutating func read(_ spec: ElementSpec) throws(Fault) -> Message.Extent {
@@ -60,59 +55,15 @@ struct ElementReader {
         return extent
     }
 
-    /// The objects alone, without `01` and their length.
-    private func openedDataSet(_ count: Int, at start: Int) throws(Fault) -> Message.Extent {
-        let (content, head) = (output + written, ElementSpec.dataSetHeadBytes)
-        var (place, found) = (0, Message.Extent?.none)
-        while place < count {
-            // No data set has this name: senders fill up with it.
-            if content[place] == 0 {
-                place += 1
-                continue
-            }
-            guard count - place >= head else { throw fault(.badDataSet, at: start) }
-            let length = Int(content[place + 1]) << 8 | Int(content[place + 2])
-            guard length <= count - place - head else { throw fault(.badDataSet, at: start) }
-            if content[place] == 0x01 {
-                guard found == nil else { throw fault(.badDataSet, at: start) }
-                found = Message.Extent(offset: written + place + head, count: length)
-            }
-            place += head + length
-        }
-        guard let found else { throw fault(.badDataSet, at: start) }
-        return found
-    }
-
-    /// Where the element that begins here ends, whatever its content is; nil where its length cannot be known.
-    mutating func end(of spec: ElementSpec, from start: Int) -> Int? {
-        position = start
-        var count = Int(spec.max)
-        if spec.lengthForm != .fixed {
-            guard let length = try? readLength(spec) else { return nil }
-            guard !spec.countsHexDigits || length.isMultiple(of: 2) else { return nil }
-            count = spec.countsHexDigits ? length / 2 : length
-        }
-        let bytes: Int
-        switch spec.form {
-        case .ascii, .ebcdic, .binary: bytes = count
-        case .hex, .ebcdicHex: bytes = 2 * count
-        case .packed: bytes = spec.countsBytes && spec.lengthForm != .fixed ? count : (count + 1) / 2
-        case .signPacked: bytes = 1 + count / 2
-        case .undefined: return nil
-        }
-        let whole = spec.around == .spaces ? max(bytes, Int(spec.max)) : bytes
-        return end - position >= whole ? position + whole : nil
-    }
-
     @inline(__always)
-    private func need(_ count: Int) throws(Fault) {
+    func need(_ count: Int) throws(Fault) {
         if end - position < count {
             throw fault(.truncated(bytesMissing: count - (end - position)), at: end)
         }
     }
 
     @inline(__always)
-    private mutating func readLength(_ spec: ElementSpec) throws(Fault) -> Int {
+    mutating func readLength(_ spec: ElementSpec) throws(Fault) -> Int {
         let bytes = Int(spec.lengthBytes)
         try need(bytes)
         var length = 0
@@ -136,13 +87,6 @@ struct ElementReader {
         return length
     }
 
-    /// Of packed digits whose indicator counts bytes, an F at the end says that their number is odd.
-    private func digitCount(inBytes bytes: Int, pad: ElementDefinition.PadNibble) throws(Fault) -> Int {
-        try need(bytes)
-        let padded = bytes > 0 && pad == .rightF && input[position + bytes - 1] & 0x0F == 0x0F
-        return 2 * bytes - (padded ? 1 : 0)
-    }
-
     @inline(__always)
     private mutating func readASCII(_ count: Int, _ type: CharacterClass) throws(Fault) {
         try need(count)
@@ -152,144 +96,96 @@ struct ElementReader {
         position += count
     }
 
-    private func misfitFault(_ type: CharacterClass, at offset: Int) -> Fault {
-        fault(type == .digits || type == .signedDigits ? .notADigit : .badCharacter, at: offset)
-    }
-
-    private mutating func readEBCDIC(_ count: Int, _ type: CharacterClass) throws(Fault) {
-        try need(count)
-        let source = input + position
-        let target = output + written
-        EBCDIC.toLatin1.withUnsafeBufferPointer { table in
-            for index in 0..<count {
-                target[index] = table[Int(source[index])]
-            }
-        }
-        let misfit = type.firstMisfit(target, count)
-        guard misfit == count else { throw misfitFault(type, at: position + misfit) }
-        position += count
-    }
-
     @inline(__always)
     private mutating func readBinary(_ count: Int) throws(Fault) {
         try need(count)
         (output + written).update(from: input + position, count: count)
         position += count
     }
-
-    private mutating func readHex(_ count: Int, ebcdic: Bool) throws(Fault) {
-        try need(2 * count)
-        for index in 0..<count {
-            let high = HexForm.nibble(input[position], ebcdic: ebcdic)
-            guard high <= 0x0F else { throw fault(.badHexDigit, at: position) }
-            let low = HexForm.nibble(input[position + 1], ebcdic: ebcdic)
-            guard low <= 0x0F else { throw fault(.badHexDigit, at: position + 1) }
-            output[written + index] = high << 4 | low
-            position += 2
-        }
-    }
-
-    /// `count` digits out of half as many bytes.
-    private mutating func readPacked(
-        _ count: Int, pad: ElementDefinition.PadNibble, separator: UInt8
-    ) throws(Fault) {
-        let bytes = (count + 1) / 2
-        try need(bytes)
-        var target = output + written
-        var next = position
-        var last = position + bytes
-        if !count.isMultiple(of: 2) {
-            if try isPaddedLeft(pad, separator, first: next, last: last - 1) {
-                try unpack(input[next] & 0x0F, to: target, separator: separator, at: next)
-                target += 1
-                next += 1
-            } else {
-                last -= 1
-                try unpack(input[last] >> 4, to: target + (count - 1), separator: separator, at: last)
-            }
-        }
-        while next < last {
-            let byte = input[next]
-            let high = byte >> 4
-            let low = byte & 0x0F
-            if (high &+ 6) | (low &+ 6) < 0x10 {
-                target[0] = 0x30 | high
-                target[1] = 0x30 | low
-            } else {
-                try unpack(high, to: target, separator: separator, at: next)
-                try unpack(low, to: target + 1, separator: separator, at: next)
-            }
-            target += 2
-            next += 1
-        }
-        position += bytes
-    }
-
-    /// On which side of an odd number of digits the nibble is that fills them up.
-    @inline(__always)
-    private func isPaddedLeft(
-        _ pad: ElementDefinition.PadNibble, _ separator: UInt8, first: Int, last: Int
-    ) throws(Fault) -> Bool {
-        if pad == .left0 {
-            if input[first] >> 4 == 0 { return true }
-        } else if input[last] & 0x0F == (pad == .rightF ? 0x0F : 0) {
-            return false
-        }
-        return try unusualPad(pad, separator, first: first, last: last)
-    }
-
-    /// Senders of track 2 fill it up as they please. No PAN begins with 0, so that what stands on the other side than
-    /// the dialect's is told from a digit.
-    private func unusualPad(
-        _ pad: ElementDefinition.PadNibble, _ separator: UInt8, first: Int, last: Int
-    ) throws(Fault) -> Bool {
-        if separator == ElementSpec.anyNibble { return pad == .left0 }
-        let (before, behind) = (input[first] >> 4, input[last] & 0x0F)
-        if separator != 0, behind == 0 || behind == 0x0F { return false }
-        if separator != 0, before == 0 { return true }
-        throw fault(.badPad, at: pad == .left0 ? first : last)
-    }
-
-    @inline(__always)
-    private func unpack(
-        _ nibble: UInt8, to target: UnsafeMutablePointer<UInt8>, separator: UInt8, at offset: Int
-    ) throws(Fault) {
-        if nibble <= 9 {
-            target.pointee = 0x30 | nibble
-        } else if separator == ElementSpec.anyNibble {
-            target.pointee = 0x30 | nibble
-        } else if nibble == 0x0D, separator != 0 {
-            target.pointee = separator
-        } else if nibble == 0x0F, separator != 0 {
-            target.pointee = 0x46
-        } else if nibble == 0x0B, separator != 0 {
-            target.pointee = 0x3B
-        } else {
-            throw fault(.badNibble, at: offset)
-        }
-    }
 }
 
-/// Hex digits in ASCII and EBCDIC.
-enum HexForm {
-    /// The value of a hex digit, 0xFF for any other character.
+extension ElementSpec {
+    /// Whether a length of the indicator is in hex digits, two for each byte of content.
+    var countsHexDigits: Bool { (form == .hex || form == .ebcdicHex) && !countsBytes }
+}
+
+/// The sets of characters that elements consist of; content is checked as ASCII, whatever it came in.
+enum CharacterClass: UInt8, Sendable {
+    case digits
+    case letters
+    case alphanumeric
+    case printable
+    /// Packed: digits, separator, the nibble F that fills up, and the start sentinel `;` as a stripe has it, nibble B.
+    case track2
+    /// In characters: the sixteen of track 2 (ISO/IEC 7811-2 table 4), sentinels among them, `D` for the separator in
+    /// either case, and the filling `F`, blanks or NUL.
+    case track2Characters
+    case signedDigits
+    /// What comes of packed digits of which none is refused.
+    case nibbles
+    /// The same behind one character.
+    case signedNibbles
+    case any
+
+    /// Index of the first character that is not of the class, `count` if there is none.
     @inline(__always)
-    static func nibble(_ character: UInt8, ebcdic: Bool) -> UInt8 {
-        if ebcdic {
-            switch character {
-            case 0xF0...0xF9: return character &- 0xF0
-            case 0xC1...0xC6: return character &- 0xB7
-            case 0x81...0x86: return character &- 0x77
-            default: return 0xFF
-            }
+    func firstMisfit(_ content: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        switch self {
+        case .any: count
+        case .digits: Self.firstNonDigit(content, count, from: 0)
+        case .printable: Self.firstUnprintable(content, count)
+        default: slowMisfit(content, count)
         }
-        return Hex.nibble(character) ?? 0xFF
     }
 
-    /// The hex digit, upper case, of a nibble.
+    private func slowMisfit(_ content: UnsafePointer<UInt8>, _ count: Int) -> Int {
+        switch self {
+        case .letters: Self.first(content, count) { Self.isLetter($0) || $0 == 0x20 }
+        case .alphanumeric:
+            Self.first(content, count) { $0 &- 0x30 <= 9 || Self.isLetter($0) || $0 == 0x20 }
+        case .track2:
+            Self.first(content, count) {
+                $0 &- 0x30 <= 9 || $0 == 0x3D || $0 == 0x44 || $0 == 0x46 || $0 == 0x3B
+            }
+        case .track2Characters:
+            Self.first(content, count) {
+                $0 &- 0x30 <= 0x0F || $0 | 0x20 == 0x64 || $0 | 0x20 == 0x66 || $0 & 0xDF == 0
+            }
+        case .nibbles: Self.first(content, count) { $0 &- 0x30 <= 0x0F || $0 == 0x44 }
+        case .signedNibbles:
+            count > 0 ? Self.nibbles.slowMisfit(content + 1, count - 1) + 1 : 0
+        case .signedDigits:
+            count > 0 && Self.alphanumeric.slowMisfit(content, 1) == 0
+                ? 0 : Self.firstNonDigit(content, count, from: 1)
+        case .digits, .printable, .any: firstMisfit(content, count)
+        }
+    }
+
     @inline(__always)
-    static func digit(_ nibble: UInt8, ebcdic: Bool) -> UInt8 {
-        guard ebcdic else { return Hex.digit(nibble) }
-        return nibble < 10 ? nibble &+ 0xF0 : nibble &+ 0xB7
+    private static func first(
+        _ content: UnsafePointer<UInt8>, _ count: Int, fits: (UInt8) -> Bool
+    ) -> Int {
+        for index in 0..<count where !fits(content[index]) {
+            return index
+        }
+        return count
+    }
+
+    @inline(__always)
+    private static func firstNonDigit(_ content: UnsafePointer<UInt8>, _ count: Int, from start: Int) -> Int {
+        var index = start
+        // Eight at a time: the high nibble is 3, and adding 6 to the low nibble does not carry into it.
+        while count - index >= 8 {
+            let word = UnsafeRawPointer(content + index).loadUnaligned(as: UInt64.self)
+            let high = word & 0xF0F0_F0F0_F0F0_F0F0
+            let carried = (word &+ 0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0
+            guard (high ^ 0x3030_3030_3030_3030) | (carried ^ high) == 0 else { break }
+            index += 8
+        }
+        while index < count {
+            guard content[index] &- 0x30 <= 9 else { return index }
+            index += 1
+        }
+        return count
     }
 }

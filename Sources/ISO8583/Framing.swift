@@ -48,18 +48,6 @@ package struct Framing: Equatable, Sendable {
     /// Four digits that count what follows them.
     package static let fourASCII = Framing(.fourASCII)
 
-    /// Where the TPDU of a frame lies, given its payload.
-    package func tpdu(before payload: Range<Int>) -> Range<Int> {
-        payload.lowerBound - tpduLength..<payload.lowerBound
-    }
-
-    /// The length that goes before a payload of so many bytes (the TPDU not counted).
-    package func prefix(forPayloadCount count: Int) throws(FrameError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        try appendPrefix(forPayloadCount: count, into: &bytes)
-        return bytes
-    }
-
     /// Appends the length that goes before a payload of so many bytes.
     package func appendPrefix(
         forPayloadCount count: Int, into bytes: inout [UInt8]
@@ -93,19 +81,6 @@ package struct Framing: Equatable, Sendable {
             }
         }
     }
-
-    /// Appends length, TPDU (`tpduLength` bytes) and payload.
-    package func appendFrame(
-        of payload: some Collection<UInt8>, tpdu: some Collection<UInt8> = [UInt8](),
-        into bytes: inout [UInt8]
-    ) throws(FrameError) {
-        guard tpdu.count == tpduLength else {
-            throw .wrongTPDULength(bytes: tpdu.count, expected: tpduLength)
-        }
-        try appendPrefix(forPayloadCount: payload.count, into: &bytes)
-        bytes.append(contentsOf: tpdu)
-        bytes.append(contentsOf: payload)
-    }
 }
 
 extension Framing.LengthForm {
@@ -124,33 +99,6 @@ extension Framing.LengthForm {
         case .fourASCII, .twoByteBCD: 9_999
         case .twoASCII: 99
         case .fourByteBigEndian: Int(UInt32.max)
-        }
-    }
-}
-
-/// Why a stream cannot be cut into frames, or a payload not be framed.
-package enum FrameError: Error, Equatable, Sendable {
-    /// The length is not made of digits.
-    case lengthNotDecimal
-    /// The two bytes behind the length are not zeros.
-    case zerosMissing
-    /// The length leaves no room for a message.
-    case emptyFrame
-    /// More bytes than the link allows.
-    case lengthOverMaximum(bytes: Int, maximum: Int)
-    /// The TPDU to be sent is not as long as the framing says.
-    case wrongTPDULength(bytes: Int, expected: Int)
-}
-
-extension FrameError: CustomStringConvertible {
-    /// One line for people.
-    package var description: String {
-        switch self {
-        case .lengthNotDecimal: "the length before the message is not made of digits"
-        case .zerosMissing: "the two bytes behind the length are not zeros"
-        case .emptyFrame: "the length leaves no room for a message"
-        case .lengthOverMaximum(let bytes, let maximum): "a frame of \(bytes) bytes, at most \(maximum)"
-        case .wrongTPDULength(let bytes, let expected): "a TPDU of \(bytes) bytes instead of \(expected)"
         }
     }
 }

@@ -1,62 +1,10 @@
-/// Message type indicator (ISO 8583-1 4.1): four digits, held packed, so `0100` is 0x0100.
-/// First digit version, second class, third function, fourth origin.
-package struct MTI: RawRepresentable, Hashable, Sendable {
-    /// The four digits, one a nibble.
-    package let rawValue: UInt16
-
-    /// The indicator with these digits, whether or not any standard gives them a meaning.
-    @inlinable
-    package init(rawValue: UInt16) {
-        self.rawValue = rawValue
-    }
-
-    /// 0 is ISO 8583:1987, 1 is 1993, 2 is 2003.
-    @inlinable
-    package var version: UInt8 { UInt8(rawValue >> 12) }
-
-    /// What the message is about.
-    @inlinable
-    package var messageClass: MessageClass? { MessageClass(rawValue: UInt8(rawValue >> 8 & 0x0F)) }
-
-    /// 0 request, 1 request response, 2 advice, 3 advice response, 4 notification, 5 its acknowledgement.
-    @inlinable
-    package var function: UInt8 { UInt8(rawValue >> 4 & 0x0F) }
-
-    /// 0 acquirer, 2 issuer, 4 other; the odd number above each is its repeat.
-    @inlinable
-    package var origin: UInt8 { UInt8(rawValue & 0x0F) }
-
-    /// A request or an advice: somebody waits for an answer to it.
-    @inlinable
-    package var isRequest: Bool { function == 0 || function == 2 }
-
+/// The message types that the product knows.
+extension MTI {
     /// A notification (ISO 8583:1993): it tells what has happened, and nobody waits for an answer to it.
-    @inlinable
     package var isNotification: Bool { function == 4 }
-
-    /// Of ISO 8583:1993: data elements and codes have the meanings of that edition.
-    @inlinable
-    package var is1993: Bool { rawValue >> 12 == 1 }
 
     /// The same type in another version.
     package func of(version: UInt8) -> MTI { MTI(rawValue: rawValue & 0x0FFF | UInt16(version) << 12) }
-
-    /// The sender has sent this before (`0101`, `0401`, `0421`).
-    @inlinable
-    package var isRepeat: Bool { !origin.isMultiple(of: 2) }
-
-    /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by
-    /// `0110`, `0420` and `0421` by `0430`. Nil when nothing answers it.
-    @inlinable
-    package var response: MTI? {
-        isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil
-    }
-
-    /// Digits with a meaning: a class of 1 to 8, a function and an origin of 0 to 5.
-    @inlinable
-    package var isWellFormed: Bool {
-        version <= 9 && messageClass != nil && function <= 5 && origin <= 5
-    }
 }
 
 extension MTI {

@@ -8,29 +8,20 @@ package struct Message: Sendable {
     package var header: [UInt8]
 
     /// Bit 63 is data element 1 (or 65 in `secondary`), bit 0 is 64 (128).
-    @usableFromInline
     var primary: UInt64
-    @usableFromInline
     var secondary: UInt64
     /// Of the elements present, in ascending order.
-    @usableFromInline
     var extents: [Extent]
-    @usableFromInline
     var storage: [UInt8]
 
     /// Where the content of an element lies in the storage.
-    @usableFromInline
     struct Extent: Sendable {
-        @usableFromInline var offset: UInt32
-        @usableFromInline var count: UInt32
-
-        @inlinable
+        var offset: UInt32
+        var count: UInt32
         init(offset: Int, count: Int) {
             self.offset = UInt32(truncatingIfNeeded: offset)
             self.count = UInt32(truncatingIfNeeded: count)
         }
-
-        @inlinable
         var range: Range<Int> { Int(offset)..<Int(offset) + Int(count) }
     }
 
@@ -46,8 +37,6 @@ package struct Message: Sendable {
         storage = []
         storage.reserveCapacity(bytesReserved)
     }
-
-    @usableFromInline
     init(mti: MTI, header: [UInt8], primary: UInt64, secondary: UInt64, extents: [Extent], storage: [UInt8]) {
         self.mti = mti
         self.header = header
@@ -58,7 +47,6 @@ package struct Message: Sendable {
     }
 
     /// Whether the element is in the message (with length zero it is, too).
-    @inlinable
     package func has(_ element: DataElement) -> Bool {
         let number = UInt64(element.rawValue)
         return number <= 64
@@ -66,7 +54,6 @@ package struct Message: Sendable {
     }
 
     /// Position of the element in `extents`: the number of elements present before it.
-    @inlinable
     func rank(_ element: DataElement) -> Int {
         let number = UInt64(element.rawValue)
         if number <= 64 { return (primary >> (65 - number)).nonzeroBitCount }
@@ -74,17 +61,9 @@ package struct Message: Sendable {
     }
 
     /// The content of an element, sharing the storage of the message; nil if it is absent.
-    @inlinable
     package func bytes(_ element: DataElement) -> ArraySlice<UInt8>? {
         guard has(element) else { return nil }
         return storage[extents[rank(element)].range]
-    }
-
-    /// How many bytes the content of an element has; nil if it is absent.
-    @inlinable
-    package func count(of element: DataElement) -> Int? {
-        guard has(element) else { return nil }
-        return Int(extents[rank(element)].count)
     }
 
     /// Lends the content of an element without copying or retaining it; nil if it is absent. The pointer must
@@ -106,29 +85,6 @@ package struct Message: Sendable {
         return try outcome.get()
     }
 
-    /// The content as text (ISO 8859-1, so that no byte is lost); nil if the element is absent.
-    package func text(_ element: DataElement) -> String? {
-        withBytes(element) { (content: UnsafeRawBufferPointer) -> String in
-            content.allSatisfy { $0 < 0x80 }
-                ? String(decoding: content, as: UTF8.self)
-                : String(String.UnicodeScalarView(content.map { Unicode.Scalar($0) }))
-        }
-    }
-
-    /// The first of these elements that one of the two lacks, or that has another content in it; nil where all are the same.
-    package func firstDifference(from other: Message, among elements: [DataElement]) -> DataElement? {
-        storage.withUnsafeBytes { own in
-            other.storage.withUnsafeBytes { others in
-                elements.first { element in
-                    guard has(element), other.has(element) else { return true }
-                    let left = own[extents[rank(element)].range]
-                    let right = others[other.extents[other.rank(element)].range]
-                    return left.count != right.count || !left.elementsEqual(right)
-                }
-            }
-        }
-    }
-
     /// Puts text in (ASCII; each scalar above U+00FF becomes a question mark).
     package mutating func set(_ element: DataElement, text: String) {
         if text.utf8.allSatisfy({ $0 < 0x80 }) {
@@ -144,34 +100,11 @@ package struct Message: Sendable {
         bytes.withUnsafeBytes { write($0, to: element) }
     }
 
-    /// See `set` above.
-    package mutating func set(_ element: DataElement, bytes: UnsafeRawBufferPointer) {
-        write(bytes, to: element)
-    }
-
-    /// See `set` above. None of the three is generic: another module would call that unspecialised.
-    package mutating func set(_ element: DataElement, bytes: ArraySlice<UInt8>) {
-        bytes.withUnsafeBytes { write($0, to: element) }
-    }
-
     /// Copies an element from another message; does nothing where that has none. This is how a response
     /// echoes.
     package mutating func copy(_ element: DataElement, from source: Message) {
         source.withBytes(element) { write($0, to: element) }
     }
-
-    /// Takes an element out.
-    package mutating func remove(_ element: DataElement) {
-        guard has(element) else { return }
-        extents.remove(at: rank(element))
-        if element.rawValue <= 64 {
-            primary &= ~(1 << (64 - UInt64(element.rawValue)))
-        } else {
-            secondary &= ~(1 << (128 - UInt64(element.rawValue)))
-        }
-    }
-
-    @usableFromInline
     mutating func write(_ content: UnsafeRawBufferPointer, to element: DataElement) {
         let rank = rank(element)
         if has(element) {
@@ -199,24 +132,20 @@ package struct Message: Sendable {
 
 extension Message {
     /// The elements of the message in ascending order.
-    @inlinable
     package var presentElements: PresentElements {
         PresentElements(primary: primary, secondary: secondary)
     }
 
     /// Walks over the bitmap; needs no memory.
     package struct PresentElements: Sequence, IteratorProtocol, Sendable {
-        @usableFromInline var primary: UInt64
-        @usableFromInline var secondary: UInt64
-
-        @inlinable
+        var primary: UInt64
+        var secondary: UInt64
         init(primary: UInt64, secondary: UInt64) {
             self.primary = primary
             self.secondary = secondary
         }
 
         /// The next higher element.
-        @inlinable
         package mutating func next() -> DataElement? {
             if primary != 0 {
                 let index = primary.leadingZeroBitCount
@@ -231,14 +160,58 @@ extension Message {
     }
 }
 
-extension Message: Equatable {
-    /// The same type, header and elements with the same contents, wherever they lie.
-    package static func == (left: Message, right: Message) -> Bool {
-        guard left.mti == right.mti, left.header == right.header,
-            left.primary == right.primary, left.secondary == right.secondary
-        else { return false }
-        return zip(left.extents, right.extents).allSatisfy {
-            left.storage[$0.range] == right.storage[$1.range]
-        }
+/// Message type indicator (ISO 8583-1 4.1): four digits, held packed, so `0100` is 0x0100.
+/// First digit version, second class, third function, fourth origin.
+package struct MTI: RawRepresentable, Hashable, Sendable {
+    /// The four digits, one a nibble.
+    package let rawValue: UInt16
+
+    /// The indicator with these digits, whether or not any standard gives them a meaning.
+    package init(rawValue: UInt16) {
+        self.rawValue = rawValue
+    }
+
+    /// 0 is ISO 8583:1987, 1 is 1993, 2 is 2003.
+    package var version: UInt8 { UInt8(rawValue >> 12) }
+
+    /// What the message is about.
+    package var messageClass: MessageClass? { MessageClass(rawValue: UInt8(rawValue >> 8 & 0x0F)) }
+
+    /// 0 request, 1 request response, 2 advice, 3 advice response, 4 notification, 5 its acknowledgement.
+    package var function: UInt8 { UInt8(rawValue >> 4 & 0x0F) }
+
+    /// 0 acquirer, 2 issuer, 4 other; the odd number above each is its repeat.
+    package var origin: UInt8 { UInt8(rawValue & 0x0F) }
+
+    /// A request or an advice: somebody waits for an answer to it.
+    package var isRequest: Bool { function == 0 || function == 2 }
+
+    /// Of ISO 8583:1993: data elements and codes have the meanings of that edition.
+    package var is1993: Bool { rawValue >> 12 == 1 }
+
+    /// The sender has sent this before (`0101`, `0401`, `0421`).
+    package var isRepeat: Bool { !origin.isMultiple(of: 2) }
+
+    /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by
+    /// `0110`, `0420` and `0421` by `0430`. Nil when nothing answers it.
+    package var response: MTI? {
+        isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil
+    }
+
+    /// Digits with a meaning: a class of 1 to 8, a function and an origin of 0 to 5.
+    package var isWellFormed: Bool {
+        version <= 9 && messageClass != nil && function <= 5 && origin <= 5
+    }
+}
+
+/// The number of a data element, 1 to 128. What stands behind the number on a link is the dialect's matter;
+/// the names here are those of ISO 8583:1987.
+package struct DataElement: RawRepresentable, Hashable, Sendable {
+    /// 1...128.
+    package let rawValue: UInt8
+
+    /// For numbers that come out of a bitmap or a literal here, which cannot be outside.
+    init(unchecked number: Int) {
+        rawValue = UInt8(truncatingIfNeeded: number)
     }
 }

@@ -25,18 +25,6 @@ package final class MessageCodec: Sendable {
     }
 
     /// The message that the bytes are; all of them have to belong to it.
-    package func decode(_ bytes: [UInt8]) throws(MessageDecodingError) -> Message {
-        let outcome: Result<Message, MessageDecodingError> = bytes.withUnsafeBytes { buffer in
-            do throws(MessageDecodingError) {
-                return .success(try decode(buffer))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try outcome.get()
-    }
-
-    /// The message that the bytes are; all of them have to belong to it.
     package func decode(_ bytes: UnsafeRawBufferPointer) throws(MessageDecodingError) -> Message {
         var message = Message(mti: MTI(rawValue: 0), emptyWithHeader: [])
         var head = HeadReader(bytes: bytes, codec: self)
@@ -63,27 +51,8 @@ package final class MessageCodec: Sendable {
             place: fault.place, offset: fault.offset, reason: fault.reason, partial: message)
     }
 
-    /// Bit 65 announces a third bitmap. Senders put it behind the second one or behind DE64; what can be read of the
-    /// first 64 elements in one of these ways is enough for an answer.
-    private func readBesideThirdBitmap(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, into message: inout Message
-    ) -> Fault {
-        message.secondary = 0
-        let bitmapBytes = bitmap.encoding == .binary ? 8 : 16
-        var behind = message
-        let fault = readElements(of: bytes, from: min(start + bitmapBytes, bytes.count), into: &behind)
-        if case .trailingBytes? = fault?.reason {
-            message = behind
-        } else if fault == nil {
-            message = behind
-        } else {
-            _ = readElements(of: bytes, from: start, into: &message)
-        }
-        return Fault(place: .element(DataElement(unchecked: 65)), offset: start, reason: .thirdBitmap)
-    }
-
     /// Reads the elements that the message's bitmaps announce; after a fault only those that could be read are left.
-    private func readElements(
+    func readElements(
         of bytes: UnsafeRawBufferPointer, from start: Int, into message: inout Message
     ) -> Fault? {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
@@ -139,13 +108,6 @@ package final class MessageCodec: Sendable {
                 reason: .trailingBytes(count: reader.end - reader.position))
     }
 
-    /// The header of a message that answers none: zeros, behind the identifier of a TPDU.
-    package var ownHeader: [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: header.bytes)
-        if header.isTPDU, !bytes.isEmpty { bytes[0] = 0x60 }
-        return bytes
-    }
-
     /// The header of the response to a message: as it came, or with its addresses exchanged.
     package func responseHeader(for request: Message) -> [UInt8] {
         header.answer == .exchanged ? TPDU.exchanged(request.header) : request.header
@@ -157,63 +119,109 @@ extension Message {
     init(mti: MTI, emptyWithHeader header: [UInt8]) {
         self.init(mti: mti, header: header, primary: 0, secondary: 0, extents: [], storage: [])
     }
-
-    /// Takes the element out of the bitmaps; it has no extent.
-    fileprivate mutating func clearBit(of element: DataElement) {
-        if element.rawValue <= 64 {
-            primary &= ~(1 << (64 - UInt64(element.rawValue)))
-        } else {
-            secondary &= ~(1 << (128 - UInt64(element.rawValue)))
-        }
-    }
-
-    /// Takes the element and all behind it out of the bitmaps; they have no extents yet.
-    mutating func drop(from element: DataElement) {
-        let number = UInt64(element.rawValue)
-        if number <= 64 {
-            primary &= ~(UInt64.max >> (number - 1))
-            secondary = 0
-        } else {
-            secondary &= ~(UInt64.max >> (number - 65))
-        }
-    }
 }
 
 /// What is wrong with the elements of one message.
-private struct ElementFaults {
+struct ElementFaults {
     /// The one that is told.
     var first: Fault?
-    private var unreadable: [DataElement] = []
-    private var cutAt: DataElement?
-
-    /// - Returns: whether the next element can be read: true where this one's end is known.
-    mutating func add(
-        _ fault: Fault, _ element: DataElement, spec: ElementSpec, reader: inout ElementReader,
-        from start: Int
-    ) -> Bool {
-        first = first ?? fault
-        guard fault.reason.concernsContentOnly, let end = reader.end(of: spec, from: start) else {
-            cutAt = element
-            return false
-        }
-        unreadable.append(element)
-        reader.position = end
-        return true
-    }
-
-    /// Leaves in the bitmaps what was read.
-    func takeOut(of message: inout Message) {
-        if let cutAt { message.drop(from: cutAt) }
-        for element in unreadable { message.clearBit(of: element) }
-    }
+    var unreadable: [DataElement] = []
+    var cutAt: DataElement?
 }
 
-extension MessageDecodingError.Reason {
-    /// Whether the element is as long as its length says, so that the next one begins where it should.
-    fileprivate var concernsContentOnly: Bool {
-        switch self {
-        case .notADigit, .badNibble, .badPad, .badHexDigit, .badCharacter, .badDataSet: true
-        default: false
+/// Reads what comes before the elements: header, message type, bitmaps.
+struct HeadReader {
+    let bytes: UnsafeRawBufferPointer
+    let header: Dialect.Header
+    let messageType: Dialect.MessageType
+    let bitmap: Dialect.Bitmap
+    var position = 0
+
+    init(bytes: UnsafeRawBufferPointer, codec: MessageCodec) {
+        self.bytes = bytes
+        header = codec.header
+        messageType = codec.messageType
+        bitmap = codec.bitmap
+    }
+
+    private func need(_ count: Int, for place: MessageDecodingError.Place) throws(Fault) {
+        if bytes.count - position < count {
+            throw Fault(
+                place: place, offset: bytes.count,
+                reason: .truncated(bytesMissing: count - (bytes.count - position)))
         }
+    }
+
+    mutating func readHeader() throws(Fault) -> [UInt8] {
+        guard header.bytes > 0 else { return [] }
+        try need(header.bytes, for: .header)
+        position += header.bytes
+        return Array(bytes[position - header.bytes..<position])
+    }
+
+    mutating func readMessageType() throws(Fault) -> MTI {
+        let start = position
+        var value: UInt16 = 0
+        switch messageType.encoding {
+        case .none:
+            return MTI(rawValue: 0)
+        case .bcd:
+            try need(2, for: .messageType)
+            value = UInt16(bytes[position]) << 8 | UInt16(bytes[position + 1])
+            position += 2
+        case .ascii, .ebcdic:
+            try need(4, for: .messageType)
+            let zero: UInt8 = messageType.encoding == .ascii ? 0x30 : 0xF0
+            for index in position..<position + 4 {
+                let digit = bytes[index] &- zero
+                // 15 is a digit of no message type, so that the check below refuses it.
+                value = value << 4 | UInt16(min(digit, 0x0F))
+            }
+            position += 4
+        }
+        let mti = MTI(rawValue: value)
+        guard mti.version == messageType.version, mti.isWellFormed else {
+            throw Fault(place: .messageType, offset: start, reason: .wrongMessageType)
+        }
+        return mti
+    }
+
+    /// The elements announced, without the bit that announces the second bitmap.
+    mutating func readBitmaps() throws(Fault) -> (primary: UInt64, secondary: UInt64) {
+        var primary = try readBitmap(bits: bitmap.bits)
+        var secondary: UInt64 = 0
+        if bitmap.secondary != .never {
+            let announced = primary >> 63 == 1
+            primary &= UInt64.max >> 1
+            if announced || bitmap.secondary != .announced { secondary = try readBitmap(bits: 64) }
+        }
+        return (primary, secondary)
+    }
+
+    private mutating func readBitmap(bits: Int) throws(Fault) -> UInt64 {
+        var value: UInt64 = 0
+        if bitmap.encoding == .binary {
+            try need(bits / 8, for: .bitmap)
+            if bits == 64 {
+                value = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+            } else {
+                for index in position..<position + bits / 8 {
+                    value = value << 8 | UInt64(bytes[index])
+                }
+            }
+            position += bits / 8
+        } else {
+            try need(bits / 4, for: .bitmap)
+            let ebcdic = bitmap.encoding == .ebcdicHex
+            for index in position..<position + bits / 4 {
+                let nibble = HexForm.nibble(bytes[index], ebcdic: ebcdic)
+                guard nibble <= 0x0F else {
+                    throw Fault(place: .bitmap, offset: index, reason: .badHexDigit)
+                }
+                value = value << 4 | UInt64(nibble)
+            }
+            position += bits / 4
+        }
+        return value << UInt64(64 - bits)
     }
 }

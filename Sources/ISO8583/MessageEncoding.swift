@@ -1,4 +1,4 @@
-import ByteCoding
+internal import ByteCoding
 
 extension MessageCodec {
     /// The most bytes that `encode` can need for the message.
@@ -87,24 +87,6 @@ extension MessageCodec {
         }
     }
 
-    private static let zeros = [UInt8](repeating: 0, count: 4096)
-
-    /// The bytes of the message.
-    package func encode(_ message: Message) throws(MessageEncodingError) -> [UInt8] {
-        var failure: MessageEncodingError?
-        let room = encodedBytesMax(of: message)
-        let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-            do throws(MessageEncodingError) {
-                let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: room)
-                count = try encode(message, into: target)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return bytes
-    }
-
     private func writeHead(
         of message: Message, to writer: inout ElementWriter
     ) throws(MessageEncodingError.Reason) {
@@ -172,8 +154,6 @@ extension ElementWriter {
     }
 }
 
-extension MessageEncodingError.Reason: Error {}
-
 /// Writes contents in the form of a dialect to a buffer that is large enough for all of them.
 struct ElementWriter {
     let output: UnsafeMutablePointer<UInt8>
@@ -237,18 +217,6 @@ struct ElementWriter {
         }
     }
 
-    /// As they are, or as hex digits.
-    private mutating func writeBytes(
-        _ content: UnsafePointer<UInt8>, _ count: Int, form: ElementSpec.Form
-    ) {
-        guard form != .binary else { return put(content, count) }
-        let ebcdic = form == .ebcdicHex
-        for index in 0..<count {
-            put(HexForm.digit(content[index] >> 4, ebcdic: ebcdic))
-            put(HexForm.digit(content[index] & 0x0F, ebcdic: ebcdic))
-        }
-    }
-
     private mutating func writeLength(_ length: Int, _ spec: ElementSpec) {
         var rest = length
         let bytes = Int(spec.lengthBytes)
@@ -270,31 +238,6 @@ struct ElementWriter {
             }
         }
         position += bytes
-    }
-
-    /// Digits (and the separator of a track 2, `=` or `D`, as nibble D, its filling `F`) two to a byte.
-    private mutating func pack(
-        _ digits: UnsafePointer<UInt8>, _ count: Int, pad: ElementDefinition.PadNibble
-    ) {
-        var next = 0
-        let odd = !count.isMultiple(of: 2)
-        if odd, pad == .left0 {
-            put(Self.nibble(digits[0]))
-            next = 1
-        }
-        while next + 1 < count {
-            put(Self.nibble(digits[next]) << 4 | Self.nibble(digits[next + 1]))
-            next += 2
-        }
-        if odd, pad != .left0 {
-            put(Self.nibble(digits[next]) << 4 | (pad == .rightF ? 0x0F : 0))
-        }
-    }
-
-    /// The low nibble of a digit and of `=` is what goes out; only `D` and `F` (44, 46) differ.
-    @inline(__always)
-    private static func nibble(_ character: UInt8) -> UInt8 {
-        character & 0x40 != 0 ? (character &- 0x37) & 0x0F : character & 0x0F
     }
 }
 

@@ -124,12 +124,6 @@ package enum ActionCode: String, CaseIterable, Sendable {
 }
 
 extension ResponseCode {
-    /// DE39 as an answer has it: the action code of 1993, or that of 1987.
-    /// - Parameter numeric: see `text(numeric:)`.
-    package func text(in answer: MTI, numeric: Bool) -> String {
-        answer.is1993 ? ActionCode(self, in: answer).rawValue : text(numeric: numeric)
-    }
-
     /// Whether DE39 of a message, of either edition, says that all is well.
     package static func isAccepted(_ message: Message) -> Bool {
         guard let code = message.text(.responseCode) else { return false }

@@ -57,3 +57,33 @@ struct AdditionalAmount: CustomStringConvertible {
         return nil
     }
 }
+
+extension ResponseMapping {
+    /// DE4 of what was approved in part, and DE54 of that and of a balance enquiry.
+    func setAmounts(_ response: inout Message, _ decision: Decision, request: Message) {
+        guard let balance = decision.balanceMinorUnits, let currency = decision.balanceCurrency else {
+            return
+        }
+        let account = request.processingCodeDigits.map { String($0 / 100 % 100) } ?? ""
+        var amounts = [
+            AdditionalAmount(account: account, type: .available, currency: currency, minorUnits: balance)
+        ]
+        if let partial = decision.partialMinorUnits, let asked = request.number(.transactionAmount) {
+            response.set(.transactionAmount, text: AdditionalAmount.digits(partial, count: 12))
+            if request.mti.is1993 {
+                // What was asked for, and no amount of reconciliation.
+                let digits = AdditionalAmount.digits(Int64(clamping: asked), count: 12)
+                response.set(.originalAmounts, text: digits + String(repeating: "0", count: 12))
+            }
+            // Asked for in the shop's currency, which is not always the account's.
+            let own = request.number(.currency).flatMap { UInt16(exactly: $0) }
+                .flatMap(CurrencyCode.init(rawValue:))
+            amounts.append(
+                AdditionalAmount(
+                    account: account, type: .original, currency: own ?? currency,
+                    minorUnits: Int64(clamping: asked)))
+        }
+        let text = amounts.compactMap { $0?.description }.joined()
+        if !text.isEmpty { response.set(.additionalAmounts, text: text) }
+    }
+}

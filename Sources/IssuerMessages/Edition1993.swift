@@ -116,28 +116,6 @@ struct PointOfServiceData {
 }
 
 extension Message {
-    /// How the card came, of either edition.
-    var cardEntry: CardEntry {
-        guard mti.is1993 else { return CardEntry(entryMode: number(.pointOfServiceEntryMode)) }
-        return PointOfServiceData(self)?.entry ?? .unknown
-    }
-
-    /// ISO 8583:1987 DE22, positions 1 and 2: 07 contactless chip, 91 contactless magnetic stripe.
-    var isContactless: Bool {
-        guard mti.is1993 else {
-            return number(.pointOfServiceEntryMode).map { [7, 91].contains($0 / 10) } ?? false
-        }
-        return PointOfServiceData(self)?.isContactless ?? false
-    }
-
-    /// Of the merchant (ISO 18245): DE18, in 1993 DE26 first.
-    var merchantCategory: UInt16? {
-        let code = mti.is1993 ? number(.businessCode) ?? number(.merchantType) : number(.merchantType)
-        return code.flatMap { UInt16(exactly: $0) }
-    }
-}
-
-extension Message {
     /// Where network management says what it is about: DE70, or DE24 in ISO 8583:1993.
     package var networkElement: DataElement { mti.is1993 ? .functionCode : .networkManagementCode }
 

@@ -64,33 +64,38 @@ package struct PINArrangement: Sendable {
     }
 }
 
-extension LinkProfile {
-    /// The PIN block of a message with its key and format, nil where there is none.
-    func pinQuestion(_ message: Message) throws(MappingError) -> PINQuestion? {
-        let elsewhere = pins.format4Element.flatMap { message.has($0) ? $0 : nil }
-        guard message.has(.pinData) || elsewhere != nil else { return nil }
-        let format = try pinFormat(message)
-        // A block of format 4 with no DE53 to announce it is a PIN all the same: to leave it out would be to approve
-        // without the PIN that the cardholder gave.
-        let isUnannounced =
-            !message.has(.pinData) && !message.has(.securityControl) && pins.aesZonePINKey != nil
-            && elsewhere.flatMap { message.halves($0)?.second } != nil
-        guard format == .iso4 || isUnannounced else {
-            // What stands in the other element then is none of ours.
-            guard message.has(.pinData) else { return nil }
-            guard let key = pins.zonePINKey else {
-                throw MappingError(
-                    .pinData,
-                    pins.aesZonePINKey == nil ? "this link carries no PINs" : "no key for this format")
+extension Message {
+    func hexadecimal(_ characters: UnsafeRawBufferPointer) -> (first: UInt64, second: UInt64?)? {
+        var value: UInt128 = 0
+        for character in characters {
+            let digit: UInt8
+            switch character {
+            case 0x30...0x39: digit = character - 0x30
+            case 0x41...0x46: digit = character - 0x37
+            case 0x61...0x66: digit = character - 0x57
+            default: return nil
             }
-            guard let block = message.halves(.pinData), block.second == nil else {
-                throw MappingError(.pinData, "not eight bytes")
-            }
-            return PINQuestion(
-                zonePINKey: key, format: format, block: EncipheredPINBlock(rawValue: block.first))
+            value = value << 4 | UInt128(digit)
         }
+        return (UInt64(truncatingIfNeeded: value >> 64), UInt64(truncatingIfNeeded: value))
+    }
+}
+
+/// PIN blocks of format 4, and links whose messages say which format they have.
+extension LinkProfile {
+    /// A block of format 4 with no DE53 to announce it is a PIN all the same: to leave it out would be to approve
+    /// without the PIN that the cardholder gave.
+    func isUnannounced(_ message: Message) -> Bool {
+        guard !message.has(.pinData), !message.has(.securityControl), pins.aesZonePINKey != nil,
+            let element = pins.format4Element
+        else { return false }
+        return message.halves(element)?.second != nil
+    }
+
+    func format4Question(
+        _ message: Message, _ element: DataElement
+    ) throws(MappingError) -> PINQuestion {
         guard let key = pins.aesZonePINKey else { throw MappingError(.pinData, "no key for format 4") }
-        let element = elsewhere ?? .pinData
         guard let block = message.halves(element), let second = block.second else {
             throw MappingError(element, "not a PIN block of sixteen bytes")
         }
@@ -99,8 +104,7 @@ extension LinkProfile {
 
     /// DE53 (ISO 8583:1987): security format, PIN encipherment algorithm, PIN block format, key index, two digits each. In
     /// 1993 the parties say what its bytes are: here the same digits, two a byte.
-    private func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
-        guard !pins.formatCodes.isEmpty, message.has(.securityControl) else { return pins.format }
+    func pinFormat(_ message: Message) throws(MappingError) -> PINBlockFormat {
         let code = message.reading(.securityControl) { digits -> UInt8? in
             if digits.count == 8, message.mti.is1993 { return digits[2] }
             guard digits.count == 16 else { return nil }
@@ -114,39 +118,5 @@ extension LinkProfile {
             throw MappingError(.securityControl, "its PIN block format is none of this link")
         }
         return format
-    }
-}
-
-extension Message {
-    /// Eight or sixteen bytes, or 32 hexadecimal characters, as words; nil for anything else.
-    fileprivate func halves(_ element: DataElement) -> (first: UInt64, second: UInt64?)? {
-        let found = reading(element) { bytes -> (first: UInt64, second: UInt64?)? in
-            switch bytes.count {
-            case 8: (UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)), nil)
-            case 16:
-                (
-                    UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-                )
-            case 32: hexadecimal(bytes)
-            default: nil
-            }
-        }
-        return found.flatMap { $0 }
-    }
-
-    private func hexadecimal(_ characters: UnsafeRawBufferPointer) -> (first: UInt64, second: UInt64?)? {
-        var value: UInt128 = 0
-        for character in characters {
-            let digit: UInt8
-            switch character {
-            case 0x30...0x39: digit = character - 0x30
-            case 0x41...0x46: digit = character - 0x37
-            case 0x61...0x66: digit = character - 0x57
-            default: return nil
-            }
-            value = value << 4 | UInt128(digit)
-        }
-        return (UInt64(truncatingIfNeeded: value >> 64), UInt64(truncatingIfNeeded: value))
     }
 }

@@ -88,15 +88,6 @@ package enum ResponseCode: String, CaseIterable, Sendable {
         }
     }
 
-    /// The code of a decision.
-    package init(_ decision: Decision) {
-        if let reason = decision.outcome.declineReason {
-            self.init(reason)
-        } else {
-            self = decision.partialMinorUnits == nil ? .approved : .partiallyApproved
-        }
-    }
-
     /// What DE39 of an advice says where the message comes from: approved in one of the ways of ISO 8583:1987 (00, 08 with
     /// identification, 10 in part, 11 as a VIP, 16 with an update of track 3, 32 completed in part, 85 no reason to decline,
     /// 87 without cash back), or by card and terminal alone (Y1 to Y3; EMV Book 4 A6).
@@ -106,14 +97,12 @@ package enum ResponseCode: String, CaseIterable, Sendable {
 
     static func saysApproved(_ code: String) -> Bool { approvalsElsewhere.contains(code) }
 
-    /// DE39 as a link has it.
-    /// - Parameter numeric: the dialect's DE39 holds digits only: a code with letters is then the nearest one without.
-    package func text(numeric: Bool) -> String {
-        guard numeric else { return rawValue }
+    /// Two digits: those of the nearest code where its own has a letter.
+    var digits: String {
         switch self {
-        case .additionalAuthenticationNeeded: return "70"
-        case .printedValueFailure: return ResponseCode.cardValueFailure.rawValue
-        default: return rawValue
+        case .additionalAuthenticationNeeded: "70"
+        case .printedValueFailure: ResponseCode.cardValueFailure.rawValue
+        default: rawValue
         }
     }
 

@@ -1,49 +1,17 @@
 internal import CPKCS11
 
-/// An object of the token as one session sees it. Worth nothing in another process.
-package struct ObjectHandle: Hashable, Sendable {
-    let rawValue: CK_OBJECT_HANDLE
-}
-
-/// The slot that a token is in. Worth nothing in another process.
-package struct TokenSlot: Hashable, Sendable {
-    let rawValue: CK_SLOT_ID
-}
-
 /// One session with the token. It closes itself, belongs to one thread at a time and counts its calls. The
 /// session objects made in it end with it.
 package struct Session: ~Copyable {
     let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     let handle: CK_SESSION_HANDLE
-    private let slotNumber: CK_SLOT_ID
+    let slotNumber: CK_SLOT_ID
     /// Cryptoki functions called in this session.
     package internal(set) var callCount: UInt64 = 0
     /// How known values cross the border of the token, as far as any session of the process has found.
     let crossings: Crossings
     /// Carries values where the token takes none in the clear.
     var courierKey: ObjectHandle?
-
-    init(
-        functions: UnsafeMutablePointer<CK_FUNCTION_LIST>, handle: CK_SESSION_HANDLE, slot: CK_SLOT_ID = 0,
-        crossings: Crossings = Crossings()
-    ) {
-        slotNumber = slot
-        self.functions = functions
-        self.handle = handle
-        self.crossings = crossings
-    }
-
-    /// Which of the module's tokens the session is with.
-    package var slot: TokenSlot { TokenSlot(rawValue: slotNumber) }
-
-    /// Another session with the same token, which this process is logged in to. It reads only.
-    package borrowing func sibling() throws(PKCS11Error) -> Session {
-        var other: CK_SESSION_HANDLE = 0
-        let flags = CK_FLAGS(CKF_SERIAL_SESSION)
-        let code = functions.pointee.C_OpenSession!(slotNumber, flags, nil, nil, &other)
-        guard code == CKR_OK else { throw PKCS11Error(function: "C_OpenSession", code: code) }
-        return Session(functions: functions, handle: other, slot: slotNumber, crossings: crossings)
-    }
 
     deinit {
         _ = functions.pointee.C_CloseSession!(handle)
@@ -61,5 +29,159 @@ package struct Session: ~Copyable {
     /// Ends an object.
     package mutating func destroy(_ object: ObjectHandle) throws(PKCS11Error) {
         try check("C_DestroyObject", functions.pointee.C_DestroyObject!(handle, object.rawValue))
+    }
+}
+
+/// An object of the token as one session sees it. Worth nothing in another process.
+package struct ObjectHandle: Hashable, Sendable {
+    let rawValue: CK_OBJECT_HANDLE
+}
+
+/// Mechanisms of this product; those without a parameter, or with the parameter named.
+package enum CipherMechanism: Sendable {
+    case tripleDESECB
+    /// With an initialisation vector of zeros.
+    case tripleDESCBC
+    case aesECB
+
+    var type: CK_MECHANISM_TYPE {
+        switch self {
+        case .tripleDESECB: CKM_DES3_ECB
+        case .tripleDESCBC: CKM_DES3_CBC
+        case .aesECB: CKM_AES_ECB
+        }
+    }
+}
+
+/// Encipherment, MACs and digests (PKCS#11 v2.40, 5.8, 5.10, 5.11).
+extension Session {
+    /// Enciphers whole blocks in place of `output`, which has the input's size.
+    package mutating func encrypt(
+        _ mechanism: CipherMechanism, key: ObjectHandle, input: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
+    ) throws(PKCS11Error) {
+        var zeros: UInt64 = 0
+        let initCode = withUnsafeMutableBytes(of: &zeros) { vector in
+            var parameter = CK_MECHANISM(mechanism: mechanism.type, pParameter: nil, ulParameterLen: 0)
+            if mechanism == .tripleDESCBC {
+                parameter.pParameter = vector.baseAddress
+                parameter.ulParameterLen = CK_ULONG(vector.count)
+            }
+            return functions.pointee.C_EncryptInit!(handle, &parameter, key.rawValue)
+        }
+        try check("C_EncryptInit", initCode)
+        var length = CK_ULONG(output.count)
+        let code = functions.pointee.C_Encrypt!(
+            handle, UnsafeMutablePointer(mutating: input.assumingMemoryBound(to: UInt8.self).baseAddress),
+            CK_ULONG(input.count), output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+        try check("C_Encrypt", code)
+    }
+
+    /// Enciphers one block of eight bytes with triple DES in ECB mode.
+    package mutating func encryptBlock(_ block: UInt64, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
+        var input = block.bigEndian
+        var output: UInt64 = 0
+        var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
+        try check("C_EncryptInit", functions.pointee.C_EncryptInit!(handle, &mechanism, key.rawValue))
+        let code = withUnsafeMutableBytes(of: &input) { input in
+            withUnsafeMutableBytes(of: &output) { output in
+                var length = CK_ULONG(output.count)
+                return functions.pointee.C_Encrypt!(
+                    handle, input.assumingMemoryBound(to: UInt8.self).baseAddress, CK_ULONG(input.count),
+                    output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+            }
+        }
+        try check("C_Encrypt", code)
+        return UInt64(bigEndian: output)
+    }
+
+    /// A MAC over whole blocks.
+    package mutating func mac(
+        _ kind: MACMechanism, key: ObjectHandle, input: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer
+    ) throws(PKCS11Error) {
+        var size = CK_ULONG(8)
+        let initCode = withUnsafeMutableBytes(of: &size) { size in
+            var mechanism: CK_MECHANISM
+            switch kind {
+            case .tripleDESCBC:
+                mechanism = CK_MECHANISM(
+                    mechanism: CKM_DES3_MAC_GENERAL, pParameter: size.baseAddress,
+                    ulParameterLen: CK_ULONG(size.count))
+            case .aesCMAC:
+                mechanism = CK_MECHANISM(mechanism: CKM_AES_CMAC, pParameter: nil, ulParameterLen: 0)
+            }
+            return functions.pointee.C_SignInit!(handle, &mechanism, key.rawValue)
+        }
+        try check("C_SignInit", initCode)
+        var length = CK_ULONG(output.count)
+        let code = functions.pointee.C_Sign!(
+            handle, UnsafeMutablePointer(mutating: input.assumingMemoryBound(to: UInt8.self).baseAddress),
+            CK_ULONG(input.count), output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+        try check("C_Sign", code)
+    }
+}
+
+/// Keys out of keys, all inside the token (PKCS#11 v2.40, 5.13, 6.x).
+extension Session {
+    /// Derives a key: its value is the encipherment of `left ‖ right` under `base`
+    /// (`CKM_DES3_ECB_ENCRYPT_DATA`).
+    package mutating func deriveKey(
+        from base: ObjectHandle, left: UInt64, right: UInt64, template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        var data = (left.bigEndian, right.bigEndian)
+        var derived: CK_OBJECT_HANDLE = 0
+        let code = withUnsafeMutableBytes(of: &data) { data in
+            derive(base, CKM_DES3_ECB_ENCRYPT_DATA, data: data, template: template, derived: &derived)
+        }
+        try check("C_DeriveKey", code)
+        return ObjectHandle(rawValue: derived)
+    }
+
+    func derive(
+        _ base: ObjectHandle, _ mechanism: CK_MECHANISM_TYPE, data: UnsafeMutableRawBufferPointer,
+        template: Template, derived: inout CK_OBJECT_HANDLE
+    ) -> CK_RV {
+        var parameter = CK_KEY_DERIVATION_STRING_DATA(
+            pData: data.assumingMemoryBound(to: UInt8.self).baseAddress, ulLen: CK_ULONG(data.count))
+        return withUnsafeMutableBytes(of: &parameter) { parameter in
+            var mechanism = CK_MECHANISM(
+                mechanism: mechanism, pParameter: parameter.baseAddress,
+                ulParameterLen: CK_ULONG(parameter.count))
+            return functions.pointee.C_DeriveKey!(
+                handle, &mechanism, base.rawValue, template.attributes.baseAddress,
+                CK_ULONG(template.attributes.count), &derived)
+        }
+    }
+
+    /// Deciphers one block inside the token; its clear form is an object that only a wrapping key can leave.
+    package mutating func unwrapBlock(
+        _ block: UInt64, key: ObjectHandle, template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        var input = block.bigEndian
+        var object: CK_OBJECT_HANDLE = 0
+        var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
+        let code = withUnsafeMutableBytes(of: &input) { input in
+            functions.pointee.C_UnwrapKey!(
+                handle, &mechanism, key.rawValue, input.assumingMemoryBound(to: UInt8.self).baseAddress,
+                CK_ULONG(input.count), template.attributes.baseAddress, CK_ULONG(template.attributes.count),
+                &object)
+        }
+        try check("C_UnwrapKey", code)
+        return ObjectHandle(rawValue: object)
+    }
+
+    /// Enciphers an object of eight bytes under a wrapping key.
+    package mutating func wrapBlock(_ object: ObjectHandle, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
+        var output: UInt64 = 0
+        var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
+        let code = withUnsafeMutableBytes(of: &output) { output in
+            var length = CK_ULONG(output.count)
+            return functions.pointee.C_WrapKey!(
+                handle, &mechanism, key.rawValue, object.rawValue,
+                output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
+        }
+        try check("C_WrapKey", code)
+        return UInt64(bigEndian: output)
     }
 }

@@ -2,8 +2,8 @@
 /// what formatting an argument vector costs.
 package struct RedisCommand: Sendable {
     /// The encoded command.
-    package private(set) var bytes: [UInt8] = []
-    private var missing: Int
+    package internal(set) var bytes: [UInt8] = []
+    var missing: Int
 
     /// - Parameters:
     ///   - argumentCount: how many arguments will be appended, the command's name among them.
@@ -16,20 +16,6 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    /// A command of text arguments, for what is not hot.
-    package init(_ arguments: String...) {
-        self.init(arguments)
-    }
-
-    /// The same from an array.
-    package init(_ arguments: [String]) {
-        self.init(argumentCount: arguments.count)
-        for argument in arguments { append(argument) }
-    }
-
-    /// True once every announced argument has been appended.
-    package var isComplete: Bool { missing == 0 }
-
     /// Appends one argument.
     package mutating func append(_ argument: [UInt8]) {
         appendHeader(argument.count)
@@ -41,16 +27,6 @@ package struct RedisCommand: Sendable {
     package mutating func append(_ argument: ArraySlice<UInt8>) {
         appendHeader(argument.count)
         bytes.append(contentsOf: argument)
-        appendLineEnd()
-    }
-
-    /// Appends one argument.
-    package mutating func append(_ argument: String) {
-        var argument = argument
-        argument.withUTF8 { utf8 in
-            appendHeader(utf8.count)
-            bytes.append(contentsOf: utf8)
-        }
         appendLineEnd()
     }
 
@@ -83,7 +59,31 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    private mutating func appendHeader(_ count: Int) {
+    /// A command of text arguments, for what is not hot.
+    package init(_ arguments: String...) {
+        self.init(arguments)
+    }
+
+    /// The same from an array.
+    package init(_ arguments: [String]) {
+        self.init(argumentCount: arguments.count)
+        for argument in arguments { append(argument) }
+    }
+
+    /// True once every announced argument has been appended.
+    package var isComplete: Bool { missing == 0 }
+
+    /// Appends one argument.
+    package mutating func append(_ argument: String) {
+        var argument = argument
+        argument.withUTF8 { utf8 in
+            appendHeader(utf8.count)
+            bytes.append(contentsOf: utf8)
+        }
+        appendLineEnd()
+    }
+
+    mutating func appendHeader(_ count: Int) {
         precondition(missing > 0, "more arguments than announced")
         missing -= 1
         bytes.append(UInt8(ascii: "$"))
@@ -91,19 +91,19 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    private mutating func appendLineEnd() {
+    mutating func appendLineEnd() {
         bytes.append(0x0D)
         bytes.append(0x0A)
     }
 
-    private mutating func appendDecimal(_ number: Int) {
+    mutating func appendDecimal(_ number: Int) {
         if number < 10 { return bytes.append(UInt8(ascii: "0") + UInt8(number)) }
         withDigits(Int64(number)) { bytes.append(contentsOf: $0) }
     }
 }
 
 /// The decimal digits of a number, with a minus where it is negative.
-private func withDigits(_ number: Int64, _ body: (UnsafeRawBufferPointer) -> Void) {
+func withDigits(_ number: Int64, _ body: (UnsafeRawBufferPointer) -> Void) {
     withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
         var start = digits.count
         var rest = number.magnitude

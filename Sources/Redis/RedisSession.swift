@@ -5,7 +5,7 @@ internal import Synchronization
 package final class RedisSession: Sendable {
     /// Of the server.
     package let address: RedisAddress
-    private let over = Atomic<Bool>(false)
+    let over = Atomic<Bool>(false)
     private let replication = Mutex("")
 
     init(_ address: RedisAddress) { self.address = address }
@@ -21,14 +21,6 @@ package final class RedisSession: Sendable {
     }
 
     func end() { over.store(true, ordering: .releasing) }
-}
-
-/// A reply, and the connection that it came over.
-package struct RedisAnswer: Sendable {
-    /// What the server said.
-    package let reply: RedisReply
-    /// The connection.
-    package let session: RedisSession
 }
 
 /// Replies of several commands that are told together. Only the loop of their connection touches it.

@@ -1,6 +1,7 @@
 internal import Authorisation
 internal import CardStateStore
 internal import EMV
+internal import EventLoops
 internal import Foundation
 internal import HSM
 internal import HostServer
@@ -78,25 +79,16 @@ final class HostAssembly: Sendable {
             let loop = store.eventLoop
             let port = hsm.loopPort(
                 after: { milliseconds, work in loop.scheduleTask(in: .milliseconds(milliseconds), work) },
-                wake: { work in loop.execute(work) })
+                wake: EventLoopExecutor.handover(to: loop))
             let authoriser = Authoriser(
                 ranges: ranges, codes: ResponseCode.authorisationResponseCodes, cryptography: port,
                 records: RedisCardRecords(store, settings: configuration.cardStateSettings),
-                surroundings: .system(at: clock),
+                surroundings: clock.held.surroundings,
                 oldRecords: configuration.oldRecords(store, port, who: "host"),
                 conflicts: stores.conflicts, lost: { watch.lost })
             var services = LoopServices(
                 eventLoop: loop,
-                decide: { request in
-                    if let why = clock.refusal, request.purpose.countsDays {
-                        return .failure(.state(StateUnavailable(why)))
-                    }
-                    do throws(CouldNotDecide) {
-                        return .success(try await authoriser.authorise(request))
-                    } catch {
-                        return .failure(error)
-                    }
-                },
+                decide: authoriser.decide,
                 mac: { mac, message, deadline in
                     let question = MACQuestion(
                         key: mac.key, algorithm: MACAlgorithm(mac.algorithm),
@@ -215,13 +207,6 @@ final class HostAssembly: Sendable {
             _ = await onTokenThread { hsm.stop() }
             self.parts.withLock { $0.leaving -= 1 }
         }
-    }
-}
-
-extension RequestPurpose {
-    /// Whether it goes by what day it is: a reversal takes back what was counted on another day.
-    fileprivate var countsDays: Bool {
-        if case .reversal = self { false } else { true }
     }
 }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Authorisation
+internal import ByteCoding
 internal import CardStateStore
 internal import EMV
 internal import EventLoops

@@ -81,14 +81,7 @@ final class StoreSide: Sendable {
         }
         clock = StoreClock(
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
-            unixMilliseconds: { StoreSide.milliseconds(CLOCK_REALTIME) },
-            monotonicMilliseconds: { StoreSide.milliseconds(CLOCK_MONOTONIC) }, report: report)
-    }
-
-    private static func milliseconds(_ clock: clockid_t) -> Int64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+            report: report)
     }
 
     private static func report(_ logger: Logger) -> @Sendable (StoreEvent) -> Void {
@@ -146,7 +139,7 @@ final class StoreSide: Sendable {
                 HealthLine(
                     "state store memory, server \(index)", passed: memory.hasRoom, detail: memory.words))
         }
-        lines.append(HealthLine("clock", passed: clock.refusal == nil, detail: clock.verdict.words))
+        lines.append(HealthLine("clock", passed: clock.held.fault == nil, detail: clock.verdict.words))
         return lines
     }
 
@@ -240,14 +233,5 @@ struct StoreWatching: Service {
             if turn % 15 == 0 { await side.clock.round(side.stores[0]) }
             try? await Task.sleep(for: .milliseconds(200))
         }
-    }
-}
-
-extension Surroundings {
-    /// The system's, with the time that the store's hosts agree on.
-    static func system(at clock: StoreClock) -> Surroundings {
-        Surroundings(
-            unixSeconds: { clock.unixSeconds }, monotonicNanoseconds: system.monotonicNanoseconds,
-            random: system.random)
     }
 }

@@ -33,9 +33,9 @@ struct PINCheckTests {
 
     @Test func whatTheTokenHasNothingToAddToIsSettled() {
         for verdict in [PINVerdict.notSent, .right, .notOnRecord, .notServed("no key")] {
-            #expect(verdict.isSettled)
+            #expect(verdict.isFinal)
         }
-        for verdict in [PINVerdict.wrong, .malformed(.fill), .otherForm] { #expect(!verdict.isSettled) }
+        for verdict in [PINVerdict.wrong, .malformed(.fill), .otherForm] { #expect(!verdict.isFinal) }
     }
 
     @Test("A malformed block counts as a wrong PIN only where the scheme says so", arguments: [true, false])

@@ -365,24 +365,25 @@ import Testing
         await right.round(bench.store)
         await wrong.round(bench.store)
         await wrong.round(bench.store)
-        #expect(right.refusal == nil && right.verdict == .inTime)
-        let why = try #require(wrong.refusal)
+        #expect(right.held.fault == nil && right.verdict == .inTime)
+        let why = try #require(wrong.held.fault)
         #expect(why.contains("ahead of the state store's, with which 1 of 1 other hosts agree"), "\(why)")
         #expect(told.withLock { $0.count } == 1)
         ahead.store(0, ordering: .relaxed)
         await wrong.round(bench.store)
-        #expect(wrong.refusal == nil)
+        #expect(wrong.held.fault == nil)
         // Set between two looks: nothing is decided by it, and no look is waited for.
         ahead.store(30 * 86_400_000, ordering: .relaxed)
-        #expect(wrong.refusal?.contains("clock was set by 259") == true)
+        #expect(wrong.held.fault?.contains("clock was set by 259") == true)
         #expect(
-            abs(wrong.unixSeconds - now() / 1_000) <= 5, "what is under way is decided by the time before")
+            abs(wrong.held.unixSeconds - now() / 1_000) <= 5,
+            "what is under way is decided by the time before")
         await wrong.round(bench.store)
-        #expect(abs(wrong.unixSeconds - now() / 1_000) <= 5)
+        #expect(abs(wrong.held.unixSeconds - now() / 1_000) <= 5)
         ahead.store(0, ordering: .relaxed)
         await wrong.round(bench.store)
         ahead.store(30_000, ordering: .relaxed)
-        #expect(wrong.refusal == nil)
+        #expect(wrong.held.fault == nil)
         await bench.store.close()
     }
 }

@@ -1,4 +1,5 @@
 import Authorisation
+internal import ByteCoding
 import Dispatch
 import EMV
 import Glibc

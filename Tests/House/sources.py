@@ -81,7 +81,7 @@ def main():
             if "--list" in sys.argv:
                 print(f"{path.relative_to(root)}:{line}: {name.strip()}")
     print("  ".join(f"{name} {count}" for name, count in counts.items()))
-    bounds = {"public": 0, "unlabelled": 0, "longest": 400}
+    bounds = {"public": 0, "unlabelled": 0, "inlinable": 0, "longest": 400}
     faults = [f"{counts[name]} {name}, at most {most}" for name, most in bounds.items() if counts[name] > most]
     for fault in faults:
         print(f"sources: {fault}", file=sys.stderr)

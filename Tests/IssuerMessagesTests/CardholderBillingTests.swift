@@ -16,7 +16,7 @@ import Testing
         let mapping = RequestMapping(link: LinkProfile(name: "a", zonePINKey: nil))
         guard
             case .authorise(let request) = try mapping.interpret(
-                message, receivedAt: 7, deadline: Deadline(nanoseconds: 9))
+                message, receivedAt: 7, answerBy: 9)
         else { return nil }
         return request
     }

@@ -24,7 +24,7 @@ import Testing
             if let text { message.set(element, text: text) }
         }
         return try RequestMapping(link: LinkProfile(name: "a", zonePINKey: nil)).interpret(
-            message, receivedAt: 7, deadline: Deadline(nanoseconds: 9))
+            message, receivedAt: 7, answerBy: 9)
     }
 
     private static func request(

@@ -19,7 +19,7 @@ import Testing
         message.set(.currency, text: "752")
         change(&message)
         let mapping = RequestMapping(link: LinkProfile(name: "a", pins: pins))
-        let found = try mapping.interpret(message, receivedAt: 7, deadline: Deadline(nanoseconds: 9))
+        let found = try mapping.interpret(message, receivedAt: 7, answerBy: 9)
         guard case .authorise(let request) = found else { return nil }
         return request.pin
     }

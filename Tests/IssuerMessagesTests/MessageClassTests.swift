@@ -18,7 +18,7 @@ import Testing
         ] as [(DataElement, String)] { message.set(element, text: text) }
         change(&message)
         return try RequestMapping(link: link).interpret(
-            message, receivedAt: 7, deadline: Deadline(nanoseconds: 9))
+            message, receivedAt: 7, answerBy: 9)
     }
 
     private func request(
@@ -177,7 +177,7 @@ import Testing
                 message.set(.currency, text: "752")
                 change(&message)
                 _ = try RequestMapping(link: LinkProfile(name: "a", zonePINKey: nil))
-                    .interpret(message, receivedAt: 1, deadline: Deadline(nanoseconds: 2))
+                    .interpret(message, receivedAt: 1, answerBy: 2)
                 return nil
             } catch { return error.element }
         }

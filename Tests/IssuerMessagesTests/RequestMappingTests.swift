@@ -22,7 +22,7 @@ import Testing
         message.set(.currency, text: "752")
         change(&message)
         let mapping = link.map(RequestMapping.init(link:)) ?? mapping
-        return try mapping.interpret(message, receivedAt: 7, deadline: Deadline(nanoseconds: 9))
+        return try mapping.interpret(message, receivedAt: 7, answerBy: 9)
     }
 
     private func request(_ change: (inout Message) -> Void = { _ in }) throws -> AuthorisationRequest {

@@ -3,9 +3,7 @@ internal import EMV
 /// Transactions that came from the old layout, which kept less of each. What it did not keep is learnt from the first
 /// message that surely speaks of one: with STAN and time of sending, or with STAN or DE37 in the form of then.
 extension CardTransition {
-    /// Costs one look at a flag where nothing of the account is from then.
     mutating func recogniseMigrated(_ message: CardMessage) {
-        guard record.holdsMigrated else { return }
         let numbers = MigratedNumbers(message.request)
         for index in 0..<record.keptCount {
             guard var kept = record.kept(index), numbers.complete(&kept) else { continue }

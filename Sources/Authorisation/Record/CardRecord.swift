@@ -18,7 +18,7 @@ package struct CardRecord: Sendable {
 
     // MARK: - Head
 
-    private enum Head {
+    enum Head {
         static let format = 16
         static let status = 17
         static let plastics = 18
@@ -92,22 +92,12 @@ package struct CardRecord: Sendable {
 
     /// How many plastics there are.
     package var plasticCount: Int { Int(bytes[Head.plastics]) }
-    private var sectionByteCount: Int { Int(bytes.load(Head.sectionBytes, as: UInt32.self)) }
+    var sectionByteCount: Int { Int(bytes.load(Head.sectionBytes, as: UInt32.self)) }
     /// How many transactions stand in the record.
     package var keptCount: Int { Int(bytes[Head.kept]) }
 
-    private var sectionsStart: Int { Self.headByteCount + plasticCount * Self.plasticByteCount }
-    private var keptStart: Int { sectionsStart + sectionByteCount }
-
-    /// An account without plastics.
-    init(status: CardStatus, currency: CurrencyCode, availableMinorUnits: Int64) {
-        bytes = [UInt8](repeating: 0, count: Self.headByteCount)
-        bytes[Head.format] = Self.format
-        nextNumber = 1
-        self.status = status
-        self.currency = currency
-        self.availableMinorUnits = availableMinorUnits
-    }
+    var sectionsStart: Int { Self.headByteCount + plasticCount * Self.plasticByteCount }
+    var keptStart: Int { sectionsStart + sectionByteCount }
 
     /// Takes the bytes of the store after a look at everything that access relies on.
     package init(_ bytes: [UInt8]) throws(RecordDamage) {
@@ -164,45 +154,9 @@ package struct RecordTag: Hashable, Sendable {
     package init(random: UInt64, counter: UInt64) { (self.random, self.counter) = (random, counter) }
 }
 
-/// A record that cannot be relied on: nothing is decided by it, and nothing is written over it.
-package struct RecordDamage: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What does not hold; no data.
-    package let description: String
-    /// Written by a newer release: nothing is wrong with it, but this release cannot read it.
-    package let isNewer: Bool
-
-    init(_ words: String, isNewer: Bool = false) { (description, self.isNewer) = (words, isNewer) }
-}
-
 // MARK: - Sections
 
 extension CardRecord {
-    /// What stands between plastics and transactions, each with its type, an index and a length.
-    enum Section: UInt8 {
-        /// Profile name and label of the issuer master key of the plastic with the index, divided by a NUL.
-        case names = 1
-        /// Limits of the plastic with the index.
-        case limits = 2
-        /// What was spent on the days that limits count.
-        case days = 3
-        /// Reversals whose original has not come.
-        case earlyReversals = 4
-        /// Pre-authorisations that may still be completed.
-        case holds = 5
-        /// Issuer scripts of the plastic with the index.
-        case scripts = 6
-        /// 3-D Secure authentication values that were used.
-        case authenticationValues = 7
-        /// The token of the account that this one was moved to.
-        case movedTo = 8
-        /// The token of the account that was moved here.
-        case movedFrom = 9
-        /// What was approved and what is left of transactions in another currency, in that currency.
-        case foreignParts = 10
-        /// First payments by a stored credential or of a series.
-        case agreements = 11
-    }
-
     /// The place of a section's content, nil where there is none.
     func range(_ section: Section, _ index: Int = 0) -> Range<Int>? {
         var place = sectionsStart
@@ -217,63 +171,15 @@ extension CardRecord {
         return nil
     }
 
-    /// Where advices, completions and reversals of this PAN belong now; nil for an account that has not moved.
-    package var movedTo: CardToken? { token(.movedTo) }
-
-    /// A section that holds the token of another account.
-    func token(_ section: Section) -> CardToken? {
-        guard let range = range(section), range.count == 16 else { return nil }
-        return CardToken(
-            high: bytes.load(range.lowerBound, as: UInt64.self),
-            low: bytes.load(range.lowerBound + 8, as: UInt64.self))
-    }
-
     /// A section's content; empty where there is none.
     func content(_ section: Section, _ index: Int = 0) -> ArraySlice<UInt8> {
         range(section, index).map { bytes[$0] } ?? []
-    }
-
-    /// Replaces a section of the account.
-    mutating func set(_ section: Section, _ content: [UInt8]) { set(section, 0, content: content) }
-
-    /// Replaces a section; an empty one is left out.
-    mutating func set(_ section: Section, _ index: Int, content: [UInt8]) {
-        precondition(content.count <= Int(UInt16.max), "a section is bounded where it is made")
-        if let old = range(section, index) {
-            if old.count == content.count {
-                bytes.replaceSubrange(old, with: content)
-                return
-            }
-            bytes.removeSubrange((old.lowerBound - 4)..<old.upperBound)
-            bytes.put(UInt32(sectionByteCount - old.count - 4), at: Head.sectionBytes)
-        }
-        guard !content.isEmpty else { return }
-        var section: [UInt8] = [section.rawValue, UInt8(index)]
-        section.append(bigEndian: UInt16(content.count))
-        bytes.insert(contentsOf: section + content, at: keptStart)
-        bytes.put(UInt32(sectionByteCount + section.count + content.count), at: Head.sectionBytes)
     }
 }
 
 // MARK: - Kept transactions
 
 extension CardRecord {
-    /// The transaction at an index, oldest first.
-    func kept(_ index: Int) -> KeptTransaction? {
-        KeptTransaction(bytes, at: keptStart + index * KeptTransaction.byteCount)
-    }
-
-    /// Writes a changed transaction back to its place.
-    mutating func replaceKept(_ index: Int, _ transaction: KeptTransaction) {
-        transaction.write(to: &bytes, at: keptStart + index * KeptTransaction.byteCount)
-    }
-
-    /// Keeps none.
-    mutating func dropKept() {
-        bytes.removeSubrange(keptStart...)
-        bytes[Head.kept] = 0
-    }
-
     /// Adds the newest, with its number.
     /// - Returns: what had to make room, oldest first; of that, what took nothing is given up.
     mutating func keep(_ transaction: KeptTransaction) -> [KeptTransaction] {
@@ -299,9 +205,6 @@ extension CardRecord {
         Plastic(bytes, at: Self.headByteCount + index * Self.plasticByteCount)
     }
 
-    /// All of them, in the order in which they were made.
-    package var plastics: [Plastic] { (0..<plasticCount).map(plastic) }
-
     /// The index of the plastic with a sequence number.
     func plasticIndex(_ sequenceNumber: UInt8) -> Int? {
         (0..<plasticCount).first { plastic($0).sequenceNumber == sequenceNumber }
@@ -312,35 +215,15 @@ extension CardRecord {
         plastic.write(to: &bytes, at: Self.headByteCount + index * Self.plasticByteCount)
     }
 
-    /// Adds a plastic that was never used.
-    mutating func add(_ plastic: Plastic) {
-        let place = sectionsStart
-        bytes.insert(contentsOf: repeatElement(0, count: Self.plasticByteCount), at: place)
-        bytes[Head.plastics] += 1
-        plastic.write(to: &bytes, at: place)
-    }
-
     /// Where the ATC window of a plastic begins.
     func windowPlace(_ index: Int) -> Int { Self.headByteCount + index * Self.plasticByteCount + 48 }
 
     /// The name of a plastic's cryptogram profile, for people.
     package func profile(of index: Int) -> String { names(index).first ?? "" }
 
-    /// The label of the issuer master key that a plastic was imported for; empty where none was known.
-    package func issuerMasterKey(of index: Int) -> String {
-        let names = names(index)
-        return names.count > 1 ? names[1] : ""
-    }
-
-    private func names(_ index: Int) -> [String] {
+    func names(_ index: Int) -> [String] {
         content(.names, index).split(separator: 0, omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    mutating func setNames(_ index: Int, profile: String, issuerMasterKey: String) {
-        set(
-            .names, index,
-            content: Array(profile.utf8.prefix(64)) + [0] + Array(issuerMasterKey.utf8.prefix(64)))
     }
 
     /// Limits of a plastic's own, nil: those of its range.
@@ -357,9 +240,6 @@ extension CardStatus {
     }
 
     var stored: UInt8 { UInt8(Self.inOrder.firstIndex(of: self) ?? 0) }
-
-    /// The order is the record's and never changes.
-    static let inOrder: [CardStatus] = [.active, .lost, .stolen, .restricted]
 }
 
 /// Big endian numbers at a place in a record. The place was checked when the record came in.
@@ -373,10 +253,53 @@ extension [UInt8] {
     mutating func put<Number: FixedWidthInteger>(_ number: Number, at place: Int) {
         withUnsafeMutableBytes { $0.storeBytes(of: number.bigEndian, toByteOffset: place, as: Number.self) }
     }
+}
 
-    /// Appends the number's bytes.
-    @inline(__always)
-    mutating func append<Number: FixedWidthInteger>(bigEndian number: Number) {
-        Swift.withUnsafeBytes(of: number.bigEndian) { append(contentsOf: $0) }
+/// Where a record's new bytes differ from the old ones: what a store has to be told that still has the old ones. Most
+/// messages change the head and the end of a record, a fifth of its bytes.
+package struct RecordPieces: Sendable {
+    /// Equal bytes between two changes that cost less within a piece than a piece of its own does.
+    static let gapMax = 192
+    /// More pieces than these cost more than the whole record.
+    static let countMax = 4
+
+    /// Places of the new bytes, rising, none within `gapMax` of the next. Written over the old bytes they make the
+    /// new ones.
+    package private(set) var ranges: [Range<Int>] = []
+
+    /// - Returns: nil where the new bytes have to be written as a whole: they are fewer than the old ones, which no
+    ///   piece can say, or pieces would save less than half.
+    package init?(from old: [UInt8], to new: [UInt8]) {
+        guard new.count >= old.count, !old.isEmpty else { return nil }
+        ranges.reserveCapacity(Self.countMax)
+        old.withUnsafeBytes { old in
+            new.withUnsafeBytes { new in
+                // Eight bytes at a time; a piece may hold a few equal bytes at its ends.
+                var place = 0
+                while place + 8 <= old.count {
+                    let (left, right) = (
+                        old.loadUnaligned(fromByteOffset: place, as: UInt64.self),
+                        new.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    )
+                    if left != right { add(place..<(place + 8)) }
+                    place += 8
+                }
+                while place < old.count {
+                    if old[place] != new[place] { add(place..<(place + 1)) }
+                    place += 1
+                }
+            }
+        }
+        if new.count > old.count { add(old.count..<new.count) }
+        let byteCount = ranges.reduce(0) { $0 + $1.count }
+        guard !ranges.isEmpty, ranges.count <= Self.countMax, 2 * byteCount <= new.count else { return nil }
+    }
+
+    private mutating func add(_ range: Range<Int>) {
+        if let last = ranges.last, range.lowerBound - last.upperBound <= Self.gapMax {
+            ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
+        } else {
+            ranges.append(range)
+        }
     }
 }

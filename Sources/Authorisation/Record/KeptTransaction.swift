@@ -96,76 +96,9 @@ package struct KeptTransaction: Hashable, Sendable {
         decidedAt = UInt32(clamping: now)
         approvalCode = 0
     }
-
-    /// True for what money can be given back of.
-    var isTaking: Bool {
-        declined == nil && transmission.messageClass != .reversal && kind != .balanceEnquiry
-            && !flags.contains(.noted)
-    }
-
-    /// Is filed when it leaves the record: money hangs on it, or a reversal, which is said once only.
-    var isFiled: Bool {
-        isTaking || declined == .reversedBefore || !flags.isDisjoint(with: [.noted, .reversed])
-    }
-
-    /// The same on the account's new PAN, whose plastics count their transactions from one on again.
-    var movedOn: KeptTransaction {
-        var moved = self
-        if plastic < Self.ofPANBefore {
-            moved.plastic |= Self.ofPANBefore
-        } else {
-            // Of a PAN before that: nobody presents its chip any more.
-            moved.plastic = 255
-            moved.flags.remove(.chip)
-        }
-        return moved
-    }
-
-    /// A place where nothing of it can change any more.
-    var isOver: Bool { !flags.isDisjoint(with: [.reversed, .settled, .expired]) }
 }
 
 extension KeptTransaction {
-    /// Reads what `append` wrote; nil where bytes are no such thing.
-    init?(_ bytes: [UInt8], at place: Int) {
-        guard place + Self.byteCount <= bytes.count,
-            let messageClass = TransmissionClass(rawValue: bytes[place + 4]),
-            let kind = TransactionKind(rawValue: bytes[place + 5])
-        else { return nil }
-        let outcome = bytes[place + 8]
-        if outcome != 0 {
-            guard let reason = DeclineReason(rawValue: outcome) else { return nil }
-            declined = reason
-        }
-        number = bytes.load(place, as: UInt32.self)
-        self.kind = kind
-        flags = Flags(rawValue: bytes.load(place + 6, as: UInt16.self))
-        plastic = bytes[place + 9]
-        atc = bytes.load(place + 10, as: UInt16.self)
-        transmission = Transmission(
-            messageClass: messageClass, isRepeat: flags.contains(.cameAsRepeat),
-            stan: bytes.load(place + 12, as: UInt32.self), sentAt: bytes.load(place + 16, as: UInt32.self),
-            localTime: bytes.load(place + 20, as: UInt32.self),
-            reference: bytes.load(place + 24, as: UInt64.self),
-            acquirer: bytes.load(place + 32, as: UInt32.self),
-            namesAcquirer: !flags.contains(.namesNoAcquirer),
-            terminal: bytes.load(place + 36, as: UInt32.self),
-            merchant: bytes.load(place + 40, as: UInt32.self))
-        lastSTAN = bytes.load(place + 44, as: UInt32.self)
-        lastSentAt = bytes.load(place + 48, as: UInt32.self)
-        asked = bytes.load(place + 52, as: Int64.self)
-        booked = bytes.load(place + 60, as: Int64.self)
-        taken = bytes.load(place + 68, as: Int64.self)
-        cash = Int64(bytes.load(place + 76, as: UInt32.self)) << 8 | Int64(bytes[place + 80])
-        // Byte 81 is for later formats.
-        currency = bytes.load(place + 82, as: UInt16.self)
-        decidedAt = bytes.load(place + 84, as: UInt32.self)
-        day = bytes.load(place + 88, as: UInt16.self)
-        approvalCode =
-            UInt64(bytes.load(place + 90, as: UInt32.self)) << 16
-            | UInt64(bytes.load(place + 94, as: UInt16.self))
-    }
-
     /// Appends the 96 bytes.
     func append(to bytes: inout [UInt8]) {
         let place = bytes.count
@@ -202,9 +135,56 @@ extension KeptTransaction {
         bytes.put(UInt32(truncatingIfNeeded: approvalCode >> 16), at: place + 90)
         bytes.put(UInt16(truncatingIfNeeded: approvalCode), at: place + 94)
     }
+}
 
-    /// DE38 as bytes.
-    var approvalCodeBytes: [UInt8] {
-        (0..<6).map { UInt8(truncatingIfNeeded: approvalCode >> UInt64(40 - 8 * $0)) }
+/// Who is who: whether a message is a transaction that is kept already.
+///
+/// A transmission has a time of sending (DE7); a transaction has not. Class and kind are compared first. The same numbers
+/// with other content are another transaction, or doubtful where nothing tells the two apart.
+package struct Identity: Sendable {
+    /// How far the times of sending of a transaction's transmissions lie apart at the most, in seconds.
+    package static let repeatWindowSeconds: Int64 = 900
+    /// After so long the same numbers are new ones: DE7 has no year.
+    package static let ageMaxSeconds: Int64 = 120 * 86_400
+
+    /// What two messages are to each other.
+    package enum Verdict: Hashable, Sendable {
+        case same
+        case other
+        /// The same numbers with other content, and nothing that tells the two apart.
+        case doubtful
+    }
+
+    /// The message that is looked at.
+    package let transmission: Transmission
+    /// What it asks for.
+    package let kind: TransactionKind
+    /// Of how much.
+    package let amount: Amount
+    /// Plastic and ATC of a cryptogram that was verified; nil without one.
+    package let chip: (plastic: UInt8, atc: UInt16)?
+    /// The ATC as it came, verified or not.
+    package let claimedATC: UInt16?
+    /// The plastic that such a message says it is of; nil where it says none.
+    package let claimedPlastic: UInt8?
+    /// An advice of what was declined elsewhere.
+    package let isNoted: Bool
+    /// Seconds since 1970.
+    package let now: Int64
+
+    /// Takes the parts.
+    package init(
+        _ transmission: Transmission, kind: TransactionKind, amount: Amount,
+        chip: (plastic: UInt8, atc: UInt16)?, claimedATC: UInt16? = nil, claimedPlastic: UInt8? = nil,
+        isNoted: Bool = false, now: Int64
+    ) {
+        self.transmission = transmission
+        self.kind = kind
+        self.amount = amount
+        self.chip = chip
+        self.claimedATC = claimedATC ?? chip?.atc
+        self.claimedPlastic = claimedPlastic ?? chip?.plastic
+        self.isNoted = isNoted
+        self.now = now
     }
 }

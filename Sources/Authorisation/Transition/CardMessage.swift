@@ -1,19 +1,5 @@
 internal import EMV
 
-/// What a message rests on, before the card's record is looked at.
-package enum Proof: Sendable {
-    /// A cryptogram that the token has found right, of the plastic that the message names.
-    case chip(VerifiedCryptogram)
-    /// A card verification value that the token has found right.
-    case cardValue(VerifiedCardValue)
-    /// Nothing but a rule of the range for payments of its kind.
-    case exempt(RemoteExemption)
-    /// A 3-D Secure authentication value that the token has found right.
-    case authentication(VerifiedAuthentication)
-    /// Nothing: a decline, what completes an earlier approval, or what has happened elsewhere.
-    case none
-}
-
 /// One message about a card: everything that the transition needs but the record itself. No clock, no randomness and no
 /// I/O are used but what stands here.
 package final class CardMessage: Sendable {
@@ -67,6 +53,11 @@ package final class CardMessage: Sendable {
         if case .chip(let verified) = proof { verified } else { nil }
     }
 
+    /// The 3-D Secure value that it rests on, nil where it rests on something else.
+    var authentication: VerifiedAuthentication? {
+        if case .authentication(let verified) = proof { verified } else { nil }
+    }
+
     /// The sequence number of the message; 0 on a chip message without one (EMV Book 2 A1.4). Of the PAN before it is none
     /// that a plastic of the record has.
     var sequenceNumber: UInt8? {
@@ -84,30 +75,6 @@ package struct CardKnowledge: Sendable {
 
     /// Nothing yet.
     package init() {}
-}
-
-/// What has to be known before a record can say more.
-package enum CardQuestion: Error, Sendable {
-    /// The transactions that are filed away.
-    case past
-    /// More about the PIN, compared with this.
-    case pin(PINOnRecord)
-    /// The protected form of an issuer script.
-    case script(QueuedScript)
-    /// The record of another PAN, where the account has moved to.
-    case account(CardToken)
-    /// What the account of the PAN before leaves here: it is on its way.
-    case move
-}
-
-/// What the record of a card says to an event.
-package enum CardStep: Sendable {
-    /// It has to know more; nothing was decided.
-    case ask(CardQuestion)
-    /// Decided. What it moves holds once it is written, or never.
-    case decided(CardOutcome, CardChange)
-    /// A promise about the record does not hold: nothing is written.
-    case broken(String)
 }
 
 /// What a message came to.

@@ -1,15 +1,7 @@
 /// Transactions in another currency than the account's: what they come to, and what is left of them.
 extension CardTransition {
-    /// Finds what a message comes to in the account's currency. Nothing is done for what is in that currency already.
-    /// - Returns: why it cannot be booked, or must not.
-    @inline(__always)
-    mutating func convert(_ request: AuthorisationRequest) -> DeclineReason? {
-        if request.amount.currency == record.currency, request.billing == nil { return nil }
-        return convertAbroad(request)
-    }
-
     @inline(never)
-    private mutating func convertAbroad(_ request: AuthorisationRequest) -> DeclineReason? {
+    mutating func convertAbroad(_ request: AuthorisationRequest) -> DeclineReason? {
         let currency = record.currency
         if request.amount.currency == currency { return checkAtHome(request) }
         let rates = policy.abroad.rates
@@ -87,12 +79,6 @@ extension CardTransition {
                 isFlagged: charge?.isFlagged ?? false)
         }
     }
-
-    // MARK: - Amounts
-
-    /// What the message comes to for the account.
-    @inline(__always)
-    func payable(_ request: AuthorisationRequest) -> Amount { charge?.amount ?? request.amount }
 
     /// A part of the message's amount, in minor units of the account.
     @inline(__always)

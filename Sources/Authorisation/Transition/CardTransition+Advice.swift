@@ -70,7 +70,7 @@ extension CardTransition {
         }
         if let verified = message.authentication {
             if wasUsed(verified) { flag(&kept, "its authentication value had been used") }
-            keepAuthentication(message)
+            keepAuthentication(verified, message)
         }
         if let declined = try bookMoney(&kept, message, original: original) {
             dropOwn(kept)
@@ -103,7 +103,7 @@ extension CardTransition {
         kept.booked = payable(request).minorUnits
         kept.taken = amount
         if kept.kind == .refund {
-            settle(original, completing: amount)
+            if let original { settle(original, completing: amount) }
             return moveIn(amount) ? nil : .transactionAmountTooHigh
         }
         if let original = original?.transaction {
@@ -116,9 +116,9 @@ extension CardTransition {
             uncount(original, original.taken, isWhole: original.taken > 0)
         }
         countBooked(&kept, message, amount: amount)
-        settle(
-            original,
-            completing: original.map { measured($0.transaction, amount, request: request) } ?? amount)
+        if let original {
+            settle(original, completing: measured(original.transaction, amount, request: request))
+        }
         return moveOut(amount) ? nil : .transactionAmountTooHigh
     }
 

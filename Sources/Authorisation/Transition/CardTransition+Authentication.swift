@@ -3,8 +3,9 @@ internal import EMV
 /// 3-D Secure: a value is good once. The record says so, and the write by compare-and-set makes two hosts agree.
 extension CardTransition {
     /// Whether a value that is right may be used for this payment.
-    mutating func checkAuthentication(_ message: CardMessage) -> DeclineReason? {
-        guard let verified = message.authentication else { return nil }
+    mutating func checkAuthentication(
+        _ verified: VerifiedAuthentication, _ message: CardMessage
+    ) -> DeclineReason? {
         let used = UsedAuthenticationValues(record.content(.authenticationValues))
         let terms = verified.policy.terms
         guard let use = used.use(of: verified.value.identity) else {
@@ -41,8 +42,7 @@ extension CardTransition {
     }
 
     /// Keeps that a value was used: for approvals alone, so that a shop may ask again for less.
-    mutating func keepAuthentication(_ message: CardMessage) {
-        guard let verified = message.authentication else { return }
+    mutating func keepAuthentication(_ verified: VerifiedAuthentication, _ message: CardMessage) {
         var used = UsedAuthenticationValues(record.content(.authenticationValues))
         used.add(
             verified.value.identity, merchant: message.request.transmission.merchant, now: now,
@@ -66,12 +66,5 @@ extension CardTransition {
     /// A value is accepted until it is too old, by a clock that may be ahead.
     private static func keepingSeconds(_ terms: AuthenticationPolicy.Terms) -> Int64 {
         terms.ageMaxSeconds + AuthenticationFinding.clockSkewSeconds
-    }
-}
-
-extension CardMessage {
-    /// The value that the message rests on, nil where it rests on something else.
-    var authentication: VerifiedAuthentication? {
-        if case .authentication(let verified) = proof { verified } else { nil }
     }
 }

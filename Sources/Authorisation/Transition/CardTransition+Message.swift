@@ -1,6 +1,6 @@
 internal import EMV
 
-/// Requests: what is to be decided.
+/// What is to be decided of a request, in the order of the checks.
 extension CardTransition {
     /// The order is the point of it: repeat · card · evidence · ATC · PIN · limits of one transaction · money and counted
     /// limits.
@@ -79,7 +79,9 @@ extension CardTransition {
                 if finding == .outOfRange { declined = .atcOutOfRange }
             }
         }
-        if declined == nil { declined = checkAuthentication(message) }
+        if declined == nil, let verified = message.authentication {
+            declined = checkAuthentication(verified, message)
+        }
         if declined == nil {
             declined = try checkPIN(message, knowledge, plastic: chosen.index)
         } else {
@@ -106,7 +108,7 @@ extension CardTransition {
             if let declined, declined != .reversedBefore { record.set(.earlyReversals, early) }
             if declined == nil, let payment = request.nonChip?.remote { noteAgreement(payment) }
         }
-        if declined == nil { keepAuthentication(message) }
+        if declined == nil, let verified = message.authentication { keepAuthentication(verified, message) }
         if let script, finding == .first || finding == .ahead || finding == .late {
             markSent(script, atc: kept.atc, plastic: chosen.index ?? 0)
         } else {
@@ -152,12 +154,6 @@ extension CardTransition {
             ?? (message.isOfPANBefore ? message.sequenceNumber : nil)
     }
 
-    /// What is kept of the same transaction, or under the same numbers.
-    enum Finding {
-        case same(TransactionPlace, KeptTransaction)
-        case doubtful
-    }
-
     func find(
         _ identity: Identity, _ message: CardMessage, plastic index: Int?
     ) throws(CardQuestion) -> Finding? {
@@ -192,62 +188,7 @@ extension CardTransition {
         return now - age <= Int64(record.forgottenUntil)
     }
 
-    /// The same where a time of sending says nothing: a chip's transaction may be sent again at any time. A local time has
-    /// no zone.
-    func mayBeForgotten(byLocalTime its: Transmission) -> Bool {
-        guard record.forgottenUntil > 0 else { return false }
-        guard let age = MonthClock.age(of: its.localTime, at: now) else { return true }
-        return now - age - MonthClock.zoneSeconds <= Int64(record.forgottenUntil)
-    }
-
-    func hold(_ number: UInt32) -> Hold? { Holds(record.content(.holds)).hold(of: number) }
-
-    /// The earlier answer once more. What was reversed meanwhile is not approved again.
-    private mutating func answerAgain(
-        _ place: TransactionPlace, _ kept: KeptTransaction, message: CardMessage
-    ) -> CardOutcome {
-        var trace = DecisionTrace()
-        let declined = kept.declined ?? (kept.flags.contains(.reversed) ? .reversedBefore : nil)
-        trace.add(.retransmission, declined == nil ? .approved : .declined, reason: "answered before")
-        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
-        let isEnquiry = kept.kind == .balanceEnquiry
-        let plastic = record.plasticIndex(kept.plastic).map { record.plastic($0) }
-        let isPart = kept.flags.contains(.partial) && declined == nil && !isEnquiry
-        var outcome = CardOutcome(
-            CommitResult(
-                declined: declined, approvalCode: declined == nil ? kept.approvalCodeBytes : [],
-                repeated: true,
-                atc: .notAsked,
-                pinTriesLeft: plastic.map { Int($0.pinTriesMax) - Int($0.pinTriesUsed) } ?? 0,
-                availableMinorUnits: isEnquiry ? kept.booked : record.availableMinorUnits,
-                effect: isPart ? .partial(minorUnits: kept.booked) : nil), trace, currency: record.currency)
-        if declined == nil {
-            outcome.basis = basis(message)
-            if isPart { outcome.partialMinorUnits = own(kept).approved }
-            outcome.charge = charge(kept, message.request)
-            if isEnquiry || isPart { outcome.balanceMinorUnits = outcome.result.availableMinorUnits }
-            if kept.flags.contains(.chip), !kept.flags.contains(.beforeReset) {
-                outcome.script = scriptSent(atc: kept.atc, sequenceNumber: kept.plastic)
-            }
-        }
-        learnNumbers(place, kept, message: message)
-        return outcome
-    }
-
-    /// A reversal may name the numbers of the repeat instead of those of the first message.
-    mutating func learnNumbers(_ place: TransactionPlace, _ kept: KeptTransaction, message: CardMessage) {
-        let its = message.request.transmission
-        let first = kept.transmission
-        var changed = kept
-        if its.stan != first.stan { changed.lastSTAN = its.stan }
-        if its.sentAt != first.sentAt { changed.lastSentAt = its.sentAt }
-        guard changed != kept else { return }
-        lines.append(
-            .change(operation: "renumbered", value: "\(its.stan)", before: "\(kept.transmission.stan)"))
-        replace(place, changed)
-    }
-
-    private func basis(_ message: CardMessage) -> ApprovalBasis? {
+    func basis(_ message: CardMessage) -> ApprovalBasis? {
         // An approval of a completion rests on the approval that it completes, which was found.
         if message.request.circumstances.kind == .completion { return .completion }
         switch message.proof {

@@ -1,3 +1,52 @@
+internal import EMV
+
+/// What is filed away, and holds whose time is over.
+extension CardTransition {
+    /// Nothing is known of the card; the journal says that it was asked for.
+    static func unknownCard(_ message: CardMessage, _ reading: CardReading) -> CardStep {
+        var trace = DecisionTrace()
+        trace.add(.retransmission, .approved, reason: "first")
+        if let name = message.rangeName {
+            trace.add(.issuerRange, .approved, reason: name)
+            trace.add(.cardKnown, .declined, reason: "no record")
+        } else {
+            trace.add(.issuerRange, .declined, reason: "no range has this prefix")
+        }
+        for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
+        let result = CommitResult(
+            declined: .unknownCard, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 0,
+            availableMinorUnits: 0)
+        return .decided(
+            CardOutcome(result, trace, currency: nil),
+            // There may be a record of a card whose range is configured no more.
+            CardChange(read: reading.record, record: nil, lines: [.decision]))
+    }
+
+    /// What stays filed, and what is given up: all but the newest, and never what holds money until a day that is to come.
+    func divided(_ all: [KeptTransaction]) -> (kept: [KeptTransaction], lost: [KeptTransaction]) {
+        guard all.count > Self.pastMax else { return (all, []) }
+        let held = Set(Holds(record.content(.holds)).holds.map(\.number))
+        let older = all.dropLast(Self.pastMax)
+        return (
+            older.filter { held.contains($0.number) } + all.suffix(Self.pastMax),
+            older.filter { !held.contains($0.number) }
+        )
+    }
+
+    /// Whatever names a transaction names no later time: that of its decision, or of a repeat that was sent later.
+    func lastHeard(_ transaction: KeptTransaction) -> UInt32 {
+        let sent = MonthClock.age(of: transaction.lastSentAt, at: now).map { now - $0 } ?? 0
+        // A clock of the sender's that is ahead says nothing of what is to come.
+        return max(transaction.decidedAt, UInt32(clamping: min(sent, now)))
+    }
+
+    func bytes(of transactions: some Sequence<KeptTransaction>) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for transaction in transactions { transaction.append(to: &bytes) }
+        return bytes
+    }
+}
+
 /// Where a transaction of the account stands.
 enum TransactionPlace {
     case kept(Int)
@@ -5,21 +54,6 @@ enum TransactionPlace {
 }
 
 extension CardTransition {
-    /// All transactions that are known, newest first; those filed away only if they were read.
-    func search(
-        _ body: (KeptTransaction) -> Bool
-    ) -> (place: TransactionPlace, transaction: KeptTransaction)? {
-        for index in stride(from: record.keptCount - 1, through: 0, by: -1) {
-            if let transaction = record.kept(index), body(transaction) { return (.kept(index), transaction) }
-        }
-        if let past {
-            for index in stride(from: past.count - 1, through: 0, by: -1) where body(past[index]) {
-                return (.past(index), past[index])
-            }
-        }
-        return nil
-    }
-
     /// All that `body` takes, newest first.
     func all(
         _ body: (KeptTransaction) -> Bool
@@ -53,20 +87,16 @@ extension CardTransition {
         }
     }
 
-    /// Keeps a new transaction; what makes room for it is filed if money hangs on it.
-    mutating func keep(_ transaction: KeptTransaction) throws(CardQuestion) {
-        // Once in a while the older part is given up, and for that it has to be read.
-        if record.keptCount == CardRecord.keptMax,
-            record.filedCount + UInt32(CardRecord.keptMax) >= UInt32(Self.pastMax) + Self.pastSlack
-        {
-            try needPast()
-        }
-        filed += record.keep(transaction).filter(\.isFiled)
+    /// Takes an amount out of what limits count.
+    mutating func uncount(_ transaction: KeptTransaction, _ minorUnits: Int64, isWhole: Bool) {
+        guard transaction.flags.contains(.counted), minorUnits > 0 || isWhole else { return }
+        var days = SpentDays(record.content(.days))
+        days.giveBack(minorUnits, of: transaction, isWhole: isWhole)
+        record.set(.days, days.content)
     }
 
     /// Holds whose time is over give their money back, each with a line in the journal.
     mutating func releaseExpiredHolds() throws(CardQuestion) {
-        guard record.range(.holds) != nil else { return }
         var holds = Holds(record.content(.holds))
         guard holds.holds.contains(where: { Int64($0.expiresAt) <= now }) else { return }
         for hold in holds.holds where Int64(hold.expiresAt) <= now {
@@ -87,13 +117,5 @@ extension CardTransition {
         }
         holds.holds.removeAll { Int64($0.expiresAt) <= now }
         record.set(.holds, holds.content)
-    }
-
-    /// Takes an amount out of what limits count.
-    mutating func uncount(_ transaction: KeptTransaction, _ minorUnits: Int64, isWhole: Bool) {
-        guard transaction.flags.contains(.counted), minorUnits > 0 || isWhole else { return }
-        var days = SpentDays(record.content(.days))
-        days.giveBack(minorUnits, of: transaction, isWhole: isWhole)
-        record.set(.days, days.content)
     }
 }

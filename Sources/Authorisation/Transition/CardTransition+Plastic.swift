@@ -129,3 +129,215 @@ extension CardTransition {
         return ATCWindow.isSeen(atc, record.bytes, at: record.windowPlace(index))
     }
 }
+
+/// 48 bytes: sequence number, status, form of the PIN, index of the PVV's key (1 each), PVV (2), tries (2), reference
+/// (8), expiry in months since 2000 (2), highest ATC (2), flags (1), eleven bytes for later, last script (4), twelve for
+/// later.
+extension Plastic {
+    init(_ bytes: [UInt8], at place: Int) {
+        sequenceNumber = bytes[place]
+        let known = CardStatus.inOrder.indices.contains(Int(bytes[place + 1])) && bytes[place + 2] <= 2
+        status = known ? CardStatus.inOrder[Int(bytes[place + 1])] : .restricted
+        switch bytes[place + 2] {
+        case 1:
+            pin = .reference(EncipheredPINBlock(rawValue: bytes.load(place + 8, as: UInt64.self)))
+        case 2:
+            let value = PINVerificationValue(
+                keyIndex: bytes[place + 3], digits: bytes.load(place + 4, as: UInt16.self))
+            pin = value.map(PINOnRecord.verificationValue) ?? .none
+        default: pin = .none
+        }
+        pinTriesMax = bytes[place + 6]
+        pinTriesUsed = bytes[place + 7]
+        let month = bytes.load(place + 16, as: UInt16.self)
+        expiry = ExpiryDate(monthsSince2000: Int(month))
+        highestATC = bytes[place + 20] & 1 != 0 ? bytes.load(place + 18, as: UInt16.self) : nil
+        wasReset = bytes[place + 20] & 2 != 0
+        lastScript = bytes.load(place + 32, as: UInt32.self)
+        hasKnownForm = known
+    }
+
+    func write(to bytes: inout [UInt8], at place: Int) {
+        bytes[place] = sequenceNumber
+        bytes[place + 1] = status.stored
+        bytes[place + 3] = 0
+        bytes.put(UInt16(0), at: place + 4)
+        bytes.put(UInt64(0), at: place + 8)
+        switch pin {
+        case .none: bytes[place + 2] = 0
+        case .reference(let block):
+            bytes[place + 2] = 1
+            bytes.put(block.rawValue, at: place + 8)
+        case .verificationValue(let value):
+            bytes[place + 2] = 2
+            bytes[place + 3] = value.keyIndex
+            bytes.put(value.digits, at: place + 4)
+        }
+        bytes[place + 6] = pinTriesMax
+        bytes[place + 7] = pinTriesUsed
+        bytes.put(UInt16(clamping: expiry.months), at: place + 16)
+        bytes.put(highestATC ?? 0, at: place + 18)
+        bytes[place + 20] = (highestATC == nil ? 0 : 1) | (wasReset ? 2 : 0)
+        bytes.put(lastScript, at: place + 32)
+    }
+}
+
+/// Which of a plastic's last 2,048 ATCs were seen: a ring of 256 bytes, one bit each.
+enum ATCWindow {
+    /// How far back single ATCs are known.
+    static let count = 2_048
+    /// Bytes in the record.
+    static let byteCount = 256
+
+    /// What the window says of an ATC.
+    /// - Parameters:
+    ///   - place: where the ring begins in the record.
+    ///   - highest: nil before the first.
+    static func finding(
+        _ atc: UInt16, highest: UInt16?, jumpMax: Int, acceptsLate: Bool, bytes: [UInt8], at place: Int
+    ) -> ATCFinding {
+        guard let highest else { return .first }
+        if atc > highest { return Int(atc - highest) > jumpMax ? .outOfRange : .ahead }
+        if Int(highest - atc) >= count { return .outOfRange }
+        if isSeen(atc, bytes, at: place) { return .replayed }
+        return acceptsLate ? .late : .outOfRange
+    }
+
+    /// Marks an ATC, and clears the places between it and the highest, which belong to an earlier turn of the ring.
+    static func claim(_ atc: UInt16, highest: UInt16?, bytes: inout [UInt8], at place: Int) {
+        if let highest, atc > highest {
+            clear(from: Int(highest) + 1, to: Int(atc), bytes: &bytes, at: place)
+        }
+        let bit = Int(atc) % count
+        bytes[place + bit / 8] |= 0x80 >> UInt8(bit % 8)
+    }
+
+    static func isSeen(_ atc: UInt16, _ bytes: [UInt8], at place: Int) -> Bool {
+        let bit = Int(atc) % count
+        return bytes[place + bit / 8] & (0x80 >> UInt8(bit % 8)) != 0
+    }
+
+    /// The half-open range of ATCs; whole bytes at a time.
+    private static func clear(from start: Int, to end: Int, bytes: inout [UInt8], at place: Int) {
+        var atc = start
+        while atc < end {
+            let bit = atc % count
+            if bit % 8 == 0, end - atc >= 8 {
+                bytes[place + bit / 8] = 0
+                atc += 8
+            } else {
+                bytes[place + bit / 8] &= ~(0x80 >> UInt8(bit % 8))
+                atc += 1
+            }
+        }
+    }
+}
+
+/// What a PIN block came to, from the token's answer to the answer's code.
+package enum PINVerdict: Hashable, Sendable {
+    case notSent
+    case right
+    case wrong
+    /// Not a block of its format, or one for another PAN.
+    case malformed(PINBlockFault)
+    case notOnRecord
+    case notServed(String)
+    /// The record is of another form than the token was asked for.
+    case otherForm
+
+    /// The token's answer against the card's record. Constant time: both sides are one machine word each.
+    static func compare(_ answer: PINAnswer, _ record: PINOnRecord) -> PINVerdict {
+        switch (answer, record) {
+        case (.notAsked, _): .notSent
+        case (_, .none): .notOnRecord
+        case (.unreadable(let fault), _): .malformed(fault)
+        case (.notServed(let why), _): .notServed(why)
+        case (.translated(let block), .reference(let reference)):
+            (block.rawValue ^ reference.rawValue) == 0 ? .right : .wrong
+        case (.verificationValue(let found), .verificationValue(let value))
+        where found.keyIndex == value.keyIndex:
+            (found.digits ^ value.digits) == 0 ? .right : .wrong
+        case (.translated, .verificationValue), (.verificationValue, _): .otherForm
+        }
+    }
+
+    /// The token has nothing to add. Under the wrong key a block is malformed, or by chance another PIN's; and a failed
+    /// comparison may be a malformed block's.
+    var isFinal: Bool {
+        switch self {
+        case .notSent, .right, .notOnRecord, .notServed: true
+        case .wrong, .malformed, .otherForm: false
+        }
+    }
+}
+
+extension CardTransition {
+    /// The PIN against the plastic's record, and its tries. A comparison is only heard while tries are left: with none,
+    /// nothing is compared and nothing takes longer.
+    mutating func checkPIN(
+        _ message: CardMessage, _ knowledge: CardKnowledge, plastic index: Int?
+    ) throws(CardQuestion) -> DeclineReason? {
+        if case .notAsked = message.pin {
+            trace.add(.pin, .skipped, reason: "none sent")
+            return nil
+        }
+        guard let index else {
+            trace.add(.pin, .declined, reason: "several cards fit, with different PINs")
+            return .pinNotOnRecord
+        }
+        var plastic = record.plastic(index)
+        guard plastic.pin == .none || plastic.pinTriesUsed < plastic.pinTriesMax else {
+            trace.add(.pin, .skipped, reason: "no tries left")
+            return .pinTriesExceeded
+        }
+        switch try verdict(message, knowledge, pin: plastic.pin) {
+        case .notSent: return nil
+        case .right:
+            trace.add(.pin, .approved, reason: "right")
+            plastic.pinTriesUsed = 0
+            share(plastic, index)
+            return nil
+        case .malformed(let fault):
+            trace.add(.pin, .declined, reason: fault.words)
+            // A try was made, but maybe not by the cardholder: the scheme says whether it counts.
+            guard policy.countsMalformedPINBlocks else { return .pinBlockUnreadable }
+            return count(&plastic, index)
+        case .wrong, .otherForm:
+            trace.add(.pin, .declined, reason: "wrong")
+            return count(&plastic, index)
+        case .notOnRecord:
+            trace.add(.pin, .declined, reason: "no reference on record")
+            return .pinNotOnRecord
+        case .notServed(let why):
+            trace.add(.pin, .declined, reason: why)
+            return .pinNotOnRecord
+        }
+    }
+
+    private func verdict(
+        _ message: CardMessage, _ knowledge: CardKnowledge, pin: PINOnRecord
+    ) throws(CardQuestion) -> PINVerdict {
+        if let known = knowledge.pin, known.record == pin { return known.verdict }
+        let first = PINVerdict.compare(message.pin, pin)
+        guard first.isFinal else { throw .pin(pin) }
+        return first
+    }
+
+    private mutating func count(_ plastic: inout Plastic, _ index: Int) -> DeclineReason {
+        plastic.pinTriesUsed += 1
+        share(plastic, index)
+        return plastic.pinTriesUsed >= plastic.pinTriesMax ? .pinTriesExceeded : .pinWrong
+    }
+
+    /// Plastics with one PIN have one count of tries: a guess at one is a guess at all.
+    mutating func share(_ plastic: Plastic, _ index: Int) {
+        for other in 0..<record.plasticCount {
+            var its = record.plastic(other)
+            guard other == index || its.pin == plastic.pin, its.pinTriesUsed != plastic.pinTriesUsed else {
+                continue
+            }
+            its.pinTriesUsed = min(plastic.pinTriesUsed, its.pinTriesMax)
+            record.replacePlastic(other, its)
+        }
+    }
+}

@@ -1,6 +1,21 @@
 /// Reversals: what a transaction took is given back, whether they came before, come later or again. A reversal lowers what
 /// is taken to what remains, so that a second one finds nothing to give back.
 extension CardTransition {
+    /// What reversals that came first leave of this message, in its own currency, and forgets them; nil where none came or
+    /// what they leave is the whole. Nothing is less than the whole of nothing: DE4 abroad may be 0 where DE6 is not.
+    mutating func reversedEarly(_ request: AuthorisationRequest) -> Int64? {
+        let content = record.content(.earlyReversals)
+        guard !content.isEmpty else { return nil }
+        var early = EarlyReversals(content)
+        func isAbout(_ reversal: EarlyReversal) -> Bool {
+            reversal.isAbout(request.transmission, asked: request.amount)
+        }
+        guard let remaining = early.list.filter(isAbout).map(\.remaining).min() else { return nil }
+        early.list.removeAll(where: isAbout)
+        record.set(.earlyReversals, early.content)
+        return remaining == 0 || remaining < request.amount.minorUnits ? remaining : nil
+    }
+
     mutating func reverse(_ message: CardMessage, _ remaining: Int64) throws(CardQuestion) -> CardOutcome {
         isUrgent = true
         let request = message.request

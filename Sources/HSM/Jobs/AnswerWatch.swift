@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import Synchronization
 
 /// The jobs of one event loop whose answers are waited for. A token may stall within a call, where nothing can stop it:

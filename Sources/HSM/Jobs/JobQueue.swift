@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import Glibc
 
 /// A bounded first-in-first-out queue between threads that wakes no more of them than the work needs.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import ByteCoding
 internal import PKCS11
 internal import Synchronization
 
@@ -8,7 +8,7 @@ internal import Synchronization
 /// The loop only ever calls. Sessions open and close on threads of their own, and where there is none, or the token has
 /// become slow, jobs go to the workers.
 final class LoopSeat: Sendable {
-    private struct Waiting {
+    struct Waiting {
         var jobs: [TokenJob] = []
         /// An array that was emptied, for the next turn.
         var spare: [TokenJob] = []
@@ -17,14 +17,14 @@ final class LoopSeat: Sendable {
 
     /// The job that the loop has in the token now.
     let underWay = JobUnderWay()
-    private let waiting = Mutex(Waiting())
+    let waiting = Mutex(Waiting())
     /// Held while a job runs: whoever finds it held goes another way.
-    private let session: Mutex<CryptographySession?> = Mutex(nil)
-    private let isOpen = Atomic<Bool>(false)
-    private let isClosed = Atomic<Bool>(false)
-    private let makeSession: @Sendable () throws -> CryptographySession
+    let session: Mutex<CryptographySession?> = Mutex(nil)
+    let isOpen = Atomic<Bool>(false)
+    let isClosed = Atomic<Bool>(false)
+    let makeSession: @Sendable () throws -> CryptographySession
     private let pace: TokenPace
-    private let counters: HSMCounters
+    let counters: HSMCounters
     private let share: TokenShare?
     private let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let toWorkers: @Sendable (TokenJob) -> Void
@@ -111,49 +111,58 @@ final class LoopSeat: Sendable {
     private func deliver(_ job: TokenJob) {
         if !job.deliver() { counters.addLate() }
     }
+}
 
-    // MARK: - Sessions
+/// How quick the token is at present. A loop must not wait in calls: after one slow job the workers have them, until so
+/// many in a row were quick.
+final class TokenPace: Sendable {
+    /// A job that takes longer is slow.
+    static let slowNanoseconds: UInt64 = 1_000_000
+    /// Quick jobs in a row that prove a token quick again.
+    static let quickJobsMin = 64
+    /// A job that has been under way for so long, and four times as long as the last one that ended, hangs.
+    static let heldUpNanoseconds: UInt64 = 150_000_000
 
-    /// Closes the session that there is, and opens one as soon as the token lets it. Not on the loop: both are calls.
-    private func open() {
-        if isOpen.exchange(false, ordering: .relaxed) {
-            counters.loopsDropped.wrappingAdd(1, ordering: .relaxed)
-        }
-        pthread_detach(
-            startThread { [self] in
-                var delay: UInt32 = 50_000
-                while !isClosed.load(ordering: .relaxed) {
-                    if session.withLock({ renew(&$0) }) { return }
-                    usleep(delay)
-                    delay = min(2 * delay, 3_200_000)
-                }
-            })
+    private let quickJobs = Atomic<Int>(TokenPace.quickJobsMin)
+    let last = Atomic<UInt64>(0)
+
+    /// Whether loops may call the token.
+    var isQuick: Bool { quickJobs.load(ordering: .relaxed) >= Self.quickJobsMin }
+
+    /// Takes up what a job took.
+    func note(_ nanoseconds: UInt64) {
+        last.store(nanoseconds, ordering: .relaxed)
+        guard nanoseconds <= Self.slowNanoseconds else { return quickJobs.store(0, ordering: .relaxed) }
+        if !isQuick { quickJobs.wrappingAdd(1, ordering: .relaxed) }
+    }
+}
+
+/// The job that one thread has in the token now, for others to look at.
+final class JobUnderWay: Sendable {
+    let begunAt = Atomic<UInt64>(0)
+    let deadline = Atomic<UInt64>(0)
+
+    func begin(at now: UInt64, deadline nanoseconds: UInt64) {
+        deadline.store(nanoseconds, ordering: .relaxed)
+        begunAt.store(now, ordering: .releasing)
     }
 
-    /// - Returns: false if the token opens none now.
-    private func renew(_ session: inout CryptographySession?) -> Bool {
-        session = nil
-        guard !isClosed.load(ordering: .relaxed) else { return true }
-        do { session = try makeSession() } catch { return false }
-        isOpen.store(true, ordering: .relaxed)
-        return true
-    }
+    func end() { begunAt.store(0, ordering: .releasing) }
+}
 
-    /// Jobs go to the workers from now on; the session closes. Not on the loop.
-    /// - Returns: false if the loop is still in a call after `seconds`: the session is left to it.
-    func close(seconds: Int) -> Bool {
-        isClosed.store(true, ordering: .relaxed)
-        isOpen.store(false, ordering: .relaxed)
-        let latest = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
-        while session.withLockIfAvailable({ end(&$0) }) == nil {
-            guard monotonicNanoseconds() < latest else { return false }
-            usleep(1_000)
-        }
-        return true
-    }
+final class HSMCounters: Sendable {
+    let jobs = Atomic<UInt64>(0)
+    let calls = Atomic<UInt64>(0)
+    /// Sessions that workers dropped.
+    let workersDropped = Atomic<UInt64>(0)
+    /// Sessions that loops dropped.
+    let loopsDropped = Atomic<UInt64>(0)
+    let lateAnswers = Atomic<UInt64>(0)
+    let sessions = Atomic<UInt64>(0)
+    let failure = Mutex<String?>(nil)
 
-    private func end(_ session: inout CryptographySession?) {
-        session = nil
-        isOpen.store(false, ordering: .relaxed)
+    func add(jobs: UInt64, calls: UInt64) {
+        self.jobs.wrappingAdd(jobs, ordering: .relaxed)
+        self.calls.wrappingAdd(calls, ordering: .relaxed)
     }
 }

@@ -1,4 +1,5 @@
 internal import Authorisation
+internal import ByteCoding
 internal import EMV
 internal import PKCS11
 

@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import Glibc
 internal import Synchronization
 
@@ -208,13 +209,6 @@ struct ResourceSlot<Resource: ~Copyable>: ~Copyable {
         }
         return true
     }
-}
-
-/// Nanoseconds of CLOCK_MONOTONIC.
-package func monotonicNanoseconds() -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
 }
 
 /// Threads that are done.

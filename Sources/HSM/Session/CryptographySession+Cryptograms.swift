@@ -3,7 +3,7 @@ internal import ByteCoding
 internal import EMV
 internal import PKCS11
 
-/// ARQC and ARPC (EMV Book 2 8).
+/// The card's keys, its ARQC verified and its ARPC made (EMV Book 2 8).
 extension CryptographySession {
     /// Recomputes the ARQC, compares it and prepares the answers (EMV Book 2 8.1, 8.2).
     mutating func verify(
@@ -28,31 +28,6 @@ extension CryptographySession {
         return .matches(try answers(question.cryptogram, question.prepared, pair: response))
     }
 
-    /// Tag 91 for one verdict, keys derived anew.
-    mutating func issuerAuthenticationData(
-        for question: CryptogramQuestion, card: CardIdentity, verdict: IssuerVerdict
-    ) throws(JobError) -> IssuerAuthenticationData {
-        if question.profile.cipher == .aes {
-            return try aesAuthenticationData(for: question, card: card, verdict: verdict)
-        }
-        defer { endJobKeys() }
-        let pair = try keyPair(
-            question.profile.responseKey, question, card: card, chains: Self.chains([verdict]))
-        defer { discard(pair) }
-        return try answers(question.cryptogram, [verdict], pair: pair)[0]
-    }
-
-    /// Tag 91 for each verdict (EMV Book 2 8.2). What they share is enciphered once, and their last blocks in one
-    /// call: calls are what a token costs.
-    mutating func answers(
-        _ cryptogram: ApplicationCryptogram, _ verdicts: [IssuerVerdict], pair: KeyPair
-    ) throws(JobError) -> [IssuerAuthenticationData] {
-        var blocks: [UInt64] = []
-        try appendBlocks(&blocks, cryptogram, verdicts: verdicts, pair: pair)
-        try encrypt(&blocks, pair.full)
-        return data(verdicts, blocks[...])
-    }
-
     mutating func appendBlocks(
         _ blocks: inout [UInt64], _ cryptogram: ApplicationCryptogram, verdicts: [IssuerVerdict],
         pair: KeyPair
@@ -72,11 +47,6 @@ extension CryptographySession {
         }
     }
 
-    /// Method 1 enciphers one block, method 2 two.
-    private static func chains(_ verdicts: [IssuerVerdict]) -> Bool {
-        verdicts.contains { if case .statusUpdate = $0 { true } else { false } }
-    }
-
     func data(_ verdicts: [IssuerVerdict], _ blocks: ArraySlice<UInt64>) -> [IssuerAuthenticationData] {
         zip(verdicts, blocks).map { verdict, block in
             switch verdict {
@@ -84,6 +54,157 @@ extension CryptographySession {
             case .statusUpdate(let update):
                 IssuerAuthenticationData(arpc: UInt32(truncatingIfNeeded: block >> 32), statusUpdate: update)
             }
+        }
+    }
+}
+
+/// ICC master keys and the session keys of one job.
+extension CryptographySession {
+    /// A key twice: whole, and its left half doubled, with which single DES is done by triple DES.
+    struct KeyPair {
+        let full: ObjectHandle
+        /// Nil where nothing is chained.
+        let chain: ObjectHandle?
+        /// False for ICC master keys, which end with the job or stay.
+        let temporary: Bool
+    }
+
+    /// - Parameter chains: false for a key that enciphers single blocks only.
+    mutating func keyPair(
+        _ method: SessionKeyMethod, _ question: CryptogramQuestion, card: CardIdentity, chains: Bool = true
+    ) throws(JobError) -> KeyPair {
+        guard
+            let diversifier = SessionKeyDerivation.diversifier(
+                method, atc: question.atc, unpredictableNumber: question.unpredictableNumber)
+        else {
+            return KeyPair(
+                full: try masterKey(question, card, use: .encipher),
+                chain: chains ? try masterKey(question, card, use: .chain) : nil, temporary: false)
+        }
+        let master = try masterKey(question, card, use: .derive)
+        return try withToken { () throws(PKCS11Error) in
+            let full = try derivePassing(
+                from: master, left: diversifier.left, right: diversifier.right,
+                template: SessionTemplates.encipheringKey)
+            guard chains else { return KeyPair(full: full, chain: nil, temporary: true) }
+            do throws(PKCS11Error) {
+                let chain = try derivePassing(
+                    from: master, left: diversifier.left, right: diversifier.left,
+                    template: SessionTemplates.chainingKey)
+                return KeyPair(full: full, chain: chain, temporary: true)
+            } catch {
+                endPassing(full)
+                throw error
+            }
+        }
+    }
+
+    mutating func discard(_ pair: KeyPair) {
+        guard pair.temporary else { return }
+        endPassing(pair.full)
+        if let chain = pair.chain { endPassing(chain) }
+    }
+
+    /// Ends what was made for the job alone, and lets go of what the job took off the shelf.
+    mutating func endJobKeys() {
+        for key in endingKeys { endPassing(key) }
+        endingKeys.removeAll(keepingCapacity: true)
+        shelved?.inUse.removeAll(keepingCapacity: true)
+    }
+
+    /// The ICC master key (EMV Book 2 A1.4), from the shelf where it is there.
+    mutating func masterKey(
+        _ question: CryptogramQuestion, _ card: CardIdentity, use: MasterKeyUse
+    ) throws(JobError) -> ObjectHandle {
+        let place = shelved == nil ? nil : shelfPlace(question, card, use: use)
+        if let place, let handle = shelved?.handle(at: place) { return handle }
+        let issuerMasterKey = try keys.handle(question.issuerMasterKey)
+        return try withToken { () throws(PKCS11Error) in
+            let diversifier = MasterKeyDerivation.diversifier(question.masterKeyOption, for: card)
+            let template =
+                switch use {
+                case .derive: SessionTemplates.derivingKey
+                case .encipher: SessionTemplates.encipheringKey
+                case .chain: SessionTemplates.chainingKey
+                }
+            let right = use == .chain ? diversifier.left : diversifier.right
+            if let place, let home = shelved?.home {
+                let key = try home.session.deriveKey(
+                    from: issuerMasterKey, left: diversifier.left, right: right, template: template)
+                shelved?.keep(key, made: home, at: place)
+                return key
+            }
+            let key = try derivePassing(
+                from: issuerMasterKey, left: diversifier.left, right: right, template: template)
+            endingKeys.append(key)
+            return key
+        }
+    }
+}
+
+/// MACs and encipherments of blocks by keys that are handles.
+extension CryptographySession {
+    /// The retail MAC (ISO/IEC 9797-1 algorithm 3) but for its last step: single-DES chaining under the left half,
+    /// which is triple DES under that half doubled. The block that comes out is still to be enciphered under the
+    /// whole key.
+    mutating func chained(_ input: CryptogramInput, _ pair: KeyPair) throws(JobError) -> UInt64 {
+        let chaining = chaining
+        guard let key = pair.chain else { throw .refused("a key without its left half doubled") }
+        return try withToken { () throws(PKCS11Error) in
+            try input.withUnsafeBytes { (bytes) throws(PKCS11Error) in
+                let head = UnsafeRawBufferPointer(rebasing: bytes.dropLast(8))
+                let tail = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: head.count, as: UInt64.self))
+                if head.isEmpty { return tail }
+                return tail ^ (try session.chain(head, key: key, chaining: chaining))
+            }
+        }
+    }
+
+    /// Enciphers each block by itself, all in one call.
+    mutating func encrypt(_ blocks: inout [UInt64], _ key: ObjectHandle) throws(JobError) {
+        for index in blocks.indices { blocks[index] = blocks[index].bigEndian }
+        let result = blocks.withUnsafeMutableBytes { bytes in
+            Result { () throws(PKCS11Error) in
+                try session.encrypt(
+                    .tripleDESECB, key: key, input: UnsafeRawBufferPointer(bytes), into: bytes)
+            }
+        }
+        do { try result.get() } catch { throw .token(error) }
+        for index in blocks.indices { blocks[index] = UInt64(bigEndian: blocks[index]) }
+    }
+
+    mutating func encrypt(_ block: UInt64, _ key: ObjectHandle) throws(JobError) -> UInt64 {
+        try withToken { () throws(PKCS11Error) in try session.encryptBlock(block, key: key) }
+    }
+}
+
+/// A failed function of the token as the failure of a job.
+func withToken<Result>(
+    _ body: () throws(PKCS11Error) -> Result
+) throws(JobError) -> Result {
+    do { return try body() } catch { throw .token(error) }
+}
+
+extension Session {
+    /// The last block of a CBC encipherment of whole blocks.
+    mutating func chain(
+        _ input: UnsafeRawBufferPointer, key: ObjectHandle, chaining: CryptographySession.Chaining
+    ) throws(PKCS11Error) -> UInt64 {
+        switch chaining {
+        case .mac:
+            var last: UInt64 = 0
+            let result = withUnsafeMutableBytes(of: &last) { output in
+                Result { () throws(PKCS11Error) in
+                    try mac(.tripleDESCBC, key: key, input: input, into: output)
+                }
+            }
+            try result.get()
+            return UInt64(bigEndian: last)
+        case .cbc:
+            let output = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 8)
+            defer { output.deallocate() }
+            try encrypt(.tripleDESCBC, key: key, input: input, into: output)
+            return UInt64(bigEndian: output.loadUnaligned(fromByteOffset: input.count - 8, as: UInt64.self))
         }
     }
 }

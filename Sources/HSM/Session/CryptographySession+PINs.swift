@@ -3,60 +3,15 @@ internal import ByteCoding
 internal import EMV
 internal import PKCS11
 
-/// PIN blocks. A clear one is an object of the token and never a value here; what the host learns of it is its
-/// encipherment under a key that wraps and does nothing else, and the PIN's length.
+/// PIN blocks of the other formats, verification values, and what is wrong with a block. A clear one is an object of the token
+/// and never a value here; what the host learns of it is its encipherment under a key that wraps and does nothing else, and
+/// the PIN's length.
 extension CryptographySession {
-    mutating func answer(_ question: PINQuestion, pan: PAN) throws(JobError) -> PINAnswer {
-        switch question.verification {
-        case .reference:
-            guard let name = pinVerificationKey else { return .notServed("no PIN verification key") }
-            if question.format == .iso0 { return try translateFormat0(question, name) }
-            return try withPINField(question, pan) { (session, field) throws(JobError) in
-                switch try session.digitCount(of: field, question.format) {
-                case .fault(let fault): return .unreadable(fault)
-                case .digits(let count):
-                    return .translated(
-                        try session.format0(field, question.format, digitCount: count, pan: pan, name: name))
-                }
-            }
-        case .verificationValue(let keyIndex):
-            guard let name = pinVerificationValueKey else {
-                return .notServed("no key of PIN verification values")
-            }
-            if question.format == .iso0,
-                let usual = try usualVerificationValue(question, pan, keyIndex: keyIndex, name: name)
-            {
-                return usual
-            }
-            return try withPINField(question, pan) { (session, field) throws(JobError) in
-                if case .fault(let fault) = try session.digitCount(of: field, question.format) {
-                    return .unreadable(fault)
-                }
-                return try session.verificationValue(field, pan, keyIndex: keyIndex, name: name)
-            }
-        }
-    }
-
-    /// ZPK → PVK of the usual block, which both sides have in the same form: three calls.
-    private mutating func translateFormat0(
-        _ question: PINQuestion, _ verificationKey: KeyName
-    ) throws(JobError) -> PINAnswer {
-        let zoneKey = try keys.handle(question.zonePINKey)
-        let target = try keys.handle(verificationKey)
-        return try withToken { () throws(PKCS11Error) in
-            let clear = try session.unwrapBlock(
-                question.block.rawValue, key: zoneKey, template: SessionTemplates.pinBlock)
-            let result = Result { () throws(PKCS11Error) in try session.wrapBlock(clear, key: target) }
-            try session.destroy(clear)
-            return .translated(EncipheredPINBlock(rawValue: try result.get()))
-        }
-    }
-
     // MARK: - The clear PIN field
 
     /// Lends the clear PIN field of a block as an object of eight bytes, without the account field where the format
     /// has one: control digit, length, PIN, fill (ISO 9564-1 9.3, 9.4).
-    private mutating func withPINField<Answer>(
+    mutating func withPINField<Answer>(
         _ question: PINQuestion, _ pan: PAN,
         body: (inout CryptographySession, ObjectHandle) throws(JobError) -> Answer
     ) throws(JobError) -> Answer {
@@ -82,7 +37,7 @@ extension CryptographySession {
     }
 
     /// What the first byte of a PIN field says.
-    private enum PINLength {
+    enum PINLength {
         case digits(Int)
         case fault(PINBlockFault)
     }
@@ -90,7 +45,7 @@ extension CryptographySession {
     /// The number of PIN digits, or what is wrong with the field's first byte. That byte alone, filled with zeros, is
     /// enciphered and looked for among the encipherments of all first bytes that there can be: the host learns the
     /// length and no digit.
-    private mutating func digitCount(
+    mutating func digitCount(
         of field: ObjectHandle, _ format: PINBlockFormat
     ) throws(JobError) -> PINLength {
         let marks = try pinMarks()
@@ -164,7 +119,7 @@ extension CryptographySession {
     // MARK: - Forms for comparison
 
     /// The field as a format 0 block under the PIN verification key.
-    private mutating func format0(
+    mutating func format0(
         _ field: ObjectHandle, _ format: PINBlockFormat, digitCount: Int, pan: PAN, name: KeyName
     ) throws(JobError) -> EncipheredPINBlock {
         let target = try keys.handle(name)
@@ -183,7 +138,7 @@ extension CryptographySession {
 
     /// The transformed security parameter put together and enciphered inside the token; its decimal digits are the
     /// verification value, which is no secret of the cardholder's.
-    private mutating func verificationValue(
+    mutating func verificationValue(
         _ field: ObjectHandle, _ pan: PAN, keyIndex: UInt8, name: KeyName
     ) throws(JobError) -> PINAnswer {
         let target = try keys.handle(name)

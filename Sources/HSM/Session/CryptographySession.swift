@@ -1,6 +1,8 @@
 internal import Authorisation
+internal import ByteCoding
 internal import EMV
 internal import PKCS11
+internal import Synchronization
 
 /// One session with the token, of a worker or of an event loop: its keys and all cryptography of an authorisation.
 /// Nothing here returns a key or a clear PIN.
@@ -109,5 +111,131 @@ struct CryptographySession: ~Copyable {
             try result.get()
         }
         return CardToken(high: UInt64(bigEndian: mac.0), low: UInt64(bigEndian: mac.1))
+    }
+}
+
+/// The working copies of one session, by name. Token objects themselves are never used: a software token
+/// reads and deciphers its store at every use.
+struct KeyRing {
+    let handles: [KeyName: ObjectHandle]
+
+    /// Held while keys are looked up and copied: SoftHSM2 shows a copy that it is about to refuse to others for
+    /// a moment, as a second key with the same label.
+    static let lookingUp = Mutex(())
+
+    func handle(_ name: KeyName) throws(JobError) -> ObjectHandle {
+        guard let handle = handles[name] else { throw .noSuchKey(name.rawValue) }
+        return handle
+    }
+}
+
+/// Where keys live that are made for one job. At the end of a wire each object's end is a call of its own; there such keys
+/// are made in a session beside the serving one, which is closed after some jobs and takes them all with it. In a library
+/// of this process a call costs less than that session, and each key ends with its job. PIN blocks end at once on both.
+struct PassingKeys: ~Copyable {
+    /// Jobs whose keys end together: few enough that a token has room for them.
+    static let jobsMax = 64
+
+    /// Nil: keys are made in the serving session and ended one by one.
+    var own: Session?
+    var jobs = 0
+    /// Calls of sessions that are closed.
+    var earlierCalls: UInt64 = 0
+
+    /// Ended one by one.
+    init() { own = nil }
+
+    /// Ended together.
+    init(beside session: borrowing Session) throws(PKCS11Error) { own = try session.sibling() }
+
+    var callCount: UInt64 {
+        mutating get { earlierCalls &+ (own?.callCount ?? 0) }
+    }
+}
+
+extension CryptographySession {
+    /// Calls of the token by all that this value is made of.
+    var callCount: UInt64 {
+        mutating get {
+            session.callCount &+ passing.callCount &+ authenticationCalls &+ (shelved?.calls ?? 0)
+        }
+    }
+
+    /// Derives a key for this job.
+    mutating func derivePassing(
+        from base: ObjectHandle, left: UInt64, right: UInt64, template: Template
+    ) throws(PKCS11Error) -> ObjectHandle {
+        guard passing.own != nil else {
+            return try session.deriveKey(from: base, left: left, right: right, template: template)
+        }
+        return try passing.own!.deriveKey(from: base, left: left, right: right, template: template)
+    }
+
+    /// Ends a key that `derivePassing` made; where keys end together, later.
+    mutating func endPassing(_ key: ObjectHandle) {
+        // A handle that cannot be destroyed dies with the session; the next call will say what is wrong.
+        if passing.own == nil { try? session.destroy(key) }
+    }
+
+    /// Between jobs, when nobody waits: ends what some of them left behind.
+    mutating func tidy() -> ResourceFate {
+        shelved?.tidy(beside: session)
+        guard passing.own != nil else { return .keep }
+        passing.jobs += 1
+        guard passing.jobs >= PassingKeys.jobsMax else { return .keep }
+        passing.earlierCalls = passing.callCount &+ 2
+        passing.own = nil
+        passing.jobs = 0
+        do { passing.own = try session.sibling() } catch { return .evict }
+        return .keep
+    }
+}
+
+/// The usual PIN block, from the key of the link to that of the issuer without leaving the token.
+extension CryptographySession {
+    mutating func answer(_ question: PINQuestion, pan: PAN) throws(JobError) -> PINAnswer {
+        switch question.verification {
+        case .reference:
+            guard let name = pinVerificationKey else { return .notServed("no PIN verification key") }
+            if question.format == .iso0 { return try translateFormat0(question, name) }
+            return try withPINField(question, pan) { (session, field) throws(JobError) in
+                switch try session.digitCount(of: field, question.format) {
+                case .fault(let fault): return .unreadable(fault)
+                case .digits(let count):
+                    return .translated(
+                        try session.format0(field, question.format, digitCount: count, pan: pan, name: name))
+                }
+            }
+        case .verificationValue(let keyIndex):
+            guard let name = pinVerificationValueKey else {
+                return .notServed("no key of PIN verification values")
+            }
+            if question.format == .iso0,
+                let usual = try usualVerificationValue(question, pan, keyIndex: keyIndex, name: name)
+            {
+                return usual
+            }
+            return try withPINField(question, pan) { (session, field) throws(JobError) in
+                if case .fault(let fault) = try session.digitCount(of: field, question.format) {
+                    return .unreadable(fault)
+                }
+                return try session.verificationValue(field, pan, keyIndex: keyIndex, name: name)
+            }
+        }
+    }
+
+    /// ZPK → PVK of the usual block, which both sides have in the same form: three calls.
+    private mutating func translateFormat0(
+        _ question: PINQuestion, _ verificationKey: KeyName
+    ) throws(JobError) -> PINAnswer {
+        let zoneKey = try keys.handle(question.zonePINKey)
+        let target = try keys.handle(verificationKey)
+        return try withToken { () throws(PKCS11Error) in
+            let clear = try session.unwrapBlock(
+                question.block.rawValue, key: zoneKey, template: SessionTemplates.pinBlock)
+            let result = Result { () throws(PKCS11Error) in try session.wrapBlock(clear, key: target) }
+            try session.destroy(clear)
+            return .translated(EncipheredPINBlock(rawValue: try result.get()))
+        }
     }
 }

@@ -1,3 +1,5 @@
+internal import Authorisation
+internal import EMV
 internal import PKCS11
 
 /// One worker's side of the shelf: the session in which it makes keys that stay, and what the job under way took.
@@ -51,5 +53,16 @@ extension CryptographySession {
     mutating func shelve(on shelf: MasterKeyShelf?) {
         guard let shelf else { return }
         shelved = ShelvedKeys(shelf, beside: session)
+    }
+
+    /// Where an ICC master key of this session's token stands on the shelf.
+    func shelfPlace(
+        _ question: CryptogramQuestion, _ card: CardIdentity, use: MasterKeyUse
+    ) -> MasterKeyShelf.Place {
+        MasterKeyShelf.Place(
+            token: session.slot,
+            key: MasterKeyPlace(
+                issuerMasterKey: question.issuerMasterKey, option: question.masterKeyOption, card: card,
+                use: use))
     }
 }

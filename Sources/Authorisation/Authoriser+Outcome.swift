@@ -1,0 +1,155 @@
+internal import EMV
+
+/// What follows the record: it is asked until it says what a message comes to, the store until it has that, and then the
+/// answer is made.
+extension Authoriser {
+    /// Asks the record until it says what the message comes to, and the store until it has that.
+    func applyAndWrite(_ work: Work) async throws(CouldNotDecide) -> CardOutcome {
+        var message = message(work)
+        var knowledge = CardKnowledge()
+        var conflicts = 0
+        while true {
+            switch CardTransition.apply(message, knowledge, to: work.reading) {
+            case .ask(.account(let token)):
+                try await follow(token, work)
+                message = self.message(work)
+            case .ask(let question): try await learn(question, &knowledge, message: message, work: work)
+            case .broken(let words): throw .damaged(RecordDamage(words))
+            case .decided(let outcome, let change):
+                if change.lines.isEmpty {
+                    // An answer that was given before.
+                    work.unconfirmed = work.reading
+                    return outcome
+                }
+                guard let current = try await write(change, outcome, message: message, work: work) else {
+                    return outcome
+                }
+                work.reading = current
+                conflicts += 1
+                self.conflicts.add()
+                guard conflicts <= Self.conflictsMax else {
+                    throw .state(StateUnavailable("replace: other hosts were quicker \(conflicts) times"))
+                }
+            }
+        }
+    }
+
+    /// - Returns: nil once it is written, otherwise the record as it is now.
+    private func write(
+        _ change: CardChange, _ outcome: CardOutcome, message: CardMessage, work: Work
+    ) async throws(CouldNotDecide) -> CardReading? {
+        let request = work.request
+        let from = surroundings.monotonicNanoseconds()
+        // Whoever asked will not listen any more: nothing may be approved behind his back.
+        guard from < request.deadline.nanoseconds else {
+            throw .state(StateUnavailable("replace: not sent, the deadline had passed"))
+        }
+        let lines = journalLines(change, outcome, message: message, work: work)
+        do throws(CouldNotDecide) {
+            switch try await records.replace(
+                work.token, change, lines: lines, withPast: work.readsPast || work.reading.past != nil,
+                deadline: request.deadline)
+            {
+            case .done(let unconfirmed):
+                work.unconfirmed = unconfirmed
+                if unconfirmed != nil { (work.written, work.writtenFrom) = (change.record?.tag, from) }
+            case .conflict(let current): return current
+            }
+        } catch {
+            if let current = try await afterLostReply(error, change, since: from, work: work) {
+                return current
+            }
+        }
+        work.times.set(.stateCommit, from: from, to: surroundings.monotonicNanoseconds())
+        return nil
+    }
+
+    @inline(never)
+    private func journalLines(
+        _ change: CardChange, _ outcome: CardOutcome, message: CardMessage, work: Work
+    ) -> [JournalLine] {
+        change.lines.map { line in
+            switch line {
+            case .decision:
+                .decision(journalEntry(outcome, message.now, work: work), outcome.result)
+            case .change(let operation, let value, let before):
+                .change("\(operation);\(value);\(before);host;\(message.now);-")
+            }
+        }
+    }
+
+    private func journalEntry(_ outcome: CardOutcome, _ now: Int64, work: Work) -> JournalEntry {
+        let request = work.request
+        var (profile, keyVersion, index) = ("-", "", UInt8?.none)
+        if case .ask(let question, let iad) = work.chip {
+            (profile, keyVersion, index) = (
+                question.profile.name, question.keyVersion,
+                iad.derivationKeyIndex(in: question.profile.format)
+            )
+        }
+        return JournalEntry(
+            retrievalReferenceNumber: request.retrievalReferenceNumber,
+            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
+            range: work.range?.name ?? "-", amount: request.amount, profile: profile,
+            derivationKeyIndex: index,
+            keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
+            microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
+            times: work.times, trace: outcome.trace, charge: outcome.charge)
+    }
+}
+
+/// After the record: what the acquirer and the card are told.
+extension Authoriser {
+    func decision(after outcome: CardOutcome, _ work: Work) async -> Decision {
+        var decision = decision(outcome, work)
+        if let verified = work.verified, work.request.purpose == .decision {
+            await addResponseCryptogram(to: &decision, verified, request: work.request)
+        }
+        if let script = outcome.script {
+            // A repeat gets the script that went out with the first answer, made again: the same bytes.
+            decision.issuerScript =
+                outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
+        }
+        return decision
+    }
+
+    @inline(never)
+    private func decision(_ outcome: CardOutcome, _ work: Work) -> Decision {
+        let result = outcome.result
+        var trace = outcome.trace
+        if !result.repeated { trace.add(result) }
+        let isDecision = work.request.purpose == .decision
+        let final =
+            isDecision
+            ? Outcome.final(result.declined, approvalCode: result.approvalCode, basis: outcome.basis)
+            : result.declined.map(Outcome.declined) ?? .accepted
+        var decision = Decision(
+            outcome: final, issuerAuthenticationData: nil, authorisationResponseCode: nil,
+            repeated: result.repeated, trace: trace, times: work.times)
+        if let finding = work.authentication {
+            decision.configuredAnswer = finding.answer(final.declineReason, outcome.basis)
+        }
+        guard isDecision, final.declineReason == nil else { return decision }
+        decision.partialMinorUnits = outcome.partialMinorUnits
+        decision.balanceMinorUnits = outcome.balanceMinorUnits
+        if outcome.balanceMinorUnits != nil { decision.balanceCurrency = outcome.currency }
+        decision.charge = outcome.charge
+        return decision
+    }
+
+    /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
+    /// decline goes out without tag 91 rather than not at all.
+    private func addResponseCryptogram(
+        to decision: inout Decision, _ verified: VerifiedCryptogram, request: AuthorisationRequest
+    ) async {
+        let reason = decision.outcome.declineReason
+        let verdict = codes.verdict(for: reason, profile: verified.question.profile)
+        decision.authorisationResponseCode = codes.code(for: reason)
+        decision.issuerAuthenticationData = verified.prepared(verdict)
+        guard decision.issuerAuthenticationData == nil else { return }
+        let from = surroundings.monotonicNanoseconds()
+        decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
+            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
+        decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
+    }
+}

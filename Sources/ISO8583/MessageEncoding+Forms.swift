@@ -1,0 +1,63 @@
+internal import ByteCoding
+
+/// Packed digits and hex digits on the way out.
+extension MessageCodec {
+    static let zeros = [UInt8](repeating: 0, count: 4096)
+
+    /// The bytes of the message.
+    package func encode(_ message: Message) throws(MessageEncodingError) -> [UInt8] {
+        var failure: MessageEncodingError?
+        let room = encodedBytesMax(of: message)
+        let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+            do throws(MessageEncodingError) {
+                let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: room)
+                count = try encode(message, into: target)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+}
+
+extension MessageEncodingError.Reason: Error {}
+
+extension ElementWriter {
+    /// As they are, or as hex digits.
+    mutating func writeBytes(
+        _ content: UnsafePointer<UInt8>, _ count: Int, form: ElementSpec.Form
+    ) {
+        guard form != .binary else { return put(content, count) }
+        let ebcdic = form == .ebcdicHex
+        for index in 0..<count {
+            put(HexForm.digit(content[index] >> 4, ebcdic: ebcdic))
+            put(HexForm.digit(content[index] & 0x0F, ebcdic: ebcdic))
+        }
+    }
+
+    /// Digits (and the separator of a track 2, `=` or `D`, as nibble D, its filling `F`) two to a byte.
+    mutating func pack(
+        _ digits: UnsafePointer<UInt8>, _ count: Int, pad: ElementDefinition.PadNibble
+    ) {
+        var next = 0
+        let odd = !count.isMultiple(of: 2)
+        if odd, pad == .left0 {
+            put(Self.nibble(digits[0]))
+            next = 1
+        }
+        while next + 1 < count {
+            put(Self.nibble(digits[next]) << 4 | Self.nibble(digits[next + 1]))
+            next += 2
+        }
+        if odd, pad != .left0 {
+            put(Self.nibble(digits[next]) << 4 | (pad == .rightF ? 0x0F : 0))
+        }
+    }
+
+    /// The low nibble of a digit and of `=` is what goes out; only `D` and `F` (44, 46) differ.
+    @inline(__always)
+    private static func nibble(_ character: UInt8) -> UInt8 {
+        character & 0x40 != 0 ? (character &- 0x37) & 0x0F : character & 0x0F
+    }
+}
