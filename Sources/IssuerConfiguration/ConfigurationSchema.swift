@@ -39,6 +39,15 @@ package enum ConfigurationSchema {
         return nearest(written, among: names)
     }
 
+    /// The same, unless it takes more changes than so many, or than half of what was written.
+    package static func nearest(_ written: String, among names: some Sequence<String>, changesMax: Int)
+        -> String?
+    {
+        nearest(written, among: names).flatMap {
+            distance($0, written) <= min(changesMax, written.unicodeScalars.count / 2) ? $0 : nil
+        }
+    }
+
     /// The one of these names that takes the fewest changes of a character; of several the first in the alphabet.
     static func nearest(_ written: String, among names: some Sequence<String>) -> String? {
         Set(names).map { (distance($0, written), $0) }.min { $0 < $1 }?.1

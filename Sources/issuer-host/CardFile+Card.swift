@@ -24,6 +24,19 @@ extension CardFile {
         let pinVerificationValue: String?
         let pinVerification: String?
 
+        private enum CodingKeys: String, CodingKey, CaseIterable {
+            case name, pan, panSequenceNumber, expiry, cryptogramProfile, status, availableMinorUnits,
+                currency, pin
+            case pinReference, limits, issuerApplicationData, pinVerificationValue, pinVerification
+        }
+
+        /// The key that was meant by one that is none and looks like it. Others are for other readers of the file.
+        static func misspelt(_ key: String) -> String? {
+            let known = CodingKeys.allCases.map(\.rawValue)
+            guard !known.contains(key) else { return nil }
+            return ConfigurationSchema.nearest(key, among: known, changesMax: 3)
+        }
+
         /// What messages call it.
         var title: String { "card \(name ?? "without a name")" }
 
@@ -67,8 +80,9 @@ extension CardFile {
 
         private func currencyCode() throws -> CurrencyCode {
             guard Self.isDigits(currency, 3...3),
-                let currency = UInt16(currency).flatMap(CurrencyCode.init(rawValue:))
-            else { throw CardFault("currency", "has to be three digits") }
+                let number = UInt16(currency), ISO4217.currency(number) != nil,
+                let currency = CurrencyCode(rawValue: number)
+            else { throw CardFault("currency", "\(currency) is no numeric code of ISO 4217") }
             return currency
         }
 

@@ -27,7 +27,7 @@ struct CardFile {
         let attempts: [Attempt]
         do { attempts = try JSONDecoder().decode(Form.self, from: data).cards } catch {
             if let line = CardFile.lineOfNoJSON(data) { throw WiringError("\(path):\(line): no JSON") }
-            throw WiringError("\(path): \(CardFile.words(error))")
+            throw WiringError("\(path): not JSON with a list `cards`")
         }
         let places = CardPlace.all(in: data)
         for (index, attempt) in attempts.enumerated() {
@@ -58,6 +58,12 @@ struct CardFile {
         for entry in entries {
             func add(_ fault: CardFault) {
                 faults.add(entry.place.line(of: fault.key), "\(entry.card.title): \(fault)")
+            }
+            entry.place.repeated.forEach { add(CardFault($0, "is there twice")) }
+            for key in entry.place.keys.keys {
+                if let meant = Card.misspelt(key) {
+                    add(CardFault(key, "is no key of a card; did you mean \(meant)?"))
+                }
             }
             do {
                 let identity = try entry.card.identity()
@@ -131,7 +137,8 @@ struct CardFile {
             return "\(place(context.codingPath))of the wrong type"
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
             return "\(place(context.codingPath))\(context.debugDescription)"
-        default: return "not JSON with a list `cards`"
+        // A number that does not fit is no `DecodingError`.
+        default: return "a value is of the wrong type"
         }
     }
 }

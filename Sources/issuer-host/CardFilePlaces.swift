@@ -4,6 +4,8 @@ struct CardPlace: Sendable {
     let line: Int
     /// The lines of its keys.
     private(set) var keys: [String: Int] = [:]
+    /// Keys that stand there more than once: the decoder would take one of them and say nothing.
+    private(set) var repeated: [String] = []
 
     init(line: Int) { self.line = line }
 
@@ -49,7 +51,10 @@ struct CardPlace: Sendable {
             case UInt8(ascii: ","): if isInCards, open.count == 2 { awaitsElement = true }
             case UInt8(ascii: ":"):
                 guard isInCards, open.count == 3, let last = places.indices.last else { return }
-                places[last].keys[String(decoding: string, as: UTF8.self)] = stringLine
+                let key = String(decoding: string, as: UTF8.self)
+                if places[last].keys.updateValue(stringLine, forKey: key) != nil {
+                    places[last].repeated.append(key)
+                }
             default: break
             }
         }

@@ -56,6 +56,8 @@ import Testing
                 Self.card(Self.other, psn: "+6"),
                 Self.card(Self.other, psn: "07", more: ["currency": "\"+75\""]),
                 Self.card(Self.other, psn: "08", more: ["pinReference": "\"12\""]), "17", "{}",
+                Self.card(Self.other, psn: "09", more: ["pinVerificatonValue": "\"1:1234\""]),
+                Self.card(Self.other, psn: "10", more: ["availableMinorUnits": "5.5"]),
             ], in: environment)
         let refused = try host("cards", "import", path)
         #expect(refused.status == 1, "\(refused.output)")
@@ -75,12 +77,13 @@ import Testing
         expect(try Self.line(of: "9999990000000014", in: path), "no range")
         expect(try Self.line(of: "\"1331\"", in: path), "YYMM")
         expect(try Self.line(of: "\"+6\"", in: path), "00 to 99")
-        expect(try Self.line(of: "\"+75\"", in: path), "three digits")
+        expect(try Self.line(of: "\"+75\"", in: path), "ISO 4217")
+        expect(try Self.line(of: "pinVerificatonValue", in: path), "did you mean pinVerificationValue?")
         expect(try Self.line(of: "\"12\"", in: path), "16 hex digits")
         expect(try Self.line(of: "17,", in: path), "of the wrong type")
         expect(try Self.line(of: "{}", in: path), "is missing")
         #expect(refused.output.contains("status is missing"))
-        #expect(refused.output.contains("nothing was imported: 14 faults"), "\(refused.output)")
+        #expect(refused.output.contains("nothing was imported: 16 faults"), "\(refused.output)")
         let printsPAN = [Self.good, Self.other, Self.wrongDigit].contains { refused.output.contains($0) }
         #expect(!printsPAN)
         let shown = try host("cards", "show", Self.good)
