@@ -25,7 +25,11 @@ fi
 
 folder=$2
 pids=()
-stop() { [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true; }
+stop() {
+  [ ${#pids[@]} -gt 0 ] || return 0
+  kill "${pids[@]}" 2>/dev/null || true
+  wait "${pids[@]}" 2>/dev/null || true
+}
 trap stop EXIT
 ready() { local try; for try in $(seq 600); do curl -sf "http://127.0.0.1:$1/ready" >/dev/null && return; sleep 0.05; done; return 1; }
 milliseconds() { date +%s%3N; }
@@ -76,7 +80,7 @@ echo "|---|---|---|---|---|---|---|---|"
 jq -r '
   def cell: if . == null then "–" else (. * 100 | round / 100 | tostring) end;
   .stages[] | select(.role != "warmUp") |
-  "| \(.name) | \(.sent) | \(.repeated) | \(.lost + .unsent) | \(.mismatched) | \(.latencyMilliseconds.p50 | cell) | \(.latencyMilliseconds.p99 | cell) | \(.latencyMilliseconds.max | cell) |"
+  "| \(.name) | \(.sent) | \(.repeated) | \(.lost + .unsent) | \(.answersMismatched) | \(.latencyMilliseconds.p50 | cell) | \(.latencyMilliseconds.p99 | cell) | \(.latencyMilliseconds.max | cell) |"
   ' "$path"
 jq -e '[.stages[] | select(.name == "before" or .name == "upgrade") | .latencyMilliseconds.p99] | .[1] <= 5 * .[0]' "$path" >/dev/null || {
   echo "the 99th percentile of the upgrade is more than five times that of before" >&2

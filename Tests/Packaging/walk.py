@@ -10,6 +10,7 @@ import pathlib
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -266,6 +267,7 @@ def lost_and_restored():
     time.sleep(2)
     as_host("for p in 26379 26380 26381; do redis-cli -p $p shutdown; done; for p in 6379 6380; do redis-cli -p $p shutdown; done", check=False)
     within(20, "the hosts are not ready without a store", lambda: not is_ready(9583))
+    within(60, "IssuerStoreAway fires", lambda: is_firing("IssuerStoreAway"))
     # docs/operating.md, Backup and restore.
     as_host("rm -rf redis-6379/appendonlydir redis-6380/*aof* redis-6380/appendonlydir redis-6380/dump.rdb")
     subprocess.run(["cp", "-a", "/walk/backup", f"{HOME}/redis-6379/appendonlydir"], check=True)
@@ -286,10 +288,36 @@ def lost_and_restored():
                lambda: as_host(f"issuer-host store status --config host-{host}.yaml", check=False).returncode == 1
                and "refused" in as_host(f"issuer-host store status --config host-{host}.yaml", check=False).stdout)
         must(not is_ready(port), f"host {host} is not ready")
+        within(30, "IssuerStoreRefused fires", lambda: is_firing("IssuerStoreRefused"))
         as_host(f"issuer-host store accept --reason 'backup of before' --config host-{host}.yaml")
         within(60, f"host {host} serves the restored store", lambda: is_ready(port))
     shown = as_host(f"issuer-host cards show {PAN} --config host-a.yaml").stdout
     must(re.search(r"status +active", shown), "what came after the backup is gone, as the runbook says")
+
+
+def process_of(configuration):
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"issuer-host") and configuration.encode() in words:
+            return int(folder.name)
+    fail(f"no host with {configuration}")
+
+
+def other_alarms():
+    host = process_of("host-b.yaml")
+    good = pathlib.Path(HOME, "host-b.yaml").read_text()
+    pathlib.Path(HOME, "host-b.yaml").write_text(good + "nonsense: 1\n")
+    os.kill(host, signal.SIGHUP)
+    within(30, "IssuerReloadRefused fires", lambda: is_firing("IssuerReloadRefused"))
+    pathlib.Path(HOME, "host-b.yaml").write_text(good)
+    os.kill(host, signal.SIGHUP)
+    within(30, "and is silent after a good reload", lambda: not is_firing("IssuerReloadRefused"))
+    os.kill(host, signal.SIGTERM)
+    within(90, "IssuerHostDown fires", lambda: is_firing("IssuerHostDown"))
+    must(is_ready(9583), "the other host goes on alone")
 
 
 def main():
@@ -297,6 +325,7 @@ def main():
     one_host(blocks)
     server = two_hosts(blocks)
     lost_and_restored()
+    other_alarms()
     server.terminate()
     server.wait()
     print("the walk is done", flush=True)
