@@ -10,7 +10,7 @@ bin=${1:?usage: container-life.sh BIN}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 if [ "${2:-}" != inside ]; then
-  work=$(mktemp -d /tmp/issuer-container-XXXXXX)
+  work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   chmod 711 "$work"
   storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)

@@ -25,10 +25,15 @@ PAN = "4123450000000001"
 AS_HOST = ["setpriv", "--reuid=issuer-host", "--regid=issuer-host", "--init-groups", "--"]
 
 
+def masked(text):
+    """Commands and answers name the card's number."""
+    return re.sub(r"\b(412345)\d{6}(\d{4})\b", r"\1******\2", text)
+
+
 def fail(text):
-    print(f"FAILED: {text}", flush=True)
+    print(f"FAILED: {masked(text)}", flush=True)
     for log in sorted(pathlib.Path(HOME).glob("*.log")):
-        print(f"--- {log}\n" + log.read_text()[-1500:])
+        print(f"--- {log}\n" + masked(log.read_text()[-1500:]))
     sys.exit(1)
 
 
@@ -193,7 +198,7 @@ def one_host(blocks):
             must("1 cards imported" in as_host(text).stdout, "section 6: cards")
 
     commands = blocks[7][0][1].splitlines()
-    print(as_host(commands[0]).stdout.rstrip())
+    print(masked(as_host(commands[0]).stdout.rstrip()))
     # systemd does not run here: what the line says beside it.
     must("issuer-host serve --config" in commands[1], "section 7 says how to start without systemd")
     host = subprocess.Popen([*AS_HOST, "bash", "-c", f"cd {HOME} && exec issuer-host serve --config {CONFIG} >host.log 2>&1"])
