@@ -41,10 +41,10 @@ strict_tests := PKCS11Tests|HSMTests|CeremonyTests|KeyBlockTests|KeyLimitTests|P
 # other waiting past every time limit.
 test: test-deps
 	swift build --build-tests --explicit-target-dependency-import-check error
-	swift test --skip-build --no-parallel --skip HostServerTests --skip EndToEndTests
-	TEST_NSS=fips swift test --skip-build --no-parallel --filter '$(strict_tests)'
-	swift test --skip-build --no-parallel --filter EndToEndTests
-	swift test --skip-build --no-parallel --filter HostServerTests
+	Tests/House/swift-test.sh --skip HostServerTests --skip EndToEndTests
+	TEST_NSS=fips Tests/House/swift-test.sh --filter '$(strict_tests)'
+	Tests/House/swift-test.sh --filter EndToEndTests
+	Tests/House/swift-test.sh --filter HostServerTests
 	$(MAKE) way
 
 # What one purchase passes, against the bounds and the list in ARCHITECTURE.md. Needs a build of `make test`.
