@@ -34,6 +34,8 @@ package struct AuditEvent: Hashable, Sendable {
         package static let keyRetired = Kind(rawValue: "key-retired")
         /// Card keys were handed out under a transport key.
         package static let cardsPersonalised = Kind(rawValue: "cards-personalised")
+        /// A card's certificate, or a card, was made.
+        package static let cardCertified = Kind(rawValue: "card-certified")
         /// A zone key came over a link and is in use.
         package static let zoneKeyChanged = Kind(rawValue: "zone-key-changed")
         /// A zone key that came over a link was not taken.

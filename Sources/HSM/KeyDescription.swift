@@ -14,6 +14,8 @@ package struct KeyDescription: Hashable, Sendable {
     package let digest: String?
     /// Of `CKA_ID`, 16 hex digits.
     package let identifier: String
+    /// `des2`, `aes` …; nil for a type that this product does not use, and for asymmetric keys, whose numbers say it.
+    package let type: String?
     /// Everything that was read; one that the token does not know is left out.
     package let found: [Attribute: Bool]
 
@@ -25,21 +27,29 @@ package struct KeyDescription: Hashable, Sendable {
         .signRecover, .verifyRecover, .alwaysAuthenticate,
     ]
     private static let digestBytes = 8
+    /// As descriptions write them: computed once, since an audit writes thousands.
+    private static let spoken: [Attribute: String] = Dictionary(
+        uniqueKeysWithValues: (noted + flagged).map {
+            ($0, $0.name.dropFirst(4).lowercased().replacing("_", with: "-"))
+        })
 
     /// - Parameters:
     ///   - keyClass: of an asymmetric key the numbers that everybody may know are what it is told by.
     ///   - copy: a copy of the key that gives its check value in its place.
     ///   - attributes: as `read` found them; nil reads them.
+    ///   - name: `CKA_ID` where it was read before; nil reads it.
     /// - Throws: `PKCS11Error`.
     package init(
         of key: ObjectHandle, as keyClass: KeyClass = .secret, answeredBy copy: ObjectHandle? = nil,
-        attributes read: [Attribute: Bool]? = nil, in session: inout Session
+        attributes read: [Attribute: Bool]? = nil, identifier name: [UInt8]? = nil,
+        in session: inout Session
     ) throws {
         found = try read ?? Self.read(key, in: &session)
         attributes = Self.words(found)
         flags = Self.words(found, Self.flagged)
         identifier = Hex.encode(
-            try session.sha256(session.identifier(of: key)).prefix(Self.digestBytes))
+            try session.sha256(name ?? session.identifier(of: key)).prefix(Self.digestBytes))
+        type = keyClass == .secret ? try session.keyType(of: copy ?? key).map { "\($0)" } : nil
         if keyClass == .secret {
             let answer = try TokenCheckValue.answer(of: copy ?? key, &session)
             checkValue = answer.map { Hex.encode($0.prefix(TokenCheckValue.byteCount)) }
@@ -66,9 +76,7 @@ package struct KeyDescription: Hashable, Sendable {
 
     /// The words for attributes that were read.
     package static func words(_ attributes: [Attribute: Bool], _ list: [Attribute] = noted) -> String {
-        list.filter { attributes[$0] == true }.map {
-            $0.name.dropFirst(4).lowercased().replacing("_", with: "-")
-        }.joined(separator: " ")
+        list.compactMap { attributes[$0] == true ? spoken[$0] : nil }.joined(separator: " ")
     }
 
     /// What an event of the audit trail says of the key.
@@ -76,6 +84,7 @@ package struct KeyDescription: Hashable, Sendable {
         var details = ["attributes": attributes, "flags": flags, "id": identifier]
         details["kcv"] = checkValue
         details["digest"] = digest
+        details["type"] = type
         return details
     }
 

@@ -26,8 +26,11 @@ package enum ModuleError: Error, Sendable, CustomStringConvertible {
         case .refusedURI(let part, let instead): "PKCS#11 URI: \(part) is not taken; \(instead)"
         case .ambiguousToken(let uri, let matching):
             "\(matching.count) tokens match \(uri): \(matching.joined(separator: ", ")); name one by token, serial or slot-id"
+        case .noSuchToken(let uri, let present) where present.isEmpty:
+            "no token matches \(uri): C_GetSlotList shows none at all; a library that asks a service (p11-kit's client, a "
+                + "module over a network) shows none where that does not run: start it, or see token.module"
         case .noSuchToken(let uri, let present):
-            "no token matches \(uri); present: \(present.isEmpty ? "none" : present.joined(separator: ", "))"
+            "no token matches \(uri); present: \(present.joined(separator: ", "))"
         case .failed(let error): error.description
         }
     }

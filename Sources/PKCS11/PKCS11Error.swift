@@ -21,8 +21,10 @@ package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
 
     private var advice: String? {
         switch (function, code) {
-        case ("C_Initialize", CKR_HOST_MEMORY):
-            "the library may need a service that does not run: opencryptoki's is pkcsslotd, start it"
+        case ("C_Initialize", CKR_HOST_MEMORY), ("C_Initialize", CKR_FUNCTION_FAILED),
+            ("C_Initialize", CKR_GENERAL_ERROR), ("C_Initialize", CKR_DEVICE_ERROR):
+            "the library may need a service that does not run (opencryptoki's is pkcsslotd), start it; else see "
+                + "token.module and token.initArguments"
         case ("C_Initialize", _): "see token.module and token.initArguments"
         case (_, CKR_MECHANISM_INVALID): "this token lacks the mechanism: another token is needed"
         case (_, CKR_PIN_INCORRECT): "see token.pinFile"
@@ -47,10 +49,23 @@ package struct PKCS11Error: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// True where no call of this session can succeed any more. Whatever else a token answers about one object says nothing of
+    /// the others.
+    package var endsSession: Bool {
+        [
+            CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_TOKEN_NOT_PRESENT,
+            CKR_CRYPTOKI_NOT_INITIALIZED, CKR_USER_NOT_LOGGED_IN, CKR_HOST_MEMORY,
+        ].contains(code)
+    }
+
     /// True where `C_CopyObject` was refused because of what the object is, not because of the session.
     package var refusesCopy: Bool {
         code == CKR_ATTRIBUTE_READ_ONLY || code == CKR_ACTION_PROHIBITED
     }
+
+    /// True where a copy had no value: what the token's store holds of the object cannot be deciphered. NSS ends the whole program
+    /// where such a key is used for a MAC.
+    package var lacksValue: Bool { function == "C_CopyObject" && code == CKR_TEMPLATE_INCOMPLETE }
 
     /// The token is there, and does not let in who asks.
     package var refusesPIN: Bool {

@@ -6,6 +6,7 @@ internal import EMV
 internal import Foundation
 internal import HostServer
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 /// One card, named on the command line.
 struct CardArguments: ParsableArguments {
@@ -20,7 +21,7 @@ struct CardArguments: ParsableArguments {
 
     /// The sequence number of the card that is meant: the one that is named, or the only one there is.
     ///
-    /// - Throws: `CardRefusal`, which says which there are.
+    /// - Throws: `Refusal`, which says which there are.
     func sequenceNumber(_ record: CardRecord) throws -> UInt8 {
         let numbers = record.plastics.filter { !$0.isOfPANBefore }.map(\.sequenceNumber)
         let all = numbers.sorted().map { PANSequenceNumber(rawValue: $0)?.description ?? "\($0)" }
@@ -28,23 +29,19 @@ struct CardArguments: ParsableArguments {
         let pan = try identity()
         if let psn {
             guard record.plastics.contains(where: { $0.sequenceNumber == psn }) else {
-                throw CardRefusal("\(pan): no card with sequence number \(psn); there is \(all)")
+                throw Refusal("\(pan): no card with sequence number \(psn); there is \(all)")
             }
             return psn
         }
         guard let only = numbers.first, numbers.count == 1 else {
-            throw CardRefusal("\(pan): --psn is needed, since the account has the cards \(all)")
+            throw Refusal("\(pan): --psn is needed, since the account has the cards \(all)")
         }
         return only
     }
 }
 
-/// A command that cannot be carried out as things are: exit code 1.
-struct CardRefusal: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-
-    static func unknown(_ pan: PAN) -> CardRefusal { CardRefusal("no card \(pan) in the state store") }
+extension Refusal {
+    static func unknown(_ pan: PAN) -> Refusal { Refusal("no card \(pan) in the state store") }
 }
 
 /// Who works at this machine.
@@ -185,7 +182,7 @@ extension Cards {
                 print("\(oldPAN): moved to \(newPAN), available \(balance)")
             } catch let refusal as OperatorRefusal {
                 await desk.close()
-                throw CardRefusal("\(oldPAN) to \(newPAN): \(refusal)")
+                throw Refusal("\(oldPAN) to \(newPAN): \(refusal)")
             }
         }
     }
@@ -226,6 +223,6 @@ private func onAccount(
         return try await body(orders, token, record)
     }
     await desk.close()
-    guard let text else { throw CardRefusal.unknown(pan) }
+    guard let text else { throw Refusal.unknown(pan) }
     print("\(pan): \(text)")
 }

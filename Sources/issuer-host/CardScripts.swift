@@ -7,6 +7,7 @@ internal import Foundation
 internal import HSM
 internal import HostServer
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 extension Cards {
     struct Script: AsyncParsableCommand {
@@ -42,18 +43,20 @@ extension Cards {
                 throw ValidationError("one of a command, --list, --withdraw or --resend is needed")
             }
             if list { return try await show() }
-            let note = try reason.note()
+            let (note, wish) = (try reason.note(), try command.map(wish))
             let (pan, desk) = (try card.identity(), try await CardDesk(options.config))
             let (token, record) = try await account(desk, pan)
             let number = try card.sequenceNumber(record)
-            let order = try await order(ScriptPreparation(desk, pan, record: record, number: number), number)
+            let order = try await order(
+                wish, ScriptPreparation(desk, pan, record: record, number: number),
+                sequenceNumber: number)
             let orders = desk.orders
             let answer: String
             do {
                 answer = try await onLoop(desk.store.eventLoop) {
                     try await orders.carryOut(order, for: token, note: note)
                 }
-            } catch let refusal as OperatorRefusal { throw CardScriptError("\(pan): \(refusal); see --list") }
+            } catch let refusal as OperatorRefusal { throw Refusal("\(pan): \(refusal); see --list") }
             await desk.close()
             switch order {
             case .queueScript(let script, _):
@@ -68,7 +71,7 @@ extension Cards {
             let token = try await desk.token(of: pan)
             let orders = desk.orders
             let record = try await onLoop(desk.store.eventLoop) { try await orders.record(token) }
-            guard let record else { throw CardRefusal.unknown(pan) }
+            guard let record else { throw Refusal.unknown(pan) }
             return (token, record)
         }
 
@@ -86,19 +89,26 @@ extension Cards {
             }
         }
 
-        private func order(_ preparation: ScriptPreparation, _ number: UInt8) async throws -> OperatorOrder {
-            if let withdraw { return .withdrawScript(withdraw, sequenceNumber: number) }
-            if let resend { return .resendScript(resend, sequenceNumber: number) }
-            guard let kind = ScriptCommand.Kind(rawValue: command ?? "") else {
+        /// What the words alone say of a script.
+        private func wish(_ command: String) throws -> (script: ScriptCommand, newPIN: NewPIN?) {
+            guard let kind = ScriptCommand.Kind(rawValue: command) else {
                 let known = ScriptCommand.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("\(command ?? ""): none of \(known)")
+                throw ValidationError("\(command): none of \(known)")
             }
-            let script = try scriptCommand(kind)
-            let newPIN = kind == .pinChange ? try newPIN(preparation.desk) : nil
+            return (try scriptCommand(kind), kind == .pinChange ? try newPIN() : nil)
+        }
+
+        private func order(
+            _ wish: (script: ScriptCommand, newPIN: NewPIN?)?, _ preparation: ScriptPreparation,
+            sequenceNumber number: UInt8
+        ) async throws -> OperatorOrder {
+            if let withdraw { return .withdrawScript(withdraw, sequenceNumber: number) }
+            guard let wish else { return .resendScript(resend ?? 0, sequenceNumber: number) }
+            if let key = wish.newPIN?.zonePINKey { try requireZoneKey(key, preparation.desk) }
             let before = before
             return .queueScript(
                 try await onLoop(preparation.desk.store.eventLoop) {
-                    try await preparation.script(script, newPIN, before: before)
+                    try await preparation.script(wish.script, wish.newPIN, before: before)
                 }, sequenceNumber: number)
         }
 
@@ -119,17 +129,23 @@ extension Cards {
             return command
         }
 
-        private func newPIN(_ desk: CardDesk) throws -> NewPIN {
+        private func newPIN() throws -> NewPIN {
             guard let text = pinBlock, text.utf8.count == 16, let block = UInt64(text, radix: 16) else {
                 throw ValidationError("--pin-block: 16 hex digits are needed")
             }
+            guard let zoneKey else {
+                throw ValidationError("--zone-key is needed: what --pin-block is under")
+            }
+            return NewPIN(zonePINKey: KeyName(zoneKey), block: EncipheredPINBlock(rawValue: block))
+        }
+
+        private func requireZoneKey(_ key: KeyName, _ desk: CardDesk) throws {
             let known = desk.configuration.links.compactMap(\.zonePINKey)
-            guard let zoneKey, known.contains(zoneKey) else {
-                throw ValidationError(
+            guard known.contains(key.rawValue) else {
+                throw Refusal(
                     "--zone-key: one of the links' zone PIN keys is needed: "
                         + Set(known).sorted().joined(separator: ", "))
             }
-            return NewPIN(zonePINKey: KeyName(zoneKey), block: EncipheredPINBlock(rawValue: block))
         }
     }
 }
@@ -164,16 +180,16 @@ private final class ScriptPreparation: Sendable {
     /// What no token does for this card is refused now, not when the card is there.
     private func check(_ kind: ScriptCommand.Kind) throws {
         guard let range = try desk.configuration.rangeTable().range(for: identity.pan) else {
-            throw CardScriptError("\(identity.pan): no issuer range")
+            throw Refusal("\(identity.pan): no issuer range")
         }
         let policies = range.keys.versions.compactMap { range.scriptPolicy(keyVersion: $0.name) }
         guard !policies.isEmpty else {
-            throw CardScriptError(
+            throw Refusal(
                 "issuers.\(range.name): no secureMessagingIntegrityKey, so no issuer scripts")
         }
         guard let profile = CryptogramProfile.named(profile) else { return }
         if let obstacle = policies.compactMap({ $0.obstacle(to: kind, profile) }).first {
-            throw CardScriptError("\(identity.pan): \(obstacle)")
+            throw Refusal("\(identity.pan): \(obstacle)")
         }
     }
 
@@ -188,15 +204,9 @@ private final class ScriptPreparation: Sendable {
         switch try await desk.port.pinAnswer(for: question, card: identity, deadline: deadline) {
         case .translated(let block): return (block, nil)
         case .verificationValue(let digits): return (nil, digits)
-        case .unreadable(let fault): throw CardScriptError("--pin-block: \(fault)")
-        case .notServed(let why): throw CardScriptError("--pin-block: \(why)")
-        case .notAsked: throw CardScriptError("--pin-block: the token gave no answer")
+        case .unreadable(let fault): throw Refusal("--pin-block: \(fault)")
+        case .notServed(let why): throw Refusal("--pin-block: \(why)")
+        case .notAsked: throw Refusal("--pin-block: the token gave no answer")
         }
     }
-}
-
-/// An order that cannot be carried out.
-struct CardScriptError: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
 }

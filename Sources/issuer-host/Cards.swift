@@ -10,6 +10,7 @@ internal import HostServer
 internal import IssuerConfiguration
 internal import NIOCore
 internal import NIOPosix
+internal import ProgramEntry
 internal import Redis
 
 struct Cards: AsyncParsableCommand {
@@ -123,7 +124,7 @@ extension Cards {
         func run() async throws {
             let configuration = try IssuerConfiguration(path: options.config)
             guard !forgetATCs || configuration.profile == .demo else {
-                throw CardRefusal("--forget-atcs makes old cryptograms good again: demo profile only")
+                throw Refusal("--forget-atcs makes old cryptograms good again: demo profile only")
             }
             let ranges = try configuration.rangeTable()
             var cards = try CardFile(path: file)
@@ -188,7 +189,7 @@ extension Cards {
             let orders = desk.orders
             let reading = try await onLoop(desk.store.eventLoop) { try await orders.reading(token) }
             await desk.close()
-            guard let record = reading.record else { throw CardRefusal.unknown(pan) }
+            guard let record = reading.record else { throw Refusal.unknown(pan) }
             let only = card.psn == nil ? nil : try card.sequenceNumber(record)
             if raw { return print(reading.fieldsByName.joined(separator: "\n")) }
             for (index, plastic) in record.plastics.enumerated()

@@ -5,6 +5,7 @@ internal import EMV
 internal import Foundation
 internal import ISO8583
 internal import Issuance
+internal import ProgramEntry
 
 struct DialectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,7 +28,7 @@ struct DialectCommand: ParsableCommand {
             do throws(DialectImportError) {
                 imported = try ImportedDialect.importing(try bytes(), name: "imported")
             } catch {
-                throw ValidationError("\(file): \(error)")
+                throw Refusal("\(file): \(error)")
             }
             for note in imported.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
             guard let out else { return FileHandle.standardOutput.write(Data(imported.json)) }
@@ -80,13 +81,13 @@ struct DecodeCommand: ParsableCommand {
     var message: String
 
     func run() throws {
-        let opener = try CertificateOpener(caKeys: caKeys, aid: aid)
         guard records || dialect != nil else { throw ValidationError("a message needs --dialect") }
-        let text = message == "-" ? readLine() ?? "" : message
-        let bytes: [UInt8]
-        do { bytes = try Hex.decode(text.filter { !$0.isWhitespace }) } catch {
-            throw ValidationError("the message: \(error)")
-        }
+        let bytes =
+            try message == "-"
+            ? Result { try Hex.decode((readLine() ?? "").filter { !$0.isWhitespace }) }
+                .mapError { Refusal("standard input: \($0)") }.get()
+            : commandWords("the message") { try Hex.decode(message.filter { !$0.isWhitespace }) }
+        let opener = try CertificateOpener(caKeys: caKeys, aid: aid)
         guard let dialect else { return try show(records: bytes, opener) }
         if dialect == "auto" {
             let guess = DialectGuess(bytes, dialects: try dialects.all())
@@ -103,7 +104,7 @@ struct DecodeCommand: ParsableCommand {
                 print("\(String(repeating: "  ", count: line.depth))\(line.tag) \(line.name)  \(line.value)")
             }
         } catch {
-            throw ValidationError("the records: \(error)")
+            throw Refusal("the records: \(error)")
         }
         for line in opener?.lines(bytes[...]) ?? [] { print(line) }
     }
@@ -120,7 +121,7 @@ struct DecodeCommand: ParsableCommand {
             if let partial = error.partial {
                 for line in MessageListing.lines(partial, dialect: dialect) { print(line) }
             }
-            throw ValidationError("\(error)")
+            throw Refusal("\(error)")
         }
     }
 }
@@ -133,13 +134,13 @@ private struct CertificateOpener {
     /// Nil without a file.
     init?(caKeys: String?, aid: String?) throws {
         guard let caKeys else { return nil }
-        keys = try CAKeys(contentsOf: caKeys)
         application = try aid.map { text in
             guard let bytes = try? Hex.decode(text), (5...16).contains(bytes.count) else {
                 throw ValidationError("--aid \(text): 5 to 16 bytes of hex are needed")
             }
             return bytes
         }
+        keys = try CAKeys(contentsOf: caKeys)
     }
 
     func lines(_ data: ArraySlice<UInt8>) -> [String] {
@@ -156,16 +157,16 @@ struct DialectsOption: ParsableArguments {
     /// Every dialect of the folder, by name.
     func all() throws -> [Dialect] {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: dialects) else {
-            throw ValidationError("cannot read the folder \(dialects)")
+            throw Refusal("cannot read the folder \(dialects)")
         }
         let found = names.filter { $0.hasSuffix(".json") }.sorted()
-        guard !found.isEmpty else { throw ValidationError("there is no dialect in \(dialects)") }
+        guard !found.isEmpty else { throw Refusal("there is no dialect in \(dialects)") }
         return try found.map { try dialect("\(dialects)/\($0)") }
     }
 
     /// - Parameter name: of a dialect in the folder, or the path of a file.
     func dialect(_ name: String) throws -> Dialect {
         let path = name.contains("/") || name.hasSuffix(".json") ? name : "\(dialects)/\(name).json"
-        do { return try Dialect(contentsOf: path) } catch { throw ValidationError("\(error)") }
+        do { return try Dialect(contentsOf: path) } catch { throw Refusal("\(error)") }
     }
 }

@@ -5,6 +5,7 @@ internal import Foundation
 internal import IssuerConfiguration
 internal import IssuerMessages
 internal import NIOPosix
+internal import ProgramEntry
 internal import Redis
 
 struct JournalCommand: AsyncParsableCommand {
@@ -36,7 +37,7 @@ struct JournalCommand: AsyncParsableCommand {
             let holder = "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
             if mark {
                 guard try await journal.journal.takeExport(holder) else {
-                    throw ValidationError("another export with --mark is under way")
+                    throw Refusal("another export with --mark is under way")
                 }
             }
             let marks = since == nil || mark ? try await journal.journal.marks() : [:]
@@ -62,7 +63,7 @@ struct JournalCommand: AsyncParsableCommand {
             guard let out else { return .standardOutput }
             guard FileManager.default.createFile(atPath: out, contents: nil),
                 let file = FileHandle(forWritingAtPath: out)
-            else { throw ValidationError("\(out) cannot be written") }
+            else { throw Refusal("\(out) cannot be written") }
             return file
         }
     }

@@ -5,6 +5,7 @@ internal import Foundation
 internal import HSM
 internal import Issuance
 internal import PKCS11
+internal import ProgramEntry
 
 /// `issuer-keys acs-sign`: keys of access control servers, and what they sign.
 struct ACSSignCommand: ParsableCommand {
@@ -39,11 +40,11 @@ private func certificates(_ path: String) throws -> [[UInt8]] {
     let found = try text.components(separatedBy: begin).dropFirst().map { part -> [UInt8] in
         let body = part.components(separatedBy: end)[0].filter { !$0.isWhitespace }
         guard let data = Data(base64Encoded: body), !data.isEmpty else {
-            throw ValidationError("\(path): a certificate in it is no base64")
+            throw Refusal("\(path): a certificate in it is no base64")
         }
         return Array(data)
     }
-    guard !found.isEmpty else { throw ValidationError("\(path): no certificate in PEM") }
+    guard !found.isEmpty else { throw Refusal("\(path): no certificate in PEM") }
     return found
 }
 
@@ -91,14 +92,14 @@ struct ACSSign: ParsableCommand {
     }
 
     func run() throws {
+        let threads = sessions ?? ProcessInfo.processInfo.activeProcessorCount
+        guard (1...64).contains(threads) else { throw ValidationError("--sessions \(threads): 1 to 64") }
         let desk = try token.desk()
         try desk.trail?.requireWritable()
         var keys = try ServerKeys(at: desk.location)
         let key = try keys.key(labelled: ServerKeys.prefix + name)
         let form = try SignedContent(key, chain: try certificates(chain))
         let location = desk.location
-        let threads = sessions ?? ProcessInfo.processInfo.activeProcessorCount
-        guard (1...64).contains(threads) else { throw ValidationError("--sessions \(threads): 1 to 64") }
         let batch = try JSONLines(threads: threads) {
             let signer = try Signer(key, at: location)
             return { line in
@@ -132,8 +133,12 @@ struct ACSKeyGenerate: ParsableCommand {
     @Option(name: .long, help: "Of an RSA key: 2048, 3072 or 4096.") var bits = 2_048
 
     func run() throws {
-        try CertificateStore.requireName(name)
+        try commandWords { try CertificateStore.requireName(name) }
         let signature = try issuer_keys.algorithm(algorithm)
+        guard ServerKeys.bits.contains(bits) else {
+            let known = ServerKeys.bits.map(String.init).joined(separator: ", ")
+            throw ValidationError("--bits \(bits): \(known)")
+        }
         let desk = try token.desk()
         try desk.trail?.requireWritable()
         let label = ServerKeys.prefix + name
@@ -157,6 +162,9 @@ struct ACSKeyRequest: ParsableCommand {
     @Option(name: .long, help: "The request, in PEM.") var out: String
 
     func run() throws {
+        try commandWords("--subject") {
+            try ServerRequest.requireSubject(subject, ServerKeys.prefix + name)
+        }
         try requireNew(out)
         let desk = try token.desk()
         try desk.trail?.requireWritable()
@@ -192,7 +200,7 @@ struct ACSKeyImport: ParsableCommand {
     @Option(name: .customLong("public"), help: "File of the public key.") var publicKey: String
 
     func run() throws {
-        try CertificateStore.requireName(name)
+        try commandWords { try CertificateStore.requireName(name) }
         let signature = try issuer_keys.algorithm(algorithm)
         guard KeyPurpose.named(under) == .zoneMasterKey else {
             throw ValidationError("--under \(printable(under)): a zone master key is needed, zmk-…")

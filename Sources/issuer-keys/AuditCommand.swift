@@ -4,6 +4,7 @@ internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
+internal import ProgramEntry
 
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -89,7 +90,7 @@ struct AuditCommand: ParsableCommand {
 
     private func write(_ data: Data, _ path: String) throws {
         do { try data.write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw ValidationError("\(path): cannot be written")
+            throw Refusal("\(path): cannot be written")
         }
     }
 }
@@ -115,11 +116,11 @@ private enum JournalUses {
             path == "-"
             ? try FileHandle.standardInput.readToEnd() ?? Data()
             : FileManager.default.contents(atPath: path)
-        guard let data else { throw ValidationError("\(path): cannot be read") }
+        guard let data else { throw Refusal("\(path): cannot be read") }
         var uses: [String: String] = [:]
         for (index, line) in data.split(separator: 0x0A).enumerated() {
             guard let decision = try? JSONDecoder().decode(Decision.self, from: line) else {
-                throw ValidationError("\(path):\(index + 1): not a line of a journal export")
+                throw Refusal("\(path):\(index + 1): not a line of a journal export")
             }
             guard decision.kind == "decision", let time = decision.time else { continue }
             for key in keys(of: decision, configuration) { uses[key] = max(uses[key] ?? "", time) }

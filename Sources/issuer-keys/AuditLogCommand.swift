@@ -3,6 +3,7 @@ internal import AuditTrail
 internal import ByteCoding
 internal import Foundation
 internal import KeyManagement
+internal import ProgramEntry
 
 struct AuditLogCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -91,7 +92,7 @@ struct AuditLogCommand: ParsableCommand {
 
         func run() throws {
             guard !FileManager.default.fileExists(atPath: out) else {
-                throw ValidationError("\(out) is there already; nothing is written over")
+                throw Refusal("\(out) is there already; nothing is written over")
             }
             let desk = try token.desk()
             let trail = try AuditLogCommand.trail(desk, token)
@@ -101,7 +102,7 @@ struct AuditLogCommand: ParsableCommand {
             }
             let text = try trail.checkpoint(signers: signers)
             do { try text.write(toFile: out, atomically: true, encoding: .utf8) } catch {
-                throw ValidationError("\(out): cannot be written")
+                throw Refusal("\(out): cannot be written")
             }
             let aloud = text.split(separator: "\n").first { $0.hasPrefix("aloud ") }?.dropFirst(6) ?? ""
             try desk.note([AuditEvent(.checkpointTaken, details: ["aloud": String(aloud), "out": out])])
@@ -125,7 +126,7 @@ struct AuditLogCommand: ParsableCommand {
             let trail = try AuditLogCommand.trail(desk, token)
             let verification = try trail.verify()
             guard verification.faults.isEmpty else {
-                throw ValidationError("\(trail.path) is not whole; run issuer-keys audit-log verify")
+                throw Refusal("\(trail.path) is not whole; run issuer-keys audit-log verify")
             }
             let lacking = desk.operators.lacking(verification.sealed)
             for line in verification.sealed where lacking[line.sequence] != nil {
@@ -137,7 +138,7 @@ struct AuditLogCommand: ParsableCommand {
             let signers = try desk.approval(
                 of: AuditEvent(.trailVouched), "Vouching for \(lacking.count) lines", files: operators)
             guard !signers.isEmpty else {
-                throw ValidationError("keys.operators names nobody who could sign")
+                throw Refusal("keys.operators names nobody who could sign")
             }
             try desk.note(
                 [AuditEvent(.trailVouched, details: ["lines": "\(lacking.count)"])], signers: signers)
@@ -147,7 +148,7 @@ struct AuditLogCommand: ParsableCommand {
 
     private static func trail(_ desk: KeyDesk, _ token: TokenOption) throws -> AuditTrail {
         guard let trail = desk.trail else {
-            throw ValidationError("\(token.config): audit.log is not set")
+            throw Refusal("\(token.config): audit.log is not set")
         }
         return trail
     }
@@ -157,10 +158,10 @@ struct AuditLogCommand: ParsableCommand {
 func checkpoint(_ source: String, _ desk: KeyDesk) throws -> AuditCheckpoint {
     let text = (try? String(contentsOfFile: source, encoding: .utf8)) ?? source
     guard let checkpoint = AuditCheckpoint(text) else {
-        throw ValidationError("--against \(printable(source)): no checkpoint's file, and no line read aloud")
+        throw Refusal("--against \(printable(source)): no checkpoint's file, and no line read aloud")
     }
     for name in checkpoint.signatures.keys where !desk.operators.hasSigned(name, checkpoint) {
-        throw ValidationError(
+        throw Refusal(
             "--against \(source): the signature of \(printable(name)) is not that of keys.operators")
     }
     return checkpoint

@@ -7,6 +7,7 @@ internal import Foundation
 internal import HSM
 internal import Issuance
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 /// `issuer-keys authentication-value`: what an access control server gives a shop for an authenticated cardholder.
 struct AuthenticationValueCommand: ParsableCommand {
@@ -45,7 +46,7 @@ struct AuthenticationValueCommand: ParsableCommand {
         let issuers = desk.configuration.issuers
         let labels = Set(issuers.flatMap { $0.authenticationValue?.keyLabels ?? [] })
         guard !labels.isEmpty else {
-            throw ValidationError("no range of the configuration has authenticationValue")
+            throw Refusal("no range of the configuration has authenticationValue")
         }
         var maker = try AuthenticationValueMaker(keys: Set(labels.map { KeyName($0) }), at: desk.location)
         var counts: [String: Int] = [:]
@@ -64,16 +65,16 @@ struct AuthenticationValueCommand: ParsableCommand {
         _ wish: Wish, _ issuers: [IssuerConfiguration.Issuer], maker: inout AuthenticationValueMaker,
         counts: inout [String: Int]
     ) throws -> Answer {
-        guard let pan = try? PAN(wish.pan) else { throw ValidationError("pan is no PAN of 8 to 19 digits") }
+        guard let pan = try? PAN(wish.pan) else { throw Refusal("pan is no PAN of 8 to 19 digits") }
         let fitting = issuers.filter { wish.pan.hasPrefix($0.prefix) }
         guard let issuer = fitting.max(by: { $0.prefix.count < $1.prefix.count }),
             let settings = issuer.authenticationValue,
             let form = AuthenticationValueForm(rawValue: settings.form)
-        else { throw ValidationError("pan: its range has no authenticationValue") }
+        else { throw Refusal("pan: its range has no authenticationValue") }
         let draft = try draft(wish, form, settings: settings)
         let label = try key(draft.keySelector, settings)
         guard let value = try maker.value(draft, key: KeyName(label), pan: pan) else {
-            throw ValidationError(
+            throw Refusal(
                 "\(form.name) has no place for this number, method, selector, status or amount")
         }
         counts[label, default: 0] += 1
@@ -87,32 +88,32 @@ struct AuthenticationValueCommand: ParsableCommand {
     ) throws -> AuthenticationValueDraft {
         let time = UInt64(Date().timeIntervalSince1970) / UInt64(form.secondsOfNumber)
         guard let number = wish.number ?? (settings.numberIsTime ? time : nil) else {
-            throw ValidationError("number is missing: it counts a card's authentications")
+            throw Refusal("number is missing: it counts a card's authentications")
         }
         var draft = AuthenticationValueDraft(form, number: number)
         switch wish.status ?? "authenticated" {
         case "authenticated": draft.status = .authenticated
         case "attempted": draft.status = .attempted
         case "failed": draft.status = .notAuthenticated
-        default: throw ValidationError("status: authenticated, attempted or failed")
+        default: throw Refusal("status: authenticated, attempted or failed")
         }
         if let method = wish.method { draft.method = method }
         if let text = wish.keySelector {
             guard let selector = UInt16(text, radix: 16), selector <= 0xFFF else {
-                throw ValidationError("keySelector: two or three hexadecimal digits")
+                throw Refusal("keySelector: two or three hexadecimal digits")
             }
             draft.keySelector = selector
         } else if form == .hmacSHA256 {
             draft.keySelector = 0
         }
         if form.merchantHashBytes > 0 {
-            guard let merchant = wish.merchant else { throw ValidationError("merchant is missing") }
+            guard let merchant = wish.merchant else { throw Refusal("merchant is missing") }
             draft.merchant = Array(merchant.utf8)
         }
         if form.bindsAmount {
-            guard let amount = wish.amount else { throw ValidationError("amount is missing: minor units") }
+            guard let amount = wish.amount else { throw Refusal("amount is missing: minor units") }
             guard let currency = wish.currency.flatMap({ UInt16($0) }), currency <= 999 else {
-                throw ValidationError("currency is missing: three digits (ISO 4217)")
+                throw Refusal("currency is missing: three digits (ISO 4217)")
             }
             (draft.minorUnits, draft.currency) = (amount, currency)
         }
@@ -128,7 +129,7 @@ struct AuthenticationValueCommand: ParsableCommand {
             return String(parts[1])
         }
         guard let label = named.first ?? settings.key else {
-            throw ValidationError("keySelector: the range has no key for it")
+            throw Refusal("keySelector: the range has no key for it")
         }
         return label
     }

@@ -4,6 +4,7 @@ internal import EMV
 internal import HSM
 internal import Issuance
 internal import KeyManagement
+internal import ProgramEntry
 
 /// A list of cards as orders, with the products that they are of.
 struct CardOrders {
@@ -31,20 +32,20 @@ struct CardOrders {
         try CardOrders.requireNoOfflinePIN(profile)
         let identifiers = try (profile.identifiers ?? []).map { text in
             guard let bytes = try? Hex.decode(text), (5...16).contains(bytes.count) else {
-                throw ValidationError("--application: identifiers: \(text) is no AID of 5 to 16 bytes")
+                throw Refusal("--application: identifiers: \(text) is no AID of 5 to 16 bytes")
             }
             return bytes
         }
         let label = profile.label ?? "CARD"
         guard (1...16).contains(label.utf8.count), label.utf8.allSatisfy({ (0x20..<0x7F).contains($0) })
         else {
-            throw ValidationError("--application: label has to be 1 to 16 characters of ASCII")
+            throw Refusal("--application: label has to be 1 to 16 characters of ASCII")
         }
         for (index, card) in cards.enumerated() {
             let place = "\(path), card \(index + 1)"
             let issuer = try certification.issuer(of: card.card, number: index + 1)
             guard let identifier = identifiers.first(where: { $0.starts(with: issuer.rid) }) else {
-                throw ValidationError(
+                throw Refusal(
                     "--application: identifiers has no AID of RID \(Hex.encode(issuer.rid)), which card \(index + 1) needs"
                 )
             }
@@ -52,7 +53,7 @@ struct CardOrders {
             guard let data = text.flatMap({ try? Hex.decode($0) }),
                 (try? IssuerApplicationData(parsing: data[...])) != nil
             else {
-                throw ValidationError("\(place): issuerApplicationData is missing, or in no known format")
+                throw Refusal("\(place): issuerApplicationData is missing, or in no known format")
             }
             let expiry = try Personalise.expiry(card.line.expiry, place)
             orders.append(
@@ -63,7 +64,7 @@ struct CardOrders {
         }
         let twice = Dictionary(grouping: cards.indices, by: { cards[$0].card }).values.first { $0.count > 1 }
         if let twice {
-            throw ValidationError("\(path): cards \(twice[0] + 1) and \(twice[1] + 1) are the same card")
+            throw Refusal("\(path): cards \(twice[0] + 1) and \(twice[1] + 1) are the same card")
         }
     }
 
@@ -91,7 +92,7 @@ struct CardOrders {
             [1, 3, 4, 5].contains(rules[$0] & 0x3F)
         }
         guard !asksCard else {
-            throw ValidationError(
+            throw Refusal(
                 "--application: objects: 8E has the card check a PIN, and no PIN is personalised; PINs are verified online"
             )
         }

@@ -3,6 +3,7 @@ internal import AuditTrail
 internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
+internal import ProgramEntry
 
 struct CeremonyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -52,7 +53,10 @@ struct CeremonyCommand: ParsableCommand {
             String
 
         func run() throws {
-            let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
+            let (name, algorithm) = (try keyName(name), try algorithm.map(keyAlgorithm))
+            _ = try commandWords("--threshold, --custodians") {
+                try ReplicatedSharing(threshold: threshold, custodians: custodians)
+            }
             try CeremonyCommand.hold(
                 token, operators, what: "generate \(name), \(threshold) of \(custodians)", folder: folder
             ) {
@@ -90,7 +94,10 @@ struct CeremonyCommand: ParsableCommand {
         @Option(name: .long, help: "Where the minutes go.") var folder: String
 
         func run() throws {
-            let (name, algorithm) = (try keyName(name), try algorithm.map(CeremonyCommand.algorithm))
+            let (name, algorithm) = (try keyName(name), try algorithm.map(keyAlgorithm))
+            guard Ceremony.paperComponents.contains(components) else {
+                throw ValidationError("--components \(components): 2 to 9 are possible")
+            }
             try CeremonyCommand.hold(
                 token, operators, what: "enter \(name), \(components) components", folder: folder
             ) {
@@ -132,12 +139,5 @@ struct CeremonyCommand: ParsableCommand {
                 .keyFromCeremony, record, details: ["ceremony": what, "folder": folder], signers: signers)
             printKeys([record])
         }
-    }
-
-    private static func algorithm(_ text: String) throws -> KeyAlgorithm {
-        guard let algorithm = KeyAlgorithm(rawValue: text) else {
-            throw ValidationError("--algorithm \(text): none of \(KeyAlgorithm.allCases.map(\.rawValue))")
-        }
-        return algorithm
     }
 }

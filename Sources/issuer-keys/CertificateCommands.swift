@@ -6,6 +6,7 @@ internal import Foundation
 internal import HSM
 internal import Issuance
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 /// `issuer-keys certificate`: the issuer's key for offline data authentication.
 struct CertificateCommand: ParsableCommand {
@@ -22,8 +23,6 @@ extension AuditEvent.Kind {
     static let certificateImported = AuditEvent.Kind(rawValue: "certificate-imported")
     /// A test CA made a key or signed an issuer's.
     static let testCertification = AuditEvent.Kind(rawValue: "test-certification")
-    /// A card's certificate was made.
-    static let cardCertified = AuditEvent.Kind(rawValue: "card-certified")
 }
 
 extension AuditEvent {
@@ -49,17 +48,24 @@ func certificateMonth(_ text: String, _ option: String) throws -> CertificateMon
     return month
 }
 
+/// Lengths that schemes use.
+func requireSigningBits(_ bits: Int) throws {
+    guard SigningKeys.bits.contains(bits) else {
+        throw ValidationError("--bits \(bits): \(SigningKeys.bits.map(String.init).joined(separator: ", "))")
+    }
+}
+
 /// What nobody has to be told twice: nothing is written over.
 func requireNew(_ path: String) throws {
     guard !FileManager.default.fileExists(atPath: path) else {
-        throw ValidationError("\(path) is there already; nothing is written over")
+        throw Refusal("\(path) is there already; nothing is written over")
     }
 }
 
 /// The bytes of a file.
 func contents(_ path: String) throws -> [UInt8] {
     guard let data = FileManager.default.contents(atPath: path) else {
-        throw ValidationError("\(path) cannot be read")
+        throw Refusal("\(path) cannot be read")
     }
     return Array(data)
 }
@@ -69,10 +75,10 @@ extension KeyDesk {
     func certificates() throws -> (store: CertificateStore, keys: CAKeys) {
         let settings = configuration.certificates
         guard let folder = settings.folder else {
-            throw ValidationError("the configuration has no certificates.folder")
+            throw Refusal("the configuration has no certificates.folder")
         }
         guard let path = settings.caKeys else {
-            throw ValidationError("the configuration has no certificates.caKeys")
+            throw Refusal("the configuration has no certificates.caKeys")
         }
         return (CertificateStore(folder: folder), try CAKeys(contentsOf: path))
     }
@@ -99,14 +105,15 @@ struct CertificateRequest: ParsableCommand {
     @Option(name: .long, help: "The request.") var out: String
 
     func run() throws {
-        try requireNew(out)
-        try CertificateStore.requireName(name)
+        try commandWords { try CertificateStore.requireName(name) }
         let digits = identifier.compactMap { $0.isASCII ? $0.wholeNumberValue.map(UInt8.init) : nil }
         guard digits.count == identifier.count, (3...8).contains(digits.count) else {
             throw ValidationError("--identifier: three to eight digits are needed")
         }
         let expiry = try certificateMonth(expires, "--expires")
         guard index < 1 << 24 else { throw ValidationError("--index has to be at most 16777215") }
+        try requireSigningBits(bits)
+        try requireNew(out)
         let desk = try token.desk()
         try desk.trail?.requireWritable()
         var keys = try SigningKeys(at: desk.location)
@@ -152,12 +159,12 @@ struct CertificateImport: ParsableCommand {
         let received = try IssuerCertificateFile(file: contents(file))
         let (certificate, authority) = try received.verify(known, month: thisMonth())
         guard !authority.isTest || !desk.refusesTestKeys else {
-            throw ValidationError("\(file): its CA key is a test key, which production refuses")
+            throw Refusal("\(file): its CA key is a test key, which production refuses")
         }
         var keys = try SigningKeys(at: desk.location)
         let label = SigningKeys.issuerPrefix + name
         guard try keys.key(labelled: label).key == certificate.key else {
-            throw ValidationError("\(file): the certificate is of another key than \(label)")
+            throw Refusal("\(file): the certificate is of another key than \(label)")
         }
         let digits = certificate.identifierDigits.map(String.init).joined()
         try desk.trail?.requireWritable()
@@ -196,7 +203,7 @@ struct CertificateList: ParsableCommand {
         let configuration = try IssuerConfiguration(path: token.config)
         guard let folder = configuration.certificates.folder, let path = configuration.certificates.caKeys
         else {
-            throw ValidationError("the configuration has no certificates.folder and certificates.caKeys")
+            throw Refusal("the configuration has no certificates.folder and certificates.caKeys")
         }
         let rows = try CertificateStore(folder: folder).list(CAKeys(contentsOf: path), month: thisMonth()).map
         {

@@ -5,6 +5,7 @@ internal import EMV
 internal import Foundation
 internal import HSM
 internal import Issuance
+internal import ProgramEntry
 
 /// The part of `personalise` that makes certificates.
 struct Certification {
@@ -14,6 +15,13 @@ struct Certification {
         let digits: [UInt8]
         let certifier: CardCertifier
         let fingerprint: String
+    }
+
+    /// Who approved which list.
+    struct Approval {
+        /// SHA-256 in hex.
+        let list: String
+        let signers: [AuditSigner]
     }
 
     /// As the file says.
@@ -42,12 +50,12 @@ struct Certification {
         issuers = try entries.compactMap { entry in
             guard let certificate = entry.certificate, entry.fault == nil else {
                 guard chosen == nil else {
-                    throw ValidationError("certificate \(entry.name): \(entry.fault ?? "unusable")")
+                    throw Refusal("certificate \(entry.name): \(entry.fault ?? "unusable")")
                 }
                 return nil
             }
             guard !entry.isTest || !desk.refusesTestKeys else {
-                throw ValidationError(
+                throw Refusal(
                     "certificate \(entry.name): its CA key is a test key, which production refuses")
             }
             let key = try keys.key(labelled: SigningKeys.issuerPrefix + entry.name)
@@ -66,7 +74,7 @@ struct Certification {
     static func profile(_ path: String) throws -> (data: [UInt8], profile: ApplicationProfile) {
         let data = try contents(path)
         do { return (data, try JSONDecoder().decode(ApplicationProfile.self, from: Data(data))) } catch {
-            throw ValidationError(
+            throw Refusal(
                 "\(path): aip and objects are needed, iccKeyBits and pinKeyBits may be there")
         }
     }
@@ -76,7 +84,7 @@ struct Certification {
         let digits = (0..<card.pan.digitCount).map { card.pan.digit(at: $0) }
         let fitting = issuers.filter { digits.starts(with: $0.digits) }
         guard let issuer = fitting.max(by: { $0.digits.count < $1.digits.count }) else {
-            throw ValidationError("card \(number): no certificate is for its PAN")
+            throw Refusal("card \(number): no certificate is for its PAN")
         }
         return issuer
     }
@@ -86,16 +94,16 @@ struct Certification {
 
     /// What a run leaves while it is under way.
     static func parts(of path: String) -> [String] {
-        let folder = (path as NSString).deletingLastPathComponent
-        let name = (path as NSString).lastPathComponent + ".part."
-        let files =
-            (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-        return files.filter { $0.hasPrefix(name) }.map { folder.isEmpty ? $0 : "\(folder)/\($0)" }
+        let place = PathParts(path)
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: place.folder)) ?? []
+        return files.filter { $0.hasPrefix(place.name + ".part.") }.map { "\(place.folder)/\($0)" }
     }
 
     /// Every card, with its serial numbers in the trail, and how far it is on standard error.
     /// - Returns: in the order of the cards.
-    func run(_ cards: [CardToCertify], _ desk: KeyDesk, out: String) throws -> [PersonalisedApplication] {
+    func run(
+        _ cards: [CardToCertify], _ desk: KeyDesk, approval: Approval, out: String
+    ) throws -> [PersonalisedApplication] {
         var batches: [String: (issuer: Issuer, numbers: [Int])] = [:]
         for (number, card) in cards.enumerated() {
             let issuer = try issuer(of: card.identity, number: number + 1)
@@ -105,19 +113,20 @@ struct Certification {
         for (_, batch) in batches.sorted(by: { $0.key < $1.key }) {
             let results = try run(
                 batch.numbers.map { (number: $0, card: cards[$0]) }, batch.issuer, desk: desk,
-                part: "\(out).part.\(batch.issuer.name)")
+                approval: approval, part: "\(out).part.\(batch.issuer.name)")
             for (number, application) in zip(batch.numbers, results) { made[number] = application }
         }
         return try cards.indices.map { number in
             guard let application = made[number] else {
-                throw ValidationError("card \(number + 1) was left out")
+                throw Refusal("card \(number + 1) was left out")
             }
             return application
         }
     }
 
     private func run(
-        _ cards: [(number: Int, card: CardToCertify)], _ issuer: Issuer, desk: KeyDesk, part: String
+        _ cards: [(number: Int, card: CardToCertify)], _ issuer: Issuer, desk: KeyDesk,
+        approval: Approval, part: String
     ) throws -> [PersonalisedApplication] {
         // Another list of cards is another batch.
         var accounts: [UInt8] = []
@@ -138,11 +147,11 @@ struct Certification {
                     AuditEvent(
                         .cardCertified, key: SigningKeys.issuerPrefix + issuer.name,
                         details: [
-                            "card": "\(cards[made.number].number + 1)",
+                            "card": "\(cards[made.number].number + 1)", "list": approval.list,
                             "serials": made.application.serialNumbers.joined(separator: " "),
                         ])
                 }
-                if !events.isEmpty { try desk.note(events) }
+                if !events.isEmpty { try desk.note(events, signers: approval.signers) }
             },
             report: { progress in
                 guard progress.elapsed - last >= .seconds(1) || progress.done == progress.total else {

@@ -52,6 +52,7 @@ struct DeliveryOptions: ParsableArguments {
     /// Throws for what is wrong by itself, whatever token and cards there are.
     func check() throws {
         _ = (try place(), try masterKey(), try form(), try level(), try ahead(), try replacement())
+        _ = try count(1, place())
     }
 
     /// The master key whose keys PUT KEY gives each card, and their version; nil leaves the card's own.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import ProgramEntry
 internal import Synchronization
 
 /// Commands that take one JSON object a line and answer one a line, in the same order.
@@ -76,18 +77,18 @@ struct JSONLines {
     func finish() throws {
         FileHandle.standardOutput.write(output)
         guard bad == 0 else {
-            throw ValidationError(
+            throw Refusal(
                 "\(bad) of \(good + bad) lines were not served; their errors stand in their places")
         }
         guard good > 0 else {
-            throw ValidationError("standard input is empty: one JSON object a line is needed")
+            throw Refusal("standard input is empty: one JSON object a line is needed")
         }
     }
 
     /// Decodes an object; the error names the field.
     static func decode<Value: Decodable>(_ type: Value.Type, _ line: Data) throws -> Value {
         do { return try JSONDecoder().decode(type, from: line) } catch let error as DecodingError {
-            throw ValidationError(words(error))
+            throw Refusal(words(error))
         }
     }
 

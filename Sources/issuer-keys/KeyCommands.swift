@@ -6,23 +6,31 @@ internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
 internal import PKCS11
+internal import ProgramEntry
 
 /// `imk-ac-476173`, `imk-ac-476173.v2` or an RFC 7512 URI with `object`.
 func keyName(_ text: String) throws -> VersionedKeyName {
-    guard text.hasPrefix("pkcs11:") else { return try VersionedKeyName(label: text) }
-    return try VersionedKeyName(label: KeyURI(parsing: text).object)
+    try commandWords {
+        try VersionedKeyName(label: text.hasPrefix("pkcs11:") ? KeyURI(parsing: text).object : text)
+    }
+}
+
+/// One of the names of algorithms.
+func keyAlgorithm(_ text: String) throws -> KeyAlgorithm {
+    guard let algorithm = KeyAlgorithm(rawValue: text) else {
+        throw ValidationError("--algorithm \(text): none of \(KeyAlgorithm.allCases.map(\.rawValue))")
+    }
+    return algorithm
 }
 
 extension KeyDesk {
-    /// The same; a URI that names another token than the configured one is refused.
-    func keyName(_ text: String) throws -> VersionedKeyName {
-        let name = try issuer_keys.keyName(text)
-        guard text.hasPrefix("pkcs11:"), let token = try KeyURI(parsing: text).token else { return name }
+    /// Throws for a URI that names another token than the configured one.
+    func requireOwnToken(_ text: String) throws {
+        guard text.hasPrefix("pkcs11:"), let token = try KeyURI(parsing: text).token else { return }
         let own = try location.tokenLabel()
         guard token == own else {
-            throw ValidationError("\(printable(text)): the configured token is \(own)")
+            throw Refusal("\(printable(text)): the configured token is \(own)")
         }
-        return name
     }
 }
 
@@ -68,16 +76,12 @@ struct Generate: ParsableCommand {
     var exportable = false
 
     func run() throws {
+        let typed = name
+        var (name, algorithm) = (try keyName(typed), try algorithm.map(keyAlgorithm))
         let desk = try token.desk()
+        try desk.requireOwnToken(typed)
         var store = try desk.changingStore()
-        var name = try desk.keyName(name)
         if newVersion { name = try store.nextVersion(of: name.name) }
-        let algorithm = try algorithm.map { text in
-            guard let algorithm = KeyAlgorithm(rawValue: text) else {
-                throw ValidationError("--algorithm \(text): none of \(KeyAlgorithm.allCases.map(\.rawValue))")
-            }
-            return algorithm
-        }
         let details = ["exportable": "\(exportable)"]
         let signers = try desk.approval(
             of: AuditEvent(.keyGenerated, key: name.label, details: details), "Making \(name)",
@@ -143,10 +147,11 @@ struct Import: ParsableCommand {
         false
 
     func run() throws {
+        let typed = name
+        let (name, form) = (try keyName(typed), try form())
         let desk = try token.desk()
+        try desk.requireOwnToken(typed)
         var store = try desk.changingStore()
-        let name = try desk.keyName(name)
-        let form = try form()
         let details = [
             "under": under, "form": block == nil ? "cryptogram" : "key block", "exportable": "\(exportable)",
         ]
@@ -194,7 +199,7 @@ struct Import: ParsableCommand {
     private func text(_ block: String) throws -> String {
         guard block.hasPrefix("@") else { return block }
         guard let data = FileManager.default.contents(atPath: String(block.dropFirst())) else {
-            throw ValidationError("\(block.dropFirst()) cannot be read")
+            throw Refusal("\(block.dropFirst()) cannot be read")
         }
         return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -218,9 +223,8 @@ struct Export: ParsableCommand {
     @Option(name: .long, help: "A, B, C or D; else D under AES and B under triple DES.") var version: String?
 
     func run() throws {
-        let desk = try token.desk()
-        var store = try desk.changingStore()
-        let name = try desk.keyName(name)
+        let typed = name
+        let name = try keyName(typed)
         let version = try version.map { text in
             guard text.count == 1, let version = KeyBlockVersion(rawValue: Character(text)) else {
                 throw ValidationError("--version \(text): none of A, B, C, D")
@@ -230,6 +234,9 @@ struct Export: ParsableCommand {
         guard exportability?.count ?? 1 == 1, mode?.count ?? 1 == 1 else {
             throw ValidationError("--mode and --exportability are one character each")
         }
+        let desk = try token.desk()
+        try desk.requireOwnToken(typed)
+        var store = try desk.changingStore()
         let signers = try desk.approval(
             of: AuditEvent(.keyExported, key: name.label), "Exporting \(name) under \(under)",
             files: operators)

@@ -5,6 +5,7 @@ internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
 internal import PKCS11
+internal import ProgramEntry
 
 /// Where a command finds its token.
 struct TokenOption: ParsableArguments {
@@ -66,7 +67,7 @@ struct KeyDesk {
     func approval(of event: AuditEvent, _ what: String, files: OperatorOption) throws -> [AuditSigner] {
         let count = operators.needed(for: event)
         guard count == 0 || trail != nil else {
-            throw ValidationError("audit.log is not set: there is nowhere to name who approved it")
+            throw Refusal("audit.log is not set: there is nowhere to name who approved it")
         }
         return try operators.signers(count, from: files.paths, for: what) { try TTYConsole() }
     }

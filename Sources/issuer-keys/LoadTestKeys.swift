@@ -4,6 +4,7 @@ internal import ByteCoding
 internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 struct LoadTestKeys: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,11 +33,11 @@ struct LoadTestKeys: ParsableCommand {
     func run() throws {
         let desk = try token.desk()
         guard desk.configuration.profile == .demo else {
-            throw ValidationError("test keys are for the demo profile only")
+            throw Refusal("test keys are for the demo profile only")
         }
         guard let data = FileManager.default.contents(atPath: path),
             let file = try? JSONDecoder().decode(KeyFile.self, from: data)
-        else { throw ValidationError("\(path): not a file of test keys") }
+        else { throw Refusal("\(path): not a file of test keys") }
         try desk.trail?.requireWritable()
         var loaded: [LoadedKey] = []
         let outcome = Result { try load(file, desk, loaded: &loaded) }
@@ -52,10 +53,10 @@ struct LoadTestKeys: ParsableCommand {
         }
         for (name, key) in file.keys.sorted(by: { $0.key < $1.key }) {
             guard let purpose = KeyPurpose.named(name) else {
-                throw ValidationError("key \(name): the name says no purpose")
+                throw Refusal("key \(name): the name says no purpose")
             }
             guard let value = try? Hex.decode(key.value), [16, 24].contains(value.count) else {
-                throw ValidationError("key \(name): 32 or 48 hex digits are needed")
+                throw Refusal("key \(name): 32 or 48 hex digits are needed")
             }
             report(
                 try KeyLoading.loadTestKey(
@@ -66,7 +67,7 @@ struct LoadTestKeys: ParsableCommand {
             guard let purpose = KeyPurpose.named(name), let value = try? Hex.decode(key.value),
                 [16, 24, 32].contains(value.count)
             else {
-                throw ValidationError("key \(name): a purpose in its name and an AES key in hex are needed")
+                throw Refusal("key \(name): a purpose in its name and an AES key in hex are needed")
             }
             report(
                 try KeyLoading.loadAESTestKey(
@@ -77,7 +78,7 @@ struct LoadTestKeys: ParsableCommand {
             guard let purpose = KeyPurpose.named(name), let value = try? Hex.decode(key.value),
                 value.count == 32
             else {
-                throw ValidationError("key \(name): a purpose in its name and 64 hex digits are needed")
+                throw Refusal("key \(name): a purpose in its name and 64 hex digits are needed")
             }
             report(
                 try KeyLoading.loadHMACTestKey(

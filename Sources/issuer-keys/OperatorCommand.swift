@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import KeyManagement
+internal import ProgramEntry
 
 struct OperatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,6 +19,7 @@ struct OperatorCommand: ParsableCommand {
         @Option(name: .long, help: "Their file.") var out: String
 
         func run() throws {
+            try commandWords { try OperatorRegister.requireName(name) }
             let line = try OperatorRegister.enrol(name, to: out, console: try TTYConsole())
             print("keys.operators: \"\(line)\"")
         }

@@ -5,6 +5,7 @@ internal import ByteCoding
 internal import EMV
 internal import HSM
 internal import IssuerConfiguration
+internal import ProgramEntry
 
 struct PINReference: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,6 +28,7 @@ struct PINReference: AsyncParsableCommand {
     @Option(name: .long, help: "Key index (PVKI) of a verification value, 0 to 9.") var keyIndex: UInt8 = 1
 
     func run() async throws {
+        let (question, account) = (try question(), try commandWords("--pan") { try PAN(pan) })
         let desk = try token.desk()
         let configuration = desk.configuration
         var keys = HSMConfiguration(
@@ -39,7 +41,7 @@ struct PINReference: AsyncParsableCommand {
                 AuditEvent(
                     .pinReferenceMade, key: zoneKey,
                     details: [
-                        "pan": "\(try PAN(pan))", "verification": verification, "format": "\(format)",
+                        "pan": "\(account)", "verification": verification, "format": "\(format)",
                         "outcome": outcome,
                     ])
             ])
@@ -48,7 +50,7 @@ struct PINReference: AsyncParsableCommand {
         let answer: PINAnswer
         do {
             answer = try PINIssuance.record(
-                of: question(), pan: PAN(pan), configuration: keys, at: desk.location)
+                of: question, pan: account, configuration: keys, at: desk.location)
         } catch {
             try noted("refused: \(error)")
             throw error

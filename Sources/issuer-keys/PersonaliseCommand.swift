@@ -6,6 +6,7 @@ internal import HSM
 internal import Issuance
 internal import IssuerConfiguration
 internal import KeyManagement
+internal import ProgramEntry
 
 struct Personalise: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,21 +52,22 @@ struct Personalise: ParsableCommand {
     }
 
     func run() throws {
+        try requireFittingOptions()
         guard let data = FileManager.default.contents(atPath: cards),
             let list = try? JSONDecoder().decode(CardList.self, from: data)
-        else { throw ValidationError("\(cards): not a file of cards") }
+        else { throw Refusal("\(cards): not a file of cards") }
         guard (1...KeyStore.batchMax).contains(list.cards.count) else {
-            throw ValidationError(
+            throw Refusal(
                 "\(cards): a batch has 1 to \(KeyStore.batchMax) cards, not \(list.cards.count)")
         }
         try requireWritable(out)
         let desk = try token.desk()
         let batch = try list.cards.enumerated().map { number, card in
             let place = "\(cards), card \(number + 1)"
-            guard let pan = try? PAN(card.pan) else { throw ValidationError("\(place): pan is none") }
+            guard let pan = try? PAN(card.pan) else { throw Refusal("\(place): pan is none") }
             let sequenceNumber = try card.panSequenceNumber.map { text in
                 guard let value = UInt8(text).flatMap(PANSequenceNumber.init(rawValue:)) else {
-                    throw ValidationError("\(place): panSequenceNumber has to be 00 to 99")
+                    throw Refusal("\(place): panSequenceNumber has to be 00 to 99")
                 }
                 return value
             }
@@ -79,8 +81,7 @@ struct Personalise: ParsableCommand {
                 zip(batch, list.cards).map { ($0.0.card, $0.0.keys, $0.1) }, data: [UInt8](data),
                 desk: desk)
         }
-        try delivery.requireNone()
-        guard let under else { throw ValidationError("--under or --to is needed") }
+        guard let under else { return }
         var store = try desk.changingStore()
         // Once for the whole list: another list is another approval.
         let hash = try store.listHash([UInt8](data))
@@ -102,10 +103,18 @@ struct Personalise: ParsableCommand {
         let signers = try desk.approval(
             of: AuditEvent(.cardsPersonalised, key: under),
             "Personalising \(batch.count) cards of list \(hash.prefix(16)) under \(under)", files: operators)
+        // Who approved which list stands in the trail whatever becomes of the program.
+        try desk.note(
+            [
+                AuditEvent(
+                    .commandStarted, key: under,
+                    details: ["command": "personalise", "list": hash, "cards": "\(batch.count)", "out": out])
+            ], signers: signers)
         var file = try store.personalise(batch, under: under)
         if let certification, let orders {
             file.dataEncryptionKey = dek
-            let made = try certification.run(orders, desk, out: out)
+            let made = try certification.run(
+                orders, desk, approval: Certification.Approval(list: hash, signers: signers), out: out)
             for (index, application) in made.enumerated() { file.cards[index].application = application }
         }
         let labels = Set(batch.flatMap(\.keys.labels.values)).sorted().joined(separator: " ")
@@ -127,17 +136,30 @@ struct Personalise: ParsableCommand {
         )
     }
 
+    /// Throws for options that do not go together, whatever files and token there are.
+    private func requireFittingOptions() throws {
+        if delivery.to != nil {
+            guard under == nil, dek == nil else {
+                throw ValidationError(
+                    "--under and --dek are for the bureau's file; a chip has a DEK of its own")
+            }
+            guard application != nil else {
+                throw ValidationError("--application is needed with --to: it says what cards have in common")
+            }
+            return try delivery.check()
+        }
+        try delivery.requireNone()
+        guard under != nil else { throw ValidationError("--under or --to is needed") }
+        guard application != nil || certificate == nil && dek == nil else {
+            throw ValidationError("--certificate and --dek go with --application")
+        }
+    }
+
     private func deliver(
         _ cards: [(card: CardIdentity, keys: PersonalisationKeys, line: CardList.Card)],
         data: [UInt8], desk: KeyDesk
     ) throws {
-        guard under == nil, dek == nil else {
-            throw ValidationError("--under and --dek are for the bureau's file; a chip has a DEK of its own")
-        }
-        guard let application else {
-            throw ValidationError("--application is needed with --to: it says what cards have in common")
-        }
-        try delivery.check()
+        guard let application else { return }
         let profile = try Certification.profile(application).profile
         var store = try desk.changingStore()
         let hash = try store.listHash(data)
@@ -161,21 +183,15 @@ struct Personalise: ParsableCommand {
     /// Nothing is written over, and nobody approves what could not be written.
     private func requireWritable(_ path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else {
-            throw ValidationError("\(path) is there already; nothing is written over")
+            throw Refusal("\(path) is there already; nothing is written over")
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        guard access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 else {
-            throw ValidationError("\(path): its folder is not there, or cannot be written to")
+        guard access(PathParts(path).folder, W_OK | X_OK) == 0 else {
+            throw Refusal("\(path): its folder is not there, or cannot be written to")
         }
     }
 
     private func certification(_ desk: KeyDesk) throws -> Certification? {
-        guard let application else {
-            guard certificate == nil, dek == nil else {
-                throw ValidationError("--certificate and --dek go with --application")
-            }
-            return nil
-        }
+        guard let application else { return nil }
         return try Certification(
             profile: application, certificate: certificate, dataEncryptionKey: dek, desk: desk)
     }
@@ -184,7 +200,7 @@ struct Personalise: ParsableCommand {
     static func expiry(_ text: String?, _ place: String) throws -> CertificateMonth {
         guard let text, text.utf8.count == 4, let number = Int(text),
             let month = CertificateMonth(year: 2000 + number / 100, month: number % 100)
-        else { throw ValidationError("\(place): expiry has to be YYMM, below 2050") }
+        else { throw Refusal("\(place): expiry has to be YYMM, below 2050") }
         return month
     }
 
@@ -193,17 +209,17 @@ struct Personalise: ParsableCommand {
     ) throws -> PersonalisationKeys {
         let ranges = configuration.issuers.filter { pan.hasPrefix($0.prefix) }
         guard let range = ranges.max(by: { $0.prefix.count < $1.prefix.count }) else {
-            throw ValidationError("\(place): no issuer range of the configuration has its PAN")
+            throw Refusal("\(place): no issuer range of the configuration has its PAN")
         }
         let versions = range.keyVersions.filter { keyVersion == nil || $0.name == keyVersion }
         guard let version = versions.last else {
-            throw ValidationError("issuers.\(range.name) has no key version \(keyVersion ?? "")")
+            throw Refusal("issuers.\(range.name) has no key version \(keyVersion ?? "")")
         }
         var labels: [KeyPurpose: String] = [.issuerMasterKeyAC: version.issuerMasterKey]
         labels[.issuerMasterKeySMI] = version.secureMessagingIntegrityKey
         labels[.issuerMasterKeySMC] = version.secureMessagingConfidentialityKey
         guard let option = MasterKeyOption(rawValue: range.masterKeyOption) else {
-            throw ValidationError("issuers.\(range.name).masterKeyOption has to be A or B")
+            throw Refusal("issuers.\(range.name).masterKeyOption has to be A or B")
         }
         return PersonalisationKeys(labels: labels, option: option)
     }

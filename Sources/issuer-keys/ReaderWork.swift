@@ -35,7 +35,7 @@ struct ReaderWork {
                     for freed in try ledger.release(inDoubtIn: record.chip, taker: record.card) {
                         queue.add(freed)
                     }
-                    try delivery.notes.note(ReaderWork.event(record))
+                    try delivery.notes.note(ReaderWork.event(record, list: delivery.plan.list))
                 }, finishing: { try ledger.finish($0) })
             try ledger.complete(record.card)
             queue.complete()
@@ -76,11 +76,11 @@ struct ReaderWork {
         while !real.waitForRemoval(seconds: 1), !delivery.queue.isStopped {}
     }
 
-    private static func event(_ record: CardRecord) -> AuditEvent {
+    private static func event(_ record: CardRecord, list: String) -> AuditEvent {
         AuditEvent(
             .cardCertified,
             details: [
-                "card": "\(record.card)", "chip": record.chip, "channel": record.channel,
+                "card": "\(record.card)", "list": list, "chip": record.chip, "channel": record.channel,
                 "serials": record.serialNumbers.joined(separator: " "),
                 "kcvs": record.checkValues.joined(separator: " "), "key-version": "\(record.keyVersion)",
                 "channel-kcvs": record.channelCheckValues.joined(separator: " "),

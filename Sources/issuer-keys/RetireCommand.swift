@@ -4,6 +4,7 @@ internal import Foundation
 internal import HSM
 internal import IssuerConfiguration
 internal import KeyManagement
+internal import ProgramEntry
 
 struct Retire: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,17 +26,19 @@ struct Retire: ParsableCommand {
     @Flag(name: .long, help: "Do not ask: the label was checked.") var yes = false
 
     func run() throws {
+        let typed = name
+        let name = try keyName(typed)
+        guard KeyPurpose.named(name.name)?.isIssuerMasterKey != true || withoutCards || cards != nil else {
+            throw ValidationError("key \(name): --cards or --without-cards is needed")
+        }
         let desk = try token.desk()
-        let name = try desk.keyName(name)
+        try desk.requireOwnToken(typed)
         if let place = desk.configuration.place(ofKey: name.label) {
             throw KeyManagementError(name.label, "\(place) still names it")
         }
         var store = try desk.changingStore()
         let record = try store.record(labelled: name.label)
-        if record.purpose?.isIssuerMasterKey == true, !withoutCards {
-            guard let cards else {
-                throw ValidationError("key \(name): --cards or --without-cards is needed")
-            }
+        if record.purpose?.isIssuerMasterKey == true, !withoutCards, let cards {
             let needed = try CardNeeds(path: cards).needs(of: name, at: Date())
             guard needed.isEmpty else {
                 needed.forEach { print($0) }
@@ -57,7 +60,7 @@ struct Retire: ParsableCommand {
     /// A label typed at the terminal; a key that ended does not come back.
     private func confirm(_ record: KeyRecord) throws {
         guard isatty(STDIN_FILENO) == 1 else {
-            throw ValidationError(
+            throw Refusal(
                 "key \(name): retire asks at a terminal, and standard input is none; --yes answers for it")
         }
         let console = try TTYConsole()

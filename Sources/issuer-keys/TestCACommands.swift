@@ -6,6 +6,7 @@ internal import Foundation
 internal import HSM
 internal import Issuance
 internal import PKCS11
+internal import ProgramEntry
 
 /// `issuer-keys test-ca`: a certification authority for demos, in a token of its own.
 struct TestCACommand: ParsableCommand {
@@ -39,7 +40,7 @@ struct AuthorityToken: ParsableArguments {
             uri: uri,
             pin: {
                 guard let data = FileManager.default.contents(atPath: path) else {
-                    throw ValidationError("\(path) cannot be read")
+                    throw Refusal("\(path) cannot be read")
                 }
                 return SecretBytes(copying: Array(data.prefix { $0 != 0x0A }))
             })
@@ -83,16 +84,17 @@ struct TestCAKey: ParsableCommand {
     func run() throws {
         let (rid, index) = (try AuthorityToken.rid(rid), try AuthorityToken.index(index))
         let expiry = try certificateMonth(expires, "--expires")
+        try requireSigningBits(bits)
         var file = CAKeyFile(keys: [])
         if let data = FileManager.default.contents(atPath: authority.caKeys) {
             guard let found = try? JSONDecoder().decode(CAKeyFile.self, from: data) else {
-                throw ValidationError("\(authority.caKeys) is no file of CA keys")
+                throw Refusal("\(authority.caKeys) is no file of CA keys")
             }
             file = found
         }
         guard !file.keys.contains(where: { $0.rid == Hex.encode(rid) && $0.index == Hex.encode([index]) })
         else {
-            throw ValidationError("\(authority.caKeys) has this key already: a new key has a new index")
+            throw Refusal("\(authority.caKeys) has this key already: a new key has a new index")
         }
         let location = try authority.location()
         var ca = TestCA(try SigningKeys(at: location))
@@ -124,8 +126,8 @@ struct TestCASign: ParsableCommand {
     @Option(name: .long, help: "The certificate.") var out: String
 
     func run() throws {
-        try requireNew(out)
         let (rid, index) = (try AuthorityToken.rid(rid), try AuthorityToken.index(index))
+        try requireNew(out)
         let received = try IssuerKeyRequest(file: contents(request))
         let location = try authority.location()
         var ca = TestCA(try SigningKeys(at: location))

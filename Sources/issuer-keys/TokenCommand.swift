@@ -18,6 +18,8 @@ struct TokenCommand: ParsableCommand {
 
     func run() throws {
         let desk = try token.desk()
+        // A token that cannot be opened is an error, no row of a table.
+        _ = try desk.location.openSession(readWrite: false)
         let nothing = HSMConfiguration(
             panHashKey: KeyName(desk.configuration.panHashKey), pinVerificationKey: nil, zonePINKeys: [],
             issuerMasterKeys: [])

@@ -85,6 +85,42 @@ struct BrokenOffTests {
         #expect(audit.status == 0 && audit.open.isEmpty, "\(audit.output)")
     }
 
+    @Test("People: enrolment, vouching, a checkpoint")
+    func people() throws {
+        let store = try HostileStore("nss")
+        let office = try Office(store.environment)
+        let enrolled = office.place("carol.operator")
+        let passphrase: [Prompt] = [
+            ("Your passphrase", "passphrase of number 3"), ("The same again:", "passphrase of number 3"),
+        ]
+        for (number, prompt) in passphrase.enumerated() {
+            let terminal = try Pseudoterminal(
+                "issuer-keys", ["operator", "enrol", "Carol", "--out", enrolled])
+            for (shown, typed) in passphrase[..<number] { try terminal.answer(shown, typed) }
+            try terminal.expect(prompt.shown)
+            try terminal.interrupt()
+            #expect(terminal.finish() == 1, "\(terminal.screen)")
+            #expect(!FileManager.default.fileExists(atPath: enrolled))
+        }
+        let before = try store.log
+        let checkpoint = office.place("broken.checkpoint")
+        let people = office.approvals.map { Prompt(shown: $0.prompt, typed: $0.answer) }
+        for (command, prompts) in [
+            (["audit-log", "vouch"], people),
+            (["audit-log", "checkpoint", "--out", checkpoint], Array(people.prefix(2))),
+        ] {
+            for (number, prompt) in prompts.enumerated() {
+                let terminal = try office.sit(command)
+                for (shown, typed) in prompts[..<number] { try terminal.answer(shown, typed) }
+                try terminal.expect(prompt.shown)
+                try terminal.interrupt()
+                #expect(terminal.finish() == 1, "\(command) at \(prompt.shown): \(terminal.screen)")
+                #expect(try store.log == before, "nothing was signed or noted")
+                #expect(!FileManager.default.fileExists(atPath: checkpoint))
+            }
+        }
+    }
+
     private func hex(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { String(String(0x100 | UInt16($0), radix: 16).suffix(2)).uppercased() }.joined()
     }

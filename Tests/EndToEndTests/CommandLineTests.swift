@@ -42,7 +42,7 @@ import Testing
                 ],
                 64, "one of active, lost, stolen, restricted"
             ),
-            (["issuer-host", "decode", "--dialect", "nope", "00"], 64, "dialect nope cannot be read"),
+            (["issuer-host", "decode", "--dialect", "nope", "00"], 1, "dialect nope cannot be read"),
             (["issuer-keys", "list", "--config", "nowhere.yaml"], 1, "nowhere.yaml: cannot be read"),
             (["terminal-simulator", "cards", "--config", "nowhere.yaml"], 1, "nowhere.yaml"),
             (["load-generator", "compare", "one.json", "two.json"], 1, "one.json"),

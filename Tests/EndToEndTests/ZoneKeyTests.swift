@@ -146,6 +146,18 @@ struct ZoneKeyTests {
 
         #expect(try peer.network("161", data: wrapped(new, checkValue: "000000")) == "63")
         #expect(try peer.network("161", data: wrapped(Array(old.prefix(8) + old.prefix(8)))) == "63")
+        let (one, other) = (Array(new.prefix(8)), [UInt8](repeating: 0x5A, count: 8))
+        let semiWeak: [UInt8] = [0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE, 0x01, 0xFE]
+        let weakHalf: [UInt8] = [0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE, 0xFE]
+        let weak = [
+            one + one.map { $0 ^ 1 }, other + other, one + semiWeak, semiWeak + one, weakHalf + one,
+            one + weakHalf.map { $0 ^ 1 }, [UInt8](repeating: 0, count: 16), one + other + one,
+            one + other + other, one + one + other, one + other + semiWeak,
+        ]
+        for key in weak {
+            #expect(try peer.network("161", data: wrapped(key)) == "63", "\(hex(key))")
+            #expect(try peer.network("161", data: wrapped(key), control: "0100000000000000") == "63")
+        }
         #expect(try peer.network("161", data: "no key") == "30")
         #expect(try peer.network("161", data: wrapped(new), control: "0200000000000000") == "12")
         #expect(try peer.network("301") == "00")

@@ -109,6 +109,19 @@ struct PKCS11Tests {
         #expect(throws: ModuleError.self) { try KeyURI(parsing: key) }
     }
 
+    @Test(
+        "A token's URI that names an object is refused in words, and a key's URI uses it",
+        arguments: ["object=zpk-a", "object=zpk-a;type=secret-key", "type=secret-key", "id=%01"])
+    func objects(part: String) throws {
+        let location = try TestTokens.softHSM.get()
+        let error = #expect(throws: ModuleError.self) {
+            try location.module.slot(matching: "pkcs11:token=issuer-test;\(part)")
+        }
+        #expect(error?.description.contains("an object") == true, "\(error?.description ?? "")")
+        #expect(try KeyURI(parsing: "pkcs11:token=issuer-test;object=zpk-a").object == "zpk-a")
+        #expect(throws: ModuleError.self) { try KeyURI(parsing: "pkcs11:object=zpk-a;type=private") }
+    }
+
     @Test("A slot-id is used, and a URI that several tokens match is refused before a login")
     func slots() throws {
         let module = try TestTokens.nss.get().module

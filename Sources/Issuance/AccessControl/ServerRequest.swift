@@ -42,6 +42,10 @@ package struct ServerRequest: Sendable {
         }
     }
 
+    /// Throws for what is no subject.
+    /// - Parameter label: of the key, for the error.
+    package static func requireSubject(_ text: String, _ label: String) throws { _ = try name(text, label) }
+
     private static func name(_ text: String, _ label: String) throws -> [UInt8] {
         let kinds = [
             "CN": ObjectIdentifiers.commonName, "O": ObjectIdentifiers.organisation,

@@ -157,12 +157,15 @@ extension Ceremony {
 
     // MARK: - Components on paper
 
+    /// How many components on paper a key can have.
+    package static var paperComponents: ClosedRange<Int> { 2...9 }
+
     /// Loads a key from components that custodians type, each with its check value: the form in which zone master keys
     /// come by courier. All of them are needed.
     package func enter(
         _ name: VersionedKeyName, algorithm: KeyAlgorithm? = nil, components: Int, minutesIn folder: String
     ) throws -> KeyRecord {
-        guard (2...9).contains(components) else {
+        guard Ceremony.paperComponents.contains(components) else {
             throw CeremonyError("2 to 9 components, not \(components)")
         }
         var store = try KeyStore(at: location, refusesTestKeys: refusesTestKeys)

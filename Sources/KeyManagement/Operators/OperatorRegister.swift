@@ -45,7 +45,7 @@ package struct OperatorRegister: Sendable {
     private static func isOfKeys(_ event: AuditEvent) -> Bool {
         switch event.kind {
         case .keyGenerated, .keyFromCeremony, .keyImported, .testKeyLoaded, .keyExported, .cardsPersonalised,
-            .trailVouched:
+            .cardCertified, .trailVouched:
             return true
         case .keyRetired:
             // The host ends zone keys whose overlap is over, with nobody there to sign.
@@ -59,7 +59,8 @@ package struct OperatorRegister: Sendable {
     /// What one person alone must not do.
     private static func isSensitive(_ event: AuditEvent) -> Bool {
         switch event.kind {
-        case .keyExported, .keyRetired, .cardsPersonalised, .keyFromCeremony, .trailVouched: return true
+        case .keyExported, .keyRetired, .cardsPersonalised, .cardCertified, .keyFromCeremony, .trailVouched:
+            return true
         case .keyGenerated, .keyImported:
             guard event.details["exportable"] != "true", event.details["form"] != "cryptogram" else {
                 return true
@@ -182,6 +183,13 @@ package struct OperatorRegister: Sendable {
         throw CeremonyError.interrupted
     }
 
+    /// Throws for what is no person's name.
+    package static func requireName(_ name: String) throws {
+        guard !name.isEmpty, name.count <= 64, printable(name) == name, !name.hasPrefix(" ") else {
+            throw CeremonyError("a name has 1 to 64 printable characters")
+        }
+    }
+
     /// A person chooses a passphrase; what is returned goes into `keys.operators`.
     package static func enrol(
         _ name: String, to path: String, console: any CeremonyConsole, cost: Scrypt.Cost = .interactive
@@ -189,9 +197,7 @@ package struct OperatorRegister: Sendable {
         guard !FileManager.default.fileExists(atPath: path) else {
             throw CeremonyError("\(path) is there already; nothing is written over")
         }
-        guard !name.isEmpty, name.count <= 64, printable(name) == name, !name.hasPrefix(" ") else {
-            throw CeremonyError("a name has 1 to 64 printable characters")
-        }
+        try requireName(name)
         let passphrase = try Ceremony.newPassphrase(console)
         let file = try OperatorFile(name: name, passphrase: passphrase, cost: cost)
         try file.write(to: path)
