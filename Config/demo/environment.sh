@@ -49,11 +49,11 @@ fail() { say "error: $*"; exit 1; }
 packages=(libssl-dev libp11-kit-dev libhiredis-dev libjemalloc-dev libnss3 libnss3-tools softhsm2 redis-server pkg-config)
 
 # A terminal emulator and a browser, which the simulator's screens and pages are tested in, a Python for switches
-# made of other people's libraries, what takes captures of links apart, somebody else's tool to work on a token with,
+# made of other people's libraries, what takes captures of links apart, somebody else's tools to work on a token with,
 # Prometheus, which reads metrics and alert rules, what makes Debian packages and container images, smart card
 # readers that are none, and other people's tokens (Tests/Interoperability/tokens.sh).
 test_packages=(openssl tmux chromium python3-venv tshark opensc prometheus patchelf dpkg-dev buildah iproute2 pcscd vsmartcard-vpcd
-  opencryptoki libtpm2-pkcs11-1 libtpm2-pkcs11-tools swtpm tpm2-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus p11-kit p11-kit-modules)
+  sqlite3 opencryptoki libtpm2-pkcs11-1 libtpm2-pkcs11-tools swtpm tpm2-tools tpm2-abrmd libtss2-tcti-tabrmd0 dbus p11-kit p11-kit-modules)
 
 install_packages() {
   [ "${1:-}" != tests ] || packages+=("${test_packages[@]}")

@@ -112,7 +112,7 @@ extension AuditTrail {
             throw AuditTrailError(
                 "\(path): no checkpoint of a log that is not whole; run issuer-keys audit-log verify")
         }
-        guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location) else {
+        guard var seal = try AuditSeal.openToRead(keyLabel: keyLabel, at: location) else {
             throw AuditTrailError("audit trail: no key \(keyLabel)")
         }
         let token = try location.tokenLabel()
@@ -129,7 +129,9 @@ extension AuditTrail {
     ) throws -> [AuditFault] {
         let number = checkpoint.sequence...checkpoint.sequence
         var faults: [AuditFault] = []
-        if var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location),
+        // What is wrong with the key of the seals, the verification has said.
+        let isReadable = !verification.faults.contains { $0.kind == .keyUnusable }
+        if isReadable, var seal = try AuditSeal.openToRead(keyLabel: keyLabel, at: location),
             try !checkpoint.isSealed(&seal)
         {
             faults.append(AuditFault(kind: .checkpointForeign, line: nil, sequences: number))

@@ -31,18 +31,21 @@ struct AuditSeal: ~Copyable {
 
     private var session: Session
     private let key: ObjectHandle
-    private let counter: ObjectHandle
+    /// Nil where there is none, or several: for those who read the log without its count.
+    private let counter: ObjectHandle?
+    private let counterWords: String
     /// What the first line says of its key, where the key was made just now: of the token's object, not of the copy that
     /// works.
     let madeDetails: [String: String]?
 
     private init(
-        session: consuming Session, key: ObjectHandle, counter: ObjectHandle,
+        session: consuming Session, key: ObjectHandle, counter: ObjectHandle?, counterWords: String = "",
         madeDetails: [String: String]? = nil
     ) {
         self.session = session
         self.key = key
         self.counter = counter
+        self.counterWords = counterWords
         self.madeDetails = madeDetails
     }
 
@@ -75,6 +78,31 @@ struct AuditSeal: ~Copyable {
         return AuditSeal(session: session, key: working, counter: counter, madeDetails: details)
     }
 
+    /// For those who only read: without the count where there is not one object of it.
+    ///
+    /// - Returns: nil where the token has no key.
+    /// - Throws: `AuditTrailError` where it has several, or one that cannot be used.
+    static func openToRead(keyLabel: String, at location: TokenLocation) throws -> AuditSeal? {
+        var session = try location.openSession(readWrite: false)
+        let keys = try session.findKeys(label: keyLabel)
+        guard let key = keys.first else { return nil }
+        guard keys.count == 1 else {
+            throw AuditTrailError("the token has \(keys.count) keys \(keyLabel) where there is one")
+        }
+        let working: ObjectHandle
+        do throws(PKCS11Error) { working = try workingKey(key, &session) } catch {
+            if error.endsSession { throw error }
+            throw AuditTrailError("the token's key \(keyLabel) cannot be used: \(error)")
+        }
+        let counterLabel = AuditTrail.counterLabel(of: keyLabel)
+        let counters = try session.findKeys(label: counterLabel)
+        return AuditSeal(
+            session: session, key: working, counter: counters.count == 1 ? counters[0] : nil,
+            counterWords:
+                "the token has \(counters.count) objects \(counterLabel), which count the lines, where there "
+                + "is one")
+    }
+
     /// An object that carries an identifier and can do nothing.
     private static func counterTemplate(_ label: String) -> Template {
         Template(
@@ -90,13 +118,15 @@ struct AuditSeal: ~Copyable {
     }
 
     mutating func head() throws -> Head {
+        guard let counter else { throw AuditTrailError(counterWords) }
         guard let head = Head(Array(try session.identifier(of: counter).prefix(40))) else {
-            throw AuditTrailError("audit trail: the token's count of lines is damaged")
+            throw AuditTrailError("the token's count of lines is damaged")
         }
         return head
     }
 
     mutating func setHead(_ head: Head) throws {
+        guard let counter else { throw AuditTrailError(counterWords) }
         // With the label, since NSS takes secret keys of one `CKA_ID` for the same.
         try session.setIdentifier(head.bytes + Array(try session.label(of: counter).utf8), of: counter)
     }

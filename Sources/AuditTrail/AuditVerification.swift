@@ -28,6 +28,10 @@ package struct AuditFault: Hashable, Sendable, CustomStringConvertible {
         case checkpointForeign = "checkpoint foreign"
         /// The token has no key for this log.
         case keyMissing = "key missing"
+        /// The token's key for this log cannot be used, or is not one.
+        case keyUnusable = "key unusable"
+        /// The token's count of lines cannot be read, or is not one.
+        case countUnusable = "count unusable"
     }
 
     /// What is wrong.
@@ -36,6 +40,8 @@ package struct AuditFault: Hashable, Sendable, CustomStringConvertible {
     package let line: Int?
     /// The numbers concerned, nil where they cannot be known.
     package let sequences: ClosedRange<UInt64>?
+    /// Why, of what is unusable.
+    var words: String?
 
     /// One line for people.
     package var description: String {
@@ -59,6 +65,7 @@ package struct AuditFault: Hashable, Sendable, CustomStringConvertible {
             return "\(numbers ?? "") of the checkpoint is not in this log: log and token were rolled back"
         case .checkpointForeign: return "the checkpoint was changed, or is of another token's trail"
         case .keyMissing: return "the token has no key for this log"
+        case .keyUnusable, .countUnusable: return words ?? kind.rawValue
         }
     }
 }
@@ -75,33 +82,66 @@ package struct AuditVerification: Sendable {
     package let counted: UInt64
 }
 
+/// The bytes of a log and the token's count of one moment, not looked at yet.
+package struct AuditReading: Equatable, Sendable {
+    let bytes: [UInt8]
+    /// Nil where the token has none, for the reason that `fault` says.
+    let head: AuditSeal.Head?
+    let fault: AuditFault?
+}
+
 extension AuditTrail {
     /// Holds every line against its seal, its neighbours and the token's count. Needs no right to write.
-    package func verify() throws -> AuditVerification {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            guard !FileManager.default.fileExists(atPath: path) else {
-                throw AuditTrailError("\(path): cannot be read")
-            }
-            return try verify([])
+    package func verify() throws -> AuditVerification { try verify(reading()) }
+
+    /// Reads the log and the token's count, for `verify` at leisure.
+    package func reading() throws -> AuditReading {
+        // The count first: a line that is appended meanwhile is newer than it, not missing.
+        let (head, fault) = try tokensSide()
+        let data = FileManager.default.contents(atPath: path)
+        guard data != nil || !FileManager.default.fileExists(atPath: path) else {
+            throw AuditTrailError("\(path): cannot be read")
         }
-        return try verify([UInt8](data))
+        return AuditReading(bytes: [UInt8](data ?? Data()), head: head, fault: fault)
     }
 
-    func verify(_ bytes: [UInt8]) throws -> AuditVerification {
-        guard var seal = try AuditSeal.open(keyLabel: keyLabel, makesKey: false, at: location) else {
+    /// The count, or what is wrong with the key of the seals or with the count: no report ends on what somebody spoiled.
+    private func tokensSide() throws -> (head: AuditSeal.Head?, fault: AuditFault?) {
+        func fault(_ kind: AuditFault.Kind, _ error: AuditTrailError? = nil) -> AuditFault {
+            AuditFault(kind: kind, line: nil, sequences: nil, words: error?.description)
+        }
+        do {
+            guard var seal = try AuditSeal.openToRead(keyLabel: keyLabel, at: location) else {
+                return (nil, fault(.keyMissing))
+            }
+            do { return (try seal.head(), nil) } catch let error as AuditTrailError {
+                return (nil, fault(.countUnusable, error))
+            }
+        } catch let error as AuditTrailError {
+            return (nil, fault(.keyUnusable, error))
+        }
+    }
+
+    /// The same of what was read before.
+    package func verify(_ reading: AuditReading) throws -> AuditVerification {
+        if let fault = reading.fault, fault.kind != .countUnusable {
+            return AuditVerification(lines: [], sealed: [], faults: [fault], counted: 0)
+        }
+        guard var seal = try AuditSeal.openToRead(keyLabel: keyLabel, at: location) else {
             let fault = AuditFault(kind: .keyMissing, line: nil, sequences: nil)
             return AuditVerification(lines: [], sealed: [], faults: [fault], counted: 0)
         }
-        // The count first: a line that is appended meanwhile is newer than it, not missing.
-        let head = try seal.head()
         var walk = Walk()
-        for (index, text) in bytes.split(separator: 0x0A).enumerated() {
+        // A line without anything in it is nothing that this product writes, either.
+        let bytes = reading.bytes.last == 0x0A ? reading.bytes.dropLast() : reading.bytes[...]
+        let texts = bytes.isEmpty ? [] : bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+        for (index, text) in texts.enumerated() {
             try walk.add(text, number: index + 1, seal: &seal)
         }
-        walk.findFaults(head)
+        walk.findFaults(reading.head)
         return AuditVerification(
             lines: walk.lines.map(\.line), sealed: walk.lines.filter(\.isSealed).map(\.line),
-            faults: walk.faults, counted: head.sequence)
+            faults: walk.faults + (reading.fault.map { [$0] } ?? []), counted: reading.head?.sequence ?? 0)
     }
 }
 
@@ -133,7 +173,8 @@ private struct Walk {
         }
     }
 
-    mutating func findFaults(_ head: AuditSeal.Head) {
+    /// - Parameter head: nil where the token does not say how far the log goes.
+    mutating func findFaults(_ head: AuditSeal.Head?) {
         let present = Set(lines.filter(\.isSealed).map(\.line.sequence))
         var highest: UInt64 = 0
         var before: Placed?
@@ -153,13 +194,13 @@ private struct Walk {
                 before = placed
             }
         }
-        if highest < head.sequence {
+        if let head, highest < head.sequence {
             reportGap(highest + 1, head.sequence + 1, present: present, number: nil)
-        } else if highest == head.sequence, let before, before.hash != head.hash {
+        } else if let head, highest == head.sequence, let before, before.hash != head.hash {
             report(.replaced, before.number, sequences: highest...highest)
         }
         findSetBacks()
-        if head.sequence == 0
+        if head?.sequence == 0
             || lines.first(where: { $0.isSealed && $0.line.sequence == 1 })
                 .map({ $0.line.event.kind != .trailBegun }) == true
         {

@@ -20,10 +20,13 @@ package struct ForeignObject: Sendable {
     /// `CKA_LABEL`, empty where there is none.
     package let label: String
     let type: UInt64
+    /// Why the token does not say what it is.
+    var fault: PKCS11Error?
 
     /// `certificate`, `data` …, or the number of a vendor's class.
     package var words: String {
-        switch CK_OBJECT_CLASS(type) {
+        if let fault { return "an object of which the token does not say what it is: \(fault)" }
+        return switch CK_OBJECT_CLASS(type) {
         case CK_OBJECT_CLASS(CKO_DATA): "data"
         case CK_OBJECT_CLASS(CKO_CERTIFICATE): "certificate"
         case CK_OBJECT_CLASS(CKO_DOMAIN_PARAMETERS): "domain parameters"
@@ -52,11 +55,17 @@ extension Session {
         let known = Set(keys)
         var found: [ForeignObject] = []
         for object in try tokenObjects(nil) where !known.contains(object) {
-            guard let type = try number(CKA_CLASS, of: object),
-                ![CK_OBJECT_CLASS(CKO_HW_FEATURE), CK_OBJECT_CLASS(CKO_MECHANISM)].contains(type),
-                !KeyClass.allCases.contains(where: { $0.type == type })
-            else { continue }
-            found.append(ForeignObject(label: try label(of: object), type: UInt64(type)))
+            do throws(PKCS11Error) {
+                let type = try number(CKA_CLASS, of: object) ?? CK_OBJECT_CLASS.max
+                guard ![CK_OBJECT_CLASS(CKO_HW_FEATURE), CK_OBJECT_CLASS(CKO_MECHANISM)].contains(type),
+                    !KeyClass.allCases.contains(where: { $0.type == type })
+                else { continue }
+                found.append(ForeignObject(label: try label(of: object), type: UInt64(type)))
+            } catch {
+                // One that nobody can read hides nothing: it is in the report as what it is.
+                if error.endsSession { throw error }
+                if !error.isObjectGone { found.append(ForeignObject(label: "", type: 0, fault: error)) }
+            }
         }
         return found
     }

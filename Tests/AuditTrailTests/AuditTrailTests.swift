@@ -37,8 +37,7 @@ struct AuditTrailTests {
     }
 
     private func put(_ lines: [String], in trail: AuditTrail) throws {
-        try (lines.joined(separator: "\n") + "\n").write(
-            toFile: trail.path, atomically: false, encoding: .utf8)
+        try lines.map { $0 + "\n" }.joined().write(toFile: trail.path, atomically: false, encoding: .utf8)
     }
 
     @Test("What was written is read and whole", arguments: Token.allCases)

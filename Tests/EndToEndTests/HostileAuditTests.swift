@@ -306,7 +306,9 @@ struct HostileAuditTests {
         defer { store.stop() }
         let clean = try store.audit()
         #expect(clean.status == 0 && clean.open.isEmpty, "\(clean.output)")
-        let manipulations = Self.anywhere + (token == "nss" ? Self.nss : Self.softHSM)
+        let manipulations =
+            Self.anywhere + Self.trailFiles
+            + (token == "nss" ? Self.nss + Self.nssFiles : Self.softHSM + Self.softHSMFiles)
         #expect(manipulations.count >= 24)
         for manipulation in manipulations {
             try store.restore()

@@ -133,7 +133,8 @@ final class HostileStore {
                 + arguments)
     }
 
-    private func tool(_ arguments: [String]) throws {
+    /// Any program of the system.
+    func tool(_ arguments: [String]) throws {
         let process = Process()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")

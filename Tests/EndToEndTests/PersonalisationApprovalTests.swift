@@ -115,6 +115,58 @@ struct PersonalisationApprovalTests {
         try trail(office, list: list, count: count)
     }
 
+    @Test(
+        "A batch that was cut off: who approved it stands in the trail, the audit says so in words, and it goes on"
+    )
+    func cutOff() throws {
+        let environment = try DemoEnvironment(command: ["prepare"], variables: ["DEMO_CERTIFICATES": "1"])
+        let (status, output) = environment.finish()
+        #expect(status == 0, "\(output)")
+        let office = try Office(environment)
+        try office.vouch()
+        let list = office.place("many.json")
+        try CardList(150).write(to: list)
+        let command = [
+            "personalise", list, "--under", "kbpk-bureau", "--dek", "dek-bureau", "--application",
+            Self.application, "--out", office.place("bureau.json"),
+        ]
+        let first = try office.sit(command)
+        for (prompt, answer) in office.approvals { try first.answer(prompt, answer) }
+        let log = office.place("audit.log")
+        let end = Date(timeIntervalSinceNow: 60)
+        while try !String(contentsOfFile: log, encoding: .utf8).contains("card-certified"), Date() < end {
+            usleep(1_000)
+        }
+        first.cutOff()
+        _ = first.finish()
+        func lines(_ kind: String) throws -> [String] {
+            try office.run("audit-log", "show").output.split(separator: "\n").map(String.init).filter {
+                $0.contains("  \(kind)  ")
+            }
+        }
+        let certified = try lines("card-certified")
+        #expect((1..<150).contains(certified.count), "\(certified.count)")
+        for line in try certified + lines("command-started").suffix(1) {
+            #expect(line.hasSuffix("signed by Ann, Bob") && line.contains("list="), "\(line)")
+        }
+        #expect(try lines("cards-personalised").isEmpty)
+        #expect(try office.run("audit-log", "verify").status == 0)
+        let open = try office.run("audit")
+        #expect(open.status == 0, "\(open.output)")
+        let words =
+            open.output.split(separator: "\n").first { $0.hasPrefix("Not ended: cards of list ") } ?? ""
+        #expect(words.contains("(150)") && words.contains("approved by Ann, Bob"), "\(open.output)")
+        #expect(words.contains("\(certified.count) cards were certified"), "\(words)")
+
+        let second = try office.sit(command)
+        for (prompt, answer) in office.approvals { try second.answer(prompt, answer) }
+        #expect(second.finish(seconds: 120) == 0, "\(second.screen)")
+        #expect(second.screen.contains("150 cards"))
+        let whole = try office.run("audit")
+        #expect(whole.status == 0 && !whole.output.contains("Not ended"), "\(whole.output)")
+        #expect(try lines("cards-personalised").count == 1)
+    }
+
     /// Found while nobody has come: the command ends, and asks for no file.
     private func badInput(_ office: Office, _ command: [String], list: String) throws {
         func changed(_ name: String, _ change: (String) -> String) throws -> String {

@@ -55,6 +55,9 @@ final class Pseudoterminal {
     /// Types a line.
     func type(_ line: String) throws { try send(Array((line + "\n").utf8)) }
 
+    /// Ends the program as a power cut would.
+    func cutOff() { kill(process.processIdentifier, SIGKILL) }
+
     /// Ctrl-C.
     func interrupt() throws { try send([3]) }
 

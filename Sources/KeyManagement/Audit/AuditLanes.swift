@@ -87,7 +87,9 @@ final class AuditLanes: Sendable {
     private func take() -> [[AuditedObject]]? {
         state.withLock { state in
             guard !state.left.isEmpty, !isOver.load(ordering: .relaxed) else { return nil }
-            let names = Array(state.left.suffix(Self.namesAtOnce).reversed())
+            // Fewer towards the end, so that nobody waits for the last ones of somebody else.
+            let count = min(Self.namesAtOnce, max(1, state.left.count / Self.keysOfLaneMin))
+            let names = Array(state.left.suffix(count).reversed())
             state.left.removeLast(names.count)
             return names
         }
@@ -104,7 +106,8 @@ final class AuditLanes: Sendable {
 
     private func help(_ helper: any AuditHelper) {
         while let names = take() {
-            let share = AuditShare(counterLabel: counterLabel, names: names.map { $0[0].name })
+            let share = AuditShare(
+                counterLabel: counterLabel, parts: names.map { .init(name: $0[0].name, count: $0.count) })
             guard let answer = try? helper.answer(JSONEncoder().encode(share)),
                 let found = try? JSONDecoder().decode([KeyFacts].self, from: answer)
             else { return state.withLock { $0.returned.append(names) } }

@@ -16,6 +16,7 @@ extension AuditReport {
         <dt>Trail</dt><dd>\(Self.escape(trailWords))</dd></dl></header>
         <section><h2>What this report rests on</h2>\(trust.map { "<p>\(Self.escape($0))</p>" }.joined())</section>
         \(findingsSection)
+        \(unfinishedSection)
         <section><h2>Keys</h2><table class="keys"><thead><tr><th>Key</th><th>Purpose</th><th>Type</th><th>KCV</th>
         <th>Version</th><th>Origin</th><th>Last use</th><th>May</th></tr></thead><tbody>
         \(keys.map(keyRow).joined(separator: "\n"))
@@ -49,6 +50,12 @@ extension AuditReport {
             <section><h2>Findings</h2><table class="findings"><thead><tr><th>State</th><th>What</th><th>Where</th></tr>
             </thead><tbody>\(rows.joined(separator: "\n"))</tbody></table>\(inVain)</section>
             """
+    }
+
+    private var unfinishedSection: String {
+        guard !unfinished.isEmpty else { return "" }
+        let lines = unfinished.map { "<p>\(Self.escape($0)).</p>" }
+        return "<section><h2>Batches that have not ended</h2>\(lines.joined())</section>"
     }
 
     private func keyRow(_ key: AuditedKey) -> String {

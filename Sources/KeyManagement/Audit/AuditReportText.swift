@@ -22,6 +22,7 @@ extension AuditReport {
             }
             lines.append("")
         }
+        lines += unfinished.map { "Not ended: \($0)" }
         lines += acceptedInVain.map { "Accepted, but not found: \($0)" }
         lines.append(verdict)
         return lines.joined(separator: "\n") + "\n"

@@ -31,8 +31,16 @@ struct AuditWalk: Sendable {
     mutating func add(_ facts: KeyFacts, isAmbiguous: Bool) {
         let label = facts.name.label
         seen.insert(facts.name)
-        if let words = facts.unreadable { return find(.keyUnreadable, label, detail: words) }
         let isSecret = facts.name.keyClass == .secret
+        if let words = facts.unreadable {
+            find(.keyUnreadable, label, detail: words)
+            // Whatever stands there, it is not the key that was made.
+            if isSecret, let entry = ledgers.first?.entries[facts.name], let noted = entry.checkValue {
+                let words = "it gives no check value, in line \(entry.sequence) \(noted)"
+                find(.keySwapped, label, detail: words)
+            }
+            return
+        }
         let isCounter = isSecret && label == counterLabel
         let provenance = KeyProvenance(identifier: facts.identifier)
         let entry = ledgers.lazy.compactMap { $0.entries[facts.name] }.first
@@ -168,6 +176,11 @@ struct AuditWalk: Sendable {
         let algorithm = found.algorithm ?? "another kind of key"
         if let noted = entry.algorithm, algorithm != noted {
             find(.keySwapped, key.label, detail: "\(algorithm), in line \(entry.sequence) \(noted)")
+        }
+        if let noted = entry.type, found.type != noted, algorithm == entry.algorithm ?? algorithm {
+            find(
+                .keySwapped, key.label,
+                detail: "\(found.type ?? "another kind of key"), in line \(entry.sequence) \(noted)")
         }
         // One that gives no check value and should, by what it is noted to be.
         if key.checkValue == nil, let noted = entry.checkValue, !found.isSilentByNature {

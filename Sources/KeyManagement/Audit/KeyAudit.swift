@@ -45,15 +45,20 @@ package enum KeyAudit {
         var session = try location.openSession(readWrite: true)
         let lanes = AuditLanes(configuration, keys: try session.tokenKeys().count)
         defer { lanes.end() }
-        // Before and after the keys: what comes or ends meanwhile is in one of both.
-        let before = try configuration.trail?.verify()
-        let token = try location.tokenLabel()
+        // Before and after the keys: what comes or ends meanwhile is in one of both. Read only: helpers wait for the keys.
+        let before = try configuration.trail?.reading()
         let keys = try AuditedObject.all(&session)
         lanes.begin(keys)
-        let verification = try configuration.trail?.verify()
+        let token = try location.tokenLabel()
+        let after = try configuration.trail?.reading()
+        let verification = try after.flatMap { try configuration.trail?.verify($0) }
+        let earlier =
+            before == after ? verification : try before.flatMap { try configuration.trail?.verify($0) }
         var history = KeyHistory(verification?.sealed ?? [])
         for (key, time) in uses { history.use(of: key, at: time) }
-        let ledgers = verification.map { [KeyLedger($0.sealed), KeyLedger(before?.sealed ?? [])] } ?? []
+        let ledger = verification.map { KeyLedger($0.sealed) }
+        // Once, where nothing happened meanwhile.
+        let ledgers = ledger.map { before == after ? [$0] : [$0, KeyLedger(earlier?.sealed ?? [])] } ?? []
         var walk = AuditWalk(
             history: history, ledgers: ledgers, token: token,
             counterLabel: configuration.trail.map { AuditTrail.counterLabel(of: $0.keyLabel) },
@@ -99,6 +104,8 @@ package enum KeyAudit {
             dualControl: configuration.operators?.dualControl ?? false,
             trust: configuration.operators?.trust ?? [], tokenLimits: limits, keys: walk.keys,
             findings: findings,
+            unfinished: UnfinishedBatches(verification?.sealed ?? [], operators: configuration.operators)
+                .words,
             acceptedInVain: inVain.map(\.description))
     }
 }
@@ -107,14 +114,21 @@ package enum KeyAudit {
 struct AuditedObject: Sendable {
     let name: KeyLedger.Name
     let handle: ObjectHandle
+    /// Why the token says nothing of it, its label included.
+    var unreadable: String?
 
     /// By label.
     static func all(_ session: inout Session) throws -> [AuditedObject] {
         var found: [AuditedObject] = []
         for keyClass in KeyClass.allCases {
             for key in try session.tokenKeys(keyClass) {
-                if let label = try label(of: key, &session) {
+                do {
+                    guard let label = try label(of: key, &session) else { continue }
                     found.append(AuditedObject(name: .init(label: label, keyClass: keyClass), handle: key))
+                } catch let error as PKCS11Error where !error.endsSession {
+                    found.append(
+                        AuditedObject(
+                            name: .init(label: "", keyClass: keyClass), handle: key, unreadable: "\(error)"))
                 }
             }
         }

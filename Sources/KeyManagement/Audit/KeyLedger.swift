@@ -25,6 +25,8 @@ struct KeyLedger: Sendable {
         let digest: String?
         /// Type and length.
         let algorithm: String?
+        /// As the token said when the key was made; nil in lines of before that was noted.
+        let type: String?
         /// True where the value was put together inside the token or came in: such keys have another history there.
         let isFromOutside: Bool
         /// Key block header that it may leave under.
@@ -71,6 +73,7 @@ struct KeyLedger: Sendable {
                 origin: origin, time: line.time, sequence: line.sequence, checkValue: details["kcv"],
                 attributes: details["attributes"], flags: details["flags"], identifier: details["id"],
                 digest: details["digest"], algorithm: details["algorithm"],
+                type: details["type"],
                 isFromOutside: ![.keyGenerated, .trailBegun].contains(line.event.kind)
                     || details["exportable"] == "true",
                 header: details["header"])

@@ -11,10 +11,16 @@ struct KeyLook {
 
     /// Nil for a key that was retired meanwhile: it is no part of the report.
     mutating func facts(of key: AuditedObject, session: inout Session) throws -> KeyFacts? {
+        if let words = key.unreadable {
+            return KeyFacts(name: key.name, unreadable: "\(key.name.keyClass.rawValue): \(words)")
+        }
         do {
-            guard try AuditedObject.label(of: key.handle, &session) != nil else { return nil }
             return try read(key, session: &session)
-        } catch let error as PKCS11Error where error.leavesSessionIntact {
+        } catch let error as PKCS11Error where error.isObjectGone {
+            // Also one that is there no more in the middle of it. One that another call finds is none that ended.
+            guard try AuditedObject.label(of: key.handle, &session) != nil else { return nil }
+            throw error
+        } catch let error as PKCS11Error where !error.endsSession {
             // No report passes over one.
             return KeyFacts(name: key.name, unreadable: "\(key.name.keyClass.rawValue): \(error)")
         }
@@ -27,10 +33,11 @@ struct KeyLook {
         facts.type = type.map { "\($0)" }
         facts.identifier = try session.identifier(of: key)
         let said = try KeyDescription.read(key, in: &session)
-        let copy = isSecret ? likeCopy(of: key, said, in: &session) : nil
+        let copy = isSecret ? try likeCopy(of: key, said, in: &session) : nil
         defer { if let copy { try? session.destroy(copy) } }
         let description = try KeyDescription(
-            of: key, as: object.name.keyClass, answeredBy: copy, attributes: said, in: &session)
+            of: key, as: object.name.keyClass, answeredBy: copy, attributes: said,
+            identifier: facts.identifier, in: &session)
         for (attribute, value) in description.found { facts.attributes[attribute.name] = value }
         (facts.words, facts.flags) = (description.attributes, description.flags)
         (facts.checkValue, facts.digest) = (description.checkValue, description.digest)
@@ -49,10 +56,15 @@ struct KeyLook {
 
     /// A session copy that says the same of itself as the key, for what is tried on it: a software token deciphers a key of
     /// its store at each use, which takes it longer than the use. Nil where the token makes none, or makes it different.
+    /// - Throws: `PKCS11Error` where there is no value to copy.
     private func likeCopy(
         of key: ObjectHandle, _ said: [Attribute: Bool], in session: inout Session
-    ) -> ObjectHandle? {
-        guard let copy = try? session.workingCopy(of: key) else { return nil }
+    ) throws(PKCS11Error) -> ObjectHandle? {
+        let copy: ObjectHandle
+        do throws(PKCS11Error) { copy = try session.workingCopy(of: key) } catch {
+            if error.lacksValue || error.endsSession { throw error }
+            return nil
+        }
         let noted = said.filter { KeyDescription.noted.contains($0.key) }
         guard noted == (try? session.attributes(KeyDescription.noted, of: copy)) else {
             try? session.destroy(copy)
