@@ -43,7 +43,11 @@ extension StateStore {
         case .server(let source):
             route = .server(RedisConnection(to: source, on: eventLoop, settings: settings, prepare: prepare))
         case .cluster(let seeds):
-            route = .cluster(RedisCluster(seeds: seeds, on: eventLoop, settings: settings, prepare: prepare))
+            route = .cluster(
+                RedisCluster(seeds: seeds, on: eventLoop, settings: settings) {
+                    try await StateStore.expectServing($0)
+                    try await prepare($0)
+                })
         }
         waits.set(route)
     }
@@ -53,6 +57,15 @@ extension StateStore {
         switch route {
         case .server(let connection): connection.leave(because: reason)
         case .cluster(let cluster): cluster.leave(because: reason)
+        }
+    }
+
+    /// A node of a cluster that was made a moment ago has its slots, and refuses every key until it has heard of the others'.
+    private static func expectServing(_ connection: RedisConnection) async throws {
+        let reply = try await connection.sendFromAnywhere(RedisCommand("CLUSTER", "INFO"))
+        let state = StoreCheck.value("cluster_state", reply.text ?? "")
+        guard state == "ok" else {
+            throw StateUnavailable("the cluster does not serve (cluster_state \(state ?? "not told"))")
         }
     }
 

@@ -11,10 +11,16 @@ package final class RedisCluster: Sendable {
     /// The loop on which `send` has to be called.
     package let eventLoop: any EventLoop
     private static let redirectionsMax = 5
+    /// How long a node that is new to this host may take until it can be used.
+    private static let newNodeTimeout = Duration.seconds(1)
+    /// Nodes tell each other within seconds who has which slot.
+    private static let hearsayTimeout = Duration.seconds(60)
 
     private struct Map {
         var nodes: [RedisAddress: RedisConnection] = [:]
         var owners = [RedisAddress?](repeating: nil, count: HashSlot.count)
+        /// Nodes that others have sent to, and when: a map of a node that has not heard of them yet says nothing against them.
+        var told: [RedisAddress: ContinuousClock.Instant] = [:]
         var isRefreshing = false
         var isClosed = false
     }
@@ -69,15 +75,14 @@ package final class RedisCluster: Sendable {
             } catch .refused(let error) {
                 guard let target = Redirection(error) else { throw .refused(error) }
                 asking = !target.isPermanent
-                if target.isPermanent {
-                    map.withLock { $0.owners[slot] = target.address }
-                    refresh()
-                }
+                map.withLock { $0.told[target.address] = .now }
+                if target.isPermanent { refresh() }
                 node = connection(to: target.address)
-                // The node may be new to this host.
-                do { try await node.waitUntilReady(timeout: .seconds(1)) } catch {
+                // The node may be new to this host. Until it can be used, others go by the old way and wait here too.
+                do { try await node.waitUntilReady(timeout: RedisCluster.newNodeTimeout) } catch {
                     throw .notConnected("\(target.address): \(error)")
                 }
+                if target.isPermanent { map.withLock { $0.owners[slot] = target.address } }
             } catch {
                 // The node may have lost its slots to another one.
                 if case .overloaded = error {} else { refresh() }
@@ -108,7 +113,8 @@ package final class RedisCluster: Sendable {
             return "not every slot of the cluster has a node"
         }
         for address in owners.compactMap(\.self) {
-            if let why = await nodes[address]?.unavailability() { return why }
+            guard let node = nodes[address] else { return "\(address): connecting" }
+            if let why = await node.unavailability() { return why }
         }
         return nil
     }
@@ -174,7 +180,7 @@ package final class RedisCluster: Sendable {
                         RedisCommand("CLUSTER", "SLOTS")),
                     let owners = RedisCluster.owners(reply, from: address)
                 else { continue }
-                for case let owner? in Set(owners) { _ = connection(to: owner) }
+                await connect(to: Set(owners.compactMap(\.self)))
                 await take(owners)
                 break
             }
@@ -184,11 +190,26 @@ package final class RedisCluster: Sendable {
         }
     }
 
+    /// Nobody is sent to a node before it can be used, for as long as that takes no longer than it may. At the start there is
+    /// no other way yet.
+    private func connect(to owners: Set<RedisAddress>) async {
+        let isFirst = map.withLock { !$0.owners.contains { $0 != nil } }
+        let fresh = map.withLock { map in owners.filter { map.nodes[$0] == nil } }
+        let nodes = owners.map { (address: $0, connection: connection(to: $0)) }
+        guard !isFirst else { return }
+        let end = ContinuousClock.now + RedisCluster.newNodeTimeout
+        for node in nodes where fresh.contains(node.address) {
+            try? await node.connection.waitUntilReady(timeout: ContinuousClock.now.duration(to: end))
+        }
+    }
+
     /// Goes by a new map, and leaves the nodes that it does not know any more.
     private func take(_ owners: [RedisAddress?]) async {
         let left = map.withLock { map -> [RedisConnection] in
             map.owners = owners
-            let known = Set(owners.compactMap(\.self)).union(seeds)
+            let now = ContinuousClock.now
+            map.told = map.told.filter { $0.value.duration(to: now) < RedisCluster.hearsayTimeout }
+            let known = Set(owners.compactMap(\.self)).union(seeds).union(map.told.keys)
             let gone = map.isClosed ? Array(map.nodes.keys) : map.nodes.keys.filter { !known.contains($0) }
             return gone.compactMap { map.nodes.removeValue(forKey: $0) }
         }

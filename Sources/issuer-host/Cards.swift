@@ -44,7 +44,8 @@ final class CardDesk: Sendable {
         store = StateStore(
             to: try configuration.storeLocation(), on: loop,
             migrates: migrates || configuration.redis.migration)
-        try await store.waitUntilReady(timeout: .seconds(5))
+        // A cluster that was just made takes some seconds until its nodes agree.
+        try await store.waitUntilReady(timeout: .seconds(10))
     }
 
     var orders: CardOrders {

@@ -10,6 +10,26 @@ import Testing
 /// Nodes of a cluster that go backwards: their cards are refused until an operator has accepted the store, the others are
 /// served.
 @Suite(.timeLimit(.minutes(5))) struct ClusterLifeTests {
+    /// Nodes that have just been started know all slots and serve none of them for two seconds, as those of a cluster do that
+    /// was made a moment ago.
+    @Test func aClusterThatDoesNotServeYetIsWaitedFor() async throws {
+        let servers = try TestServers()
+        let ports = try servers.startCluster()
+        for port in ports { servers.kill(port) }
+        for port in ports { try servers.start(port: port, options: TestServers.clusterOptions) }
+        let state = try servers.cli(["-p", "\(ports[0])", "cluster", "info"])
+        #expect(state.contains("cluster_state:fail"))
+        let location = StoreLocation.cluster(ports.map { .tcp(host: "127.0.0.1", port: $0) })
+        let path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("place-\(UInt32.random(in: .min ... .max))").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let store = StateStore(to: location, on: StateBench.loop)
+        #expect(await store.unavailability() != nil)
+        try await store.waitUntilReady(timeout: .seconds(30))
+        _ = try await StoreLife(store, settings: CardStateSettings()).initialise(path: path)
+        await store.close()
+    }
+
     /// Bytes that a node loses: nil for all of them.
     @Test(arguments: [[nil], [400], [1, 6_000], [nil, 3_000, 900]] as [[Int?]])
     func nodes(losses: [Int?]) async throws {

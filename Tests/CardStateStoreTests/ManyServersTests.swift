@@ -125,6 +125,56 @@ import Testing
         await bench.store.close()
     }
 
+    /// A slot goes to a node that the host has never heard of and that takes its time until it can be used: whoever comes
+    /// meanwhile waits for it, and nobody is refused.
+    @Test(arguments: [0, 300]) func nothingIsRefusedWhileANewNodeIsConnected(milliseconds: Int) async throws {
+        let servers = try TestServers()
+        let ports = try servers.startCluster()
+        let new = try servers.start(options: TestServers.clusterOptions)
+        try servers.cli(["-p", "\(new)", "cluster", "meet", "127.0.0.1", "\(ports[0])"])
+        let loop = StateBench.loop
+        let cluster = RedisCluster(seeds: [address(ports[0])], on: loop) { _ in
+            try await Task.sleep(for: .milliseconds(milliseconds))
+        }
+        try await cluster.waitUntilReady(timeout: .seconds(30))
+        let slot = HashSlot.of("{b01}")
+        let id = try servers.cli(["-p", "\(new)", "cluster", "myid"]).split(separator: "\n")[0]
+        for _ in 0..<600 {
+            let known = try ports.allSatisfy { port in
+                try servers.cli(["-p", "\(port)", "cluster", "nodes"]).contains(id)
+            }
+            if known, try servers.cli(["-p", "\(new)", "cluster", "info"]).contains("cluster_state:ok") {
+                break
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        let moving = Task.detached {
+            try await Task.sleep(for: .milliseconds(50))
+            for port in [new] + ports {
+                try servers.cli(["-p", "\(port)", "cluster", "setslot", "\(slot)", "node", String(id)])
+            }
+        }
+        let refused = try await withThrowingTaskGroup(of: String?.self) { group in
+            for turn in 0..<400 {
+                group.addTask {
+                    try await Task.sleep(for: .milliseconds(2 * turn))
+                    do {
+                        _ = try await cluster.replyFromAnywhere(
+                            to: RedisCommand("GET", "{b01}:x"), slot: slot)
+                        return nil
+                    } catch { return "\(turn): \(error)" }
+                }
+            }
+            return try await group.reduce(into: []) { if let one = $1 { $0.append(one) } }
+        }
+        try await moving.value
+        #expect(refused.isEmpty, "\(refused.count) of 400: \(refused.prefix(3))")
+        #expect(cluster.owners.contains { $0.commandsSent > 100 })
+        let all = try servers.cli(["-p", "\(new)", "info", "commandstats"])
+        #expect(all.contains("cmdstat_get"), "the new node has served")
+        await cluster.close()
+    }
+
     @Test func sentinelsLeadToTheNewMaster() async throws {
         let servers = try TestServers()
         let master = try servers.start()
