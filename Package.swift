@@ -184,7 +184,7 @@ let package = Package(
             "LoadGeneratorTests",
             [
                 "LoadGenerator", "FaultProxy", "VirtualCard", "EMV", "ISO8583", "IssuerMessages",
-                "SocketSupport", nioCore, nioPosix,
+                "LibCrypto", "SocketSupport", nioCore, nioPosix,
             ]),
         .target(
             name: "FaultCampaign",

@@ -39,45 +39,14 @@ package struct CapacityPlan: Sendable {
             return
                 "p99 \(rounded(stage.latencyMilliseconds.p99, 2)) ms, \(rounded(p99Milliseconds, 2)) allowed"
         }
-        let offered = stage.offeredPerSecond ?? 0
+        // Arrivals are drawn: a short step may have had fewer than its rate says.
+        let offered = min(stage.offeredPerSecond ?? 0, Double(stage.sent) / stage.seconds)
         guard stage.throughputPerSecond < 0.95 * offered else { return nil }
         return "\(rounded(stage.throughputPerSecond, 0)) a second answered of \(rounded(offered, 0))"
     }
 }
 
-/// CPU seconds a second as a straight line over the rate, by least squares.
-package struct CostFit: Codable, Sendable {
-    /// CPU seconds a second at rest.
-    package var atRest: Double
-    /// CPU seconds that one authorisation adds.
-    package var perAuthorisation: Double
-    /// Half of the 95 % interval of `perAuthorisation`; nil for fewer than three steps.
-    package var margin: Double?
-    /// The largest distance of a step from the line, as a part of what was measured there.
-    package var worstMisfit: Double
-
-    /// - Parameter points: rate and CPU seconds a second, at least two.
-    /// - Returns: nil for fewer, or for rates that are all the same.
-    init?(_ points: [(rate: Double, cpu: Double)]) {
-        let count = Double(points.count)
-        guard points.count >= 2 else { return nil }
-        let meanRate = points.reduce(0) { $0 + $1.rate } / count
-        let meanCPU = points.reduce(0) { $0 + $1.cpu } / count
-        let spread = points.reduce(0) { $0 + ($1.rate - meanRate) * ($1.rate - meanRate) }
-        guard spread > 0 else { return nil }
-        let slope = points.reduce(0) { $0 + ($1.rate - meanRate) * ($1.cpu - meanCPU) } / spread
-        let atRest = meanCPU - slope * meanRate
-        self.atRest = atRest
-        perAuthorisation = slope
-        let misfits = points.map { $0.cpu - atRest - slope * $0.rate }
-        worstMisfit = zip(points, misfits).reduce(0) { max($0, abs($1.1) / max(1e-9, $1.0.cpu)) }
-        guard points.count > 2 else { return }
-        let variance = misfits.reduce(0) { $0 + $1 * $1 } / (count - 2)
-        margin = Student.quantile95(degrees: points.count - 2) * (variance / spread).squareRoot()
-    }
-}
-
-/// What N cores, M hosts and a cluster of K masters would carry, by a straight-line model of CPU costs, with its error.
+/// What N cores, M hosts and a cluster of K masters would carry, by a model of CPU costs, with its error.
 package struct CapacityReport: Codable, Sendable {
     /// One cell of the model.
     package struct Estimate: Codable, Sendable {
@@ -91,18 +60,31 @@ package struct CapacityReport: Codable, Sendable {
         package var perSecond: Double
         /// By the 95 % interval of the costs; nil without one.
         package var least: Double?
+        /// Likewise; nil without one, or where it has no upper end.
+        package var most: Double?
         /// What is at its limit first.
         package var limit: String
     }
 
-    /// What the model says of this machine with all its programs on it, and what saturation came to there.
+    /// What the open steps alone let expect of saturation, and what came.
     package struct Check: Codable, Sendable {
-        /// By the model, with every core busy; nil where a cost is missing.
-        package var predictedPerSecond: Double?
-        /// Measured.
+        /// Measured, authorisations a second.
         package var measuredPerSecond: Double
-        /// CPU seconds of host, store and generator that a request cost at saturation.
+        /// CPU seconds of host, store and generator that a request cost at saturation; nil where one is not known.
         package var perRequest: Double?
+        /// Cores' worth of CPU that the three had there.
+        package var cores: Double?
+        /// By the model, with as much CPU as the three had; nil where no step held.
+        package var predictedPerSecond: Double?
+        /// By the 95 % interval of the cost; nil without one.
+        package var least: Double?
+        /// Likewise; nil without one, or where it has no upper end.
+        package var most: Double?
+
+        /// Whether what was measured lies within the model's own error; nil where it states none.
+        package var isWithinError: Bool? {
+            least.map { $0 <= measuredPerSecond && measuredPerSecond <= most ?? .infinity }
+        }
     }
 
     /// The steps, and saturation behind them.
@@ -113,29 +95,26 @@ package struct CapacityReport: Codable, Sendable {
     package var brokenBy: String?
     /// True where no step broke a bound: the knee lies above.
     package var isOpen: Bool
-    /// Nil without the process's number.
-    package var host: CostFit?
-    /// Nil without the process's number.
-    package var store: CostFit?
-    /// Of this program; nil without two steps.
-    package var generator: CostFit?
+    /// Over the steps that held, and saturation; nil without the process's number.
+    package var host: CostModel?
+    /// Likewise.
+    package var store: CostModel?
+    /// Of this program, likewise.
+    package var generator: CostModel?
     /// Nil where no request was answered at saturation.
     package var check: Check?
-    /// Cores' worth of CPU that the host used at the knee.
-    package var hostBusyAtKnee: Double?
-    /// Likewise the store; one of its threads executes commands.
-    package var storeBusyAtKnee: Double?
-    /// One master's thread is taken to be at its limit at this.
+    /// One master's thread may be busy so much.
     package var storeBusyMax: Double
     /// Of the host's cores that may be busy.
     package var coreBusyMax: Double
     /// The model's cells.
     package var estimates: [Estimate]
 
-    /// What is left for everything that a straight line does not know: at 70 % queues still are short (M/M/1: 2.3 waiting).
+    /// What is left for everything that the model does not know: at 70 % queues still are short (M/M/1: 2.3 waiting).
     private static let busyMax = 0.7
 
-    init(_ result: LoadResult, plan: CapacityPlan) {
+    /// - Parameter rest: CPU seconds a second of the three programs with nothing to do.
+    init(_ result: LoadResult, plan: CapacityPlan, rest: RestingCPU = RestingCPU()) {
         self.result = result
         let held = result.stages.filter(plan.holds)
         kneePerSecond = held.last?.offeredPerSecond
@@ -144,20 +123,26 @@ package struct CapacityReport: Codable, Sendable {
         brokenBy = steps.lazy.compactMap(plan.fault).first
         coreBusyMax = CapacityReport.busyMax
         storeBusyMax = CapacityReport.busyMax
-        // Behind the knee requests queue and fail: their cost is another one.
-        let fitted = held.count >= 2 ? held : steps
-        func points(_ cost: (LoadResult.Stage) -> Double?) -> [(rate: Double, cpu: Double)] {
-            fitted.compactMap { stage in
-                cost(stage).map { (stage.throughputPerSecond, $0 * stage.throughputPerSecond / 10_000) }
-            }
+        let cores = result.machine.cores
+        func point(_ stage: LoadResult.Stage, _ cost: Double?, atRest: Double) -> CostModel.Point? {
+            guard let cost, let busy = stage.cpu?.busy(cores: cores) else { return nil }
+            return CostModel.Point(
+                busy: busy, cost: cost / 10_000 - atRest / max(1e-9, stage.throughputPerSecond))
         }
-        host = CostFit(points(\.hostCPUSecondsPer10000))
-        store = CostFit(points(\.redisCPUSecondsPer10000))
-        hostBusyAtKnee = points(\.hostCPUSecondsPer10000).last?.cpu
-        storeBusyAtKnee = points(\.redisCPUSecondsPer10000).last?.cpu
+        // Behind the knee requests queue and fail: their cost is another one.
+        let saturation = result.stages.first { $0.role == .saturation && $0.throughputPerSecond > 0 }
+        let whole = held + [saturation].compactMap { $0?.failed == 0 ? $0 : nil }
+        func model(_ cost: (LoadResult.Stage) -> Double?, _ atRest: Double) -> CostModel? {
+            CostModel(whole.compactMap { point($0, cost($0), atRest: atRest) }, atRest: atRest)
+        }
+        host = model(\.hostCPUSecondsPer10000, rest.host)
+        store = model(\.redisCPUSecondsPer10000, rest.store)
+        generator = model(\.generatorCPUSecondsPer10000, rest.generator)
         estimates = []
-        generator = CostFit(points(\.generatorCPUSecondsPer10000))
-        check = result.stages.first { $0.role == .saturation }.flatMap(held(against:))
+        let restOfAll = rest.host + rest.store + rest.generator
+        let all = CostModel(
+            held.compactMap { point($0, $0.cpu?.per10000, atRest: restOfAll) }, atRest: restOfAll)
+        check = saturation.map { CapacityReport.check($0, by: all, cores: cores) }
         guard let host else { return }
         for masters in plan.masters {
             for hosts in plan.hosts {
@@ -168,50 +153,69 @@ package struct CapacityReport: Codable, Sendable {
         }
     }
 
-    private func held(against stage: LoadResult.Stage) -> Check? {
-        guard stage.throughputPerSecond > 0 else { return nil }
+    /// The model comes from the steps alone: what it is held against is no part of it.
+    private static func check(_ stage: LoadResult.Stage, by model: CostModel?, cores: Int) -> Check {
         var check = Check(measuredPerSecond: stage.throughputPerSecond)
-        if let host, let store, let generator {
-            let parts = [host, store, generator]
-            let free = Double(result.machine.cores) - parts.reduce(0) { $0 + max(0, $1.atRest) }
-            check.predictedPerSecond = max(0, free) / max(1e-9, parts.reduce(0) { $0 + $1.perAuthorisation })
-        }
-        if let host = stage.hostCPUSecondsPer10000, let store = stage.redisCPUSecondsPer10000,
-            let generator = stage.generatorCPUSecondsPer10000
-        {
-            check.perRequest = (host + store + generator) / 10_000
-        }
+        guard let cpu = stage.cpu else { return check }
+        check.perRequest = cpu.per10000 / 10_000
+        let had = cpu.perSecond
+        check.cores = had
+        guard let model else { return check }
+        let cost = model.cost(atBusy: cpu.busy(cores: cores))
+        let free = max(0, had - model.atRest)
+        check.predictedPerSecond = free / cost.likely
+        check.least = cost.most.map { free / $0 }
+        check.most = cost.least.map { free / $0 }
         return check
     }
 
-    private func estimate(_ host: CostFit, _ cores: Int, hosts: Int, masters: Int) -> Estimate {
-        func carried(_ fit: CostFit, _ units: Double, worst: Bool) -> Double {
-            let cost = fit.perAuthorisation + (worst ? fit.margin ?? 0 : 0)
-            return max(0, units - max(0, fit.atRest)) / max(1e-9, cost)
+    private func estimate(_ host: CostModel, _ cores: Int, hosts: Int, masters: Int) -> Estimate {
+        func carried(_ model: CostModel, _ units: Double, at cost: Double) -> Double {
+            max(0, units - model.atRest) / cost
         }
-        func both(worst: Bool) -> (Double, String) {
-            let byHosts = Double(hosts) * carried(host, Double(cores) * coreBusyMax, worst: worst)
+        let hostCost = host.cost(atBusy: coreBusyMax)
+        let storeCost = store?.cost(atBusy: storeBusyMax)
+        func both(_ hostCost: Double?, _ storeCost: Double?) -> (perSecond: Double, limit: String)? {
+            guard let hostCost else { return nil }
+            let byHosts = Double(hosts) * carried(host, Double(cores) * coreBusyMax, at: hostCost)
             guard let store else { return (byHosts, "the hosts") }
-            let byStore = Double(masters) * carried(store, storeBusyMax, worst: worst)
+            guard let storeCost else { return nil }
+            let byStore = Double(masters) * carried(store, storeBusyMax, at: storeCost)
             return byHosts <= byStore ? (byHosts, "the hosts") : (byStore, "the store")
         }
-        let (likely, limit) = both(worst: false)
+        let likely = both(hostCost.likely, storeCost?.likely) ?? (0, "")
         return Estimate(
-            cores: cores, hosts: hosts, masters: masters, perSecond: likely,
-            least: host.margin == nil ? nil : both(worst: true).0, limit: limit)
+            cores: cores, hosts: hosts, masters: masters, perSecond: likely.perSecond,
+            least: both(hostCost.most, storeCost?.most)?.perSecond,
+            most: both(hostCost.least, storeCost?.least)?.perSecond, limit: likely.limit)
     }
 }
 
-/// Student's t distribution.
-enum Student {
-    /// Two-sided, 95 %, by degrees of freedom from 1.
-    private static let table = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
-        2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
-        2.045, 2.042,
-    ]
+/// CPU seconds a second of the programs of a measurement while nothing is asked of them.
+struct RestingCPU: Sendable {
+    var host = 0.0
+    var store = 0.0
+    var generator = 0.0
+}
 
-    static func quantile95(degrees: Int) -> Double {
-        degrees < 1 ? .infinity : degrees <= table.count ? table[degrees - 1] : 1.96
+/// CPU of host, store and generator together in one stage.
+struct StageCPU {
+    /// Seconds for 10,000 requests.
+    let per10000: Double
+    /// Seconds a second: cores' worth.
+    let perSecond: Double
+
+    /// Part of the machine.
+    func busy(cores: Int) -> Double { min(1, perSecond / Double(max(1, cores))) }
+}
+
+extension LoadResult.Stage {
+    /// Nil where nothing was answered, or no program's CPU is known.
+    var cpu: StageCPU? {
+        let known = [hostCPUSecondsPer10000, redisCPUSecondsPer10000, generatorCPUSecondsPer10000]
+            .compactMap(\.self)
+        guard !known.isEmpty, throughputPerSecond > 0 else { return nil }
+        let sum = known.reduce(0, +)
+        return StageCPU(per10000: sum, perSecond: sum * throughputPerSecond / 10_000)
     }
 }

@@ -26,19 +26,25 @@ package struct EchoServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
 
     /// Listens on the loopback interface.
-    /// - Parameter port: 0 for any that is free.
+    /// - Parameters:
+    ///   - port: 0 for any that is free.
+    ///   - threads: event loops, which share the connections.
     package init(
-        _ link: LoadLink, issuer: DemoIssuer, port: Int, misbehaviour: Misbehaviour = .none
+        _ link: LoadLink, issuer: DemoIssuer, port: Int, threads: Int = 1, misbehaviour: Misbehaviour = .none
     ) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         self.group = group
         do {
-            let desk = try EchoDesk(link, issuer: issuer, misbehaviour: misbehaviour)
+            let desks = Dictionary(
+                uniqueKeysWithValues: try group.makeIterator().map {
+                    (ObjectIdentifier($0), try EchoDesk(link, issuer: issuer, misbehaviour: misbehaviour))
+                })
             channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        guard let desk = desks[ObjectIdentifier(channel.eventLoop)] else { return }
                         try channel.pipeline.syncOperations.addHandler(EchoConnection(desk))
                     }
                 }
@@ -60,9 +66,9 @@ package struct EchoServer: Sendable {
     }
 }
 
-/// Makes answers; shared by the connections of the one event loop.
+/// Makes answers; shared by the connections of one event loop.
 final class EchoDesk: @unchecked Sendable {
-    // Sendable because only the server's single event loop touches it after `init`.
+    // Sendable because only its event loop touches it after `init`.
     let link: LoadLink
     let misbehaviour: EchoServer.Misbehaviour
     var answered = 0
@@ -70,6 +76,9 @@ final class EchoDesk: @unchecked Sendable {
     private let issuer: DemoIssuer
     private var chip: ChipCryptography
     private var issuerKeys: [Int: DoubleLengthKey] = [:]
+    /// So that it derives less than the generator, whose limit it has to let be seen.
+    private var cardKeys: [CardIdentity: DoubleLengthKey] = [:]
+    private static let cardKeysMax = 1_000_000
     private var approvals = 0
 
     init(_ link: LoadLink, issuer: DemoIssuer, misbehaviour: EchoServer.Misbehaviour) throws {
@@ -108,9 +117,7 @@ final class EchoDesk: @unchecked Sendable {
         let profile = try CryptogramProfile.select(
             for: IssuerApplicationData(parsing: iad), among: CryptogramProfile.all)
         let pan = try PAN(ascii: digits)
-        let key = try chip.iccMasterKey(
-            issuerMasterKey: issuerKey(pan), option: .a,
-            card: CardIdentity(pan: pan, panSequenceNumber: data.panSequenceNumber))
+        let key = try cardKey(CardIdentity(pan: pan, panSequenceNumber: data.panSequenceNumber))
         let responseKey = try chip.sessionKey(
             profile.responseKey, iccMasterKey: key, atc: atc, unpredictableNumber: unpredictableNumber)
         switch profile.responseMethod {
@@ -123,6 +130,13 @@ final class EchoDesk: @unchecked Sendable {
                 key: responseKey, cryptogram, statusUpdate: .approve, proprietary: [])
             return arpc.map { IssuerAuthenticationData(arpc: $0, statusUpdate: .approve) }
         }
+    }
+
+    private func cardKey(_ card: CardIdentity) throws -> DoubleLengthKey {
+        if let key = cardKeys[card] { return key }
+        let key = try chip.iccMasterKey(issuerMasterKey: issuerKey(card.pan), option: .a, card: card)
+        if cardKeys.count < EchoDesk.cardKeysMax { cardKeys[card] = key }
+        return key
     }
 
     private func issuerKey(_ pan: PAN) throws -> DoubleLengthKey {

@@ -58,8 +58,24 @@ struct HostMetrics: Sendable {
     /// Asks the host's admin port.
     /// - Returns: nil if it does not answer within two seconds.
     static func read(host: String, port: Int, on eventLoop: any EventLoop) async -> HostMetrics? {
+        await ask("/metrics", host: host, port: port, on: eventLoop).map { HostMetrics(text: $0) }
+    }
+
+    /// Asks the host's admin port whether it is ready.
+    /// - Returns: what it lacks; nil if it is ready, or does not say within two seconds.
+    static func unreadiness(host: String, port: Int, on eventLoop: any EventLoop) async -> String? {
+        guard let text = await ask("/ready", host: host, port: port, on: eventLoop),
+            text.hasPrefix("not ready")
+        else { return nil }
+        let failed = text.split(separator: "\n").filter { $0.hasPrefix("FAILED ") }.map { $0.dropFirst(7) }
+        return failed.joined(separator: "; ")
+    }
+
+    private static func ask(
+        _ path: String, host: String, port: Int, on eventLoop: any EventLoop
+    ) async -> String? {
         let text = eventLoop.makePromise(of: String.self)
-        let request = "GET /metrics HTTP/1.1\r\nHost: \(host)\r\n\r\n"
+        let request = "GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\r\n"
         let connecting = ClientBootstrap(group: eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -75,7 +91,7 @@ struct HostMetrics: Sendable {
         let answer = try? await text.futureResult.get()
         limit.cancel()
         if let channel = try? await connecting.get() { channel.close(promise: nil) }
-        return answer.map { HostMetrics(text: $0) }
+        return answer
     }
 }
 

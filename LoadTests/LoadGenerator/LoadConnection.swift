@@ -12,7 +12,7 @@ final class LoadConnection: ChannelInboundHandler {
     var link: LoadLink { builder.link }
     // One event loop touches all of this: the checks of exclusive access are a twentieth of the generator's time.
     /// By DE11.
-    @exclusivity(unchecked) var pending: [UInt32: PendingRequest] = [:]
+    @exclusivity(unchecked) var pending = PendingTable()
     /// True while requests may be written.
     @exclusivity(unchecked) private(set) var isOpen = false
     /// No new requests; closed when the last answer is here.
@@ -37,7 +37,6 @@ final class LoadConnection: ChannelInboundHandler {
         self.builder = builder
         self.engine = engine
         frames = FrameDecoder(framing: builder.link.framing)
-        pending.reserveCapacity(64)
     }
 
     func channelActive(context: ChannelHandlerContext) {

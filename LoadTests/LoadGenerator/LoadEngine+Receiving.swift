@@ -18,7 +18,7 @@ extension LoadEngine {
 
     private func take(_ answer: Message, _ macFault: String?, on connection: LoadConnection, now: UInt64) {
         let stan = answer.bytes(.stan)?.reduce(0) { $0 &* 10 &+ UInt32($1 &- 0x30) }
-        guard let stan, let request = connection.pending.removeValue(forKey: stan) else {
+        guard let stan, let request = connection.pending.remove(stan) else {
             recorder.counts.stray += 1
             recorder.fault("connection \(connection.number): answer to nothing that waits")
             return
@@ -87,8 +87,8 @@ extension LoadEngine {
         setClock()
         let now = NIODeadline.now().uptimeNanoseconds
         for connection in connections {
-            for (stan, request) in connection.pending where now &- request.sentAt > Self.answerLimit {
-                connection.pending[stan] = nil
+            for (stan, request) in connection.pending.all where now &- request.sentAt > Self.answerLimit {
+                connection.pending.remove(stan)
                 lose(request, connection, why: "no answer")
             }
             refill(connection)

@@ -155,7 +155,7 @@ extension LoadEngine: NIOScheduledCallbackHandler {
         } else {
             message.mti = .authorisationRepeat
         }
-        guard let stan = message.text(.stan).flatMap(UInt32.init), connection.pending[stan] == nil else {
+        guard let stan = message.text(.stan).flatMap(UInt32.init), !connection.pending.contains(stan) else {
             return false
         }
         try connection.write(message)
@@ -192,7 +192,7 @@ extension LoadEngine: NIOScheduledCallbackHandler {
             // A PIN block is for its zone, and its place for its dialect.
             guard connection.link.zonePINKey == before.link.zonePINKey,
                 connection.link.codec.dialect.name == before.link.codec.dialect.name,
-                connection.pending[stan] == nil
+                !connection.pending.contains(stan)
             else { continue }
             var message = request.message
             message.mti = MTI(rawValue: message.mti.rawValue | 1)

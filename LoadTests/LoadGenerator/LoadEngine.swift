@@ -79,7 +79,12 @@ final class LoadEngine: @unchecked Sendable {
         sequence = UInt64(now % 10_000) * 100_000_000
         keepsEarlier = (profile.mix[.repeat] ?? 0) > 0 || (profile.mix[.reversal] ?? 0) > 0
         recorder = StageRecorder(startedAt: 0)
-        builders = try links.map { try RequestBuilder($0, products: source.population.products) }
+        // A terminal of its own for each run: with the same one, a card whose counter was used in an earlier load would be taken
+        // for a repeat of it, answered by what was kept and measured as if it had been decided; with another one it is 63.
+        let terminal = "LOAD" + digits(now % 10_000, count: 4)
+        builders = try links.map {
+            try RequestBuilder($0, products: source.population.products, terminal: terminal)
+        }
         guard !builders.isEmpty else { throw LoadSetupError("there is no link") }
         connections = (0..<profile.connections).map {
             LoadConnection(number: $0, builder: builders[$0 % builders.count], engine: self)
@@ -136,14 +141,14 @@ final class LoadEngine: @unchecked Sendable {
     }
 
     func closed(_ connection: LoadConnection) {
-        for (_, request) in connection.pending {
+        for (_, request) in connection.pending.all {
             if profile.repeatsUnanswered {
                 homeless.append((request, connection))
             } else {
                 lose(request, connection, why: "connection closed")
             }
         }
-        connection.pending.removeAll(keepingCapacity: true)
+        connection.pending.removeAll()
         repeatUnanswered()
         guard !isStopping else { return }
         recorder.counts.reconnects += 1
@@ -256,7 +261,7 @@ final class LoadEngine: @unchecked Sendable {
         backlog.removeAll()
         backlogNext = 0
         for connection in connections {
-            for (_, request) in connection.pending { lose(request, connection, why: "no answer") }
+            for (_, request) in connection.pending.all { lose(request, connection, why: "no answer") }
             connection.pending.removeAll()
         }
         for (request, connection) in homeless { lose(request, connection, why: "no answer") }

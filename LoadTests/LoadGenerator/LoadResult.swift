@@ -173,6 +173,14 @@ extension LoadResult {
                 "the host has seen counters of these cards in an earlier load (DE39 63): import them anew with "
                     + "--import-cards")
         }
+        let refused = stages.reduce(0) { $0 + ($1.answersByCode["91"] ?? 0) }
+        if refused > 0,
+            stages.contains(where: { $0.faults.contains { $0.hasSuffix("DE39 91, expected 00") } })
+        {
+            hints.append(
+                "\(refused) requests were refused (DE39 91): more came than the host could answer in time, or store or token "
+                    + "did not serve; its log has the reason of each")
+        }
         // Cards that the host does not know are not used again: what is unsent then has no other reason.
         if (requestsUnsent ?? 0) > 0, hints.isEmpty {
             let waited = stages.reduce(0) { $0 + $1.waitedForCard }

@@ -25,6 +25,8 @@ package struct LoadRun: Sendable {
         }
     }
 
+    private static let readyTimeout = Duration.seconds(10)
+
     private let profile: LoadProfile
     private let issuer: DemoIssuer
     private let links: [LoadLink]
@@ -48,6 +50,12 @@ package struct LoadRun: Sendable {
         self.admin = admin
         sampler = ProcessSampler(hostPID: hostPID, redisPID: redisPID)
         self.progress = progress
+    }
+
+    /// The first of these numbers, with commas between them, that no process has; nil if all have one.
+    package static func missingProcess(in numbers: String) -> String? {
+        numbers.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            .first { ProcessSample(pid: $0) == nil }
     }
 
     /// Runs the stages of the profile one after the other.
@@ -97,7 +105,10 @@ package struct LoadRun: Sendable {
 
     /// Runs steps of rising rates until one breaks a bound, and fits what an authorisation costs.
     package func capacity(_ plan: CapacityPlan) async throws -> CapacityReport {
+        var rest = RestingCPU()
         let result = try await withEngine { engine in
+            progress("at rest")
+            rest = try await atRest(seconds: min(3, plan.seconds))
             var results: [LoadResult.Stage] = []
             for rate in plan.rates {
                 let stage = LoadProfile.Stage(
@@ -113,7 +124,19 @@ package struct LoadRun: Sendable {
             results.append(try await perform(all, results.count, engine: engine, expected: nil))
             return (results, nil)
         }
-        return CapacityReport(result, plan: plan)
+        return CapacityReport(result, plan: plan, rest: rest)
+    }
+
+    /// What the programs take with connections open and nothing to do.
+    private func atRest(seconds: Double) async throws -> RestingCPU {
+        let before = sampler.moment()
+        try await Task.sleep(for: .seconds(seconds))
+        let after = sampler.moment()
+        func perSecond(_ process: KeyPath<ProcessSampler.Moment, ProcessSample?>) -> Double {
+            max(0, (ProcessSampler.Moment.cpu(process, from: before, to: after) ?? 0) / seconds)
+        }
+        return RestingCPU(
+            host: perSecond(\.host), store: perSecond(\.redis), generator: perSecond(\.generator))
     }
 
     private func withEngine(
@@ -129,6 +152,7 @@ package struct LoadRun: Sendable {
             let engine = try LoadEngine(profile, issuer: issuer, links: links, eventLoop: group.next())
             do {
                 try await engine.connect()
+                try await expectReady(engine)
                 (stages, knee) = try await body(engine)
             } catch {
                 // Its connections go before it does.
@@ -185,6 +209,22 @@ package struct LoadRun: Sendable {
         let interval = TimeAmount.nanoseconds(Int64(profile.reconnectSeconds * 1e9))
         return engine.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             engine.renewOneConnection()
+        }
+    }
+
+    /// A host may listen before all of its parts serve, and answers 91 meanwhile: behind a cluster that was just made that
+    /// takes some seconds. It is waited for; what does not become ready is not measured.
+    private func expectReady(_ engine: LoadEngine) async throws {
+        guard let admin else { return }
+        let end = ContinuousClock.now + LoadRun.readyTimeout
+        while let lacking = await HostMetrics.unreadiness(
+            host: admin.host, port: admin.port, on: engine.eventLoop)
+        {
+            guard ContinuousClock.now < end else {
+                throw LoadSetupError("the host is not ready: \(lacking)")
+            }
+            progress("waiting for the host: \(lacking)")
+            try await Task.sleep(for: .milliseconds(500))
         }
     }
 

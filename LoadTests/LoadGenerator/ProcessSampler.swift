@@ -29,8 +29,22 @@ struct ProcessSample: Sendable {
         guard fields.count > 12, pages.count > 1, let user = Double(fields[11]),
             let system = Double(fields[12]), let resident = Double(pages[1])
         else { return nil }
-        cpuSeconds = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        cpuSeconds =
+            ProcessSample.preciseSeconds(pid) ?? (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
         megabytes = resident * Double(sysconf(Int32(_SC_PAGESIZE))) / 1_048_576
+    }
+}
+
+extension ProcessSample {
+    /// To the nanosecond, where `/proc` counts in hundredths: a step of some seconds at a low rate is no more than ten of
+    /// those.
+    private static func preciseSeconds(_ pid: String) -> Double? {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid == "self" ? 0 : pid_t(pid) ?? -1, &clock) == 0,
+            clock_gettime(clock, &time) == 0
+        else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
 

@@ -18,28 +18,56 @@ enum ProfileKeys {
         // What is no YAML at all, the decoder says better.
         guard let document = try? Yams.compose(yaml: yaml), let mapping = document.mapping else { return }
         try check(mapping, top, path: path)
+        if let products = mapping["products"]?.mapping { try checkMerges(products, path: path) { _ in } }
         for stage in mapping["stages"]?.sequence ?? [] {
             guard let entries = stage.mapping else { continue }
-            try check(entries, self.stage, path: path)
-            if let inner = entries["ramp"]?.mapping { try check(inner, ramp, path: path) }
-            if let inner = entries["spike"]?.mapping { try check(inner, spike, path: path) }
+            try checkStage(entries, path: path)
         }
         if let mix = mapping["mix"]?.mapping {
             try check(mix, TrafficKind.allCases.map(\.rawValue), path: path)
         }
     }
 
+    private static func checkStage(_ entries: Node.Mapping, path: String) throws(LoadSetupError) {
+        try check(entries, stage, path: path)
+        if let inner = entries["ramp"]?.mapping { try check(inner, ramp, path: path) }
+        if let inner = entries["spike"]?.mapping { try check(inner, spike, path: path) }
+        try checkMerges(entries, path: path) { (merged) throws(LoadSetupError) in
+            try checkStage(merged, path: path)
+        }
+    }
+
     private static func check(
         _ mapping: Node.Mapping, _ valid: [String], path: String
     ) throws(LoadSetupError) {
-        for (key, _) in mapping {
+        for (key, _) in mapping where key.tag.description != Tag.Name.merge.rawValue {
             let name = key.string ?? "?"
             guard !valid.contains(name) else { continue }
-            let place = key.mark.map { ":\($0.line):\($0.column)" } ?? ""
             throw LoadSetupError(
-                "\(path)\(place): unknown key \(name); known here: \(valid.joined(separator: ", "))")
+                "\(path)\(place(key)): unknown key \(name); known here: \(valid.joined(separator: ", "))")
+        }
+        try checkMerges(mapping, path: path) { (merged) throws(LoadSetupError) in
+            try check(merged, valid, path: path)
         }
     }
+
+    /// What `<<` names has to be maps; the decoder puts them together.
+    private static func checkMerges(
+        _ mapping: Node.Mapping, path: String, by check: (Node.Mapping) throws(LoadSetupError) -> Void
+    ) throws(LoadSetupError) {
+        for (key, value) in mapping where key.tag.description == Tag.Name.merge.rawValue {
+            for source in value.sequence.map(Array.init) ?? [value] {
+                guard let source = source.mapping else {
+                    throw LoadSetupError(
+                        "\(path)\(place(value)): << takes a map, such as *NAME of an anchor &NAME, or a list of maps"
+                    )
+                }
+                try check(source)
+            }
+        }
+    }
+
+    private static func place(_ node: Node) -> String { node.mark.map { ":\($0.line):\($0.column)" } ?? "" }
 }
 
 /// The YAML form of a profile.

@@ -26,8 +26,10 @@ package final class RequestBuilder {
     /// was not made yet.
     @exclusivity(unchecked) private var blocks: [UInt64] = []
 
-    /// - Parameter products: what a request names by index.
-    package init(_ link: LoadLink, products: [LoadProduct]) throws {
+    /// - Parameters:
+    ///   - products: what a request names by index.
+    ///   - terminal: DE41, eight characters.
+    package init(_ link: LoadLink, products: [LoadProduct], terminal: String = "LOAD0001") throws {
         self.link = link
         let separator = link.codec.dialect[.track2]?.separator ?? 0x3D
         self.separator = separator
@@ -35,7 +37,12 @@ package final class RequestBuilder {
             link.aesPINKey == nil
             ? .pinData : link.codec.dialect.element(holding: .format4PINBlock) ?? .pinData
         templates = products.map {
-            Template(withPIN: .template(link, $0, pin: true), withoutPIN: .template(link, $0, pin: false))
+            var (with, without) = (
+                Message.template(link, $0, pin: true), Message.template(link, $0, pin: false)
+            )
+            with.set(.terminalIdentifier, text: terminal)
+            without.set(.terminalIdentifier, text: terminal)
+            return Template(withPIN: with, withoutPIN: without)
         }
         // Service code 201: international, chip, PIN where possible.
         trackTail = products.map { Array("\($0.definition.expiry)20100000000".utf8) }

@@ -59,7 +59,8 @@ struct SecondOfLoad: Codable, Sendable {
 struct StageRecorder {
     var counts = StageCounts()
     var latency = LatencyHistogram.empty()
-    var byCode: [UInt16: Int] = [:]
+    /// By DE39; few ones, so that looking through them is quicker than hashing.
+    private(set) var byCode: [(code: UInt16, count: Int)] = []
     var series: [SecondOfLoad] = []
     var intervals: [HistogramInterval] = []
     /// Answers that came while requests were being sent.
@@ -78,7 +79,11 @@ struct StageRecorder {
         counts.checked += 1
         latency.record(nanoseconds: nanoseconds)
         interval.record(nanoseconds: nanoseconds)
-        byCode[code, default: 0] += 1
+        if let place = byCode.firstIndex(where: { $0.code == code }) {
+            byCode[place].count += 1
+        } else {
+            byCode.append((code, 1))
+        }
     }
 
     mutating func fault(_ words: @autoclosure () -> String) {

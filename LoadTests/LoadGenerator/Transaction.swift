@@ -97,11 +97,8 @@ struct TransactionSource: ~Copyable {
         prepared.reserveCapacity(count)
         while prepared.count < count {
             let kind = kind()
-            guard kind != .replay, kind != .repeat, kind != .reversal, var transaction = try next(kind) else {
+            guard kind != .replay, kind != .repeat, kind != .reversal, let transaction = try next(kind) else {
                 continue
-            }
-            if kind == .purchase || kind == .purchaseWithoutPIN {
-                transaction.approval = try approval(of: transaction)
             }
             prepared.append(transaction)
         }
@@ -110,7 +107,7 @@ struct TransactionSource: ~Copyable {
     /// `00`.
     private static let approved = AuthorisationResponseCode(rawValue: 0x3030)
 
-    /// Tag 91 as the issuer should send it with an approval.
+    /// Tag 91 as the issuer should send it with an approval; nil where the issuer's update is not known yet.
     private mutating func approval(of transaction: Transaction) throws -> [UInt8]? {
         let product = product(of: transaction.card)
         let signed = transaction.answer.signed
@@ -118,15 +115,24 @@ struct TransactionSource: ~Copyable {
         case .method1:
             let arpc = try chip.responseMethod1(
                 key: signed.responseKey, signed.cryptogram, code: TransactionSource.approved)
-            return withUnsafeBytes(of: arpc.bigEndian) { Array($0) } + [0x30, 0x30]
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(10)
+            withUnsafeBytes(of: arpc.bigEndian) { bytes.append(contentsOf: $0) }
+            bytes.append(0x30)
+            bytes.append(0x30)
+            return bytes
         case .method2:
             guard let (update, proprietary) = approvingUpdates[product],
                 let arpc = try chip.responseMethod2(
                     key: signed.responseKey, signed.cryptogram, statusUpdate: update, proprietary: proprietary
                 )
             else { return nil }
-            return withUnsafeBytes(of: arpc.bigEndian) { Array($0) }
-                + withUnsafeBytes(of: update.rawValue.bigEndian) { Array($0) } + proprietary
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(16)
+            withUnsafeBytes(of: arpc.bigEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: update.rawValue.bigEndian) { bytes.append(contentsOf: $0) }
+            bytes.append(contentsOf: proprietary)
+            return bytes
         }
     }
 
@@ -145,11 +151,23 @@ struct TransactionSource: ~Copyable {
         // A replay is of another amount: with the same one it would be a repeat of the same transaction.
         let amount = UInt64((kind == .replay ? 20_100 : 100) + chance.below(20_000))
         let terminal = terminal(amount)
+        guard let answer = try answer(of: index, terminal, tampering: tampering) else { return nil }
+        var transaction = Transaction(kind: kind, card: index, amount: amount, answer: answer)
+        // Now, while the contexts have the key: setting it again when the answer comes costs more than the computation.
+        if kind == .purchase || kind == .purchaseWithoutPIN {
+            transaction.approval = try approval(of: transaction)
+        }
+        return transaction
+    }
+
+    /// Nil for a card whose counter is at its end: it is not used again.
+    private mutating func answer(
+        of index: Int, _ terminal: TerminalTransaction, tampering: Tampering
+    ) throws -> CardAnswer? {
         let product = population.products[Int(population.cards[index].product)].definition.product
         do throws(ChipCardError) {
-            let answer = try population.cards[index].chip.answer(
+            return try population.cards[index].chip.answer(
                 terminal, product: product, with: &chip, tampering: tampering)
-            return Transaction(kind: kind, card: index, amount: amount, answer: answer)
         } catch .counterExhausted {
             population.retire(index)
             return nil

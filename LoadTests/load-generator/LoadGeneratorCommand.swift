@@ -12,7 +12,8 @@ struct LoadGeneratorCommand: AsyncParsableCommand {
         abstract: "Puts load on an issuer host and checks every answer.",
         version: BuildVersion.text,
         subcommands: [
-            Run.self, Capacity.self, CardsCommand.self, Compare.self, Medians.self, EchoServerCommand.self,
+            Run.self, Capacity.self, Limit.self, CardsCommand.self, Compare.self, Medians.self,
+            EchoServerCommand.self,
         ])
 
     static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
@@ -102,24 +103,5 @@ struct CardsCommand: ParsableCommand {
         try CardList.write(
             profile, issuer: DemoIssuer(contentsOf: issuer), to: out, clearPINs: clearPINs)
         FileHandle.standardError.write(Data("\(profile.cards) cards written\n".utf8))
-    }
-}
-
-struct EchoServerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "echo-server",
-        abstract: "Approve everything with a right ARPC, to find the generator's own limit.")
-
-    @OptionGroup var host: HostOptions
-    @Option(help: "Name of the link whose dialect, framing and port it takes.") var link = "acquirer-a"
-    @Option(help: "Port; the link's where it is not given.") var port: Int?
-
-    func run() async throws {
-        let host = try host.configuration()
-        let link = try host.links(named: [link])[0]
-        let server = try await EchoServer(
-            link, issuer: DemoIssuer(contentsOf: host.issuerPath), port: port ?? link.port)
-        print("ready on port \(server.port)")
-        try await server.run()
     }
 }

@@ -34,6 +34,33 @@ struct TargetOptions: ParsableArguments {
             try configuration.links(named: names), configuration.admin
         )
     }
+
+    /// With the `issuer-host` beside this program; counters of an earlier load are forgotten.
+    func importCards(of profile: LoadProfile, _ issuer: DemoIssuer) throws {
+        let start = Date()
+        let folder = FileManager.default.temporaryDirectory
+        let file = folder.appendingPathComponent(
+            "load-cards-\(ProcessInfo.processInfo.processIdentifier).json")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try CardList.write(profile, issuer: issuer, to: file.path)
+        let importer = Process()
+        let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        importer.executableURL = beside.appendingPathComponent("issuer-host")
+        importer.arguments = ["cards", "import", "--forget-atcs", file.path]
+        if let path = host.path { importer.arguments?.append(contentsOf: ["--config", path]) }
+        importer.standardOutput = FileHandle.standardError
+        try importer.run()
+        importer.waitUntilExit()
+        guard importer.terminationStatus == 0 else { throw ValidationError("the cards were not imported") }
+        Run.say("import took \(Int(Date().timeIntervalSince(start))) s")
+    }
+
+    func expectImportable(_ importCards: Bool) throws {
+        guard !importCards || target == nil else {
+            throw ValidationError(
+                "--import-cards needs the host's configuration: it goes with --config, not --target")
+        }
+    }
 }
 
 struct Run: AsyncParsableCommand {
@@ -92,10 +119,7 @@ struct Run: AsyncParsableCommand {
         guard Run.seconds(duration) != nil else {
             throw ValidationError("--duration has to be a time such as 30s, 5m or 1h")
         }
-        guard !importCards || target.target == nil else {
-            throw ValidationError(
-                "--import-cards needs the host's configuration: it goes with --config, not --target")
-        }
+        try target.expectImportable(importCards)
         do { for text in threshold { _ = try Threshold(text) } } catch { throw ValidationError("\(error)") }
     }
 
@@ -105,11 +129,10 @@ struct Run: AsyncParsableCommand {
             try Threshold(text).expectStage(of: profile, path: "--threshold")
         }
         let (issuer, links, admin) = try target.resolve(profile.links)
-        if importCards { try importCards(of: profile, issuer) }
-        let environment = ProcessInfo.processInfo.environment
+        if importCards { try target.importCards(of: profile, issuer) }
         let run = LoadRun(
             profile, issuer: issuer, links: links, admin: admin,
-            hostPID: environment["DEMO_HOST_PID"], redisPID: environment["DEMO_REDIS_PID"],
+            hostPID: try Run.processes("DEMO_HOST_PID"), redisPID: try Run.processes("DEMO_REDIS_PID"),
             progress: Run.say)
         var result: LoadResult
         if findKnee {
@@ -153,6 +176,18 @@ struct Run: AsyncParsableCommand {
         return given.isEmpty ? try Threshold.usual.map { try Threshold($0) } : given
     }
 
+    /// Processes whose CPU is taken: numbers with commas between them; nil where the variable is not set.
+    static func processes(_ variable: String) throws -> String? {
+        guard let numbers = ProcessInfo.processInfo.environment[variable], !numbers.isEmpty else {
+            return nil
+        }
+        if let missing = LoadRun.missingProcess(in: numbers) {
+            throw ValidationError(
+                "\(variable): there is no process \(missing); numbers with commas between them are expected")
+        }
+        return numbers
+    }
+
     /// `30s`, `5m`, `1h`, `500ms`; a bare number is seconds.
     static func seconds(_ text: String) -> Double? {
         let units: [(String, Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600), ("", 1)]
@@ -164,25 +199,6 @@ struct Run: AsyncParsableCommand {
 
     static func say(_ line: String) {
         FileHandle.standardError.write(Data("\(line)\n".utf8))
-    }
-
-    private func importCards(of profile: LoadProfile, _ issuer: DemoIssuer) throws {
-        let start = Date()
-        let folder = FileManager.default.temporaryDirectory
-        let file = folder.appendingPathComponent(
-            "load-cards-\(ProcessInfo.processInfo.processIdentifier).json")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try CardList.write(profile, issuer: issuer, to: file.path)
-        let importer = Process()
-        let beside = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        importer.executableURL = beside.appendingPathComponent("issuer-host")
-        importer.arguments = ["cards", "import", "--forget-atcs", file.path]
-        if let path = target.host.path { importer.arguments?.append(contentsOf: ["--config", path]) }
-        importer.standardOutput = FileHandle.standardError
-        try importer.run()
-        importer.waitUntilExit()
-        guard importer.terminationStatus == 0 else { throw ValidationError("the cards were not imported") }
-        Run.say("import took \(Int(Date().timeIntervalSince(start))) s")
     }
 
     private func write(_ result: LoadResult) throws -> String {
@@ -202,18 +218,21 @@ struct Capacity: AsyncParsableCommand {
         abstract:
             "Step through rates, find the knee, and say what more cores, hosts and masters would carry.",
         discussion: """
-            DEMO_HOST_PID and DEMO_REDIS_PID name the processes whose CPU the model is made of. Text goes to \
-            standard output, JSON and HTML beside the last line's path. The model, what it leaves out and its error \
-            are part of the report.
+            DEMO_HOST_PID and DEMO_REDIS_PID name the processes whose CPU the model is made of, several with commas \
+            between them. The steps end with the first that breaks a bound; saturation is measured behind them. Text \
+            goes to standard output, JSON and HTML beside the last line's path. The model, what it leaves out and its \
+            error are part of the report. Each load needs cards whose counters the host has not seen: --import-cards.
             """)
 
     @OptionGroup(title: "Where to") var target: TargetOptions
     @Option(help: ArgumentHelp("Rates, rising.", valueName: "a,b,c"))
-    var rates = "500,1000,2000,4000,6000,8000"
+    var rates = "500,1000,2000,4000,8000,12000,16000,24000,32000"
     @Option(help: "Seconds of each rate.") var seconds = 10.0
     @Option(help: "p99 in milliseconds that a step may have.") var p99 = 10.0
     @Option(help: "Cards.") var cards = 10_000
     @Option(help: "Connections.") var connections = 8
+    @Flag(help: "Import the cards before the first step, with the issuer-host beside this tool.")
+    var importCards = false
     @Option(help: "Folder for the results.") var results = "LoadTests/results"
 
     private var steps: [Double] { rates.split(separator: ",").compactMap { Double($0) } }
@@ -226,15 +245,16 @@ struct Capacity: AsyncParsableCommand {
         else {
             throw ValidationError("--seconds, --p99, --cards and --connections have to be above zero")
         }
+        try target.expectImportable(importCards)
     }
 
     func run() async throws {
         let (issuer, links, admin) = try target.resolve([])
         let profile = LoadProfile(name: "capacity", cards: cards, connections: connections, stages: [])
-        let environment = ProcessInfo.processInfo.environment
+        if importCards { try target.importCards(of: profile, issuer) }
         let run = LoadRun(
             profile, issuer: issuer, links: links, admin: admin,
-            hostPID: environment["DEMO_HOST_PID"], redisPID: environment["DEMO_REDIS_PID"],
+            hostPID: try Run.processes("DEMO_HOST_PID"), redisPID: try Run.processes("DEMO_REDIS_PID"),
             progress: Run.say)
         let report = try await run.capacity(
             CapacityPlan(rates: steps, seconds: seconds, p99Milliseconds: p99))

@@ -70,8 +70,12 @@ package enum IssuerAuthenticationVerdict: Hashable, Sendable, CustomStringConver
 package struct ChipCryptography: ~Copyable, Sendable {
     /// Single blocks, under the key that derives or answers.
     private var block: KeyedCipher
+    /// The key that it has: setting one costs as much as some blocks do.
+    private var blockKey: DoubleLengthKey?
     /// Under the key that signs.
     private var retail: RetailMAC
+    /// The key that it has: the answer to a cryptogram is mostly under the same one.
+    private var retailKey: DoubleLengthKey?
 
     /// Makes the contexts.
     package init() throws(LibCryptoError) {
@@ -92,7 +96,7 @@ package struct ChipCryptography: ~Copyable, Sendable {
         } else {
             diversifier = MasterKeyDerivation.diversifier(for: card)
         }
-        try block.setKey(issuerMasterKey)
+        try setBlockKey(issuerMasterKey)
         return try derive(diversifier)
     }
 
@@ -105,7 +109,7 @@ package struct ChipCryptography: ~Copyable, Sendable {
             let diversifier = SessionKeyDerivation.diversifier(
                 method, atc: atc, unpredictableNumber: unpredictableNumber)
         else { return iccMasterKey }
-        try block.setKey(iccMasterKey)
+        try setBlockKey(iccMasterKey)
         return try derive(diversifier)
     }
 
@@ -113,7 +117,7 @@ package struct ChipCryptography: ~Copyable, Sendable {
     package mutating func sessionKey(
         iccMasterKey: DoubleLengthKey, from r: UInt64
     ) throws(LibCryptoError) -> DoubleLengthKey {
-        try block.setKey(iccMasterKey)
+        try setBlockKey(iccMasterKey)
         return try derive(SessionKeyDerivation.diversifier(from: r))
     }
 
@@ -125,7 +129,7 @@ package struct ChipCryptography: ~Copyable, Sendable {
         var parent = iccMasterKey
         for level in 1...tree.height {
             let node = tree.node(ofLevel: level, atc: atc)
-            try block.setKey(parent)
+            try setBlockKey(parent)
             let diversifier = tree.diversifier(grandparent: grandparent, node: node)
             let child = DoubleLengthKey(
                 left: try block.process(diversifier.left), right: try block.process(diversifier.right))
@@ -148,6 +152,17 @@ package struct ChipCryptography: ~Copyable, Sendable {
         return DoubleLengthKey(
             left: iccMasterKey.left ^ mask.left, right: iccMasterKey.right ^ mask.right
         ).withOddParity
+    }
+
+    private static func same(_ set: DoubleLengthKey?, _ wanted: DoubleLengthKey) -> Bool {
+        set.map { $0.left == wanted.left && $0.right == wanted.right } ?? false
+    }
+
+    private mutating func setBlockKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
+        guard !ChipCryptography.same(blockKey, key) else { return }
+        blockKey = nil
+        try block.setKey(key)
+        blockKey = key
     }
 
     private mutating func derive(_ diversifier: Diversifier) throws(LibCryptoError) -> DoubleLengthKey {
@@ -183,7 +198,11 @@ extension ChipCryptography {
     package mutating func mac(
         _ input: CryptogramInput, key: DoubleLengthKey
     ) throws(LibCryptoError) -> UInt64 {
-        try retail.setKey(key)
+        if !ChipCryptography.same(retailKey, key) {
+            retailKey = nil
+            try retail.setKey(key)
+            retailKey = key
+        }
         return try input.withUnsafeBytes { (raw) throws(LibCryptoError) in try retail.compute(raw) }
     }
 
@@ -191,8 +210,10 @@ extension ChipCryptography {
     package mutating func responseMethod1(
         key: DoubleLengthKey, _ cryptogram: ApplicationCryptogram, code: AuthorisationResponseCode
     ) throws(LibCryptoError) -> UInt64 {
-        try block.setKey(key)
-        return try block.process(IssuerAuthentication.block(cryptogram, code: code))
+        let input = IssuerAuthentication.block(cryptogram, code: code)
+        if ChipCryptography.same(retailKey, key) { return try retail.encipher(input) }
+        try setBlockKey(key)
+        return try block.process(input)
     }
 
     /// ARPC method 2 (EMV Book 2 8.2.2), big endian; nil for more than eight bytes of proprietary data.

@@ -8,6 +8,10 @@ package struct KeyedCipher: ~Copyable, Sendable {
     /// The cipher.
     package let algorithm: BlockAlgorithm
     private let direction: CipherDirection
+    /// Bytes of the key as the context has it. libcrypto looks it up by the parameter's name each time that it is asked.
+    private let keyCount: Int
+    /// Whether blocks are chained: without it there is no vector to be set.
+    private let isChained: Bool
 
     /// - Parameters:
     ///   - key: 8, 16 or 24 bytes for TDES, 16, 24 or 32 for AES.
@@ -30,17 +34,19 @@ package struct KeyedCipher: ~Copyable, Sendable {
         context = try cipher.makeContext(direction, key: expanded, initialVector: vector)
         self.algorithm = algorithm
         self.direction = direction
+        keyCount = expanded.count
+        isChained = mode == .cbc
     }
 
     /// Another key for the same cipher, without a new context; chaining begins anew with a zero vector.
     /// - Parameter key: as many bytes as the context was made for; 24 for TDES.
     mutating func setKey(_ key: UnsafeRawBufferPointer) throws(LibCryptoError) {
-        let needed = Int(EVP_CIPHER_CTX_get_key_length(context))
-        guard key.count == needed else { throw .wrongCount(what: "\(algorithm) key", found: key.count) }
+        guard key.count == keyCount else { throw .wrongCount(what: "\(algorithm) key", found: key.count) }
         try withZeroBlock { (zeros) throws(LibCryptoError) in
             try check(
                 EVP_CipherInit_ex2(
-                    context, nil, key.bindMemory(to: UInt8.self).baseAddress, zeros, direction.rawValue, nil),
+                    context, nil, key.bindMemory(to: UInt8.self).baseAddress, isChained ? zeros : nil,
+                    direction.rawValue, nil),
                 "EVP_CipherInit_ex2")
         }
     }

@@ -100,6 +100,8 @@ package enum MAC {
 package struct RetailMAC: ~Copyable, Sendable {
     private var chain: KeyedCipher
     private var last: KeyedCipher
+    /// The chain has its key and nothing else yet.
+    private var isFresh = false
 
     /// Without a key: `setKey` comes first.
     package init() throws(LibCryptoError) {
@@ -114,6 +116,12 @@ package struct RetailMAC: ~Copyable, Sendable {
     package mutating func setKey(_ key: DoubleLengthKey) throws(LibCryptoError) {
         try key.withLeftThrice { (raw) throws(LibCryptoError) in try chain.setKey(raw) }
         try last.setKey(key)
+        isFresh = true
+    }
+
+    /// One block under the whole key, big endian: triple DES, as ARPC method 1 has it.
+    package mutating func encipher(_ block: UInt64) throws(LibCryptoError) -> UInt64 {
+        try last.process(block)
     }
 
     /// The MAC of data that are padded already, big endian.
@@ -125,7 +133,8 @@ package struct RetailMAC: ~Copyable, Sendable {
         let chained = padded.count - 8
         let final = UInt64(bigEndian: padded.loadUnaligned(fromByteOffset: chained, as: UInt64.self))
         guard chained > 0 else { return try last.process(final) }
-        try chain.restart()
+        if !isFresh { try chain.restart() }
+        isFresh = false
         var scratch = InlineArray<1024, UInt8>(repeating: 0)
         var span = scratch.mutableSpan
         let value = try span.withUnsafeMutableBytes { (raw) throws(LibCryptoError) -> UInt64 in

@@ -118,7 +118,7 @@ struct LoadProfileTests {
     @Test(
         "the profiles of the repository are valid",
         arguments: [
-            "standard", "smoke", "soak", "staircase", "echo", "million",
+            "standard", "smoke", "soak", "staircase", "million",
         ])
     func files(name: String) throws {
         let profile = try LoadProfile(contentsOf: Bench.path("LoadTests/profiles/\(name).yaml"))

@@ -79,50 +79,6 @@ struct ReportTests {
         #expect(!row(mixed).contains("better") && !row(mixed).contains("worse"), "\(mixed)")
     }
 
-    @Test("The model finds the cost that it was given, and the limit that comes first")
-    func capacity() async throws {
-        let fit = try #require(CostFit([(1_000, 0.25), (2_000, 0.45), (4_000, 0.85)]))
-        #expect(abs(fit.perAuthorisation - 0.0002) < 1e-9 && abs(fit.atRest - 0.05) < 1e-9)
-        #expect((fit.margin ?? 1) < 1e-9 && fit.worstMisfit < 1e-9)
-        #expect(CostFit([(1_000, 1)]) == nil && CostFit([(1_000, 1), (1_000, 2)]) == nil)
-
-        var whole = try await result()
-        let stage = whole.stages[0]
-        whole.stages = [1_000.0, 2_000, 4_000, 8_000].map { rate in
-            var one = stage
-            one.offeredPerSecond = rate
-            one.throughputPerSecond = rate
-            one.latencyMilliseconds.p99 = rate > 4_000 ? 90 : 2
-            // 200 µs an authorisation in the host, 50 in the store.
-            one.hostCPUSecondsPer10000 = 2
-            one.redisCPUSecondsPer10000 = 0.5
-            return one
-        }
-        let plan = CapacityPlan(rates: [1_000, 2_000, 4_000, 8_000], seconds: 1, p99Milliseconds: 10)
-        let report = CapacityReport(whole, plan: plan)
-        #expect(report.kneePerSecond == 4_000 && !report.isOpen)
-        func cell(_ cores: Int, _ hosts: Int, _ masters: Int) -> CapacityReport.Estimate? {
-            report.estimates.first { $0.cores == cores && $0.hosts == hosts && $0.masters == masters }
-        }
-        let small = try #require(cell(1, 1, 1))
-        #expect(abs(small.perSecond - 3_500) < 1 && small.limit == "the hosts")
-        let large = try #require(cell(16, 4, 1))
-        #expect(abs(large.perSecond - 14_000) < 1 && large.limit == "the store")
-        #expect(report.text.contains("4000 a second held") && report.html.contains("<svg"))
-
-        // Held against saturation: 2 cores, 200, 50 and 150 µs a request are 5,000 a second; 6,250 came.
-        whole.machine.cores = 2
-        for index in whole.stages.indices { whole.stages[index].generatorCPUSecondsPer10000 = 1.5 }
-        var full = stage
-        full.role = .saturation
-        full.throughputPerSecond = 6_250
-        whole.stages.append(full)
-        let checked = CapacityReport(whole, plan: plan)
-        #expect(checked.kneePerSecond == 4_000 && !checked.isOpen)
-        #expect(abs((checked.check?.predictedPerSecond ?? 0) - 5_000) < 1)
-        #expect(checked.text.contains("the model says 5000 with all 2 cores busy, 20 % too few"))
-    }
-
     @Test(
         "A stage that would send nothing, or cannot be, is refused with its key before anything runs",
         arguments: [
@@ -186,6 +142,40 @@ struct ReportTests {
             _ = try LoadProfile(yaml: inner, path: "p.yaml")
         } throws: {
             "\($0)".contains("unknown key rat")
+        }
+    }
+
+    @Test(
+        "Merge keys of YAML are taken, what they name is checked, and what is no map is refused with its place"
+    )
+    func mergeKeys() throws {
+        let profile = try LoadProfile(
+            yaml: """
+                name: x
+                cards: 10
+                stages:
+                  - &base {name: a, seconds: 2, rate: 5}
+                  - {<<: *base, name: b}
+                  - <<: [{rate: 7}, *base]
+                    name: c
+                """, path: "p.yaml")
+        #expect(
+            profile.stages.map(\.name) == ["a", "b", "c"] && profile.stages.allSatisfy { $0.seconds == 2 })
+        let rates = profile.stages.map { stage -> Double in
+            if case .open(.constant(let rate), _) = stage.load { rate } else { 0 }
+        }
+        #expect(rates == [5, 5, 7])
+        for (stage, words) in [
+            ("{<<: {rat: 5}, name: a, seconds: 1}", "p.yaml:4:11: unknown key rat"),
+            ("{<<: 5, name: a, seconds: 1, rate: 1}", "p.yaml:4:10: << takes a map"),
+            ("{<<: [{rate: 1}, x], name: a, seconds: 1}", "p.yaml:4:10: << takes a map"),
+            ("{name: a, seconds: 1, ramp: {<<: {fro: 1}, to: 2}}", "unknown key fro"),
+        ] {
+            #expect {
+                _ = try LoadProfile(yaml: "name: x\ncards: 10\nstages:\n  - \(stage)\n", path: "p.yaml")
+            } throws: {
+                "\($0)".hasPrefix(words) || "\($0)".contains(words) && !words.hasPrefix("p.yaml")
+            }
         }
     }
 }
