@@ -94,6 +94,16 @@ package struct VirtualCard: Sendable {
         chip.atc = atc
     }
 
+    /// Takes the counter as it is by now: another terminal may have used the card meanwhile.
+    /// - Parameter other: the same card as another terminal left it; asked where no file keeps the counter.
+    package mutating func catchUp(with other: VirtualCard? = nil) throws(DemoIssuerError) {
+        if let counter {
+            chip.atc = try counter.read()
+        } else if let other, other.atc.rawValue > atc.rawValue {
+            chip.atc = other.atc
+        }
+    }
+
     /// The number of the next authentication of its holder: one more each time, across runs.
     package mutating func nextAuthentication() throws(DemoIssuerError) -> UInt16 {
         if let authenticationCounter { authentications = try authenticationCounter.read().rawValue }

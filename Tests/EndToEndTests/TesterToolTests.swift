@@ -318,4 +318,131 @@ struct TesterToolTests {
                 wrong.status != 0 && wrong.output.contains(words), "\(words): \(wrong.output.suffix(300))")
         }
     }
+
+    @Test(
+        "send reads a pipe, and needs no configuration with --target; a message that came late is still the pipe's"
+    )
+    func sending() throws {
+        let environment = try environment()
+        defer { environment.stop() }
+        let config = ["--config", environment.configuration]
+        let bought = try DemoEnvironment.run(
+            "terminal-simulator", ["purchase", "--card", "visa-cvn18", "--amount", "4.20", "--hex"] + config)
+        let sent = line("sent ", in: bought.output)
+        let terminal = DemoEnvironment.executable("terminal-simulator")
+        let empty = folder.appendingPathComponent("empty")
+        try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
+        let target = "--target 127.0.0.1:\(environment.portA)"
+        for (name, command) in [
+            ("standard input", "{ sleep 0.3; echo \"$HEX\"; } | $TS send --hex - --config $CONFIG"),
+            ("a pipe with a name", "$TS send --hex <(sleep 0.3; echo \"$HEX\") --config $CONFIG"),
+            // In a folder without any configuration.
+            ("--target", "cd $EMPTY && echo \"$HEX\" | $TS send --hex - \(target)"),
+            (
+                "--target, fields",
+                "cd $EMPTY && echo \"$HEX\" | $TS send --hex - --show-yaml \(target) | $TS send --yaml - \(target)"
+            ),
+        ] {
+            let done = try tool(
+                ["bash", "-c", command],
+                variables: [
+                    "HEX": sent, "TS": terminal, "CONFIG": environment.configuration, "EMPTY": empty.path,
+                ])
+            #expect(done.status == 0 && done.output.contains("Response: 0110"), "\(name): \(done.output)")
+            #expect(line("sent ", in: done.output) == sent, "\(name)")
+        }
+        let nothing = try tool(
+            ["bash", "-c", "$TS send --hex - \(target) </dev/null 2>&1"], variables: ["TS": terminal])
+        #expect(nothing.status == 1 && !nothing.output.contains("Sent to"), "\(nothing.output)")
+    }
+
+    @Test(
+        "--issuer-program changes cards of somebody else's host; without it such scenarios are left out and counted"
+    )
+    func issuerProgram() throws {
+        let environment = try environment()
+        defer { environment.stop() }
+        try """
+        scenarios:
+          - name: plain
+            steps: [{echo: {}}]
+          - name: with the issuer
+            steps:
+              - issuer: {card: visa-cvn18, status: lost}
+              - echo: {}
+        """.write(toFile: path("issuer.yaml"), atomically: true, encoding: .utf8)
+        try
+            "#!/bin/sh\necho \"$@\" >>'\(path("calls"))'\n[ ! -e '\(path("refuse"))' ] || { echo 'no such desk'; exit 3; }\n"
+            .write(toFile: path("desk"), atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: path("desk"))
+        let target = [
+            "run", path("issuer.yaml"), "--target", "127.0.0.1:\(environment.portA)", "--issuer",
+            "\(Self.root)/Config/demo/demo-issuer.json", "--dialects", "\(Self.root)/Config/iso8583",
+        ]
+        let without = try DemoEnvironment.run("terminal-simulator", target)
+        #expect(without.status == 0 && without.output.contains("1 scenarios left out"), "\(without.output)")
+        let desk = target + ["--issuer-program", path("desk")]
+        let with = try DemoEnvironment.run("terminal-simulator", desk)
+        #expect(with.status == 0 && with.output.contains("2 passed, 0 failed"), "\(with.output)")
+        let calls = try String(contentsOfFile: path("calls"), encoding: .utf8)
+        #expect(
+            calls.contains("cards") && calls.contains("lost") && !calls.contains("--config"), "its arguments")
+        try "".write(toFile: path("refuse"), atomically: true, encoding: .utf8)
+        let refused = try DemoEnvironment.run("terminal-simulator", desk)
+        #expect(refused.status == 1 && refused.output.contains("the issuer's program: no such desk"))
+        let missing = try DemoEnvironment.run(
+            "terminal-simulator", target + ["--issuer-program", path("nobody")])
+        #expect(missing.status == 64 && missing.output.contains("is no program that can be run"))
+    }
+
+    @Test(
+        "Counters that the host has seen are hinted at; capacity takes several processes, and names one that is not there"
+    )
+    func capacity() throws {
+        let command = """
+            set -x
+            common="--config $DEMO_CONFIG --cards 200 --connections 2 --results $RESULTS"
+            $GENERATOR run --rate 40 --duration 1s --import-cards $common || exit 1
+            if $GENERATOR run --rate 100 --duration 1s $common; then exit 2; fi
+            export DEMO_REDIS_PID=$DEMO_REDIS_PID,$$
+            $GENERATOR capacity --rates 20,40,60 --seconds 1 --p99 5000 --import-cards $common || exit 3
+            if $GENERATOR capacity --rates 20,40 --seconds 1 --p99 5000 $common; then echo again; fi
+            DEMO_REDIS_PID=$$,999999999 $GENERATOR capacity --rates 20,40 --seconds 1 $common && exit 4
+            exit 0
+            """
+        let environment = try DemoEnvironment(
+            command: ["with", "bash", "-c", command],
+            variables: [
+                "GENERATOR": DemoEnvironment.executable("load-generator"), "RESULTS": path("results"),
+            ])
+        let (status, output) = environment.finish()
+        environment.stop()
+        #expect(status == 0, "\(output.suffix(3_000))")
+        #expect(output.contains("hint: the host has seen counters of these cards"))
+        #expect(
+            output.contains("knee       above 60 a second: no step broke a bound"), "\(output.suffix(3_000))")
+        #expect(output.contains("µs of CPU an authorisation, by how busy the machine is"))
+        #expect(output.contains("\nstore      ") && output.contains("limited by"))
+        // The second time every card has been seen.
+        #expect(
+            output.contains("knee       no step held its bounds") && output.contains("DE39 63, expected 00"))
+        #expect(output.contains("DEMO_REDIS_PID: there is no process 999999999"))
+    }
+
+    @Test(
+        "The generator's own limit is measured against a stand-in, every answer checked, and held against a result"
+    )
+    func ownLimit() throws {
+        let common = [
+            "limit", "--seconds", "1", "--passes", "1", "--cards", "100", "--connections", "2",
+            "--outstanding", "4",
+            "--dialects", "\(Self.root)/Config/iso8583", "--issuer",
+            "\(Self.root)/Config/demo/demo-issuer.json",
+        ]
+        let plain = try DemoEnvironment.run("load-generator", common)
+        #expect(plain.status == 0 && plain.output.contains("own limit  "), "\(plain.output)")
+        #expect(plain.output.contains(" checked, 0 wrong, lost or unsent"))
+        let short = try DemoEnvironment.run("load-generator", common + ["--at-least", "4"])
+        #expect(short.status == 64 && short.output.contains("--at-least needs --against"))
+    }
 }

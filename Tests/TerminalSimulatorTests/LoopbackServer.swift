@@ -58,6 +58,28 @@ struct LoopbackServer {
         return UInt16(bigEndian: address.sin_port)
     }
 
+    /// Asks a page of the terminal and reads until it closes.
+    static func web(_ port: UInt16, method: String, path: String, body: [UInt8]) throws -> String {
+        let connection = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(connection) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        let connected = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard connected else { throw POSIXError(.ECONNREFUSED) }
+        let head =
+            "\(method) \(path) HTTP/1.1\r\nhost: 127.0.0.1\r\nx-terminal: 1\r\ncontent-length: \(body.count)\r\n\r\n"
+        write((Array(head.utf8) + body)[...], connection)
+        var answer: [UInt8] = []
+        while let byte = read(1, connection) { answer += byte }
+        return String(decoding: answer, as: UTF8.self)
+    }
+
     static func framed(_ payload: [UInt8]) -> [UInt8] {
         [UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)] + payload
     }

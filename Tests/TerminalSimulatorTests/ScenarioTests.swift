@@ -20,6 +20,27 @@ import VirtualCard
         }
     }
 
+    @Test func mergeKeysAreTakenAndTheirFaultsPlaced() throws {
+        let found = try scenarios(
+            """
+            anchors: {usual: &usual {card: visa-cvn18, amount: 4.20}}
+            scenarios:
+              - name: one
+                steps: [{purchase: {<<: *usual, amount: 1.00}}]
+              - name: two
+                steps: [{purchase: {<<: [{amount: 2.00}, *usual]}}]
+              - name: three
+                steps: [{purchase: {card: visa-cvn18, amount: 1.00}}]
+            """)
+        func steps(_ index: Int) -> String { "\(found[index].steps.map(\.action))" }
+        #expect(found.count == 3 && steps(0) == steps(2))
+        #expect(steps(1).contains("200") && !steps(1).contains("420"))
+        let place = "scenarios:\n  - name: x\n    steps: [{purchase: {"
+        #expect(fault("\(place)<<: {crd: a}, amount: 1.00}}]").hasPrefix("test.yaml:3:30: unknown key crd"))
+        #expect(fault("\(place)<<: usual, amount: 1.00}}]").hasPrefix("test.yaml:3:29: << takes a map"))
+        #expect(fault("\(place)<<: [usual], amount: 1.00}}]").hasPrefix("test.yaml:3:29: << takes a map"))
+    }
+
     @Test func aForUnrollsToEveryCombination() throws {
         let found = try scenarios(
             """

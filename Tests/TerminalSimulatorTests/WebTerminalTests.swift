@@ -1,5 +1,6 @@
 import EMV
 import Foundation
+import Glibc
 import Testing
 
 @testable import TerminalSimulator
@@ -88,5 +89,84 @@ import Testing
         #expect(terminal.reply(method: "GET", path: "/pay", body: []).status == 404)
         #expect(terminal.reply(method: "GET", path: "/../etc/passwd", body: []).status == 404)
         #expect(terminal.reply(method: "POST", path: "/repeat", body: []).status == 400)
+    }
+
+    private static let slowMilliseconds: UInt32 = 1_500
+
+    /// Takes its time, and hangs up then.
+    private func slowHost() throws -> LoopbackServer {
+        try LoopbackServer { _ in
+            usleep(Self.slowMilliseconds * 1_000)
+            return .close
+        }
+    }
+
+    private func pay(_ link: String, session: String) -> [UInt8] {
+        Array(
+            """
+            {"card":"visa-cvn18","amount":"1.00","link":"\(link)","session":"\(session)"}
+            """.utf8)
+    }
+
+    @Test(
+        "While a slow host is asked, everything else of the page is answered, other payments with the same card too"
+    )
+    func nobodyWaitsForAnothersHost() async throws {
+        let host = try slowHost()
+        let state = TestData.temporaryFolder()
+        let bench = try Bench(
+            TestData.configuration(portA: host.port, portB: LoopbackServer.closedPort(), state: state))
+        let web = WebTerminal(Till(bench, timeout: .seconds(5)))
+        let order = pay("acquirer-a", session: "slow")
+        let asked = ContinuousClock.now
+        let slow = Task.detached { web.reply(method: "POST", path: "/pay", body: order) }
+        try await Task.sleep(for: .milliseconds(200))
+
+        let quick = pay("acquirer-b", session: "second tab")
+        for (method, path, body) in [
+            ("GET", "/history?session=slow", []), ("GET", "/choices", []),
+            ("GET", "/card?card=visa-cvn18", []),
+            ("GET", "/state?link=acquirer-b", []), ("POST", "/pay", quick), ("POST", "/repeat", quick),
+            ("GET", "/history.csv?session=slow", []),
+        ] as [(String, String, [UInt8])] {
+            let start = ContinuousClock.now
+            _ = web.reply(method: method, path: path, body: body)
+            #expect(start.duration(to: .now) < .milliseconds(500), "\(method) \(path)")
+        }
+        #expect(asked.duration(to: .now) < .milliseconds(Self.slowMilliseconds))
+        let late = await slow.value
+        #expect(late.status == 200 && late.body.contains("no answer"))
+        #expect(asked.duration(to: .now) >= .milliseconds(Self.slowMilliseconds))
+
+        // Each request has a counter of its own, and a page its own history.
+        _ = web.reply(method: "POST", path: "/pay", body: quick)
+        let counter = try String(contentsOfFile: "\(state)/visa-cvn18.atc", encoding: .utf8)
+        #expect(counter == "3\n")
+        for (session, count) in [("slow", 1), ("second%20tab", 2)] {
+            let history = web.reply(method: "GET", path: "/history?session=\(session)", body: []).body
+            #expect(history.components(separatedBy: "\"receipt\"").count - 1 == count, "\(session)")
+        }
+    }
+
+    @Test("More slow payments than the machine has cores leave the page alone")
+    func threadsForSlowHosts() async throws {
+        let host = try slowHost()
+        let bench = try Bench(
+            TestData.configuration(
+                portA: host.port, portB: LoopbackServer.closedPort(), state: TestData.temporaryFolder()))
+        let server = try WebServer(Till(bench, timeout: .seconds(5)), port: 0)
+        defer { try? server.close() }
+        let (port, order) = (UInt16(server.port), pay("acquirer-a", session: "slow"))
+        let slow = (0..<8).map { _ in
+            Task.detached { try LoopbackServer.web(port, method: "POST", path: "/pay", body: order) }
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        let start = ContinuousClock.now
+        for path in ["/", "/history?session=slow", "/choices", "/state?link=acquirer-b"] {
+            let page = try LoopbackServer.web(port, method: "GET", path: path, body: [])
+            #expect(page.hasPrefix("HTTP/1.1 200"), "\(path)")
+        }
+        #expect(start.duration(to: .now) < .seconds(1))
+        for one in slow { #expect(try await one.value.hasPrefix("HTTP/1.1 200")) }
     }
 }

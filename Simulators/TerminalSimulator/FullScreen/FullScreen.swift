@@ -5,7 +5,7 @@ internal import Synchronization
 /// Runs the full-screen program on the process's terminal until the user leaves it.
 package enum FullScreen {
     /// - Throws: `NoTTY` where there is none to run on.
-    package static func run(_ till: sending Till) throws {
+    package static func run(_ till: Till) throws {
         let program = TillProgram(
             cards: till.cardNames.map { .init(name: $0, words: till.words(ofCard: $0)) },
             links: till.bench.configuration.links.map { .init(name: $0.name, words: "\($0.endpoint)") })
@@ -55,11 +55,11 @@ private final class Mailbox: Sendable {
 
 /// The till on a thread that may block.
 private final class Worker: Sendable {
-    private let till: Mutex<Till>
+    private let till: Till
     private let mailbox: Mailbox
 
-    init(_ till: sending Till, _ mailbox: Mailbox) {
-        self.till = Mutex(till)
+    init(_ till: Till, _ mailbox: Mailbox) {
+        self.till = till
         self.mailbox = mailbox
     }
 
@@ -67,15 +67,14 @@ private final class Worker: Sendable {
         let pool = NIOThreadPool.singleton
         pool.submit { [self] _ in
             do {
-                let receipt = try till.withLock { till in try perform(action, &till) }
-                if let receipt { mailbox.post(.finished(receipt)) }
+                if let receipt = try perform(action) { mailbox.post(.finished(receipt)) }
             } catch {
                 mailbox.post(.refused("\(error)"))
             }
         }
     }
 
-    private func perform(_ action: TillProgram.Action, _ till: inout Till) throws -> TillReceipt? {
+    private func perform(_ action: TillProgram.Action) throws -> TillReceipt? {
         let progress: Till.Progress = { stage in self.mailbox.post(.stage(stage)) }
         return switch action {
         case .pay(let order): try till.pay(order, progress: progress)

@@ -40,7 +40,10 @@ package struct ScenarioCheck {
     private func faults(_ scenario: Scenario) -> [ScenarioError] {
         var faults: [ScenarioError] = []
         var named: String?
+        var (linkName, entered) = (bench.configuration.links.first?.name, PINEntry.none)
         for step in scenario.steps {
+            linkName = step.link ?? linkName
+            checkPIN(step, linkName: linkName, entered: &entered, faults: &faults)
             let (card, needsCard) = step.card
             if let card { named = card }
             if let chip = step.chip {
@@ -75,6 +78,23 @@ package struct ScenarioCheck {
             faults.append(ScenarioError(place: scenario.place, reason: "there is no link: name --target"))
         }
         return faults
+    }
+
+    /// A PIN needs a key to travel under.
+    private func checkPIN(
+        _ step: ScenarioStep, linkName: String?, entered: inout PINEntry, faults: inout [ScenarioError]
+    ) {
+        if case .pinEntry(let entry) = step.action { entered = entry }
+        guard case .transaction(let transaction) = step.action, transaction.pin ?? entered != .none else {
+            return
+        }
+        // A link that is not there is another fault.
+        let named = linkName.flatMap { try? bench.link(options.refine(bench.configuration.link($0))) }
+        guard let link = options.link ?? named else { return }
+        var purchase = Purchase(amount: 0, pin: .none)
+        purchase.setPINFormat(transaction.pinFormat, of: link)
+        guard link.zonePINKey(for: purchase.pinFormat) == nil else { return }
+        faults.append(step.fault("pin", "\(TerminalError.noZonePINKey)"))
     }
 
     private func check(

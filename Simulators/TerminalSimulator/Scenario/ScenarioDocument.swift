@@ -13,6 +13,12 @@ package struct ScenarioPlace: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "\(file):\(line):\(column)" }
 }
 
+extension ScenarioPlace {
+    fileprivate init(_ node: Node, _ file: String) {
+        self.init(file: file, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
+    }
+}
+
 /// A scenario file that cannot be used: where, and what is wrong there.
 package struct ScenarioError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Of the value at fault.
@@ -51,24 +57,42 @@ struct ScenarioNode: Sendable {
             throw ScenarioError(place: start, reason: "no valid YAML")
         }
         guard let node else { throw ScenarioError(place: start, reason: "the file is empty") }
-        self.init(node, file: file)
+        try self.init(node, file: file)
     }
 
-    private init(_ node: Node, file: String) {
-        func at(_ node: Node) -> ScenarioPlace {
-            ScenarioPlace(file: file, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
-        }
-        place = at(node)
+    private init(_ node: Node, file: String) throws(ScenarioError) {
+        place = ScenarioPlace(node, file)
         switch node {
         case .scalar(let scalar): content = .scalar(scalar.string)
-        case .sequence(let sequence): content = .list(sequence.map { ScenarioNode($0, file: file) })
-        case .mapping(let mapping):
-            content = .map(
-                mapping.map { key, value in
-                    Entry(key: key.string ?? "", place: at(key), value: ScenarioNode(value, file: file))
-                })
+        case .sequence(let sequence):
+            var items: [ScenarioNode] = []
+            for item in sequence { items.append(try ScenarioNode(item, file: file)) }
+            content = .list(items)
+        case .mapping(let mapping): content = .map(try ScenarioNode.entries(mapping, file))
         case .alias: content = .scalar("")
         }
+    }
+
+    /// The entries of a map, and behind them those of the maps that `<<` names: what stands here, or comes earlier, counts.
+    private static func entries(_ mapping: Node.Mapping, _ file: String) throws(ScenarioError) -> [Entry] {
+        var (own, merged): ([Entry], [Entry]) = ([], [])
+        for (key, value) in mapping {
+            guard key.tag.description == Tag.Name.merge.rawValue else {
+                let node = try ScenarioNode(value, file: file)
+                own.append(Entry(key: key.string ?? "", place: ScenarioPlace(key, file), value: node))
+                continue
+            }
+            for source in value.sequence.map(Array.init) ?? [value] {
+                guard let source = source.mapping else {
+                    throw ScenarioError(
+                        place: ScenarioPlace(value, file),
+                        reason: "<< takes a map, such as *NAME of an anchor &NAME, or a list of maps")
+                }
+                merged += try entries(source, file)
+            }
+        }
+        var names = Set(own.map(\.key))
+        return own + merged.filter { names.insert($0.key).inserted }
     }
 
     private init(content: Content, place: ScenarioPlace) {

@@ -168,6 +168,10 @@ extension StepRecord {
         case (.connection(.closed), .closed), (.connection(.closed), .nothing):
             summary = "the host closed the connection"
         case (.connection(.tls(let reason)), .closed): summary = "TLS refused: \(reason)"
+        case (.connection(.timedOut), _):
+            throw StepError("\(error); if that is right, say expect: {answer: none}")
+        case (.connection(.closed(afterBytes: 0)), _):
+            throw StepError("\(error); if that is right, say expect: {answer: closed}")
         default: throw error
         }
     }

@@ -3,7 +3,7 @@ internal import ISO8583
 internal import VirtualCard
 
 /// A request that was sent, and what is needed to judge its answer.
-struct SentRequest {
+struct SentRequest: Sendable {
     let message: Message
     /// Nil for requests without a card.
     let cardAnswer: CardAnswer?

@@ -4,8 +4,9 @@ internal import ISO8583
 internal import IssuerMessages
 internal import VirtualCard
 
-/// A terminal for people: pays, repeats, reverses, and keeps what it needs for that.
-package struct Till {
+/// A terminal for people: pays, repeats, reverses, and keeps what it needs for that. Copies share what they remember, and
+/// several threads may ask at once.
+package struct Till: Sendable {
     /// Hears of every step while a transaction is under way.
     package typealias Progress = (TillStage) -> Void
 
@@ -14,22 +15,7 @@ package struct Till {
     private let timeout: Duration
     private let desk: IssuerDesk?
     private let capture: CaptureFile?
-    private var terminal: Terminal
-    private var cards: [String: VirtualCard] = [:]
-    private var kept: [Int: Kept] = [:]
-    private var count = 0
-    /// The last one that can be sent again or reversed.
-    private var last: Int?
-
-    /// A request that was sent, for repeats and reversals.
-    private struct Kept {
-        var sent: SentRequest
-        let link: Link
-        var canReverse: Bool
-    }
-
-    /// More than anybody goes back to.
-    private static let keptMax = 1_000
+    private let memory: TillMemory
 
     /// - Parameters:
     ///   - timeout: for a connection and an answer.
@@ -43,7 +29,7 @@ package struct Till {
         self.desk = desk
         self.capture = capture
         self.timeout = timeout
-        self.terminal = terminal
+        memory = TillMemory(terminal)
     }
 
     /// The names of the cards, the one that nobody issued and the personalised chips among them.
@@ -64,9 +50,9 @@ package struct Till {
 
     /// A purchase, a withdrawal or a refund.
     /// - Parameter progress: called at each step, on the caller's thread.
-    package mutating func pay(_ order: TillOrder, progress: Progress = { _ in }) throws -> TillReceipt {
+    package func pay(_ order: TillOrder, progress: Progress = { _ in }) throws -> TillReceipt {
         let chip = try chip(order.card)
-        let pin = try card(chip.card).definition.pin
+        let pin = try memory.with { try $0.card(chip.card, bench: bench) }.definition.pin
         let isChip = ChipFile.names(bench).contains(order.card)
         var receipt = try perform(order, progress)
         if receipt.id > 0 {
@@ -76,10 +62,10 @@ package struct Till {
         return receipt
     }
 
-    private mutating func perform(_ order: TillOrder, _ progress: Progress) throws -> TillReceipt {
+    private func perform(_ order: TillOrder, _ progress: Progress) throws -> TillReceipt {
         let link = try bench.link(bench.configuration.link(order.link))
         let chip = try chip(order.card)
-        var card = try card(chip.card)
+        let card = try memory.with { try $0.card(chip.card, bench: bench) }
         var purchase = Purchase(
             amount: order.amount, pin: order.pin.map { .typed($0) } ?? .none,
             distortion: order.deed.distortion(card: card, amount: order.amount))
@@ -93,13 +79,19 @@ package struct Till {
         let title = "\(kind)\(money) with \(order.card)\(way)\(edited)"
         guard order.presentation == .chip else {
             return try swipe(
-                purchase, order.presentation, card: &card, link: link, title: title, progress: progress)
+                purchase, order.presentation, card: card.definition.name, link: link, title: title,
+                progress: progress)
         }
         guard order.deed == .nothing, order.edits.isEmpty else {
-            let request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
-                dialect: link.form.codec.dialect)
-            cards[chip.card] = card
+            let plain = purchase
+            let request = try memory.with { memory in
+                var card = try memory.card(chip.card, bench: bench)
+                let request = try memory.terminal.request(
+                    plain, card: &card, zonePINKey: link.zonePINKey(for: plain.pinFormat),
+                    dialect: link.form.codec.dialect)
+                try memory.put(card, chip.card)
+                return request
+            }
             progress(TillStage(.card, "signs with ATC \(request.cardAnswer.atc)"))
             progress(TillStage(.terminal, order.edits.isEmpty ? order.deed.words : "sends an edited request"))
             let sent = SentRequest(
@@ -107,23 +99,28 @@ package struct Till {
             return try ask(
                 sent, link, title: title, bytesCut: request.bytesCut, conversation: nil, progress: progress)
         }
-        return try converse(purchase, card: &card, chip: chip, link: link, title: title, progress: progress)
+        return try converse(purchase, chip: chip, link: link, title: title, progress: progress)
     }
 
     /// Stripe, or number and date: the chip takes no part. A plain stripe is that of a card without one.
-    private mutating func swipe(
-        _ given: Purchase, _ presentation: CardPresentation, card: inout VirtualCard, link: Link,
+    private func swipe(
+        _ given: Purchase, _ presentation: CardPresentation, card name: String, link: Link,
         title: String, progress: Progress
     ) throws -> TillReceipt {
-        var purchase = given
-        purchase.presentation = presentation
-        if presentation == .stripe { purchase.stripe.serviceCode = "101" }
-        let message = try terminal.request(
-            withoutChip: purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
-            dialect: link.form.codec.dialect, printedValue: link.printedValue, threeDSecure: link.threeDSecure
-        )
-        // A contactless stripe counts.
-        cards[card.definition.name] = card
+        var plain = given
+        plain.presentation = presentation
+        if presentation == .stripe { plain.stripe.serviceCode = "101" }
+        let purchase = plain
+        let message = try memory.with { memory in
+            var card = try memory.card(name, bench: bench)
+            let message = try memory.terminal.request(
+                withoutChip: purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                dialect: link.form.codec.dialect, printedValue: link.printedValue,
+                threeDSecure: link.threeDSecure)
+            // A contactless stripe counts.
+            try memory.put(card, name)
+            return message
+        }
         progress(TillStage(.terminal, presentation.words))
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         var receipt = try ask(
@@ -135,39 +132,47 @@ package struct Till {
         return receipt
     }
 
-    private mutating func converse(
-        _ purchase: Purchase, card: inout VirtualCard, chip: ChipFile, link: Link, title: String,
-        progress: Progress
+    private func converse(
+        _ purchase: Purchase, chip: ChipFile, link: Link, title: String, progress: Progress
     ) throws -> TillReceipt {
-        var risk = chip.risk
-        risk.month = terminal.month
-        risk.draw = UInt64.random(in: 1...99)
-        var conversation = CardConversation(card, application: chip.application, risk: risk)
-        let request: PurchaseRequest
+        let begun: (conversation: CardConversation, request: PurchaseRequest?, approvesOffline: Bool)
         do {
-            request = try terminal.request(
-                purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
-                dialect: link.form.codec.dialect
-            ) { card, transaction in
-                switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card)) {
-                case .online(let answer): return answer
-                case .approvedOffline: throw OfflineDecision(approved: true)
-                case .declinedOffline: throw OfflineDecision(approved: false)
+            begun = try memory.with { memory in
+                var card = try memory.card(chip.card, bench: bench)
+                var risk = chip.risk
+                risk.month = memory.terminal.month
+                risk.draw = UInt64.random(in: 1...99)
+                var conversation = CardConversation(card, application: chip.application, risk: risk)
+                do {
+                    let request = try memory.terminal.request(
+                        purchase, card: &card, zonePINKey: link.zonePINKey(for: purchase.pinFormat),
+                        dialect: link.form.codec.dialect
+                    ) { card, transaction in
+                        switch try conversation.begin(transaction, pin: purchase.pin.pin(of: card)) {
+                        case .online(let answer): return answer
+                        case .approvedOffline: throw OfflineDecision(approved: true)
+                        case .declinedOffline: throw OfflineDecision(approved: false)
+                        }
+                    }
+                    try memory.put(conversation.card, chip.card)
+                    return (conversation, request, false)
+                } catch let decision as OfflineDecision {
+                    try memory.put(conversation.card, chip.card)
+                    return (conversation, nil, decision.approved)
                 }
             }
-        } catch let decision as OfflineDecision {
-            cards[chip.card] = conversation.card
-            Till.tell(conversation, from: 0, progress: progress)
-            var receipt = TillReceipt(
-                title: title, approved: decision.approved,
-                response: decision.approved ? "approved by the card" : "declined by the card")
-            receipt.trace = ConversationText.lines(conversation)
-            return receipt
         } catch let refusal as OtherInterfaceNeeded {
             return TillReceipt(title: title, approved: false, response: "\(refusal)")
         }
-        cards[chip.card] = conversation.card
+        let conversation = begun.conversation
         Till.tell(conversation, from: 0, progress: progress)
+        guard let request = begun.request else {
+            var receipt = TillReceipt(
+                title: title, approved: begun.approvesOffline,
+                response: begun.approvesOffline ? "approved by the card" : "declined by the card")
+            receipt.trace = ConversationText.lines(conversation)
+            return receipt
+        }
         let sent = SentRequest(
             message: request.message, cardAnswer: request.cardAnswer, card: chip.card, start: .now)
         return try ask(sent, link, title: title, bytesCut: 0, conversation: conversation, progress: progress)
@@ -181,10 +186,10 @@ package struct Till {
 
     /// A request once more.
     /// - Parameter id: of the receipt; nil for the last one.
-    package mutating func payAgain(
+    package func payAgain(
         _ id: Int? = nil, progress: Progress = { _ in }
     ) throws -> TillReceipt {
-        let (_, found) = try find(id)
+        let found = try memory.with { try $0.find(id).kept }
         var receipt = try ask(
             found.sent, found.link, title: "the same request again", bytesCut: 0, conversation: nil,
             canReverse: found.canReverse,
@@ -195,73 +200,68 @@ package struct Till {
 
     /// A reversal of a request.
     /// - Parameter id: of the receipt; nil for the last one.
-    package mutating func reverse(
+    package func reverse(
         _ id: Int? = nil, progress: Progress = { _ in }
     ) throws -> TillReceipt {
-        let (number, found) = try find(id)
+        let (number, found) = try memory.with { try $0.find(id) }
         guard found.canReverse else { throw StepError("this was reversed before, or is a reversal") }
-        let message = terminal.reversal(
-            of: found.sent.message, answer: found.sent.answer, mti: .reversalRequest, completed: nil,
-            dialect: found.link.form.codec.dialect)
+        let message = memory.with { memory in
+            memory.terminal.reversal(
+                of: found.sent.message, answer: found.sent.answer, mti: .reversalRequest, completed: nil,
+                dialect: found.link.form.codec.dialect)
+        }
         let sent = SentRequest(message: message, cardAnswer: nil, card: nil, start: .now)
         let title = id == nil ? "reversal of the last request" : "reversal of no. \(number)"
         var receipt = try ask(
             sent, found.link, title: title, bytesCut: 0, conversation: nil, canReverse: false,
             progress: progress)
         receipt.recorded = ["reversal: {}"] + receipt.recorded
-        if receipt.approved { kept[number]?.canReverse = false }
-        last = number
+        let isDone = receipt.approved
+        memory.with { memory in
+            if isDone { memory[number]?.canReverse = false }
+            memory.last = number
+        }
         return receipt
     }
 
-    private func find(_ id: Int?) throws -> (Int, Kept) {
-        guard let number = id ?? last else { throw StepError("nothing has been sent yet") }
-        guard let found = kept[number] else { throw StepError("there is no transaction \(number)") }
-        return (number, found)
-    }
-
     /// Whether a transaction can still be reversed.
-    package func canReverse(_ id: Int) -> Bool { kept[id]?.canReverse ?? false }
+    package func canReverse(_ id: Int) -> Bool { memory.with { $0[id]?.canReverse ?? false } }
 
     /// Cards are read anew from their files: somebody else has used them meanwhile.
-    package mutating func forgetCards() { cards = [:] }
+    package func forgetCards() { memory.with { $0.forgetCards() } }
 
     /// Asks a link whether anybody is there.
     /// - Returns: how long the answer took.
     /// - Throws: what is wrong, in words for people.
-    package mutating func echo(_ name: String, timeout: Duration) throws -> Duration {
+    package func echo(_ name: String, timeout: Duration) throws -> Duration {
         let link = try bench.link(bench.configuration.link(name))
-        let message = terminal.echoRequest(dialect: link.form.codec.dialect)
+        let message = memory.with { $0.terminal.echoRequest(dialect: link.form.codec.dialect) }
         var exchange = try Exchange(to: link, timeout: timeout)
         return try exchange.perform(message, timeout: timeout).elapsed
     }
 
     /// Every request on a connection of its own: people are slow, and hosts are restarted meanwhile.
-    private mutating func ask(
+    private func ask(
         _ sent: SentRequest, _ given: Link, title: String, bytesCut: Int,
         conversation: CardConversation?, canReverse: Bool = true, progress: Progress
     ) throws -> TillReceipt {
         let tap = WireTap(capture: capture)
         var link = given
         link.tap = tap
-        count += 1
-        let number = count
-        kept[number] = Kept(sent: sent, link: given, canReverse: canReverse)
-        kept[number - Till.keptMax] = nil
-        last = number
+        let number = memory.with { $0.note(.init(sent: sent, link: given, canReverse: canReverse)) }
         var receipt = try answered(
             sent, link, title: title, number: number, bytesCut: bytesCut, conversation: conversation,
             progress: progress)
         receipt.id = number
         receipt.link = link.name
-        receipt.canReverse = kept[number]?.canReverse ?? false
+        receipt.canReverse = self.canReverse(number)
         let messages = tap.take()
         receipt.requestHex = messages.last { $0.direction == .sent }?.hex ?? ""
         receipt.responseHex = messages.last { $0.direction == .received }?.hex ?? ""
         return receipt
     }
 
-    private mutating func answered(
+    private func answered(
         _ sent: SentRequest, _ link: Link, title: String, number: Int, bytesCut: Int,
         conversation: CardConversation?, progress: Progress
     ) throws -> TillReceipt {
@@ -278,12 +278,12 @@ package struct Till {
                 sent, title, reason: "\(error)", conversation: conversation, dialect: dialect,
                 progress: progress)
         }
-        kept[number]?.sent.answer = answer.message
+        memory.with { $0[number]?.sent.answer = answer.message }
         return try receipt(
             answer, to: sent, link: link, title: title, conversation: conversation, progress: progress)
     }
 
-    private mutating func receipt(
+    private func receipt(
         _ answer: Answer, to sent: SentRequest, link: Link, title: String,
         conversation: CardConversation?, progress: Progress
     ) throws -> TillReceipt {
@@ -292,7 +292,8 @@ package struct Till {
         let chipData = answer.message.bytes(.iccData).map(Array.init)
         var verdict: IssuerAuthenticationVerdict?
         if let name = sent.card, let cardAnswer = sent.cardAnswer {
-            verdict = try? card(name).verify(chipData: chipData, for: cardAnswer)
+            verdict = try? memory.with { try $0.card(name, bench: bench) }
+                .verify(chipData: chipData, for: cardAnswer)
         }
         let isApproved = ResponseCode.isAccepted(answer.message)
         var receipt = TillReceipt(
@@ -306,7 +307,7 @@ package struct Till {
             let final = try conversation.finish(
                 approved: isApproved, code: told ?? .unableToGoOnlineDeclined, chipData: chipData)
             Till.tell(conversation, from: before, progress: progress)
-            keep(conversation, sent.card)
+            try keep(conversation, sent.card)
             receipt.approved = receipt.approved && final == .tc
             receipt.trace += ConversationText.lines(conversation)
         }
@@ -328,7 +329,7 @@ package struct Till {
     }
 
     /// No answer came: the terminal is unable to go online (EMV Book 3 10.8.1).
-    private mutating func unanswered(
+    private func unanswered(
         _ sent: SentRequest, _ title: String, reason: String, conversation: CardConversation?,
         dialect: Dialect, progress: Progress
     ) throws -> TillReceipt {
@@ -342,7 +343,7 @@ package struct Till {
             let before = conversation.commands.count
             let final = try conversation.finishOffline()
             Till.tell(conversation, from: before, progress: progress)
-            keep(conversation, sent.card)
+            try keep(conversation, sent.card)
             receipt.approved = final == .tc
             if receipt.approved { receipt.response = "no answer, approved by the card" }
             receipt.trace = ConversationText.lines(conversation)
@@ -350,8 +351,8 @@ package struct Till {
         return receipt
     }
 
-    private mutating func keep(_ conversation: CardConversation, _ name: String?) {
-        if let name { cards[name] = conversation.card }
+    private func keep(_ conversation: CardConversation, _ name: String?) throws {
+        if let name { try memory.with { try $0.put(conversation.card, name) } }
     }
 
     private static func connect(_ link: Link, _ timeout: Duration) throws(ExchangeError) -> Exchange {
@@ -366,10 +367,5 @@ package struct Till {
         let product = try bench.issuer.card(name == DemoTable.stranger ? DemoTable.strangerModel : name)
             .product
         return ChipFile(card: name, application: ChipApplication(for: product), risk: TerminalRisk())
-    }
-
-    private mutating func card(_ name: String) throws -> VirtualCard {
-        if let card = cards[name] { return card }
-        return try name == DemoTable.stranger ? bench.stranger() : bench.card(name)
     }
 }

@@ -1,5 +1,4 @@
-internal import FoundationEssentials
-internal import NIOPosix
+internal import Foundation
 internal import Synchronization
 
 /// Scenarios that the page lists, starts and watches: one run at a time.
@@ -77,7 +76,8 @@ final class WebScenarios: Sendable {
             guard !progress.running else { throw StepError("scenarios are running already") }
             progress = Progress(running: true, total: chosen.count)
         }
-        NIOThreadPool.singleton.submit { [self] _ in
+        // A run takes its time, and a pool's thread with it.
+        Thread.detachNewThread { [self] in
             var runner = ScenarioRunner(bench, options: options)
             var run = runner.run(chosen) { result in
                 let line = Line(

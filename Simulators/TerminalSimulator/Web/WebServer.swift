@@ -16,7 +16,7 @@ package struct WebServer: Sendable {
     ///   - desk: changes cards for scenarios; nil where nobody here can.
     ///   - timeout: for a connection or an answer.
     package init(
-        _ till: sending Till, port: Int, scenarios: [String] = [], version: String = "",
+        _ till: Till, port: Int, scenarios: [String] = [], version: String = "",
         desk: IssuerDesk? = nil, timeout: Duration = .seconds(5)
     ) throws {
         let runs =
@@ -43,6 +43,21 @@ package struct WebServer: Sendable {
 
     /// Stops to listen.
     package func close() throws { try channel.close().wait() }
+}
+
+/// Threads of the page. A host may take seconds: whoever asks one waits on a thread of a pool of its own, so that what needs
+/// none is answered meanwhile.
+private enum WebThreads {
+    /// More than browsers open connections to one page.
+    private static let askingMax = 32
+    static let asking = started(askingMax)
+    static let quick = started(2)
+
+    private static func started(_ count: Int) -> NIOThreadPool {
+        let pool = NIOThreadPool(numberOfThreads: count)
+        pool.start()
+        return pool
+    }
 }
 
 /// Collects a request, has it answered on a thread that may block, and closes: one page asks rarely.
@@ -90,7 +105,10 @@ private final class WebHandler: ChannelInboundHandler {
         }
         let (terminal, body) = (terminal, body)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        NIOThreadPool.singleton.runIfActive(eventLoop: context.eventLoop) {
+        let pool =
+            WebTerminal.asksHost(method: head.method.rawValue, path: head.uri)
+            ? WebThreads.asking : WebThreads.quick
+        pool.runIfActive(eventLoop: context.eventLoop) {
             terminal.reply(method: head.method.rawValue, path: head.uri, body: body)
         }.whenSuccess { reply in
             let (handler, context) = bound.value

@@ -46,8 +46,7 @@ final class WebTerminal: Sendable {
     /// A page shows quickly that nobody is there.
     private static let echoTimeout = Duration.seconds(2)
 
-    private struct State {
-        var till: Till
+    private struct Histories: Sendable {
         var sessions: [(name: String, records: [WebRecord])] = []
 
         func records(_ session: String) -> [WebRecord] {
@@ -63,16 +62,23 @@ final class WebTerminal: Sendable {
         }
     }
 
-    private let state: Mutex<State>
+    /// Never held while a host is asked.
+    private let histories = Mutex(Histories())
+    private let till: Till
     private let scenarios: WebScenarios?
 
     /// - Parameter scenarios: nil for a page without them.
-    init(_ till: sending Till, scenarios: WebScenarios? = nil) {
-        state = Mutex(State(till: till))
+    init(_ till: Till, scenarios: WebScenarios? = nil) {
+        self.till = till
         self.scenarios = scenarios
     }
 
-    /// Blocks while the host is asked.
+    /// Whether `reply` waits for a host, or for a program.
+    static func asksHost(method: String, path: String) -> Bool {
+        method == "POST" || split(path).0 == "/state"
+    }
+
+    /// Blocks while the host is asked; others may ask meanwhile.
     func reply(method: String, path: String, body: [UInt8]) -> Reply {
         let (name, query) = WebTerminal.split(path)
         switch (method, name) {
@@ -94,8 +100,10 @@ final class WebTerminal: Sendable {
             return refusing { try run(WebOrder(body)) }
         case ("POST", "/pay"):
             return transact(body) { order, till in try till.pay(order.order(for: till)) }
-        case ("POST", "/repeat"): return transact(body) { order, till in try till.payAgain(order.id) }
-        case ("POST", "/reverse"): return transact(body) { order, till in try till.reverse(order.id) }
+        case ("POST", "/repeat"):
+            return transact(body) { order, till in try till.payAgain(WebTerminal.number(order)) }
+        case ("POST", "/reverse"):
+            return transact(body) { order, till in try till.reverse(WebTerminal.number(order)) }
         default: return Reply(status: 404, type: "text/plain", body: "not found\n")
         }
     }
@@ -111,37 +119,29 @@ final class WebTerminal: Sendable {
     }
 
     private func choices() -> Choices {
-        state.withLock { state in
-            let till = state.till
-            let cards = till.cardNames.map { name in
-                Choice(value: name, words: "\(name)  \(till.words(ofCard: name))")
-            }
-            return Choices(
-                cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
-                deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
-                kinds: PurchaseKind.allCases.map { Choice(value: $0.words, words: $0.words) },
-                entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
-                scenarios: scenarios != nil)
+        let cards = till.cardNames.map { name in
+            Choice(value: name, words: "\(name)  \(till.words(ofCard: name))")
         }
+        return Choices(
+            cards: cards, links: till.linkNames.map { Choice(value: $0, words: $0) },
+            deeds: Deed.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
+            kinds: PurchaseKind.allCases.map { Choice(value: $0.words, words: $0.words) },
+            entries: CardPresentation.allCases.map { Choice(value: $0.rawValue, words: $0.words) },
+            scenarios: scenarios != nil)
     }
 
     private func cardHint(_ name: String) -> CardHint {
-        state.withLock { state in
-            let bench = state.till.bench
-            let card = (try? ChipFile(name, bench: bench))?.card ?? name
-            guard let found = bench.issuer.cards.first(where: { $0.name == card }) else { return CardHint() }
-            let money = MoneyText.text(0, currency: found.currencyCode)
-            return CardHint(
-                pin: found.testPINDigits,
-                currency: money.split(separator: " ").last.map(String.init) ?? "")
-        }
+        let bench = till.bench
+        let card = (try? ChipFile(name, bench: bench))?.card ?? name
+        guard let found = bench.issuer.cards.first(where: { $0.name == card }) else { return CardHint() }
+        let money = MoneyText.text(0, currency: found.currencyCode)
+        return CardHint(
+            pin: found.testPINDigits, currency: money.split(separator: " ").last.map(String.init) ?? "")
     }
 
     private func linkState(_ link: String) -> LinkState {
         do {
-            let elapsed = try state.withLock { state in
-                try state.till.echo(link, timeout: WebTerminal.echoTimeout)
-            }
+            let elapsed = try till.echo(link, timeout: WebTerminal.echoTimeout)
             return LinkState(up: true, words: "answers in \(Printing.milliseconds(elapsed)) ms")
         } catch {
             return LinkState(up: false, words: "\(error)")
@@ -151,14 +151,15 @@ final class WebTerminal: Sendable {
     // MARK: - History
 
     private func records(_ query: [String: String]) -> [WebRecord] {
-        let session = query["session"] ?? ""
-        return state.withLock { state in
-            state.records(session).map { record in
-                var record = record
-                record.receipt.canReverse = state.till.canReverse(record.receipt.id)
-                return record
-            }
+        records(of: query["session"] ?? "").map { record in
+            var record = record
+            record.receipt.canReverse = till.canReverse(record.receipt.id)
+            return record
         }
+    }
+
+    private func records(of session: String) -> [WebRecord] {
+        histories.withLock { $0.records(session) }
     }
 
     private func export(_ name: String, _ records: [WebRecord]) -> Reply {
@@ -178,35 +179,37 @@ final class WebTerminal: Sendable {
     // MARK: - Orders
 
     private func transact(
-        _ body: [UInt8], _ perform: (WebOrder, inout Till) throws -> TillReceipt
+        _ body: [UInt8], _ perform: (WebOrder, Till) throws -> TillReceipt
     ) -> Reply {
         refusing {
             let order = try WebOrder(body)
-            return try state.withLock { state in
-                // Another page's transaction is nobody's to take back.
-                let session = order.session ?? ""
-                if let id = order.id, !state.records(session).contains(where: { $0.receipt.id == id }) {
-                    throw StepError("this page has no transaction \(id)")
-                }
-                let receipt = try perform(order, &state.till)
-                let earlier = order.id.flatMap { id in
-                    state.records(session).first { $0.receipt.id == id }?.card
-                }
-                let record = WebRecord(
-                    receipt: receipt, time: Date().formatted(.iso8601), card: order.card ?? earlier ?? "",
-                    expected: String((order.expected ?? "").prefix(16)))
-                state.keep(record, in: session)
-                return json(record)
+            // Another page's transaction is nobody's to take back.
+            let session = order.session ?? ""
+            var earlier: WebRecord?
+            if let id = order.id {
+                earlier = records(of: session).first { $0.receipt.id == id }
+                guard earlier != nil else { throw StepError("this page has no transaction \(id)") }
             }
+            let receipt = try perform(order, till)
+            let record = WebRecord(
+                receipt: receipt, time: Date().formatted(.iso8601),
+                card: order.card ?? earlier?.card ?? "",
+                expected: String((order.expected ?? "").prefix(16)))
+            histories.withLock { $0.keep(record, in: session) }
+            return json(record)
         }
+    }
+
+    /// The till's last one may be another page's.
+    private static func number(_ order: WebOrder) throws -> Int {
+        guard let id = order.id else { throw StepError("which transaction? id is missing") }
+        return id
     }
 
     private func run(_ order: WebOrder) throws -> Reply {
         guard let scenarios else { throw StepError("this page was started without scenarios") }
         // Its cards go on counting where the till's are.
-        try scenarios.start(only: order.only ?? "") { [self] in
-            state.withLock { $0.till.forgetCards() }
-        }
+        try scenarios.start(only: order.only ?? "") { [till] in till.forgetCards() }
         return json(scenarios.progress(from: 0))
     }
 
