@@ -419,7 +419,8 @@ struct TesterToolTests {
         environment.stop()
         #expect(status == 0, "\(output.suffix(3_000))")
         #expect(output.contains("hint: the host has seen counters of these cards"))
-        #expect(output.contains("knee       "), "\(output.suffix(3_000))")
+        #expect(
+            output.contains("knee       above 60 a second: no step broke a bound"), "\(output.suffix(3_000))")
         #expect(output.contains("µs of CPU an authorisation, by how busy the machine is"))
         #expect(output.contains("\nstore      ") && output.contains("limited by"))
         // The second time every card has been seen.

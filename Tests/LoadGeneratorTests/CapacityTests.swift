@@ -125,6 +125,10 @@ struct CapacityTests {
         var behind = try step(Machine(idle: 200, full: 200), rate: 100)
         behind.throughputPerSecond = 89
         #expect(plan.fault(behind) == "89 a second answered of 100")
+        let patient = CapacityPlan(rates: [100, 200], seconds: 10, p99Milliseconds: 2_000)
+        #expect(patient.fault(behind) == nil)
+        behind.throughputPerSecond = 60
+        #expect(patient.fault(behind) == "60 a second answered of 100")
     }
 
     @Test("What programs take at rest is no cost of an authorisation")
