@@ -193,7 +193,7 @@ extension AcquirerConnection {
         if writing.outbound.capacity > 65_536 {
             writing.outbound = ByteBuffer()
         } else {
-            writing.outbound.clear()
+            writing.outbound.clear(minimumCapacity: 512)
         }
     }
 }

@@ -48,10 +48,6 @@ final class LinkDialler: LinkEndpoint {
         let configuration = served.settings.configuration
         ClientBootstrap(group: group.next())
             .connectTimeout(.seconds(5))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.writeBufferWaterMark, value: .init(low: 65_536, high: 262_144))
             .channelInitializer { [served, loops] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try AcquirerConnection.add(to: channel, served, loops: loops)

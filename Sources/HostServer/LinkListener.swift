@@ -13,7 +13,6 @@ struct LinkListener: LinkEndpoint {
         channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOptions()
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try AcquirerConnection.add(to: channel, served, loops: loops)
@@ -32,19 +31,6 @@ struct LinkListener: LinkEndpoint {
     func stop() async { try? await channel.close() }
 }
 
-extension ServerBootstrap {
-    fileprivate func childChannelOptions() -> ServerBootstrap {
-        childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.maxMessagesPerRead, value: 8)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 65_536, high: 262_144))
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 65_536))
-    }
-}
-
 /// The loops of the host, by event loop.
 struct LoopTable: Sendable {
     let contexts: [LoopContext]
@@ -58,6 +44,20 @@ struct LoopTable: Sendable {
 }
 
 extension AcquirerConnection {
+    private static func set(_ channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+        try options.setOption(.socketOption(.so_keepalive), value: 1)
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        try options.setOption(.writeBufferWaterMark, value: .init(low: 65_536, high: 262_144))
+        // Some hundreds of requests a turn of the loop: in a flood, one that takes many thousands finishes none for a second.
+        // Fewer would wait in the socket, where nobody knows how old they are.
+        try options.setOption(.maxMessagesPerRead, value: 4)
+        try options.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(minimum: 1_024, initial: 8_192, maximum: 16_384))
+    }
+
     /// Makes a channel a connection of the link. On the channel's loop.
     static func add(to channel: any Channel, _ served: ServedLink, loops: LoopTable) throws {
         let loop = try loops.context(of: channel.eventLoop)
@@ -72,6 +72,7 @@ extension AcquirerConnection {
                 metadata: ["link": "\(served.name)", "peer": "\(peer)", "reason": "\(error)"])
             throw error
         }
+        try AcquirerConnection.set(channel)
         let pipeline = channel.pipeline.syncOperations
         let configuration = settings.configuration
         let connection = AcquirerConnection(configuration, served, loop: loop, tls: settings.tls)

@@ -1,53 +1,42 @@
 /// Whether a request that comes now can still be answered in time. A request that would wait longer than anybody waits for
 /// its answer is better refused at once; those accepted before go on: the newest is refused first, the oldest never.
 ///
-/// A line that grows because nothing moves is another thing than a line that grows because more comes than can be done. A
-/// pause of the store or the token says nothing of how quick they are: what came meanwhile is worked off afterwards, and
-/// nothing of it is lost while its time lasts. So what is measured is only ever a stretch in which requests were finished,
-/// after another such stretch. A flood is met by letting in as many as are finished, once the line is longer than it has
-/// to be, so that the line is short again when the flood has ended.
+/// A long line has one of two causes. What a pause of store or token, or a burst, has left behind is worked off within some
+/// seconds, and nothing of it is lost while its time lasts: it is let stand. A flood is a line that does not get shorter. It
+/// is met by a short line, so that those in it are answered quickly and the line is gone soon after the flood.
 struct LoadShedding {
     /// So many are always accepted: without some there is nothing to measure by.
     static let alwaysAdmitted = 32
     /// So many are never exceeded: what each holds in memory is some kilobytes.
     static let mostUnderWay = 50_000
-    /// A request has to have this share of its time left for its own way.
-    private static let shareForWaiting = 0.75
-    /// A line that is worked off within this share of the answer's time is as it should be.
-    private static let shareOfGoodLine = 0.1
-    /// What one finished request lets in while the line is too long: it becomes no longer, and shorter as soon as less comes
-    /// than is finished.
-    private static let letInForEachFinished = 1.0
-    /// A stretch ends when so many requests were finished, at the next tick, or after a second.
-    static let finishedMin = 16
-    static let stretchMaxNanoseconds: UInt64 = 1_000_000_000
-    static let stretchesKept = 3
+    // Shares of the time that an answer may take.
+    /// What stands still for longer leaves a request no time for its own way.
+    private static let stillMost = 0.75
+    /// The line that a pause or a burst may leave behind.
+    private static let backlogMost = 0.4
+    /// A backlog is a flood if it has not become a good line by then.
+    private static let backlogTime = 0.6
+    /// A line as it should be, at most.
+    private static let goodLine = 0.1
+    /// A flood is over when the line is shorter.
+    private static let shortLine = 0.02
 
     /// Requests under way on this loop.
     private(set) var inFlight = 0
-    /// Of the stretch.
-    var finished = 0
-    var finishedSinceTick = 0
-    /// Of the last stretches that show how fast the loop can be, requests a second.
-    var rates: [Double] = []
-    var stretchBeganAt: UInt64 = 0
-    var beganSaturated = false
-    /// Whether requests were finished in the stretch before this one.
-    var movedBefore = false
-    var tickedAt: UInt64 = 0
-    /// Since when nothing was finished although there was enough to do.
-    var stillSince: UInt64?
-    /// How many may come in although the line is too long.
-    var letIn = 0.0
+    /// How quick the loop is when it has enough to do.
+    private var pace = LoopPace()
+    private var stretch = LoopPace.Stretch()
+    /// Since when the line has been longer than a good one.
+    private var longSince: UInt64?
+    private var isFlooded = false
 
     mutating func begun() { inFlight += 1 }
 
     mutating func ended() {
         inFlight -= 1
-        finished += 1
-        finishedSinceTick += 1
-        stillSince = nil
-        letIn = min(letIn + Self.letInForEachFinished, letInMost)
+        stretch.finished += 1
+        stretch.finishedSinceTick += 1
+        stretch.fewestLeft = min(stretch.fewestLeft, inFlight)
     }
 
     /// - Parameters:
@@ -56,18 +45,27 @@ struct LoadShedding {
     mutating func admits(within nanoseconds: UInt64, now: UInt64) -> Bool {
         guard inFlight >= Self.alwaysAdmitted else { return true }
         guard inFlight < Self.mostUnderWay else { return false }
-        let allowed = Double(nanoseconds) / 1e9
-        if let stillSince { return Double(now - min(now, stillSince)) / 1e9 < allowed * Self.shareForWaiting }
-        // The best of the last stretches: one with a pause in it shows less than the loop can do.
-        guard let rate = rates.max() else { return true }
-        let wait = Double(inFlight) / max(rate, 0.001)
-        if wait >= allowed * Self.shareForWaiting { return false }
-        if wait < allowed * Self.shareOfGoodLine { return true }
-        guard letIn >= 1 else { return false }
-        letIn -= 1
-        return true
+        let allowed = Double(nanoseconds)
+        if let stillSince = pace.stillSince {
+            longSince = nil
+            return Double(now - min(now, stillSince)) < allowed * Self.stillMost
+        }
+        guard let rate = pace.rate else { return true }
+        let line = Double(inFlight) / rate * 1e9 / allowed
+        if line < Self.shortLine { isFlooded = false }
+        guard line >= Self.goodLine else {
+            longSince = nil
+            return true
+        }
+        let since = longSince ?? now
+        longSince = since
+        if Double(now - min(now, since)) >= allowed * Self.backlogTime { isFlooded = true }
+        return !isFlooded && line < Self.backlogMost
     }
 
-    /// A tenth of a second's worth.
-    var letInMost: Double { max(Double(Self.alwaysAdmitted), (rates.max() ?? 0) / 10) }
+    /// To be told some times a second.
+    mutating func tick(now: UInt64) {
+        if inFlight < Self.alwaysAdmitted { (longSince, isFlooded) = (nil, false) }
+        pace.tick(&stretch, underWay: inFlight, now: now)
+    }
 }

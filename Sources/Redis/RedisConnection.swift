@@ -150,9 +150,10 @@ final class RedisChannel {
         switch phase {
         case .ready(let channel), .preparing(let channel):
             channel.writeAndFlush(outbound, promise: nil)
-            // Used again if the write is over, which it nearly always is; but one burst's size is not kept
-            // for ever.
-            if outbound.capacity > 262_144 { outbound = ByteBuffer() } else { outbound.clear() }
+            // Used again if the write is over, which it nearly always is; but one burst's size is not kept for ever. A server
+            // that takes nothing holds every buffer, and each has the size of what is in it.
+            if outbound.capacity > 262_144 { outbound = ByteBuffer() }
+            outbound.clear(minimumCapacity: 512)
         case .waiting, .stopped:
             outbound.clear()
         }

@@ -185,7 +185,12 @@ enum TestMessages {
             codec: try codec ?? TestMessages.codec(), framing: .twoByteBigEndian)
     }
 
-    static func codec(_ name: String = "ascii87-binbitmap") throws -> MessageCodec {
+    /// Read once: tests take thousands of messages.
+    private static let ascii = Result { try codec("ascii87-binbitmap") }
+
+    static func codec() throws -> MessageCodec { try ascii.get() }
+
+    static func codec(_ name: String) throws -> MessageCodec {
         MessageCodec(dialect: try Dialect(contentsOf: "\(root)/Config/iso8583/\(name).json"))
     }
 
