@@ -193,6 +193,9 @@ extension HostileAuditTests {
         .init("a row that everybody sees", "not-private", "imk-ac-476173") {
             try $0.set(0x2, of: "imk-ac-476173", to: "00")
         },
+        .init("the integrity of the seals' key gone", "trail-damaged") {
+            try $0.sql("DELETE FROM metaData WHERE id LIKE 'sig_key%';")
+        },
         .init("certutil makes a key and a certificate", "object-unknown", "planted") {
             try Data((0..<256).map { UInt8($0) }).write(to: URL(fileURLWithPath: $0.place("noise")))
             try $0.certutil(

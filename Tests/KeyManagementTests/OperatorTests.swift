@@ -64,6 +64,35 @@ struct OperatorTests {
         #expect(register.lacking(try trail.verify().sealed).isEmpty)
     }
 
+    @Test("Each card's certificate needs the signatures of those who approved its list")
+    func cards() throws {
+        let (ann, bob) = (try Person("Ann"), try Person("Bob"))
+        let register = try OperatorRegister(parsing: [ann.entry, bob.entry], dualControl: true)
+        let trail = try trail()
+        func note(_ kind: AuditEvent.Kind, _ details: [String: String], _ people: [Person]) throws {
+            try trail.append(
+                [AuditEvent(kind, key: "kbpk-a", details: details.merging(["list": "AB"]) { one, _ in one })],
+                signers: people.map(\.signer))
+        }
+        try note(.commandStarted, ["command": "personalise", "cards": "3"], [ann, bob])
+        try note(.cardCertified, ["card": "1"], [ann, bob])
+        try note(.cardCertified, ["card": "2"], [])
+        try note(.cardCertified, ["card": "3"], [ann])
+        let sealed = try trail.verify().sealed
+        // The first line is that of the trail's own key.
+        #expect(register.lacking(sealed).keys.sorted() == [4, 5])
+        #expect(register.needed(for: AuditEvent(.commandStarted)) == 0)
+        let open = UnfinishedBatches(sealed, operators: register).words
+        #expect(
+            open.count == 1 && open[0].contains("approved by Ann, Bob; 3 cards were certified"), "\(open)")
+        // What is left of a batch into chips keeps it open; its whole ends it, another list's does not.
+        try note(.cardsPersonalised, ["left": "1", "in-doubt": "0"], [ann, bob])
+        try note(.cardsPersonalised, ["list": "CD"], [ann, bob])
+        #expect(UnfinishedBatches(try trail.verify().sealed, operators: nil).words.count == 1)
+        try note(.cardsPersonalised, ["left": "0", "in-doubt": "0"], [ann, bob])
+        #expect(UnfinishedBatches(try trail.verify().sealed, operators: nil).words.isEmpty)
+    }
+
     @Test("A signature belongs to its line and to the lines before it")
     func moved() throws {
         let (ann, bob) = (try Person("Ann"), try Person("Bob"))

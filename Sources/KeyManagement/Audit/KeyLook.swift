@@ -16,12 +16,9 @@ struct KeyLook {
         }
         do {
             return try read(key, session: &session)
-        } catch let error as PKCS11Error where error.isObjectGone {
-            // Also one that is there no more in the middle of it. One that another call finds is none that ended.
-            guard try AuditedObject.label(of: key.handle, &session) != nil else { return nil }
-            throw error
         } catch let error as PKCS11Error where !error.endsSession {
-            // No report passes over one.
+            // One that has ended meanwhile has no label any more. No report passes over any other.
+            if error.isObjectGone, try AuditedObject.label(of: key.handle, &session) == nil { return nil }
             return KeyFacts(name: key.name, unreadable: "\(key.name.keyClass.rawValue): \(error)")
         }
     }
