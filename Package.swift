@@ -266,8 +266,7 @@ let package = Package(
             "HostServerTests",
             [
                 "HostServer", "Authorisation", "ByteCoding", "HSM", "LibCrypto", "TokenSupport", "ISO8583",
-                "IssuerMessages", "SocketSupport", nioCore,
-                nioPosix,
+                "IssuerMessages", "SocketSupport", nioCore, nioPosix, nioSSL, x509,
                 logging, lifecycle,
             ]),
         .target(

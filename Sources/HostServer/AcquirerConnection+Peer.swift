@@ -12,13 +12,13 @@ extension AcquirerConnection {
     ///   - promise: told the outcome on the loop.
     func examine(_ certificates: [NIOSSLCertificate], promise: EventLoopPromise<NIOSSLVerificationResult>) {
         let presented: [Certificate]
-        do { presented = try certificates.map { try Certificate($0) } } catch {
-            notLetIn("a certificate that cannot be read: \(error)")
+        do throws(PeerTrust.Refused) { presented = try Certificate.all(certificates) } catch {
+            notLetIn("what the peer showed: \(error)")
             promise.succeed(.failed)
             return
         }
         shown = presented
-        judge(presented) { [self] refusal in
+        judge(presented, isConnected: false) { [self] refusal in
             if let refusal { notLetIn(refusal) }
             promise.succeed(refusal == nil ? .certificateVerified : .failed)
         }
@@ -44,16 +44,16 @@ extension AcquirerConnection {
         // A handshake that is under way began under the rules before.
         guard state.isEstablished else { return end("a handshake was under way at a reload") }
         guard bearsNames else { return end("the certificate bears none of the names of this link any more") }
-        judge(shown) { [self] refusal in if let refusal { end(refusal) } }
+        judge(shown, isConnected: true) { [self] refusal in if let refusal { end(refusal) } }
     }
 
-    private func judge(_ presented: [Certificate], answer: @escaping (String?) -> Void) {
+    private func judge(_ presented: [Certificate], isConnected: Bool, answer: @escaping (String?) -> Void) {
         guard let trust = tls?.trust else { return answer("the link has no TLS") }
         // On the loop from its first line to its last.
         let answer = OnLoop(call: answer)
         Task(executorPreference: loop.executor) {
             do throws(PeerTrust.Refused) {
-                try await trust.examine(presented)
+                try await trust.examine(presented, isConnected: isConnected)
                 answer.call(nil)
             } catch { answer.call(error.description) }
         }

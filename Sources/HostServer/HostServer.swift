@@ -237,7 +237,7 @@ package final class HostServer: Service {
         }
         let families =
             sum.families(links: links.namesBySlot)
-            + [links.connections, links.revocationLists].compactMap(\.self)
+            + [links.connections] + links.revocationLists
             + (await moreMetrics())
         return families.map(\.text).joined()
     }

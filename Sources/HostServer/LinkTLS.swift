@@ -21,6 +21,8 @@ package struct LinkTLS: Hashable, Sendable {
     package var trustedFile: String
     /// PEM file of what those authorities have revoked, a list of each; nil: nobody asks.
     package var revokedFile: String?
+    /// How long a list of `revokedFile` still counts after its next one was due, seconds.
+    package var revokedGraceSeconds: Int64
     /// Names of which a peer's certificate has to bear one (subject alternative name, DNS); empty: any.
     package var peerNames: [String]
     /// The lowest version that is spoken.
@@ -32,12 +34,14 @@ package struct LinkTLS: Hashable, Sendable {
     /// Takes the parts; nothing is read yet.
     package init(
         certificateFile: String, privateKeyFile: String, trustedFile: String, revokedFile: String? = nil,
-        peerNames: [String] = [], minimumVersion: Version = .tls12, serverName: String? = nil
+        revokedGraceSeconds: Int64 = 0, peerNames: [String] = [], minimumVersion: Version = .tls12,
+        serverName: String? = nil
     ) {
         self.certificateFile = certificateFile
         self.privateKeyFile = privateKeyFile
         self.trustedFile = trustedFile
         self.revokedFile = revokedFile
+        self.revokedGraceSeconds = revokedGraceSeconds
         self.peerNames = peerNames
         self.minimumVersion = minimumVersion
         self.serverName = serverName
@@ -66,11 +70,12 @@ struct TLSContext: Sendable {
     {
         let files = try LinkTLSFiles(tls, link: link)
         var trust = try files.reading("trustedFile", tls.trustedFile) {
-            try PeerTrust(files.trusted.map { try Certificate($0) }, role: role)
+            try PeerTrust(Certificate.all(files.trusted), role: role)
         }
         if let revoked = tls.revokedFile {
             try files.reading("revokedFile", revoked) {
-                try trust.take(RevocationList.all(inFile: revoked), now: now)
+                try trust.take(
+                    RevocationList.all(inFile: revoked), graceSeconds: tls.revokedGraceSeconds, now: now)
             }
         }
         self.trust = trust
@@ -175,6 +180,30 @@ private struct LinkTLSFiles {
 }
 
 extension Certificate {
-    /// A certificate of the TLS library.
-    init(_ certificate: NIOSSLCertificate) throws { try self.init(derEncoded: certificate.toDERBytes()) }
+    /// Certificates of the TLS library, which reads more of them than the one that judges them.
+    ///
+    /// - Throws: `PeerTrust.Refused`; names the place, from 1.
+    static func all(_ certificates: [NIOSSLCertificate]) throws(PeerTrust.Refused) -> [Certificate] {
+        var all: [Certificate] = []
+        for (index, certificate) in certificates.enumerated() {
+            do { all.append(try Certificate(derEncoded: certificate.toDERBytes())) } catch {
+                let reason = unreadable(error, (try? certificate.toDERBytes()) ?? [])
+                throw PeerTrust.Refused(description: "certificate \(index + 1) \(reason)")
+            }
+        }
+        return all
+    }
+
+    private static func unreadable(_ error: any Error, _ bytes: [UInt8]) -> String {
+        switch (error as? CertificateError)?.code {
+        case .unsupportedSignatureAlgorithm:
+            let name = SignatureNames.algorithm(ofCertificate: bytes).map(SignatureNames.of) ?? "an algorithm"
+            return "is signed with \(name), which is not taken: \(SignatureNames.takenWords)"
+        case .unsupportedPublicKeyAlgorithm:
+            return
+                "has a key of a kind that is not taken: EC keys on P-256, P-384 and P-521, RSA keys for any use "
+                + "(not for PSS alone) and Ed25519 keys are"
+        default: return "cannot be read: \(error)"
+        }
+    }
 }

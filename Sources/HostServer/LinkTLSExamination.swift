@@ -11,6 +11,8 @@ package struct CertificateLife: Sendable {
     package let notBefore: Int64
     /// Seconds since 1970.
     package let notAfter: Int64
+    /// How long a list still counts after `notAfter`, seconds.
+    package var graceSeconds: Int64 = 0
     /// Whether it is a list of revoked certificates instead.
     package var isRevocationList = false
 }
@@ -45,7 +47,7 @@ extension LinkTLS {
             return try RevocationList.all(inFile: revokedFile).enumerated().map { index, list in
                 CertificateLife(
                     key: key, place: index + 1, notBefore: list.issuedAt, notAfter: list.nextAt,
-                    isRevocationList: true)
+                    graceSeconds: revokedGraceSeconds, isRevocationList: true)
             }
         } catch {
             throw LinkTLSError(description: "\(key): \(revokedFile): \(error)")

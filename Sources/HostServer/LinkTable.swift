@@ -41,21 +41,32 @@ final class LinkTable: Sendable {
             values: all.map { ([("link", $0.name)], "\($0.openConnections)") })
     }
 
-    /// As they are served: a file that was put in place and not reloaded changes nothing here. Nil where no link has any.
-    var revocationLists: MetricFamily? {
-        let values = all.flatMap { link in
-            (link.settings.tls?.trust.listEnds ?? []).map { end in
-                (
-                    labels: [(name: "link", value: link.name), (name: "authority", value: end.authority)],
-                    value: "\(end.seconds)"
-                )
-            }
+    /// As they are served: a file that was put in place and not reloaded changes nothing here. Empty where no link has any.
+    var revocationLists: [MetricFamily] {
+        let ends = all.flatMap { link in
+            (link.settings.tls?.trust.listEnds ?? []).map { (link: link.name, end: $0) }
         }
-        guard !values.isEmpty else { return nil }
-        return .labelled(
-            "issuer_revocation_list_expiry_timestamp_seconds", .gauge,
-            help: "When the next list of revoked certificates of an authority is due, seconds since 1970.",
-            values: values)
+        guard !ends.isEmpty else { return [] }
+        func family(_ name: String, _ help: String, _ value: (PeerTrust.ListEnd) -> Int64) -> MetricFamily {
+            .labelled(
+                name, .gauge, help: help,
+                values: ends.map { link, end in
+                    ([("link", link), ("authority", end.authority)], "\(value(end))")
+                })
+        }
+        return [
+            family(
+                "issuer_revocation_list_issued_timestamp_seconds",
+                "When the list of revoked certificates of an authority was issued, seconds since 1970.",
+                \.issued),
+            family(
+                "issuer_revocation_list_expiry_timestamp_seconds",
+                "When the next list of revoked certificates of an authority is due, seconds since 1970.",
+                \.next),
+            family(
+                "issuer_revocation_list_usable_until_timestamp_seconds",
+                "Until when new peers are let in by the list that is here, seconds since 1970.", \.usable),
+        ]
     }
 
     func open() async throws {

@@ -1,13 +1,14 @@
+internal import ByteCoding
 internal import Foundation
 
 /// The blocks of a PEM file (RFC 7468). What stands between them is nobody's matter, as other programs have it.
+///
+/// swift-asn1 has a reader of its own. It is not used here: its errors name no line, it takes a file without any marker
+/// for one without blocks, and it refuses lines of other lengths than 64, which RFC 7468 lets a reader take.
 struct PEMBlock {
     /// `X509 CRL`, `CERTIFICATE`.
     let label: String
     let bytes: [UInt8]
-
-    /// A list of revoked certificates.
-    static let revocationList = "X509 CRL"
 
     /// What is wrong with a file.
     struct Unreadable: Error, CustomStringConvertible {
@@ -27,8 +28,7 @@ struct PEMBlock {
 
     /// Whether a file of another use has a list of revoked certificates in it.
     static func hasRevocationList(inFile path: String) -> Bool {
-        let marker = Data("-----BEGIN \(revocationList)-----".utf8)
-        return (try? Data(contentsOf: URL(filePath: path)))?.range(of: marker) != nil
+        (try? Data(contentsOf: URL(filePath: path))).map(PEM.hasRevocationList) ?? false
     }
 
     private static func all(in text: String) throws(Unreadable) -> [PEMBlock] {

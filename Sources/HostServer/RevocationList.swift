@@ -1,3 +1,4 @@
+internal import ByteCoding
 internal import Foundation
 internal import SwiftASN1
 internal import X509
@@ -6,7 +7,7 @@ internal import X509
 struct RevocationList: Sendable {
     /// The authority's name.
     let issuer: DistinguishedName
-    /// Seconds since 1970.
+    /// From when on it holds, seconds since 1970.
     let issuedAt: Int64
     /// When the authority's next list is due, seconds since 1970; from then on nobody knows what is missing here.
     let nextAt: Int64
@@ -27,10 +28,10 @@ struct RevocationList: Sendable {
         do { parts = try RevocationListEncoding(bytes) } catch let error as Unusable { throw error } catch {
             throw Unusable(description: "is no list of revoked certificates: \(error)")
         }
-        guard let algorithm = RevocationList.algorithms[parts.algorithm] else {
+        guard let algorithm = SignatureNames.taken[parts.algorithm] else {
             throw Unusable(
-                description: "is signed by an algorithm that is not taken (\(parts.algorithm)): "
-                    + "ECDSA, Ed25519 and RSA PKCS #1 with SHA-256 or longer are")
+                description: "is signed with \(SignatureNames.of(parts.algorithm)), which is not taken: "
+                    + SignatureNames.takenWords)
         }
         guard let nextAt = parts.nextAt else {
             throw Unusable(description: "does not say when the next one is due (nextUpdate)")
@@ -47,14 +48,16 @@ struct RevocationList: Sendable {
         let blocks = try PEMBlock.all(inFile: path)
         guard !blocks.isEmpty else {
             throw Unusable(
-                description: "no PEM block \(PEMBlock.revocationList) in it (a list in DER has to become PEM)"
+                description: "no PEM block \(PEM.revocationList) in it (a list in DER has to become PEM: "
+                    + "openssl crl -inform DER -in FILE -out FILE.pem)"
             )
         }
         return try blocks.enumerated().map { index, block in
-            guard block.label == PEMBlock.revocationList else {
+            guard block.label == PEM.revocationList else {
                 throw Unusable(
                     description:
-                        "block \(index + 1) is \(block.label); only \(PEMBlock.revocationList) belongs here")
+                        "block \(index + 1) is \(block.label); only \(PEM.revocationList) belongs here"
+                )
             }
             do { return try RevocationList(block.bytes) } catch {
                 throw Unusable(description: "list \(index + 1) \(error)")
@@ -67,21 +70,16 @@ struct RevocationList: Sendable {
 
     /// Whether an authority signed it, and may.
     func isSigned(by authority: Certificate) -> Bool {
-        guard authority.subject == issuer else { return false }
-        // RFC 5280, 4.2.1.3: where there is a key usage, it has to name the signing of lists.
-        let usage = try? authority.extensions.keyUsage
-        guard usage?.cRLSign ?? true else { return false }
-        return authority.publicKey.isValidSignature(
-            signature, for: signedBytes, signatureAlgorithm: algorithm)
+        mayBeSigned(by: authority)
+            && authority.publicKey.isValidSignature(
+                signature, for: signedBytes, signatureAlgorithm: algorithm)
     }
 
-    private static let algorithms: [ASN1ObjectIdentifier: Certificate.SignatureAlgorithm] = [
-        [1, 2, 840, 10_045, 4, 3, 2]: .ecdsaWithSHA256,
-        [1, 2, 840, 10_045, 4, 3, 3]: .ecdsaWithSHA384,
-        [1, 2, 840, 10_045, 4, 3, 4]: .ecdsaWithSHA512,
-        [1, 2, 840, 113_549, 1, 1, 11]: .sha256WithRSAEncryption,
-        [1, 2, 840, 113_549, 1, 1, 12]: .sha384WithRSAEncryption,
-        [1, 2, 840, 113_549, 1, 1, 13]: .sha512WithRSAEncryption,
-        [1, 3, 101, 112]: .ed25519,
-    ]
+    /// Whether it is of this authority, by name and key usage (RFC 5280, 4.2.1.3: where there is one, it has to name the
+    /// signing of lists).
+    func mayBeSigned(by authority: Certificate) -> Bool {
+        guard authority.subject == issuer else { return false }
+        let usage = try? authority.extensions.keyUsage
+        return usage?.cRLSign ?? true
+    }
 }

@@ -29,7 +29,13 @@ struct RevocationListEncoding {
         }
         (signedBytes, self.signature, algorithm) = (list.encodedBytes, signature.bytes, outer)
         (issuer, issuedAt, nextAt, revoked) = try DER.sequence(list, identifier: .sequence) { nodes in
-            if Self.next(nodes)?.identifier == .integer { _ = nodes.next() }
+            if Self.next(nodes)?.identifier == .integer {
+                // Counted from 0 (5.1.2.1).
+                let version = try Int(derEncoded: &nodes)
+                guard version == 1 else {
+                    throw Malformed(description: "it is of version \(version + 1), not 2")
+                }
+            }
             guard try Self.algorithm(&nodes) == outer else {
                 throw Malformed(description: "it names two algorithms")
             }
@@ -44,7 +50,7 @@ struct RevocationListEncoding {
                 revoked = try Self.serialNumbers(entries)
             }
             try DER.optionalExplicitlyTagged(&nodes, tagNumber: 0, tagClass: .contextSpecific) {
-                try Self.refuseCritical(in: $0)
+                try Self.examine($0)
             }
             return (issuer, issuedAt, nextAt, revoked)
         }
@@ -98,7 +104,7 @@ struct RevocationListEncoding {
                     guard try time(&nodes) != nil else {
                         throw Malformed(description: "an entry has no time")
                     }
-                    if let extensions = nodes.next() { try refuseCritical(in: extensions) }
+                    if let extensions = nodes.next() { try examine(extensions) }
                     numbers.insert(Certificate.SerialNumber(bytes: number))
                 }
             }
@@ -106,18 +112,22 @@ struct RevocationListEncoding {
         return numbers
     }
 
-    /// A critical extension says that the list is not whole, or that entries are another authority's: who passes it over
-    /// takes the list for what it is not (RFC 5280, 5.2).
-    private static func refuseCritical(in extensions: ASN1Node) throws {
+    /// Refuses what says that the list is not whole, or that entries are another authority's: who passes it over takes
+    /// the list for what it is not (RFC 5280, 5.2). Those extensions have to be critical; where an authority has not marked
+    /// them so, they mean the same.
+    private static func examine(_ extensions: ASN1Node) throws {
         try DER.sequence(extensions, identifier: .sequence) { nodes in
             while let each = nodes.next() {
                 try DER.sequence(each, identifier: .sequence) { nodes in
                     let name = try ASN1ObjectIdentifier(derEncoded: &nodes)
                     let isCritical = try DER.decodeDefault(&nodes, defaultValue: false)
-                    _ = try ASN1OctetString(derEncoded: &nodes)
-                    guard isCritical else { return }
-                    let meaning =
-                        meanings[name] ?? "has the critical extension \(name), which is not known here"
+                    let value = try ASN1OctetString(derEncoded: &nodes)
+                    var meaning = meanings[name]
+                    if name == issuingDistributionPoint { meaning = try scope(value.bytes) }
+                    if isCritical, meaning == nil {
+                        meaning = "has the critical extension \(name), which is not known here"
+                    }
+                    guard let meaning else { return }
                     throw RevocationList.Unusable(
                         description: "\(meaning): ask the authority for a whole list")
                 }
@@ -125,9 +135,32 @@ struct RevocationListEncoding {
         }
     }
 
+    private static let issuingDistributionPoint: ASN1ObjectIdentifier = [2, 5, 29, 28]
+
     private static let meanings: [ASN1ObjectIdentifier: String] = [
-        [2, 5, 29, 27]: "holds only changes (delta CRL)",
-        [2, 5, 29, 28]: "is of a part of the certificates alone (issuing distribution point)",
+        [2, 5, 29, 27]: "holds only changes since another list (delta CRL)",
         [2, 5, 29, 29]: "has an entry of another authority (indirect CRL)",
+    ]
+
+    /// What an issuing distribution point says of its list (5.2.5). The flags are absent where they are false.
+    private static func scope(_ value: ArraySlice<UInt8>) throws -> String {
+        var parts: [String] = []
+        try DER.sequence(DER.parse(value), identifier: .sequence) { nodes in
+            while let each = nodes.next() {
+                parts.append(
+                    scopes[each.identifier.tagNumber]
+                        ?? "by a rule that is not known here (\(each.identifier))")
+            }
+        }
+        return "is not of all certificates of its authority, but "
+            + (parts.isEmpty ? "says not of which" : parts.joined(separator: ", "))
+            + " (issuing distribution point)"
+    }
+
+    private static let scopes: [UInt: String] = [
+        0: "of one distribution point", 1: "of those of users (onlyContainsUserCerts)",
+        2: "of those of authorities (onlyContainsCACerts)", 3: "of some reasons (onlySomeReasons)",
+        4: "of other authorities too (indirectCRL)",
+        5: "of attribute certificates (onlyContainsAttributeCerts)",
     ]
 }

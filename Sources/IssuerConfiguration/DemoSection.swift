@@ -1,3 +1,6 @@
+internal import ByteCoding
+internal import Foundation
+
 extension IssuerConfiguration {
     /// What simulators need beside links and dialects: `demo`.
     package struct Demo: Sendable {
@@ -32,6 +35,15 @@ extension IssuerConfiguration {
                 trustedFile: tls.fileIfThere("trustedFile"),
                 certificateFile: tls.fileIfThere("certificateFile"),
                 privateKeyFile: tls.fileIfThere("privateKeyFile"), serverName: tls.textIfThere("serverName"))
+            for key in ["trustedFile", "certificateFile", "privateKeyFile"] {
+                guard let file = tls.fileIfThere(key), let text = try? Data(contentsOf: URL(filePath: file)),
+                    PEM.hasRevocationList(text)
+                else { continue }
+                throw tls.fault(
+                    key,
+                    "\(file) has a list of revoked certificates in it: simulators do not look at revocation, take it out"
+                )
+            }
         }
     }
 

@@ -11,6 +11,8 @@ extension IssuerConfiguration {
             package var trustedFile: String
             /// PEM file of their lists of revoked certificates; nil: nobody asks.
             package var revokedFile: String?
+            /// How long an overdue list still counts.
+            package var revokedGraceHours: Int
             /// Names of which a peer's certificate has to bear one; empty: any.
             package var peerNames: [String]
             /// `1.2` or `1.3`.
@@ -160,6 +162,11 @@ extension IssuerConfiguration.Link.TLS {
         privateKeyFile = try section.file("privateKeyFile")
         trustedFile = try section.file("trustedFile")
         revokedFile = section.fileIfThere("revokedFile")
+        revokedGraceHours = try section.number("revokedGraceHours")
+        guard revokedFile != nil || revokedGraceHours == 0 else {
+            throw section.fault(
+                "revokedGraceHours", "needs revokedFile: there is no list that could be overdue")
+        }
         peerNames = try section.list("peerNames")
         minimumVersion = try section.text("minimumVersion")
         serverName = section.textIfThere("serverName")

@@ -113,6 +113,11 @@ extension ConfigurationSchema {
                 "PEM file of the certificates that those authorities have revoked: a list (CRL) of each authority of `trustedFile`, signed by it."
         ),
         .init(
+            "links.*.tls.revokedGraceHours", .number(0...720), standard: .value("0"), unit: "hours",
+            sentence:
+                "How long a list of `revokedFile` still counts after its next one was due; then no new peer of that authority is let in."
+        ),
+        .init(
             "links.*.tls.peerNames", .list, standard: .absent("any"),
             sentence: "Names of which a peer's certificate has to bear one."),
         .init(

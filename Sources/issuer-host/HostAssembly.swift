@@ -150,9 +150,11 @@ final class HostAssembly: Sendable {
         if let key = new.settings.firstKeyThatNeedsARestart(since: old.settings) {
             throw WiringError("\(key): cannot change while the host runs; restart it")
         }
-        if let failure = new.examination().first(where: { $0.outcome == .failed }) {
+        let findings = new.examination()
+        if let failure = findings.first(where: { $0.outcome == .failed }) {
             throw WiringError("\(failure.subject): \(failure.detail)")
         }
+        for finding in findings where finding.outcome == .warning { logger.warning("\(finding.detail)") }
         let links = try new.linkConfigurations()
         let isOther = try new.hsmConfiguration() != old.hsmConfiguration()
         var (nextHSM, labels) = (hsm, oldLabels)

@@ -110,7 +110,8 @@ extension IssuerConfiguration {
         configuration.tls = link.tls.map { tls in
             LinkTLS(
                 certificateFile: tls.certificateFile, privateKeyFile: tls.privateKeyFile,
-                trustedFile: tls.trustedFile, revokedFile: tls.revokedFile, peerNames: tls.peerNames,
+                trustedFile: tls.trustedFile, revokedFile: tls.revokedFile,
+                revokedGraceSeconds: Int64(tls.revokedGraceHours) * 3_600, peerNames: tls.peerNames,
                 minimumVersion: tls.minimumVersion == "1.3" ? .tls13 : .tls12, serverName: tls.serverName)
         }
     }

@@ -43,8 +43,11 @@ extension IssuerConfiguration {
     // MARK: - Certificates
 
     private static let warningSeconds: Int64 = 30 * 86_400
-    /// A list of revoked certificates lives days, not years.
-    private static let listWarningSeconds: Int64 = 2 * 86_400
+    /// A list of revoked certificates lives hours or days: the last quarter of its life, two days at most. The alarm has
+    /// the same rule.
+    private static func listWarningSeconds(_ life: CertificateLife) -> Int64 {
+        min(2 * 86_400, (life.notAfter - life.notBefore) / 4)
+    }
 
     private func certificateFindings(_ link: Link, now: Int64) -> [Finding] {
         guard let tls = link.tls else { return [] }
@@ -92,17 +95,7 @@ extension IssuerConfiguration {
         let outcome: Finding.Outcome = mayFail ? .failed : .warning
         let place = "\(life.key): \(life.isRevocationList ? "list" : "certificate") \(life.place)"
         if life.isRevocationList {
-            guard life.notAfter - now <= IssuerConfiguration.listWarningSeconds else { return nil }
-            return life.notAfter <= now
-                ? Finding(
-                    subject, .failed,
-                    detail:
-                        "\(place): the next one was due on \(day(life.notAfter)), and without it no peer is let in: "
-                        + "get it from the authority")
-                : Finding(
-                    subject, .warning,
-                    detail:
-                        "\(place): the next one is due on \(day(life.notAfter)): get it from the authority")
+            return listFinding(subject, place, life, now: now)
         }
         if life.notAfter <= now {
             return Finding(
@@ -114,6 +107,30 @@ extension IssuerConfiguration {
         }
         guard life.notAfter - now <= IssuerConfiguration.warningSeconds else { return nil }
         return Finding(subject, .warning, detail: "\(place) expires on \(day(life.notAfter)): renew it")
+    }
+
+    /// An overdue list is a warning: it keeps new peers of one authority out of one link, as it does on a host that runs,
+    /// and is no reason to serve nobody.
+    private func listFinding(_ subject: String, _ place: String, _ life: CertificateLife, now: Int64)
+        -> Finding?
+    {
+        guard life.notAfter - now <= IssuerConfiguration.listWarningSeconds(life) else { return nil }
+        let was = life.notAfter <= now ? "was due at" : "is due at"
+        let usable = life.notAfter + life.graceSeconds
+        let what =
+            usable <= now
+            ? "no new peer of that authority is let in since \(moment(usable))"
+            : "from \(moment(usable)) on no new peer of that authority is let in"
+        return Finding(
+            subject, .warning,
+            detail:
+                "\(place): the next one \(was) \(moment(life.notAfter)), \(what): get it from the authority, put it "
+                + "in the file, reload")
+    }
+
+    /// Lists live hours or days: a day alone would not do.
+    private func moment(_ seconds: Int64) -> String {
+        Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
     }
 
     private func day(_ seconds: Int64) -> String {

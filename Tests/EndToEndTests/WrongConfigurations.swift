@@ -131,6 +131,14 @@ enum WrongConfigurations {
             "      trustedFile: tls/ca.pem\n",
             "      trustedFile: tls/ca.pem\n      revokedFile: tls/ca.pem\n",
             "links.s.tls.revokedFile", "only X509 CRL belongs here", line: "      revokedFile"),
+        .file(
+            "      trustedFile: tls/ca.pem\n",
+            "      trustedFile: tls/ca.pem\n      revokedGraceHours: 2\n",
+            "links.s.tls.revokedGraceHours", "needs revokedFile", line: "      revokedGraceHours"),
+        .file(
+            "      trustedFile: tls/ca.pem\n",
+            "      trustedFile: tls/ca.pem\n      revokedFile: tls/ca.crl\n      revokedGraceHours: 721\n",
+            "links.s.tls.revokedGraceHours", "from 0 to 720", line: "      revokedGraceHours"),
         .file("minimumVersion: '1.2'", "minimumVersion: '1.1'", "links.s.tls.minimumVersion", "1.2 or 1.3"),
     ]
 

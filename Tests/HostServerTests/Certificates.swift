@@ -1,5 +1,9 @@
 import Foundation
+import NIOSSL
 import SocketSupport
+import X509
+
+@testable import HostServer
 
 /// Authorities and certificates, made with OpenSSL's command in a folder of their own.
 struct Certificates: Sendable {
@@ -23,30 +27,48 @@ struct Certificates: Sendable {
 
     func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// - Parameter key: what OpenSSL's `-newkey` is told.
-    func authority(_ name: String, key: String = "ec -pkeyopt ec_paramgen_curve:P-256") throws {
+    /// - Parameters:
+    ///   - key: what OpenSSL's `-newkey` is told.
+    ///   - subject: its name; nil: that of the files.
+    ///   - extra: more arguments, such as extensions or how it is signed.
+    func authority(
+        _ name: String, key: String = "ec -pkeyopt ec_paramgen_curve:P-256", subject: String? = nil,
+        extra: String = ""
+    ) throws {
         try openssl(
-            "req -x509 -newkey \(key) -nodes -days 2 -subj /CN=\(name) "
+            "req -x509 -newkey \(key) -nodes -days 2 -subj /CN=\(subject ?? name) \(extra) "
                 + "-keyout \(path(name)).key -out \(path(name)).pem")
     }
 
-    func certificate(_ name: String, names: String, by authority: String, days: Int = 2) throws {
+    /// - Parameters:
+    ///   - key: what OpenSSL's `-newkey` is told.
+    ///   - signing: how the authority signs, in OpenSSL's words.
+    func certificate(
+        _ name: String, names: String, by authority: String, days: Int = 2,
+        key: String = "ec -pkeyopt ec_paramgen_curve:P-256", signing: String = ""
+    ) throws {
         try openssl(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) "
+            "req -newkey \(key) -nodes -subj /CN=\(name) "
                 + "-addext subjectAltName=\(names) -keyout \(path(name)).key -out \(path(name)).csr")
         try openssl(
             "x509 -req -in \(path(name)).csr -CA \(path(authority)).pem -CAkey \(path(authority)).key "
-                + "-days \(days) -copy_extensions copy -out \(path(name)).pem")
+                + "-days \(days) -copy_extensions copy \(signing) -out \(path(name)).pem")
     }
+
+    /// RSA-PSS with SHA-256.
+    static let pss = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest"
 
     /// The list of an authority, `NAME.crl`, and how long it holds from now on.
     ///
     /// - Parameters:
     ///   - revoked: names of certificates.
     ///   - seconds: until the next list is due.
-    func list(of authority: String, revoked: [String] = [], seconds: Int = 86_400, as name: String? = nil)
-        throws
-    {
+    ///   - extensions: lines of a section of OpenSSL's configuration.
+    ///   - extra: more arguments of `openssl ca -gencrl`.
+    func list(
+        of authority: String, revoked: [String] = [], seconds: Int = 86_400, as name: String? = nil,
+        extensions: String? = nil, extra: String = ""
+    ) throws {
         let database = path("\(authority).index")
         let settings = """
             [ca]
@@ -55,14 +77,21 @@ struct Certificates: Sendable {
             database = \(database)
             default_md = sha256
             unique_subject = no
+            [list]
+            \(extensions ?? "")
             """
         try Data(settings.utf8).write(to: URL(filePath: path("\(authority).cnf")))
         try Data().write(to: URL(filePath: database))
         let common =
             "ca -config \(path("\(authority).cnf")) -cert \(path("\(authority).pem")) "
             + "-keyfile \(path("\(authority).key")) "
-        for certificate in revoked { try openssl(common + "-revoke \(path("\(certificate).pem"))") }
-        try openssl(common + "-gencrl -crlsec \(seconds) -out \(path("\(name ?? authority).crl"))")
+        for certificate in revoked {
+            try openssl(
+                common + "-revoke \(path("\(certificate).pem")) -crl_reason superseded")
+        }
+        let lines = extensions == nil ? "" : "-crlexts list "
+        try openssl(
+            common + "-gencrl \(lines)-crlsec \(seconds) \(extra) -out \(path("\(name ?? authority).crl"))")
     }
 
     /// An authority between `ca` and peers, `NAME.pem`.
@@ -111,6 +140,21 @@ struct Certificates: Sendable {
         var all = Data()
         for each in names { all += try Data(contentsOf: URL(filePath: path(each))) }
         try all.write(to: URL(filePath: path(name)))
+    }
+
+    /// Certificates as a peer shows them.
+    func presented(_ names: [String]) throws(PeerTrust.Refused) -> [Certificate] {
+        try Certificate.all(names.flatMap { (try? NIOSSLCertificate.fromPEMFile(path("\($0).pem"))) ?? [] })
+    }
+
+    /// Changes the bytes of a file with one PEM block; its signature does not hold any more.
+    func change(_ name: String, _ body: (inout [UInt8]) throws -> Void) throws {
+        let block = try PEMBlock.all(inFile: path(name))[0]
+        var bytes = block.bytes
+        try body(&bytes)
+        let text = Data(bytes).base64EncodedString()
+        try Data("-----BEGIN \(block.label)-----\n\(text)\n-----END \(block.label)-----\n".utf8)
+            .write(to: URL(filePath: path(name)))
     }
 
     /// What OpenSSL's command prints when it is given nothing to read.

@@ -1,3 +1,5 @@
+internal import ByteCoding
+internal import Foundation
 internal import NIOConcurrencyHelpers
 internal import NIOCore
 internal import NIOPosix
@@ -24,21 +26,48 @@ package struct TLSIdentity: Hashable, Sendable {
     func context() throws(ConnectionError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        do {
-            if let trustedFile { configuration.trustRoots = .file(trustedFile) }
-            if let certificateFile {
-                configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificateFile)
-                    .map { .certificate($0) }
+        for file in [trustedFile, certificateFile, privateKeyFile].compactMap(\.self) {
+            // The library passes one over.
+            guard let text = try? Data(contentsOf: URL(filePath: file)), PEM.hasRevocationList(text) else {
+                continue
             }
-            if let privateKeyFile {
-                let key = try NIOSSLPrivateKey(file: privateKeyFile, format: .pem)
-                configuration.privateKey = .privateKey(key)
-            }
-            return try NIOSSLContext(configuration: configuration)
-        } catch {
-            let files = [trustedFile, certificateFile, privateKeyFile].compactMap(\.self)
-            throw .tls("one of \(files.joined(separator: ", ")) cannot be used: \(error)")
+            throw .tls(
+                "\(file) has a list of revoked certificates in it: simulators do not look at revocation, take it out"
+            )
         }
+        if let trustedFile {
+            let roots = try TLSIdentity.reading(trustedFile, "PEM certificates of authorities") {
+                try NIOSSLCertificate.fromPEMFile(trustedFile)
+            }
+            configuration.trustRoots = .certificates(roots)
+        }
+        if let certificateFile {
+            let chain = try TLSIdentity.reading(certificateFile, "a PEM certificate") {
+                try NIOSSLCertificate.fromPEMFile(certificateFile)
+            }
+            configuration.certificateChain = chain.map { .certificate($0) }
+        }
+        if let privateKeyFile {
+            let key = try TLSIdentity.reading(privateKeyFile, "a PEM private key without a passphrase") {
+                try NIOSSLPrivateKey(file: privateKeyFile, format: .pem)
+            }
+            configuration.privateKey = .privateKey(key)
+        }
+        do { return try NIOSSLContext(configuration: configuration) } catch {
+            throw .tls(
+                "\(certificateFile ?? "") and \(privateKeyFile ?? "") do not go together: \(SecureConnection.words(error))"
+            )
+        }
+    }
+
+    /// Names the file where the body fails, and what belongs into it.
+    private static func reading<Value>(_ file: String, _ content: String, body: () throws -> Value)
+        throws(ConnectionError) -> Value
+    {
+        guard FileManager.default.isReadableFile(atPath: file) else {
+            throw .tls("\(file) cannot be read: is it there, and readable?")
+        }
+        do { return try body() } catch { throw .tls("\(file) has to hold \(content)") }
     }
 }
 
