@@ -51,7 +51,10 @@ package struct EchoServer: Sendable {
                 .bind(host: "127.0.0.1", port: port).get()
         } catch {
             try await group.shutdownGracefully()
-            throw error
+            guard let error = error as? IOError else { throw error }
+            let reason = String(cString: strerror(error.errnoCode))
+            throw LoadSetupError(
+                "127.0.0.1:\(port) cannot be listened on: \(reason); --port names another one")
         }
         self.port = channel.localAddress?.port ?? port
     }

@@ -131,7 +131,8 @@ func describe(_ error: any Error) -> String {
     case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
         return "\(place(context.codingPath)) is of the wrong type"
     case DecodingError.dataCorrupted(let context):
-        return "\(place(context.codingPath)): \(context.debugDescription)"
+        let key = place(context.codingPath)
+        return key.isEmpty ? context.debugDescription : "\(key): \(context.debugDescription)"
     default: return "\(error)"
     }
 }

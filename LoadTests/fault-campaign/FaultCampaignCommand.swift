@@ -31,7 +31,22 @@ struct FaultCampaignCommand: AsyncParsableCommand {
     @Option(help: "Folder for the result.") var results = "LoadTests/results"
     @Flag(help: "Keep logs, journal and stores of the campaign.") var keep = false
 
+    func validate() throws {
+        guard (1...100_000).contains(faults) else { throw ValidationError("--faults: 1 to 100,000") }
+        guard (1...1_000).contains(terminals) else { throw ValidationError("--terminals: 1 to 1,000") }
+        _ = try faultKinds()
+    }
+
     func run() async throws {
+        for file in ["Config/redis.conf", "Config/demo/demo-issuer.json"]
+        where !FileManager.default.isReadableFile(atPath: "\(root)/\(file)") {
+            throw Refused("--root \(root): is no folder of this project, \(file) is not in it")
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
+        } catch {
+            throw Refused("--results \(results): the folder cannot be made: \(error.localizedDescription)")
+        }
         let seed = seed ?? UInt64.random(in: 1...999_999)
         say("seed \(seed)")
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fault-campaign-\(seed)")
@@ -45,7 +60,6 @@ struct FaultCampaignCommand: AsyncParsableCommand {
         let result = try await campaign.run()
         if !keep { try? FileManager.default.removeItem(at: folder) }
         print(result.summary)
-        try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
         let path = "\(results)/faults-\(setUp.rawValue)-\(seed).json"
         try result.write(to: path)
         print(path)
@@ -64,6 +78,13 @@ struct FaultCampaignCommand: AsyncParsableCommand {
     }
 
     static func main() async { await ProgramEntry.run(Self.self, ProgramEntry.arguments) }
+}
+
+/// What the program was refused.
+private struct Refused: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }
 
 private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }

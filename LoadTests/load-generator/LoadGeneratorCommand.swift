@@ -92,7 +92,14 @@ struct CardsCommand: ParsableCommand {
     @Option(help: "The profile whose cards these are.") var profile: String?
     @Option(help: "How many; the profile's number where it is not given.") var count: Int?
     @Option(help: "File to write.") var out: String
-    @Flag(help: "PINs as they are instead of reference blocks.") var clearPINs = false
+    @Flag(name: .customLong("clear-pins"), help: "PINs as they are instead of reference blocks.")
+    var clearPINs = false
+
+    func validate() throws {
+        guard count.map({ (1...1_000_000).contains($0) }) ?? true else {
+            throw ValidationError("--count has to be 1 to 1,000,000")
+        }
+    }
 
     func run() throws {
         let issuer = try issuer ?? host.configuration().issuerPath

@@ -17,6 +17,16 @@ struct TargetOptions: ParsableArguments {
         help: "Test keys and kinds of card; by default the configuration's, or Config/demo/demo-issuer.json.")
     var issuer: String?
 
+    func validate() throws {
+        guard let target else { return }
+        guard let colon = target.lastIndex(of: ":"), let port = UInt16(target[target.index(after: colon)...]),
+            port > 0, colon > target.startIndex
+        else { throw ValidationError("--target \(target) is no HOST:PORT") }
+        guard ["2be", "4ascii", "2be-incl", "4ascii-incl"].contains(framing) else {
+            throw ValidationError("--framing \(framing) is none of 2be, 4ascii, 2be-incl, 4ascii-incl")
+        }
+    }
+
     /// What a load needs of it.
     func resolve(
         _ names: [String]
@@ -59,6 +69,21 @@ struct TargetOptions: ParsableArguments {
         guard !importCards || target == nil else {
             throw ValidationError(
                 "--import-cards needs the host's configuration: it goes with --config, not --target")
+        }
+    }
+}
+
+/// Where results go: what cannot be written is said before the load, not after it.
+enum ResultFolder {
+    static func require(_ folder: String) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw LoadSetupError(
+                "--results \(folder): the folder cannot be made: \(error.localizedDescription)")
+        }
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw LoadSetupError("--results \(folder): the folder cannot be written to")
         }
     }
 }
@@ -119,12 +144,20 @@ struct Run: AsyncParsableCommand {
         guard Run.seconds(duration) != nil else {
             throw ValidationError("--duration has to be a time such as 30s, 5m or 1h")
         }
+        guard kneeStart > 0, kneeStart <= 1_000_000, kneeP99 > 0, kneeP99 <= 60_000, kneeSeconds >= 1,
+            kneeSeconds <= 3_600
+        else {
+            throw ValidationError(
+                "--knee-start has to be above 0 and at most 1,000,000 a second, --knee-p99 above 0 and at most 60,000 "
+                    + "milliseconds, --knee-seconds 1 to 3,600")
+        }
         try target.expectImportable(importCards)
         do { for text in threshold { _ = try Threshold(text) } } catch { throw ValidationError("\(error)") }
     }
 
     func run() async throws {
         let profile = try plan()
+        try ResultFolder.require(results)
         for text in threshold where !findKnee {
             try Threshold(text).expectStage(of: profile, path: "--threshold")
         }
@@ -202,7 +235,6 @@ struct Run: AsyncParsableCommand {
     }
 
     private func write(_ result: LoadResult) throws -> String {
-        try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
         let moment = result.startedAt.replacing(":", with: "").replacing("-", with: "")
         let base = "\(results)/\(result.profile)-\(moment)"
         try Data(result.json()).write(to: URL(filePath: "\(base).json"))
@@ -241,14 +273,18 @@ struct Capacity: AsyncParsableCommand {
         guard steps.count >= 2, steps.count == rates.split(separator: ",").count, steps == steps.sorted(),
             steps.allSatisfy({ $0 > 0 })
         else { throw ValidationError("--rates has to be two or more rising numbers, such as 500,1000,2000") }
-        guard seconds > 0, p99 > 0, (10...1_000_000).contains(cards), (1...10_000).contains(connections)
+        guard seconds > 0, seconds <= 3_600, p99 > 0, p99 <= 60_000, (10...1_000_000).contains(cards),
+            (1...10_000).contains(connections)
         else {
-            throw ValidationError("--seconds, --p99, --cards and --connections have to be above zero")
+            throw ValidationError(
+                "--seconds has to be above 0 and at most 3,600, --p99 above 0 and at most 60,000 milliseconds, "
+                    + "--cards 10 to 1,000,000, --connections 1 to 10,000")
         }
         try target.expectImportable(importCards)
     }
 
     func run() async throws {
+        try ResultFolder.require(results)
         let (issuer, links, admin) = try target.resolve([])
         let profile = LoadProfile(name: "capacity", cards: cards, connections: connections, stages: [])
         if importCards { try target.importCards(of: profile, issuer) }
@@ -259,7 +295,6 @@ struct Capacity: AsyncParsableCommand {
         let report = try await run.capacity(
             CapacityPlan(rates: steps, seconds: seconds, p99Milliseconds: p99))
         print(report.text)
-        try FileManager.default.createDirectory(atPath: results, withIntermediateDirectories: true)
         let moment = report.result.startedAt.replacing(":", with: "").replacing("-", with: "")
         let base = "\(results)/capacity-\(moment)"
         try Data(report.json()).write(to: URL(filePath: "\(base).json"))

@@ -46,14 +46,21 @@ package final class RackServer: Sendable {
         self.rack = rack
     }
 
-    /// Takes connections on a thread of its own.
+    /// How long a connection waits before it is tried again, while nothing is free to take it with.
+    private static let pauseMicroseconds: UInt32 = 20_000
+
+    /// Takes connections on a thread of its own. Without a free descriptor or memory for another one they wait in the
+    /// queue of the port until a reader is given back.
     package func start() {
         let (descriptor, rack) = (descriptor, rack)
         Thread.detachNewThread {
             while true {
                 let made = accept(descriptor, nil, nil)
                 if made < 0 {
-                    if errno == EBADF || errno == EINVAL { return }
+                    let reason = errno
+                    if reason == EBADF || reason == EINVAL { return }
+                    // These stay until something is given back. All others are of the one connection, which is gone.
+                    if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(reason) { usleep(Self.pauseMicroseconds) }
                     continue
                 }
                 _ = fcntl(made, F_SETFD, FD_CLOEXEC)

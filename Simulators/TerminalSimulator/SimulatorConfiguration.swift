@@ -11,7 +11,7 @@ package enum ConfigurationError: Error, Hashable, Sendable, CustomStringConverti
     /// The host's own reader refuses the file: place, key and reason.
     case refused(String)
     /// A result cannot be written there.
-    case unwritable(path: String, folder: String)
+    case unwritable(path: String, reason: String)
     /// No YAML of the expected form.
     case malformed(path: String, reason: String)
     /// No link of this name.
@@ -30,9 +30,9 @@ package enum ConfigurationError: Error, Hashable, Sendable, CustomStringConverti
     /// One line for people.
     package var description: String {
         switch self {
-        case .unreadable(let path): "cannot read \(path) (`make demo` and `make run` write one)"
+        case .unreadable(let path): "cannot read \(path)"
         case .refused(let words): words
-        case .unwritable(let path, let folder): "\(path) cannot be written: is there a folder \(folder)?"
+        case .unwritable(let path, let reason): "\(path) cannot be written: \(reason)"
         case .malformed(let path, let reason): "\(path): \(reason)"
         case .noLink(let name, let valid): ConfigurationError.words("link", name, valid: valid)
         case .noDialect(let name, let valid): ConfigurationError.words("dialect", name, valid: valid)

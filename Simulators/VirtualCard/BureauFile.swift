@@ -59,10 +59,15 @@ package struct BureauFile: Sendable {
     ///   - transportKey: 16 or 24 bytes for TDES key blocks (version B), 16, 24 or 32 for AES (version D).
     ///   - dataEncryptionKey: what private keys are under: TDES in ECB mode; nil where the file has none.
     package init(path: String, transportKey: [UInt8], dataEncryptionKey: [UInt8]? = nil) throws {
-        guard let data = FileManager.default.contents(atPath: path),
-            let contents = try? JSONDecoder().decode(Contents.self, from: data),
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Fault(description: "\(path) cannot be read")
+        }
+        guard let contents = try? JSONDecoder().decode(Contents.self, from: data),
             contents.format == "issuer-keys personalisation 1"
-        else { throw Fault(description: "\(path) is no personalisation file") }
+        else {
+            throw Fault(
+                description: "\(path) is no personalisation file, as `issuer-keys personalise` writes them")
+        }
         cards = try contents.cards.enumerated().map { number, card in
             guard let pan = try? PAN(card.pan) else {
                 throw Fault(description: "\(path), card \(number + 1): no PAN")

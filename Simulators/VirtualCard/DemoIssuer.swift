@@ -81,7 +81,10 @@ package struct DemoIssuer: Sendable {
         } catch {
             throw .unreadable("cannot read \(path)")
         }
-        try self.init(json: Array(data))
+        do throws(DemoIssuerError) { try self.init(json: Array(data)) } catch {
+            guard case .unreadable(let reason) = error else { throw error }
+            throw .unreadable("\(path): \(reason)")
+        }
     }
 
     /// The same from memory.
@@ -90,7 +93,7 @@ package struct DemoIssuer: Sendable {
         do {
             file = try JSONDecoder().decode(DemoIssuerFile.self, from: Data(json))
         } catch {
-            throw .unreadable("not of the expected form")
+            throw .unreadable(DemoIssuer.words(error))
         }
         var keys: [String: [UInt8]] = [:]
         for (name, key) in file.keys { keys[name] = try key.bytes(name) }
@@ -104,6 +107,18 @@ package struct DemoIssuer: Sendable {
         var cards: [CardDefinition] = []
         for card in file.cards { cards.append(try card.definition()) }
         self.cards = cards
+    }
+
+    /// The place at fault; no values, since keys are among them.
+    private static func words(_ error: any Error) -> String {
+        func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+        switch error {
+        case DecodingError.keyNotFound(let key, let context):
+            return "\(place(context.codingPath + [key])) is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+            return "\(place(context.codingPath)) is of the wrong type"
+        default: return "it is no JSON of the form of Config/demo/demo-issuer.json"
+        }
     }
 
     /// The test keys of sixteen bytes, by name.

@@ -43,8 +43,24 @@ struct CardRackCommand: ParsableCommand {
         name: .long, help: ArgumentHelp("AID that a card can be given; once for each.", valueName: "hex"))
     var aid = ["A0000000031010", "A0000000041010", "F0000000010001"]
     @Option(help: "Pull cards, wait, and send rubbish, the same for the same seed.") var faults: UInt64?
-    @Option(name: .customLong("fault-every"), help: "With --faults: commands for one fault, on average.")
-    var faultEvery: UInt64 = 40
+    @Option(
+        name: .customLong("fault-every"),
+        help: "With --faults: commands for one fault, on average; 40 without.")
+    var faultEvery: UInt64?
+
+    func validate() throws {
+        guard (1...10_000).contains(cards) else { throw ValidationError("--cards has to be 1 to 10000") }
+        // GlobalPlatform: 0 stands for whatever keys come first, and the highest bit is no part of a version.
+        guard (0x01...0x7F).contains(keyVersion) else {
+            throw ValidationError("--key-version has to be 1 to 127")
+        }
+        guard faults != nil || faultEvery == nil else {
+            throw ValidationError("--fault-every needs --faults")
+        }
+        guard faultEvery.map({ $0 > 0 }) ?? true else {
+            throw ValidationError("--fault-every has to be 1 or more")
+        }
+    }
 
     static func main() { ProgramEntry.run(Self.self, ProgramEntry.arguments) }
 
@@ -56,8 +72,7 @@ struct CardRackCommand: ParsableCommand {
         sigaddset(&signals, SIGTERM)
         sigaddset(&signals, SIGINT)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        guard (1...10_000).contains(cards) else { throw ValidationError("--cards has to be 1 to 10000") }
-        let plan = faults.map { FaultPlan(seed: $0, oneIn: faultEvery) }
+        let plan = faults.map { FaultPlan(seed: $0, oneIn: faultEvery ?? 40) }
         let rack = CardRack(try factory(), faults: plan)
         if let vpcd {
             let (host, port) = try CardRackCommand.address(vpcd, "--vpcd")

@@ -6,6 +6,13 @@ internal import NIOCore
 internal import NIOPosix
 internal import ProgramEntry
 
+/// What the program was refused.
+private struct Refused: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
 /// `fault-proxy`: a bad network between two programs.
 @main
 struct FaultProxyCommand: AsyncParsableCommand {
@@ -32,14 +39,26 @@ struct FaultProxyCommand: AsyncParsableCommand {
             let targetPort = Int(target[target.index(after: colon)...]), (1...65_535).contains(targetPort)
         else { throw ValidationError("--target: host:port, not \(target)") }
         guard (0...65_535).contains(port) else { throw ValidationError("--port: 0 to 65535, not \(port)") }
-        guard delay >= 0, jitter >= 0, hold >= 0, every > 0 else {
-            throw ValidationError(
-                "--delay, --jitter and --hold cannot be negative, --every has to be positive")
+        // An hour. Beyond it nobody waits, and what is far beyond it is no number of nanoseconds.
+        guard [delay, jitter, hold].allSatisfy({ (0...3_600_000).contains($0) }) else {
+            throw ValidationError("--delay, --jitter and --hold: 0 to 3,600,000 milliseconds")
         }
+        guard every > 0, every <= 86_400 else {
+            throw ValidationError("--every: above 0 and at most 86,400 seconds")
+        }
+        guard cuts <= 1_000_000 else { throw ValidationError("--cuts: 0 to 1,000,000 of a million") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let proxy = try await FaultProxy(
-            to: .tcp(host: String(target[..<colon]), port: targetPort), port: port, seed: seed,
-            on: group.next())
+        let proxy: FaultProxy
+        do {
+            proxy = try await FaultProxy(
+                to: .tcp(host: String(target[..<colon]), port: targetPort), port: port, seed: seed,
+                on: group.next())
+        } catch let error as IOError {
+            let reason = String(cString: strerror(error.errnoCode))
+            throw Refused(
+                "127.0.0.1:\(port) cannot be listened on: \(reason); --port names another one, 0 any free one"
+            )
+        }
         let directions = both ? Direction.allCases : [.toClient]
         var behaviour = Behaviour()
         behaviour.delay = .seconds(delay / 1_000)

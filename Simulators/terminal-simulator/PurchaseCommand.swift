@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import ISO8583
 internal import TerminalSimulator
 internal import VirtualCard
@@ -53,6 +52,7 @@ struct PurchaseCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures {
+            if let record { try OutputFile.require(record) }
             let bench = try environment.bench(for: linkOptions)
             var card = try bench.card(card)
             var link = try linkOptions.link(of: bench)
@@ -61,10 +61,10 @@ struct PurchaseCommand: ParsableCommand {
             let entry = pin.flatMap { PIN($0) }.map { PINEntry.typed($0) } ?? .none
             var purchase = Purchase(amount: MoneyText.minorUnits(amount) ?? 0, pin: entry)
             purchase.setPINFormat(of: link)
-            var exchange = try Exchange(to: link, timeout: environment.wait)
             var terminal = Terminal()
             let counter = try ReaderPurchase(
                 environment.readers([card.definition]), bench, terminal: terminal)
+            var exchange = try Exchange(to: link, timeout: environment.wait)
             let request = try counter.request(purchase, &card, link: link, terminal: &terminal)
             defer { if hex { show(tap.take(), of: link) } }
             let answer = try exchange.perform(
@@ -78,8 +78,7 @@ struct PurchaseCommand: ParsableCommand {
                     deed: .nothing)
                 let recording = ScenarioRecording(
                     order, outcome, pin: card.definition.pin, named: linkOptions.target == nil)
-                try Data(recording.yaml(name: "\(self.card), \(amount)").utf8).write(
-                    to: URL(filePath: record))
+                try OutputFile.write(recording.yaml(name: "\(self.card), \(amount)"), to: record)
             }
             guard !outcome.isApproved else { return }
             let desk = linkOptions.target == nil ? environment.desk() : nil

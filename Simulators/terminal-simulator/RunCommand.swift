@@ -89,6 +89,12 @@ struct RunCommand: ParsableCommand {
         guard issuerProgram.map({ access($0, X_OK) == 0 }) ?? true else {
             throw ValidationError("--issuer-program \(issuerProgram ?? "") is no program that can be run")
         }
+        guard !hex || trace || report != nil else {
+            throw ValidationError("--hex needs --trace or --report: there is no message to show as hex")
+        }
+        guard !reportEverything || report != nil else {
+            throw ValidationError("--report-everything needs --report")
+        }
         guard (1...ScenarioFleet.terminalsMax).contains(terminals) else {
             throw ValidationError("--terminals has to be 1 to \(ScenarioFleet.terminalsMax)")
         }
@@ -106,12 +112,17 @@ struct RunCommand: ParsableCommand {
                     print("\(needing) scenarios left out: they change cards, see --issuer-program")
                 }
             }
-            guard !scenarios.isEmpty else { throw ValidationError("no scenario is left to run") }
+            guard !scenarios.isEmpty else {
+                throw ValidationError(
+                    "no scenario is left to run: --only and --except look into names, labels and covered rules; "
+                        + "--list shows the names")
+            }
             if list {
                 for scenario in scenarios { print(scenario.name) }
                 return
             }
-            for path in [junit, report].compactMap({ $0 }) { try checkWritable(path) }
+            // A run of minutes must not end at a folder that is not there.
+            for path in [junit, report].compactMap({ $0 }) { try OutputFile.require(path) }
             let run = try perform(scenarios)
             print("\n" + ScenarioText.summary(run))
             try write(JUnitReport.xml(run), to: junit)
@@ -147,20 +158,14 @@ struct RunCommand: ParsableCommand {
     }
 
     private func about(_ bench: Bench) -> ScenarioRunAbout {
-        let target = linkOptions.target.map { "\($0), \(linkOptions.dialect), \(linkOptions.framing)" }
+        let target = linkOptions.target.map {
+            "\($0), \(linkOptions.usedDialect), \(linkOptions.usedFraming)"
+        }
         let filter = [only.map { "only \"\($0)\"" }, except.map { "except \"\($0)\"" }].compactMap { $0 }
         return ScenarioRunAbout(
             startedAt: Date().formatted(.iso8601), host: target ?? ScenarioRunAbout.hosts(bench),
             version: BuildVersion.text,
             filter: filter.joined(separator: ", "))
-    }
-
-    /// A run of minutes must not end at a folder that is not there.
-    private func checkWritable(_ path: String) throws {
-        let folder = URL(filePath: path).deletingLastPathComponent().path
-        guard access(folder, W_OK) == 0, !path.isEmpty else {
-            throw ConfigurationError.unwritable(path: path, folder: folder)
-        }
     }
 
     /// Another host's cards are nobody's business but its own program's.
@@ -179,7 +184,6 @@ struct RunCommand: ParsableCommand {
     }
 
     private func write(_ text: String, to path: String?) throws {
-        guard let path else { return }
-        try Data(text.utf8).write(to: URL(filePath: path))
+        if let path { try OutputFile.write(text, to: path) }
     }
 }

@@ -61,7 +61,10 @@ struct SendCommand: ParsableCommand {
             let dialect = link.form.codec.dialect
             var bytes: [UInt8]
             if let hex {
-                bytes = try MessageText.bytes(hex: read(hex), dialect: raw ? nil : dialect)
+                let text = try read(hex)
+                do { bytes = try MessageText.bytes(hex: text, dialect: raw ? nil : dialect) } catch {
+                    throw StepError("\(hex): \(error)")
+                }
             } else {
                 bytes = try MessageText.bytes(yaml: read(yaml ?? "-"), file: yaml ?? "-", dialect: dialect)
             }

@@ -54,9 +54,10 @@ struct Environment: ParsableArguments {
 
     @Option(
         name: .customLong("bureau-key"),
-        help: ArgumentHelp("With --bureau: the transport key, a key of the issuer's file.", valueName: "name")
-    )
-    var bureauKey = "kbpk-bureau"
+        help: ArgumentHelp(
+            "With --bureau: the transport key, a key of the issuer's file; kbpk-bureau without.",
+            valueName: "name"))
+    var bureauKey: String?
     @Option(
         name: .customLong("bureau-dek"),
         help: ArgumentHelp(
@@ -76,6 +77,12 @@ struct Environment: ParsableArguments {
     func validate() throws {
         guard timeout > 0, timeout <= 600 else {
             throw ValidationError("--timeout has to be above 0 and at most 600 seconds")
+        }
+        guard bureau != nil || bureauKey == nil && bureauDEK == nil else {
+            throw ValidationError("--bureau-key and --bureau-dek need --bureau")
+        }
+        if let reader, reader.hasPrefix("tcp:"), CardPlace(reader) == nil {
+            throw ValidationError("--reader \(reader): tcp:HOST:PORT is needed")
         }
     }
 
@@ -136,7 +143,9 @@ struct Environment: ParsableArguments {
 
     func bench(_ configuration: SimulatorConfiguration) throws -> Bench {
         guard let bureau else { return try Bench(configuration) }
-        return try Bench(configuration, bureau: bureau, transportKey: bureauKey, dataEncryptionKey: bureauDEK)
+        return try Bench(
+            configuration, bureau: bureau, transportKey: bureauKey ?? "kbpk-bureau",
+            dataEncryptionKey: bureauDEK)
     }
 }
 
@@ -153,9 +162,9 @@ struct LinkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --target: how messages are written, the name of a file of Config/iso8583, or any such file.",
+            "With --target: how messages are written, the name of a file of Config/iso8583, or any such file; ascii87-binbitmap without.",
             valueName: "name"))
-    var dialect = "ascii87-binbitmap"
+    var dialect: String?
 
     @Option(
         help: ArgumentHelp(
@@ -171,9 +180,9 @@ struct LinkOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --target: how messages are told apart, one of: \(Framing.names.joined(separator: ", ")).",
+            "With --target: how messages are told apart, one of: \(Framing.names.joined(separator: ", ")); 2be without.",
             valueName: "name"))
-    var framing = "2be"
+    var framing: String?
 
     @Option(
         help: ArgumentHelp(
@@ -188,18 +197,23 @@ struct LinkOptions: ParsableArguments {
     @Option(name: .customLong("pin-format"), help: "PIN blocks in ISO 9564 format 0, 1, 3 or 4 (AES).")
     var pinFormat: UInt8?
 
+    var usedDialect: String { dialect ?? "ascii87-binbitmap" }
+    var usedFraming: String { framing ?? "2be" }
+
     @Option(help: ArgumentHelp("MACs under this zone authentication key of the file.", valueName: "name"))
     var zak: String?
 
     @Option(
         name: .customLong("mac-algorithm"),
         help: ArgumentHelp(
-            "With --zak: one of \(LinkMAC.Algorithm.allCases.map(\.rawValue).joined(separator: ", ")).",
+            "With --zak: one of \(LinkMAC.Algorithm.allCases.map(\.rawValue).joined(separator: ", ")); iso9797-3 without.",
             valueName: "name"))
-    var macAlgorithm = LinkMAC.Algorithm.algorithm3.rawValue
+    var macAlgorithm: String?
 
-    @Option(name: .customLong("mac-padding"), help: "With --zak and an ISO algorithm: method 1, 2 or 3.")
-    var macPadding = 1
+    @Option(
+        name: .customLong("mac-padding"),
+        help: "With --zak and an ISO algorithm: method 1, 2 or 3; 1 without.")
+    var macPadding: Int?
 
     @Flag(help: "TLS. The host's certificate is verified.")
     var tls = false
@@ -231,8 +245,9 @@ struct LinkOptions: ParsableArguments {
         if let element = cvv2Element.flatMap(DataElement.init(rawValue:)) {
             link.printedValue = PrintedValuePosition(element: element)
         }
-        if let zak, let algorithm = LinkMAC.Algorithm(rawValue: macAlgorithm) {
-            link.mac = MACDescription(key: zak, algorithm: algorithm, padding: macPadding)
+        let algorithm = macAlgorithm.map { LinkMAC.Algorithm(rawValue: $0) } ?? .algorithm3
+        if let zak, let algorithm {
+            link.mac = MACDescription(key: zak, algorithm: algorithm, padding: macPadding ?? 1)
         }
         guard tls else { return link }
         var identity = TLSIdentity()
@@ -248,8 +263,22 @@ struct LinkOptions: ParsableArguments {
         guard cvv2Element.map({ DataElement(rawValue: $0) != nil && $0 > 1 }) ?? true else {
             throw ValidationError("--cvv2-element has to be 2 to 128")
         }
-        guard LinkMAC.Algorithm(rawValue: macAlgorithm) != nil else {
-            throw ValidationError("--mac-algorithm \(macAlgorithm) is unknown")
+        if let macAlgorithm, LinkMAC.Algorithm(rawValue: macAlgorithm) == nil {
+            let known = LinkMAC.Algorithm.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--mac-algorithm \(macAlgorithm) is none of \(known)")
+        }
+        guard macPadding.map({ (1...3).contains($0) }) ?? true else {
+            throw ValidationError("--mac-padding has to be 1, 2 or 3")
+        }
+        guard zak != nil || macAlgorithm == nil && macPadding == nil else {
+            throw ValidationError("--mac-algorithm and --mac-padding need --zak")
+        }
+        if let framing, !Framing.names.contains(framing) {
+            throw ValidationError("--framing \(framing) is none of \(Framing.names.joined(separator: ", "))")
+        }
+        guard target != nil || dialect == nil && framing == nil && zpk == nil else {
+            throw ValidationError(
+                "--dialect, --framing and --zpk need --target: a link of the configuration has its own")
         }
         guard pinFormat.map({ PINBlockFormat(rawValue: $0) != nil }) ?? true else {
             throw ValidationError("--pin-format has to be 0, 1, 3 or 4")
@@ -279,7 +308,7 @@ struct LinkOptions: ParsableArguments {
             return [
                 refined(
                     LinkDescription(
-                        name: target, endpoint: endpoint, dialect: dialect, framing: framing,
+                        name: target, endpoint: endpoint, dialect: usedDialect, framing: usedFraming,
                         zonePINKey: zpk))
             ]
         }

@@ -31,6 +31,10 @@ struct WebCommand: ParsableCommand {
     @OptionGroup(title: "Environment options")
     var environment: Environment
 
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port has to be 0 to 65535") }
+    }
+
     func run() throws {
         try reportingFailures {
             let bench = try environment.bench(choosing: linkOptions)

@@ -49,8 +49,19 @@ package enum ProgramEntry {
             // Help and the version are errors to the parser.
             let code = root.exitCode(for: error)
             if code.isSuccess { root.exit(withError: error) }
-            fail(root.fullMessage(for: error), code: code.rawValue, prefix: "")
+            fail(withoutOverview(root.fullMessage(for: error), root), code: code.rawValue, prefix: "")
         }
+    }
+
+    /// Behind an error of a program that was given no argument at all, the parser prints the whole help: the usage is enough,
+    /// as behind every other one.
+    private static func withoutOverview(_ text: String, _ root: any ParsableCommand.Type) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let start = lines.firstIndex(where: { $0.hasPrefix("OVERVIEW: ") }) else { return text }
+        let usage = lines[start...].drop { !$0.hasPrefix("USAGE: ") }.prefix { !$0.isEmpty }
+        return lines[..<start].filter { !$0.isEmpty }.joined(separator: "\n") + "\nUsage: "
+            + usage.joined(separator: "\n").dropFirst("USAGE: ".count)
+            + "\n  See '\(root._commandName) --help' for more information."
     }
 
     /// An error that a command met while it worked: what it says, and nothing else.

@@ -135,11 +135,13 @@ final class DemoEnvironment {
     }
 
     /// Runs one of the project's executables.
+    /// - Parameter folder: in which it runs; nil: that of the tests.
     static func run(
-        _ name: String, _ arguments: [String], variables: [String: String] = [:]
+        _ name: String, _ arguments: [String], variables: [String: String] = [:], folder: URL? = nil
     ) throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable(name))
+        if let folder { process.currentDirectoryURL = folder }
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         return try result(of: process)

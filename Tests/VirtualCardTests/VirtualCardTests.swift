@@ -194,7 +194,7 @@ struct VirtualCardTests {
         #expect(
             fault("\"visa-cvn22\",\n   \"pin\"", "\"visa-cvn23\",\n   \"pin\"")
                 == .badField(owner: "visa-cvn22", field: "cryptogramProfile"))
-        #expect(fault("\"cards\"", "\"decks\"") == .unreadable("not of the expected form"))
+        #expect(fault("\"cards\"", "\"decks\"") == .unreadable("cards is missing"))
         let issuer = try DemoIssuer(contentsOf: Self.demoPath())
         #expect(throws: DemoIssuerError.noCard("gold")) { _ = try issuer.card("gold") }
         #expect(throws: DemoIssuerError.noKey("imk-ac-400000")) {

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -25,7 +26,7 @@ package struct WebServer: Sendable {
             : WebScenarios(
                 scenarios, bench: till.bench, version: version, desk: desk, timeout: timeout)
         let terminal = WebTerminal(till, scenarios: runs)
-        channel = try ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -34,7 +35,12 @@ package struct WebServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(WebHandler(terminal))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).wait()
+        do { channel = try bootstrap.bind(host: "127.0.0.1", port: port).wait() } catch {
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw ConfigurationError.refused(
+                "127.0.0.1:\(port) cannot be listened on: \(reason); --port names another one, 0 any free one"
+            )
+        }
         self.port = channel.localAddress?.port ?? port
     }
 
