@@ -13,8 +13,9 @@
 # make walk    docs/getting-started.md played block by block on a machine that is thrown away, an alarm, a restore
 # make upgrade a cold upgrade of one of two hosts under 2,000 requests a second
 # make dashboard   the dashboard's queries answered by a real Prometheus over a load
+# make alarms  the alert rules that `make walk` does not have fire, each on a real host, and silent again
 .PHONY: demo run test way check house lint build deps test-deps bench load faults pauses simulate fuzz core-search rack deb container walk upgrade \
-	dashboard clean
+	dashboard alarms clean
 
 environment := Config/demo/environment.sh
 
@@ -106,6 +107,9 @@ upgrade: build
 
 dashboard: build test-deps
 	@LoadTests/dashboard.py "$$(swift build -c release --show-bin-path)"
+
+alarms: build test-deps
+	@LoadTests/alarms.py "$$(swift build -c release --show-bin-path)"
 
 # Needs gdb, gcc and python3 as well.
 core-search: build

@@ -267,9 +267,13 @@ def shutil_copy(source, target):
 
 
 def lost_and_restored():
+    # What each host knows of the store (redis.placeFile): the restore is seen by it.
+    places = {host: pathlib.Path(HOME, name) for host, name in [("a", "store.place"), ("b", "store-b.place")]}
+    before = {host: place.read_text() for host, place in places.items()}
     lost = as_host(f"issuer-host cards status {PAN} lost --reason 'called at night' --config host-a.yaml")
     must("status lost, before: active" in lost.stdout, "a card is reported lost")
-    time.sleep(2)
+    for host, place in places.items():
+        within(20, f"host {host} has taken note of it", lambda: place.read_text() != before[host])
     as_host("for p in 26379 26380 26381; do redis-cli -p $p shutdown; done; for p in 6379 6380; do redis-cli -p $p shutdown; done", check=False)
     within(20, "the hosts are not ready without a store", lambda: not is_ready(9583))
     within(60, "IssuerStoreAway fires", lambda: is_firing("IssuerStoreAway"))
