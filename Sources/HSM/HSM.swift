@@ -106,7 +106,8 @@ package final class HSM: Sendable {
                     return .evict
                 }
                 return session.tidy()
-            })
+            },
+            idle: { HSM.look(after: &$0, counters: counters, shelf: shelf) })
     }
 
     private static func run(
@@ -175,6 +176,7 @@ package final class HSM: Sendable {
                     let now = monotonicNanoseconds()
                     let held = hsm.seats.withLock { $0 }.firstIndex { $0.underWay.isOverdue(now: now) }
                     if let held { hsm.hung("event loop \(held): a call of the token does not return") }
+                    for seat in hsm.seats.withLock({ $0 }) { seat.lookIfIdle(now: now) }
                     usleep(Self.lookMicroseconds)
                 }
             })

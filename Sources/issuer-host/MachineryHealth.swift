@@ -6,7 +6,8 @@ internal import HostServer
 /// call is not asked: it would not answer.
 func health(_ hsm: HSM, _ stores: StoreSide) async -> [HealthLine] {
     let token = hsm.health
-    let isServed = token.workersReady > 0 && token.workersHeldUp < token.workers
+    // Who is held up has a session; a worker without one waits for the token as well.
+    let isServed = token.workersReady > token.workersHeldUp
     var lines = [
         HealthLine(
             "token", passed: isServed && token.loopsHeldUp.isEmpty,

@@ -163,6 +163,89 @@ struct HostTests {
         #expect(help.status == 0 && help.output.contains("serve"))
     }
 
+    @Test(
+        "Without free file descriptors the host serves those that are connected, and the others once there are some"
+    )
+    func outOfDescriptors() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let (text, ports) = try environment.configurationBeside()
+        let file = environment.directory.appendingPathComponent("few.yaml")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        let host = try HostProcess(configuration: file.path)
+        defer { host.stop() }
+        let first = try Socket(port: ports[0])
+        try expectEcho(first, stan: "000001")
+        func open() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/\(host.identifier)/fd")
+        }
+        let most = try #require(open().compactMap { Int($0) }.max()) + 20
+        let few = Process()
+        few.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        few.arguments = ["--pid", "\(host.identifier)", "--nofile=\(most):\(most)"]
+        #expect(try DemoEnvironment.result(of: few).status == 0)
+        var others = try (0..<60).map { _ in try Socket(port: ports[0]) }
+        for _ in 0..<100 where try !open().contains("\(most - 1)") { usleep(20_000) }
+        #expect(try open().contains("\(most - 1)"))
+        let before = try ticks(host.identifier)
+        usleep(1_000_000)
+        // A debug build has some work with its own timers.
+        let spent = try ticks(host.identifier) - before
+        #expect(spent < 25)
+        try expectEcho(first, stan: "000002")
+        #expect(others.count == 60)
+        others = []
+        try expectEcho(Socket(port: ports[0]), stan: "000003")
+        try host.waitUntil(says: "no connection can be taken")
+    }
+
+    @Test(
+        "Without traffic /ready says that the token is gone, that it hangs, and that it is back",
+        arguments: ["loop", "workers"])
+    func tokenGoneWithoutTraffic(placement: String) throws {
+        let control = FileManager.default.temporaryDirectory
+            .appendingPathComponent("issuer-token-\(UInt32.random(in: .min ... .max))")
+        try Data("o".utf8).write(to: control)
+        defer { try? FileManager.default.removeItem(at: control) }
+        let environment = try DemoEnvironment(
+            command: ["run"],
+            variables: [
+                "DEMO_TOKEN_DELAY": "0", "FAULTY_TOKEN_CONTROL": control.path, "DEMO_TOKEN_WORKERS": "3",
+                "DEMO_TOKEN_PLACEMENT": placement,
+            ])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        func behave(_ letter: String) throws {
+            let file = try FileHandle(forWritingTo: control)
+            try file.write(contentsOf: Data(letter.utf8))
+            try file.close()
+        }
+        /// Milliseconds until `/ready` begins with these words; nil: it never did.
+        func says(_ words: String) throws -> Int? {
+            let begun = DispatchTime.now().uptimeNanoseconds
+            for _ in 0..<500 {
+                if try adminText(environment.adminPort, "/ready").hasPrefix(words) {
+                    return Int((DispatchTime.now().uptimeNanoseconds - begun) / 1_000_000)
+                }
+                usleep(20_000)
+            }
+            return nil
+        }
+        #expect(try says("ready\n") != nil)
+        for letter in placement == "loop" ? ["r", "f"] : ["r", "f", "s"] {
+            try behave(letter)
+            let gone = try says("not ready\n")
+            #expect(gone != nil, "\(letter)")
+            try behave("o")
+            let back = try says("ready\n")
+            #expect(back != nil, "after \(letter)")
+            print("\(placement), \(letter): gone after \(gone ?? -1) ms, back after \(back ?? -1) ms")
+        }
+        let metrics = try adminText(environment.adminPort, "/metrics")
+        #expect(metrics.contains("issuer_hsm_jobs_total 0\n"), "looking is no job")
+    }
+
     @Test("A token that is removed, fails or stalls costs answers while it does, and nothing after that")
     func tokenGoneAndBack() throws {
         let control = FileManager.default.temporaryDirectory

@@ -27,7 +27,7 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
     /// How long a job may wait before one more worker is woken for it.
     static var patience: UInt64 { 500_000 }
     /// How often a sleeping worker looks by itself.
-    static var lookEvery: Int { 5_000_000 }
+    static var lookEvery: UInt64 { 5_000_000 }
 
     /// - Parameters:
     ///   - capacity: jobs that may wait.
@@ -86,13 +86,13 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         return nil
     }
 
-    /// Waits for jobs and takes up to `most`.
+    /// Waits for jobs and takes up to `most`; takes none where none came for `idleNanoseconds`.
     /// - Returns: false once the queue is closed and empty.
-    func pop(into batch: inout [Job], most: Int) -> Bool {
+    func pop(into batch: inout [Job], most: Int, idleNanoseconds: UInt64) -> Bool {
         pthread_mutex_lock(mutex)
-        guard waitForJobs() else {
-            pthread_mutex_unlock(mutex)
-            return false
+        guard waitForJobs(until: monotonicNanoseconds() + idleNanoseconds), used > 0 else {
+            defer { pthread_mutex_unlock(mutex) }
+            return !closed
         }
         // A share of what waits: where each job is slow, the others' threads want some, too.
         for _ in 0..<min(most, max(1, used / (workers - sleeping))) {
@@ -106,47 +106,37 @@ final class JobQueue<Job: Sendable>: @unchecked Sendable {
         return true
     }
 
-    /// Returns with the mutex held and at least one job in the queue, or false once it is closed and empty.
-    func waitForJobs() -> Bool {
+    /// Returns with the mutex held, and a job in the queue or `end` in the past; or false once it is closed and empty.
+    func waitForJobs(until end: UInt64) -> Bool {
         while true {
             let now = monotonicNanoseconds()
             if used == 0 {
                 if closed { return false }
+                if now >= end { return true }
             } else if closed || isOverdue(now) || !isServed(now) {
                 takenAt = now
                 return true
             }
-            sleep()
+            sleep(until: end)
         }
     }
 
     /// Until this worker is signalled, or finds a job that has waited too long. A worker without others has nobody to look
     /// after: it is signalled for every first job.
-    func sleep() {
+    func sleep(until end: UInt64) {
         sleeping += 1
+        var now = monotonicNanoseconds()
         repeat {
-            if workers == 1 {
-                pthread_cond_wait(condition, mutex)
-                if signals > 0 {
-                    signals -= 1
-                    return
-                }
-                continue
-            }
-            var end = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &end)
-            end.tv_nsec += Self.lookEvery
-            if end.tv_nsec >= 1_000_000_000 {
-                end.tv_nsec -= 1_000_000_000
-                end.tv_sec += 1
-            }
-            pthread_cond_timedwait(condition, mutex, &end)
+            let next = workers == 1 ? end : min(end, now + Self.lookEvery)
+            var time = timespec(tv_sec: Int(next / 1_000_000_000), tv_nsec: Int(next % 1_000_000_000))
+            pthread_cond_timedwait(condition, mutex, &time)
             // Whoever signals counts one worker as awake, and the first to run is it.
             if signals > 0 {
                 signals -= 1
                 return
             }
-        } while !closed && !(used > 0 && isOverdue(monotonicNanoseconds()))
+            now = monotonicNanoseconds()
+        } while !closed && now < end && !(used > 0 && isOverdue(now))
         sleeping -= 1
     }
 

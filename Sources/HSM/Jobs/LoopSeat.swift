@@ -5,8 +5,7 @@ internal import Synchronization
 /// The token on an event loop: a session that the loop calls itself, so that a job costs no trip to another thread and
 /// back. What the loop has to send in the same turn goes out first: the store then works while the token does.
 ///
-/// The loop only ever calls. Sessions open and close on threads of their own, and where there is none, or the token has
-/// become slow, jobs go to the workers.
+/// The loop only ever calls. Sessions open and close on other threads; without one, or with a slow token, workers take the jobs.
 final class LoopSeat: Sendable {
     struct Waiting {
         var jobs: [TokenJob] = []
@@ -20,13 +19,15 @@ final class LoopSeat: Sendable {
     let waiting = Mutex(Waiting())
     /// Held while a job runs: whoever finds it held goes another way.
     let session: Mutex<CryptographySession?> = Mutex(nil)
+    /// When the token was asked last.
+    let askedAt = Atomic<UInt64>(0)
     let isOpen = Atomic<Bool>(false)
     let isClosed = Atomic<Bool>(false)
     let makeSession: @Sendable () throws -> CryptographySession
     private let pace: TokenPace
     let counters: HSMCounters
     private let share: TokenShare?
-    private let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
+    let schedule: @Sendable (@escaping @Sendable () -> Void) -> Void
     private let toWorkers: @Sendable (TokenJob) -> Void
 
     /// - Parameters:
@@ -81,6 +82,7 @@ final class LoopSeat: Sendable {
             job.refuse(.deadlinePassed)
             return deliver(job)
         }
+        askedAt.store(begun, ordering: .relaxed)
         underWay.begin(at: begun, deadline: job.deadlineNanoseconds)
         let fate = session.withLockIfAvailable { session in use(&session, job) }
         underWay.end()

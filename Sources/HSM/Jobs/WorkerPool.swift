@@ -42,6 +42,8 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     static var batchMax: Int { 4 }
     /// How long a finished job may wait for the next one to finish.
     static var heldBackMaxNanoseconds: UInt64 { 100_000 }
+    /// How long a worker is without a job before `idle` is called, again and again.
+    static var idleNanoseconds: UInt64 { 400_000_000 }
     let queue: JobQueue<Job>
     let threads: [pthread_t]
     let ended: Ended
@@ -57,11 +59,13 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
     ///   - makeResource: called on the worker's thread, again after each eviction.
     ///   - run: does the work on the worker's thread and keeps the result in the job.
     ///   - tidy: what a job leaves to be done; called after its result was told, once for each.
+    ///   - idle: looks after a resource that nobody has used for a while.
     init(
         workers: Int, queuedJobsMax: Int, triesMax: Int = 1, retryDelayMilliseconds: UInt64 = 50,
         makeResource: @escaping @Sendable (_ worker: Int) throws -> Resource,
         run: @escaping @Sendable (_ job: Job, _ resource: inout Resource) -> ResourceFate,
-        tidy: @escaping @Sendable (_ resource: inout Resource) -> ResourceFate = { _ in .keep }
+        tidy: @escaping @Sendable (_ resource: inout Resource) -> ResourceFate = { _ in .keep },
+        idle: @escaping @Sendable (_ resource: inout Resource) -> ResourceFate = { _ in .keep }
     ) {
         precondition(workers >= 1 && queuedJobsMax >= 1)
         let queue = JobQueue<Job>(capacity: queuedJobsMax, workers: workers)
@@ -73,7 +77,7 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
                 WorkerPool.work(
                     queue, number: number, triesMax: triesMax,
                     retryDelay: retryDelayMilliseconds * 1_000_000, makeResource: makeResource, run: run,
-                    tidy: tidy)
+                    tidy: tidy, idle: idle)
                 ended.count.wrappingAdd(1, ordering: .releasing)
             }
         }
@@ -109,13 +113,19 @@ final class WorkerPool<Resource: ~Copyable, Job: PooledJob>: Sendable {
         _ queue: JobQueue<Job>, number: Int, triesMax: Int, retryDelay: UInt64,
         makeResource: @escaping @Sendable (Int) throws -> Resource,
         run: @Sendable (Job, inout Resource) -> ResourceFate,
-        tidy: @Sendable (inout Resource) -> ResourceFate
+        tidy: @Sendable (inout Resource) -> ResourceFate, idle: @Sendable (inout Resource) -> ResourceFate
     ) {
         var slot = ResourceSlot<Resource>(retryDelay: retryDelay) { try makeResource(number) }
         slot.prepare(now: monotonicNanoseconds())
         var batch: [Job] = []
         batch.reserveCapacity(batchMax)
-        while queue.pop(into: &batch, most: batchMax) {
+        while queue.pop(into: &batch, most: batchMax, idleNanoseconds: idleNanoseconds) {
+            guard !batch.isEmpty else {
+                // Without jobs a resource that has broken, or could be had again, would show to nobody.
+                _ = slot.withResource(idle)
+                slot.prepare(now: monotonicNanoseconds())
+                continue
+            }
             // Told together, so that the asking side is woken once for all of them; but a slow resource must not
             // make finished jobs wait for others.
             var told = 0
