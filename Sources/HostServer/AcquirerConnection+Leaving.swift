@@ -37,8 +37,9 @@ extension AcquirerConnection {
 
     /// The connection is gone: what is still under way was told to nobody.
     func noteLost() {
-        // A peer that closed its side after the host's end of the stream has read up to there.
-        if state.lingeringSince != nil, state.inputHasEnded, !isTLS { underWay.approvals.removeAll() }
+        // A peer that closed its side after the host's end of the stream has read up to there. One that closed it before
+        // may have hung up without waiting for anything.
+        if state.inputEnd == .whileLingering, !isTLS { underWay.approvals.removeAll() }
         let lost = underWay.approvals
         underWay.approvals.removeAll()
         guard !lost.isEmpty else { return }
@@ -64,7 +65,9 @@ extension AcquirerConnection {
         if isTLS {
             if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
         } else {
-            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
+            // The end of the stream is the last byte of all.
+            let answers = state.lingeringSince == nil ? onTheirWay : onTheirWay - min(onTheirWay, 1)
+            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, answers))
         }
     }
 

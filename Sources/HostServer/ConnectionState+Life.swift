@@ -33,9 +33,16 @@ extension ConnectionState {
         return true
     }
 
+    /// Whether the peer has closed its side, and when.
+    enum InputEnd {
+        case notYet, beforeLingering, whileLingering
+    }
+
+    var inputHasEnded: Bool { inputEnd != .notYet }
+
     /// The peer has closed its side: it still waits for its answers, and what was read and waits for its turn is taken.
     mutating func inputEnded(hasUnread: Bool) -> ConnectionAction {
-        inputHasEnded = true
+        inputEnd = lingeringSince == nil ? .beforeLingering : .whileLingering
         if hasUnread, readingStopped {
             drainsWhenRead = true
             return .nothing

@@ -13,6 +13,18 @@ struct LinkListener: LinkEndpoint {
         channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let loop = try? loops.context(of: channel.eventLoop)
+                    try channel.pipeline.syncOperations.addHandler(
+                        ListenerRest { reason in
+                            loop?.refusals.log(
+                                loop?.logger ?? Logger(label: "issuer-host"), .warning,
+                                message: "no connection can be taken",
+                                metadata: ["link": "\(served.name)", "reason": "\(reason)"])
+                        })
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try AcquirerConnection.add(to: channel, served, loops: loops)

@@ -1,3 +1,4 @@
+import Foundation
 import SocketSupport
 import Testing
 
@@ -218,6 +219,18 @@ import Testing
                 #expect(!result.output.contains(words), "\(command): \(result.output)")
             }
         }
+    }
+
+    @Test("Every option behind a command in the documents is one of that command")
+    func documents() throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "python3", DemoEnvironment.root.appendingPathComponent("Tests/House/documents.py").path, "--bin",
+            DemoEnvironment.binaryFolder,
+        ]
+        let result = try DemoEnvironment.result(of: process)
+        #expect(result.status == 0, "\(result.output)")
     }
 
     @Test("A port that another program has is named, and how to take another")

@@ -30,6 +30,9 @@ final class HostProcess {
         }
     }
 
+    /// Of the system.
+    var identifier: Int32 { process.processIdentifier }
+
     /// Has it read its configuration again.
     func reload() { kill(process.processIdentifier, SIGHUP) }
 
