@@ -207,8 +207,9 @@ def play(alarms, host):
 
     alarms.fires("IssuerSlowAnswers", wait_for_the_token)
 
+    # More than any host here can answer.
     flood = subprocess.Popen(
-        host.program("load-generator", "run", "--outstanding", "1000", "--connections", "16", "--cards", "200", "--duration", "60s",
+        host.program("load-generator", "run", "--rate", "20000", "--connections", "16", "--cards", "5000", "--duration", "60s",
                      "--results", host.folder + "/results"),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=host.quiet)
     alarms.fires("IssuerLoadShed")

@@ -188,10 +188,13 @@ struct HostTests {
         var others = try (0..<60).map { _ in try Socket(port: ports[0]) }
         for _ in 0..<100 where try !open().contains("\(most - 1)") { usleep(20_000) }
         #expect(try open().contains("\(most - 1)"))
-        let before = try ticks(host.identifier)
-        usleep(1_000_000)
-        // A debug build has some work with its own timers.
-        let spent = try ticks(host.identifier) - before
+        // A listener that turns takes a processor's half, second after second; what a start leaves to be done ends.
+        var spent = Int.max
+        for _ in 0..<10 where spent >= 25 {
+            let before = try ticks(host.identifier)
+            usleep(1_000_000)
+            spent = try ticks(host.identifier) - before
+        }
         #expect(spent < 25)
         try expectEcho(first, stan: "000002")
         #expect(others.count == 60)
