@@ -47,7 +47,7 @@ final class LinkTable: Sendable {
             (link.settings.tls?.trust.listEnds ?? []).map { (link: link.name, end: $0) }
         }
         guard !ends.isEmpty else { return [] }
-        func family(_ name: String, _ help: String, _ value: (PeerTrust.ListEnd) -> Int64) -> MetricFamily {
+        func family(_ name: String, _ help: String, value: (PeerTrust.ListEnd) -> Int64) -> MetricFamily {
             .labelled(
                 name, .gauge, help: help,
                 values: ends.map { link, end in
@@ -58,14 +58,15 @@ final class LinkTable: Sendable {
             family(
                 "issuer_revocation_list_issued_timestamp_seconds",
                 "When the list of revoked certificates of an authority was issued, seconds since 1970.",
-                \.issued),
+                value: \.issued),
             family(
                 "issuer_revocation_list_expiry_timestamp_seconds",
                 "When the next list of revoked certificates of an authority is due, seconds since 1970.",
-                \.next),
+                value: \.next),
             family(
                 "issuer_revocation_list_usable_until_timestamp_seconds",
-                "Until when new peers are let in by the list that is here, seconds since 1970.", \.usable),
+                "Until when new peers are let in by the list that is here, seconds since 1970.",
+                value: \.usable),
         ]
     }
 

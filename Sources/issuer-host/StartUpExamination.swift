@@ -95,7 +95,7 @@ extension IssuerConfiguration {
         let outcome: Finding.Outcome = mayFail ? .failed : .warning
         let place = "\(life.key): \(life.isRevocationList ? "list" : "certificate") \(life.place)"
         if life.isRevocationList {
-            return listFinding(subject, place, life, now: now)
+            return listFinding(subject, place, of: life, now: now)
         }
         if life.notAfter <= now {
             return Finding(
@@ -111,7 +111,7 @@ extension IssuerConfiguration {
 
     /// An overdue list is a warning: it keeps new peers of one authority out of one link, as it does on a host that runs,
     /// and is no reason to serve nobody.
-    private func listFinding(_ subject: String, _ place: String, _ life: CertificateLife, now: Int64)
+    private func listFinding(_ subject: String, _ place: String, of life: CertificateLife, now: Int64)
         -> Finding?
     {
         guard life.notAfter - now <= IssuerConfiguration.listWarningSeconds(life) else { return nil }
