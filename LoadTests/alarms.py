@@ -187,13 +187,27 @@ def play(alarms, host):
     host.token(" ")
     alarms.ends("IssuerTokenAway")
 
-    # Who waits for nothing any more is owed an answer that nobody hears.
-    def hang_up():
-        host.token("s")
-        host.pay(seconds=0.5)
-        host.token(" ")
+    # One approved purchase and thousands of repeats, from a peer that reads nothing and breaks the connection: what its machine
+    # had no room for was told to nobody.
+    shown = subprocess.run(
+        host.program("terminal-simulator", "purchase", "--link", "acquirer-b", "--card", "visa-cvn18", "--amount", "1.00",
+                     "--pin", "4321", "--hex"),
+        stdout=subprocess.PIPE, text=True, env=host.quiet).stdout
+    request = bytes.fromhex(re.search(r"^sent (\w+)$", shown, re.MULTILINE)[1])
 
-    alarms.fires("IssuerUntoldApprovals", hang_up)
+    def read_nothing():
+        with socket.socket() as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.settimeout(2)
+            peer.connect(("127.0.0.1", int(os.environ["DEMO_PORT_B"])))
+            try:
+                peer.sendall((len(request).to_bytes(2, "big") + request) * 5_000)
+                time.sleep(1)
+            except TimeoutError:
+                pass
+
+    alarms.fires("IssuerUntoldApprovals", read_nothing)
 
     # Each answer takes as long as the token stands still.
     def wait_for_the_token():

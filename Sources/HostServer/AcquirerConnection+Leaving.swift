@@ -37,9 +37,8 @@ extension AcquirerConnection {
 
     /// The connection is gone: what is still under way was told to nobody.
     func noteLost() {
-        // A peer that closed its side after the host's end of the stream has read up to there. One that closed it before
-        // may have hung up without waiting for anything.
-        if state.inputEnd == .whileLingering, !isTLS { underWay.approvals.removeAll() }
+        // A peer that closed its side after the host's end of the stream has read up to there.
+        if state.lingeringSince != nil, state.inputHasEnded, !isTLS { underWay.approvals.removeAll() }
         let lost = underWay.approvals
         underWay.approvals.removeAll()
         guard !lost.isEmpty else { return }
@@ -65,9 +64,7 @@ extension AcquirerConnection {
         if isTLS {
             if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
         } else {
-            // The end of the stream is the last byte of all.
-            let answers = state.lingeringSince == nil ? onTheirWay : onTheirWay - min(onTheirWay, 1)
-            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, answers))
+            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
         }
     }
 

@@ -33,16 +33,9 @@ extension ConnectionState {
         return true
     }
 
-    /// Whether the peer has closed its side, and when.
-    enum InputEnd {
-        case notYet, beforeLingering, whileLingering
-    }
-
-    var inputHasEnded: Bool { inputEnd != .notYet }
-
     /// The peer has closed its side: it still waits for its answers, and what was read and waits for its turn is taken.
     mutating func inputEnded(hasUnread: Bool) -> ConnectionAction {
-        inputEnd = lingeringSince == nil ? .beforeLingering : .whileLingering
+        inputHasEnded = true
         if hasUnread, readingStopped {
             drainsWhenRead = true
             return .nothing

@@ -25,7 +25,7 @@ struct ConnectionState {
     /// Frames of one read are being taken: reading goes on by itself.
     var takesFrames = false
     /// The peer has closed its side.
-    var inputEnd = InputEnd.notYet
+    var inputHasEnded = false
     /// It closed its side, and what came before that is still to be read.
     var drainsWhenRead = false
     /// The peer has said something.
