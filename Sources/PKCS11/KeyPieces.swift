@@ -26,18 +26,6 @@ extension Session {
         return ObjectHandle(rawValue: derived.key)
     }
 
-    /// `CKA_VALUE_LEN`, in bytes: no secret.
-    package mutating func valueLength(of key: ObjectHandle) throws(PKCS11Error) -> Int {
-        var length = CK_ULONG(0)
-        let code = withUnsafeMutableBytes(of: &length) { bytes in
-            var template = CK_ATTRIBUTE(
-                type: CKA_VALUE_LEN, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            return functions.pointee.C_GetAttributeValue!(handle, key.rawValue, &template, 1)
-        }
-        try check("C_GetAttributeValue", code)
-        return Int(length)
-    }
-
     /// Deciphers one block of eight bytes into an object and XORs it with `mask` on the way: in CBC mode the mask is
     /// the initialisation vector.
     package mutating func unwrapBlock(

@@ -56,38 +56,6 @@ extension Session {
         return ObjectHandle(rawValue: copy)
     }
 
-    /// A boolean attribute, nil where the token does not know it.
-    package mutating func attribute(
-        _ attribute: Attribute, of object: ObjectHandle
-    ) throws(PKCS11Error) -> Bool? {
-        var value = CK_BBOOL(CK_FALSE)
-        let code = withUnsafeMutableBytes(of: &value) { bytes in
-            var template = CK_ATTRIBUTE(
-                type: attribute.type, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            return functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
-        }
-        if code == CKR_ATTRIBUTE_TYPE_INVALID { return nil }
-        try check("C_GetAttributeValue", code)
-        return value == CK_BBOOL(CK_TRUE)
-    }
-
-    /// `CKA_VALUE` of an object that is readable: check values only.
-    package mutating func readableValue(
-        of object: ObjectHandle, count: Int
-    ) throws(PKCS11Error) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var length: CK_ULONG = 0
-        let code = bytes.withUnsafeMutableBytes { bytes in
-            var template = CK_ATTRIBUTE(
-                type: CKA_VALUE, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            let code = functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
-            length = template.ulValueLen
-            return code
-        }
-        try check("C_GetAttributeValue", code)
-        return Array(bytes.prefix(Int(length)))
-    }
-
     /// Tries to set a boolean attribute; an audit wants this refused.
     package mutating func setAttribute(
         _ attribute: Attribute, to value: Bool, of object: ObjectHandle

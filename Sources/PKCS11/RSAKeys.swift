@@ -79,10 +79,11 @@ extension Session {
     package mutating func publicNumbers(
         of key: ObjectHandle
     ) throws(PKCS11Error) -> (modulus: [UInt8], exponent: [UInt8]) {
-        (
-            try value(CKA_MODULUS, of: key, countMax: 1_024),
-            try value(CKA_PUBLIC_EXPONENT, of: key, countMax: 1_024)
+        let (modulus, exponent) = (
+            try bytes(CKA_MODULUS, of: key), try bytes(CKA_PUBLIC_EXPONENT, of: key)
         )
+        guard !modulus.isEmpty, !exponent.isEmpty else { throw Session.attributeUnknown }
+        return (modulus, exponent)
     }
 
     /// The bare power of RSA: `block` as long as the modulus, and below it (`CKM_RSA_X_509`).
@@ -141,22 +142,6 @@ extension Session {
         } while count > 0
         try check("C_FindObjectsFinal", functions.pointee.C_FindObjectsFinal!(handle))
         return keys
-    }
-
-    private mutating func value(
-        _ type: CK_ATTRIBUTE_TYPE, of object: ObjectHandle, countMax: Int
-    ) throws(PKCS11Error) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: countMax)
-        var length: CK_ULONG = 0
-        let code = bytes.withUnsafeMutableBytes { bytes in
-            var template = CK_ATTRIBUTE(
-                type: type, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            let code = functions.pointee.C_GetAttributeValue!(handle, object.rawValue, &template, 1)
-            length = template.ulValueLen
-            return code
-        }
-        try check("C_GetAttributeValue", code)
-        return Array(bytes.prefix(Int(length)))
     }
 }
 

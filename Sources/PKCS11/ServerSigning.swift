@@ -32,17 +32,7 @@ extension Session {
 
     /// The point of a P-256 public key: 04, x and y, 65 bytes; empty for a key of another kind.
     package mutating func p256Point(of key: ObjectHandle) throws(PKCS11Error) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 128)
-        var length: CK_ULONG = 0
-        let code = bytes.withUnsafeMutableBytes { bytes in
-            var template = CK_ATTRIBUTE(
-                type: CKA_EC_POINT, pValue: bytes.baseAddress, ulValueLen: CK_ULONG(bytes.count))
-            let code = functions.pointee.C_GetAttributeValue!(handle, key.rawValue, &template, 1)
-            length = template.ulValueLen
-            return code
-        }
-        guard code == CKR_OK, length <= 128 else { return [] }
-        let point = Array(bytes.prefix(Int(length)))
+        let point = (try? bytes(CKA_EC_POINT, of: key)) ?? []
         // The standard has it within an OCTET STRING; some tokens give it bare.
         if point.count == 67, point[0] == 0x04, point[1] == 65 { return Array(point.dropFirst(2)) }
         return point.count == 65 ? point : []

@@ -228,7 +228,7 @@ struct OperationChecks: ~Copyable {
         let zeros = [UInt8](repeating: 0, count: 16)
         guard
             try serving.session.aesCMAC(zeros, key: derived) == serving.session.aesCMAC(zeros, key: expected),
-            try serving.session.valueLength(of: base) == 16
+            try serving.session.valueCount(of: base) == 16
         else { throw CapabilityMissing("wrong answer") }
     }
 

@@ -47,8 +47,9 @@ extension CryptographySession {
         _ question: CryptogramQuestion, _ card: CardIdentity
     ) throws(JobError) -> ObjectHandle {
         let issuerMasterKey = try keys.handle(question.issuerMasterKey)
+        let told = try withToken { () throws(PKCS11Error) in try session.valueCount(of: issuerMasterKey) }
+        guard let count = told else { throw .refused("a key whose length the token does not say") }
         return try withToken { () throws(PKCS11Error) in
-            let count = try session.valueLength(of: issuerMasterKey)
             let master = try session.deriveKey(
                 from: issuerMasterKey, .aesECB,
                 data: AESKeyDerivation.masterKeyData(for: card, keyByteCount: count),
