@@ -28,10 +28,10 @@ struct InstantToken: CardCryptography {
     func knownToken(of pan: PAN) -> CardToken? { token(pan) }
 
     func begin(_ question: CryptographyQuestion) -> any CryptographyUnderWay {
-        Result<CryptographyAnswer, CryptographyUnavailable>.success(
-            CryptographyAnswer(
-                token: token(question.card.pan), cryptogram: .matches([data, data]),
-                pin: .translated(EncipheredPINBlock(rawValue: 1))))
+        var answer = CryptographyAnswer(token: token(question.card.pan))
+        answer.cryptogram = .matches([data, data])
+        answer.pin = .translated(EncipheredPINBlock(rawValue: 1))
+        return Result<CryptographyAnswer, CryptographyUnavailable>.success(answer)
     }
 
     func issuerAuthenticationData(

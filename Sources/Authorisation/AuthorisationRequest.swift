@@ -17,8 +17,6 @@ package final class AuthorisationRequest: Sendable {
     package let transmission: Transmission
     /// DE37, at most twelve printable ASCII bytes; empty when absent.
     package let retrievalReferenceNumber: [UInt8]
-    /// DE11 as a number.
-    package let systemsTraceAuditNumber: UInt32
     /// The parsed DE55, nil for a request without chip data.
     package let chip: ICCData?
     /// The PIN block, nil where none was entered.
@@ -42,7 +40,6 @@ package final class AuthorisationRequest: Sendable {
     package init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         billing: CardholderBilling? = nil, transmission: Transmission, retrievalReferenceNumber: [UInt8],
-        systemsTraceAuditNumber: UInt32,
         chip: ICCData?, pin: PINQuestion?, nonChip: NonChipEvidence? = nil,
         authentication: AuthenticationEvidence? = nil, circumstances: Circumstances,
         purpose: RequestPurpose = .decision, original: OriginalTransaction? = nil, receivedAt: UInt64,
@@ -55,7 +52,6 @@ package final class AuthorisationRequest: Sendable {
         self.billing = billing
         self.transmission = transmission
         self.retrievalReferenceNumber = retrievalReferenceNumber
-        self.systemsTraceAuditNumber = systemsTraceAuditNumber
         self.chip = chip
         self.pin = pin
         self.nonChip = nonChip
@@ -89,13 +85,6 @@ package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable
         self.block = block
         secondHalf = 0
     }
-
-    /// The same for an issuer who verifies in the given way.
-    func verified(by verification: PINVerification) -> PINQuestion {
-        var question = self
-        question.verification = verification
-        return question
-    }
 }
 
 /// A numeric ISO 4217 currency code, 0…999 (DE49, tag 5F2A).
@@ -108,17 +97,6 @@ package struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
         guard rawValue <= 999 else { return nil }
         self.rawValue = rawValue
     }
-
-    /// The three digits, as DE49 carries them.
-    package var description: String {
-        let digits = String(rawValue)
-        return String(repeating: "0", count: 3 - digits.count) + digits
-    }
-}
-
-extension CurrencyCode {
-    /// `SEK`; the three digits where ISO 4217 has no such currency.
-    package var name: String { ISO4217.currency(rawValue)?.alphabeticCode ?? description }
 }
 
 /// An amount in the minor unit of its currency. Never a floating point number.
@@ -137,9 +115,6 @@ package struct Amount: Hashable, Sendable, CustomStringConvertible {
         self.minorUnits = minorUnits
         self.currency = currency
     }
-
-    /// As people write it, by the currency's exponent: `42.50 SEK`.
-    package var description: String { ISO4217.text(minorUnits: minorUnits, numericCode: currency.rawValue) }
 }
 
 /// The numbers by which a message is known. Texts stand as hashes: they are compared, never shown. No part of a PAN, a
@@ -209,13 +184,10 @@ package struct Circumstances: Sendable {
 }
 
 /// A point on the monotonic clock after which an answer is of no use. Nanoseconds since an arbitrary start.
-package struct Deadline: Hashable, Comparable, Sendable {
+package struct Deadline: Hashable, Sendable {
     /// Nanoseconds of the monotonic clock.
     package let nanoseconds: UInt64
 
     /// - Parameter nanoseconds: of the same clock that the ports read.
     package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
-
-    /// Earlier is less.
-    package static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }
 }

@@ -89,12 +89,11 @@ extension Authoriser {
         }
         return JournalEntry(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
-            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: now, link: request.link,
-            range: work.range?.name ?? "-", amount: request.amount, profile: profile,
-            derivationKeyIndex: index,
-            keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
+            systemsTraceAuditNumber: request.transmission.stan, unixSeconds: now, link: request.link,
+            range: work.range?.name ?? "-", amount: request.amount, charge: outcome.charge, profile: profile,
+            derivationKeyIndex: index, keyVersion: keyVersion, atc: request.chip?.atc?.rawValue,
             microsecondsUntilEvidence: UInt32(clamping: (work.evidenceAt &- request.receivedAt) / 1_000),
-            times: work.times, trace: outcome.trace, charge: outcome.charge)
+            times: work.times, trace: outcome.trace)
     }
 }
 

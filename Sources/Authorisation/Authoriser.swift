@@ -46,8 +46,9 @@ package final class Authoriser: Sendable {
     /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
     /// - Throws: `CouldNotDecide` where token or store gave no answer; nothing is approved then.
     package func authorise(_ request: AuthorisationRequest) async throws(CouldNotDecide) -> Decision {
-        if let fault = surroundings.clockFault(), request.purpose.countsDays {
-            throw .state(StateUnavailable(fault))
+        if let fault = surroundings.clockFault() {
+            // It takes back what was counted on another day: what day it is does not matter.
+            guard case .reversal = request.purpose else { throw .state(StateUnavailable(fault)) }
         }
         let work = Work(request, ranges.range(for: request.card.pan))
         if request.authentication != nil {
@@ -143,19 +144,15 @@ package final class Authoriser: Sendable {
         let request = work.request
         var cryptogram: CryptogramQuestion?
         var cardValue: CardValueQuestion?
-        switch work.chip {
-        case .ask(let question, _): cryptogram = question
-        case .askValue(let question, _): cardValue = question
-        default: break
-        }
+        if case .ask(let question, _) = work.chip { cryptogram = question }
+        if case .askValue(let question, _) = work.chip { cardValue = question }
         let authentication = work.authentication?.question
-        let isHere = cryptogram != nil || cardValue != nil || authentication != nil
-        var asked = CryptographyQuestion(
-            card: request.card, cryptogram: cryptogram,
-            pin: isHere ? request.pin?.verified(by: work.range?.pinVerification ?? .reference) : nil,
-            cardValue: cardValue, deadline: request.deadline, knownToken: known)
-        asked.authentication = authentication
-        return asked
+        // A PIN is looked at beside something that shows the card or its holder.
+        var pin = cryptogram == nil && cardValue == nil && authentication == nil ? nil : request.pin
+        pin?.verification = work.range?.pinVerification ?? .reference
+        return CryptographyQuestion(
+            card: request.card, cryptogram: cryptogram, pin: pin, cardValue: cardValue,
+            authentication: authentication, deadline: request.deadline, knownToken: known)
     }
 
     private func answer(
@@ -228,13 +225,6 @@ package final class Authoriser: Sendable {
     }
 }
 
-extension RequestPurpose {
-    /// Whether it goes by what day it is: a reversal takes back what was counted on another day.
-    fileprivate var countsDays: Bool {
-        if case .reversal = self { false } else { true }
-    }
-}
-
 extension Authoriser {
     /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
     /// memory taken and given back for each request. One task works on it at a time.
@@ -277,15 +267,12 @@ final class CardTurns: Sendable {
 
     /// Waits until no other message of the account is under way.
     func enter(_ token: CardToken) async {
-        if begin(token) { return }
+        if waiting.withLock({ Self.begin(token, &$0) }) { return }
         await withUnsafeContinuation { continuation in
             let isFree = waiting.withLock { waiting in
-                guard waiting[token] != nil else {
-                    waiting[token] = []
-                    return true
-                }
-                waiting[token]?.append(continuation)
-                return false
+                let isFree = Self.begin(token, &waiting)
+                if !isFree { waiting[token]?.append(continuation) }
+                return isFree
             }
             if isFree { continuation.resume() }
         }
@@ -294,20 +281,18 @@ final class CardTurns: Sendable {
     /// Lets the next one in.
     func leave(_ token: CardToken) {
         let next: UnsafeContinuation<Void, Never>? = waiting.withLock { waiting in
-            guard let others = waiting[token], !others.isEmpty else {
-                waiting[token] = nil
-                return nil
-            }
-            return waiting[token]?.removeFirst()
+            if waiting[token]?.isEmpty == false { return waiting[token]?.removeFirst() }
+            waiting[token] = nil
+            return nil
         }
         next?.resume()
     }
 
-    private func begin(_ token: CardToken) -> Bool {
-        waiting.withLock { waiting in
-            guard waiting[token] == nil else { return false }
-            waiting[token] = []
-            return true
-        }
+    private static func begin(
+        _ token: CardToken, _ waiting: inout [CardToken: [UnsafeContinuation<Void, Never>]]
+    ) -> Bool {
+        guard waiting[token] == nil else { return false }
+        waiting[token] = []
+        return true
     }
 }

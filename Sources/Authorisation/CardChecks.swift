@@ -14,35 +14,28 @@ struct AmountAgreementCheck {
             trace.add(.amountAgreement, .skipped, reason: "signed for the approval that it completes")
             return nil
         }
-        guard let signed = chip.amountAuthorised ?? leftOut(.amountAuthorised, counts: 0, in: chip),
+        guard let signed = chip.amountAuthorised ?? (chip.isLeftOut(.amountAuthorised) ? 0 : nil),
             let currency = chip.transactionCurrencyCode
-                ?? leftOut(.transactionCurrencyCode, counts: amount.currency.rawValue, in: chip)
+                ?? (chip.isLeftOut(.transactionCurrencyCode) ? amount.currency.rawValue : nil)
         else {
-            trace.add(.amountAgreement, .declined, reason: "9F02 or 5F2A malformed")
-            return .chipDataMalformed
+            return trace.declined(.amountAgreement, .chipDataMalformed, reason: "9F02 or 5F2A malformed")
         }
         guard signed == UInt64(amount.minorUnits), currency == amount.currency.rawValue else {
-            trace.add(.amountAgreement, .declined, reason: "DE4 or DE49 differs from 9F02 or 5F2A")
-            return .amountDiffers
+            return trace.declined(
+                .amountAgreement, .amountDiffers, reason: "DE4 or DE49 differs from 9F02 or 5F2A")
         }
         if circumstances.kind == .purchaseWithCashBack {
             let cash = chip.amountOther
             guard let cash, cash > 0, cash <= signed,
                 circumstances.cashBackMinorUnits.map({ UInt64(clamping: $0) == cash }) ?? true
             else {
-                trace.add(
-                    .amountAgreement, .declined,
+                return trace.declined(
+                    .amountAgreement, .amountDiffers,
                     reason: "9F03 is not cash back within DE4, or not that of DE54")
-                return .amountDiffers
             }
         }
         trace.add(.amountAgreement, .approved, reason: "as signed")
         return nil
-    }
-
-    /// What counts in place of an object that is not there; nil for one that is, and is malformed.
-    private static func leftOut<Value>(_ tag: Tag, counts value: Value, in chip: ICCData) -> Value? {
-        chip.isLeftOut(tag) ? value : nil
     }
 }
 
@@ -68,12 +61,11 @@ struct TransactionTypeCheck {
         let code = chip[.transactionType]?.first ?? 0x00
         let isEnquiry = request.circumstances.kind == .balanceEnquiry
         guard codes.contains(code), !isEnquiry || chip.amountAuthorised ?? 0 == 0 else {
-            trace.add(
-                .amountAgreement, .declined,
+            return trace.declined(
+                .amountAgreement, .transactionTypeDiffers,
                 reason:
                     "DE3 is \(request.circumstances.kind.words), the card signed another transaction type in 9C"
             )
-            return .transactionTypeDiffers
         }
         return nil
     }
@@ -90,8 +82,7 @@ struct OfflineResultsCheck {
         // A genuine card that has declined: it may be told something (a script), but gets no approval. For a refund
         // a card says nothing else.
         if chip.cryptogramKind == .aac, kind != .refund {
-            trace.add(.offlineResults, .declined, reason: "the card declines (AAC)")
-            return .notAnARQC
+            return trace.declined(.offlineResults, .notAnARQC, reason: "the card declines (AAC)")
         }
         let terminal = chip.terminalVerificationResults ?? 0
         let format = verified.question.profile.format
@@ -128,10 +119,14 @@ package enum OfflineResultsText {
     static func encode(
         _ terminal: UInt64, _ card: UInt64, format: IssuerApplicationDataFormat, cvm: CVMResults?
     ) -> String {
-        let cardDigits = 2 * format.verificationResults.count
-        return String(unsafeUninitializedCapacity: 12 + cardDigits + 6) { buffer in
+        let cardDigits = 2 * format.places.results.count
+        return String(unsafeUninitializedCapacity: 10 + 1 + cardDigits + 1 + 6) { buffer in
             var count = 0
             func hex(_ value: UInt64, _ digits: Int) {
+                if count > 0 {
+                    buffer[count] = 0x20
+                    count += 1
+                }
                 for digit in stride(from: digits - 1, through: 0, by: -1) {
                     let nibble = UInt8(truncatingIfNeeded: value >> UInt64(4 * digit)) & 0x0F
                     buffer[count] = nibble < 10 ? 0x30 + nibble : 0x37 + nibble
@@ -139,14 +134,8 @@ package enum OfflineResultsText {
                 }
             }
             hex(terminal, 10)
-            buffer[count] = 0x20
-            count += 1
             hex(card, cardDigits)
-            if let cvm {
-                buffer[count] = 0x20
-                count += 1
-                hex(UInt64(cvm.rawValue), 6)
-            }
+            if let cvm { hex(UInt64(cvm.rawValue), 6) }
             return count
         }
     }

@@ -103,3 +103,16 @@ extension CardCryptography {
     /// None: keys that never change.
     package func zonePINKey(before name: KeyName) -> KeyName? { nil }
 }
+
+/// Jobs without a 3-D Secure value.
+extension CryptographyQuestion {
+    /// Takes the parts; see each property.
+    package init(
+        card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
+        cardValue: CardValueQuestion? = nil, deadline: Deadline, knownToken: CardToken? = nil
+    ) {
+        self.init(
+            card: card, cryptogram: cryptogram, pin: pin, cardValue: cardValue, authentication: nil,
+            deadline: deadline, knownToken: knownToken)
+    }
+}

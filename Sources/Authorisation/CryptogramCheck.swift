@@ -48,29 +48,27 @@ struct CryptogramCheck {
         _ finding: ChipFinding, _ answer: CryptogramAnswer, trace: inout DecisionTrace
     ) -> (verified: VerifiedCryptogram?, declined: DeclineReason?) {
         switch (finding, answer) {
-        case (.askValue, _), (.exempt, _):
-            trace.add(.cryptogram, .skipped, reason: "no chip data")
-            return (nil, nil)
+        case (.askValue, _), (.exempt, _): trace.add(.cryptogram, .skipped, reason: "no chip data")
+        case (.skip(let why), _): trace.add(.cryptogram, .skipped, reason: why)
         case (.decline(let reason, let why), _):
             trace.add(.cryptogram, .declined, reason: why)
             return (nil, reason)
-        case (.skip(let why), _):
-            trace.add(.cryptogram, .skipped, reason: why)
-            return (nil, nil)
         case (.ask(let question, let iad), .matches(let prepared)):
             trace.add(.cryptogram, .approved, reason: words(question))
             let verified = VerifiedCryptogram(
                 question: question, preparedAnswers: prepared, issuerApplicationData: iad)
             return (verified, nil)
-        case (.ask(let question, _), .differs) where question.input.takenAsZeros != nil:
-            let tag = question.input.takenAsZeros.map { "\($0)" } ?? ""
-            trace.add(
-                .cryptogram, .declined, reason: "format: tag \(tag) missing, and the card did not sign zeros")
-            return (nil, .chipDataMalformed)
         case (.ask(let question, _), .differs), (.ask(let question, _), .notAsked):
+            if case .differs = answer, let tag = question.input.takenAsZeros {
+                trace.add(
+                    .cryptogram, .declined,
+                    reason: "format: tag \(tag) missing, and the card did not sign zeros")
+                return (nil, .chipDataMalformed)
+            }
             trace.add(.cryptogram, .declined, reason: "invalid, \(words(question))")
             return (nil, .cryptogramWrong)
         }
+        return (nil, nil)
     }
 
     /// Profile and, where there is a choice, the key version.
@@ -85,18 +83,9 @@ package struct VerifiedCryptogram: Sendable {
     /// What was verified.
     package let question: CryptogramQuestion
     /// Tag 91 for each of the question's prepared verdicts.
-    let preparedAnswers: [IssuerAuthenticationData]
+    fileprivate let preparedAnswers: [IssuerAuthenticationData]
     /// Tag 9F10, as it was read for the question.
     let issuerApplicationData: IssuerApplicationData
-
-    fileprivate init(
-        question: CryptogramQuestion, preparedAnswers: [IssuerAuthenticationData],
-        issuerApplicationData: IssuerApplicationData
-    ) {
-        self.question = question
-        self.issuerApplicationData = issuerApplicationData
-        self.preparedAnswers = preparedAnswers
-    }
 
     /// Tag 91 for this verdict, if it was foreseen.
     func prepared(_ verdict: IssuerVerdict) -> IssuerAuthenticationData? {
@@ -177,12 +166,7 @@ package struct IssuerKeys: Sendable {
         where version.serves(derivationKeyIndex: derivationKeyIndex, expiry: expiry) {
             return version
         }
-        let wouldServe = versions.contains { version in
-            version.serves(
-                derivationKeyIndex: derivationKeyIndex, expiry: version.cardExpiries?.lowerBound)
-        }
-        throw KeyVersionUnknown(
-            derivationKeyIndex: derivationKeyIndex, expiryMissing: expiry == nil && wouldServe)
+        throw KeyVersionUnknown(derivationKeyIndex, expiry, among: versions)
     }
 }
 

@@ -17,19 +17,6 @@ package struct CryptographyQuestion: Sendable {
     package let deadline: Deadline
     /// The account's token where it is known: it need not be made again.
     package var knownToken: CardToken?
-
-    /// Takes the parts; see each property.
-    package init(
-        card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
-        cardValue: CardValueQuestion? = nil, deadline: Deadline, knownToken: CardToken? = nil
-    ) {
-        self.knownToken = knownToken
-        self.card = card
-        self.cryptogram = cryptogram
-        self.pin = pin
-        self.cardValue = cardValue
-        self.deadline = deadline
-    }
 }
 
 /// The account's name in the state store: a keyed hash of the PAN, made in the token, so that no PAN stands in Redis.
@@ -96,11 +83,11 @@ package struct CryptographyAnswer: Sendable {
     /// The card's name in the state store.
     package let token: CardToken
     /// What became of the cryptogram.
-    package let cryptogram: CryptogramAnswer
+    package var cryptogram = CryptogramAnswer.notAsked
     /// What became of the PIN block.
-    package let pin: PINAnswer
+    package var pin = PINAnswer.notAsked
     /// What became of the card verification value.
-    package let cardValue: CardValueAnswer
+    package var cardValue = CardValueAnswer.notAsked
     /// What became of the authentication value.
     package var authentication = AuthenticationAnswer.notAsked
     /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
@@ -108,14 +95,6 @@ package struct CryptographyAnswer: Sendable {
     /// When the worker was done.
     package var finishedAt: UInt64 = 0
 
-    /// Takes the parts.
-    package init(
-        token: CardToken, cryptogram: CryptogramAnswer, pin: PINAnswer,
-        cardValue: CardValueAnswer = .notAsked
-    ) {
-        self.token = token
-        self.cryptogram = cryptogram
-        self.pin = pin
-        self.cardValue = cardValue
-    }
+    /// Nothing was asked but the name.
+    package init(token: CardToken) { self.token = token }
 }

@@ -87,13 +87,6 @@ package struct TraceLine: Hashable, Sendable {
     package let verdict: RuleVerdict
     /// Why, in words for a person; printable ASCII without `|` and line breaks.
     package let reason: String
-
-    /// Takes the parts.
-    package init(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
-        self.rule = rule
-        self.verdict = verdict
-        self.reason = reason
-    }
 }
 
 /// Every check of one authorisation, in order.
@@ -106,7 +99,13 @@ package struct DecisionTrace: Sendable {
 
     /// Adds a line.
     package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
-        lines.append(TraceLine(rule, verdict, reason: reason))
+        lines.append(TraceLine(rule: rule, verdict: verdict, reason: reason))
+    }
+
+    /// Adds the line of a decline, and is its reason.
+    mutating func declined(_ rule: Rule, _ declined: DeclineReason, reason: String) -> DeclineReason {
+        add(rule, .declined, reason: reason)
+        return declined
     }
 }
 
@@ -176,21 +175,7 @@ package struct CommitResult: Sendable {
     /// What may still be spent, in minor units.
     package let availableMinorUnits: Int64
     /// What else was done; nil for most.
-    package let effect: CommitEffect?
-
-    /// Takes the parts; see each property.
-    package init(
-        declined: DeclineReason?, approvalCode: [UInt8], repeated: Bool, atc: ATCFinding, pinTriesLeft: Int,
-        availableMinorUnits: Int64, effect: CommitEffect? = nil
-    ) {
-        self.effect = effect
-        self.declined = declined
-        self.approvalCode = approvalCode
-        self.repeated = repeated
-        self.atc = atc
-        self.pinTriesLeft = pinTriesLeft
-        self.availableMinorUnits = availableMinorUnits
-    }
+    package var effect: CommitEffect?
 }
 
 /// What the journal keeps of one authorisation beside the outcome: no PAN, no PIN, no key.
@@ -223,29 +208,6 @@ package struct JournalEntry: Sendable {
     package var times: StageTimes
     /// The checks.
     package var trace: DecisionTrace
-
-    /// Takes the parts; see each property.
-    package init(
-        retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
-        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
-        keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
-        times: StageTimes = StageTimes(), trace: DecisionTrace, charge: Charge? = nil
-    ) {
-        self.retrievalReferenceNumber = retrievalReferenceNumber
-        self.systemsTraceAuditNumber = systemsTraceAuditNumber
-        self.unixSeconds = unixSeconds
-        self.link = link
-        self.range = range
-        self.amount = amount
-        self.profile = profile
-        self.derivationKeyIndex = derivationKeyIndex
-        self.keyVersion = keyVersion
-        self.atc = atc
-        self.microsecondsUntilEvidence = microsecondsUntilEvidence
-        self.times = times
-        self.trace = trace
-        self.charge = charge
-    }
 }
 
 /// How long each stage of one authorisation took. Stages that run side by side overlap: they do not add up.

@@ -59,6 +59,15 @@ package struct KeyVersionUnknown: Error, Hashable, Sendable, CustomStringConvert
     /// Whether the expiry date would have been needed and was not sent.
     package let expiryMissing: Bool
 
+    init(_ derivationKeyIndex: UInt8, _ expiry: ExpiryDate?, among versions: [IssuerKeyVersion]) {
+        self.derivationKeyIndex = derivationKeyIndex
+        expiryMissing =
+            expiry == nil
+            && versions.contains {
+                $0.serves(derivationKeyIndex: derivationKeyIndex, expiry: $0.cardExpiries?.lowerBound)
+            }
+    }
+
     /// One line for the trace.
     package var description: String {
         let digits = String(derivationKeyIndex, radix: 16, uppercase: true)

@@ -62,3 +62,33 @@ extension Journal {
         try await find(retrievalReferenceNumber: retrievalReferenceNumber).records
     }
 }
+
+/// What is read back from a journal.
+extension JournalEntry {
+    /// Takes the parts; see each property.
+    package init(
+        retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
+        range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,
+        keyVersion: String = "", atc: UInt16?, microsecondsUntilEvidence: UInt32,
+        times: StageTimes = StageTimes(), trace: DecisionTrace, charge: Charge? = nil
+    ) {
+        self.init(
+            retrievalReferenceNumber: retrievalReferenceNumber,
+            systemsTraceAuditNumber: systemsTraceAuditNumber, unixSeconds: unixSeconds, link: link,
+            range: range, amount: amount, charge: charge, profile: profile,
+            derivationKeyIndex: derivationKeyIndex, keyVersion: keyVersion, atc: atc,
+            microsecondsUntilEvidence: microsecondsUntilEvidence, times: times, trace: trace)
+    }
+}
+
+extension CommitResult {
+    /// The outcome of an entry: a repeat makes none.
+    package init(
+        declined: DeclineReason?, approvalCode: [UInt8], atc: ATCFinding, pinTriesLeft: Int,
+        availableMinorUnits: Int64, effect: CommitEffect?
+    ) {
+        self.init(
+            declined: declined, approvalCode: approvalCode, repeated: false, atc: atc,
+            pinTriesLeft: pinTriesLeft, availableMinorUnits: availableMinorUnits, effect: effect)
+    }
+}

@@ -43,7 +43,7 @@ package struct JournalNote: Hashable, Sendable {
     package init(_ request: AuthorisationRequest, _ event: Event, card: CardToken?, unixSeconds: Int64) {
         self.init(
             retrievalReferenceNumber: request.retrievalReferenceNumber,
-            systemsTraceAuditNumber: request.systemsTraceAuditNumber, unixSeconds: unixSeconds,
+            systemsTraceAuditNumber: request.transmission.stan, unixSeconds: unixSeconds,
             link: request.link, transaction: request.purpose.words(request.circumstances.kind),
             amount: request.amount, atc: request.chip?.atc?.rawValue, hasChip: request.chip != nil,
             event: event, card: card)

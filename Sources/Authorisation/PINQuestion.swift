@@ -42,3 +42,12 @@ package enum PINBlockFault: Hashable, Sendable {
         }
     }
 }
+
+extension PINQuestion {
+    /// The same for an issuer who verifies in the given way.
+    func verified(by verification: PINVerification) -> PINQuestion {
+        var question = self
+        question.verification = verification
+        return question
+    }
+}

@@ -25,17 +25,8 @@ package struct Surroundings: Sendable {
 
     /// The real clocks and the system's randomness.
     package static let system = Surroundings(
-        unixSeconds: { unixMilliseconds() / 1_000 }, clockFault: { nil })
-
-    /// The same with a clock of somebody else's.
-    package init(
-        unixSeconds: @escaping @Sendable () -> Int64, clockFault: @escaping @Sendable () -> String?
-    ) {
-        let numbers = ApprovalNumbers()
-        self.init(
-            unixSeconds: unixSeconds, monotonicNanoseconds: ByteCoding.monotonicNanoseconds,
-            random: { numbers.next() }, clockFault: clockFault)
-    }
+        unixSeconds: { unixMilliseconds() / 1_000 }, monotonicNanoseconds: ByteCoding.monotonicNanoseconds,
+        random: ApprovalNumbers().next)
 }
 
 /// Numbers for approval codes: a counter from a random start, mixed (SplitMix64), so that neighbours differ
@@ -99,6 +90,8 @@ package final class HeldClock: Sendable {
 
     /// What decisions go by.
     package var surroundings: Surroundings {
-        Surroundings(unixSeconds: { [self] in unixSeconds }, clockFault: { [self] in fault })
+        Surroundings(
+            unixSeconds: { [self] in unixSeconds }, monotonicNanoseconds: ByteCoding.monotonicNanoseconds,
+            random: ApprovalNumbers().next, clockFault: { [self] in fault })
     }
 }

@@ -31,7 +31,7 @@ package struct CardKeyRegister: Sendable {
     package func note(
         issuerMasterKey: KeyName, expiry: ExpiryDate, of token: CardToken, sequenceNumber: UInt8 = 0
     ) async throws(StateUnavailable) {
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         let member = String(decoding: keys.token, as: UTF8.self) + "-\(sequenceNumber)"
         _ = try await send(
             RedisCommand("HSET", name(keys.bucketNumber), member, "\(issuerMasterKey);\(expiry)"),
@@ -41,7 +41,7 @@ package struct CardKeyRegister: Sendable {
     /// The word about a card of the layout before, under its account's name: unless a newer one is there. The old word goes
     /// with the old record.
     func take(over card: OldCard, for token: CardToken) async throws(StateUnavailable) {
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         let member = String(decoding: keys.token, as: UTF8.self) + "-\(card.sequenceNumber)"
         _ = try await send(
             RedisCommand(
@@ -73,7 +73,7 @@ package struct CardKeyRegister: Sendable {
         }.sorted { ($0.issuerMasterKey, $0.expiry.description) < ($1.issuerMasterKey, $1.expiry.description) }
     }
 
-    private func name(_ bucket: Int) -> String { "\(CardKeys.bucketTag(bucket)):imk" }
+    private func name(_ bucket: Int) -> String { "\(StoreNames.bucketTag(bucket)):imk" }
 
     private func send(
         _ command: RedisCommand, _ bucket: Int

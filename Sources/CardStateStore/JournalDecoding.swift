@@ -69,7 +69,7 @@ extension StoredResult {
         commitResult = CommitResult(
             declined: outcome.reason,
             approvalCode: outcome.reason == nil && !code.elementsEqual("-".utf8) ? Array(code) : [],
-            repeated: false, atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available,
+            atc: finding, pinTriesLeft: Int(tries), availableMinorUnits: available,
             effect: effect)
     }
 

@@ -17,26 +17,13 @@ extension JournalEntry {
         bytes.appendPart(range)
         bytes.appendPart(UInt64(clamping: amount.minorUnits))
         bytes.appendPart(UInt64(amount.currency.rawValue))
-        if let charge {
-            bytes.append(UInt8(ascii: "/"))
-            bytes.append(contentsOf: charge.stored.utf8)
-        }
+        if let charge { bytes.appendPart(charge.stored, after: "/") }
         bytes.appendPart(profile)
         bytes.appendPart(derivationKeyIndex.map(UInt64.init))
-        if !keyVersion.isEmpty {
-            bytes.append(UInt8(ascii: "/"))
-            bytes.append(contentsOf: keyVersion.utf8)
-        }
+        if !keyVersion.isEmpty { bytes.appendPart(keyVersion, after: "/") }
         bytes.appendPart(atc.map(UInt64.init))
         bytes.appendPart(UInt64(microsecondsUntilEvidence))
-        for stage in Self.journalledStages {
-            bytes.append(UInt8(ascii: "/"))
-            if let time = times[stage] {
-                bytes.appendDecimal(time / 1_000)
-            } else {
-                bytes.append(UInt8(ascii: "-"))
-            }
-        }
+        for stage in Self.journalledStages { bytes.appendPart(times[stage].map { $0 / 1_000 }, after: "/") }
         bytes.append(UInt8(ascii: ";"))
         trace.appendEncoded(into: &bytes)
     }
@@ -58,13 +45,13 @@ extension DecisionTrace {
 }
 
 extension [UInt8] {
-    fileprivate mutating func appendPart(_ number: UInt64?) {
-        append(UInt8(ascii: ";"))
+    fileprivate mutating func appendPart(_ number: UInt64?, after mark: Unicode.Scalar = ";") {
+        append(UInt8(ascii: mark))
         if let number { appendDecimal(number) } else { append(UInt8(ascii: "-")) }
     }
 
-    fileprivate mutating func appendPart(_ text: String) {
-        append(UInt8(ascii: ";"))
+    fileprivate mutating func appendPart(_ text: String, after mark: Unicode.Scalar = ";") {
+        append(UInt8(ascii: mark))
         append(contentsOf: text.utf8)
     }
 }
@@ -91,16 +78,12 @@ struct StoredResult {
         } else {
             bytes.append(contentsOf: result.approvalCode)
         }
-        bytes.append(UInt8(ascii: ";"))
-        bytes.appendDecimal(UInt64(result.atc.rawValue))
-        bytes.append(UInt8(ascii: ";"))
-        bytes.appendDecimal(UInt64(max(0, result.pinTriesLeft)))
+        bytes.appendPart(UInt64(result.atc.rawValue))
+        bytes.appendPart(UInt64(max(0, result.pinTriesLeft)))
         bytes.append(UInt8(ascii: ";"))
         if result.availableMinorUnits < 0 { bytes.append(UInt8(ascii: "-")) }
         bytes.appendDecimal(result.availableMinorUnits.magnitude)
-        guard let effect = result.effect else { return }
-        bytes.append(UInt8(ascii: ";"))
-        bytes.append(contentsOf: effect.stored.utf8)
+        if let effect = result.effect { bytes.appendPart(effect.stored) }
     }
 }
 
@@ -131,20 +114,18 @@ struct JournalPosition: Hashable, Comparable, Sendable, CustomStringConvertible 
 
     /// Nil where it is no identifier.
     init?(_ bytes: some Collection<UInt8>) {
-        var (values, isNumber): ((UInt64, UInt64), Bool) = ((0, 0), false)
-        var digits = 0
-        for byte in bytes {
-            if byte == UInt8(ascii: "-"), !isNumber, digits > 0 {
-                (isNumber, digits) = (true, 0)
-                continue
-            }
-            guard case 0x30...0x39 = byte, digits < 19 else { return nil }
-            digits += 1
-            let digit = UInt64(byte - 0x30)
-            if isNumber { values.1 = values.1 * 10 + digit } else { values.0 = values.0 * 10 + digit }
+        guard let dash = bytes.firstIndex(of: UInt8(ascii: "-")),
+            let milliseconds = Self.number(bytes[..<dash]),
+            let number = Self.number(bytes[dash...].dropFirst())
+        else { return nil }
+        (self.milliseconds, self.number) = (milliseconds, number)
+    }
+
+    private static func number(_ digits: some Collection<UInt8>) -> UInt64? {
+        guard (1...19).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return nil
         }
-        guard isNumber, digits > 0 else { return nil }
-        (milliseconds, number) = values
+        return digits.reduce(0) { $0 * 10 + UInt64($1 - 0x30) }
     }
 }
 

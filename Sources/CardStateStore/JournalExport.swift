@@ -29,7 +29,7 @@ extension RedisJournal {
     ) async throws -> [Int: String] {
         var ends: [Int: String] = [:]
         for bucket in 0..<settings.bucketCount {
-            let journal = "\(CardKeys.bucketTag(bucket)):journal"
+            let journal = "\(StoreNames.bucketTag(bucket)):journal"
             var start: String
             if let since {
                 start = "\(since)"
@@ -57,7 +57,7 @@ extension RedisJournal {
         for (bucket, identifier) in ends.sorted(by: { $0.key < $1.key }) {
             let reply = try await send(
                 RedisCommand(
-                    "FCALL", "cardrecords_mark", "1", "\(CardKeys.bucketTag(bucket)):exported",
+                    "FCALL", "cardrecords_mark", "1", "\(StoreNames.bucketTag(bucket)):exported",
                     since[bucket] ?? "",
                     identifier), bucket)
             guard reply == .integer(1) else { throw MarkMoved(bucket: bucket) }
@@ -75,7 +75,7 @@ extension RedisJournal {
     /// while.
     /// - Returns: whether it is this holder's now.
     package func takeExport(_ holder: String) async throws(StateUnavailable) -> Bool {
-        let key = CardKeys.bucketTag(0) + ":export-lock"
+        let key = StoreNames.bucketTag(0) + ":export-lock"
         let taken = try await send(RedisCommand("SET", key, holder, "NX", "PX", "30000"), 0)
         if taken.text == "OK" { return true }
         guard try await send(RedisCommand("GET", key), 0).text == holder else { return false }
@@ -84,7 +84,7 @@ extension RedisJournal {
 
     /// See `takeExport`.
     package func releaseExport(_ holder: String) async throws(StateUnavailable) {
-        let key = CardKeys.bucketTag(0) + ":export-lock"
+        let key = StoreNames.bucketTag(0) + ":export-lock"
         guard try await send(RedisCommand("GET", key), 0).text == holder else { return }
         _ = try await send(RedisCommand("DEL", key), 0)
     }
@@ -104,14 +104,14 @@ extension RedisJournal {
                 end = wanted
             }
             let reply = try await send(
-                RedisCommand("XTRIM", "\(CardKeys.bucketTag(bucket)):journal", "MINID", end), bucket)
+                RedisCommand("XTRIM", "\(StoreNames.bucketTag(bucket)):journal", "MINID", end), bucket)
             if case .integer(let count) = reply { dropped += count }
         }
         return dropped
     }
 
     private func exported(_ bucket: Int) async throws(StateUnavailable) -> String? {
-        try await send(RedisCommand("GET", "\(CardKeys.bucketTag(bucket)):exported"), bucket).text
+        try await send(RedisCommand("GET", "\(StoreNames.bucketTag(bucket)):exported"), bucket).text
     }
 
     static func item(

@@ -123,5 +123,5 @@ extension RedisJournal {
         return fields[index + 1]
     }
 
-    private func journal(_ bucket: Int) -> String { "\(CardKeys.bucketTag(bucket)):journal" }
+    private func journal(_ bucket: Int) -> String { "\(StoreNames.bucketTag(bucket)):journal" }
 }

@@ -20,7 +20,7 @@ extension RedisJournal {
             page.compactMap { $0.fields["c"] }.filter(JournalPlace.isOld).map(JournalPlace.card))
         guard !cards.isEmpty else { return [:] }
         let names = cards.sorted()
-        let reply = try await send(RedisCommand(["HMGET", OldKeys.names(bucket)] + names), bucket)
+        let reply = try await send(RedisCommand(["HMGET", OldStoreNames.names(bucket)] + names), bucket)
         var accounts: [String: String] = [:]
         for (name, account) in zip(names, reply.elements ?? []) { accounts[name] = account.text }
         return accounts

@@ -9,7 +9,7 @@ package struct KeyChangeLock: Sendable {
         /// What is locked.
         package let name: String
         /// Greater than that of every holder before.
-        package let fence: Int64
+        let fence: Int64
     }
 
     private let store: StateStore
@@ -50,7 +50,7 @@ package struct KeyChangeLock: Sendable {
         _ = try? await send(RedisCommand("DEL", key(held.name)))
     }
 
-    private static let tag = CardKeys.bucketTag(0)
+    private static let tag = StoreNames.bucketTag(0)
 
     private func key(_ name: String) -> String { "\(Self.tag):key-change:\(name)" }
 

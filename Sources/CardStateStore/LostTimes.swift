@@ -3,7 +3,7 @@ internal import Redis
 
 /// The times of which the store lacks decisions, in the store itself: `{b00}:lost`, each `from-until` in seconds since 1970.
 enum LostTimes {
-    private static let key = CardKeys.bucketTag(0) + ":lost"
+    private static let key = StoreNames.bucketTag(0) + ":lost"
     /// Older ones than that say nothing any more: reversals come within weeks.
     private static let countMax = 16
 

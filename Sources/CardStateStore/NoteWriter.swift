@@ -131,7 +131,7 @@ package final class NoteWriter: Sendable {
         command.append("FCALL")
         command.append("cardrecords_note")
         command.append("1")
-        command.append("\(CardKeys.bucketTag(bucket(note))):journal")
+        command.append("\(StoreNames.bucketTag(bucket(note))):journal")
         command.append("n")
         command.append(line)
         if let card = note.card {

@@ -3,7 +3,7 @@ internal import Redis
 
 /// The keys of one record of the layout before: `{bNN}:card:<name>` is a hash, `{bNN}:atc:<name>` its ATC window, and the
 /// name is a keyed hash of PAN and sequence number. The journal and the register of keys are where they are now.
-struct OldKeys {
+struct OldStoreNames {
     let bucket: Int
     let name: String
 
@@ -12,15 +12,15 @@ struct OldKeys {
         self.name = name.digits
     }
 
-    private var tag: String { CardKeys.bucketTag(bucket) }
+    private var tag: String { StoreNames.bucketTag(bucket) }
     var card: String { "\(tag):card:\(name)" }
     var window: String { "\(tag):atc:\(name)" }
     var register: String { "\(tag):imk" }
     var journal: String { "\(tag):journal" }
     /// Under which name an account of now has the records that were removed.
-    var names: String { OldKeys.names(bucket) }
+    var names: String { OldStoreNames.names(bucket) }
 
-    static func names(_ bucket: Int) -> String { "\(CardKeys.bucketTag(bucket)):names" }
+    static func names(_ bucket: Int) -> String { "\(StoreNames.bucketTag(bucket)):names" }
 }
 
 extension OldCard {

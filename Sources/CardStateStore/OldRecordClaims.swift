@@ -75,7 +75,7 @@ package final class OldRecordClaims: OldRecords {
         do {
             return try await withThrowingTaskGroup(of: Int?.self) { group in
                 for (index, name) in names.enumerated() {
-                    let keys = OldKeys(name, bucketCount: settings.bucketCount)
+                    let keys = OldStoreNames(name, bucketCount: settings.bucketCount)
                     group.addTask {
                         let reply = try await self.store.sendFromAnywhere(
                             RedisCommand("EXISTS", keys.card), bucket: keys.bucket)
@@ -135,7 +135,7 @@ package final class OldRecordClaims: OldRecords {
     private func seal(
         _ name: CardToken, _ token: CardToken
     ) async throws(CouldNotDecide) -> [RedisReply]? {
-        let keys = OldKeys(name, bucketCount: settings.bucketCount)
+        let keys = OldStoreNames(name, bucketCount: settings.bucketCount)
         let answer = try await call(
             "cardstate_seal", [keys.card, keys.window, keys.register], bucket: keys.bucket,
             arguments: [Array(keys.name.utf8), Array(token.digits.utf8)])
@@ -149,7 +149,7 @@ package final class OldRecordClaims: OldRecords {
         guard let record = change.record, case .replace(let past) = change.past,
             case .change(let operation, let value, let before)? = change.lines.first
         else { throw .state(StateUnavailable("migration: no record")) }
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         var place: [UInt8] = []
         JournalPlace.append(token, nil, after: record.tag, to: &place)
         let line = "\(operation);\(value);\(before);\(who);\(surroundings.unixSeconds());store migrate"
@@ -176,7 +176,7 @@ package final class OldRecordClaims: OldRecords {
     }
 
     private func whatWasMade(_ token: CardToken, _ names: [CardToken]) async throws(CouldNotDecide) -> Made {
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         let answer = try await send(
             RedisCommand("GET", accountKeys(token)[3]), bucket: keys.bucketNumber)
         let made = Set((answer.reply.text ?? "").split(separator: " ").map(String.init))
@@ -205,7 +205,7 @@ package final class OldRecordClaims: OldRecords {
     }
 
     private func removeOne(_ name: CardToken, _ token: CardToken) async throws(CouldNotDecide) -> Bool {
-        let keys = OldKeys(name, bucketCount: settings.bucketCount)
+        let keys = OldStoreNames(name, bucketCount: settings.bucketCount)
         let line = "migrated;\(token.digits);\(keys.name);\(who);\(surroundings.unixSeconds());store migrate"
         let answer = try await call(
             "cardstate_remove", [keys.card, keys.window, keys.register, keys.names, keys.journal],
@@ -224,7 +224,7 @@ package final class OldRecordClaims: OldRecords {
     // MARK: - The store
 
     private func accountKeys(_ token: CardToken) -> [String] {
-        let tag = CardKeys.bucketTag(token.bucket(of: settings.bucketCount))
+        let tag = StoreNames.bucketTag(token.bucket(of: settings.bucketCount))
         return [
             "\(tag):card:\(token.digits)", "\(tag):past:\(token.digits)", "\(tag):journal",
             "\(tag):made-of:\(token.digits)",

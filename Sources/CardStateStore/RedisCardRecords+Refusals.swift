@@ -8,15 +8,19 @@ extension RedisCardRecords {
     /// transactions often are. The record comes first: what leaves it between the two reads is then found twice, never
     /// not at all.
     func readApart(
-        _ keys: CardKeys, _ deadline: Deadline
+        _ keys: StoreNames, _ deadline: Deadline
     ) async throws(CouldNotDecide) -> (RedisAnswer, RedisReply) {
         var (card, past) = (RedisCommand(argumentCount: 2), RedisCommand(argumentCount: 2))
         card.append("GET")
         keys.appendCard(to: &card)
         past.append("GET")
         keys.appendPast(to: &past)
-        let answer = try get(await send(card, keys, deadline: deadline), "read")
-        return (answer, try get(await send(past, keys, deadline: deadline), "read").reply)
+        do throws(RedisError) {
+            let answer = try await send(card, keys, deadline: deadline)
+            return (answer, try await send(past, keys, deadline: deadline).reply)
+        } catch {
+            throw unavailable(error, "read")
+        }
     }
 
     /// Nothing, or a `WAIT` where replicas are asked for: on the master that the reading came from, or that took the write.

@@ -1,7 +1,6 @@
 package import Authorisation
 internal import NIOCore
 internal import Redis
-internal import Synchronization
 
 /// The `CardRecords` port on Redis, for the event loop that the store's connections live on. It compares, replaces and
 /// appends; what a record means is `CardTransition`'s matter.
@@ -21,17 +20,19 @@ package struct RedisCardRecords: CardRecords {
     package func read(
         _ token: CardToken, withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReading {
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         var command = RedisCommand(argumentCount: withPast ? 3 : 2)
         command.append(withPast ? "MGET" : "GET")
         keys.appendCard(to: &command)
         if withPast { keys.appendPast(to: &command) }
-        let result = await send(command, keys, deadline: deadline, isTriedAgain: !withPast)
-        if withPast, case .failure(let error) = result, error.isTryAgain {
+        let answer: RedisAnswer
+        do throws(RedisError) {
+            answer = try await send(command, keys, deadline: deadline, isTriedAgain: !withPast)
+        } catch {
+            guard withPast, error.isTryAgain else { throw unavailable(error, "read") }
             let (answer, filed) = try await readApart(keys, deadline)
             return try reading(answer, answer.reply, past: filed)
         }
-        let answer = try get(result, "read")
         guard withPast else { return try reading(answer, answer.reply, past: nil) }
         guard let parts = answer.reply.elements, parts.count == 2 else { throw unexpected("read") }
         return try reading(answer, parts[0], past: parts[1])
@@ -41,9 +42,12 @@ package struct RedisCardRecords: CardRecords {
     package func replace(
         _ token: CardToken, _ change: CardChange, lines: [JournalLine], withPast: Bool, deadline: Deadline
     ) async throws(CouldNotDecide) -> CardReplacement {
-        let keys = CardKeys(token, bucketCount: settings.bucketCount)
+        let keys = StoreNames(token, bucketCount: settings.bucketCount)
         let command = command(token, keys, change: change, lines: lines, withPast: withPast)
-        let answer = try get(await send(command, keys, deadline: deadline), "replace")
+        let answer: RedisAnswer
+        do throws(RedisError) { answer = try await send(command, keys, deadline: deadline) } catch {
+            throw unavailable(error, "replace")
+        }
         switch answer.reply {
         case .string(let identifier):
             guard let position = JournalPosition(identifier) else { throw unexpected("replace") }
@@ -62,7 +66,7 @@ package struct RedisCardRecords: CardRecords {
     /// The record in pieces where most of it stays as it is: what the server parses, hashes and writes to its file is
     /// then a fifth.
     func command(
-        _ token: CardToken, _ keys: CardKeys, change: CardChange, lines: [JournalLine], withPast: Bool
+        _ token: CardToken, _ keys: StoreNames, change: CardChange, lines: [JournalLine], withPast: Bool
     ) -> RedisCommand {
         var namesPast = withPast
         if case .untouched = change.past {} else { namesPast = true }
@@ -148,62 +152,45 @@ package struct RedisCardRecords: CardRecords {
         .state(StateUnavailable("\(name): unexpected reply"))
     }
 
-    func get(
-        _ result: Result<RedisAnswer, RedisError>, _ name: String
-    ) throws(CouldNotDecide) -> RedisAnswer {
-        switch result {
-        case .success(let answer): return answer
-        case .failure(let error):
-            let isUnknown = error == .timedOut || error == .connectionLost
-            throw .state(StateUnavailable("\(name): \(error.inWords)", recordTells: isUnknown))
-        }
+    func unavailable(_ error: RedisError, _ name: String) -> CouldNotDecide {
+        let isUnknown = error == .timedOut || error == .connectionLost
+        return .state(StateUnavailable("\(name): \(error.inWords)", recordTells: isUnknown))
     }
 
     /// What the server refuses for a moment is tried again while the request has time; it was not carried
     /// out.
     func send(
-        _ command: RedisCommand, _ keys: CardKeys, deadline: Deadline, isTriedAgain: Bool = true
-    ) async -> Result<RedisAnswer, RedisError> {
+        _ command: RedisCommand, _ keys: StoreNames, deadline: Deadline, isTriedAgain: Bool = true
+    ) async throws(RedisError) -> RedisAnswer {
         var pause: Int64 = 1
         let end = min(deadline.nanoseconds, NIODeadline.now().uptimeNanoseconds &+ 30_000_000_000)
-        var result = await once(command, keys)
-        while isTriedAgain, case .failure(let error) = result, error.isTryAgain,
-            NIODeadline.now().uptimeNanoseconds &+ UInt64(pause) * 1_000_000 < end
-        {
+        while true {
+            do throws(RedisError) {
+                return try await store.reply(to: command, bucket: keys.bucketNumber)
+            } catch {
+                let next = NIODeadline.now().uptimeNanoseconds &+ UInt64(pause) * 1_000_000
+                guard isTriedAgain, error.isTryAgain, next < end else { throw error }
+            }
             try? await Task.sleep(for: .milliseconds(pause))
             pause = min(2 * pause, 20)
-            result = await once(command, keys)
-        }
-        return result
-    }
-
-    private func once(_ command: RedisCommand, _ keys: CardKeys) async -> Result<RedisAnswer, RedisError> {
-        do throws(RedisError) {
-            return .success(try await store.reply(to: command, bucket: keys.bucketNumber))
-        } catch {
-            return .failure(error)
         }
     }
 }
 
-/// The keys of one card: all in the hash slot of its bucket.
-struct CardKeys {
-    /// The beginnings of a bucket's keys, `{bNN}` in front.
-    private struct Prefixes {
-        let card: String
-        let past: String
-        let journal: String
-
-        init(_ bucket: Int) {
-            let tag = CardKeys.bucketTag(bucket)
-            (card, past, journal) = (tag + ":card:", tag + ":past:", tag + ":journal")
-        }
-    }
+/// The names of one card in the store: all in the hash slot of its bucket.
+struct StoreNames {
+    /// The beginnings of a bucket's names, `{bNN}` in front.
+    private typealias Beginnings = (card: String, past: String, journal: String)
 
     /// Those of the first hundred buckets, so that no string is put together for each command.
-    private static let prefixes = (0..<100).map(Prefixes.init)
+    private static let known = (0..<100).map(beginnings)
 
-    private let prefix: Prefixes
+    private static func beginnings(_ bucket: Int) -> Beginnings {
+        let tag = bucketTag(bucket)
+        return (tag + ":card:", tag + ":past:", tag + ":journal")
+    }
+
+    private let its: Beginnings
     /// 0…
     let bucketNumber: Int
     /// The token in hexadecimal digits.
@@ -211,19 +198,19 @@ struct CardKeys {
 
     init(_ token: CardToken, bucketCount: Int) {
         bucketNumber = token.bucket(of: bucketCount)
-        let prefixes = CardKeys.prefixes
-        prefix = bucketNumber < prefixes.count ? prefixes[bucketNumber] : Prefixes(bucketNumber)
-        self.token = CardKeys.hex(token)
+        let known = StoreNames.known
+        its = bucketNumber < known.count ? known[bucketNumber] : StoreNames.beginnings(bucketNumber)
+        self.token = StoreNames.hex(token)
     }
 
     /// Appends the key of the account's record.
-    func appendCard(to command: inout RedisCommand) { command.append(prefix.card, token) }
+    func appendCard(to command: inout RedisCommand) { command.append(its.card, token) }
 
     /// Appends the key of the transactions that are filed away.
-    func appendPast(to command: inout RedisCommand) { command.append(prefix.past, token) }
+    func appendPast(to command: inout RedisCommand) { command.append(its.past, token) }
 
     /// Appends the key of the bucket's journal.
-    func appendJournal(to command: inout RedisCommand) { command.append(prefix.journal) }
+    func appendJournal(to command: inout RedisCommand) { command.append(its.journal) }
 
     static func bucketTag(_ bucket: Int) -> String { bucket < 10 ? "{b0\(bucket)}" : "{b\(bucket)}" }
 
@@ -261,21 +248,6 @@ package struct StateStore: Sendable {
     let replicaWaits: ReplicaWaits
     let acknowledged = AcknowledgedPlaces()
 
-    /// The route, for who is made before it.
-    final class RouteReference: Sendable {
-        let route = Mutex<Route?>(nil)
-
-        func set(_ new: Route) { route.withLock { $0 = new } }
-
-        func leave(_ session: RedisSession, because reason: String) {
-            switch route.withLock({ $0 }) {
-            case .server(let connection): connection.leave(session, because: reason)
-            case .cluster(let cluster): cluster.leave(session, because: reason)
-            case nil: break
-            }
-        }
-    }
-
     /// Sends a command about one bucket. On the event loop.
     func reply(to command: RedisCommand, bucket: Int) async throws(RedisError) -> RedisAnswer {
         switch route {
@@ -284,5 +256,5 @@ package struct StateStore: Sendable {
         }
     }
 
-    static let slots = (0..<1_024).map { HashSlot.of(CardKeys.bucketTag($0)) }
+    static let slots = (0..<1_024).map { HashSlot.of(StoreNames.bucketTag($0)) }
 }

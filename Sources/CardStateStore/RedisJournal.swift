@@ -4,7 +4,7 @@ internal import Redis
 /// The `Journal` port: reads the streams of all buckets, newest first, a page at a time.
 package struct RedisJournal: Journal {
     /// Entries of one bucket that a search looks at, at most.
-    package static let entriesSearchedMax = 100_000
+    static let entriesSearchedMax = 100_000
     static let pageEntries = 1_000
 
     private let store: StateStore
@@ -58,7 +58,7 @@ package struct RedisJournal: Journal {
     ) async throws(StateUnavailable) -> [(identifier: String, fields: [String: [UInt8]])] {
         try await entries(
             RedisCommand(
-                "XREVRANGE", "\(CardKeys.bucketTag(bucket)):journal", end, "-", "COUNT",
+                "XREVRANGE", "\(StoreNames.bucketTag(bucket)):journal", end, "-", "COUNT",
                 "\(RedisJournal.pageEntries)"), bucket)
     }
 

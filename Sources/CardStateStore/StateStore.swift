@@ -1,6 +1,7 @@
 internal import Authorisation
 package import NIOCore
 package import Redis
+internal import Synchronization
 
 /// Where the state is kept.
 package enum StoreLocation: Hashable, Sendable {
@@ -128,7 +129,7 @@ extension StateStore {
     }
 
     static func slot(of bucket: Int) -> Int {
-        bucket < slots.count ? slots[bucket] : HashSlot.of(CardKeys.bucketTag(bucket))
+        bucket < slots.count ? slots[bucket] : HashSlot.of(StoreNames.bucketTag(bucket))
     }
 
     /// What is there to say about the server; for a cluster, that its nodes serve: each was checked when it was
@@ -178,5 +179,22 @@ extension StateStore {
         case .cluster(let cluster): await cluster.close()
         }
         await replicaWaits.close()
+    }
+}
+
+extension StateStore {
+    /// The route, for who is made before it.
+    final class RouteReference: Sendable {
+        let route = Mutex<Route?>(nil)
+
+        func set(_ new: Route) { route.withLock { $0 = new } }
+
+        func leave(_ session: RedisSession, because reason: String) {
+            switch route.withLock({ $0 }) {
+            case .server(let connection): connection.leave(session, because: reason)
+            case .cluster(let cluster): cluster.leave(session, because: reason)
+            case nil: break
+            }
+        }
     }
 }

@@ -9,12 +9,12 @@ internal import Synchronization
 /// wrong.
 package final class StoreClock: Sendable {
     /// From here on it is said, in milliseconds.
-    package static let warnedFrom: Int64 = 5_000
+    static let warnedFrom: Int64 = 5_000
     /// From here on nothing is decided that counts days or judges an expiry date, in milliseconds.
-    package static let refusedFrom = HeldClock.faultFrom
+    static let refusedFrom = HeldClock.faultFrom
     /// What a host left longer ago says nothing of its clock, in milliseconds.
     private static let othersKept: Int64 = 30_000
-    private static let key = CardKeys.bucketTag(0) + ":clocks"
+    private static let key = StoreNames.bucketTag(0) + ":clocks"
 
     /// What one look came to.
     package enum Verdict: Sendable, Hashable {

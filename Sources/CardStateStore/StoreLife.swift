@@ -155,7 +155,7 @@ package struct StoreLife: Sendable {
         return findings
     }
 
-    private func key(_ bucket: Int, _ end: String) -> String { CardKeys.bucketTag(bucket) + end }
+    private func key(_ bucket: Int, _ end: String) -> String { StoreNames.bucketTag(bucket) + end }
 
     private func send(_ command: RedisCommand, _ bucket: Int) async throws -> RedisReply {
         do { return try await store.sendFromAnywhere(command, bucket: bucket) } catch {

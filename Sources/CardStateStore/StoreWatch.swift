@@ -238,7 +238,7 @@ package final class StoreWatch: Sendable {
     }
 
     static func question(_ bucket: Int, _ position: JournalPosition?) -> RedisCommand {
-        let tag = CardKeys.bucketTag(bucket)
+        let tag = StoreNames.bucketTag(bucket)
         return RedisCommand(
             "FCALL_RO", "cardrecords_place", "2", "\(tag):journal", "\(tag):generation",
             position.map { "\($0)" } ?? "")

@@ -46,7 +46,7 @@ package struct CryptogramProfile: Sendable {
     }
 
     private func carries(_ iad: IssuerApplicationData) -> Bool {
-        format.matches(iad.bytes) && iad.bytes[iad.bytes.startIndex + format.versionOffset] == versionNumber
+        format.matches(iad.bytes) && iad.bytes[iad.bytes.startIndex + format.places.version] == versionNumber
     }
 }
 
@@ -85,35 +85,17 @@ package enum IssuerApplicationDataFormat: Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Where the cryptogram version number (for CCD the common core identifier) stands.
-    var versionOffset: Int {
-        switch self {
-        case .visa, .interac: 2
-        case .visaFormat2, .mChip, .commonCore: 1
-        }
-    }
+    /// As they are tried. Asked of `allCases`, the list could be an allocation for each card.
+    static let inOrder = allCases
 
-    /// The order in which the formats are tried.
-    static let inOrder: InlineArray<5, IssuerApplicationDataFormat> = [
-        .visa, .visaFormat2, .mChip, .commonCore, .interac,
-    ]
-
-    /// Where the card verification results stand.
-    package var verificationResults: Range<Int> {
+    /// Where the cryptogram version number (for CCD the common core identifier), the derivation key index and the card
+    /// verification results stand.
+    package var places: (version: Int, keyIndex: Int, results: Range<Int>) {
         switch self {
-        case .visa: 4..<7
-        case .visaFormat2, .commonCore: 3..<8
-        case .mChip: 2..<8
-        case .interac: 4..<8
-        }
-    }
-
-    /// Where the derivation key index stands.
-    var derivationKeyIndexOffset: Int {
-        switch self {
-        case .visa, .interac: 1
-        case .visaFormat2, .commonCore: 2
-        case .mChip: 0
+        case .visa: (2, 1, 4..<7)
+        case .visaFormat2, .commonCore: (1, 2, 3..<8)
+        case .mChip: (1, 0, 2..<8)
+        case .interac: (2, 1, 4..<8)
         }
     }
 }
@@ -128,21 +110,15 @@ package struct IssuerApplicationData: Sendable {
     /// - Throws: `IssuerApplicationDataError` where no format fits: the caller fails closed.
     package init(parsing bytes: ArraySlice<UInt8>) throws(IssuerApplicationDataError) {
         guard bytes.count <= 32 else { throw .tooLong(bytes.count) }
-        // Written out, since a list of the cases would be an allocation for each card.
-        for index in IssuerApplicationDataFormat.inOrder.indices {
-            let format = IssuerApplicationDataFormat.inOrder[index]
-            if format.matches(bytes) {
-                self.bytes = bytes
-                self.format = format
-                return
-            }
+        guard let format = IssuerApplicationDataFormat.inOrder.first(where: { $0.matches(bytes) }) else {
+            throw IssuerApplicationData.diagnosis(of: bytes)
         }
-        throw IssuerApplicationData.diagnosis(of: bytes)
+        (self.bytes, self.format) = (bytes, format)
     }
 
     /// The derivation key index, read in the format that the card's profile has.
     package func derivationKeyIndex(in format: IssuerApplicationDataFormat) -> UInt8 {
-        bytes[bytes.startIndex + format.derivationKeyIndexOffset]
+        bytes[bytes.startIndex + format.places.keyIndex]
     }
 }
 

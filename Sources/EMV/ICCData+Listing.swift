@@ -18,6 +18,11 @@ extension ICCData {
     /// The tags in the order in which they came.
     package var tags: [Tag] { entries.map { Tag(rawValue: $0.tag) } }
 
+    /// How many objects there are: one of them may be the card's number or its track.
+    package var description: String { "chip data of \(entries.count) objects" }
+    /// Empty, so that a dump or a failed expectation shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
+
     /// The tag is not there, or has no value.
     package func isLeftOut(_ tag: Tag) -> Bool { entry(tag).map { $0.count == 0 } ?? true }
 
@@ -36,8 +41,6 @@ extension ICCData {
 
     /// Tag 8A, nil where it is absent or not of two bytes.
     package var authorisationResponseCode: AuthorisationResponseCode? {
-        number(.authorisationResponseCode, count: 2).map {
-            AuthorisationResponseCode(rawValue: UInt16(truncatingIfNeeded: $0))
-        }
+        number(.authorisationResponseCode).map(AuthorisationResponseCode.init(rawValue:))
     }
 }

@@ -27,11 +27,6 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         entries = try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in try ICCData.index(raw) }
     }
 
-    /// How many objects there are: one of them may be the card's number or its track.
-    package var description: String { "chip data of \(entries.count) objects" }
-    /// Empty, so that a dump or a failed expectation shows nothing.
-    package var customMirror: Mirror { Mirror(self, children: []) }
-
     /// The same for a whole array.
     package init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
 
@@ -44,14 +39,11 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         while let object = try reader.next(raw) {
             let tag = object.tag.rawValue
             let bit = UInt64(1) << UInt64((tag ^ tag >> 6) & 63)
-            if seen & bit != 0 {
-                let known = entries.first { $0.tag == tag }
-                if let known {
-                    guard isSame(known, object.value, raw: raw) else {
-                        throw .duplicate(object.tag, offset: object.start)
-                    }
-                    continue
+            if seen & bit != 0, let known = entries.first(where: { $0.tag == tag }) {
+                guard isSame(known, object.value, raw: raw) else {
+                    throw .duplicate(object.tag, offset: object.start)
                 }
+                continue
             }
             seen |= bit
             guard entries.count < objectsMax else { throw .tooManyObjects(offset: object.start) }
@@ -84,72 +76,59 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         return nil
     }
 
-    /// The value as a big-endian number, nil where it is absent or has not exactly `count` bytes (1…8).
-    package func number(_ tag: Tag, count: Int) -> UInt64? {
-        withValue(of: tag, count: count) { raw in
-            var value: UInt64 = 0
-            for byte in raw { value = value << 8 | UInt64(byte) }
-            return value
-        }
+    /// The value as a big-endian number, nil where it is absent or has not exactly `count` bytes.
+    func number<Number: FixedWidthInteger>(_ tag: Tag, count: Int = Number.bitWidth / 8) -> Number? {
+        withValue(of: tag, count: count) { $0.reduce(0) { $0 << 8 | Number($1) } }
     }
 }
 
 extension ICCData {
     /// Tag 9F36.
     package var atc: ApplicationTransactionCounter? {
-        number(.applicationTransactionCounter, count: 2).map {
-            ApplicationTransactionCounter(rawValue: UInt16(truncatingIfNeeded: $0))
-        }
+        number(.applicationTransactionCounter).map(ApplicationTransactionCounter.init(rawValue:))
     }
 
     /// Tag 9F37.
     package var unpredictableNumber: UnpredictableNumber? {
-        number(.unpredictableNumber, count: 4).map {
-            UnpredictableNumber(rawValue: UInt32(truncatingIfNeeded: $0))
-        }
+        number(.unpredictableNumber).map(UnpredictableNumber.init(rawValue:))
     }
 
     /// Tag 9F26.
     package var cryptogram: ApplicationCryptogram? {
-        number(.applicationCryptogram, count: 8).map(ApplicationCryptogram.init(rawValue:))
+        number(.applicationCryptogram).map(ApplicationCryptogram.init(rawValue:))
     }
 
     /// Tag 9F27, nil also for the reserved kind.
     package var cryptogramKind: CryptogramKind? {
-        number(.cryptogramInformationData, count: 1).flatMap {
-            CryptogramKind(cryptogramInformationData: UInt8(truncatingIfNeeded: $0))
-        }
+        number(.cryptogramInformationData).flatMap(CryptogramKind.init(cryptogramInformationData:))
     }
 
     /// Tag 9F02 in minor units, nil where it is absent or not decimal.
     package var amountAuthorised: UInt64? { number(.amountAuthorised, count: 6).flatMap(decimal) }
 
     /// Tag 5F2A as a number, nil where it is absent or not decimal.
-    package var transactionCurrencyCode: UInt16? {
-        number(.transactionCurrencyCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
-    }
+    package var transactionCurrencyCode: UInt16? { number(.transactionCurrencyCode).flatMap(decimal) }
 
     /// Tag 9F1A as a number, nil where it is absent or not decimal.
-    package var terminalCountryCode: UInt16? {
-        number(.terminalCountryCode, count: 2).flatMap(decimal).map { UInt16(truncatingIfNeeded: $0) }
-    }
+    package var terminalCountryCode: UInt16? { number(.terminalCountryCode).flatMap(decimal) }
 
     /// Tag 9F34.
     package var cvmResults: CVMResults? {
-        number(.cardholderVerificationMethodResults, count: 3).map {
-            CVMResults(rawValue: UInt32(truncatingIfNeeded: $0))
-        }
+        number(.cardholderVerificationMethodResults, count: 3).map(CVMResults.init(rawValue:))
     }
 
     /// Tag 5F34.
     package var panSequenceNumber: PANSequenceNumber? {
-        number(.panSequenceNumber, count: 1).flatMap { PANSequenceNumber(bcd: UInt8(truncatingIfNeeded: $0)) }
+        number(.panSequenceNumber).flatMap(PANSequenceNumber.init(bcd:))
     }
 
-    func decimal(_ packed: UInt64) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: 60, through: 0, by: -4) {
-            let digit = packed >> UInt64(shift) & 0x0F
+    /// Tag 95 as one number; nil where it is absent or not of five bytes.
+    package var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
+
+    func decimal<Number: FixedWidthInteger>(_ packed: Number) -> Number? {
+        var value: Number = 0
+        for shift in stride(from: Number.bitWidth - 4, through: 0, by: -4) {
+            let digit = packed >> Number(shift) & 0x0F
             guard digit <= 9 else { return nil }
             value = value * 10 + digit
         }
@@ -294,16 +273,11 @@ extension CVMResults {
 extension IssuerApplicationData {
     /// The card verification results of a profile's format as one number, big endian.
     package func cardVerificationResultsValue(in format: IssuerApplicationDataFormat) -> UInt64 {
-        let range = format.verificationResults
+        let range = format.places.results
         guard range.upperBound <= bytes.count else { return 0 }
         return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
             .reduce(0) { $0 << 8 | UInt64($1) }
     }
-}
-
-extension ICCData {
-    /// Tag 95 as one number; nil where it is absent or not of five bytes.
-    package var terminalVerificationResults: UInt64? { number(.terminalVerificationResults, count: 5) }
 }
 
 /// CVM Results, tag 9F34 (EMV Book 4 A4): method, condition, result.

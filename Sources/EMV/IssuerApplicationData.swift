@@ -43,14 +43,14 @@ package enum IssuerApplicationDataFault: Hashable, Sendable {
 
 extension IssuerApplicationData {
     /// The cryptogram version number, read in the first format that fits.
-    package var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.versionOffset] }
+    package var cryptogramVersionNumber: UInt8 { bytes[bytes.startIndex + format.places.version] }
 
     /// The derivation key index, read in the first format that fits: which version of IMK-AC the card has.
     package var derivationKeyIndex: UInt8 { derivationKeyIndex(in: format) }
 
     /// The card verification results, read in the first format that fits, without a length byte.
     package var cardVerificationResults: ArraySlice<UInt8> {
-        let range = format.verificationResults
+        let range = format.places.results
         return bytes[bytes.startIndex + range.lowerBound..<bytes.startIndex + range.upperBound]
     }
 

@@ -27,10 +27,7 @@ package struct Diversifier: Hashable, Sendable {
     package let right: UInt64
 
     /// Takes the two blocks.
-    package init(left: UInt64, right: UInt64) {
-        self.left = left
-        self.right = right
-    }
+    package init(left: UInt64, right: UInt64) { (self.left, self.right) = (left, right) }
 }
 
 /// The public part of the derivation of session keys.

@@ -13,18 +13,15 @@ package struct PAN: Hashable, Sendable, CustomStringConvertible {
     /// The type of what is taken is named: no other module gets a generic one compiled for its types.
     /// - Parameter ascii: the digits as ASCII.
     package init(ascii: ArraySlice<UInt8>) throws(PANError) {
-        let digits = ascii.count
-        guard digits >= 8, digits <= 19 else { throw .digitCount(digits) }
+        guard (8...19).contains(ascii.count) else { throw .digitCount(ascii.count) }
         var packed: UInt128 = 0
-        var offset = 0
-        for byte in ascii {
+        for (offset, byte) in ascii.enumerated() {
             let digit = byte &- 0x30
             guard digit <= 9 else { throw .notADigit(offset: offset) }
             packed = packed << 4 | UInt128(digit)
-            offset += 1
         }
         self.packed = packed
-        count = UInt8(digits)
+        count = UInt8(ascii.count)
     }
 
     /// True if the PAN begins with the prefix.
@@ -107,14 +104,9 @@ package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertib
 
     /// - Returns: nil unless the text is YYMM with a month of 01…12.
     package init?(ascii: ArraySlice<UInt8>) {
-        guard ascii.count == 4 else { return nil }
-        var number = 0
-        for byte in ascii {
-            let digit = byte &- 0x30
-            guard digit <= 9 else { return nil }
-            number = number * 10 + Int(digit)
-        }
-        guard number % 100 >= 1, number % 100 <= 12 else { return nil }
+        guard ascii.count == 4, ascii.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        let number = ascii.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+        guard (1...12).contains(number % 100) else { return nil }
         months = number / 100 * 12 + number % 100 - 1
     }
 

@@ -75,10 +75,6 @@ extension Tag {
     package static let applicationTransactionCounter = Tag(rawValue: 0x9F36)
     /// 9F37: Unpredictable Number.
     package static let unpredictableNumber = Tag(rawValue: 0x9F37)
-    /// 9F41: Transaction Sequence Counter.
-    package static let transactionSequenceCounter = Tag(rawValue: 0x9F41)
-    /// 9F53: Transaction Category Code.
-    package static let transactionCategoryCode = Tag(rawValue: 0x9F53)
     /// 9F5B: Issuer Script Results.
     package static let issuerScriptResults = Tag(rawValue: 0x9F5B)
 

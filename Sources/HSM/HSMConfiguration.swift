@@ -46,7 +46,7 @@ package struct HSMConfiguration: Sendable, Equatable {
     /// ICC master keys that the workers keep, all together; up to twice as many while newer ones take their place. Loops keep none.
     package var masterKeysKeptMax: Int
     /// Card tokens that the process remembers, so that state can be read while the token works.
-    package var cardTokensKeptMax: Int
+    var cardTokensKeptMax: Int
 
     /// True refuses keys whose check value is that of a public test key.
     package var refusesTestKeys = false
@@ -121,7 +121,7 @@ package struct TokenLocation: Sendable {
     }
 
     /// At least 1.
-    package var tokenCount: Int { 1 + others.count }
+    var tokenCount: Int { 1 + others.count }
 
     /// Each token by itself.
     package var single: [TokenLocation] {

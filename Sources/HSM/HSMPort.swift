@@ -24,6 +24,13 @@ package struct HSMPort: CardCryptography {
             task: task, job: start(task, deadline: question.deadline), tokens: tokens)
     }
 
+    /// Hands a task over, to this loop in its next turn or to the next free worker, and returns at once.
+    func start(_ task: any TokenTask, deadline: Deadline) -> TokenJob {
+        let job = TokenJob(task, deadline: deadline, mailbox: mailbox)
+        submit(job)
+        return job
+    }
+
     func submit(_ job: TokenJob) {
         if let seat, seat.take(job) { return }
         toWorkers(job)
@@ -33,7 +40,7 @@ package struct HSMPort: CardCryptography {
 /// All cryptography of one authorisation.
 final class AuthorisationTask: TokenTask, @unchecked Sendable {
     let question: CryptographyQuestion
-    private var answer: CryptographyAnswer?
+    fileprivate var answer: CryptographyAnswer?
 
     init(_ question: CryptographyQuestion) { self.question = question }
 
@@ -44,18 +51,9 @@ final class AuthorisationTask: TokenTask, @unchecked Sendable {
         answer.finishedAt = monotonicNanoseconds()
         self.answer = answer
     }
-
-    /// The answer of a job that has ended. A card token that it brought is kept.
-    fileprivate func answer(keepingTokenIn tokens: CardTokenStore) throws(CryptographyUnavailable)
-        -> CryptographyAnswer
-    {
-        guard let answer else { throw .stopped }
-        if question.knownToken == nil { tokens.keep(answer.token, of: question.card.pan) }
-        return answer
-    }
 }
 
-/// It as the port knows it.
+/// It as the port knows it. A card token that it brings is kept.
 struct StartedAuthorisation: CryptographyUnderWay {
     let task: AuthorisationTask
     let job: TokenJob
@@ -63,7 +61,9 @@ struct StartedAuthorisation: CryptographyUnderWay {
 
     func answer() async throws(CryptographyUnavailable) -> CryptographyAnswer {
         try await job.end()
-        return try task.answer(keepingTokenIn: tokens)
+        guard let answer = task.answer else { throw .stopped }
+        if task.question.knownToken == nil { tokens.keep(answer.token, of: task.question.card.pan) }
+        return answer
     }
 }
 
@@ -145,31 +145,17 @@ final class TokenJob: PooledJob, @unchecked Sendable {
 
     /// The first to tell is heard.
     func tell(_ failure: CryptographyUnavailable?) -> Bool {
-        var isFirst = true
-        let caller: UnsafeContinuation<CryptographyUnavailable?, Never>? = waiting.withLock { waiting in
-            switch waiting {
-            case .nobody:
-                waiting = .over(failure)
-                return nil
-            case .caller(let continuation):
-                waiting = .over(failure)
-                return continuation
-            case .over:
-                isFirst = false
-                return nil
-            }
+        let before = waiting.withLock { waiting in
+            defer { if case .over = waiting {} else { waiting = .over(failure) } }
+            return waiting
         }
-        caller?.resume(returning: failure)
-        return isFirst
-    }
-}
-
-extension HSMPort {
-    /// Hands a task over, to this loop in its next turn or to the next free worker, and returns at once.
-    func start(_ task: any TokenTask, deadline: Deadline) -> TokenJob {
-        let job = TokenJob(task, deadline: deadline, mailbox: mailbox)
-        submit(job)
-        return job
+        switch before {
+        case .over: return false
+        case .nobody: return true
+        case .caller(let continuation):
+            continuation.resume(returning: failure)
+            return true
+        }
     }
 }
 

@@ -84,9 +84,7 @@ extension AcquirerConnection {
         link = new
         (link.codec, link.framing) = (codec, framing)
         mapping = RequestMapping(link: new.profile)
-        responses = ResponseMapping(
-            echo: new.profile.echo, hasNumericCodes: new.profile.hasNumericCodes,
-            tellsBilling: new.profile.tellsBilling)
+        responses = new.profile.responses
         state.limits = new.limits
         judgeAgain(settings)
     }

@@ -49,9 +49,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         logger[metadataKey: "link"] = "\(link.profile.name)"
         logger[metadataKey: "connection"] = "\(loop.nextConnectionName())"
         mapping = RequestMapping(link: link.profile)
-        responses = ResponseMapping(
-            echo: link.profile.echo, hasNumericCodes: link.profile.hasNumericCodes,
-            tellsBilling: link.profile.tellsBilling)
+        responses = link.profile.responses
         state = ConnectionState(limits: link.limits, now: loop.clock())
         decoder = FrameDecoder(framing: link.framing)
     }

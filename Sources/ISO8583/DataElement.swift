@@ -16,8 +16,6 @@ extension DataElement {
     package static let processingCode = DataElement(unchecked: 3)
     /// DE4, n 12: amount, Transaction.
     package static let transactionAmount = DataElement(unchecked: 4)
-    /// DE5, n 12: amount, Settlement.
-    package static let settlementAmount = DataElement(unchecked: 5)
     /// DE6, n 12: amount, Cardholder Billing.
     package static let cardholderBillingAmount = DataElement(unchecked: 6)
     /// DE7, n 10: transmission Date and Time.
@@ -46,14 +44,10 @@ extension DataElement {
     package static let networkInternationalIdentifier = DataElement(unchecked: 24)
     /// DE25, n 2: point-of-Service Condition Code.
     package static let pointOfServiceConditionCode = DataElement(unchecked: 25)
-    /// DE28, x+n 9: amount, Transaction Fee.
-    package static let transactionFee = DataElement(unchecked: 28)
     /// DE32, n..11: acquiring Institution ID Code.
     package static let acquirerIdentifier = DataElement(unchecked: 32)
     /// DE33, n..11: forwarding Institution ID Code.
     package static let forwardingIdentifier = DataElement(unchecked: 33)
-    /// DE34, ans..28: primary Account Number, Extended.
-    package static let extendedPAN = DataElement(unchecked: 34)
     /// DE35, z..37: track 2 Data.
     package static let track2 = DataElement(unchecked: 35)
     /// DE36, ans..104: track 3 Data.
@@ -78,8 +72,6 @@ extension DataElement {
     package static let additionalData = DataElement(unchecked: 48)
     /// DE49, an 3: currency Code, Transaction.
     package static let currency = DataElement(unchecked: 49)
-    /// DE50, an 3: currency Code, Settlement.
-    package static let settlementCurrency = DataElement(unchecked: 50)
     /// DE51, an 3: currency Code, Cardholder Billing.
     package static let cardholderBillingCurrency = DataElement(unchecked: 51)
     /// DE52, b 8: PIN data.
@@ -92,8 +84,6 @@ extension DataElement {
     package static let iccData = DataElement(unchecked: 55)
     /// DE60, ans..999: reserved National.
     package static let privateData60 = DataElement(unchecked: 60)
-    /// DE61, ans..999: reserved Private.
-    package static let privateData61 = DataElement(unchecked: 61)
     /// DE62, ans..999: reserved Private.
     package static let privateData62 = DataElement(unchecked: 62)
     /// DE63, ans..999: reserved Private.
@@ -108,12 +98,8 @@ extension DataElement {
     package static let replacementAmounts = DataElement(unchecked: 95)
     /// DE96, b 8: message Security Code.
     package static let messageSecurityCode = DataElement(unchecked: 96)
-    /// DE100, n..11: receiving Institution ID Code.
-    package static let receivingIdentifier = DataElement(unchecked: 100)
     /// DE102, ans..28: account ID 1.
     package static let accountIdentification1 = DataElement(unchecked: 102)
-    /// DE103, ans..28: account ID 2.
-    package static let accountIdentification2 = DataElement(unchecked: 103)
     /// DE128, b 8: MAC.
     package static let mac2 = DataElement(unchecked: 128)
 }

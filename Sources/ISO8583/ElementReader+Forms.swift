@@ -34,8 +34,8 @@ extension ElementReader {
     mutating func end(of spec: ElementSpec, from start: Int) -> Int? {
         position = start
         var count = Int(spec.max)
-        if spec.lengthForm != .fixed {
-            guard let length = try? readLength(spec) else { return nil }
+        if let form = spec.lengthForm {
+            guard let length = try? readLength(spec, form) else { return nil }
             guard !spec.countsHexDigits || length.isMultiple(of: 2) else { return nil }
             count = spec.countsHexDigits ? length / 2 : length
         }
@@ -43,7 +43,7 @@ extension ElementReader {
         switch spec.form {
         case .ascii, .ebcdic, .binary: bytes = count
         case .hex, .ebcdicHex: bytes = 2 * count
-        case .packed: bytes = spec.countsBytes && spec.lengthForm != .fixed ? count : (count + 1) / 2
+        case .packed: bytes = spec.countsBytes && spec.lengthForm != nil ? count : (count + 1) / 2
         case .signPacked: bytes = 1 + count / 2
         case .undefined: return nil
         }

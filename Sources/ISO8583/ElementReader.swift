@@ -15,15 +15,15 @@ struct ElementReader {
     mutating func read(_ spec: ElementSpec) throws(Fault) -> Message.Extent {
         let start = position
         var count = Int(spec.max)
-        if spec.lengthForm != .fixed {
-            count = try readLength(spec)
+        if let form = spec.lengthForm {
+            count = try readLength(spec, form)
             if spec.countsHexDigits {
                 guard count.isMultiple(of: 2) else { throw fault(.oddHexLength(count), at: start) }
                 count /= 2
             }
-        }
-        if spec.form == .packed, spec.countsBytes, spec.lengthForm != .fixed {
-            count = try digitCount(inBytes: count, pad: spec.pad)
+            if spec.form == .packed, spec.countsBytes {
+                count = try digitCount(inBytes: count, pad: spec.pad)
+            }
         }
         guard count <= Int(spec.max) else {
             throw fault(.lengthOverMaximum(length: count, maximum: Int(spec.max)), at: start)
@@ -63,26 +63,15 @@ struct ElementReader {
     }
 
     @inline(__always)
-    mutating func readLength(_ spec: ElementSpec) throws(Fault) -> Int {
+    mutating func readLength(_ spec: ElementSpec, _ form: NumberForm) throws(Fault) -> Int {
         let bytes = Int(spec.lengthBytes)
         try need(bytes)
         var length = 0
-        var faulty = false
         for index in position..<position + bytes {
-            let byte = input[index]
-            switch spec.lengthForm {
-            case .ascii, .ebcdic:
-                let digit = byte &- (spec.lengthForm == .ascii ? 0x30 : 0xF0)
-                faulty = faulty || digit > 9
-                length = length &* 10 &+ Int(digit)
-            case .bcd:
-                faulty = faulty || byte >> 4 > 9 || byte & 0x0F > 9
-                length = length &* 100 &+ Int(byte >> 4) &* 10 &+ Int(byte & 0x0F)
-            case .binary, .fixed:
-                length = length << 8 | Int(byte)
-            }
+            let value = form.value(input[index])
+            guard value < form.radix else { throw fault(.badLengthDigits, at: position) }
+            length = length &* form.radix &+ value
         }
-        guard !faulty else { throw fault(.badLengthDigits, at: position) }
         position += bytes
         return length
     }

@@ -2,7 +2,8 @@
 struct ElementSpec: Sendable {
     var form: Form
     var type: CharacterClass
-    var lengthForm: LengthForm
+    /// Nil: of fixed length.
+    var lengthForm: NumberForm?
     var lengthBytes: UInt8
     /// The length indicator counts bytes where `form` would have it count digits.
     var countsBytes: Bool
@@ -41,16 +42,8 @@ struct ElementSpec: Sendable {
         case ebcdicHex
     }
 
-    enum LengthForm: UInt8, Sendable {
-        case fixed
-        case ascii
-        case ebcdic
-        case bcd
-        case binary
-    }
-
     static let undefined = ElementSpec(
-        form: .undefined, type: .any, lengthForm: .fixed, lengthBytes: 0, countsBytes: false, pad: .left0,
+        form: .undefined, type: .any, lengthForm: nil, lengthBytes: 0, countsBytes: false, pad: .left0,
         separator: 0, max: 0)
 }
 
@@ -68,7 +61,7 @@ extension ElementSpec {
         type = CharacterClass(definition)
         lengthForm =
             switch definition.lengthEncoding {
-            case _ where definition.length == .fixed: .fixed
+            case _ where definition.length == .fixed: nil
             case .ascii: .ascii
             case .ebcdic: .ebcdic
             case .bcd: .bcd

@@ -28,25 +28,8 @@ package struct Framing: Equatable, Sendable {
     /// of it is kept.
     package var frameBytesMax: Int
 
-    /// Framing as given; `frameBytesMax` is cut to what the length can express.
-    package init(
-        _ lengthForm: LengthForm, includesItself: Bool = false, tpduLength: Int = 0, frameBytesMax: Int = 8192
-    ) {
-        self.lengthForm = lengthForm
-        self.includesItself = includesItself
-        self.tpduLength = tpduLength
-        let most = lengthForm.valueMax
-        self.frameBytesMax = min(
-            frameBytesMax, includesItself ? most - lengthForm.byteCount : most)
-    }
-
     /// The most bytes of a frame over `frameBytesMax` that are passed over; a length beyond that is taken for none.
-    package static let skippedBytesMax = 65_535
-
-    /// Two bytes that count what follows them.
-    package static let twoByteBigEndian = Framing(.twoByteBigEndian)
-    /// Four digits that count what follows them.
-    package static let fourASCII = Framing(.fourASCII)
+    static let skippedBytesMax = 65_535
 
     /// Appends the length that goes before a payload of so many bytes.
     package func appendPrefix(
@@ -58,47 +41,86 @@ package struct Framing: Equatable, Sendable {
             throw .lengthOverMaximum(bytes: following, maximum: frameBytesMax)
         }
         let value = includesItself ? following + lengthForm.byteCount : following
-        switch lengthForm {
-        case .twoByteBigEndian:
-            bytes.append(UInt8(value >> 8))
-            bytes.append(UInt8(value & 0xFF))
-        case .twoByteAndZeros: bytes += [UInt8(value >> 8), UInt8(value & 0xFF), 0, 0]
-        case .fourByteBigEndian:
-            for shift in [24, 16, 8, 0] { bytes.append(UInt8(value >> shift & 0xFF)) }
-        case .fourASCII:
-            for unit in [1000, 100, 10, 1] {
-                bytes.append(0x30 + UInt8(value / unit % 10))
-            }
-        case .twoASCII:
-            for unit in [10, 1] { bytes.append(0x30 + UInt8(value / unit % 10)) }
-        case .twoByteBCD:
-            for unit in [100, 1] {
-                bytes.append(UInt8(value / unit / 10 % 10) << 4 | UInt8(value / unit % 10))
-            }
-        case .fourHex:
-            for shift in [12, 8, 4, 0] {
-                bytes.append(HexForm.digit(UInt8(value >> shift & 0x0F), ebcdic: false))
-            }
+        let start = bytes.count
+        for _ in 0..<lengthForm.byteCount { bytes.append(0) }
+        var rest = value
+        for place in (0..<lengthForm.placeCount).reversed() {
+            bytes[start + place] = lengthForm.digits.takeLowest(of: &rest)
         }
     }
 }
 
 extension Framing.LengthForm {
     /// How many bytes the length has.
-    package var byteCount: Int {
+    package var byteCount: Int { self == .twoByteAndZeros ? 4 : placeCount }
+
+    /// How many bytes say the number, each one of its places, the highest first.
+    var placeCount: Int {
         switch self {
-        case .twoByteBigEndian, .twoASCII, .twoByteBCD: 2
-        case .fourASCII, .fourByteBigEndian, .twoByteAndZeros, .fourHex: 4
+        case .twoByteBigEndian, .twoByteAndZeros, .twoASCII, .twoByteBCD: 2
+        case .fourASCII, .fourByteBigEndian, .fourHex: 4
         }
     }
 
-    /// The greatest length that it can say.
-    var valueMax: Int {
+    var digits: NumberForm {
         switch self {
-        case .twoByteBigEndian, .twoByteAndZeros, .fourHex: 65_535
-        case .fourASCII, .twoByteBCD: 9_999
-        case .twoASCII: 99
-        case .fourByteBigEndian: Int(UInt32.max)
+        case .twoByteBigEndian, .twoByteAndZeros, .fourByteBigEndian: .binary
+        case .twoByteBCD: .bcd
+        case .fourHex: .hex
+        case .fourASCII, .twoASCII: .ascii
+        }
+    }
+}
+
+/// What a byte of a length stands for: of a frame's or of an element's.
+enum NumberForm: UInt8, Sendable {
+    case ascii
+    case ebcdic
+    case bcd
+    case binary
+    case hex
+
+    /// How many values a byte may have.
+    @inline(__always)
+    var radix: Int {
+        switch self {
+        case .ascii, .ebcdic: 10
+        case .bcd: 100
+        case .binary: 256
+        case .hex: 16
+        }
+    }
+
+    /// What a byte stands for; `radix` or more for one that stands for nothing.
+    @inline(__always)
+    func value(_ byte: UInt8) -> Int {
+        switch self {
+        case .ascii: Int(byte &- 0x30)
+        case .ebcdic: Int(byte &- 0xF0)
+        case .bcd: byte >> 4 <= 9 && byte & 0x0F <= 9 ? Int(byte >> 4) * 10 + Int(byte & 0x0F) : 100
+        case .binary: Int(byte)
+        case .hex: Int(HexForm.nibble(byte, ebcdic: false))
+        }
+    }
+
+    /// Takes the lowest place off a number.
+    @inline(__always)
+    func takeLowest(of number: inout Int) -> UInt8 {
+        // By constants: dividing by a variable costs many times as much.
+        let whole = number
+        switch self {
+        case .ascii, .ebcdic:
+            number = whole / 10
+            return (self == .ascii ? 0x30 : 0xF0) | UInt8(truncatingIfNeeded: whole % 10)
+        case .bcd:
+            number = whole / 100
+            return UInt8(truncatingIfNeeded: (whole / 10 % 10) << 4 | whole % 10)
+        case .binary:
+            number = whole >> 8
+            return UInt8(truncatingIfNeeded: whole)
+        case .hex:
+            number = whole >> 4
+            return HexForm.digit(UInt8(truncatingIfNeeded: whole & 0x0F), ebcdic: false)
         }
     }
 }
@@ -168,34 +190,17 @@ package struct FrameDecoder: Sendable {
 
     /// The bytes that follow the length.
     private func length(in bytes: UnsafeRawBufferPointer) throws(FrameError) -> Int {
+        let form = framing.lengthForm
         var value = 0
-        switch framing.lengthForm {
-        case .twoByteBigEndian:
-            value = Int(bytes[0]) << 8 | Int(bytes[1])
-        case .twoByteAndZeros:
-            value = Int(bytes[0]) << 8 | Int(bytes[1])
-            guard bytes[2] == 0, bytes[3] == 0 else { throw .zerosMissing }
-        case .fourByteBigEndian:
-            for index in 0..<4 { value = value << 8 | Int(bytes[index]) }
-        case .fourASCII, .twoASCII:
-            for index in 0..<framing.lengthForm.byteCount {
-                let digit = bytes[index] &- 0x30
-                guard digit <= 9 else { throw .lengthNotDecimal }
-                value = value * 10 + Int(digit)
-            }
-        case .twoByteBCD:
-            for index in 0..<2 {
-                guard bytes[index] >> 4 <= 9, bytes[index] & 0x0F <= 9 else { throw .lengthNotDecimal }
-                value = value * 100 + Int(bytes[index] >> 4) * 10 + Int(bytes[index] & 0x0F)
-            }
-        case .fourHex:
-            for index in 0..<4 {
-                let digit = HexForm.nibble(bytes[index], ebcdic: false)
-                guard digit <= 0x0F else { throw .lengthNotDecimal }
-                value = value << 4 | Int(digit)
-            }
+        for place in 0..<form.placeCount {
+            let digit = form.digits.value(bytes[place])
+            guard digit < form.digits.radix else { throw .lengthNotDecimal }
+            value = value * form.digits.radix + digit
         }
-        let following = framing.includesItself ? value - framing.lengthForm.byteCount : value
+        if form == .twoByteAndZeros {
+            guard bytes[2] == 0, bytes[3] == 0 else { throw .zerosMissing }
+        }
+        let following = framing.includesItself ? value - form.byteCount : value
         guard following > framing.tpduLength else { throw .emptyFrame }
         guard following <= max(framing.frameBytesMax, Framing.skippedBytesMax) else {
             throw .lengthOverMaximum(bytes: following, maximum: framing.frameBytesMax)

@@ -17,3 +17,26 @@ extension Framing {
             form, includesItself: includesItself, tpduLength: tpduLength, frameBytesMax: frameBytesMax)
     }
 }
+
+/// Framings as they are configured.
+extension Framing {
+    /// Two bytes that count what follows them.
+    package static let twoByteBigEndian = Framing(.twoByteBigEndian)
+    /// Four digits that count what follows them.
+    package static let fourASCII = Framing(.fourASCII)
+
+    /// Framing as given; `frameBytesMax` is cut to what the length can express.
+    package init(
+        _ lengthForm: LengthForm, includesItself: Bool = false, tpduLength: Int = 0, frameBytesMax: Int = 8192
+    ) {
+        let most = lengthForm.valueMax - (includesItself ? lengthForm.byteCount : 0)
+        self.init(
+            lengthForm: lengthForm, includesItself: includesItself, tpduLength: tpduLength,
+            frameBytesMax: min(frameBytesMax, most))
+    }
+}
+
+extension Framing.LengthForm {
+    /// The greatest length that it can say.
+    var valueMax: Int { (0..<placeCount).reduce(1) { value, _ in value * digits.radix } - 1 }
+}

@@ -28,16 +28,8 @@ extension MTI {
     package static let authorisationResponse = MTI(rawValue: 0x0110)
     /// 0120
     package static let authorisationAdvice = MTI(rawValue: 0x0120)
-    /// 0121
-    package static let authorisationAdviceRepeat = MTI(rawValue: 0x0121)
-    /// 0130
-    package static let authorisationAdviceResponse = MTI(rawValue: 0x0130)
     /// 0200
     package static let financialRequest = MTI(rawValue: 0x0200)
-    /// 0201
-    package static let financialRepeat = MTI(rawValue: 0x0201)
-    /// 0210
-    package static let financialResponse = MTI(rawValue: 0x0210)
     /// 0220
     package static let financialAdvice = MTI(rawValue: 0x0220)
     /// 0221
@@ -46,16 +38,10 @@ extension MTI {
     package static let financialAdviceResponse = MTI(rawValue: 0x0230)
     /// 0400
     package static let reversalRequest = MTI(rawValue: 0x0400)
-    /// 0401
-    package static let reversalRepeat = MTI(rawValue: 0x0401)
-    /// 0410
-    package static let reversalResponse = MTI(rawValue: 0x0410)
     /// 0420
     package static let reversalAdvice = MTI(rawValue: 0x0420)
     /// 0421
     package static let reversalAdviceRepeat = MTI(rawValue: 0x0421)
-    /// 0430
-    package static let reversalAdviceResponse = MTI(rawValue: 0x0430)
     /// 0800
     package static let networkManagementRequest = MTI(rawValue: 0x0800)
     /// 1804, by neither acquirer nor issuer (ISO 8583:1993)

@@ -28,15 +28,11 @@ package struct Message: Sendable {
     /// An empty message. Room for `bytesReserved` bytes of content is made beforehand, so that building a
     /// usual response does not grow the storage.
     package init(mti: MTI, header: [UInt8] = [], bytesReserved: Int = 320) {
-        self.mti = mti
-        self.header = header
-        primary = 0
-        secondary = 0
-        extents = []
+        self.init(mti: mti, header: header, primary: 0, secondary: 0, extents: [], storage: [])
         extents.reserveCapacity(24)
-        storage = []
         storage.reserveCapacity(bytesReserved)
     }
+
     init(mti: MTI, header: [UInt8], primary: UInt64, secondary: UInt64, extents: [Extent], storage: [UInt8]) {
         self.mti = mti
         self.header = header
@@ -68,21 +64,12 @@ package struct Message: Sendable {
 
     /// Lends the content of an element without copying or retaining it; nil if it is absent. The pointer must
     /// not escape. For this module alone: another one would call it unspecialised, which costs more than the copy.
-    func withBytes<Result, Failure: Error>(
-        _ element: DataElement, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result? {
+    func withBytes<Result>(
+        _ element: DataElement, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result? {
         guard has(element) else { return nil }
         let range = extents[rank(element)].range
-        // A typed error does not pass through the array's rethrowing function, a value does.
-        let outcome: Swift.Result<Result, Failure> = storage.withUnsafeBytes { all in
-            let content = UnsafeRawBufferPointer(rebasing: all[range])
-            do throws(Failure) {
-                return .success(try body(content))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try outcome.get()
+        return storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// Puts text in (ASCII; each scalar above U+00FF becomes a question mark).
@@ -140,10 +127,6 @@ extension Message {
     package struct PresentElements: Sequence, IteratorProtocol, Sendable {
         var primary: UInt64
         var secondary: UInt64
-        init(primary: UInt64, secondary: UInt64) {
-            self.primary = primary
-            self.secondary = secondary
-        }
 
         /// The next higher element.
         package mutating func next() -> DataElement? {

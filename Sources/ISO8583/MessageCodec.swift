@@ -26,29 +26,27 @@ package final class MessageCodec: Sendable {
 
     /// The message that the bytes are; all of them have to belong to it.
     package func decode(_ bytes: UnsafeRawBufferPointer) throws(MessageDecodingError) -> Message {
-        var message = Message(mti: MTI(rawValue: 0), emptyWithHeader: [])
+        var message = Message(
+            mti: MTI(rawValue: 0), header: [], primary: 0, secondary: 0, extents: [], storage: [])
         var head = HeadReader(bytes: bytes, codec: self)
-        do {
+        var hasType = false
+        do throws(Fault) {
             message.header = try head.readHeader()
             message.mti = try head.readMessageType()
+            hasType = true
+            (message.primary, message.secondary) = try head.readBitmaps()
+            let isThird = message.secondary >> 63 == 1 && specs[65].form == .undefined
+            let fault =
+                isThird
+                ? readBesideThirdBitmap(bytes, from: head.position, into: &message)
+                : readElements(of: bytes, from: head.position, into: &message)
+            if let fault { throw fault }
+            return message
         } catch {
             throw MessageDecodingError(
-                place: error.place, offset: error.offset, reason: error.reason, partial: nil)
+                place: error.place, offset: error.offset, reason: error.reason,
+                partial: hasType ? message : nil)
         }
-        var fault: Fault?
-        do {
-            (message.primary, message.secondary) = try head.readBitmaps()
-            if message.secondary >> 63 == 1, specs[65].form == .undefined {
-                fault = readBesideThirdBitmap(bytes, from: head.position, into: &message)
-            } else {
-                fault = readElements(of: bytes, from: head.position, into: &message)
-            }
-        } catch {
-            fault = error
-        }
-        guard let fault else { return message }
-        throw MessageDecodingError(
-            place: fault.place, offset: fault.offset, reason: fault.reason, partial: message)
     }
 
     /// Reads the elements that the message's bitmaps announce; after a fault only those that could be read are left.
@@ -65,10 +63,25 @@ package final class MessageCodec: Sendable {
                 output, outputCount in
                 guard let first = output.baseAddress else { return }
                 var reader = ElementReader(input: base, end: bytes.count, position: start, output: first)
-                specs.withUnsafeBufferPointer { specs in
-                    Self.read(
-                        announced, &reader, specs: specs, extents: extents, extentCount: &extentCount,
-                        faults: &faults)
+                for element in announced {
+                    reader.element = element
+                    let (start, written, spec) = (
+                        reader.position, reader.written, specs[Int(element.rawValue)]
+                    )
+                    do throws(Fault) {
+                        extents[extentCount] = try reader.read(spec)
+                        extentCount += 1
+                    } catch {
+                        reader.written = written
+                        guard faults.add(error, element, spec: spec, reader: &reader, from: start) else {
+                            break
+                        }
+                    }
+                }
+                if reader.position != reader.end, faults.first == nil {
+                    faults.first = Fault(
+                        place: .behind(extentCount == 0 ? nil : reader.element), offset: reader.position,
+                        reason: .trailingBytes(count: reader.end - reader.position))
                 }
                 outputCount = reader.written
             }
@@ -78,46 +91,9 @@ package final class MessageCodec: Sendable {
         return faults.first
     }
 
-    @inline(__always)
-    private static func read(
-        _ announced: Message.PresentElements, _ reader: inout ElementReader,
-        specs: UnsafeBufferPointer<ElementSpec>, extents: UnsafeMutableBufferPointer<Message.Extent>,
-        extentCount: inout Int, faults: inout ElementFaults
-    ) {
-        for element in announced {
-            reader.element = element
-            let (start, written) = (reader.position, reader.written)
-            do throws(Fault) {
-                extents[extentCount] = try reader.read(specs[Int(element.rawValue)])
-                extentCount += 1
-            } catch {
-                reader.written = written
-                guard
-                    faults.add(
-                        error, element, spec: specs[Int(element.rawValue)], reader: &reader, from: start)
-                else {
-                    return
-                }
-            }
-        }
-        guard reader.position != reader.end else { return }
-        faults.first =
-            faults.first
-            ?? Fault(
-                place: .behind(extentCount == 0 ? nil : reader.element), offset: reader.position,
-                reason: .trailingBytes(count: reader.end - reader.position))
-    }
-
     /// The header of the response to a message: as it came, or with its addresses exchanged.
     package func responseHeader(for request: Message) -> [UInt8] {
         header.answer == .exchanged ? TPDU.exchanged(request.header) : request.header
-    }
-}
-
-extension Message {
-    /// For the decoder, which brings its own storage.
-    init(mti: MTI, emptyWithHeader header: [UInt8]) {
-        self.init(mti: mti, header: header, primary: 0, secondary: 0, extents: [], storage: [])
     }
 }
 
@@ -132,17 +108,8 @@ struct ElementFaults {
 /// Reads what comes before the elements: header, message type, bitmaps.
 struct HeadReader {
     let bytes: UnsafeRawBufferPointer
-    let header: Dialect.Header
-    let messageType: Dialect.MessageType
-    let bitmap: Dialect.Bitmap
+    let codec: MessageCodec
     var position = 0
-
-    init(bytes: UnsafeRawBufferPointer, codec: MessageCodec) {
-        self.bytes = bytes
-        header = codec.header
-        messageType = codec.messageType
-        bitmap = codec.bitmap
-    }
 
     private func need(_ count: Int, for place: MessageDecodingError.Place) throws(Fault) {
         if bytes.count - position < count {
@@ -153,16 +120,16 @@ struct HeadReader {
     }
 
     mutating func readHeader() throws(Fault) -> [UInt8] {
-        guard header.bytes > 0 else { return [] }
-        try need(header.bytes, for: .header)
-        position += header.bytes
-        return Array(bytes[position - header.bytes..<position])
+        guard codec.header.bytes > 0 else { return [] }
+        try need(codec.header.bytes, for: .header)
+        position += codec.header.bytes
+        return Array(bytes[position - codec.header.bytes..<position])
     }
 
     mutating func readMessageType() throws(Fault) -> MTI {
         let start = position
         var value: UInt16 = 0
-        switch messageType.encoding {
+        switch codec.messageType.encoding {
         case .none:
             return MTI(rawValue: 0)
         case .bcd:
@@ -171,7 +138,7 @@ struct HeadReader {
             position += 2
         case .ascii, .ebcdic:
             try need(4, for: .messageType)
-            let zero: UInt8 = messageType.encoding == .ascii ? 0x30 : 0xF0
+            let zero: UInt8 = codec.messageType.encoding == .ascii ? 0x30 : 0xF0
             for index in position..<position + 4 {
                 let digit = bytes[index] &- zero
                 // 15 is a digit of no message type, so that the check below refuses it.
@@ -180,27 +147,27 @@ struct HeadReader {
             position += 4
         }
         let mti = MTI(rawValue: value)
-        guard mti.version == messageType.version, mti.isWellFormed else {
+        guard mti.version == codec.messageType.version, mti.isWellFormed else {
             throw Fault(place: .messageType, offset: start, reason: .wrongMessageType)
         }
         return mti
     }
 
-    /// The elements announced, without the bit that announces the second bitmap.
+    /// The elements announced, without the bit that announces the second codec.bitmap.
     mutating func readBitmaps() throws(Fault) -> (primary: UInt64, secondary: UInt64) {
-        var primary = try readBitmap(bits: bitmap.bits)
+        var primary = try readBitmap(bits: codec.bitmap.bits)
         var secondary: UInt64 = 0
-        if bitmap.secondary != .never {
+        if codec.bitmap.secondary != .never {
             let announced = primary >> 63 == 1
             primary &= UInt64.max >> 1
-            if announced || bitmap.secondary != .announced { secondary = try readBitmap(bits: 64) }
+            if announced || codec.bitmap.secondary != .announced { secondary = try readBitmap(bits: 64) }
         }
         return (primary, secondary)
     }
 
     private mutating func readBitmap(bits: Int) throws(Fault) -> UInt64 {
         var value: UInt64 = 0
-        if bitmap.encoding == .binary {
+        if codec.bitmap.encoding == .binary {
             try need(bits / 8, for: .bitmap)
             if bits == 64 {
                 value = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
@@ -212,7 +179,7 @@ struct HeadReader {
             position += bits / 8
         } else {
             try need(bits / 4, for: .bitmap)
-            let ebcdic = bitmap.encoding == .ebcdicHex
+            let ebcdic = codec.bitmap.encoding == .ebcdicHex
             for index in position..<position + bits / 4 {
                 let nibble = HexForm.nibble(bytes[index], ebcdic: ebcdic)
                 guard nibble <= 0x0F else {

@@ -2,21 +2,10 @@ internal import ByteCoding
 
 /// Packed digits and hex digits on the way out.
 extension MessageCodec {
-    static let zeros = [UInt8](repeating: 0, count: 4096)
-
     /// The bytes of the message.
     package func encode(_ message: Message) throws(MessageEncodingError) -> [UInt8] {
-        var failure: MessageEncodingError?
-        let room = encodedBytesMax(of: message)
-        let bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
-            do throws(MessageEncodingError) {
-                let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: room)
-                count = try encode(message, into: target)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
+        var bytes: [UInt8] = []
+        try encode(message, into: &bytes)
         return bytes
     }
 }

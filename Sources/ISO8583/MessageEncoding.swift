@@ -1,89 +1,42 @@
 internal import ByteCoding
 
 extension MessageCodec {
-    /// The most bytes that `encode` can need for the message.
-    package func encodedBytesMax(of message: Message) -> Int {
-        // Four for the message type, 32 for two bitmaps in hex, six for the head of a data set and for a length indicator;
-        // hex doubles.
-        message.header.count + 42 + 6 * message.extents.count + 2 * message.storage.count + fillBytesMax
-    }
-
-    /// Writes the message to the start of a buffer of at least `encodedBytesMax(of:)` bytes and says how many
-    /// bytes it took. After an error the buffer's bytes mean nothing.
-    package func encode(
-        _ message: Message, into buffer: UnsafeMutableRawBufferPointer
-    ) throws(MessageEncodingError) -> Int {
-        guard let base = buffer.baseAddress, buffer.count >= encodedBytesMax(of: message) else {
-            throw MessageEncodingError(dataElement: nil, reason: .bufferTooSmall)
-        }
-        var writer = ElementWriter(output: base.assumingMemoryBound(to: UInt8.self))
-        do {
-            try writeHead(of: message, to: &writer)
-        } catch {
-            throw MessageEncodingError(dataElement: nil, reason: error)
-        }
-        var failure: MessageEncodingError?
-        message.storage.withUnsafeBufferPointer { storage in
-            specs.withUnsafeBufferPointer { specs in
-                message.extents.withUnsafeBufferPointer { extents in
-                    // An empty storage has no address; its elements have no bytes either.
-                    let contents = storage.baseAddress ?? UnsafePointer(writer.output)
-                    failure = Self.write(
-                        message.presentElements, extents, contents: contents, specs: specs, to: &writer)
-                }
-            }
-        }
-        if let failure { throw failure }
-        return writer.position
-    }
-
-    private static func write(
-        _ elements: Message.PresentElements, _ extents: UnsafeBufferPointer<Message.Extent>,
-        contents: UnsafePointer<UInt8>, specs: UnsafeBufferPointer<ElementSpec>,
-        to writer: inout ElementWriter
-    ) -> MessageEncodingError? {
-        var rank = 0
-        for element in elements {
-            let extent = extents[rank]
-            rank += 1
-            do throws(MessageEncodingError.Reason) {
-                let spec = specs[Int(element.rawValue)]
-                guard spec.form != .undefined else { throw .unknownElement }
-                try writer.write(contents + Int(extent.offset), Int(extent.count), spec: spec)
-            } catch {
-                return MessageEncodingError(dataElement: element, reason: error)
-            }
-        }
-        return nil
-    }
-
     /// Appends the message; after an error the bytes are as before.
     package func encode(_ message: Message, into bytes: inout [UInt8]) throws(MessageEncodingError) {
-        let start = bytes.count
-        let room = encodedBytesMax(of: message)
-        bytes.reserveCapacity(start + room)
-        // There is no way to hand out an array's unused room, so it is filled with zeros first (a memcpy) and
-        // cut afterwards.
-        var missing = room
-        while missing > 0 {
-            let part = min(missing, Self.zeros.count)
-            bytes.append(contentsOf: Self.zeros[0..<part])
-            missing -= part
-        }
-        let outcome: Result<Int, MessageEncodingError> = bytes.withUnsafeMutableBytes { all in
-            do throws(MessageEncodingError) {
-                return .success(
-                    try encode(message, into: UnsafeMutableRawBufferPointer(rebasing: all[start...])))
-            } catch {
-                return .failure(error)
+        // Four for the message type, 32 for two bitmaps in hex, six for the head of a data set and for a length indicator;
+        // hex doubles.
+        let room =
+            message.header.count + 42 + 6 * message.extents.count + 2 * message.storage.count + fillBytesMax
+        try bytes.append(addingCapacity: room) { (span) throws(MessageEncodingError) in
+            try span.withUnsafeMutableBufferPointer { (buffer, count) throws(MessageEncodingError) in
+                guard let output = buffer.baseAddress else { return }
+                var writer = ElementWriter(output: output)
+                do throws(MessageEncodingError.Reason) { try writeHead(of: message, to: &writer) } catch {
+                    throw MessageEncodingError(dataElement: nil, reason: error)
+                }
+                try writeElements(of: message, to: &writer)
+                count = writer.position
             }
         }
-        switch outcome {
-        case .success(let count):
-            bytes.removeLast(room - count)
-        case .failure(let error):
-            bytes.removeLast(room)
-            throw error
+    }
+
+    private func writeElements(
+        of message: Message, to writer: inout ElementWriter
+    ) throws(MessageEncodingError) {
+        try message.storage.span.withUnsafeBufferPointer { (storage) throws(MessageEncodingError) in
+            // An empty storage has no address; its elements have no bytes either.
+            let contents = storage.baseAddress ?? UnsafePointer(writer.output)
+            var rank = 0
+            for element in message.presentElements {
+                let extent = message.extents[rank]
+                rank += 1
+                do throws(MessageEncodingError.Reason) {
+                    try writer.write(
+                        contents + Int(extent.offset), Int(extent.count), spec: specs[Int(element.rawValue)])
+                } catch {
+                    throw MessageEncodingError(dataElement: element, reason: error)
+                }
+            }
         }
     }
 
@@ -93,11 +46,7 @@ extension MessageCodec {
         guard message.header.count == header.bytes else {
             throw .wrongHeaderLength(length: message.header.count, expected: header.bytes)
         }
-        if header.bytes > 0 {
-            message.header.withUnsafeBufferPointer { bytes in
-                if let base = bytes.baseAddress { writer.put(base, bytes.count) }
-            }
-        }
+        for byte in message.header { writer.put(byte) }
         let mti = message.mti
         if messageType.encoding != .none {
             guard mti.version == messageType.version, mti.isWellFormed else { throw .wrongMessageType }
@@ -114,20 +63,13 @@ extension MessageCodec {
             writer.put(zero | mti.function)
             writer.put(zero | mti.origin)
         }
-        var primary = message.primary
-        switch bitmap.secondary {
-        case .announced:
-            if message.secondary != 0 { primary |= 1 << 63 }
-            writer.writeBitmap(primary, bits: 64, encoding: bitmap.encoding)
-            if message.secondary != 0 {
-                writer.writeBitmap(message.secondary, bits: 64, encoding: bitmap.encoding)
-            }
-        case .always, .alwaysAnnounced:
-            if bitmap.secondary == .alwaysAnnounced { primary |= 1 << 63 }
-            writer.writeBitmap(primary, bits: 64, encoding: bitmap.encoding)
+        let isAnnounced =
+            bitmap.secondary == .alwaysAnnounced || bitmap.secondary == .announced && message.secondary != 0
+        writer.writeBitmap(
+            isAnnounced ? message.primary | 1 << 63 : message.primary, bits: bitmap.bits,
+            encoding: bitmap.encoding)
+        if isAnnounced || bitmap.secondary == .always {
             writer.writeBitmap(message.secondary, bits: 64, encoding: bitmap.encoding)
-        case .never:
-            writer.writeBitmap(primary, bits: bitmap.bits, encoding: bitmap.encoding)
         }
     }
 }
@@ -174,8 +116,9 @@ struct ElementWriter {
     mutating func write(
         _ content: UnsafePointer<UInt8>, _ count: Int, spec: ElementSpec
     ) throws(MessageEncodingError.Reason) {
+        guard spec.form != .undefined else { throw .unknownElement }
         let whole = spec.around == .dataSet ? count + ElementSpec.dataSetHeadBytes : count
-        if spec.lengthForm == .fixed {
+        if spec.lengthForm == nil {
             guard count == Int(spec.max) else {
                 throw .wrongLength(length: count, expected: Int(spec.max))
             }
@@ -186,18 +129,19 @@ struct ElementWriter {
         }
         let misfit = spec.type.firstMisfit(content, count)
         guard misfit == count else { throw .badCharacter(index: misfit) }
-        if spec.lengthForm != .fixed { writeLength(spec.indicated(whole), spec) }
-        if spec.around == .dataSet {
-            let head = [0x01, UInt8(count >> 8), UInt8(count & 0xFF)]
-            head.withUnsafeBufferPointer { bytes in
-                if let base = bytes.baseAddress { writeBytes(base, bytes.count, form: spec.form) }
+        if let form = spec.lengthForm {
+            var length = spec.indicated(whole)
+            for index in (position..<position + Int(spec.lengthBytes)).reversed() {
+                output[index] = form.takeLowest(of: &length)
             }
+            position += Int(spec.lengthBytes)
+        }
+        if spec.around == .dataSet {
+            writeBytes([0x01, UInt8(count >> 8), UInt8(count & 0xFF)], 3, form: spec.form)
         }
         switch spec.form {
-        case .ascii, .binary:
-            put(content, count)
-        case .packed:
-            pack(content, count, pad: spec.pad)
+        case .ascii, .binary: put(content, count)
+        case .packed: pack(content, count, pad: spec.pad)
         case .signPacked:
             put(content[0])
             pack(content + 1, count - 1, pad: spec.pad)
@@ -208,36 +152,11 @@ struct ElementWriter {
                 }
             }
             position += count
-        case .hex, .ebcdicHex: writeBytes(content, count, form: spec.form)
-        case .undefined:
-            throw .unknownElement
+        case .hex, .ebcdicHex, .undefined: writeBytes(content, count, form: spec.form)
         }
         if spec.around == .spaces {
             for _ in count..<Int(spec.max) { put(spec.form == .ebcdic ? 0x40 : 0x20) }
         }
-    }
-
-    private mutating func writeLength(_ length: Int, _ spec: ElementSpec) {
-        var rest = length
-        let bytes = Int(spec.lengthBytes)
-        var index = position + bytes
-        while index > position {
-            index -= 1
-            switch spec.lengthForm {
-            case .ascii, .ebcdic:
-                output[index] =
-                    (spec.lengthForm == .ascii ? 0x30 : 0xF0) | UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            case .bcd:
-                let pair = rest % 100
-                output[index] = UInt8(truncatingIfNeeded: (pair / 10) << 4 | pair % 10)
-                rest /= 100
-            case .binary, .fixed:
-                output[index] = UInt8(truncatingIfNeeded: rest)
-                rest >>= 8
-            }
-        }
-        position += bytes
     }
 }
 

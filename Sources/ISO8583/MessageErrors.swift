@@ -132,8 +132,6 @@ package struct MessageEncodingError: Error, Equatable, Sendable {
         case wrongMessageType
         /// The header is not as long as the dialect's.
         case wrongHeaderLength(length: Int, expected: Int)
-        /// The buffer given has less room than `encodedBytesMax` asks for.
-        case bufferTooSmall
     }
 }
 
@@ -148,7 +146,6 @@ extension MessageEncodingError: CustomStringConvertible {
         case .badCharacter(let index): "\(place): the character at index \(index) is outside of its type"
         case .wrongMessageType: "no message type of this dialect"
         case .wrongHeaderLength(let length, let expected): "header of \(length) bytes instead of \(expected)"
-        case .bufferTooSmall: "the buffer has too little room"
         }
     }
 }

@@ -22,7 +22,7 @@ package struct ApplicationProfile: Codable, Hashable, Sendable {
     package var issuerApplicationData: String?
 
     /// True where each card has a private key of its own: for DDA, CDA, or a PIN that comes enciphered.
-    package var needsPrivateKeys: Bool {
+    var needsPrivateKeys: Bool {
         let bits =
             OfflineAuthenticationMethod.dynamic.rawValue | OfflineAuthenticationMethod.combined.rawValue
         return pinKeyBits != nil || (UInt16(aip, radix: 16) ?? 0) & bits != 0

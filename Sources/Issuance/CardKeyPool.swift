@@ -52,7 +52,7 @@ package final class CardKeyPool: @unchecked Sendable {
     }
 
     /// A pair that is ready, or nil: whoever makes one instead takes it off what the pool has still to make.
-    package func takeReady(bits: Int) throws -> KeyPairHandles? {
+    func takeReady(bits: Int) throws -> KeyPairHandles? {
         condition.lock()
         defer { condition.unlock() }
         if let failure = state.failure { throw failure }

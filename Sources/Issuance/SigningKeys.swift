@@ -21,7 +21,7 @@ package struct SigningKeys: ~Copyable {
     /// How labels of issuers' keys and of test CAs' keys begin.
     package static let issuerPrefix = SigningKeyPrefix.issuer.rawValue
     /// See `issuerPrefix`.
-    package static let authorityPrefix = SigningKeyPrefix.authority.rawValue
+    static let authorityPrefix = SigningKeyPrefix.authority.rawValue
 
     /// The lengths that schemes use for issuers and CAs, in bits.
     package static let bits = [1_152, 1_408, 1_984]

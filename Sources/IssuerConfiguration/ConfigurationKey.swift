@@ -38,7 +38,7 @@ package struct ConfigurationKey: Sendable {
     /// What holds where nobody says anything.
     package let standard: Default
     /// Whether a reload (SIGHUP) takes a new value; a new value of any other needs a restart.
-    package let isReloadable: Bool
+    let isReloadable: Bool
     /// One sentence for people.
     package let sentence: String
 

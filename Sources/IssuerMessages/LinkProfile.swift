@@ -14,14 +14,10 @@ package struct LinkProfile: Sendable {
     package var printedValue: PrintedValuePlace?
     /// Where its requests carry what 3-D Secure brings; nil: nowhere.
     package var authentication: AuthenticationPlace?
-    /// What its answers repeat of their requests.
-    package var echo = ResponseMapping.usualEcho
-    /// Its DE39 holds digits only.
-    package var hasNumericCodes = false
+    /// How its answers are made.
+    package var responses = ResponseMapping()
     /// How its requests say what kind of payment they are.
     package var remote = RemoteIndicators()
-    /// Its dialect has DE6 and DE51.
-    package var tellsBilling = true
 
     /// A link whose PIN blocks are of format 0.
     /// - Parameter zonePINKey: nil for a link that sends no PINs.

@@ -110,9 +110,9 @@ extension Message {
 
     /// Blanks and zeros alone name nothing.
     var referenceHash: UInt64 {
-        guard let content = bytes(.retrievalReferenceNumber),
-            !content.allSatisfy({ $0 == 0x20 || $0 == 0x30 || $0 == 0 })
-        else { return 0 }
+        guard hasContent(.retrievalReferenceNumber), let content = bytes(.retrievalReferenceNumber) else {
+            return 0
+        }
         return max(1, Self.hash(content))
     }
 
@@ -159,10 +159,8 @@ package enum PartialApprovalIndicator: String, CaseIterable, Sendable {
             return message.reading(.privateData60) { $0.count >= 12 && $0[11] == UInt8(ascii: "1") }
                 ?? false
         case .de48SubElement61:
-            guard message.has(.additionalData), let bytes = message.bytes(.additionalData) else {
-                return false
-            }
-            return Indicators.Place.subElement(61, of: bytes)?.first == UInt8(ascii: "1")
+            let element = message.bytes(.additionalData).flatMap { Indicators.Place.subElement(61, of: $0) }
+            return element?.first == UInt8(ascii: "1")
         }
     }
 }

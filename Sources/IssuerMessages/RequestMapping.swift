@@ -5,14 +5,9 @@ package import ISO8583
 /// From messages to requests, for one link.
 package final class RequestMapping: Sendable {
     let link: LinkProfile
-    private let responses: ResponseMapping
 
     /// - Parameter link: whose messages these are.
-    package init(link: LinkProfile) {
-        self.link = link
-        responses = ResponseMapping(
-            echo: link.echo, hasNumericCodes: link.hasNumericCodes, tellsBilling: link.tellsBilling)
-    }
+    package init(link: LinkProfile) { self.link = link }
 
     /// - Parameters:
     ///   - receivedAt: monotonic nanoseconds at which the message was whole.
@@ -21,19 +16,21 @@ package final class RequestMapping: Sendable {
         _ message: Message, receivedAt: UInt64, answerBy: UInt64
     ) throws(MappingError) -> IncomingMessage {
         if let purpose = try message.purpose() {
-            guard let kind = message.transactionKind() ?? purpose.kindInAnyCase else {
-                return responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
-                    ?? .ignore("\(message.mti) is no request")
+            guard let kind = message.transactionKind() ?? (purpose.isReversal ? .purchase : nil) else {
+                return unsupported(message)
             }
             return .authorise(
                 try request(message, purpose, kind: kind, receivedAt: receivedAt, answerBy: answerBy))
         }
-        guard message.mti.isRequest else { return .ignore("\(message.mti) is no request") }
         // Requests, advices and the repeats of both: 0800, 0801, 0820, 0821.
-        if message.mti.messageClass == .networkManagement {
-            return .answer(responses.networkManagement(message))
+        if message.mti.isRequest, message.mti.messageClass == .networkManagement {
+            return .answer(link.responses.networkManagement(message))
         }
-        return responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
+        return unsupported(message)
+    }
+
+    private func unsupported(_ message: Message) -> IncomingMessage {
+        link.responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
             ?? .ignore("\(message.mti) is no request")
     }
 
@@ -46,18 +43,19 @@ package final class RequestMapping: Sendable {
         let pan = try pan(message, track2)
         let sequenceNumber = try sequenceNumber(message, chip)
         let amount = try amount(message, purpose, kind: kind)
-        guard let stan = message.number(.stan) else { throw MappingError(.stan, "missing or not decimal") }
+        guard message.number(.stan) != nil else { throw MappingError(.stan, "missing or not decimal") }
         let expiry = try expiry(message, track2)
         // Nobody waits at a keyboard for what has happened already.
         let pin = purpose == .decision ? try link.pinQuestion(message) : nil
-        let original = try original(message, purpose, kind: kind)
+        // The transaction that an advice settles, a completion completes or a reversal undoes.
+        let isOfEarlier = purpose != .decision || kind == .completion
+        let original = isOfEarlier ? try message.original(link: link.name) : nil
         let nonChip = nonChip(message, kind, track2: track2, hasChip: chip != nil)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
             amount: amount, billing: try billing(message, purpose, kind: kind),
             transmission: message.transmission(purpose, kind, link: link.name),
-            retrievalReferenceNumber: message.printable(.retrievalReferenceNumber),
-            systemsTraceAuditNumber: UInt32(truncatingIfNeeded: stan), chip: chip,
+            retrievalReferenceNumber: message.printable(.retrievalReferenceNumber), chip: chip,
             pin: pin, nonChip: nonChip,
             authentication: chip == nil ? link.authentication?.evidence(message, nonChip) : nil,
             circumstances: try circumstances(message, kind, chip: chip, verifiesOnline: pin != nil),
@@ -100,21 +98,13 @@ package final class RequestMapping: Sendable {
         return found
     }
 
-    /// The transaction that an advice settles, a completion completes or a reversal undoes.
-    private func original(
-        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
-    ) throws(MappingError) -> OriginalTransaction? {
-        if purpose == .decision, kind != .completion { return nil }
-        return try message.original(link: link.name)
-    }
-
     private func chipData(
         _ message: Message, _ purpose: RequestPurpose
     ) throws(MappingError) -> ICCData? {
         guard let bytes = message.bytes(.iccData) else { return nil }
-        // A reversal does not rest on it.
-        if case .reversal = purpose { return try? ICCData(parsing: Array(bytes)) }
         do { return try ICCData(parsing: Array(bytes)) } catch {
+            // A reversal does not rest on it.
+            if purpose.isReversal { return nil }
             throw MappingError(.iccData, error.description)
         }
     }
@@ -157,30 +147,23 @@ package final class RequestMapping: Sendable {
     private func billing(
         _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> CardholderBilling? {
-        guard message.has(.cardholderBillingCurrency), message.has(.cardholderBillingAmount),
-            kind != .balanceEnquiry
-        else { return nil }
         // What is given back is what was booked.
-        if case .reversal = purpose { return nil }
-        return try message.billing()
+        let hasBilling = message.has(.cardholderBillingCurrency) && message.has(.cardholderBillingAmount)
+        return hasBilling && kind != .balanceEnquiry && !purpose.isReversal ? try message.billing() : nil
     }
 
     private func amount(
         _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> Amount {
-        if case .reversal(remainingMinorUnits: 0) = purpose, !message.has(.currency),
-            let none = CurrencyCode(rawValue: 0),
-            let amount = Amount(
-                minorUnits: Int64(clamping: message.number(.transactionAmount) ?? 0), currency: none)
-        {
-            return amount
-        }
-        guard let number = message.number(.currency).flatMap({ UInt16(exactly: $0) }),
+        // What takes a transaction back as a whole need not say how much that was.
+        let isWhole = purpose == .reversal(remainingMinorUnits: 0) && !message.has(.currency)
+        guard let number = isWhole ? 0 : message.number(.currency).flatMap({ UInt16(exactly: $0) }),
             let currency = CurrencyCode(rawValue: number)
         else { throw MappingError(.currency, "missing or no numeric currency code") }
-        let absent: UInt64? = kind == .balanceEnquiry && !message.has(.transactionAmount) ? 0 : nil
+        let mayBeAbsent = isWhole || kind == .balanceEnquiry && !message.has(.transactionAmount)
+        let absent: UInt64? = mayBeAbsent ? 0 : nil
         let sent =
-            purpose.isReversal && message.mti.is1993
+            purpose.isReversal && !isWhole && message.mti.is1993
             ? message.reversedMinorUnits1993() : message.number(.transactionAmount)
         guard let minorUnits = sent ?? absent,
             let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
@@ -216,25 +199,15 @@ extension Message {
         var text: [UInt8] = []
         _ = reading(element) { bytes in
             text.reserveCapacity(bytes.count)
-            for byte in bytes where isLetterOrDigit(byte) { text.append(byte) }
+            for byte in bytes where byte &- 0x30 <= 9 || (byte | 0x20) &- 0x61 < 26 { text.append(byte) }
         }
         return text
     }
 }
 
 extension RequestPurpose {
-    /// What a reversal's processing code says does not matter.
-    fileprivate var kindInAnyCase: TransactionKind? { isReversal ? .purchase : nil }
-
     fileprivate var isReversal: Bool {
         if case .reversal = self { true } else { false }
-    }
-}
-
-private func isLetterOrDigit(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-    default: false
     }
 }
 
@@ -271,13 +244,9 @@ struct Track2: CustomReflectable {
         expiry = ExpiryDate(ascii: rest.prefix(4))
         expiryDigits = Track2.number(rest.prefix(4), count: 4)
         serviceCode = Track2.number(rest.dropFirst(4).prefix(3), count: 3)
-        var (digits, count) = (UInt64(0), 0)
-        for byte in rest.dropFirst(7).prefix(16) {
-            guard (0x30...0x39).contains(byte) else { break }
-            digits = digits << 4 | UInt64(byte - 0x30)
-            count += 1
-        }
-        discretionary = (count == 0 ? 0 : digits << UInt64(4 * (16 - count)), count)
+        let digits = rest.dropFirst(7).prefix(16).prefix { (0x30...0x39).contains($0) }
+        let value = digits.reduce(UInt64(0)) { $0 << 4 | UInt64($1 - 0x30) }
+        discretionary = (digits.isEmpty ? 0 : value << UInt64(4 * (16 - digits.count)), digits.count)
     }
 
     /// Sentinels not counted.

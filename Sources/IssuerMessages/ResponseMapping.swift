@@ -3,22 +3,16 @@ internal import EMV
 package import ISO8583
 
 /// From decisions to messages.
-package final class ResponseMapping: Sendable {
-    let echo: [DataElement]
-    let hasNumericCodes: Bool
-    let tellsBilling: Bool
+package struct ResponseMapping: Sendable {
+    /// What every answer repeats of its request, byte by byte, where it was there.
+    package var echo: [DataElement]
+    /// The dialect's DE39 holds digits only.
+    package var hasNumericCodes = false
+    /// The dialect has DE6 and DE51.
+    package var tellsBilling = true
 
-    /// - Parameters:
-    ///   - echo: what every answer repeats of its request, byte by byte, where it was there.
-    ///   - hasNumericCodes: the dialect's DE39 holds digits only.
-    ///   - tellsBilling: the dialect has DE6 and DE51.
-    package init(
-        echo: [DataElement] = ResponseMapping.usualEcho, hasNumericCodes: Bool = false,
-        tellsBilling: Bool = true
-    ) {
-        (self.echo, self.hasNumericCodes) = (echo, hasNumericCodes)
-        self.tellsBilling = tellsBilling
-    }
+    /// The usual answers.
+    package init(echo: [DataElement] = ResponseMapping.usualEcho) { self.echo = echo }
 
     /// The answer to a request that was decided.
     package func response(to request: Message, _ decision: Decision) -> Message? {
@@ -67,15 +61,9 @@ extension ResponseCode {
         }
     }
 
-    /// DE39 as a link has it.
-    /// - Parameter numeric: the dialect's DE39 holds digits only: a code with letters is then the nearest one without.
-    package func text(numeric: Bool) -> String { numeric ? digits : rawValue }
-}
-
-extension ResponseCode {
     /// DE39 as an answer has it: the action code of 1993, or that of 1987.
-    /// - Parameter numeric: see `text(numeric:)`.
+    /// - Parameter numeric: the dialect's DE39 holds digits only: a code with letters is then the nearest one without.
     package func text(in answer: MTI, numeric: Bool) -> String {
-        answer.is1993 ? ActionCode(self, in: answer).rawValue : text(numeric: numeric)
+        answer.is1993 ? ActionCode(self, in: answer).rawValue : numeric ? digits : rawValue
     }
 }

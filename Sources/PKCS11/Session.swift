@@ -19,9 +19,7 @@ package struct Session: ~Copyable {
 
     /// Counts the call and turns everything but `CKR_OK` into an error.
     @inline(__always)
-    mutating func check(
-        _ function: StaticString, _ code: CK_RV
-    ) throws(PKCS11Error) {
+    mutating func check(_ function: StaticString, _ code: CK_RV) throws(PKCS11Error) {
         callCount &+= 1
         if code != CKR_OK { throw PKCS11Error(function: "\(function)", code: code) }
     }
@@ -62,11 +60,10 @@ extension Session {
     ) throws(PKCS11Error) {
         var zeros: UInt64 = 0
         let initCode = withUnsafeMutableBytes(of: &zeros) { vector in
-            var parameter = CK_MECHANISM(mechanism: mechanism.type, pParameter: nil, ulParameterLen: 0)
-            if mechanism == .tripleDESCBC {
-                parameter.pParameter = vector.baseAddress
-                parameter.ulParameterLen = CK_ULONG(vector.count)
-            }
+            let isChained = mechanism == .tripleDESCBC
+            var parameter = CK_MECHANISM(
+                mechanism: mechanism.type, pParameter: isChained ? vector.baseAddress : nil,
+                ulParameterLen: isChained ? CK_ULONG(vector.count) : 0)
             return functions.pointee.C_EncryptInit!(handle, &parameter, key.rawValue)
         }
         try check("C_EncryptInit", initCode)
@@ -79,20 +76,11 @@ extension Session {
 
     /// Enciphers one block of eight bytes with triple DES in ECB mode.
     package mutating func encryptBlock(_ block: UInt64, key: ObjectHandle) throws(PKCS11Error) -> UInt64 {
-        var input = block.bigEndian
-        var output: UInt64 = 0
-        var mechanism = CK_MECHANISM(mechanism: CKM_DES3_ECB, pParameter: nil, ulParameterLen: 0)
-        try check("C_EncryptInit", functions.pointee.C_EncryptInit!(handle, &mechanism, key.rawValue))
-        let code = withUnsafeMutableBytes(of: &input) { input in
-            withUnsafeMutableBytes(of: &output) { output in
-                var length = CK_ULONG(output.count)
-                return functions.pointee.C_Encrypt!(
-                    handle, input.assumingMemoryBound(to: UInt8.self).baseAddress, CK_ULONG(input.count),
-                    output.assumingMemoryBound(to: UInt8.self).baseAddress, &length)
-            }
+        var bytes = block.bigEndian
+        try withUnsafeMutableBytes(of: &bytes) { (bytes) throws(PKCS11Error) in
+            try encrypt(.tripleDESECB, key: key, input: UnsafeRawBufferPointer(bytes), into: bytes)
         }
-        try check("C_Encrypt", code)
-        return UInt64(bigEndian: output)
+        return UInt64(bigEndian: bytes)
     }
 
     /// A MAC over whole blocks.
@@ -102,15 +90,11 @@ extension Session {
     ) throws(PKCS11Error) {
         var size = CK_ULONG(8)
         let initCode = withUnsafeMutableBytes(of: &size) { size in
-            var mechanism: CK_MECHANISM
-            switch kind {
-            case .tripleDESCBC:
-                mechanism = CK_MECHANISM(
-                    mechanism: CKM_DES3_MAC_GENERAL, pParameter: size.baseAddress,
-                    ulParameterLen: CK_ULONG(size.count))
-            case .aesCMAC:
-                mechanism = CK_MECHANISM(mechanism: CKM_AES_CMAC, pParameter: nil, ulParameterLen: 0)
-            }
+            let isCMAC = kind == .aesCMAC
+            var mechanism = CK_MECHANISM(
+                mechanism: isCMAC ? CKM_AES_CMAC : CKM_DES3_MAC_GENERAL,
+                pParameter: isCMAC ? nil : size.baseAddress,
+                ulParameterLen: isCMAC ? 0 : CK_ULONG(size.count))
             return functions.pointee.C_SignInit!(handle, &mechanism, key.rawValue)
         }
         try check("C_SignInit", initCode)

@@ -9,7 +9,7 @@ package enum CrashReports {
     static let variable = "SWIFT_BACKTRACE"
 
     /// Takes back what the runtime set up before `main`, and keeps programs that this one starts from it, too.
-    package static func turnOff() {
+    static func turnOff() {
         let asked = getenv(variable).map { String(cString: $0) } ?? ""
         guard !asked.split(separator: ",").contains(where: { ["enable=yes", "enable=true"].contains($0) })
         else {

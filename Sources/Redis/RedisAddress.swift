@@ -29,9 +29,9 @@ package struct RedisConnectionSettings: Sendable {
     /// How long connecting may take.
     package var connectTimeout: TimeAmount = .seconds(2)
     /// Pause after the first failed attempt; doubled up to `reconnectDelayMax`, with jitter.
-    package var reconnectDelayMin: TimeAmount = .milliseconds(20)
+    var reconnectDelayMin: TimeAmount = .milliseconds(20)
     /// See `reconnectDelayMin`.
-    package var reconnectDelayMax: TimeAmount = .seconds(2)
+    var reconnectDelayMax: TimeAmount = .seconds(2)
 
     /// Told when the sentinels name another primary than before: the old one, then the new one.
     package var primaryReplaced: @Sendable (RedisAddress, RedisAddress) -> Void = { _, _ in }

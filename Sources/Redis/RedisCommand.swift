@@ -17,11 +17,7 @@ package struct RedisCommand: Sendable {
     }
 
     /// Appends one argument.
-    package mutating func append(_ argument: [UInt8]) {
-        appendHeader(argument.count)
-        bytes.append(contentsOf: argument)
-        appendLineEnd()
-    }
+    package mutating func append(_ argument: [UInt8]) { append(argument[...]) }
 
     /// Appends one argument.
     package mutating func append(_ argument: ArraySlice<UInt8>) {
@@ -59,29 +55,8 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    /// A command of text arguments, for what is not hot.
-    package init(_ arguments: String...) {
-        self.init(arguments)
-    }
-
-    /// The same from an array.
-    package init(_ arguments: [String]) {
-        self.init(argumentCount: arguments.count)
-        for argument in arguments { append(argument) }
-    }
-
-    /// True once every announced argument has been appended.
-    package var isComplete: Bool { missing == 0 }
-
     /// Appends one argument.
-    package mutating func append(_ argument: String) {
-        var argument = argument
-        argument.withUTF8 { utf8 in
-            appendHeader(utf8.count)
-            bytes.append(contentsOf: utf8)
-        }
-        appendLineEnd()
-    }
+    package mutating func append(_ argument: String) { append(argument, []) }
 
     mutating func appendHeader(_ count: Int) {
         precondition(missing > 0, "more arguments than announced")

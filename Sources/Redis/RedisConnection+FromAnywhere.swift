@@ -140,3 +140,18 @@ extension RedisConnection {
         }
     }
 }
+
+/// Commands of text arguments, for what is not hot.
+extension RedisCommand {
+    /// - Parameter arguments: the command's name first.
+    package init(_ arguments: String...) { self.init(arguments) }
+
+    /// The same from an array.
+    package init(_ arguments: [String]) {
+        self.init(argumentCount: arguments.count)
+        for argument in arguments { append(argument) }
+    }
+
+    /// True once every announced argument has been appended.
+    package var isComplete: Bool { missing == 0 }
+}

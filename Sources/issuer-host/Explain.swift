@@ -67,8 +67,7 @@ struct Explain: AsyncParsableCommand {
         var trace = entry.trace
         trace.add(
             CommitResult(
-                declined: record.declined, approvalCode: record.approvalCode, repeated: false,
-                atc: record.atc,
+                declined: record.declined, approvalCode: record.approvalCode, atc: record.atc,
                 pinTriesLeft: record.pinTriesLeft, availableMinorUnits: record.availableMinorUnits,
                 effect: record.effect))
         for line in trace.lines {

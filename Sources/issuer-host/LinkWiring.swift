@@ -18,14 +18,14 @@ extension IssuerConfiguration {
         profile.authentication = try link.authenticationValue.map {
             try AuthenticationPlace($0, dialect, place: "links.\(link.name).authenticationValue")
         }
-        profile.echo = try echo(link, dialect)
-        profile.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
+        profile.responses.echo = try echo(link, dialect)
+        profile.responses.hasNumericCodes = dialect.element(holding: .numericResponseCode) == .responseCode
         do throws(RemoteIndicators.Unknown) {
             profile.remote = try RemoteIndicators(dialect.indicators)
         } catch {
             throw WiringError("links.\(link.name).dialect: \(link.dialect): \(error)")
         }
-        profile.tellsBilling =
+        profile.responses.tellsBilling =
             dialect[.cardholderBillingAmount] != nil && dialect[.cardholderBillingCurrency] != nil
         var configuration = LinkConfiguration(
             profile: profile,

@@ -113,7 +113,7 @@ struct AuthoriserTests {
             transmission: Transmission(
                 messageClass: messageClass, isRepeat: scene.isRepeat, stan: scene.stan, sentAt: 1118_110640,
                 localTime: 1118_110640, reference: 3, acquirer: 2, terminal: 4, merchant: 5),
-            retrievalReferenceNumber: Array("RRN".utf8), systemsTraceAuditNumber: scene.stan,
+            retrievalReferenceNumber: Array("RRN".utf8),
             chip: try scene.chip.map { try ICCData(parsing: $0) },
             pin: scene.pinBlock.map {
                 PINQuestion(
@@ -465,8 +465,9 @@ struct AuthoriserTests {
             if question.pin != nil, scene.cryptogramIsRight {
                 pin = .translated(EncipheredPINBlock(rawValue: scene.translated))
             }
-            return Result<CryptographyAnswer, CryptographyUnavailable>.success(
-                CryptographyAnswer(token: CardToken(high: 1, low: 1), cryptogram: cryptogram, pin: pin))
+            var answer = CryptographyAnswer(token: CardToken(high: 1, low: 1))
+            (answer.cryptogram, answer.pin) = (cryptogram, pin)
+            return Result<CryptographyAnswer, CryptographyUnavailable>.success(answer)
         }
 
         func issuerAuthenticationData(

@@ -301,7 +301,6 @@ struct Draft {
             expiry: expiry ?? (remote == nil ? nil : ExpiryDate(monthsSince2000: 12 * 30 + 11)),
             amount: Amount(minorUnits: minorUnits, currency: currency)!,
             billing: billing, transmission: transmission, retrievalReferenceNumber: Array(rrn.utf8),
-            systemsTraceAuditNumber: numbers.stan,
             chip: chip,
             pin: pin.map {
                 PINQuestion(
@@ -345,7 +344,7 @@ struct Draft {
         let asRequest = AuthorisationRequest(
             link: "a", card: request.card, expiry: nil, amount: request.amount,
             transmission: request.transmission,
-            retrievalReferenceNumber: [], systemsTraceAuditNumber: 1, chip: request.chip, pin: nil,
+            retrievalReferenceNumber: [], chip: request.chip, pin: nil,
             circumstances: Circumstances(), receivedAt: 0, deadline: Deadline(nanoseconds: .max))
         guard
             case .ask(let question, let iad) = CryptogramCheck(range: range, codes: codes).prepare(asRequest)

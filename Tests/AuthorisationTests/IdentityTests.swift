@@ -229,10 +229,11 @@ struct IdentityTests {
             kept.flags.insert(.hasATC)
         }
         let identity = Identity(
-            second.numbers, kind: second.kind,
+            transmission: second.numbers, kind: second.kind,
             amount: Amount(
                 minorUnits: second.minorUnits, currency: CurrencyCode(rawValue: second.currency)!)!,
-            chip: second.chip, claimedATC: second.claimedATC, now: Self.start + second.later)
+            chip: second.chip, claimedATC: second.claimedATC ?? second.chip?.atc,
+            claimedPlastic: second.chip?.plastic, isNoted: false, now: Self.start + second.later)
         #expect(identity.verdict(kept) == pair.expected)
     }
 

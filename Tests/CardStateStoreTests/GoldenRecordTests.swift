@@ -83,8 +83,8 @@ import Testing
             card: CardIdentity(
                 pan: try PAN("4761739001010010"), panSequenceNumber: PANSequenceNumber(rawValue: 2)),
             expiry: nil, amount: Amount(minorUnits: minorUnits, currency: currency)!,
-            billing: billing, transmission: transmission, retrievalReferenceNumber: [],
-            systemsTraceAuditNumber: transmission.stan, chip: nil, pin: nil, circumstances: Circumstances(),
+            billing: billing, transmission: transmission, retrievalReferenceNumber: [], chip: nil, pin: nil,
+            circumstances: Circumstances(),
             purpose: purpose, original: original, receivedAt: 0, deadline: Deadline(nanoseconds: .max))
         return CardMessage(
             request: request, rangeName: "visa", proof: .none, evidence: [], declined: nil, pin: .notAsked,

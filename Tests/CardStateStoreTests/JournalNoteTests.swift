@@ -14,7 +14,7 @@ import Testing
             card: CardIdentity(pan: try PAN("4761739001010010"), panSequenceNumber: nil),
             expiry: nil, amount: Amount(minorUnits: 4_250, currency: CurrencyCode(rawValue: 752)!)!,
             transmission: Transmission(messageClass: .request, stan: 7),
-            retrievalReferenceNumber: Array("RRN000000001".utf8), systemsTraceAuditNumber: 17,
+            retrievalReferenceNumber: Array("RRN000000001".utf8),
             chip: chip ? try ICCData(parsing: [0x9F, 0x36, 2, 0x01, 0x02]) : nil, pin: nil,
             circumstances: Circumstances(), purpose: purpose, receivedAt: 0,
             deadline: Deadline(nanoseconds: .max))

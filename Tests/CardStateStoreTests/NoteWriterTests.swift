@@ -12,7 +12,7 @@ import Testing
                 link: "a", card: CardIdentity(pan: try PAN("4761739001010010"), panSequenceNumber: nil),
                 expiry: nil, amount: Amount(minorUnits: 1, currency: StateBench.currency)!,
                 transmission: Transmission(messageClass: .request, stan: UInt32(number)),
-                retrievalReferenceNumber: Array("N\(number)".utf8), systemsTraceAuditNumber: 7, chip: nil,
+                retrievalReferenceNumber: Array("N\(number)".utf8), chip: nil,
                 pin: nil, circumstances: Circumstances(), receivedAt: 0,
                 deadline: Deadline(nanoseconds: .max)),
             .undecided(reason: "away"), card: card, unixSeconds: 1_795_000_000 + Int64(number))

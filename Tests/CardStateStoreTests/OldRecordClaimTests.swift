@@ -104,7 +104,7 @@ import Testing
         try await old.importCard(21, 2)
         let bench = try await bench(redis)
         let token = StateBench.token(21)
-        let keys = [0, 2].map { OldKeys(OldStore.name(21, $0), bucketCount: 64) }
+        let keys = [0, 2].map { OldStoreNames(OldStore.name(21, $0), bucketCount: 64) }
         func send(_ parts: [String]) async throws {
             _ = try await old.connection.sendFromAnywhere(RedisCommand(parts))
         }
@@ -117,7 +117,7 @@ import Testing
         if done > 1 {
             // The record is there; then one of the two was removed.
             _ = try await claim(bench, 21, [0, 2])
-            let tag = CardKeys.bucketTag(token.bucket(of: 64))
+            let tag = StoreNames.bucketTag(token.bucket(of: 64))
             try await send(["SET", "\(tag):made-of:\(token.digits)", keys.map(\.name).joined(separator: " ")])
             for number in [0, 2] as [UInt8] where done == 2 || number == 2 {
                 try await FunctionsOfThen(old).importCard(21, number, sealedFor: token)
@@ -194,7 +194,7 @@ private struct FunctionsOfThen {
     init(_ old: OldStore) { self.old = old }
 
     func importCard(_ card: Int, _ number: UInt8, sealedFor token: CardToken) async throws {
-        let keys = OldKeys(OldStore.name(card, number), bucketCount: 64)
+        let keys = OldStoreNames(OldStore.name(card, number), bucketCount: 64)
         _ = try await old.connection.sendFromAnywhere(
             RedisCommand(
                 "HSET", keys.card, "st", "active", "ex", "3012", "pm", "3", "pu", "0", "av", "100000", "cu",

@@ -25,7 +25,7 @@ struct OldStore {
     }
 
     func importCard(_ card: Int, _ number: UInt8 = 0, available: Int64 = 100_000) async throws {
-        let keys = OldKeys(Self.name(card, number), bucketCount: 64)
+        let keys = OldStoreNames(Self.name(card, number), bucketCount: 64)
         _ = try await connection.sendFromAnywhere(
             RedisCommand(
                 "FCALL", "cardstate_import", "2", keys.card, keys.window, "active", "3012", "4d", "3",
@@ -36,7 +36,7 @@ struct OldStore {
 
     /// A chip purchase, approved.
     func purchase(_ card: Int, _ number: UInt8 = 0, atc: Int, stan: UInt64, minorUnits: Int64) async throws {
-        let keys = OldKeys(Self.name(card, number), bucketCount: 64)
+        let keys = OldStoreNames(Self.name(card, number), bucketCount: 64)
         var command = RedisCommand(argumentCount: 20)
         for argument in ["FCALL", "cardstate_commit", "3", keys.card, keys.window, keys.journal] {
             command.append(argument)

@@ -124,7 +124,7 @@ final class StateBench: Sendable {
             amount: Amount(minorUnits: minorUnits, currency: Self.currency)!,
             transmission: Transmission(
                 messageClass: .request, stan: number, localTime: 1_123_120_000, acquirer: 1),
-            retrievalReferenceNumber: Array(rrn.utf8), systemsTraceAuditNumber: number,
+            retrievalReferenceNumber: Array(rrn.utf8),
             chip: try OpenToken.chip(atc, minorUnits),
             pin: pin.map {
                 PINQuestion(
@@ -177,10 +177,10 @@ private struct OpenToken: CardCryptography {
         let answers = question.cryptogram?.prepared.map { _ in
             IssuerAuthenticationData(arpc: UInt64(1), code: AuthorisationResponseCode("00")!)
         }
-        return Result<CryptographyAnswer, CryptographyUnavailable>.success(
-            CryptographyAnswer(
-                token: token(question.card.pan), cryptogram: answers.map { .matches($0) } ?? .notAsked,
-                pin: question.pin.map { .translated($0.block) } ?? .notAsked))
+        var answer = CryptographyAnswer(token: token(question.card.pan))
+        if let answers { answer.cryptogram = .matches(answers) }
+        if let pin = question.pin { answer.pin = .translated(pin.block) }
+        return Result<CryptographyAnswer, CryptographyUnavailable>.success(answer)
     }
 
     func issuerAuthenticationData(

@@ -163,7 +163,7 @@ import Testing
         var link = try TestMessages.link("b")
         link.codec = MessageCodec(
             dialect: try Dialect(contentsOf: "\(TestMessages.root)/Config/iso8583/ebcdic87.json"))
-        link.profile.echo = [.stan, .merchantNameAndLocation]
+        link.profile.responses.echo = [.stan, .merchantNameAndLocation]
         let codec = link.codec
         try await withHost([TestMessages.link(), link]) { host in
             var message = try TestMessages.codec().decode(TestMessages.request(stan: 5))

@@ -77,7 +77,7 @@ import Testing
         try await withHost(
             [link],
             decide: { request in
-                if request.systemsTraceAuditNumber == 1 { return await TestHost.unavailable(request) }
+                if request.transmission.stan == 1 { return await TestHost.unavailable(request) }
                 await gate.pass()
                 return .success(declined)
             }

@@ -123,7 +123,7 @@ private final class Noted: Sendable {
     var all: [(stan: UInt32, event: JournalNote.Event)] { state.withLock { $0 } }
 
     func add(_ request: AuthorisationRequest, _ event: JournalNote.Event) {
-        state.withLock { $0.append((request.systemsTraceAuditNumber, event)) }
+        state.withLock { $0.append((request.transmission.stan, event)) }
     }
 }
 

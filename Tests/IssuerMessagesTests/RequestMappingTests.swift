@@ -44,7 +44,7 @@ import Testing
         #expect(request.card.panSequenceNumber?.rawValue == 1)
         #expect(request.expiry?.description == "2912")
         #expect(request.amount.description == "42.50 SEK")
-        #expect(request.systemsTraceAuditNumber == 123)
+        #expect(request.transmission.stan == 123)
         #expect(request.retrievalReferenceNumber == Array("000000000123".utf8))
         #expect(request.transmission.stan == 123 && request.transmission.sentAt == 1_123_120_000)
         #expect(request.transmission.messageClass == .request && !request.transmission.isRepeat)

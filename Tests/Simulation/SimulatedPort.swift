@@ -58,9 +58,9 @@ struct SimulatedPort: CardCryptography, CardRecords {
         if case .differs = cryptogram { isWrong = true }
         if value == .differs { isWrong = true }
         if let asked = question.pin, !isWrong { pin = .translated(asked.block) }
-        var answer = CryptographyAnswer(
-            token: Plan.token(of: question.card.pan), cryptogram: cryptogram, pin: pin, cardValue: value)
-        answer.authentication = authentication
+        var answer = CryptographyAnswer(token: Plan.token(of: question.card.pan))
+        (answer.cryptogram, answer.pin) = (cryptogram, pin)
+        (answer.cardValue, answer.authentication) = (value, authentication)
         return answer
     }
 

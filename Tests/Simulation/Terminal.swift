@@ -28,7 +28,6 @@ enum Terminal {
                 currency: deal.shop.flatMap { CurrencyCode(rawValue: $0.currency) } ?? Plan.currency)!,
             billing: deal.isReversal ? nil : deal.shop?.billing(deal.minorUnits),
             transmission: transmission(deal), retrievalReferenceNumber: [],
-            systemsTraceAuditNumber: deal.stan,
             chip: isChip ? try chipData(deal) : nil,
             pin: deal.pin.map {
                 PINQuestion(

@@ -7,7 +7,7 @@ extension CardRecord {
     var awaitsMove: Bool { isSealed && movedTo == nil }
 
     /// The account of that PAN is here, or was and went on.
-    package func hasTakenOver(from token: CardToken) -> Bool { movedFrom == token && !awaitsMove }
+    func hasTakenOver(from token: CardToken) -> Bool { movedFrom == token && !awaitsMove }
 
     mutating func set(_ section: Section, token: CardToken) {
         var content: [UInt8] = []

@@ -9,7 +9,7 @@ package struct CardRecord: Sendable {
     static let headByteCount = 48
     static let plasticByteCount = 48 + ATCWindow.byteCount
     /// Plastics of one account, at most.
-    package static let plasticsMax = 8
+    static let plasticsMax = 8
     /// So many transactions stand in the record at the most; then the older half of them is filed away.
     static let keptMax = 8
 
@@ -149,9 +149,6 @@ package struct RecordTag: Hashable, Sendable {
     package let random: UInt64
     /// One more than that of the state before.
     package let counter: UInt64
-
-    /// Takes the parts.
-    package init(random: UInt64, counter: UInt64) { (self.random, self.counter) = (random, counter) }
 }
 
 // MARK: - Sections
@@ -234,7 +231,7 @@ extension CardRecord {
 }
 
 extension CardStatus {
-    fileprivate init?(stored: UInt8) {
+    init?(stored: UInt8) {
         guard stored < Self.inOrder.count else { return nil }
         self = Self.inOrder[Int(stored)]
     }

@@ -56,25 +56,25 @@ package struct KeptTransaction: Hashable, Sendable {
     /// Nil: approved, booked or accepted.
     package var declined: DeclineReason?
     /// The sequence number of the plastic, with `ofPANBefore` where it had another PAN; 255 where none was chosen.
-    package var plastic: UInt8
+    package var plastic: UInt8 = 255
     /// As it came; meaningless without the flag `hasATC`.
-    package var atc: UInt16
+    package var atc: UInt16 = 0
     /// What was asked for, in minor units of `currency`.
     package var asked: Int64
     /// The numeric code of DE49.
     package var currency: UInt16
     /// What was approved or booked at first, in minor units of the account; of a balance enquiry, what was told.
-    package var booked: Int64
+    package var booked: Int64 = 0
     /// What it still holds of the account's money; of a refund, what it has given.
-    package var taken: Int64
+    package var taken: Int64 = 0
     /// The part of `taken` that is cash.
-    package var cash: Int64
+    package var cash: Int64 = 0
     /// Days since 1970 on which limits counted it.
     package var day: UInt16
     /// Seconds since 1970.
     package var decidedAt: UInt32
     /// DE38, six ASCII characters, in the lower 48 bits.
-    package var approvalCode: UInt64
+    package var approvalCode: UInt64 = 0
 
     /// A new one, as nothing but its numbers.
     init(_ transmission: Transmission, number: UInt32, kind: TransactionKind, amount: Amount, now: Int64) {
@@ -85,16 +85,10 @@ package struct KeptTransaction: Hashable, Sendable {
         self.kind = kind
         flags = transmission.isRepeat ? .cameAsRepeat : []
         if !transmission.namesAcquirer { flags.insert(.namesNoAcquirer) }
-        plastic = 255
-        atc = 0
         asked = amount.minorUnits
         currency = amount.currency.rawValue
-        booked = 0
-        taken = 0
-        cash = 0
         day = UInt16(truncatingIfNeeded: now / 86_400)
         decidedAt = UInt32(clamping: now)
-        approvalCode = 0
     }
 }
 
@@ -143,7 +137,7 @@ extension KeptTransaction {
 /// with other content are another transaction, or doubtful where nothing tells the two apart.
 package struct Identity: Sendable {
     /// How far the times of sending of a transaction's transmissions lie apart at the most, in seconds.
-    package static let repeatWindowSeconds: Int64 = 900
+    static let repeatWindowSeconds: Int64 = 900
     /// After so long the same numbers are new ones: DE7 has no year.
     package static let ageMaxSeconds: Int64 = 120 * 86_400
 
@@ -171,20 +165,4 @@ package struct Identity: Sendable {
     package let isNoted: Bool
     /// Seconds since 1970.
     package let now: Int64
-
-    /// Takes the parts.
-    package init(
-        _ transmission: Transmission, kind: TransactionKind, amount: Amount,
-        chip: (plastic: UInt8, atc: UInt16)?, claimedATC: UInt16? = nil, claimedPlastic: UInt8? = nil,
-        isNoted: Bool = false, now: Int64
-    ) {
-        self.transmission = transmission
-        self.kind = kind
-        self.amount = amount
-        self.chip = chip
-        self.claimedATC = claimedATC ?? chip?.atc
-        self.claimedPlastic = claimedPlastic ?? chip?.plastic
-        self.isNoted = isNoted
-        self.now = now
-    }
 }

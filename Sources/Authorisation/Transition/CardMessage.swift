@@ -72,9 +72,6 @@ package struct CardKnowledge: Sendable {
     var pin: (record: PINOnRecord, verdict: PINVerdict)?
     /// Issuer scripts that the token has protected, or could not, with why.
     var script: (identifier: UInt32, failure: String?)?
-
-    /// Nothing yet.
-    package init() {}
 }
 
 /// What a message came to.
@@ -95,10 +92,6 @@ package struct CardOutcome: Sendable {
     package var script: QueuedScript?
     /// What an approval rests on; nil: there is none.
     package var basis: ApprovalBasis?
-
-    init(_ result: CommitResult, _ trace: DecisionTrace, currency: CurrencyCode?) {
-        (self.result, self.trace, self.currency) = (result, trace, currency)
-    }
 }
 
 /// What is to be written, under the tag of the record that it was computed from.
@@ -132,10 +125,6 @@ package struct CardChange: Sendable {
     package var isUrgent = false
     /// Written in this order; empty: nothing has to be written at all.
     package var lines: [Line]
-
-    init(read: CardRecord?, record: CardRecord?, lines: [Line]) {
-        (self.read, self.record, self.lines) = (read, record, lines)
-    }
 }
 
 /// What one read of a card brings.

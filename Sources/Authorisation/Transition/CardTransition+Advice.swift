@@ -23,12 +23,7 @@ extension CardTransition {
         }
         for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
 
-        var kept = KeptTransaction(
-            request.transmission, number: record.nextNumber, kind: kind, amount: request.amount, now: now)
-        if let atc = request.chip?.atc {
-            kept.atc = atc.rawValue
-            kept.flags.insert(.hasATC)
-        }
+        var kept = newTransaction(request)
         let original = approvedElsewhere ? try self.original(message) : nil
         var finding = ATCFinding.notAsked
         if let verified = message.verified, let index {
@@ -173,10 +168,10 @@ extension CardTransition {
         if isDecision { lines.append(.decision) }
         let plastic = index.map { record.plastic($0) }
         return CardOutcome(
-            CommitResult(
+            result: CommitResult(
                 declined: declined, approvalCode: [], repeated: false, atc: finding,
                 pinTriesLeft: plastic.map { Int($0.pinTriesMax) - Int($0.pinTriesUsed) } ?? 0,
-                availableMinorUnits: record.availableMinorUnits, effect: effect), trace,
+                availableMinorUnits: record.availableMinorUnits, effect: effect), trace: trace,
             currency: record.currency)
     }
 }

@@ -17,7 +17,7 @@ extension CardTransition {
             declined: .unknownCard, approvalCode: [], repeated: false, atc: .notAsked, pinTriesLeft: 0,
             availableMinorUnits: 0)
         return .decided(
-            CardOutcome(result, trace, currency: nil),
+            CardOutcome(result: result, trace: trace, currency: nil),
             // There may be a record of a card whose range is configured no more.
             CardChange(read: reading.record, record: nil, lines: [.decision]))
     }

@@ -22,7 +22,9 @@ extension CardTransition {
         trace.add(.cardKnown, .approved, reason: record.profile(of: candidates[0]))
         let status = statusDecline(candidates)
         let expiry = expiryDecline(candidates, sent: message.request.expiry)
-        let index = candidates.count == 1 || message.request.chip != nil ? candidates[0] : onlyPIN(candidates)
+        // Of several without a chip to tell them apart, the first whose PIN they all have.
+        let isClear = candidates.count == 1 || message.request.chip != nil
+        let index = isClear || Set(candidates.map { record.plastic($0).pin }).count == 1 ? candidates[0] : nil
         return ChosenPlastic(index: index, candidates: candidates, declined: status ?? expiry)
     }
 
@@ -38,12 +40,11 @@ extension CardTransition {
             return [index]
         }
         let all = (0..<record.plasticCount).filter { !record.plastic($0).isOfPANBefore }
-        guard let sent = message.request.expiry else {
-            let month = ExpiryDate(unixSeconds: now)
-            let valid = all.filter { record.plastic($0).expiry >= month }
-            return valid.isEmpty ? all : valid
+        let month = ExpiryDate(unixSeconds: now)
+        let fitting = all.filter { index in
+            let expiry = record.plastic(index).expiry
+            return message.request.expiry.map { $0 == expiry } ?? (expiry >= month)
         }
-        let fitting = all.filter { record.plastic($0).expiry == sent }
         return fitting.isEmpty ? all : fitting
     }
 
@@ -63,15 +64,8 @@ extension CardTransition {
 
     /// What an account spends is counted where any of its plastics is bounded by it: they spend the same money.
     var countsSpending: Bool {
-        if policy.limits?.isCounted == true { return true }
-        for index in 0..<record.plasticCount where record.limits(of: index)?.isCounted == true { return true }
-        return false
-    }
-
-    /// Of several plastics without a chip to tell them apart, the first whose PIN they all have; nil where they differ.
-    private func onlyPIN(_ candidates: [Int]) -> Int? {
-        let pins = Set(candidates.map { record.plastic($0).pin })
-        return pins.count == 1 ? candidates.first : nil
+        policy.limits?.isCounted == true
+            || (0..<record.plasticCount).contains { record.limits(of: $0)?.isCounted == true }
     }
 
     /// Lost before stolen before restricted, each with its own reason, since the acquirer is told different things (keep
@@ -95,12 +89,10 @@ extension CardTransition {
         let month = ExpiryDate(unixSeconds: now)
         let dates = candidates.map { record.plastic($0).expiry }
         if dates.allSatisfy({ $0 < month }) {
-            trace.add(.expiry, .declined, reason: "expired")
-            return .cardExpired
+            return trace.declined(.expiry, .cardExpired, reason: "expired")
         }
         if let sent, !dates.contains(sent) {
-            trace.add(.expiry, .declined, reason: "not the date of the card")
-            return .expiryDiffers
+            return trace.declined(.expiry, .expiryDiffers, reason: "not the date of the card")
         }
         trace.add(.expiry, .approved, reason: sent == nil ? "valid, none sent" : "valid")
         return nil
@@ -124,9 +116,10 @@ extension CardTransition {
 
     /// An ATC that the window knows, or may have forgotten: its transaction may be filed away.
     func mayHaveSeen(_ atc: UInt16, plastic index: Int) -> Bool {
-        if record.plastic(index).wasReset { return true }
-        guard record.plastic(index).highestATC != nil else { return false }
-        return ATCWindow.isSeen(atc, record.bytes, at: record.windowPlace(index))
+        let plastic = record.plastic(index)
+        return plastic.wasReset
+            || plastic.highestATC != nil
+                && ATCWindow.isSeen(atc, record.bytes, at: record.windowPlace(index))
     }
 }
 
@@ -136,8 +129,8 @@ extension CardTransition {
 extension Plastic {
     init(_ bytes: [UInt8], at place: Int) {
         sequenceNumber = bytes[place]
-        let known = CardStatus.inOrder.indices.contains(Int(bytes[place + 1])) && bytes[place + 2] <= 2
-        status = known ? CardStatus.inOrder[Int(bytes[place + 1])] : .restricted
+        let known = CardStatus(stored: bytes[place + 1])
+        status = known ?? .restricted
         switch bytes[place + 2] {
         case 1:
             pin = .reference(EncipheredPINBlock(rawValue: bytes.load(place + 8, as: UInt64.self)))
@@ -154,7 +147,7 @@ extension Plastic {
         highestATC = bytes[place + 20] & 1 != 0 ? bytes.load(place + 18, as: UInt16.self) : nil
         wasReset = bytes[place + 20] & 2 != 0
         lastScript = bytes.load(place + 32, as: UInt32.self)
-        hasKnownForm = known
+        hasKnownForm = known != nil && bytes[place + 2] <= 2
     }
 
     func write(to bytes: inout [UInt8], at place: Int) {
@@ -282,8 +275,7 @@ extension CardTransition {
             return nil
         }
         guard let index else {
-            trace.add(.pin, .declined, reason: "several cards fit, with different PINs")
-            return .pinNotOnRecord
+            return trace.declined(.pin, .pinNotOnRecord, reason: "several cards fit, with different PINs")
         }
         var plastic = record.plastic(index)
         guard plastic.pin == .none || plastic.pinTriesUsed < plastic.pinTriesMax else {
@@ -299,19 +291,16 @@ extension CardTransition {
             return nil
         case .malformed(let fault):
             trace.add(.pin, .declined, reason: fault.words)
-            // A try was made, but maybe not by the cardholder: the scheme says whether it counts.
             guard policy.countsMalformedPINBlocks else { return .pinBlockUnreadable }
-            return count(&plastic, index)
-        case .wrong, .otherForm:
-            trace.add(.pin, .declined, reason: "wrong")
-            return count(&plastic, index)
+        case .wrong, .otherForm: trace.add(.pin, .declined, reason: "wrong")
         case .notOnRecord:
-            trace.add(.pin, .declined, reason: "no reference on record")
-            return .pinNotOnRecord
-        case .notServed(let why):
-            trace.add(.pin, .declined, reason: why)
-            return .pinNotOnRecord
+            return trace.declined(.pin, .pinNotOnRecord, reason: "no reference on record")
+        case .notServed(let why): return trace.declined(.pin, .pinNotOnRecord, reason: why)
         }
+        // A malformed block is a try too, but maybe not the cardholder's: the scheme says whether it counts.
+        plastic.pinTriesUsed += 1
+        share(plastic, index)
+        return plastic.pinTriesUsed >= plastic.pinTriesMax ? .pinTriesExceeded : .pinWrong
     }
 
     private func verdict(
@@ -321,12 +310,6 @@ extension CardTransition {
         let first = PINVerdict.compare(message.pin, pin)
         guard first.isFinal else { throw .pin(pin) }
         return first
-    }
-
-    private mutating func count(_ plastic: inout Plastic, _ index: Int) -> DeclineReason {
-        plastic.pinTriesUsed += 1
-        share(plastic, index)
-        return plastic.pinTriesUsed >= plastic.pinTriesMax ? .pinTriesExceeded : .pinWrong
     }
 
     /// Plastics with one PIN have one count of tries: a guess at one is a guess at all.

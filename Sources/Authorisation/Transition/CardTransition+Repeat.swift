@@ -30,13 +30,13 @@ extension CardTransition {
         let plastic = record.plasticIndex(kept.plastic).map { record.plastic($0) }
         let isPart = kept.flags.contains(.partial) && declined == nil && !isEnquiry
         var outcome = CardOutcome(
-            CommitResult(
+            result: CommitResult(
                 declined: declined, approvalCode: declined == nil ? kept.approvalCodeBytes : [],
-                repeated: true,
-                atc: .notAsked,
+                repeated: true, atc: .notAsked,
                 pinTriesLeft: plastic.map { Int($0.pinTriesMax) - Int($0.pinTriesUsed) } ?? 0,
                 availableMinorUnits: isEnquiry ? kept.booked : record.availableMinorUnits,
-                effect: isPart ? .partial(minorUnits: kept.booked) : nil), trace, currency: record.currency)
+                effect: isPart ? .partial(minorUnits: kept.booked) : nil),
+            trace: trace, currency: record.currency)
         if declined == nil {
             outcome.basis = basis(message)
             if isPart { outcome.partialMinorUnits = own(kept).approved }

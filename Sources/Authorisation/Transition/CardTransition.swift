@@ -3,11 +3,11 @@ internal import EMV
 /// What a message may move in a card's record: the one definition of the rules, for production, simulation and
 /// operators' commands. `(record, event) -> step`: what it needs beside the record stands in the event.
 ///
-/// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+Abroad`, `+PIN`, `+Plastic`,
-/// `+Past` what is filed away, `+Operator`.
+/// The parts: `+Message` requests, `+Advice` what was decided elsewhere, `+Reversal`, `+Money`, `+Abroad`, `+Plastic`, `+Past`
+/// what is filed away, `+Operator`.
 package struct CardTransition {
     /// Transactions that are filed away, at most; the older ones are given up.
-    package static let pastMax = 256
+    static let pastMax = 256
     /// So many more may gather before they are.
     static let pastSlack: UInt32 = 64
 
@@ -83,22 +83,19 @@ package struct CardTransition {
         do throws(RecordDamage) { try record.check() } catch { return .broken(error.description) }
         var change = CardChange(read: before, record: nil, lines: lines)
         change.isUrgent = isUrgent
+        var written = record
         if isPastChanged || pastIsTooLong, let past {
-            change.past = .replace(bytes(of: divided(past + filed).kept))
+            let (kept, lost) = divided(past + filed)
+            change.past = .replace(bytes(of: kept))
+            for transaction in lost {
+                written.forgottenUntil = max(written.forgottenUntil, lastHeard(transaction))
+            }
+            written.filedCount = UInt32(kept.count)
         } else if !filed.isEmpty {
             change.past = .append(bytes(of: filed))
+            written.filedCount += UInt32(filed.count)
         }
         if record.bytes != before.bytes || isPastChanged {
-            var written = record
-            if case .replace = change.past, let past {
-                let (kept, lost) = divided(past + filed)
-                for transaction in lost {
-                    written.forgottenUntil = max(written.forgottenUntil, lastHeard(transaction))
-                }
-                written.filedCount = UInt32(kept.count)
-            } else {
-                written.filedCount += UInt32(filed.count)
-            }
             written.setTag(RecordTag(random: random, counter: before.tag.counter &+ 1))
             change.record = written
         }

@@ -109,10 +109,10 @@ package struct AuthenticationValue: Sendable, CustomReflectable {
 
 extension PAN {
     /// The rightmost sixteen digits in BCD, zeros before a shorter one.
-    package var lastSixteenDigits: UInt64 { UInt64(truncatingIfNeeded: packed) }
+    var lastSixteenDigits: UInt64 { UInt64(truncatingIfNeeded: packed) }
 
     /// Ten bytes in BCD, filled with F on the right.
-    package var filledTenBytes: [UInt8] {
+    var filledTenBytes: [UInt8] {
         let fill = 20 - digitCount
         let word = packed << UInt128(4 * fill) | (UInt128(1) << UInt128(4 * fill) - 1)
         return (0..<10).map { UInt8(truncatingIfNeeded: word >> UInt128(8 * (9 - $0))) }

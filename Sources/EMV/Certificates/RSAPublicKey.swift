@@ -9,7 +9,7 @@ package struct RSAPublicKey: Hashable, Sendable {
     package var byteCount: Int { modulus.count }
 
     /// The shortest and longest modulus that is taken, in bytes.
-    package static let byteCounts = 64...248
+    static let byteCounts = 64...248
 
     /// - Throws: `CertificateFault.length` for a modulus or exponent that no EMV key has.
     package init(modulus: [UInt8], exponent: [UInt8]) throws(CertificateFault) {

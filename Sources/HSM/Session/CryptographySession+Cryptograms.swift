@@ -12,16 +12,15 @@ extension CryptographySession {
         if question.profile.cipher == .aes { return try verifyAES(question, card: card) }
         let pair = try keyPair(question.profile.sessionKey, question, card: card)
         defer { discard(pair) }
-        if question.profile.responseKey == question.profile.sessionKey {
-            // The ARQC's last block and those of the answers in one call. Of a forged one nothing is handed out.
-            var blocks = [try chained(question.input, pair)]
+        let hasOneKey = question.profile.responseKey == question.profile.sessionKey
+        var blocks = [try chained(question.input, pair)]
+        // The ARQC's last block and those of the answers in one call. Of a forged one nothing is handed out.
+        if hasOneKey {
             try appendBlocks(&blocks, question.cryptogram, verdicts: question.prepared, pair: pair)
-            try encrypt(&blocks, pair.full)
-            guard constantTimeEqual(blocks[0], question.cryptogram.rawValue) else { return .differs }
-            return .matches(data(question.prepared, blocks.dropFirst()))
         }
-        let computed = try encrypt(try chained(question.input, pair), pair.full)
-        guard constantTimeEqual(computed, question.cryptogram.rawValue) else { return .differs }
+        try encrypt(&blocks, pair.full)
+        guard constantTimeEqual(blocks[0], question.cryptogram.rawValue) else { return .differs }
+        if hasOneKey { return .matches(data(question.prepared, blocks.dropFirst())) }
         let response = try keyPair(
             question.profile.responseKey, question, card: card, chains: Self.chains(question.prepared))
         defer { discard(response) }
@@ -193,12 +192,9 @@ extension Session {
         switch chaining {
         case .mac:
             var last: UInt64 = 0
-            let result = withUnsafeMutableBytes(of: &last) { output in
-                Result { () throws(PKCS11Error) in
-                    try mac(.tripleDESCBC, key: key, input: input, into: output)
-                }
+            try withUnsafeMutableBytes(of: &last) { (output) throws(PKCS11Error) in
+                try mac(.tripleDESCBC, key: key, input: input, into: output)
             }
-            try result.get()
             return UInt64(bigEndian: last)
         case .cbc:
             let output = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 8)

@@ -7,8 +7,8 @@ internal import Synchronization
 /// One session with the token, of a worker or of an event loop: its keys and all cryptography of an authorisation.
 /// Nothing here returns a key or a clear PIN.
 ///
-/// Each topic is an extension in a file of its own: `+Keys` the ICC master and session keys, `+Cryptograms` ARQC and
-/// ARPC, `+PINs`, `+CardValues`, `+MACs`, `+Blocks` what they share. Each trip is a `TokenTask`.
+/// Each topic is an extension in a file of its own: `+Cryptograms` the card's keys, ARQC and ARPC, `+PINs`, `+CardValues`,
+/// `+MACs`. Each trip is a `TokenTask`.
 struct CryptographySession: ~Copyable {
     /// Which key an ICC master key was derived from, for which card, and what for.
     struct MasterKeyPlace: Hashable {
@@ -73,26 +73,22 @@ struct CryptographySession: ~Copyable {
     /// Everything that one authorisation needs of the token.
     mutating func answer(_ question: CryptographyQuestion) throws(JobError) -> CryptographyAnswer {
         defer { endJobKeys() }
-        let token = if let known = question.knownToken { known } else { try cardToken(of: question.card.pan) }
-        var cryptogram = CryptogramAnswer.notAsked
-        if let asked = question.cryptogram { cryptogram = try verify(asked, card: question.card) }
-        var pin = PINAnswer.notAsked
+        let pan = question.card.pan
+        let token = if let known = question.knownToken { known } else { try cardToken(of: pan) }
+        var answer = CryptographyAnswer(token: token)
+        if let asked = question.cryptogram { answer.cryptogram = try verify(asked, card: question.card) }
         // A forged cryptogram must not make the token touch a PIN.
-        if case .differs = cryptogram {
+        if case .differs = answer.cryptogram {
         } else if let asked = question.pin {
-            pin = try answer(asked, pan: question.card.pan)
+            answer.pin = try self.answer(asked, pan: pan)
         }
-        var cardValue = CardValueAnswer.notAsked
         if let asked = question.cardValue {
-            cardValue =
+            answer.cardValue =
                 if let dynamic = asked.dynamic { try verify(dynamic, card: question.card) } else {
-                    try verify(asked, pan: question.card.pan)
+                    try verify(asked, pan: pan)
                 }
         }
-        var answer = CryptographyAnswer(token: token, cryptogram: cryptogram, pin: pin, cardValue: cardValue)
-        if let asked = question.authentication {
-            answer.authentication = try verify(asked, pan: question.card.pan)
-        }
+        if let asked = question.authentication { answer.authentication = try verify(asked, pan: pan) }
         return answer
     }
 
@@ -101,14 +97,11 @@ struct CryptographySession: ~Copyable {
         let key = try keys.handle(panHashKey)
         var mac = (UInt64(0), UInt64(0))
         try withToken { () throws(PKCS11Error) in
-            let result = pan.withUniqueBytes { input in
-                withUnsafeMutableBytes(of: &mac) { output in
-                    Result { () throws(PKCS11Error) in
-                        try session.mac(.aesCMAC, key: key, input: input, into: output)
-                    }
+            try pan.withUniqueBytes { (input) throws(PKCS11Error) in
+                try withUnsafeMutableBytes(of: &mac) { (output) throws(PKCS11Error) in
+                    try session.mac(.aesCMAC, key: key, input: input, into: output)
                 }
             }
-            try result.get()
         }
         return CardToken(high: UInt64(bigEndian: mac.0), low: UInt64(bigEndian: mac.1))
     }
@@ -175,19 +168,6 @@ extension CryptographySession {
     mutating func endPassing(_ key: ObjectHandle) {
         // A handle that cannot be destroyed dies with the session; the next call will say what is wrong.
         if passing.own == nil { try? session.destroy(key) }
-    }
-
-    /// Between jobs, when nobody waits: ends what some of them left behind.
-    mutating func tidy() -> ResourceFate {
-        shelved?.tidy(beside: session)
-        guard passing.own != nil else { return .keep }
-        passing.jobs += 1
-        guard passing.jobs >= PassingKeys.jobsMax else { return .keep }
-        passing.earlierCalls = passing.callCount &+ 2
-        passing.own = nil
-        passing.jobs = 0
-        do { passing.own = try session.sibling() } catch { return .evict }
-        return .keep
     }
 }
 

@@ -49,6 +49,19 @@ struct ShelvedKeys {
 }
 
 extension CryptographySession {
+    /// Between jobs, when nobody waits: ends what some of them left behind.
+    mutating func tidy() -> ResourceFate {
+        shelved?.tidy(beside: session)
+        guard passing.own != nil else { return .keep }
+        passing.jobs += 1
+        guard passing.jobs >= PassingKeys.jobsMax else { return .keep }
+        passing.earlierCalls = passing.callCount &+ 2
+        passing.own = nil
+        passing.jobs = 0
+        do { passing.own = try session.sibling() } catch { return .evict }
+        return .keep
+    }
+
     /// - Parameter shelf: nil where ICC master keys end with their jobs.
     mutating func shelve(on shelf: MasterKeyShelf?) {
         guard let shelf else { return }

@@ -46,7 +46,7 @@ package enum Base64 {
     }
 
     /// With `-` and `_`, and nothing to fill up.
-    package static func urlText(_ bytes: [UInt8]) -> String {
+    static func urlText(_ bytes: [UInt8]) -> String {
         encode(bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", fills: false)
     }
 

@@ -89,7 +89,7 @@ package struct SecureChannel {
     }
 
     /// Bytes of data that one command takes.
-    package var dataMax: Int {
+    var dataMax: Int {
         switch channel {
         case .scp02(let inner): inner.dataMax
         case .scp03(let inner): inner.dataMax
