@@ -1,5 +1,4 @@
-/// A file's folder and its name in it. Foundation's own way ends the program on a path of one character
-/// (findings/foundation-one-character-path.sh).
+/// A file's folder and its name in it. Foundation's own way ends the program on a path of one character.
 struct PathParts {
     /// `.` where the path names none.
     let folder: String
