@@ -21,7 +21,12 @@ extension AcquirerConnection {
         guard let context, state.linger(now: loop.clock()) else { return }
         // The rest of what the peer sends is read, lest the close becomes a reset.
         context.read()
-        if !isTLS { context.close(mode: .output, promise: nil) }
+        // A peer that closes its side behind the end of the stream has read up to there. What closed it before may have hung up:
+        // its stream ends once its machine has everything, and a machine that wants nothing more says so by then.
+        if !isTLS, !state.inputHasEnded {
+            state.outputHasEnded = true
+            context.close(mode: .output, promise: nil)
+        }
         lingerOn(now: loop.clock())
     }
 
@@ -29,7 +34,7 @@ extension AcquirerConnection {
         guard let since = state.lingeringSince else { return }
         let unacknowledged = bytesOnTheirWay() ?? 0
         // The end of the stream counts as a byte.
-        let hasAll = unacknowledged <= (isTLS ? 0 : 1)
+        let hasAll = unacknowledged <= (state.outputHasEnded ? 1 : 0)
         let isQuiet = state.inputHasEnded || now >= max(state.heardAt, since) &+ Self.quietNanoseconds
         guard (hasAll && isQuiet) || now >= since &+ Self.lingerNanoseconds else { return }
         close()
@@ -37,8 +42,7 @@ extension AcquirerConnection {
 
     /// The connection is gone: what is still under way was told to nobody.
     func noteLost() {
-        // A peer that closed its side after the host's end of the stream has read up to there.
-        if state.lingeringSince != nil, state.inputHasEnded, !isTLS { underWay.approvals.removeAll() }
+        if state.outputHasEnded, state.inputHasEnded { underWay.approvals.removeAll() }
         let lost = underWay.approvals
         underWay.approvals.removeAll()
         guard !lost.isEmpty else { return }
@@ -64,7 +68,8 @@ extension AcquirerConnection {
         if isTLS {
             if onTheirWay == 0 { underWay.arrived(upTo: underWay.passed) }
         } else {
-            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, onTheirWay))
+            let answers = onTheirWay - (state.outputHasEnded ? min(onTheirWay, 1) : 0)
+            underWay.arrived(upTo: underWay.passed &- min(underWay.passed, answers))
         }
     }
 

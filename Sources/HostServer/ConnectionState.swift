@@ -26,6 +26,8 @@ struct ConnectionState {
     var takesFrames = false
     /// The peer has closed its side.
     var inputHasEnded = false
+    /// The peer was sent the end of the stream.
+    var outputHasEnded = false
     /// It closed its side, and what came before that is still to be read.
     var drainsWhenRead = false
     /// The peer has said something.

@@ -159,6 +159,9 @@ package final class HostServer: Service {
     /// How long all that `/ready` depends on may take.
     private static let healthMilliseconds: Int64 = 200
 
+    /// What each loop said last of its counts, by its number.
+    private let metricsKnown = Mutex<[Int: LoopMetrics]>([:])
+
     /// What each loop says; nil for one that is held up.
     private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopContext) -> Value) async
         -> [Value?]
@@ -228,13 +231,17 @@ package final class HostServer: Service {
 
     private func metricsText() async -> String {
         var sum = LoopMetrics()
-        for metrics in await onEachLoop({ loop in
+        let said = await onEachLoop { loop in
             var metrics = loop.metrics
             metrics.inFlight = loop.load.inFlight
             return metrics
-        }) {
-            if let metrics { sum.add(metrics) }
         }
+        // What a loop that is held up said last counts: without it counters would fall, and a rate over them be that of a start.
+        let known = metricsKnown.withLock { known in
+            for (number, metrics) in said.enumerated() { known[number] = metrics ?? known[number] }
+            return known
+        }
+        for metrics in known.values { sum.add(metrics) }
         let families =
             sum.families(links: links.namesBySlot)
             + [links.connections] + links.revocationLists

@@ -1,3 +1,4 @@
+import Glibc
 import ISO8583
 import SocketSupport
 import Synchronization
@@ -104,6 +105,26 @@ import Testing
             socket.sendFrame(try TestMessages.request(stan: 5))
             #expect(try socket.receiveMessage()?.text(.responseCode) == "41")
             #expect(host.notes.count == 4)
+        }
+    }
+
+    @Test("A loop that is held up loses none of its counts")
+    func heldUp() async throws {
+        try await withHost(
+            [TestMessages.link()],
+            decide: { request in
+                if request.transmission.stan == 2 { usleep(3_000_000) }
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            #expect(try host.metric("issuer_connections") == 1)
+            socket.sendFrame(try TestMessages.request(stan: 2))
+            try eventually { try host.admin("/ready").contains("held up") }
+            #expect(try host.metric("issuer_connections") == 1)
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
         }
     }
 

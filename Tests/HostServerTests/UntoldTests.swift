@@ -55,12 +55,44 @@ import Testing
             while sent < 400_000, socket.send((0..<100).flatMap { _ in frame }) { sent += 100 }
             try eventually { try host.metric("issuer_connections") == 0 }
             let told = try approvals(socket)
-            let untold = host.notes.filter { $0.event == .untold || $0.event == .lateForConnection }.count
-            #expect(
-                untold > 0 && decided.now == told + untold,
-                "\(decided.now) decided, \(told) told, \(untold) noted")
+            func untold() -> Int {
+                host.notes.filter { $0.event == .untold || $0.event == .lateForConnection }.count
+            }
+            // Tens of thousands take a moment.
+            try eventually { decided.now == told + untold() }
+            #expect(untold() > 0)
             let late = host.notes.filter { $0.event == .lateForConnection }.count
-            #expect(try host.metric("issuer_untold_approvals_total") == untold - late)
+            try eventually { try host.metric("issuer_untold_approvals_total") == untold() - late }
+        }
+    }
+
+    @Test("A peer that hung up before its answer came: noted. One that closed its sending side alone: told")
+    func hungUp() async throws {
+        let decided = Count()
+        try await withHost(
+            [TestMessages.link()],
+            decide: { request in
+                try? await Task.sleep(for: .milliseconds(300))
+                decided.add()
+                return .success(Self.approval(request))
+            }
+        ) { host in
+            func ask(stan: Int) throws -> Socket {
+                let socket = try host.connect()
+                socket.sendFrame(try TestMessages.request(stan: stan))
+                return socket
+            }
+            // Each is gone as soon as it has asked.
+            for stan in 1...3 { _ = try ask(stan: stan) }
+            try eventually { try decided.now == 3 && host.metric("issuer_connections") == 0 }
+            #expect(host.notes.filter { $0.event == .untold }.map(\.stan).sorted() == [1, 2, 3])
+            #expect(try host.metric("issuer_untold_approvals_total") == 3)
+            let listening = try ask(stan: 4)
+            listening.shutdownWriting()
+            #expect(try listening.receiveMessage()?.text(.responseCode) == "00")
+            #expect(listening.receive(1) == nil)
+            try eventually { try host.metric("issuer_connections") == 0 }
+            #expect(try host.metric("issuer_untold_approvals_total") == 3)
         }
     }
 
