@@ -13,7 +13,7 @@ struct LoadShedding {
     /// What stands still for longer leaves a request no time for its own way.
     private static let stillMost = 0.75
     /// The line that a pause or a burst may leave behind.
-    private static let backlogMost = 0.4
+    private static let backlogMost = 0.5
     /// A backlog is a flood if it has not become a good line by then.
     private static let backlogTime = 0.6
     /// A line as it should be, at most.

@@ -194,7 +194,13 @@ package final class RedisCluster: Sendable {
     /// no other way yet.
     private func connect(to owners: Set<RedisAddress>) async {
         let isFirst = map.withLock { !$0.owners.contains { $0 != nil } }
-        let fresh = map.withLock { map in owners.filter { map.nodes[$0] == nil } }
+        let fresh = map.withLock { map in
+            // One that others were sent to just now may be connecting still.
+            owners.filter { owner in
+                let told = map.told[owner].map { $0.duration(to: .now) < RedisCluster.newNodeTimeout }
+                return map.nodes[owner] == nil || told == true
+            }
+        }
         let nodes = owners.map { (address: $0, connection: connection(to: $0)) }
         guard !isFirst else { return }
         let end = ContinuousClock.now + RedisCluster.newNodeTimeout
