@@ -10,8 +10,9 @@ struct LoadShedding {
     /// So many are never exceeded: what each holds in memory is some kilobytes.
     static let mostUnderWay = 50_000
     // Shares of the time that an answer may take.
-    /// What stands still for longer leaves a request no time for its own way.
-    private static let stillMost = 0.75
+    /// What has stood still for longer is not waited for. The first request is finished a while after the store goes on: what
+    /// waits there is read first, all of it.
+    private static let stillMost = 1.0
     /// The line that a pause or a burst may leave behind.
     private static let backlogMost = 0.5
     /// A backlog is a flood if it has not become a good line by then.
