@@ -135,7 +135,7 @@ struct EchoServerCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...64).contains(threads) else { throw ValidationError("--threads has to be 1 to 64") }
         guard port.map({ (0...65_535).contains($0) }) ?? true else {
-            throw ValidationError("--port has to be 0 to 65,535")
+            throw ValidationError("--port has to be 0 to 65535")
         }
     }
 
