@@ -79,6 +79,8 @@ import Testing
         }
         let refused = events.withLock { $0.filter { if case .refused = $0 { true } else { false } }.count }
         #expect((1...losses.count).contains(refused) && !events.withLock { $0.contains(.taken) })
+        // Nodes that were all away take some seconds until they say that the cluster serves.
+        try await operators.waitUntilReady(timeout: .seconds(30))
         _ = try await life.accept(path: path, note: "ann;17;restored")
         try await bench.store.waitUntilReady(timeout: .seconds(20))
         #expect(watch.refusal == nil)
