@@ -46,11 +46,21 @@ struct TokenCallTests {
             return path
         }
 
-        /// Functions called so far, in order.
+        /// Functions called so far, in order, but for those by which an idle host looks whether the token is there: a MAC over
+        /// nobody's PAN, which is all zeros.
         func calls() throws -> [Substring] {
-            try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").compactMap { line in
-                line.firstMatch(of: /^\d+: (C_\w+)$/)?.output.1
+            let nobody = " 10 00 00 00 00 00 00 00 00 00 00 "
+            var calls: [Substring] = []
+            for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
+                if let call = line.firstMatch(of: /^\d+: (C_\w+)$/) {
+                    calls.append(call.output.1)
+                } else if line.contains(nobody), calls.suffix(2) == ["C_SignInit", "C_Sign"] {
+                    calls.removeLast(2)
+                }
             }
+            // The beginning of such a look.
+            if calls.last == "C_SignInit" { calls.removeLast() }
+            return calls
         }
 
         /// What one purchase calls.
