@@ -44,7 +44,7 @@ extension LoadLink {
     /// - Parameters:
     ///   - target: `HOST:PORT` or `[IPV6]:PORT`.
     ///   - dialect: a file of the folder, without `.json`.
-    ///   - framing: `2be`, `4ascii`, each also with `-incl`.
+    ///   - framing: one of `framings`.
     ///   - zonePINKey: name of a test key of the issuer's file; nil sends no PINs.
     package init(
         target: String, dialect: String, dialects folder: String, framing: String, zonePINKey: String?,
@@ -65,12 +65,14 @@ extension LoadLink {
         }
     }
 
+    /// Names that `framing` may have.
+    package static let framings = Framing.names
+
     private static func framing(_ name: String) throws(LoadSetupError) -> Framing {
-        let isInclusive = name.hasSuffix("-incl")
-        guard let form = Framing.LengthForm(rawValue: isInclusive ? String(name.dropLast(5)) : name) else {
-            throw LoadSetupError("there is no framing \(name); choose 2be, 4ascii, 2be-incl or 4ascii-incl")
+        guard let framing = Framing(name: name) else {
+            throw LoadSetupError("there is no framing \(name); choose \(framings.joined(separator: ", "))")
         }
-        return Framing(form, includesItself: isInclusive)
+        return framing
     }
 }
 

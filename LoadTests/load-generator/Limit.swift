@@ -26,7 +26,7 @@ struct Limit: AsyncParsableCommand {
     @Option(help: "Event loops of the stand-in.") var threads = 1
     @Option(help: "A dialect of the folder, without .json.") var dialect = "ascii87-binbitmap"
     @Option(help: "Folder of dialects.") var dialects = "Config/iso8583"
-    @Option(help: "2be, 4ascii, 2be-incl or 4ascii-incl.") var framing = "2be"
+    @Option(help: "How messages are told apart.") var framing = "2be"
     @Option(help: "The zone PIN key, a key of the issuer's file; empty for no PINs.") var zpk =
         "zpk-acquirer-a"
     @Option(help: "Test keys and kinds of card.") var issuer = "Config/demo/demo-issuer.json"
@@ -106,7 +106,7 @@ private final class StandIn {
         }
         guard let port = line.split(whereSeparator: \.isWhitespace).last.flatMap({ Int($0) }) else {
             process.terminate()
-            throw ValidationError("the stand-in did not start")
+            throw LoadSetupError("the stand-in did not start")
         }
         self.port = port
     }

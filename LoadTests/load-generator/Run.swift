@@ -10,7 +10,8 @@ struct TargetOptions: ParsableArguments {
     var target: String?
     @Option(help: "With --target: a dialect of the folder, without .json.") var dialect = "ascii87-binbitmap"
     @Option(help: "With --target: folder of dialects.") var dialects = "Config/iso8583"
-    @Option(help: "With --target: 2be, 4ascii, 2be-incl or 4ascii-incl.") var framing = "2be"
+    @Option(help: "With --target: how messages are told apart, such as 2be or 4ascii-incl.")
+    var framing = "2be"
     @Option(help: "With --target: the zone PIN key, a key of the issuer's file; without it no PINs are sent.")
     var zpk: String?
     @Option(
@@ -22,8 +23,9 @@ struct TargetOptions: ParsableArguments {
         guard let colon = target.lastIndex(of: ":"), let port = UInt16(target[target.index(after: colon)...]),
             port > 0, colon > target.startIndex
         else { throw ValidationError("--target \(target) is no HOST:PORT") }
-        guard ["2be", "4ascii", "2be-incl", "4ascii-incl"].contains(framing) else {
-            throw ValidationError("--framing \(framing) is none of 2be, 4ascii, 2be-incl, 4ascii-incl")
+        guard LoadLink.framings.contains(framing) else {
+            throw ValidationError(
+                "--framing \(framing) is none of \(LoadLink.framings.joined(separator: ", "))")
         }
     }
 
@@ -61,7 +63,7 @@ struct TargetOptions: ParsableArguments {
         importer.standardOutput = FileHandle.standardError
         try importer.run()
         importer.waitUntilExit()
-        guard importer.terminationStatus == 0 else { throw ValidationError("the cards were not imported") }
+        guard importer.terminationStatus == 0 else { throw LoadSetupError("the cards were not imported") }
         Run.say("import took \(Int(Date().timeIntervalSince(start))) s")
     }
 
@@ -215,7 +217,7 @@ struct Run: AsyncParsableCommand {
             return nil
         }
         if let missing = LoadRun.missingProcess(in: numbers) {
-            throw ValidationError(
+            throw LoadSetupError(
                 "\(variable): there is no process \(missing); numbers with commas between them are expected")
         }
         return numbers

@@ -190,7 +190,7 @@ struct StoreNames {
         return (tag + ":card:", tag + ":past:", tag + ":journal")
     }
 
-    private let its: Beginnings
+    private let beginnings: Beginnings
     /// 0…
     let bucketNumber: Int
     /// The token in hexadecimal digits.
@@ -199,18 +199,18 @@ struct StoreNames {
     init(_ token: CardToken, bucketCount: Int) {
         bucketNumber = token.bucket(of: bucketCount)
         let known = StoreNames.known
-        its = bucketNumber < known.count ? known[bucketNumber] : StoreNames.beginnings(bucketNumber)
+        beginnings = bucketNumber < known.count ? known[bucketNumber] : StoreNames.beginnings(bucketNumber)
         self.token = StoreNames.hex(token)
     }
 
     /// Appends the key of the account's record.
-    func appendCard(to command: inout RedisCommand) { command.append(its.card, token) }
+    func appendCard(to command: inout RedisCommand) { command.append(beginnings.card, token) }
 
     /// Appends the key of the transactions that are filed away.
-    func appendPast(to command: inout RedisCommand) { command.append(its.past, token) }
+    func appendPast(to command: inout RedisCommand) { command.append(beginnings.past, token) }
 
     /// Appends the key of the bucket's journal.
-    func appendJournal(to command: inout RedisCommand) { command.append(its.journal) }
+    func appendJournal(to command: inout RedisCommand) { command.append(beginnings.journal) }
 
     static func bucketTag(_ bucket: Int) -> String { bucket < 10 ? "{b0\(bucket)}" : "{b\(bucket)}" }
 

@@ -15,12 +15,11 @@ struct LinkListener: LinkEndpoint {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let loop = try? loops.context(of: channel.eventLoop)
+                    let loop = try loops.context(of: channel.eventLoop)
                     try channel.pipeline.syncOperations.addHandler(
                         ListenerRest { reason in
-                            loop?.refusals.log(
-                                loop?.logger ?? Logger(label: "issuer-host"), .warning,
-                                message: "no connection can be taken",
+                            loop.refusals.log(
+                                loop.logger, .warning, message: "no connection can be taken",
                                 metadata: ["link": "\(served.name)", "reason": "\(reason)"])
                         })
                 }

@@ -19,8 +19,8 @@ final class ListenerRest: ChannelInboundHandler {
         }
         tell(String(cString: strerror(error.errnoCode)))
         // Options of a channel that is open are set at once on its own loop; one that has closed needs none.
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         let options = context.channel.syncOptions
+        try? options?.setOption(.autoRead, value: false)
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.rest) {
             try? options?.setOption(.autoRead, value: true)
         }

@@ -153,7 +153,7 @@ struct HeadReader {
         return mti
     }
 
-    /// The elements announced, without the bit that announces the second codec.bitmap.
+    /// The elements announced, without the bit that announces the second bitmap.
     mutating func readBitmaps() throws(Fault) -> (primary: UInt64, secondary: UInt64) {
         var primary = try readBitmap(bits: codec.bitmap.bits)
         var secondary: UInt64 = 0

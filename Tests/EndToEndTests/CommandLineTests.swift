@@ -161,7 +161,15 @@ import Testing
         ("load-generator run --rate nan", 64, "--rate has to be above 0"),
         ("load-generator run --rate 1 --duration x", 64, "--duration has to be a time such as 30s"),
         ("load-generator run --rate 1 --target here", 64, "--target here is no HOST:PORT"),
-        ("load-generator run --rate 1 --target 127.0.0.1:1 --framing x", 64, "--framing x is none of 2be"),
+        (
+            "load-generator run --rate 1 --target 127.0.0.1:1 --framing x", 64,
+            "--framing x is none of 2be, 2be-incl"
+        ),
+        // A right one: what is wrong is found later.
+        (
+            "load-generator run --rate 1 --target 127.0.0.1:1 --framing 2bcd-incl --dialect x", 1,
+            "no readable file Config/iso8583/x.json"
+        ),
         (
             "load-generator run --rate 1 --target 127.0.0.1:1 --dialect x", 1,
             "no readable file Config/iso8583/x.json"

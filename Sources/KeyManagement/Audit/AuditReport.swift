@@ -1,7 +1,6 @@
 internal import ByteCoding
 package import Foundation
 internal import LibCrypto
-internal import Synchronization
 
 /// What an audit saw. Encoded as it is for the JSON form; no value in it is secret.
 package struct AuditReport: Codable, Sendable {
@@ -54,41 +53,9 @@ package struct AuditReport: Codable, Sendable {
     /// As a file, and its SHA-256 in hex, which the trail keeps: a report that is shown later is the one that was made if
     /// the two agree.
     package func encoded() throws -> (data: Data, digest: String) {
-        let data = try json()
+        let data = try Self.json(self)
         let digest: [UInt8] = try Digest.sha256(Array(data))
         return (data, Hex.encode(digest))
-    }
-
-    /// The same bytes as `json` of the whole, the keys of it by several processors: there are a hundred values of each.
-    private func json() throws -> Data {
-        var rest = self
-        rest.keys = []
-        let text = String(decoding: try Self.json(rest), as: UTF8.self)
-        let mark = "  \"keys\" : [\n\n  ],"
-        let size = max(Self.keysTogetherMin, (keys.count + 1) / 2)
-        guard keys.count > size, text.components(separatedBy: mark).count == 2 else {
-            return try Self.json(self)
-        }
-        let starts = Array(stride(from: 0, to: keys.count, by: size))
-        let parts = Mutex<[Int: Result<String, any Error>]>([:])
-        DispatchQueue.concurrentPerform(iterations: starts.count) { part in
-            let some = Array(keys[starts[part]..<min(starts[part] + size, keys.count)])
-            let result = Result { try Self.elements(some) }
-            parts.withLock { $0[part] = result }
-        }
-        let found = try parts.withLock { parts in try starts.indices.compactMap { try parts[$0]?.get() } }
-        let whole = text.replacing(
-            mark, with: "  \"keys\" : [\n" + found.joined(separator: ",\n") + "\n  ],", maxReplacements: 1)
-        return Data(whole.utf8)
-    }
-
-    private static let keysTogetherMin = 100
-
-    /// The elements of a list that stands one level deeper. A text of JSON has no line feed within a value.
-    private static func elements(_ keys: [AuditedKey]) throws -> String {
-        let lines = String(decoding: try json(keys), as: UTF8.self).split(
-            separator: "\n", omittingEmptySubsequences: false)
-        return lines.dropFirst().dropLast().map { $0.isEmpty ? "" : "  \($0)" }.joined(separator: "\n")
     }
 
     /// JSON with its keys in order.
