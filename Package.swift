@@ -219,9 +219,8 @@ let package = Package(
         tests(
             "CardStateStoreTests",
             [
-                "CardStateStore", "Authorisation", "EMV", "EventLoops", "Redis", "RedisSupport",
-                "VectorSupport",
-                nioCore, nioPosix,
+                "CardStateStore", "Authorisation", "ByteCoding", "EMV", "EventLoops", "Redis", "RedisSupport",
+                "VectorSupport", nioCore, nioPosix,
             ]),
         tests("PKCS11Tests", ["PKCS11", "CPKCS11", "HSM", "ByteCoding", "TokenSupport"]),
         tests(

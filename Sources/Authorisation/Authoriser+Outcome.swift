@@ -4,27 +4,18 @@ internal import EMV
 /// answer is made.
 extension Authoriser {
     /// Asks the record until it says what the message comes to, and the store until it has that.
-    func applyAndWrite(_ work: Work) async throws(CouldNotDecide) -> CardOutcome {
-        var message = message(work)
-        var knowledge = CardKnowledge()
+    func applyAndWrite(_ work: Work) async throws(CouldNotDecide) {
+        (work.message, work.knowledge) = (message(work), CardKnowledge())
         var conflicts = 0
         while true {
-            switch CardTransition.apply(message, knowledge, to: work.reading) {
-            case .ask(.account(let token)):
+            switch try apply(work) {
+            case .follow(let token):
                 try await follow(token, work)
-                message = self.message(work)
-            case .ask(let question): try await learn(question, &knowledge, message: message, work: work)
-            case .broken(let words): throw .damaged(RecordDamage(words))
-            case .decided(let outcome, let change):
-                if change.lines.isEmpty {
-                    // An answer that was given before.
-                    work.unconfirmed = work.reading
-                    return outcome
-                }
-                guard let current = try await write(change, outcome, message: message, work: work) else {
-                    return outcome
-                }
-                work.reading = current
+                work.message = message(work)
+            case .learn: try await learn(work)
+            case .tell: return
+            case .write:
+                if try await write(work) { return }
                 conflicts += 1
                 self.conflicts.add()
                 guard conflicts <= Self.conflictsMax else {
@@ -34,17 +25,40 @@ extension Authoriser {
         }
     }
 
-    /// - Returns: nil once it is written, otherwise the record as it is now.
-    private func write(
-        _ change: CardChange, _ outcome: CardOutcome, message: CardMessage, work: Work
-    ) async throws(CouldNotDecide) -> CardReading? {
+    private enum Next {
+        case follow(CardToken)
+        case learn
+        case write
+        /// An answer that was given before.
+        case tell
+    }
+
+    /// The step, and what has to be done about it.
+    @inline(never)
+    private func apply(_ work: Work) throws(CouldNotDecide) -> Next {
+        guard let message = work.message else { preconditionFailure("a record is asked after the checks") }
+        let step = CardTransition.apply(message, work.knowledge, to: work.reading)
+        work.step = step
+        switch step {
+        case .ask(.account(let token)): return .follow(token)
+        case .ask: return .learn
+        case .broken(let words): throw .damaged(RecordDamage(words))
+        case .decided(_, let change):
+            guard change.lines.isEmpty else { return .write }
+            work.unconfirmed = work.reading
+            return .tell
+        }
+    }
+
+    /// - Returns: false on a conflict; the record as it is now is the reading then.
+    private func write(_ work: Work) async throws(CouldNotDecide) -> Bool {
         let request = work.request
         let from = surroundings.monotonicNanoseconds()
         // Whoever asked will not listen any more: nothing may be approved behind his back.
         guard from < request.deadline.nanoseconds else {
             throw .state(StateUnavailable("replace: not sent, the deadline had passed"))
         }
-        let lines = journalLines(change, outcome, message: message, work: work)
+        let (change, lines) = written(work)
         do throws(CouldNotDecide) {
             switch try await records.replace(
                 work.token, change, lines: lines, withPast: work.readsPast || work.reading.past != nil,
@@ -53,29 +67,30 @@ extension Authoriser {
             case .done(let unconfirmed):
                 work.unconfirmed = unconfirmed
                 if unconfirmed != nil { (work.written, work.writtenFrom) = (change.record?.tag, from) }
-            case .conflict(let current): return current
+            case .conflict(let current):
+                work.reading = current
+                return false
             }
         } catch {
-            if let current = try await afterLostReply(error, change, since: from, work: work) {
-                return current
-            }
+            guard try await isWritten(change, after: error, since: from, work: work) else { return false }
         }
         work.times.set(.stateCommit, from: from, to: surroundings.monotonicNanoseconds())
-        return nil
+        return true
     }
 
     @inline(never)
-    private func journalLines(
-        _ change: CardChange, _ outcome: CardOutcome, message: CardMessage, work: Work
-    ) -> [JournalLine] {
-        change.lines.map { line in
+    private func written(_ work: Work) -> (CardChange, [JournalLine]) {
+        guard case .decided(let outcome, let change) = work.step, let now = work.message?.now else {
+            preconditionFailure("only what was decided is written")
+        }
+        let lines: [JournalLine] = change.lines.map { line in
             switch line {
-            case .decision:
-                .decision(journalEntry(outcome, message.now, work: work), outcome.result)
+            case .decision: .decision(journalEntry(outcome, now, work: work), outcome.result)
             case .change(let operation, let value, let before):
-                .change("\(operation);\(value);\(before);host;\(message.now);-")
+                .change("\(operation);\(value);\(before);host;\(now);-")
             }
         }
+        return (change, lines)
     }
 
     private func journalEntry(_ outcome: CardOutcome, _ now: Int64, work: Work) -> JournalEntry {
@@ -99,12 +114,12 @@ extension Authoriser {
 
 /// After the record: what the acquirer and the card are told.
 extension Authoriser {
-    func decision(after outcome: CardOutcome, _ work: Work) async -> Decision {
-        var decision = decision(outcome, work)
+    func decision(_ work: Work) async -> Decision {
+        let decision = answer(work)
         if let verified = work.verified, work.request.purpose == .decision {
-            await addResponseCryptogram(to: &decision, verified, request: work.request)
+            await addResponseCryptogram(to: decision, verified, request: work.request)
         }
-        if let script = outcome.script {
+        if case .decided(let outcome, _) = work.step, let script = outcome.script {
             // A repeat gets the script that went out with the first answer, made again: the same bytes.
             decision.issuerScript =
                 outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
@@ -113,7 +128,10 @@ extension Authoriser {
     }
 
     @inline(never)
-    private func decision(_ outcome: CardOutcome, _ work: Work) -> Decision {
+    private func answer(_ work: Work) -> Decision {
+        guard case .decided(let outcome, _) = work.step else {
+            preconditionFailure("only decisions are told")
+        }
         let result = outcome.result
         var trace = outcome.trace
         if !result.repeated { trace.add(result) }
@@ -122,9 +140,7 @@ extension Authoriser {
             isDecision
             ? Outcome.final(result.declined, approvalCode: result.approvalCode, basis: outcome.basis)
             : result.declined.map(Outcome.declined) ?? .accepted
-        var decision = Decision(
-            outcome: final, issuerAuthenticationData: nil, authorisationResponseCode: nil,
-            repeated: result.repeated, trace: trace, times: work.times)
+        let decision = Decision(final, repeated: result.repeated, trace: trace, times: work.times)
         if let finding = work.authentication {
             decision.configuredAnswer = finding.answer(final.declineReason, outcome.basis)
         }
@@ -139,7 +155,7 @@ extension Authoriser {
     /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
     /// decline goes out without tag 91 rather than not at all.
     private func addResponseCryptogram(
-        to decision: inout Decision, _ verified: VerifiedCryptogram, request: AuthorisationRequest
+        to decision: Decision, _ verified: VerifiedCryptogram, request: AuthorisationRequest
     ) async {
         let reason = decision.outcome.declineReason
         let verdict = codes.verdict(for: reason, profile: verified.question.profile)

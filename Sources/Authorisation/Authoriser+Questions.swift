@@ -2,22 +2,22 @@ internal import EMV
 
 /// What a record asks for before it decides.
 extension Authoriser {
-    func learn(
-        _ question: CardQuestion, _ knowledge: inout CardKnowledge, message: CardMessage, work: Work
-    ) async throws(CouldNotDecide) {
+    func learn(_ work: Work) async throws(CouldNotDecide) {
+        guard case .ask(let question) = work.step else { preconditionFailure("nothing was asked") }
         switch question {
         case .account, .move: throw Self.isMoving
         case .past:
             work.reading = try await records.read(
                 work.token, withPast: true, deadline: work.request.deadline)
         case .pin(let record):
-            knowledge.pin = (record, try await lookAgain(at: message.pin, record, request: work.request))
+            let first = work.message?.pin ?? .notAsked
+            work.knowledge.pin = (record, try await lookAgain(at: first, record, request: work.request))
         case .script(let script):
             do throws(CryptographyUnavailable) {
                 work.template = try await template(script, work)
-                knowledge.script = (script.identifier, nil)
+                work.knowledge.script = (script.identifier, nil)
             } catch {
-                knowledge.script = (script.identifier, error.description)
+                work.knowledge.script = (script.identifier, error.description)
             }
         }
     }

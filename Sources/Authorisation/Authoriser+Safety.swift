@@ -3,16 +3,12 @@ extension Authoriser {
     ///
     /// Where the server that had it is the master no more, the one that took over has the write or lacks it: the record
     /// says which, once. The message is then settled by what is there now, as after any other lost reply.
-    func confirmed(_ outcome: CardOutcome, _ work: Work) async throws(CouldNotDecide) -> CardOutcome {
-        guard let place = work.unconfirmed else { return outcome }
-        do throws(CouldNotDecide) {
-            try await confirm(place, work)
-            return outcome
-        } catch {
+    func confirm(_ work: Work) async throws(CouldNotDecide) {
+        guard let place = work.unconfirmed else { return }
+        do throws(CouldNotDecide) { try await confirm(place, work) } catch {
             guard case .state(let failure) = error, failure.recordTells else { throw error }
-            let anew = try await writtenAnew(outcome, work, after: error)
+            try await writeAnew(work, after: error)
             if let place = work.unconfirmed { try await confirm(place, work) }
-            return anew
         }
     }
 
@@ -22,9 +18,7 @@ extension Authoriser {
         work.times.set(.stateCommit, from: work.writtenFrom, to: surroundings.monotonicNanoseconds())
     }
 
-    private func writtenAnew(
-        _ outcome: CardOutcome, _ work: Work, after error: CouldNotDecide
-    ) async throws(CouldNotDecide) -> CardOutcome {
+    private func writeAnew(_ work: Work, after error: CouldNotDecide) async throws(CouldNotDecide) {
         await turns.enter(work.token)
         defer { turns.leave(work.token) }
         let withPast = work.readsPast || work.reading.past != nil
@@ -33,17 +27,17 @@ extension Authoriser {
                 work.token, withPast: withPast, deadline: work.request.deadline)
         else { throw error }
         work.unconfirmed = current
-        if let written = work.written, current.record?.tag == written { return outcome }
+        if let written = work.written, current.record?.tag == written { return }
         (work.unconfirmed, work.written, work.reading) = (nil, nil, current)
-        return try await applyAndWrite(work)
+        try await applyAndWrite(work)
     }
 
     /// The reply was lost: the record itself says whether the write was carried out. One that still arrives finds another
     /// tag.
-    /// - Returns: nil once it is written, otherwise the record as it is now.
-    func afterLostReply(
-        _ error: CouldNotDecide, _ change: CardChange, since from: UInt64, work: Work
-    ) async throws(CouldNotDecide) -> CardReading? {
+    /// - Returns: false where it was not; the record as it is now is the reading then.
+    func isWritten(
+        _ change: CardChange, after error: CouldNotDecide, since from: UInt64, work: Work
+    ) async throws(CouldNotDecide) -> Bool {
         guard case .state(let failure) = error, failure.recordTells, let written = change.record else {
             throw error
         }
@@ -52,8 +46,11 @@ extension Authoriser {
                 work.token, withPast: work.readsPast || work.reading.past != nil,
                 deadline: work.request.deadline)
         else { throw error }
-        guard current.record?.tag == written.tag else { return current }
+        guard current.record?.tag == written.tag else {
+            work.reading = current
+            return false
+        }
         (work.unconfirmed, work.written, work.writtenFrom) = (current, written.tag, from)
-        return nil
+        return true
     }
 }

@@ -20,7 +20,7 @@ package final class Authoriser: Sendable {
     let surroundings: Surroundings
     private let oldRecords: (any OldRecords)?
     private let lost: @Sendable () -> [LostTime]
-    let turns = CardTurns()
+    let turns: CardTurns
     /// Writes that another host was quicker than, since the start.
     package let conflicts: ConflictCount
 
@@ -41,6 +41,7 @@ package final class Authoriser: Sendable {
         self.cryptography = cryptography
         self.records = records
         self.surroundings = surroundings
+        turns = CardTurns(surroundings)
     }
 
     /// - Returns: approval or decline, each a decision; for an advice or a reversal, that it was accepted.
@@ -58,21 +59,20 @@ package final class Authoriser: Sendable {
 
         // The token works while Redis reads: neither needs the other. One message of a card at a time.
         try await gather(work)
-        var outcome: CardOutcome
         do throws(CouldNotDecide) {
             // Card, cryptogram, PIN, ATC, limits, amount and journal in one pure step, written by compare-and-set or not
             // at all. The ARQC comes before any counter, so that a forgery burns nothing.
-            outcome = try await applyAndWrite(work)
+            try await applyAndWrite(work)
         } catch {
             turns.leave(work.token)
             throw error
         }
         turns.leave(work.token)
         // Told once it is safe. The card's next message need not wait for that: what it writes is safe no sooner.
-        if work.unconfirmed != nil { outcome = try await confirmed(outcome, work) }
+        if work.unconfirmed != nil { try await confirm(work) }
 
         // The ARPC last, over the final answer, for declines too: the card shall know.
-        return await decision(after: outcome, work)
+        return await decision(work)
     }
 
     /// `authorise` as a connection holds it.
@@ -226,8 +226,8 @@ package final class Authoriser: Sendable {
 }
 
 extension Authoriser {
-    /// One authorisation under way. What lives across the waits stands here and not in the frame of the task, which is
-    /// memory taken and given back for each request. One task works on it at a time.
+    /// One authorisation under way. What lives across the waits stands here and not in the frames of the task, which are
+    /// memory taken and given back for each request, several times what stands in them. One task works on it at a time.
     final class Work: @unchecked Sendable {
         let request: AuthorisationRequest
         let range: IssuerRange?
@@ -240,6 +240,10 @@ extension Authoriser {
         var times = StageTimes()
         var evidenceAt: UInt64 = 0
         var verified: VerifiedCryptogram?
+        /// What the record is asked, what it says, and what is learnt in between.
+        var message: CardMessage?
+        var knowledge = CardKnowledge()
+        var step: CardStep?
         /// What replicas may not have yet; and the tag that was written, and since when.
         var unconfirmed: CardReading?
         var written: RecordTag?
@@ -260,39 +264,63 @@ extension Authoriser {
     }
 }
 
-/// Messages of one account queue within a host: only other hosts can be quicker between a read and its write.
+/// Messages of one account queue within a loop: only other loops and hosts can be quicker between a read and its write.
+///
+/// Two queues for one account, each as quick as the other, can run in step, so that one of them writes every time and the
+/// other one never. So each queue leaves a gap as long as a turn after every fourth.
 final class CardTurns: Sendable {
-    /// Who waits for each account that has a message under way, in the order of asking.
-    private let waiting = Mutex<[CardToken: [UnsafeContinuation<Void, Never>]]>([:])
+    private struct Queue {
+        /// In the order of asking. Each is told how long it has to leave the account alone first, in nanoseconds.
+        var waiting: [UnsafeContinuation<UInt64, Never>] = []
+        var handedOver = 0
+        /// Of the last hand-over.
+        var since: UInt64 = 0
+    }
+
+    private static let turnsInARow = 4
+    private static let longestGap: UInt64 = 20_000_000
+
+    private let surroundings: Surroundings
+    /// For each account that has a message under way.
+    private let queues = Mutex<[CardToken: Queue]>([:])
+
+    init(_ surroundings: Surroundings) { self.surroundings = surroundings }
 
     /// Waits until no other message of the account is under way.
     func enter(_ token: CardToken) async {
-        if waiting.withLock({ Self.begin(token, &$0) }) { return }
-        await withUnsafeContinuation { continuation in
-            let isFree = waiting.withLock { waiting in
-                let isFree = Self.begin(token, &waiting)
-                if !isFree { waiting[token]?.append(continuation) }
+        if queues.withLock({ Self.begin(token, &$0) }) { return }
+        let gap = await withUnsafeContinuation { continuation in
+            let isFree = queues.withLock { queues in
+                let isFree = Self.begin(token, &queues)
+                if !isFree { queues[token]?.waiting.append(continuation) }
                 return isFree
             }
-            if isFree { continuation.resume() }
+            if isFree { continuation.resume(returning: 0) }
         }
+        if gap > 0 { await surroundings.pause(gap) }
     }
 
     /// Lets the next one in.
     func leave(_ token: CardToken) {
-        let next: UnsafeContinuation<Void, Never>? = waiting.withLock { waiting in
-            if waiting[token]?.isEmpty == false { return waiting[token]?.removeFirst() }
-            waiting[token] = nil
-            return nil
+        let next: (UnsafeContinuation<UInt64, Never>, gap: UInt64)? = queues.withLock { queues in
+            guard var queue = queues[token], !queue.waiting.isEmpty else {
+                queues[token] = nil
+                return nil
+            }
+            let (next, now) = (queue.waiting.removeFirst(), surroundings.monotonicNanoseconds())
+            queue.handedOver += 1
+            let isEnough = queue.handedOver.isMultiple(of: Self.turnsInARow)
+            let gap = isEnough ? min(now &- queue.since, Self.longestGap) : 0
+            queue.since = now + gap
+            queues[token] = queue
+            return (next, gap)
         }
-        next?.resume()
+        next?.0.resume(returning: next?.gap ?? 0)
     }
 
-    private static func begin(
-        _ token: CardToken, _ waiting: inout [CardToken: [UnsafeContinuation<Void, Never>]]
-    ) -> Bool {
-        guard waiting[token] == nil else { return false }
-        waiting[token] = []
+    private static func begin(_ token: CardToken, _ queues: inout [CardToken: Queue]) -> Bool {
+        guard queues[token] == nil else { return false }
+        queues[token] = Queue()
         return true
     }
 }

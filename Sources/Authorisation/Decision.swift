@@ -1,7 +1,10 @@
 package import EMV
 
-/// The answer to one request.
-package struct Decision: Sendable {
+/// The answer to one request. A class: it passes through the frames of several tasks' functions, and each would have room for
+/// all of it.
+package final class Decision: @unchecked Sendable {
+    // Sendable because whoever makes it changes it before anybody else has it.
+
     /// Approved or why not.
     package let outcome: Outcome
     /// The value of tag 91, nil where no cryptogram verified.
@@ -10,15 +13,15 @@ package struct Decision: Sendable {
     /// what counts, and the code is for the terminal.
     package internal(set) var authorisationResponseCode: AuthorisationResponseCode?
     /// Template 71 or 72 for the card; empty for nearly every answer.
-    package var issuerScript: [UInt8] = []
+    package internal(set) var issuerScript: [UInt8] = []
     /// What an approval in another currency comes to for the account; nil for all others.
-    package var charge: Charge?
+    package internal(set) var charge: Charge?
     /// What was approved where it is less than was asked for, in minor units of the transaction's currency.
-    package var partialMinorUnits: Int64?
+    package internal(set) var partialMinorUnits: Int64?
     /// What is available, in minor units of `balanceCurrency`, where the answer says so.
-    package var balanceMinorUnits: Int64?
+    package internal(set) var balanceMinorUnits: Int64?
     /// The account's.
-    package var balanceCurrency: CurrencyCode?
+    package internal(set) var balanceCurrency: CurrencyCode?
     /// What the range answers for what became of 3-D Secure; nil: nothing of its own.
     package internal(set) var configuredAnswer: ConfiguredAnswer?
     /// True where an earlier transmission was answered the same.
@@ -27,6 +30,10 @@ package struct Decision: Sendable {
     package let trace: DecisionTrace
     /// Where the time went.
     package internal(set) var times: StageTimes
+
+    init(_ outcome: Outcome, repeated: Bool = false, trace: DecisionTrace, times: StageTimes) {
+        (self.outcome, self.repeated, self.trace, self.times) = (outcome, repeated, trace, times)
+    }
 }
 
 /// What an approval rests on.

@@ -11,16 +11,20 @@ package struct Surroundings: Sendable {
     package let random: @Sendable () -> UInt64
     /// Why nothing is decided that goes by what day it is; nil: it is.
     package let clockFault: @Sendable () -> String?
+    /// Waits so many nanoseconds of the monotonic clock.
+    let pause: @Sendable (UInt64) async -> Void
 
     /// Takes the sources.
     package init(
         unixSeconds: @escaping @Sendable () -> Int64, monotonicNanoseconds: @escaping @Sendable () -> UInt64,
-        random: @escaping @Sendable () -> UInt64, clockFault: @escaping @Sendable () -> String? = { nil }
+        random: @escaping @Sendable () -> UInt64, clockFault: @escaping @Sendable () -> String? = { nil },
+        pause: @escaping @Sendable (UInt64) async -> Void = { try? await Task.sleep(nanoseconds: $0) }
     ) {
         self.unixSeconds = unixSeconds
         self.monotonicNanoseconds = monotonicNanoseconds
         self.random = random
         self.clockFault = clockFault
+        self.pause = pause
     }
 
     /// The real clocks and the system's randomness.

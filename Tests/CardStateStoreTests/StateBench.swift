@@ -1,7 +1,8 @@
-import EventLoops
 import Authorisation
+import ByteCoding
 import CardStateStore
 import EMV
+import EventLoops
 import NIOCore
 import NIOPosix
 import Redis
@@ -58,7 +59,8 @@ final class StateBench: Sendable {
             name: "visa", prefix: PANPrefix("476173")!, issuerMasterKey: KeyName("imk"), masterKeyOption: .a,
             profiles: [.visaCVN18])
         let surroundings = Surroundings(
-            unixSeconds: { Self.now }, monotonicNanoseconds: { 1 }, random: { .random(in: 1 ... .max) })
+            unixSeconds: { Self.now }, monotonicNanoseconds: monotonicNanoseconds,
+            random: { .random(in: 1 ... .max) })
         claims = OldRecordClaims(
             store, settings: settings, surroundings: surroundings, who: "ann",
             names: { pan, _ throws(CryptographyUnavailable) in

@@ -72,9 +72,7 @@ import Testing
         var link = try TestMessages.link()
         link.answerTimeoutNanoseconds = 200_000_000
         let gate = Gate()
-        let declined = Decision(
-            outcome: .declined(.cardLost), issuerAuthenticationData: nil, authorisationResponseCode: nil,
-            repeated: false, trace: DecisionTrace(), times: StageTimes())
+        let declined = Decision(.declined(.cardLost), trace: DecisionTrace(), times: StageTimes())
         try await withHost(
             [link],
             decide: { request in

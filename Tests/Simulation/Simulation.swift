@@ -128,7 +128,7 @@ package final class Simulation: @unchecked Sendable {
     private var surroundings: Surroundings {
         Surroundings(
             unixSeconds: { [unowned self] in clock }, monotonicNanoseconds: { [unowned self] in nanoseconds },
-            random: { [unowned self] in numbers.next() })
+            random: { [unowned self] in numbers.next() }, pause: { _ in })
     }
 
     private func begin() throws {
