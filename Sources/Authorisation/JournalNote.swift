@@ -13,6 +13,9 @@ package struct JournalNote: Hashable, Sendable {
         case lateForConnection
         /// Decided in time and written, and the connection ended before anything showed that the answer had arrived.
         case untold
+        /// Approved in time, and the sender was told that nothing was decided: the answer could not be written in its dialect,
+        /// or got no MAC.
+        case toldOtherwise
         /// So many requests without a decision, from this note's time on, for which there was no room before the store
         /// was there again. Their numbers stand in the log, as far as that had room for them.
         case notKept(count: Int)
@@ -85,7 +88,7 @@ extension JournalNote.Event {
         switch self {
         case .undecided: "undecided"
         case .lateForDeadline, .lateForConnection: "late"
-        case .untold: "untold"
+        case .untold, .toldOtherwise: "untold"
         case .notKept: "not kept"
         }
     }
@@ -98,6 +101,8 @@ extension JournalNote.Event {
             "decided after the deadline, the sender had been told that there was no decision"
         case .lateForConnection: "decided after the connection was gone, the sender was told nothing"
         case .untold: "approved in time, and the connection ended before the answer had arrived"
+        case .toldOtherwise:
+            "approved, and told as undecided: the answer could not be written in the dialect, or got no MAC"
         case .notKept(let count):
             "\(count) requests without a decision found no room while the store was away"
         }

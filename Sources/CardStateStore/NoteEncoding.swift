@@ -21,6 +21,7 @@ extension JournalNote {
         case .lateForDeadline: ("d", "")
         case .lateForConnection: ("c", "")
         case .untold: ("t", "")
+        case .toldOtherwise: ("o", "")
         case .notKept(let count): ("k", "\(count)")
         }
     }
@@ -54,6 +55,7 @@ extension JournalNote.Event {
         case "d": self = .lateForDeadline
         case "c": self = .lateForConnection
         case "t": self = .untold
+        case "o": self = .toldOtherwise
         case "k":
             guard let count = Int(reason) else { return nil }
             self = .notKept(count: count)

@@ -52,6 +52,12 @@ extension AcquirerConnection {
         }
         logger.warning("approvals not told", metadata: ["count": "\(lost.count)"])
     }
+
+    /// The sender takes it for undecided.
+    func noteToldOtherwise(_ approved: AuthorisationRequest) {
+        loop.metrics.untold += 1
+        loop.services.note(approved, .toldOtherwise)
+    }
 }
 
 extension AnswersUnderWay {

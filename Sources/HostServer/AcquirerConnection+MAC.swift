@@ -87,27 +87,38 @@ extension AcquirerConnection {
         case unavailable(String)
     }
 
-    /// The answer with its MAC. Where the token makes none, 91 goes without: an answer that decides must not.
-    func sealed(_ request: Message, _ response: Message, mac: MessageMAC, deadline: Deadline) async
-        -> Message?
-    {
-        var response = response
-        guard let place = MACPlace(for: response, link.codec) else { return nil }
-        response.header = link.codec.responseHeader(for: request)
-        response.set(place.element, bytes: [UInt8](repeating: 0, count: MACPlace.byteCount))
-        var encoded: [UInt8] = []
-        do { try link.codec.encode(response, into: &encoded) } catch {
-            logger.error("answer cannot be encoded", metadata: ["reason": "\(error)"])
-            return nil
-        }
-        switch await loop.services.mac(mac, encoded.withUnsafeBytes { place.covered(of: $0) }, deadline) {
+    /// The answer with its MAC. Where the token makes none, 91 goes without: an answer that decides must not. What the
+    /// dialect cannot carry is 96, as on a link without MACs.
+    /// - Returns: what is sent, nil where not even that can be, and whether it says what the response did.
+    func sealed(
+        _ request: Message, _ response: Message, mac: MessageMAC, deadline: Deadline
+    ) async -> (message: Message?, isTheResponse: Bool) {
+        let whole = covered(response, for: request)
+        let bare = whole == nil ? malfunction(request).flatMap { covered($0, for: request) } : nil
+        guard let (message, place, bytes) = whole ?? bare else { return (nil, false) }
+        switch await loop.services.mac(mac, bytes, deadline) {
         case .success(let computed):
-            response.set(place.element, bytes: computed.prefix(MACPlace.byteCount))
-            return response
+            var sealed = message
+            sealed.set(place.element, bytes: computed.prefix(MACPlace.byteCount))
+            return (sealed, whole != nil)
         case .failure(let failure):
             let fields = Optional(request).fields("reason", "no MAC: \(failure)")
             loop.refusals.log(logger, .error, message: "answer not authenticated", metadata: fields)
-            return responses.answer(request, .issuerUnavailable)
+            return (responses.answer(request, .issuerUnavailable), false)
         }
+    }
+
+    /// An answer with room for its MAC, and the bytes that this covers; nil where the dialect cannot carry it.
+    private func covered(_ answer: Message, for request: Message) -> (Message, MACPlace, [UInt8])? {
+        var answer = answer
+        guard let place = MACPlace(for: answer, link.codec) else { return nil }
+        answer.header = link.codec.responseHeader(for: request)
+        answer.set(place.element, bytes: [UInt8](repeating: 0, count: MACPlace.byteCount))
+        var encoded: [UInt8] = []
+        do { try link.codec.encode(answer, into: &encoded) } catch {
+            logger.error("answer cannot be encoded", metadata: ["reason": "\(error)"])
+            return nil
+        }
+        return (answer, place, encoded.withUnsafeBytes { place.covered(of: $0) })
     }
 }

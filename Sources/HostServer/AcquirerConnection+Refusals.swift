@@ -97,9 +97,11 @@ extension AcquirerConnection {
     ) {
         let latest = Deadline(nanoseconds: answerBy(loop.clock()))
         Task.immediate(executorPreference: loop.executor) { [self] in
-            if let sealed = await sealed(request, response, mac: mac, deadline: latest) {
-                send(sealed, for: request, receivedAt: receivedAt, approved: approved)
+            let (sealed, isTheResponse) = await sealed(request, response, mac: mac, deadline: latest)
+            if let sealed {
+                send(sealed, for: request, receivedAt: receivedAt, approved: isTheResponse ? approved : nil)
             }
+            if !isTheResponse, let approved { noteToldOtherwise(approved) }
             sent()
         }
     }

@@ -126,8 +126,12 @@ extension AcquirerConnection {
         }
         var response = answer
         response.header = link.codec.responseHeader(for: request)
-        if !write(response), let bare = malfunction(request) { _ = write(bare) }
-        if let approved { follow(approved) }
+        if write(response) {
+            if let approved { follow(approved) }
+        } else {
+            if let bare = malfunction(request), write(bare) { response = bare }
+            if let approved { noteToldOtherwise(approved) }
+        }
         let microseconds = (loop.clock() &- receivedAt) / 1_000
         loop.metrics.answered(served.slot, response, microseconds: microseconds)
         logger.debug(

@@ -6,6 +6,7 @@ import ISO8583
 import LibCrypto
 import NIOCore
 import SocketSupport
+import Synchronization
 import Testing
 import TokenSupport
 
@@ -42,6 +43,24 @@ import TokenSupport
             workers: 1)
         configuration.zoneAuthenticationKeys = [KeyName(label): .iso9797Algorithm3]
         return try HSM(configuration, at: location)
+    }
+
+    /// - Parameter times: how many MACs the token makes before it is away.
+    private static func authenticate(_ hsm: HSM, times: Int = .max) -> TestHost.Authenticate {
+        let asked = Mutex(0)
+        return { mac, bytes, deadline in
+            let isAway = asked.withLock { asked in
+                asked += 1
+                return asked > times
+            }
+            guard !isAway else { return .failure(.tokenFailed("away")) }
+            let port = hsm.port { work in work() }
+            let question = MACQuestion(
+                key: mac.key, algorithm: .iso9797Algorithm3, padding: .method1, data: bytes)
+            do throws(CryptographyUnavailable) {
+                return .success(try await port.mac(question, deadline: deadline))
+            } catch { return .failure(error) }
+        }
     }
 
     private static func link() throws -> LinkConfiguration {
@@ -84,14 +103,7 @@ import TokenSupport
                 decided.open()
                 return await TestHost.unavailable(request)
             },
-            mac: { mac, bytes, deadline in
-                let port = hsm.port { work in work() }
-                let question = MACQuestion(
-                    key: mac.key, algorithm: .iso9797Algorithm3, padding: .method1, data: bytes)
-                do throws(CryptographyUnavailable) {
-                    return .success(try await port.mac(question, deadline: deadline))
-                } catch { return .failure(error) }
-            }
+            mac: MACTests.authenticate(hsm)
         ) { host in
             let socket = try host.connect()
             func answer(_ payload: [UInt8]) throws -> String? {
@@ -122,6 +134,33 @@ import TokenSupport
             socket.sendFrame(try MACTests.sealed(request))
             #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
             #expect(try socket.echoes(stan: 2))
+        }
+    }
+
+    @Test("An approval that gets no MAC, or that the dialect cannot carry, is told as 91 or 96, and noted")
+    func toldOtherwise() async throws {
+        let hsm = try MACTests.token()
+        defer { hsm.stop() }
+        let request = try TestMessages.codec().decode(try TestMessages.request(stan: 1))
+        let sealed = try MACTests.sealed(request)
+        try await withHost(
+            [MACTests.link()], decide: { .success(UntoldTests.longApproval($0)) },
+            mac: MACTests.authenticate(hsm)
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(sealed)
+            #expect(try MACTests.code(socket.receiveFrame()) == "96")
+            try eventually { host.notes.map(\.event) == [.toldOtherwise] }
+        }
+        // The request's MAC is the last one that the token makes.
+        try await withHost(
+            [MACTests.link()], decide: { .success(UntoldTests.approval($0)) },
+            mac: MACTests.authenticate(hsm, times: 1)
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(sealed)
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            try eventually { host.notes.map(\.event) == [.toldOtherwise] }
         }
     }
 }

@@ -16,9 +16,28 @@ import Testing
         let (value, _) = NonChipCheck.evaluate(
             .askValue(question, policy), .matches(0), request: request, trace: &trace)
         return Decision(
-            outcome: .final(nil, approvalCode: Array("123456".utf8), basis: value.map { .cardValue($0) }),
-            issuerAuthenticationData: nil, authorisationResponseCode: nil, repeated: false, trace: trace,
-            times: StageTimes())
+            .final(nil, approvalCode: Array("123456".utf8), basis: value.map { .cardValue($0) }),
+            trace: trace, times: StageTimes())
+    }
+
+    /// With more for the card than DE55 has room for.
+    static func longApproval(_ request: AuthorisationRequest) -> Decision {
+        let approval = approval(request)
+        approval.issuerScript = [UInt8](repeating: 0x72, count: 2_000)
+        return approval
+    }
+
+    @Test("An approval that the dialect cannot carry is told as 96, and noted")
+    func tooLong() async throws {
+        try await withHost(
+            [try TestMessages.link()], decide: { .success(Self.longApproval($0)) }
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "96")
+            try eventually { host.notes.map(\.event) == [.toldOtherwise] }
+            #expect(try host.metric("issuer_untold_approvals_total") == 1)
+        }
     }
 
     private final class Count: Sendable {
