@@ -156,7 +156,9 @@ package final class RequestMapping: Sendable {
         _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> Amount {
         // What takes a transaction back as a whole need not say how much that was.
-        let isWhole = purpose == .reversal(remainingMinorUnits: 0) && !message.has(.currency)
+        let isWhole =
+            purpose == .reversal(remainingMinorUnits: 0)
+            && !(message.has(.currency) && message.has(.transactionAmount))
         guard let number = isWhole ? 0 : message.number(.currency).flatMap({ UInt16(exactly: $0) }),
             let currency = CurrencyCode(rawValue: number)
         else { throw MappingError(.currency, "missing or no numeric currency code") }

@@ -68,6 +68,25 @@ struct TransitionReversalTests {
         #expect(scene.available == 9_000)
     }
 
+    @Test("STAN and time of a transaction beside another amount, DE37 or terminal: 25, never an idle 00")
+    func contradicted() throws {
+        var scene = try CardScene()
+        let draft = Draft()
+        try scene.send(draft)
+        let reversal = draft.reversal()
+        for wrong in [
+            reversal.with { $0.minorUnits += 1 }, reversal.with { $0.original?.terminal += 1 },
+            reversal.with { $0.original?.reference += 1 },
+        ] {
+            #expect(try scene.send(wrong).declined == .originalUnknown)
+        }
+        // Another acquirer counts for itself: its message may still come.
+        #expect(try scene.send(reversal.with { $0.original?.acquirer += 1 }).declined == nil)
+        #expect(scene.available == 9_000)
+        #expect(try scene.send(reversal).declined == nil)
+        #expect(scene.available == 10_000)
+    }
+
     @Test("DE90 with a STAN and no time, and no DE37: terminal, amount and acquirer name it, or nothing does")
     func untimed() throws {
         var scene = try CardScene()

@@ -194,13 +194,31 @@ package struct Naming: Sendable {
         return isSameReference && original.terminal == its.terminal ? .byReference : .none
     }
 
+    /// Whether STAN and time are this transaction's, asked where something else is not: amount, DE37 or DE41. An acquirer
+    /// sends no other message of the card under them.
+    func namesByNumbers(_ kept: KeptTransaction) -> Bool {
+        let its = kept.transmission
+        guard its.messageClass != .reversal, !isOfAnotherAcquirer(its) else { return false }
+        func isTime(_ sentAt: UInt32) -> Bool {
+            sentAt != 0 && (sentAt == its.sentAt || sentAt == kept.lastSentAt)
+        }
+        guard original.stan != 0 else {
+            return [its.stan, kept.lastSTAN].contains(original.ownSTAN) && isTime(original.ownSentAt)
+        }
+        return [its.stan, kept.lastSTAN].contains(original.stan)
+            && original.isAdvice == (its.messageClass == .advice) && isTime(original.sentAt)
+    }
+
     /// What both name and name differently.
     private func contradicts(_ its: Transmission) -> Bool {
-        func differs(_ left: UInt32, _ right: UInt32) -> Bool { left != 0 && right != 0 && left != right }
-        // Beside a name the link is no other name.
-        let isAnotherAcquirer =
-            original.namesAcquirer == its.namesAcquirer && differs(original.acquirer, its.acquirer)
-        return isAnotherAcquirer || differs(original.terminal, its.terminal)
+        isOfAnotherAcquirer(its) || differs(original.terminal, its.terminal)
             || original.reference != 0 && its.reference != 0 && original.reference != its.reference
     }
+
+    /// Beside a name the link is no other name.
+    private func isOfAnotherAcquirer(_ its: Transmission) -> Bool {
+        original.namesAcquirer == its.namesAcquirer && differs(original.acquirer, its.acquirer)
+    }
+
+    private func differs(_ left: UInt32, _ right: UInt32) -> Bool { left != 0 && right != 0 && left != right }
 }

@@ -138,6 +138,12 @@ extension CardTransition {
         guard naming.isStrong, !mayBeForgotten(naming) else {
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
+        if !all({ $0.kind != .balanceEnquiry && naming.namesByNumbers($0) }).isEmpty {
+            trace.add(
+                .original, .declined,
+                reason: "STAN and time are another transaction's than amount, reference or terminal")
+            return accepted(.originalUnknown, .notAsked, plastic: index)
+        }
         let moment = naming.age(at: now).map { now - $0 }
         if message.lost.contains(where: { $0.mayHaveTaken(moment, now: now) }) {
             trace.add(.original, .declined, reason: "from a time of which the store lacks decisions")
