@@ -94,6 +94,7 @@ struct CertificateRequest: ParsableCommand {
             """)
 
     @OptionGroup var token: TokenOption
+    @OptionGroup var operators: OperatorOption
     @Argument(help: "Name of the key.") var name: String
     @Option(name: .long, help: "Three to eight digits: how the PANs begin.") var identifier: String
     @Option(name: .long, help: "Until when the certificate is asked for, such as 2033-12.") var expires:
@@ -118,8 +119,15 @@ struct CertificateRequest: ParsableCommand {
         try desk.trail?.requireWritable()
         var keys = try SigningKeys(at: desk.location)
         let label = SigningKeys.issuerPrefix + name
-        let key = try existingKey ? keys.key(labelled: label) : keys.generate(label: label, bits: bits)
-        if !existingKey { try desk.note(AuditEvent.made(label, &keys)) }
+        let key: SigningKey
+        if existingKey {
+            key = try keys.key(labelled: label)
+        } else {
+            let signers = try desk.approval(
+                of: AuditEvent(.keyGenerated, key: label), "Making \(label)", files: operators)
+            key = try keys.generate(label: label, bits: bits)
+            try desk.note(AuditEvent.made(label, &keys), signers: signers)
+        }
         let request = try IssuerKeyRequest(
             identifierDigits: digits, expiry: expiry, index: index, key: key.key)
         let file = request.encode(signature: try keys.sign(try request.block(), label: label))

@@ -72,7 +72,8 @@ struct Retire: ParsableCommand {
 }
 
 extension IssuerConfiguration {
-    /// Where this configuration names a key, nil where it does not.
+    /// Where this configuration names a key, nil where it does not. Of a key that changes over the wire it names all versions,
+    /// since the newest one is in force: the host ends those whose overlap is over.
     func place(ofKey label: String) -> String? {
         var places: [(String?, String)] = [
             (panHashKey, "keys.panHash"), (pinVerificationKey, "keys.pinVerification"),
@@ -90,7 +91,10 @@ extension IssuerConfiguration {
             places += (issuer.authenticationValue?.keyLabels ?? []).map {
                 ($0, "issuers.\(issuer.name).authenticationValue")
             }
-            places.append((issuer.nonChip?.cardVerificationKey, "issuers.\(issuer.name).nonChip"))
+            places += [
+                (issuer.nonChip?.cardVerificationKey, "issuers.\(issuer.name).nonChip"),
+                (issuer.nonChip?.contactlessStripeKey, "issuers.\(issuer.name).nonChip.contactlessStripeKey"),
+            ]
         }
         for link in links {
             places += [
@@ -100,6 +104,13 @@ extension IssuerConfiguration {
                 (link.keyChange?.zoneMasterKey, "links.\(link.name).keyChange.zoneMasterKey"),
             ]
         }
-        return places.first { $0.0 == label }?.1
+        if let place = places.first(where: { $0.0 == label }) { return place.1 }
+        for link in links where link.keyChange != nil {
+            for (key, place) in [(link.zonePINKey, "zonePINKey"), (link.mac?.key, "mac.key")] {
+                guard let key, label.hasPrefix(key + ".v") else { continue }
+                return "links.\(link.name).\(place), with every version that came over the wire,"
+            }
+        }
+        return nil
     }
 }

@@ -37,7 +37,9 @@ final class Office {
         try Pseudoterminal("issuer-keys", arguments + ["--config", configuration])
     }
 
-    func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+    func run(_ arguments: String...) throws -> (status: Int32, output: String) { try run(arguments) }
+
+    func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
         try DemoEnvironment.run("issuer-keys", arguments + ["--config", configuration])
     }
 

@@ -154,9 +154,13 @@ struct ZoneKeyTests {
             one + weakHalf.map { $0 ^ 1 }, [UInt8](repeating: 0, count: 16), one + other + one,
             one + other + other, one + one + other, one + other + semiWeak,
         ]
-        for key in weak {
-            #expect(try peer.network("161", data: wrapped(key)) == "63", "\(hex(key))")
-            #expect(try peer.network("161", data: wrapped(key), control: "0100000000000000") == "63")
+        for (number, key) in weak.enumerated() {
+            let plain = try peer.network("161", data: wrapped(key))
+            let isRefused = plain == "63"
+            #expect(isRefused, "weak key \(number)")
+            let change = try peer.network("161", data: wrapped(key), control: "0100000000000000")
+            let isRefusedAsChange = change == "63"
+            #expect(isRefusedAsChange, "weak key \(number)")
         }
         #expect(try peer.network("161", data: "no key") == "30")
         #expect(try peer.network("161", data: wrapped(new), control: "0200000000000000") == "12")
@@ -174,6 +178,11 @@ struct ZoneKeyTests {
         #expect(try code(pin, new) == "00")
         #expect(try peer.network("161", data: wrapped(new)) == "00", "sent again: nothing more to do")
         #expect(try peer.network("161", data: wrapped(old)) == "63", "the key before does not come back")
+
+        let retire = try DemoEnvironment.run(
+            "issuer-keys", ["retire", "zpk-acquirer-a.v2", "--yes", "--config", host.configuration])
+        let isRefused = retire.status == 1 && retire.output.contains("links.acquirer-a.zonePINKey")
+        #expect(isRefused, "the key in force")
 
         try host.wait(for: "zone key retired")
         #expect(try code(pin, new) == "00")
