@@ -31,6 +31,7 @@ struct AuditSeal: ~Copyable {
 
     private var session: Session
     private let key: ObjectHandle
+    private let keyLabel: String
     /// Nil where there is none, or several: for those who read the log without its count.
     private let counter: ObjectHandle?
     private let counterWords: String
@@ -39,11 +40,11 @@ struct AuditSeal: ~Copyable {
     let madeDetails: [String: String]?
 
     private init(
-        session: consuming Session, key: ObjectHandle, counter: ObjectHandle?, counterWords: String = "",
-        madeDetails: [String: String]? = nil
+        session: consuming Session, key: ObjectHandle, keyLabel: String, counter: ObjectHandle?,
+        counterWords: String = "", madeDetails: [String: String]? = nil
     ) {
         self.session = session
-        self.key = key
+        (self.key, self.keyLabel) = (key, keyLabel)
         self.counter = counter
         self.counterWords = counterWords
         self.madeDetails = madeDetails
@@ -59,8 +60,8 @@ struct AuditSeal: ~Copyable {
         let keys = try session.findKeys(label: keyLabel)
         let counters = try session.findKeys(label: counterLabel)
         if let key = keys.first, let counter = counters.first, keys.count == 1, counters.count == 1 {
-            let working = try workingKey(key, &session)
-            return AuditSeal(session: session, key: working, counter: counter)
+            let working = try workingKey(key, keyLabel, &session)
+            return AuditSeal(session: session, key: working, keyLabel: keyLabel, counter: counter)
         }
         guard keys.isEmpty, counters.isEmpty else {
             throw AuditTrailError(
@@ -74,8 +75,9 @@ struct AuditSeal: ~Copyable {
             KeyPurpose.auditKey.tokenTemplate(
                 label: keyLabel, provenance: KeyProvenance(.generated), statesLength: true))
         let details = try KeyDescription(of: made, in: &session).details
-        let working = try workingKey(made, &session)
-        return AuditSeal(session: session, key: working, counter: counter, madeDetails: details)
+        let working = try workingKey(made, keyLabel, &session)
+        return AuditSeal(
+            session: session, key: working, keyLabel: keyLabel, counter: counter, madeDetails: details)
     }
 
     /// For those who only read: without the count where there is not one object of it.
@@ -89,15 +91,12 @@ struct AuditSeal: ~Copyable {
         guard keys.count == 1 else {
             throw AuditTrailError("the token has \(keys.count) keys \(keyLabel) where there is one")
         }
-        let working: ObjectHandle
-        do throws(PKCS11Error) { working = try workingKey(key, &session) } catch {
-            if error.endsSession { throw error }
-            throw AuditTrailError("the token's key \(keyLabel) cannot be used: \(error)")
-        }
+        let working = try workingKey(key, keyLabel, &session)
         let counterLabel = AuditTrail.counterLabel(of: keyLabel)
         let counters = try session.findKeys(label: counterLabel)
         return AuditSeal(
-            session: session, key: working, counter: counters.count == 1 ? counters[0] : nil,
+            session: session, key: working, keyLabel: keyLabel,
+            counter: counters.count == 1 ? counters[0] : nil,
             counterWords:
                 "the token has \(counters.count) objects \(counterLabel), which count the lines, where there "
                 + "is one")
@@ -112,9 +111,17 @@ struct AuditSeal: ~Copyable {
     }
 
     private static func workingKey(
-        _ key: ObjectHandle, _ session: inout Session
-    ) throws(PKCS11Error) -> ObjectHandle {
-        do { return try session.workingCopy(of: key) } catch  where error.refusesCopy { return key }
+        _ key: ObjectHandle, _ label: String, _ session: inout Session
+    ) throws -> ObjectHandle {
+        do throws(PKCS11Error) { return try session.workingCopy(of: key) } catch {
+            if error.refusesCopy { return key }
+            throw unusable(label, error)
+        }
+    }
+
+    /// A session that is gone says nothing about the key.
+    private static func unusable(_ label: String, _ error: PKCS11Error) -> any Error {
+        error.endsSession ? error : AuditTrailError("the token's key \(label) cannot be used: \(error)")
     }
 
     mutating func head() throws -> Head {
@@ -131,7 +138,11 @@ struct AuditSeal: ~Copyable {
         try session.setIdentifier(head.bytes + Array(try session.label(of: counter).utf8), of: counter)
     }
 
-    mutating func seal(_ bytes: [UInt8]) throws -> [UInt8] { try session.hmacSHA256(bytes, key: key) }
+    mutating func seal(_ bytes: [UInt8]) throws -> [UInt8] {
+        do throws(PKCS11Error) { return try session.hmacSHA256(bytes, key: key) } catch {
+            throw Self.unusable(keyLabel, error)
+        }
+    }
 
     mutating func hash(_ bytes: [UInt8]) throws -> [UInt8] { try session.sha256(bytes) }
 }

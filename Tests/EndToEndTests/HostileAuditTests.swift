@@ -325,6 +325,13 @@ struct HostileAuditTests {
             #expect(!output.contains("\u{1B}"), "\(manipulation.name): a label reached the terminal as it is")
         }
         try store.restore()
+        if token == "nss" {
+            // Nothing is done to a key that could not be noted, and the error says for which key's sake.
+            try store.set(0x11, of: "audit", to: String(repeating: "A5", count: 90))
+            let refused = try store.keys("generate", "zpk-unnoted")
+            #expect(refused.status == 1 && refused.output.contains("key audit cannot be used"), "\(refused)")
+            try store.restore()
+        }
         let after = try store.audit()
         #expect(after.status == 0 && after.open.isEmpty, "\(after.output)")
     }
