@@ -241,26 +241,6 @@ struct KeyAuditTests {
         #expect(unhelped.keys == alone.keys && unhelped.findings == alone.findings)
     }
 
-    @Test(
-        "A report of many keys, written by several processors, has the bytes of one written by one",
-        arguments: [0, 1, 100, 101, 457])
-    func manyKeys(count: Int) throws {
-        let location = try TestTokens.nss.get()
-        try create("imk-ac-700001", .issuerMasterKeyAC, at: location)
-        var report = try audit(location)
-        let keys = report.keys
-        report.keys = (0..<count).map { number in
-            var key = keys[number % keys.count]
-            key.label += " \(number)\n\"keys\" : [\n\n  ],\u{2028}\u{1}"
-            if number.isMultiple(of: 3) { (key.attributes, key.probes) = ([:], []) }
-            return key
-        }
-        #expect(try report.encoded().data == AuditReport.json(report))
-        report.keys = []
-        let text = String(decoding: try AuditReport.json(report), as: UTF8.self)
-        #expect(text.contains("  \"keys\" : [\n\n  ],"), "the place where keys are put in")
-    }
-
     /// Another process's part, in this one.
     private final class Helper: AuditHelper {
         private struct State {
