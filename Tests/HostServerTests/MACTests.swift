@@ -144,7 +144,7 @@ import TokenSupport
         let request = try TestMessages.codec().decode(try TestMessages.request(stan: 1))
         let sealed = try MACTests.sealed(request)
         try await withHost(
-            [MACTests.link()], decide: { .success(UntoldTests.longApproval($0)) },
+            [MACTests.link()], decide: { .success(UntoldTests.approval($0, code: "1234567")) },
             mac: MACTests.authenticate(hsm)
         ) { host in
             let socket = try host.connect()

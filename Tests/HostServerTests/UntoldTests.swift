@@ -9,28 +9,21 @@ import Testing
 /// Approvals that the peer never gets: each has its note, and a drain makes none.
 @Suite(.timeLimit(.minutes(5))) struct UntoldTests {
     /// An approval without a chip, as the store and the token would make it.
-    static func approval(_ request: AuthorisationRequest) -> Decision {
+    static func approval(_ request: AuthorisationRequest, code: String = "123456") -> Decision {
         var trace = DecisionTrace()
         let question = CardValueQuestion(cardVerificationKey: KeyName("cvk"), candidates: [], value: 0)
         let policy = NonChipPolicy(cardVerificationKey: KeyName("cvk"))
         let (value, _) = NonChipCheck.evaluate(
             .askValue(question, policy), .matches(0), request: request, trace: &trace)
         return Decision(
-            .final(nil, approvalCode: Array("123456".utf8), basis: value.map { .cardValue($0) }),
+            .final(nil, approvalCode: Array(code.utf8), basis: value.map { .cardValue($0) }),
             trace: trace, times: StageTimes())
-    }
-
-    /// With more for the card than DE55 has room for.
-    static func longApproval(_ request: AuthorisationRequest) -> Decision {
-        let approval = approval(request)
-        approval.issuerScript = [UInt8](repeating: 0x72, count: 2_000)
-        return approval
     }
 
     @Test("An approval that the dialect cannot carry is told as 96, and noted")
     func tooLong() async throws {
         try await withHost(
-            [try TestMessages.link()], decide: { .success(Self.longApproval($0)) }
+            [try TestMessages.link()], decide: { .success(Self.approval($0, code: "1234567")) }
         ) { host in
             let socket = try host.connect()
             socket.sendFrame(try TestMessages.request(stan: 1))
