@@ -116,15 +116,24 @@ extension Authoriser {
 extension Authoriser {
     func decision(_ work: Work) async -> Decision {
         let decision = answer(work)
-        if let verified = work.verified, work.request.purpose == .decision {
-            await addResponseCryptogram(to: decision, verified, request: work.request)
+        if decision.authorisationResponseCode != nil, decision.issuerAuthenticationData == nil {
+            await addResponseCryptogram(to: decision, work)
         }
-        if case .decided(let outcome, _) = work.step, let script = outcome.script {
-            // A repeat gets the script that went out with the first answer, made again: the same bytes.
-            decision.issuerScript =
-                outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
-        }
+        if hasScript(work) { await addScript(to: decision, work) }
         return decision
+    }
+
+    @inline(never)
+    private func hasScript(_ work: Work) -> Bool {
+        if case .decided(let outcome, _) = work.step { outcome.script != nil } else { false }
+    }
+
+    /// A repeat gets the script that went out with the first answer, made again: the same bytes.
+    @inline(never)
+    private func addScript(to decision: Decision, _ work: Work) async {
+        guard case .decided(let outcome, _) = work.step, let script = outcome.script else { return }
+        decision.issuerScript =
+            outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
     }
 
     @inline(never)
@@ -141,6 +150,11 @@ extension Authoriser {
             ? Outcome.final(result.declined, approvalCode: result.approvalCode, basis: outcome.basis)
             : result.declined.map(Outcome.declined) ?? .accepted
         let decision = Decision(final, repeated: result.repeated, trace: trace, times: work.times)
+        if isDecision, let verified = work.verified {
+            let verdict = codes.verdict(for: final.declineReason, profile: verified.question.profile)
+            decision.authorisationResponseCode = codes.code(for: final.declineReason)
+            decision.issuerAuthenticationData = verified.prepared(verdict)
+        }
         if let finding = work.authentication {
             decision.configuredAnswer = finding.answer(final.declineReason, outcome.basis)
         }
@@ -154,17 +168,13 @@ extension Authoriser {
 
     /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
     /// decline goes out without tag 91 rather than not at all.
-    private func addResponseCryptogram(
-        to decision: Decision, _ verified: VerifiedCryptogram, request: AuthorisationRequest
-    ) async {
-        let reason = decision.outcome.declineReason
-        let verdict = codes.verdict(for: reason, profile: verified.question.profile)
-        decision.authorisationResponseCode = codes.code(for: reason)
-        decision.issuerAuthenticationData = verified.prepared(verdict)
-        guard decision.issuerAuthenticationData == nil else { return }
+    @inline(never)
+    private func addResponseCryptogram(to decision: Decision, _ work: Work) async {
+        guard let question = work.verified?.question else { return }
+        let verdict = codes.verdict(for: decision.outcome.declineReason, profile: question.profile)
         let from = surroundings.monotonicNanoseconds()
         decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
-            for: verified.question, card: request.card, verdict: verdict, deadline: request.deadline)
+            for: question, card: work.request.card, verdict: verdict, deadline: work.request.deadline)
         decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
     }
 }
