@@ -60,7 +60,7 @@ struct AuditSeal: ~Copyable {
         let keys = try session.findKeys(label: keyLabel)
         let counters = try session.findKeys(label: counterLabel)
         if let key = keys.first, let counter = counters.first, keys.count == 1, counters.count == 1 {
-            let working = try workingKey(key, keyLabel, &session)
+            let working = try workingKey(key, labelled: keyLabel, in: &session)
             return AuditSeal(session: session, key: working, keyLabel: keyLabel, counter: counter)
         }
         guard keys.isEmpty, counters.isEmpty else {
@@ -75,7 +75,7 @@ struct AuditSeal: ~Copyable {
             KeyPurpose.auditKey.tokenTemplate(
                 label: keyLabel, provenance: KeyProvenance(.generated), statesLength: true))
         let details = try KeyDescription(of: made, in: &session).details
-        let working = try workingKey(made, keyLabel, &session)
+        let working = try workingKey(made, labelled: keyLabel, in: &session)
         return AuditSeal(
             session: session, key: working, keyLabel: keyLabel, counter: counter, madeDetails: details)
     }
@@ -91,7 +91,7 @@ struct AuditSeal: ~Copyable {
         guard keys.count == 1 else {
             throw AuditTrailError("the token has \(keys.count) keys \(keyLabel) where there is one")
         }
-        let working = try workingKey(key, keyLabel, &session)
+        let working = try workingKey(key, labelled: keyLabel, in: &session)
         let counterLabel = AuditTrail.counterLabel(of: keyLabel)
         let counters = try session.findKeys(label: counterLabel)
         return AuditSeal(
@@ -111,7 +111,7 @@ struct AuditSeal: ~Copyable {
     }
 
     private static func workingKey(
-        _ key: ObjectHandle, _ label: String, _ session: inout Session
+        _ key: ObjectHandle, labelled label: String, in session: inout Session
     ) throws -> ObjectHandle {
         do throws(PKCS11Error) { return try session.workingCopy(of: key) } catch {
             if error.refusesCopy { return key }

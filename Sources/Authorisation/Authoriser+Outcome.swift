@@ -128,14 +128,6 @@ extension Authoriser {
         if case .decided(let outcome, _) = work.step { outcome.script != nil } else { false }
     }
 
-    /// A repeat gets the script that went out with the first answer, made again: the same bytes.
-    @inline(never)
-    private func addScript(to decision: Decision, _ work: Work) async {
-        guard case .decided(let outcome, _) = work.step, let script = outcome.script else { return }
-        decision.issuerScript =
-            outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
-    }
-
     @inline(never)
     private func answer(_ work: Work) -> Decision {
         guard case .decided(let outcome, _) = work.step else {
@@ -164,17 +156,5 @@ extension Authoriser {
         if outcome.balanceMinorUnits != nil { decision.balanceCurrency = outcome.currency }
         decision.charge = outcome.charge
         return decision
-    }
-
-    /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
-    /// decline goes out without tag 91 rather than not at all.
-    @inline(never)
-    private func addResponseCryptogram(to decision: Decision, _ work: Work) async {
-        guard let question = work.verified?.question else { return }
-        let verdict = codes.verdict(for: decision.outcome.declineReason, profile: question.profile)
-        let from = surroundings.monotonicNanoseconds()
-        decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
-            for: question, card: work.request.card, verdict: verdict, deadline: work.request.deadline)
-        decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
     }
 }

@@ -35,3 +35,24 @@ extension Authoriser {
         return ScriptDelivery.template(script, command)
     }
 }
+
+/// What the token is asked after the decision, for few of them.
+extension Authoriser {
+    /// A repeat gets the script that went out with the first answer, made again: the same bytes.
+    func addScript(to decision: Decision, _ work: Work) async {
+        guard case .decided(let outcome, _) = work.step, let script = outcome.script else { return }
+        decision.issuerScript =
+            outcome.result.repeated ? (try? await template(script, work)) ?? [] : work.template ?? []
+    }
+
+    /// Tag 91, from a second job where it was not foreseen. The decision is already booked: should the token fail now, the
+    /// decline goes out without tag 91 rather than not at all.
+    func addResponseCryptogram(to decision: Decision, _ work: Work) async {
+        guard let question = work.verified?.question else { return }
+        let verdict = codes.verdict(for: decision.outcome.declineReason, profile: question.profile)
+        let from = surroundings.monotonicNanoseconds()
+        decision.issuerAuthenticationData = try? await cryptography.issuerAuthenticationData(
+            for: question, card: work.request.card, verdict: verdict, deadline: work.request.deadline)
+        decision.times.set(.responseCryptogram, from: from, to: surroundings.monotonicNanoseconds())
+    }
+}
