@@ -51,6 +51,26 @@ struct KeyVersionTests {
         }
     }
 
+    @Test("A key that only contactless stripes need is not retired")
+    func stripeKey() throws {
+        let environment = try DemoEnvironment(command: ["run"])
+        defer { environment.stop() }
+        try environment.waitUntilReady()
+        let path = environment.directory.appendingPathComponent("stripe.yaml").path
+        try String(contentsOfFile: environment.configuration, encoding: .utf8)
+            .replacingOccurrences(
+                of: "contactlessStripe: dcvv",
+                with: "contactlessStripe: dcvv\n      contactlessStripeKey: imk-ac-700001"
+            )
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        func keys(_ arguments: String...) throws -> (status: Int32, output: String) {
+            try DemoEnvironment.run("issuer-keys", arguments + ["--config", path])
+        }
+        #expect(try keys("generate", "imk-ac-700001").status == 0)
+        let retired = try keys("retire", "imk-ac-700001", "--without-cards", "--yes")
+        #expect(retired.status == 1 && retired.output.contains("contactlessStripeKey"), "\(retired.output)")
+    }
+
     /// Two configurations of one host, for terminals with old cards and with new ones, and the new key.
     private func write(_ environment: DemoEnvironment) throws -> (old: String, new: String, newKey: String) {
         func place(_ name: String) -> String { environment.directory.appendingPathComponent(name).path }

@@ -183,6 +183,9 @@ import Testing
         }
         // Its own numbers may be those of its original.
         #expect(fault(.reversalRequest) { _ in } == nil)
+        // As a whole it need not say how much.
+        #expect(fault(.reversalRequest) { $0.remove(.transactionAmount) } == nil)
+        #expect(fault(.authorisationRequest) { $0.remove(.transactionAmount) } == .transactionAmount)
         #expect(
             fault(.reversalRequest) { $0.set(.originalDataElements, text: "12") } == .originalDataElements)
         #expect(fault(.reversalRequest) { $0.set(.replacementAmounts, text: "1A") } == .replacementAmounts)
