@@ -1,6 +1,6 @@
 # make demo    a chip-and-PIN purchase and every decline, on real parts
 # make run     the same environment in the foreground
-# make test    everything that CI runs
+# make test    every test; `make check` runs lint and `make house` as well, as CI does
 # make way     what one purchase passes in the host: files, lines, modules
 # make load    load on an environment of its own, every answer checked
 # make core-search   a core dump of the host under load, searched for keys

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The alert rules that Tests/Packaging/walk.py does not have fire, each made to fire by a real host, and silent again.
+"""The alert rules that Tests/Packaging/walk.py does not have fire, each made to fire by a real host, and all but
+IssuerLinkWithoutConnection silent again.
 
     alarms.py [BIN]           folder of the executables; DEMO_BIN, or the release build, without
 
