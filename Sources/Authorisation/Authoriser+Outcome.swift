@@ -58,7 +58,7 @@ extension Authoriser {
         guard from < request.deadline.nanoseconds else {
             throw .state(StateUnavailable("replace: not sent, the deadline had passed"))
         }
-        let (change, lines) = written(work)
+        let (change, lines) = changeAndLines(work)
         do throws(CouldNotDecide) {
             switch try await records.replace(
                 work.token, change, lines: lines, withPast: work.readsPast || work.reading.past != nil,
@@ -79,7 +79,7 @@ extension Authoriser {
     }
 
     @inline(never)
-    private func written(_ work: Work) -> (CardChange, [JournalLine]) {
+    private func changeAndLines(_ work: Work) -> (CardChange, [JournalLine]) {
         guard case .decided(let outcome, let change) = work.step, let now = work.message?.now else {
             preconditionFailure("only what was decided is written")
         }

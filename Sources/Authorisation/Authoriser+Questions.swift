@@ -3,15 +3,16 @@ internal import EMV
 /// What a record asks for before it decides.
 extension Authoriser {
     func learn(_ work: Work) async throws(CouldNotDecide) {
-        guard case .ask(let question) = work.step else { preconditionFailure("nothing was asked") }
+        guard case .ask(let question) = work.step, let message = work.message else {
+            preconditionFailure("nothing was asked")
+        }
         switch question {
         case .account, .move: throw Self.isMoving
         case .past:
             work.reading = try await records.read(
                 work.token, withPast: true, deadline: work.request.deadline)
         case .pin(let record):
-            let first = work.message?.pin ?? .notAsked
-            work.knowledge.pin = (record, try await lookAgain(at: first, record, request: work.request))
+            work.knowledge.pin = (record, try await lookAgain(at: message.pin, record, request: work.request))
         case .script(let script):
             do throws(CryptographyUnavailable) {
                 work.template = try await template(script, work)

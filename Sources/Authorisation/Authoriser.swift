@@ -269,12 +269,24 @@ extension Authoriser {
 /// Two queues for one account, each as quick as the other, can run in step, so that one of them writes every time and the
 /// other one never. So each queue leaves a gap as long as a turn after every fourth.
 final class CardTurns: Sendable {
-    private struct Queue {
+    struct Queue {
         /// In the order of asking. Each is told how long it has to leave the account alone first, in nanoseconds.
         var waiting: [UnsafeContinuation<UInt64, Never>] = []
         var handedOver = 0
         /// Of the last hand-over.
         var since: UInt64 = 0
+
+        mutating func handOver(
+            _ surroundings: Surroundings
+        ) -> (UnsafeContinuation<UInt64, Never>, gap: UInt64)? {
+            guard !waiting.isEmpty else { return nil }
+            let now = surroundings.monotonicNanoseconds()
+            handedOver += 1
+            let isEnough = handedOver.isMultiple(of: CardTurns.turnsInARow)
+            let gap = isEnough ? min(now &- since, CardTurns.longestGap) : 0
+            since = now + gap
+            return (waiting.removeFirst(), gap)
+        }
     }
 
     private static let turnsInARow = 4
@@ -282,7 +294,7 @@ final class CardTurns: Sendable {
 
     private let surroundings: Surroundings
     /// For each account that has a message under way.
-    private let queues = Mutex<[CardToken: Queue]>([:])
+    let queues = Mutex<[CardToken: Queue]>([:])
 
     init(_ surroundings: Surroundings) { self.surroundings = surroundings }
 
@@ -303,17 +315,12 @@ final class CardTurns: Sendable {
     /// Lets the next one in.
     func leave(_ token: CardToken) {
         let next: (UnsafeContinuation<UInt64, Never>, gap: UInt64)? = queues.withLock { queues in
-            guard var queue = queues[token], !queue.waiting.isEmpty else {
+            // In place: a queue that two hold is copied when its first one leaves.
+            guard let next = queues[token]?.handOver(surroundings) else {
                 queues[token] = nil
                 return nil
             }
-            let (next, now) = (queue.waiting.removeFirst(), surroundings.monotonicNanoseconds())
-            queue.handedOver += 1
-            let isEnough = queue.handedOver.isMultiple(of: Self.turnsInARow)
-            let gap = isEnough ? min(now &- queue.since, Self.longestGap) : 0
-            queue.since = now + gap
-            queues[token] = queue
-            return (next, gap)
+            return next
         }
         next?.0.resume(returning: next?.gap ?? 0)
     }

@@ -93,14 +93,15 @@ extension AcquirerConnection {
     func sealed(
         _ request: Message, _ response: Message, mac: MessageMAC, deadline: Deadline
     ) async -> (message: Message?, isTheResponse: Bool) {
-        let whole = covered(response, for: request)
-        let bare = whole == nil ? malfunction(request).flatMap { covered($0, for: request) } : nil
-        guard let (message, place, bytes) = whole ?? bare else { return (nil, false) }
+        var unsealed = covered(response, for: request)
+        let isTheResponse = unsealed != nil
+        if !isTheResponse { unsealed = malfunction(request).flatMap { covered($0, for: request) } }
+        // Taken out, since a message that two hold is copied when it gets its MAC.
+        guard case (var message, let place, let bytes)? = unsealed.take() else { return (nil, false) }
         switch await loop.services.mac(mac, bytes, deadline) {
         case .success(let computed):
-            var sealed = message
-            sealed.set(place.element, bytes: computed.prefix(MACPlace.byteCount))
-            return (sealed, whole != nil)
+            message.set(place.element, bytes: computed.prefix(MACPlace.byteCount))
+            return (message, isTheResponse)
         case .failure(let failure):
             let fields = Optional(request).fields("reason", "no MAC: \(failure)")
             loop.refusals.log(logger, .error, message: "answer not authenticated", metadata: fields)

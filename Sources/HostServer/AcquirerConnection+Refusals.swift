@@ -99,9 +99,12 @@ extension AcquirerConnection {
         Task.immediate(executorPreference: loop.executor) { [self] in
             let (sealed, isTheResponse) = await sealed(request, response, mac: mac, deadline: latest)
             if let sealed {
-                send(sealed, for: request, receivedAt: receivedAt, approved: isTheResponse ? approved : nil)
+                send(
+                    sealed, for: request, receivedAt: receivedAt, approved: approved,
+                    isTheResponse: isTheResponse)
+            } else if let approved {
+                noteToldOtherwise(approved)
             }
-            if !isTheResponse, let approved { noteToldOtherwise(approved) }
             sent()
         }
     }

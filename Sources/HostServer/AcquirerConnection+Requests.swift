@@ -117,7 +117,8 @@ extension AcquirerConnection {
     private func ended() { perform(state.answered(now: loop.clock())) }
 
     func send(
-        _ answer: Message, for request: Message, receivedAt: UInt64, approved: AuthorisationRequest? = nil
+        _ answer: Message, for request: Message, receivedAt: UInt64, approved: AuthorisationRequest? = nil,
+        isTheResponse: Bool = true
     ) {
         guard context != nil else {
             loop.metrics.lateAnswers += 1
@@ -126,12 +127,9 @@ extension AcquirerConnection {
         }
         var response = answer
         response.header = link.codec.responseHeader(for: request)
-        if write(response) {
-            if let approved { follow(approved) }
-        } else {
-            if let bare = malfunction(request), write(bare) { response = bare }
-            if let approved { noteToldOtherwise(approved) }
-        }
+        let isWritten = write(response)
+        if !isWritten, let bare = malfunction(request), write(bare) { response = bare }
+        if let approved { isWritten && isTheResponse ? follow(approved) : noteToldOtherwise(approved) }
         let microseconds = (loop.clock() &- receivedAt) / 1_000
         loop.metrics.answered(served.slot, response, microseconds: microseconds)
         logger.debug(

@@ -22,6 +22,7 @@ import Testing
 
     @Test(arguments: [
         JournalNote.Event.undecided(reason: "HSM failed: C_DeriveKey; CKR_DEVICE_REMOVED"), .lateForDeadline,
+        .toldOtherwise,
         .lateForConnection,
     ])
     func whatIsWrittenIsRead(event: JournalNote.Event) throws {

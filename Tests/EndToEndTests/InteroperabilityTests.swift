@@ -19,7 +19,7 @@ import Testing
             of: "dialect: ascii87-binbitmap\n    framing: 2be",
             with: "dialect: ascii87-hexbitmap\n    framing: 4ascii")
         text = text.replacingOccurrences(of: "dialect: bcd87-rightF", with: "dialect: ebcdic87")
-        // These dialects have no place for a format 4 block.
+        // Without this key a link takes blocks of format 0.
         text = text.split(separator: "\n", omittingEmptySubsequences: false)
             .filter { !$0.contains("pin: {format") }.joined(separator: "\n")
         let path = environment.directory.appendingPathComponent("other-dialects.yaml").path

@@ -141,7 +141,7 @@ extension CardTransition {
         if !all({ $0.kind != .balanceEnquiry && naming.namesByNumbers($0) }).isEmpty {
             trace.add(
                 .original, .declined,
-                reason: "STAN and time are another transaction's than amount, reference or terminal")
+                reason: "STAN and time fit, and amount, reference or terminal contradicts")
             return accepted(.originalUnknown, .notAsked, plastic: index)
         }
         let moment = naming.age(at: now).map { now - $0 }
