@@ -53,11 +53,13 @@ way:
 	@DEMO_BIN="$$(swift build --show-bin-path)" DEMO_DIR=$(CURDIR)/.demo-way DEMO_PORT_A=28583 DEMO_PORT_B=28584 \
 	DEMO_ADMIN_PORT=29583 $(environment) with Tests/House/one-purchase.py --check
 
-# The module diagram against Package.swift; labels, access and length of the sources; what documents speak of.
+# The module diagram against Package.swift; labels, access and length of the sources; what documents speak of; whether the
+# planted faults still find what they change.
 house:
 	Tests/House/modules.py --check
 	Tests/House/sources.py
 	Tests/House/documents.py
+	Tests/Simulation/planted-faults.sh --check
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Simulators LoadTests

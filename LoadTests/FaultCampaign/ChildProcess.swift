@@ -6,7 +6,6 @@ package struct CampaignError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
     package let description: String
 
-    /// Takes the line.
     package init(_ description: String) { self.description = description }
 }
 

@@ -6,7 +6,6 @@ package struct LoadSetupError: Error, Sendable, CustomStringConvertible {
     /// One line for people.
     package let description: String
 
-    /// Takes the line.
     package init(_ description: String) { self.description = description }
 }
 
@@ -67,7 +66,6 @@ package struct LoadProfile: Sendable {
         /// Where the requests come from.
         package var load: Load
 
-        /// Takes the parts.
         package init(name: String, role: Role? = nil, seconds: Double, load: Load) {
             self.name = name
             self.role = role

@@ -11,7 +11,7 @@ package struct Link: Sendable, CustomStringConvertible, CustomReflectable {
     /// Where the host listens.
     package let endpoint: Endpoint
     /// Dialect and framing.
-    package let form: LinkForm
+    package let form: WireForm
     /// Test key, TDES or for format 4 AES; nil for a link without PINs.
     package let zonePINKey: [UInt8]?
     /// Its name.
@@ -164,7 +164,7 @@ package struct Bench: Sendable {
         }
         return Link(
             name: description.name, endpoint: description.endpoint,
-            form: LinkForm(
+            form: WireForm(
                 codec: MessageCodec(dialect: dialect),
                 framing: framing,
                 mac: try description.mac.map { try mac($0) }),

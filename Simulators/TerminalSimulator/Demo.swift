@@ -42,7 +42,7 @@ package struct DemoSummary: Sendable {
 
 /// Runs a table of steps against a host: one connection a link, one terminal, one request at a time.
 package struct Demo {
-    private let links: [LinkSession]
+    private let links: [DemoSession]
     private var cards: [String: VirtualCard] = [:]
     private var terminal: Terminal
     private let bench: Bench
@@ -60,8 +60,8 @@ package struct Demo {
         self.readers = readers
         self.terminal = terminal
         self.timeout = timeout
-        var sessions: [LinkSession] = []
-        for link in links { sessions.append(try LinkSession(link, timeout: timeout)) }
+        var sessions: [DemoSession] = []
+        for link in links { sessions.append(try DemoSession(link, timeout: timeout)) }
         self.links = sessions
     }
 
@@ -149,7 +149,7 @@ package struct Demo {
 
     /// A web shop: the cardholder is authenticated by 3-D Secure, and the card stays where it is.
     private mutating func shop(
-        _ step: DemoStep, _ authentication: AuthenticationSettings.Value, over session: LinkSession,
+        _ step: DemoStep, _ authentication: AuthenticationSettings.Value, over session: DemoSession,
         card: inout VirtualCard, number: Int
     ) throws -> DemoLine {
         var purchase = Purchase(amount: step.amount, pin: .none)
@@ -244,7 +244,7 @@ extension ExpectedVerdict {
 }
 
 /// A link and its connection, which is opened again only after a step without an answer.
-private final class LinkSession {
+private final class DemoSession {
     let link: Link
     private var exchange: Exchange?
 

@@ -137,7 +137,6 @@ package struct Purchase: Sendable {
     /// What 3-D Secure comes to.
     package var authentication = AuthenticationSettings()
 
-    /// Takes the parts.
     package init(amount: UInt64, pin: PINEntry, distortion: Distortion = Distortion()) {
         self.amount = amount
         self.pin = pin

@@ -57,7 +57,6 @@ package struct MACDescription: Hashable, Sendable {
     /// 1…3, of the two ISO algorithms.
     package var padding: Int
 
-    /// Takes the parts.
     package init(key: String, algorithm: LinkMAC.Algorithm, padding: Int) {
         self.key = key
         self.algorithm = algorithm
@@ -98,7 +97,6 @@ package struct LinkDescription: Hashable, Sendable {
     /// Nil for a link without TLS.
     package var tls: TLSIdentity?
 
-    /// Takes the parts.
     package init(
         name: String, endpoint: Endpoint, dialect: String, framing: String, tpduBytes: Int = 0,
         zonePINKey: String?

@@ -42,7 +42,6 @@ package struct TerminalSurroundings: Sendable {
     /// 32 random bits.
     package var random: @Sendable () -> UInt32
 
-    /// Takes the two.
     package init(unixSeconds: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> UInt32) {
         self.unixSeconds = unixSeconds
         self.random = random

@@ -43,7 +43,6 @@ package struct AuthenticationRange: Hashable, Sendable {
     /// The number in a value is the time.
     package let numberIsTime: Bool
 
-    /// Takes the parts.
     package init(prefix: String, form: AuthenticationValueForm, key: String, numberIsTime: Bool) {
         self.prefix = prefix
         self.form = form

@@ -8,7 +8,6 @@ package struct CardScriptKeys: Sendable {
     /// Enciphered data of commands.
     package let confidentiality: DoubleLengthKey
 
-    /// Takes the keys.
     package init(integrity: DoubleLengthKey, confidentiality: DoubleLengthKey) {
         self.integrity = integrity
         self.confidentiality = confidentiality

@@ -99,7 +99,6 @@ package struct ChipCard: Sendable {
     /// The counter of the last transaction; the next one uses the next number.
     package var atc: ApplicationTransactionCounter
 
-    /// Takes the parts.
     package init(identity: CardIdentity, iccMasterKey: DoubleLengthKey, atc: ApplicationTransactionCounter) {
         self.init(identity: identity, masterKey: .tripleDES(iccMasterKey), atc: atc)
     }
@@ -142,7 +141,6 @@ package struct CardAnswer: Sendable {
     /// The counter that was used.
     package let atc: ApplicationTransactionCounter
 
-    /// Takes the parts.
     package init(chipData: [UInt8], signed: SignedCryptogram, atc: ApplicationTransactionCounter) {
         self.chipData = chipData
         self.signed = signed

@@ -10,7 +10,6 @@ package struct SignedCryptogram: Sendable {
     /// The same where it is one of triple DES.
     package var responseKey: DoubleLengthKey { key.doubleLength }
 
-    /// Takes the two.
     package init(cryptogram: ApplicationCryptogram, responseKey: DoubleLengthKey) {
         self.init(cryptogram: cryptogram, key: .tripleDES(responseKey))
     }

@@ -52,7 +52,6 @@ package struct EncipheredPINBlock16: Hashable, Sendable {
     /// Big endian.
     package let rawValue: UInt128
 
-    /// Takes the block.
     package init(rawValue: UInt128) { self.rawValue = rawValue }
 
     /// The sixteen bytes.

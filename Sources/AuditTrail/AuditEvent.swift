@@ -59,7 +59,6 @@ package struct AuditEvent: Hashable, Sendable {
     /// More about it: names and values for people, never key material.
     package let details: [String: String]
 
-    /// Takes the parts; see each property.
     package init(_ kind: Kind, key: String? = nil, details: [String: String] = [:]) {
         self.kind = kind
         self.key = key

@@ -5,7 +5,6 @@ package import EMV
 package final class AuthorisationRequest: Sendable {
     /// The link it came over, for the journal.
     package let link: String
-    /// PAN and sequence number.
     package let card: CardIdentity
     /// The expiry date that the acquirer sent, if it sent one (DE14, or DE35).
     package let expiry: ExpiryDate?
@@ -19,13 +18,11 @@ package final class AuthorisationRequest: Sendable {
     package let retrievalReferenceNumber: [UInt8]
     /// The parsed DE55, nil for a request without chip data.
     package let chip: ICCData?
-    /// The PIN block, nil where none was entered.
     package let pin: PINQuestion?
     /// How the card came, and what there is in place of a chip.
     package let nonChip: NonChipEvidence?
     /// What it says of 3-D Secure; nil for all but electronic commerce.
     package let authentication: AuthenticationEvidence?
-    /// How and where.
     package let circumstances: Circumstances
     /// What the sender wants: a decision, most often.
     package let purpose: RequestPurpose
@@ -36,7 +33,6 @@ package final class AuthorisationRequest: Sendable {
     /// After this nobody waits for the answer.
     package let deadline: Deadline
 
-    /// Takes the parts; the mapping from a message has checked each of them.
     package init(
         link: String, card: CardIdentity, expiry: ExpiryDate?, amount: Amount,
         billing: CardholderBilling? = nil, transmission: Transmission, retrievalReferenceNumber: [UInt8],
@@ -67,7 +63,6 @@ package final class AuthorisationRequest: Sendable {
 /// A PIN block as it came in, with the zone key that enciphers it. It describes itself without the block, which is never
 /// logged.
 package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable {
-    /// The link's zone PIN key.
     package var zonePINKey: KeyName
     /// How the clear block is laid out (ISO 9564-1).
     package let format: PINBlockFormat
@@ -78,18 +73,13 @@ package struct PINQuestion: Sendable, CustomStringConvertible, CustomReflectable
     /// How the card's issuer verifies.
     package var verification = PINVerification.reference
 
-    /// Takes the parts as they came.
     package init(zonePINKey: KeyName, format: PINBlockFormat, block: EncipheredPINBlock) {
-        self.zonePINKey = zonePINKey
-        self.format = format
-        self.block = block
-        secondHalf = 0
+        (self.zonePINKey, self.format, self.block, secondHalf) = (zonePINKey, format, block, 0)
     }
 }
 
 /// A numeric ISO 4217 currency code, 0…999 (DE49, tag 5F2A).
 package struct CurrencyCode: Hashable, Sendable, CustomStringConvertible {
-    /// The three digits as a number.
     package let rawValue: UInt16
 
     /// - Parameter rawValue: 0…999; anything else is not a currency.
@@ -106,7 +96,6 @@ package struct Amount: Hashable, Sendable, CustomStringConvertible {
 
     /// 0…`minorUnitsMax`.
     package let minorUnits: Int64
-    /// The currency whose minor unit is counted.
     package let currency: CurrencyCode
 
     /// - Returns: nil for a negative amount or one of more than twelve digits.
@@ -142,7 +131,6 @@ package struct Transmission: Hashable, Sendable {
     /// A hash of DE42; 0: absent.
     package var merchant: UInt32
 
-    /// Takes the parts; see each property.
     package init(
         messageClass: TransmissionClass, isRepeat: Bool = false, stan: UInt32, sentAt: UInt32 = 0,
         localTime: UInt32 = 0, reference: UInt64 = 0, acquirer: UInt32 = 0, namesAcquirer: Bool = true,
@@ -179,13 +167,11 @@ package struct Circumstances: Sendable {
     /// The terminal can go on with less than it asked for.
     package var allowsPartialApproval = false
 
-    /// A purchase about which nothing more is known.
     package init() {}
 }
 
 /// A point on the monotonic clock after which an answer is of no use. Nanoseconds since an arbitrary start.
 package struct Deadline: Hashable, Sendable {
-    /// Nanoseconds of the monotonic clock.
     package let nanoseconds: UInt64
 
     /// - Parameter nanoseconds: of the same clock that the ports read.

@@ -171,23 +171,11 @@ package final class Authoriser: Sendable {
         if case .reversal = request.purpose {
             lost = self.lost()
         } else {
-            let answer = work.answer
             (work.verified, declined) = CryptogramCheck.evaluate(
-                work.chip, answer?.cryptogram ?? .notAsked, trace: &trace)
+                work.chip, work.answer?.cryptogram ?? .notAsked, trace: &trace)
             if let verified = work.verified { proof = .chip(verified) }
-            if case .askValue = work.chip {
-                let (value, reason) = NonChipCheck.evaluate(
-                    work.chip, answer?.cardValue ?? .notAsked, request: request, trace: &trace)
-                declined = declined ?? reason
-                if let value { proof = .cardValue(value) }
-            }
-            if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
-            if let finding = work.authentication {
-                let (verified, reason) = finding.evaluate(
-                    answer?.authentication ?? .notAsked, request, now: surroundings.unixSeconds(),
-                    trace: &trace)
-                declined = declined ?? reason
-                if let verified, declined == nil { proof = .authentication(verified) }
+            if work.verified == nil || work.authentication != nil {
+                proof = otherProof(work, proof, declined: &declined, trace: &trace)
             }
             if request.purpose == .decision { declined = declined ?? agreementDecline(work, &trace) }
         }
@@ -275,24 +263,9 @@ final class CardTurns: Sendable {
         var handedOver = 0
         /// Of the last hand-over.
         var since: UInt64 = 0
-
-        mutating func handOver(
-            _ surroundings: Surroundings
-        ) -> (UnsafeContinuation<UInt64, Never>, gap: UInt64)? {
-            guard !waiting.isEmpty else { return nil }
-            let now = surroundings.monotonicNanoseconds()
-            handedOver += 1
-            let isEnough = handedOver.isMultiple(of: CardTurns.turnsInARow)
-            let gap = isEnough ? min(now &- since, CardTurns.longestGap) : 0
-            since = now + gap
-            return (waiting.removeFirst(), gap)
-        }
     }
 
-    private static let turnsInARow = 4
-    private static let longestGap: UInt64 = 20_000_000
-
-    private let surroundings: Surroundings
+    let surroundings: Surroundings
     /// For each account that has a message under way.
     let queues = Mutex<[CardToken: Queue]>([:])
 
@@ -300,32 +273,22 @@ final class CardTurns: Sendable {
 
     /// Waits until no other message of the account is under way.
     func enter(_ token: CardToken) async {
-        if queues.withLock({ Self.begin(token, &$0) }) { return }
-        let gap = await withUnsafeContinuation { continuation in
-            let isFree = queues.withLock { queues in
-                let isFree = Self.begin(token, &queues)
-                if !isFree { queues[token]?.waiting.append(continuation) }
-                return isFree
-            }
-            if isFree { continuation.resume(returning: 0) }
-        }
-        if gap > 0 { await surroundings.pause(gap) }
+        if !queues.withLock({ Self.begin(token, &$0) }) { await wait(token) }
     }
 
     /// Lets the next one in.
     func leave(_ token: CardToken) {
-        let next: (UnsafeContinuation<UInt64, Never>, gap: UInt64)? = queues.withLock { queues in
-            // In place: a queue that two hold is copied when its first one leaves.
-            guard let next = queues[token]?.handOver(surroundings) else {
+        let isWaitedFor = queues.withLock { queues in
+            guard queues[token]?.waiting.isEmpty == false else {
                 queues[token] = nil
-                return nil
+                return false
             }
-            return next
+            return true
         }
-        next?.0.resume(returning: next?.gap ?? 0)
+        if isWaitedFor { handOver(token) }
     }
 
-    private static func begin(_ token: CardToken, _ queues: inout [CardToken: Queue]) -> Bool {
+    static func begin(_ token: CardToken, _ queues: inout [CardToken: Queue]) -> Bool {
         guard queues[token] == nil else { return false }
         queues[token] = Queue()
         return true

@@ -24,15 +24,10 @@ struct AmountAgreementCheck {
             return trace.declined(
                 .amountAgreement, .amountDiffers, reason: "DE4 or DE49 differs from 9F02 or 5F2A")
         }
-        if circumstances.kind == .purchaseWithCashBack {
-            let cash = chip.amountOther
-            guard let cash, cash > 0, cash <= signed,
-                circumstances.cashBackMinorUnits.map({ UInt64(clamping: $0) == cash }) ?? true
-            else {
-                return trace.declined(
-                    .amountAgreement, .amountDiffers,
-                    reason: "9F03 is not cash back within DE4, or not that of DE54")
-            }
+        if circumstances.kind == .purchaseWithCashBack, !agreesOnCash(circumstances, chip, signed: signed) {
+            return trace.declined(
+                .amountAgreement, .amountDiffers,
+                reason: "9F03 is not cash back within DE4, or not that of DE54")
         }
         trace.add(.amountAgreement, .approved, reason: "as signed")
         return nil
@@ -98,12 +93,9 @@ struct OfflineResultsCheck {
     private func finding(
         _ terminal: UInt64, _ card: UInt64, cvm: CVMResults?, format: IssuerApplicationDataFormat
     ) -> String? {
-        if terminal & policy.terminal != 0 {
-            return "TVR bad: \(words(ResultBits.terminal, terminal & policy.terminal))"
-        }
         let declined = policy.card[format] ?? 0
-        if card & declined != 0 {
-            return "CVR bad: \(words(ResultBits.card(format), card & declined))"
+        if terminal & policy.terminal != 0 || card & declined != 0 {
+            return badBits(terminal & policy.terminal, card & declined, format: format)
         }
         guard let cvm else { return nil }
         if policy.declinesFailedVerification, cvm.result == 1 { return "CVM results bad: \(cvm.words)" }

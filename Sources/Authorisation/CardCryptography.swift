@@ -106,7 +106,6 @@ extension CardCryptography {
 
 /// Jobs without a 3-D Secure value.
 extension CryptographyQuestion {
-    /// Takes the parts; see each property.
     package init(
         card: CardIdentity, cryptogram: CryptogramQuestion?, pin: PINQuestion?,
         cardValue: CardValueQuestion? = nil, deadline: Deadline, knownToken: CardToken? = nil

@@ -13,7 +13,6 @@ package final class CardPolicy: Sendable {
     /// True where the scheme counts a malformed PIN block as a wrong PIN.
     package let countsMalformedPINBlocks: Bool
 
-    /// Takes the decisions.
     package init(
         limits: SpendingLimits? = nil, abroad: AbroadPolicy = AbroadPolicy(), holds: HoldRules = HoldRules(),
         atcJumpMax: Int = 1_000,

@@ -12,7 +12,6 @@ package struct CardValueQuestion: Sendable {
     /// A value that a chip made for this transaction, in place of all of that; nil: a value of the card's own.
     package let dynamic: DynamicCardValue?
 
-    /// Takes the parts; see each property.
     package init(cardVerificationKey: KeyName, candidates: [CardValueInput], value: UInt16) {
         self.cardVerificationKey = cardVerificationKey
         self.candidates = candidates

@@ -28,4 +28,25 @@ extension CryptogramCheck {
         if chip.atc == nil { return .applicationTransactionCounter }
         return chip.unpredictableNumber == nil ? .unpredictableNumber : .issuerApplicationData
     }
+
+    /// Chip data of which no question can be made, and why.
+    static func decline(_ error: any Error) -> ChipFinding {
+        switch error {
+        case let error as KeyVersionUnknown: .decline(.keyVersionUnknown, error.description)
+        case let error as CryptogramInputError: .decline(.chipDataMalformed, "format: \(error)")
+        default: .decline(.cryptogramProfileUnknown, "format: \(error)")
+        }
+    }
+
+    /// A cryptogram that the token did not find right.
+    static func declined(
+        _ question: CryptogramQuestion, _ answer: CryptogramAnswer, trace: inout DecisionTrace
+    ) -> DeclineReason {
+        if case .differs = answer, let tag = question.input.takenAsZeros {
+            return trace.declined(
+                .cryptogram, .chipDataMalformed,
+                reason: "format: tag \(tag) missing, and the card did not sign zeros")
+        }
+        return trace.declined(.cryptogram, .cryptogramWrong, reason: "invalid, \(words(question))")
+    }
 }

@@ -19,7 +19,6 @@ package final class DynamicCardValue: Sendable {
     /// As received: of dCVV three digits in BCD, of CVC3 a decimal number.
     package let value: UInt32
 
-    /// Takes the parts; see each property.
     package init(issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption, form: Form, value: UInt32) {
         self.issuerMasterKey = issuerMasterKey
         self.masterKeyOption = masterKeyOption
@@ -45,7 +44,6 @@ package struct ContactlessStripe: Sendable {
     /// Of which scheme.
     package let form: Form
 
-    /// Takes the parts; see each property.
     package init(issuerMasterKey: KeyName, masterKeyOption: MasterKeyOption, form: Form) {
         self.issuerMasterKey = issuerMasterKey
         self.masterKeyOption = masterKeyOption

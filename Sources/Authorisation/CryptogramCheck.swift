@@ -34,13 +34,7 @@ struct CryptogramCheck {
                     masterKeyOption: range.masterKeyOption, profile: profile, atc: atc,
                     unpredictableNumber: unpredictableNumber, input: input, cryptogram: cryptogram,
                     prepared: codes.prepared(for: profile, withPIN: request.pin != nil)), iad)
-        } catch let error as KeyVersionUnknown {
-            return .decline(.keyVersionUnknown, error.description)
-        } catch let error as CryptogramInputError {
-            return .decline(.chipDataMalformed, "format: \(error)")
-        } catch {
-            return .decline(.cryptogramProfileUnknown, "format: \(error)")
-        }
+        } catch { return Self.decline(error) }
     }
 
     /// What the token's answer means. The names are those that the field uses for chip results.
@@ -59,20 +53,13 @@ struct CryptogramCheck {
                 question: question, preparedAnswers: prepared, issuerApplicationData: iad)
             return (verified, nil)
         case (.ask(let question, _), .differs), (.ask(let question, _), .notAsked):
-            if case .differs = answer, let tag = question.input.takenAsZeros {
-                trace.add(
-                    .cryptogram, .declined,
-                    reason: "format: tag \(tag) missing, and the card did not sign zeros")
-                return (nil, .chipDataMalformed)
-            }
-            trace.add(.cryptogram, .declined, reason: "invalid, \(words(question))")
-            return (nil, .cryptogramWrong)
+            return (nil, declined(question, answer, trace: &trace))
         }
         return (nil, nil)
     }
 
     /// Profile and, where there is a choice, the key version.
-    private static func words(_ question: CryptogramQuestion) -> String {
+    static func words(_ question: CryptogramQuestion) -> String {
         question.keyVersion.isEmpty
             ? question.profile.name : "\(question.profile.name), key version \(question.keyVersion)"
     }
@@ -138,7 +125,6 @@ package struct AuthorisationResponseCodes: Sendable {
 
 /// All ranges of the host, longest prefix first.
 package struct IssuerRangeTable: Sendable {
-    /// Longest prefix first, so that the first match is the right one.
     package let ranges: [IssuerRange]
 
     /// The range with the longest prefix of `pan`, nil where the card is not one of ours.
@@ -154,7 +140,6 @@ package struct IssuerKeys: Sendable {
     let only: IssuerKeyVersion?
 
     /// The version of a card.
-    ///
     /// - Parameters:
     ///   - derivationKeyIndex: of the IAD, read in the format of the card's profile.
     ///   - expiry: the card's, as the request has it.
@@ -162,11 +147,7 @@ package struct IssuerKeys: Sendable {
         derivationKeyIndex: UInt8, expiry: ExpiryDate?
     ) throws(KeyVersionUnknown) -> IssuerKeyVersion {
         if let only { return only }
-        for version in versions
-        where version.serves(derivationKeyIndex: derivationKeyIndex, expiry: expiry) {
-            return version
-        }
-        throw KeyVersionUnknown(derivationKeyIndex, expiry, among: versions)
+        return try chosen(derivationKeyIndex, expiry)
     }
 }
 

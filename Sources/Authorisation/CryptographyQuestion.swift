@@ -22,16 +22,11 @@ package struct CryptographyQuestion: Sendable {
 /// The account's name in the state store: a keyed hash of the PAN, made in the token, so that no PAN stands in Redis.
 /// 16 bytes.
 package struct CardToken: Hashable, Sendable {
-    /// The first eight bytes, big endian.
+    /// The first eight bytes, big endian; `low` the last eight.
     package let high: UInt64
-    /// The last eight bytes, big endian.
     package let low: UInt64
 
-    /// - Parameters: the two halves of the 16-byte hash.
-    package init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
+    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 }
 
 /// A cryptogram to be verified: everything that the token needs and nothing that it has itself.
@@ -44,9 +39,7 @@ package final class CryptogramQuestion: Sendable {
     package let masterKeyOption: MasterKeyOption
     /// The row of the profile table.
     package let profile: CryptogramProfile
-    /// Tag 9F36.
     package let atc: ApplicationTransactionCounter
-    /// Tag 9F37.
     package let unpredictableNumber: UnpredictableNumber
     /// The padded input of the MAC.
     package let input: CryptogramInput
@@ -59,7 +52,6 @@ package final class CryptogramQuestion: Sendable {
     /// before the commit has said which one is true.
     package let prepared: [IssuerVerdict]
 
-    /// Takes the parts; see each property.
     package init(
         issuerMasterKey: KeyName, keyVersion: String = "", masterKeyOption: MasterKeyOption,
         profile: CryptogramProfile, atc: ApplicationTransactionCounter,
@@ -92,7 +84,6 @@ package struct CryptographyAnswer: Sendable {
     package var authentication = AuthenticationAnswer.notAsked
     /// When the worker began, on the monotonic clock in nanoseconds; 0 where nobody looked.
     package var startedAt: UInt64 = 0
-    /// When the worker was done.
     package var finishedAt: UInt64 = 0
 
     /// Nothing was asked but the name.

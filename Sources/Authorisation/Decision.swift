@@ -26,9 +26,7 @@ package final class Decision: @unchecked Sendable {
     package internal(set) var configuredAnswer: ConfiguredAnswer?
     /// True where an earlier transmission was answered the same.
     package let repeated: Bool
-    /// Every check and what it said.
     package let trace: DecisionTrace
-    /// Where the time went.
     package internal(set) var times: StageTimes
 
     init(_ outcome: Outcome, repeated: Bool = false, trace: DecisionTrace, times: StageTimes) {
@@ -54,7 +52,6 @@ package enum ApprovalBasis: Sendable {
 package struct Approval: Sendable {
     /// DE38, six ASCII characters.
     package let code: [UInt8]
-    /// What it rests on.
     package let basis: ApprovalBasis
 
     fileprivate init(code: [UInt8], basis: ApprovalBasis) {
@@ -88,9 +85,7 @@ package enum Outcome: Sendable {
 
 /// One line of the decision trace: rule, verdict, reason. The reason holds no card data.
 package struct TraceLine: Hashable, Sendable {
-    /// The rule that speaks.
     package let rule: Rule
-    /// What it says.
     package let verdict: RuleVerdict
     /// Why, in words for a person; printable ASCII without `|` and line breaks.
     package let reason: String
@@ -98,21 +93,13 @@ package struct TraceLine: Hashable, Sendable {
 
 /// Every check of one authorisation, in order.
 package struct DecisionTrace: Sendable {
-    /// The lines so far.
     package private(set) var lines: [TraceLine] = []
 
     /// An empty trace with room for every rule.
     package init() { lines.reserveCapacity(Rule.allCases.count) }
 
-    /// Adds a line.
     package mutating func add(_ rule: Rule, _ verdict: RuleVerdict, reason: String) {
         lines.append(TraceLine(rule: rule, verdict: verdict, reason: reason))
-    }
-
-    /// Adds the line of a decline, and is its reason.
-    mutating func declined(_ rule: Rule, _ declined: DeclineReason, reason: String) -> DeclineReason {
-        add(rule, .declined, reason: reason)
-        return declined
     }
 }
 
@@ -123,21 +110,9 @@ extension DecisionTrace {
         let badATC = result.atc == .replayed || result.atc == .outOfRange
         let atc: RuleVerdict = result.atc == .notAsked ? .skipped : badATC ? .declined : .approved
         add(.applicationTransactionCounter, atc, reason: result.atc.words)
-        switch result.declined {
-        case nil:
-            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
-            add(.availableAmount, .approved, reason: "\(result.availableMinorUnits) left")
-        case .pinWrong, .pinTriesExceeded:
-            add(.pinTries, .declined, reason: "\(result.pinTriesLeft) left")
-        case .insufficientFunds, .currencyNotServed:
-            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
-            add(.availableAmount, .declined, reason: result.declined?.words ?? "")
-        case .dailyAmountExceeded, .dailyCountExceeded, .rollingAmountExceeded, .rollingCountExceeded,
-            .cashAmountExceeded, .cashCountExceeded:
-            add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
-            add(.limits, .declined, reason: result.declined?.words ?? "")
-        default: break
-        }
+        if let declined = result.declined { return add(declined, result) }
+        add(.pinTries, .approved, reason: "\(result.pinTriesLeft) left")
+        add(.availableAmount, .approved, reason: "\(result.availableMinorUnits) left")
     }
 }
 
@@ -175,7 +150,6 @@ package struct CommitResult: Sendable {
     package let approvalCode: [UInt8]
     /// True: another transmission of the same request had been answered before; nothing was moved.
     package let repeated: Bool
-    /// What the ATC window said.
     package let atc: ATCFinding
     /// PIN tries left after this authorisation.
     package let pinTriesLeft: Int
@@ -193,7 +167,6 @@ package struct JournalEntry: Sendable {
     package var systemsTraceAuditNumber: UInt32
     /// Seconds since 1970 when the request was decided.
     package var unixSeconds: Int64
-    /// The name of the link.
     package var link: String
     /// The name of the issuer range; `-` where there is none.
     package var range: String
@@ -213,7 +186,6 @@ package struct JournalEntry: Sendable {
     package var microsecondsUntilEvidence: UInt32
     /// Of those, the token's and the state read's; the commit cannot journal its own.
     package var times: StageTimes
-    /// The checks.
     package var trace: DecisionTrace
 }
 
@@ -221,7 +193,6 @@ package struct JournalEntry: Sendable {
 package struct StageTimes: Sendable {
     private var nanoseconds = InlineArray<6, UInt64>(repeating: UInt64.max)
 
-    /// No stage was passed yet.
     package init() {}
 
     /// Keeps the time between two moments of the same clock.

@@ -18,7 +18,6 @@ package struct IssuerKeyVersion: Sendable {
     /// IMK-SMC, for enciphered data of issuer scripts (EMV Book 2 9.3); nil for a range without them.
     package let secureMessagingConfidentialityKey: KeyName?
 
-    /// Takes the parts; see each property.
     package init(
         name: String, derivationKeyIndices: [UInt8] = [], cardExpiries: ClosedRange<ExpiryDate>? = nil,
         issuerMasterKey: KeyName, secureMessagingIntegrityKey: KeyName? = nil,
@@ -90,4 +89,16 @@ extension IssuerKeys {
 
     /// The version with this name, nil where there is none.
     package func version(named name: String) -> IssuerKeyVersion? { versions.first { $0.name == name } }
+}
+
+extension IssuerKeys {
+    /// The first version that serves the card.
+    func chosen(
+        _ derivationKeyIndex: UInt8, _ expiry: ExpiryDate?
+    ) throws(KeyVersionUnknown) -> IssuerKeyVersion {
+        for version in versions where version.serves(derivationKeyIndex: derivationKeyIndex, expiry: expiry) {
+            return version
+        }
+        throw KeyVersionUnknown(derivationKeyIndex, expiry, among: versions)
+    }
 }

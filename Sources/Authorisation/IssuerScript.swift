@@ -9,7 +9,6 @@ package struct IssuerScriptPolicy: Sendable {
     /// The clear form of a new PIN; nil: the one of the card's profile.
     package let pinForm: SecureMessaging.PINForm?
 
-    /// Takes the parts.
     package init(
         integrityKey: KeyName, confidentialityKey: KeyName?, pinForm: SecureMessaging.PINForm? = nil
     ) {
@@ -53,7 +52,6 @@ package struct NewPIN: Hashable, Sendable {
     /// The block.
     package let block: EncipheredPINBlock
 
-    /// Takes the parts.
     package init(zonePINKey: KeyName, block: EncipheredPINBlock) {
         self.zonePINKey = zonePINKey
         self.block = block
@@ -104,7 +102,6 @@ package struct QueuedScript: Sendable {
     /// The same for a card whose PIN is verified by Visa's value.
     package let newVerificationValue: PINVerificationValue?
 
-    /// Takes the parts; see each property.
     package init(
         identifier: UInt32, state: State = .queued, atc: ApplicationTransactionCounter? = nil,
         command: ScriptCommand, isBeforeFinal: Bool = false, newPIN: NewPIN? = nil,
@@ -140,7 +137,6 @@ package struct IssuerScriptQuestion: Sendable {
     /// For a PIN change.
     package let newPIN: NewPIN?
 
-    /// Takes the parts; see each property.
     package init(
         policy: IssuerScriptPolicy, masterKeyOption: MasterKeyOption, messaging: SecureMessaging,
         card: CardIdentity, atc: ApplicationTransactionCounter, cryptogram: ApplicationCryptogram,

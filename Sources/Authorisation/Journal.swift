@@ -21,7 +21,6 @@ package struct JournalRecord: Sendable {
     /// The name that the entry has, where that is one of the layout before.
     package var formerCard: String?
 
-    /// Takes the parts; see each property.
     package init(
         identifier: String, entry: JournalEntry, declined: DeclineReason?, approvalCode: [UInt8],
         atc: ATCFinding, pinTriesLeft: Int, availableMinorUnits: Int64, effect: CommitEffect? = nil
@@ -44,7 +43,6 @@ package struct JournalFindings: Sendable {
     /// What else happened to requests with this number, oldest first.
     package var notes: [JournalNote]
 
-    /// Takes the parts.
     package init(records: [JournalRecord] = [], notes: [JournalNote] = []) {
         (self.records, self.notes) = (records, notes)
     }
@@ -65,7 +63,6 @@ extension Journal {
 
 /// What is read back from a journal.
 extension JournalEntry {
-    /// Takes the parts; see each property.
     package init(
         retrievalReferenceNumber: [UInt8], systemsTraceAuditNumber: UInt32, unixSeconds: Int64, link: String,
         range: String, amount: Amount, profile: String, derivationKeyIndex: UInt8?,

@@ -34,7 +34,6 @@ package struct NonChipEvidence: Sendable, CustomReflectable {
     /// What kind of payment it is, where no card is there and the message says so.
     package let remote: RemotePayment?
 
-    /// Takes the parts.
     package init(
         entry: CardEntry, stripeExpiry: UInt16? = nil, serviceCode: UInt16? = nil, discretionary: UInt64 = 0,
         discretionaryCount: Int = 0, printedValue: UInt16? = nil, remote: RemotePayment? = nil
@@ -193,5 +192,30 @@ extension NonChipPolicy {
         func bcd(_ value: Int) -> UInt16 { UInt16((value / 10) << 4 | value % 10) }
         let (year, month) = (bcd(expiry.months / 12 % 100), bcd(expiry.months % 12 + 1))
         return printedValueTakesMonthFirst ? month << 8 | year : year << 8 | month
+    }
+}
+
+extension Authoriser {
+    /// What stands in the place of a cryptogram: a card value, an exemption, an authentication of the cardholder.
+    func otherProof(
+        _ work: Work, _ chip: Proof, declined: inout DeclineReason?, trace: inout DecisionTrace
+    ) -> Proof {
+        let request = work.request
+        var proof = chip
+        if case .askValue = work.chip {
+            let (value, reason) = NonChipCheck.evaluate(
+                work.chip, work.answer?.cardValue ?? .notAsked, request: request, trace: &trace)
+            declined = declined ?? reason
+            if let value { proof = .cardValue(value) }
+        }
+        if case .exempt(let exemption) = work.chip { proof = exemption.proof(&trace) }
+        if let finding = work.authentication {
+            let (verified, reason) = finding.evaluate(
+                work.answer?.authentication ?? .notAsked, request, now: surroundings.unixSeconds(),
+                trace: &trace)
+            declined = declined ?? reason
+            if let verified, declined == nil { proof = .authentication(verified) }
+        }
+        return proof
     }
 }

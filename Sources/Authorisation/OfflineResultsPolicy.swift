@@ -22,7 +22,6 @@ package struct OfflineResultsPolicy: Sendable {
         terminal: mask(["card-on-exception-file", "service-not-allowed"], ResultBits.terminal), card: [:],
         declinesFailedVerification: false, declinesUnseenPIN: true)
 
-    /// Takes the parts; see each property.
     package init(
         terminal: UInt64, card: [IssuerApplicationDataFormat: UInt64], declinesFailedVerification: Bool,
         declinesUnseenPIN: Bool
@@ -39,7 +38,22 @@ package struct OfflineResultsPolicy: Sendable {
     }
 }
 
+extension AmountAgreementCheck {
+    /// Tag 9F03 is cash within the amount, and that of DE54 where the message has one.
+    static func agreesOnCash(_ circumstances: Circumstances, _ chip: ICCData, signed: UInt64) -> Bool {
+        guard let cash = chip.amountOther, cash > 0, cash <= signed else { return false }
+        return circumstances.cashBackMinorUnits.map { UInt64(clamping: $0) == cash } ?? true
+    }
+}
+
 extension OfflineResultsCheck {
+    /// Which results a range declines for: those of the terminal first.
+    func badBits(_ terminal: UInt64, _ card: UInt64, format: IssuerApplicationDataFormat) -> String {
+        terminal == 0
+            ? "CVR bad: \(words(ResultBits.card(format), card))"
+            : "TVR bad: \(words(ResultBits.terminal, terminal))"
+    }
+
     func sawNoPIN(_ card: UInt64, _ format: IssuerApplicationDataFormat) -> Bool {
         let bits = ResultBits.card(format)
         if let performed = bits.first(where: { $0.name == "offline-pin-performed" }) {

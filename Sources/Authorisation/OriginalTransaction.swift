@@ -33,7 +33,6 @@ package struct OriginalTransaction: Hashable, Sendable {
     /// See `ownSTAN`.
     package var ownSentAt: UInt32
 
-    /// Takes the parts; see each property.
     package init(
         stan: UInt32 = 0, sentAt: UInt32 = 0, isAdvice: Bool = false, reference: UInt64 = 0,
         acquirer: UInt32 = 0, namesAcquirer: Bool = true, terminal: UInt32 = 0, localTime: UInt32 = 0,

@@ -38,7 +38,6 @@ package struct RemotePayment: Hashable, Sendable {
     /// A hash of the reference of the first payment: its own where this is it; 0: none came.
     package let reference: UInt64
 
-    /// Takes the parts.
     package init(kind: RemoteKind, isFirst: Bool = false, reference: UInt64 = 0) {
         (self.kind, self.isFirst, self.reference) = (kind, isFirst, reference)
     }

@@ -101,7 +101,6 @@ package struct CountedLimits: Sendable {
     /// Whose allowances count.
     package let limits: SpendingLimits
 
-    /// Takes the parts.
     package init(day: Int64, kind: TransactionKind, limits: SpendingLimits) {
         self.day = day
         self.kind = kind

@@ -14,7 +14,6 @@ package struct Surroundings: Sendable {
     /// Waits so many nanoseconds of the monotonic clock.
     let pause: @Sendable (UInt64) async -> Void
 
-    /// Takes the sources.
     package init(
         unixSeconds: @escaping @Sendable () -> Int64, monotonicNanoseconds: @escaping @Sendable () -> UInt64,
         random: @escaping @Sendable () -> UInt64, clockFault: @escaping @Sendable () -> String? = { nil },

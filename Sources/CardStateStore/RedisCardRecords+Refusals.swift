@@ -4,6 +4,21 @@ internal import Redis
 
 /// Replicas that are waited for, slots that move, and what a server refuses.
 extension RedisCardRecords {
+    func readWithPast(
+        _ command: RedisCommand, _ keys: StoreNames, deadline: Deadline
+    ) async throws(CouldNotDecide) -> CardReading {
+        let answer: RedisAnswer
+        do throws(RedisError) {
+            answer = try await send(command, keys, deadline: deadline, isTriedAgain: false)
+        } catch {
+            guard error.isTryAgain else { throw unavailable(error, "read") }
+            let (answer, filed) = try await readApart(keys, deadline)
+            return try reading(answer, answer.reply, past: filed)
+        }
+        guard let parts = answer.reply.elements, parts.count == 2 else { throw unexpected("read") }
+        return try reading(answer, parts[0], past: parts[1])
+    }
+
     /// A command with several keys is refused while their slot moves and one of them is missing, which filed
     /// transactions often are. The record comes first: what leaves it between the two reads is then found twice, never
     /// not at all.
@@ -20,6 +35,37 @@ extension RedisCardRecords {
             return (answer, try await send(past, keys, deadline: deadline).reply)
         } catch {
             throw unavailable(error, "read")
+        }
+    }
+
+    func unexpected(_ name: String) -> CouldNotDecide {
+        .state(StateUnavailable("\(name): unexpected reply"))
+    }
+
+    func unavailable(_ error: RedisError, _ name: String) -> CouldNotDecide {
+        let isUnknown = error == .timedOut || error == .connectionLost
+        return .state(StateUnavailable("\(name): \(error.inWords)", recordTells: isUnknown))
+    }
+
+    func unreadable(_ damage: RecordDamage) -> CouldNotDecide {
+        // Written by a newer release: nothing is wrong with it, and nothing can be said of it here.
+        damage.isNewer ? .state(StateUnavailable("card record: \(damage)")) : .damaged(damage)
+    }
+
+    func sendAgain(
+        _ command: RedisCommand, _ keys: StoreNames, deadline: Deadline, after first: RedisError
+    ) async throws(RedisError) -> RedisAnswer {
+        var refused = first
+        var pause: Int64 = 1
+        let end = min(deadline.nanoseconds, NIODeadline.now().uptimeNanoseconds &+ 30_000_000_000)
+        while true {
+            let next = NIODeadline.now().uptimeNanoseconds &+ UInt64(pause) * 1_000_000
+            guard refused.isTryAgain, next < end else { throw refused }
+            try? await Task.sleep(for: .milliseconds(pause))
+            pause = min(2 * pause, 20)
+            do throws(RedisError) {
+                return try await store.reply(to: command, bucket: keys.bucketNumber)
+            } catch { refused = error }
         }
     }
 
@@ -95,4 +141,9 @@ extension RedisError {
         "TRYAGAIN": "the card's slot is moving to another node",
         "CLUSTERDOWN": "the cluster does not serve this slot",
     ]
+}
+
+extension StoreNames {
+    /// Appends the key of the transactions that are filed away.
+    func appendPast(to command: inout RedisCommand) { command.append(beginnings.past, token) }
 }

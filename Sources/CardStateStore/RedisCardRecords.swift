@@ -25,17 +25,12 @@ package struct RedisCardRecords: CardRecords {
         command.append(withPast ? "MGET" : "GET")
         keys.appendCard(to: &command)
         if withPast { keys.appendPast(to: &command) }
+        if withPast { return try await readWithPast(command, keys, deadline: deadline) }
         let answer: RedisAnswer
-        do throws(RedisError) {
-            answer = try await send(command, keys, deadline: deadline, isTriedAgain: !withPast)
-        } catch {
-            guard withPast, error.isTryAgain else { throw unavailable(error, "read") }
-            let (answer, filed) = try await readApart(keys, deadline)
-            return try reading(answer, answer.reply, past: filed)
+        do throws(RedisError) { answer = try await send(command, keys, deadline: deadline) } catch {
+            throw unavailable(error, "read")
         }
-        guard withPast else { return try reading(answer, answer.reply, past: nil) }
-        guard let parts = answer.reply.elements, parts.count == 2 else { throw unexpected("read") }
-        return try reading(answer, parts[0], past: parts[1])
+        return try reading(answer, answer.reply, past: nil)
     }
 
     /// One `FCALL`: everything or nothing.
@@ -130,7 +125,7 @@ package struct RedisCardRecords: CardRecords {
         command.append(value)
     }
 
-    private func reading(
+    func reading(
         _ answer: RedisAnswer, _ record: RedisReply, past: RedisReply?
     ) throws(CouldNotDecide) -> CardReading {
         let filed: [UInt8]? = past.map { $0.bytes ?? [] }
@@ -139,22 +134,9 @@ package struct RedisCardRecords: CardRecords {
         case .string(let bytes):
             do throws(RecordDamage) {
                 return CardReading(record: try CardRecord(bytes), past: filed, source: answer.session)
-            } catch {
-                // Written by a newer release: nothing is wrong with it, and nothing can be said of it here.
-                if error.isNewer { throw .state(StateUnavailable("card record: \(error)")) }
-                throw .damaged(error)
-            }
+            } catch { throw unreadable(error) }
         default: throw unexpected("read")
         }
-    }
-
-    func unexpected(_ name: String) -> CouldNotDecide {
-        .state(StateUnavailable("\(name): unexpected reply"))
-    }
-
-    func unavailable(_ error: RedisError, _ name: String) -> CouldNotDecide {
-        let isUnknown = error == .timedOut || error == .connectionLost
-        return .state(StateUnavailable("\(name): \(error.inWords)", recordTells: isUnknown))
     }
 
     /// What the server refuses for a moment is tried again while the request has time; it was not carried
@@ -162,17 +144,11 @@ package struct RedisCardRecords: CardRecords {
     func send(
         _ command: RedisCommand, _ keys: StoreNames, deadline: Deadline, isTriedAgain: Bool = true
     ) async throws(RedisError) -> RedisAnswer {
-        var pause: Int64 = 1
-        let end = min(deadline.nanoseconds, NIODeadline.now().uptimeNanoseconds &+ 30_000_000_000)
-        while true {
-            do throws(RedisError) {
-                return try await store.reply(to: command, bucket: keys.bucketNumber)
-            } catch {
-                let next = NIODeadline.now().uptimeNanoseconds &+ UInt64(pause) * 1_000_000
-                guard isTriedAgain, error.isTryAgain, next < end else { throw error }
-            }
-            try? await Task.sleep(for: .milliseconds(pause))
-            pause = min(2 * pause, 20)
+        do throws(RedisError) {
+            return try await store.reply(to: command, bucket: keys.bucketNumber)
+        } catch {
+            guard isTriedAgain, error.isTryAgain else { throw error }
+            return try await sendAgain(command, keys, deadline: deadline, after: error)
         }
     }
 }
@@ -180,7 +156,7 @@ package struct RedisCardRecords: CardRecords {
 /// The names of one card in the store: all in the hash slot of its bucket.
 struct StoreNames {
     /// The beginnings of a bucket's names, `{bNN}` in front.
-    private typealias Beginnings = (card: String, past: String, journal: String)
+    typealias Beginnings = (card: String, past: String, journal: String)
 
     /// Those of the first hundred buckets, so that no string is put together for each command.
     private static let known = (0..<100).map(beginnings)
@@ -190,7 +166,7 @@ struct StoreNames {
         return (tag + ":card:", tag + ":past:", tag + ":journal")
     }
 
-    private let beginnings: Beginnings
+    let beginnings: Beginnings
     /// 0…
     let bucketNumber: Int
     /// The token in hexadecimal digits.
@@ -205,9 +181,6 @@ struct StoreNames {
 
     /// Appends the key of the account's record.
     func appendCard(to command: inout RedisCommand) { command.append(beginnings.card, token) }
-
-    /// Appends the key of the transactions that are filed away.
-    func appendPast(to command: inout RedisCommand) { command.append(beginnings.past, token) }
 
     /// Appends the key of the bucket's journal.
     func appendJournal(to command: inout RedisCommand) { command.append(beginnings.journal) }

@@ -51,7 +51,6 @@ package struct CardStatusUpdate: Hashable, Sendable {
     /// The four bytes, big endian.
     package let rawValue: UInt32
 
-    /// Takes the bytes.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Byte 2: bit 8 issuer approves online transaction; bits 2–1 `10` reset the offline counters to zero.

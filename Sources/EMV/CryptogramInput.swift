@@ -37,6 +37,20 @@ extension CryptogramInput {
         }
     }
 
+    /// Two pieces of the IAD.
+    mutating func append(
+        _ first: Range<Int>, _ second: Range<Int>, of iad: IssuerApplicationData
+    ) throws(CryptogramInputError) {
+        guard max(first.upperBound, second.upperBound) <= iad.bytes.count else {
+            throw CryptogramInputError(
+                tag: .issuerApplicationData, expectedCount: nil, foundCount: iad.bytes.count)
+        }
+        iad.bytes.withUnsafeBytes {
+            append(UnsafeRawBufferPointer(rebasing: $0[first]))
+            append(UnsafeRawBufferPointer(rebasing: $0[second]))
+        }
+    }
+
     mutating func appendZeros(_ number: Int, for tag: Tag) {
         // The storage is zero from the start.
         count += number

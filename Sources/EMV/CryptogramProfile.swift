@@ -145,7 +145,7 @@ package struct CryptogramInput: Sendable {
         }
     }
 
-    fileprivate mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
         var mutableSpan = storage.mutableSpan
         let start = count
         mutableSpan.withUnsafeMutableBytes {
@@ -188,15 +188,7 @@ extension CryptogramProfile {
         switch tail {
         case .wholeIAD:
             iad.bytes.withUnsafeBytes { input.append($0) }
-        case .iadBytes(let first, let second):
-            guard max(first.upperBound, second.upperBound) <= iad.bytes.count else {
-                throw CryptogramInputError(
-                    tag: .issuerApplicationData, expectedCount: nil, foundCount: iad.bytes.count)
-            }
-            iad.bytes.withUnsafeBytes {
-                input.append(UnsafeRawBufferPointer(rebasing: $0[first]))
-                input.append(UnsafeRawBufferPointer(rebasing: $0[second]))
-            }
+        case .iadBytes(let first, let second): try input.append(first, second, of: iad)
         }
         input.pad(padding)
         return input

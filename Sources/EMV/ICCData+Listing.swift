@@ -1,5 +1,8 @@
 /// What tools and rarer checks read of chip data.
 extension ICCData {
+    /// The same for a whole array.
+    package init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
+
     static func isSame(_ known: Entry, _ value: Range<Int>, raw: UnsafeRawBufferPointer) -> Bool {
         let start = Int(known.offset)
         return raw[start..<start + Int(known.count)].elementsEqual(raw[value])

@@ -15,7 +15,6 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         let count: UInt16
     }
 
-    /// All bytes, as received.
     package let bytes: ArraySlice<UInt8>
     let entries: [Entry]
 
@@ -26,9 +25,6 @@ package struct ICCData: Sendable, CustomStringConvertible, CustomReflectable {
         self.bytes = bytes
         entries = try bytes.span.withUnsafeBytes { (raw) throws(TLVError) in try ICCData.index(raw) }
     }
-
-    /// The same for a whole array.
-    package init(parsing bytes: [UInt8]) throws(TLVError) { try self.init(parsing: bytes[...]) }
 
     private static func index(_ raw: UnsafeRawBufferPointer) throws(TLVError) -> [Entry] {
         var entries: [Entry] = []
@@ -144,15 +140,13 @@ package struct TLVReader: Sendable {
     package struct Object: Sendable {
         /// Offset of the first tag byte.
         package let start: Int
-        /// The tag.
         package let tag: Tag
         /// Offsets of the value.
         package let value: Range<Int>
     }
 
-    private var offset = 0
+    var offset = 0
 
-    /// A reader at the beginning.
     package init() {}
 
     /// The next object, nil at the end.
@@ -196,16 +190,7 @@ package struct TLVReader: Sendable {
         guard offset < bytes.count else { throw .truncatedHeader(offset: start) }
         let first = bytes[offset]
         offset &+= 1
-        if first < 0x80 { return Int(first) }
-        let extra = Int(first & 0x7F)
-        guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }
-        guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
-        // A longer form than the length needs is right all the same (ISO/IEC 8825-1 8.1.3.5): cryptograms are over
-        // values.
-        var length = 0
-        for index in offset..<offset + extra { length = length << 8 | Int(bytes[index]) }
-        offset += extra
-        return length
+        return first < 0x80 ? Int(first) : try readLongLength(bytes, start, tag: tag, first: first)
     }
 }
 
@@ -214,16 +199,13 @@ package struct Tag: Hashable, Sendable, RawRepresentable, CustomStringConvertibl
     /// `0x9F26` for tag 9F26.
     package let rawValue: UInt32
 
-    /// Takes the tag bytes.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 /// Application transaction counter (tag 9F36): the card counts its transactions, 1…65,535.
 package struct ApplicationTransactionCounter: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The counter.
     package let rawValue: UInt16
 
-    /// Takes the counter.
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 }
 
@@ -232,7 +214,6 @@ package struct UnpredictableNumber: Hashable, Sendable {
     /// The four bytes, big endian.
     package let rawValue: UInt32
 
-    /// Takes the number.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
@@ -241,7 +222,6 @@ package struct ApplicationCryptogram: Hashable, Sendable {
     /// The eight bytes, big endian.
     package let rawValue: UInt64
 
-    /// Takes the cryptogram.
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 

@@ -26,7 +26,6 @@ package struct Diversifier: Hashable, Sendable {
     /// Enciphered, the right half. Big endian.
     package let right: UInt64
 
-    /// Takes the two blocks.
     package init(left: UInt64, right: UInt64) { (self.left, self.right) = (left, right) }
 }
 

@@ -85,12 +85,10 @@ package struct PANSequenceNumber: Hashable, Sendable, CustomStringConvertible {
 
 /// The card: PAN and sequence number. A missing sequence number counts as 00 wherever keys are derived.
 package struct CardIdentity: Hashable, Sendable, CustomStringConvertible {
-    /// The account.
     package let pan: PAN
     /// Which of its cards; nil where the card carries no number.
     package let panSequenceNumber: PANSequenceNumber?
 
-    /// Takes the two.
     package init(pan: PAN, panSequenceNumber: PANSequenceNumber?) {
         self.pan = pan
         self.panSequenceNumber = panSequenceNumber
@@ -120,7 +118,6 @@ package struct ExpiryDate: Hashable, Comparable, Sendable, CustomStringConvertib
         months = (day.year - 2_000) * 12 + day.month - 1
     }
 
-    /// Earlier is less.
     package static func < (left: ExpiryDate, right: ExpiryDate) -> Bool { left.months < right.months }
 }
 
@@ -129,6 +126,5 @@ package struct EncipheredPINBlock: Hashable, Sendable, CustomStringConvertible, 
     /// The eight bytes, big endian.
     package let rawValue: UInt64
 
-    /// Takes the block.
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 }

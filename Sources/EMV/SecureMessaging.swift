@@ -181,7 +181,6 @@ package struct IssuerScriptResult: Hashable, Sendable {
     /// The script's identifier (tag 9F18), 0 where it had none.
     package let identifier: UInt32
 
-    /// Takes the parts.
     package init(outcome: Outcome, failedCommand: UInt8, identifier: UInt32) {
         self.outcome = outcome
         self.failedCommand = failedCommand & 0x0F

@@ -103,3 +103,20 @@ package struct TLVWriter: Sendable {
         bytes.append(UInt8(truncatingIfNeeded: count))
     }
 }
+
+extension TLVReader {
+    /// A length of more than one byte.
+    mutating func readLongLength(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, tag: Tag, first: UInt8
+    ) throws(TLVError) -> Int {
+        let extra = Int(first & 0x7F)
+        guard (1...4).contains(extra) else { throw .badLength(tag, offset: start) }
+        guard extra <= bytes.count - offset else { throw .truncatedHeader(offset: start) }
+        // A longer form than the length needs is right all the same (ISO/IEC 8825-1 8.1.3.5): cryptograms are over
+        // values.
+        var length = 0
+        for index in offset..<offset + extra { length = length << 8 | Int(bytes[index]) }
+        offset += extra
+        return length
+    }
+}

@@ -55,7 +55,6 @@ package struct HSMConfiguration: Sendable, Equatable {
     /// unless it accepts that by name.
     package var refusesLeavingKeys = false
 
-    /// Takes the parts; see each property.
     package init(
         panHashKey: KeyName, pinVerificationKey: KeyName?, zonePINKeys: Set<KeyName>,
         issuerMasterKeys: Set<KeyName>, workers: Int = 2, queuedJobsMax: Int = 4_096,
@@ -109,7 +108,6 @@ package struct TokenLocation: Sendable {
     /// Brings the user PIN when a session opens; nil for a token without one. Never kept.
     package var pin: @Sendable () throws -> SecretBytes?
 
-    /// Takes the parts.
     package init(
         module: Module, uri: String, others: [String] = [],
         pin: @escaping @Sendable () throws -> SecretBytes?

@@ -16,7 +16,6 @@ package struct ZoneKeyOrder: Sendable {
     /// Two to eight bytes in hex.
     package let checkValue: String
 
-    /// Takes the parts; see each property.
     package init(
         purpose: KeyPurpose, name: KeyName, zoneMasterKey: KeyName, wrapped: [UInt8], checkValue: String
     ) {

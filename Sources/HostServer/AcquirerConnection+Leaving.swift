@@ -15,6 +15,20 @@ extension AcquirerConnection {
     /// Silence after which a peer that has everything is not waited for any longer.
     static let quietNanoseconds: UInt64 = 200_000_000
 
+    func abandon(_ reason: AbandonReason) {
+        loop.metrics.abandoned[reason, default: 0] += 1
+        logger.warning("connection closed", metadata: ["reason": "\(reason.rawValue)"])
+        close()
+    }
+
+    /// Answers of this turn of the loop go out first.
+    func closeAfterAnswers() {
+        loop.services.eventLoop.execute { [self] in
+            flush()
+            linger()
+        }
+    }
+
     /// Nothing is read any more but to throw it away; closes once the peer has everything, or its time is
     /// over.
     func linger() {

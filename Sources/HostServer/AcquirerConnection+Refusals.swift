@@ -17,6 +17,32 @@ extension AcquirerConnection {
         refuse(partial, "\(fault)", receivedAt: loop.clock())
     }
 
+    /// What is no whole frame is passed over.
+    /// - Returns: whether a frame ended there.
+    func pass(over outcome: FrameDecoder.Outcome, _ bytes: inout ByteBuffer) -> Bool {
+        switch outcome {
+        case .needMore: return false
+        case .frame(_, let consumed):
+            bytes.moveReaderIndex(forwardBy: consumed)
+            return true
+        case .oversized(_, _, let consumed):
+            bytes.moveReaderIndex(forwardBy: consumed)
+            return false
+        case .skipped(let consumed, let isLast):
+            bytes.moveReaderIndex(forwardBy: consumed)
+            return isLast
+        case .invalid(.emptyFrame):
+            // A length of zero is how some switches say that they are alive.
+            decoder = FrameDecoder(framing: link.framing)
+            bytes.moveReaderIndex(forwardBy: link.framing.lengthForm.byteCount)
+            return true
+        case .invalid(let error):
+            outOfStep(error)
+            bytes.clear()
+            return false
+        }
+    }
+
     /// Counted, logged, and answered with what could be read.
     func refuse(_ partial: Message?, _ fault: String, receivedAt: UInt64) {
         loop.metrics.undecodable += 1
@@ -46,6 +72,18 @@ extension AcquirerConnection {
         answer(message, responses.answer(message, .issuerUnavailable), receivedAt: receivedAt)
     }
 
+    /// Token or store gave no answer: 91 or 96, and a note.
+    func undecided(
+        _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
+        result: Result<Decision, CouldNotDecide>
+    ) {
+        guard case .failure(let failure) = result else { return }
+        loop.services.note(request, .undecided(reason: failure.description))
+        let fields = Optional(inFlight.message).fields("reason", "\(failure)")
+        loop.refusals.log(logger, .error, message: "request not decided", metadata: fields)
+        conclude(inFlight, responses.response(to: inFlight.message, failure))
+    }
+
     /// Decided after the switch had its 91, or after its connection went: it is told to nobody any more, least of all
     /// on another connection. The journal has the decision, and a note that it came late.
     func late(
@@ -59,6 +97,8 @@ extension AcquirerConnection {
             let type = inFlight.message.mti.response ?? inFlight.message.mti
             fields["de39"] = "\(ResponseCode(decision).text(in: type, numeric: false))"
             loop.services.note(request, inFlight.isAnswered ? .lateForDeadline : .lateForConnection)
+        } else if case .failure(let failure) = result {
+            loop.services.note(request, .undecided(reason: failure.description))
         }
         logger.warning("late answer not sent", metadata: fields)
     }
@@ -111,6 +151,12 @@ extension AcquirerConnection {
 }
 
 extension AcquirerConnection {
+    /// The connection went before its answer could be written.
+    func cannotTell(_ approved: AuthorisationRequest?) {
+        loop.metrics.lateAnswers += 1
+        if let approved { loop.services.note(approved, .lateForConnection) }
+    }
+
     func malfunction(_ request: Message) -> Message? {
         var bare = responses.malfunction(request)
         bare?.header = link.codec.responseHeader(for: request)

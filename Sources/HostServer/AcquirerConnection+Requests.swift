@@ -77,20 +77,13 @@ extension AcquirerConnection {
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
         result: Result<Decision, CouldNotDecide>
     ) {
-        if case .failure(let failure) = result {
-            loop.services.note(request, .undecided(reason: failure.description))
-        }
         guard !inFlight.isAnswered, context != nil else { return late(inFlight, request, result: result) }
-        switch result {
-        case .success(let decision):
-            loop.metrics.passed(decision.times)
-            if case .approved = decision.outcome { inFlight.approved = request }
-            conclude(inFlight, responses.response(to: inFlight.message, decision))
-        case .failure(let failure):
-            let fields = Optional(inFlight.message).fields("reason", "\(failure)")
-            loop.refusals.log(logger, .error, message: "request not decided", metadata: fields)
-            conclude(inFlight, responses.response(to: inFlight.message, failure))
+        guard case .success(let decision) = result else {
+            return undecided(inFlight, request, result: result)
         }
+        loop.metrics.passed(decision.times)
+        if case .approved = decision.outcome { inFlight.approved = request }
+        conclude(inFlight, responses.response(to: inFlight.message, decision))
     }
 
     /// The one end of every request that was accepted.
@@ -120,11 +113,7 @@ extension AcquirerConnection {
         _ answer: Message, for request: Message, receivedAt: UInt64, approved: AuthorisationRequest? = nil,
         isTheResponse: Bool = true
     ) {
-        guard context != nil else {
-            loop.metrics.lateAnswers += 1
-            if let approved { loop.services.note(approved, .lateForConnection) }
-            return
-        }
+        guard context != nil else { return cannotTell(approved) }
         var response = answer
         response.header = link.codec.responseHeader(for: request)
         let isWritten = write(response)

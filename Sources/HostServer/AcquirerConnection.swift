@@ -36,10 +36,9 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var tls: TLSContext?
     /// What the peer showed in its handshake, its own certificate first.
     var shown: [Certificate] = []
-    private var decoder: FrameDecoder
+    var decoder: FrameDecoder
     var unread: ByteBuffer?
 
-    /// - Parameter tls: the link's, for the names that the peer's certificate may bear; nil for plain TCP.
     init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
         self.link = link
         self.served = served
@@ -72,16 +71,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         case .nothing, .stopReading: break
         case .resumeReading: resumeReading()
         case .sendEcho: sendNetworkRequest(.echo)
-        case .abandon(let reason):
-            loop.metrics.abandoned[reason, default: 0] += 1
-            logger.warning("connection closed", metadata: ["reason": "\(reason.rawValue)"])
-            close()
-        case .close:
-            // Answers of this turn of the loop go out first.
-            loop.services.eventLoop.execute { [self] in
-                flush()
-                linger()
-            }
+        case .abandon(let reason): abandon(reason)
+        case .close: closeAfterAnswers()
         }
     }
 
@@ -113,18 +104,8 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
             case .frame(_, let consumed):
                 hasWholeFrames = true
                 bytes.moveReaderIndex(forwardBy: consumed)
-            case .oversized(_, _, let consumed): bytes.moveReaderIndex(forwardBy: consumed)
-            case .skipped(let consumed, let isLast):
-                hasWholeFrames = hasWholeFrames || isLast
-                bytes.moveReaderIndex(forwardBy: consumed)
-            case .invalid(.emptyFrame):
-                // A length of zero is how some switches say that they are alive.
-                hasWholeFrames = true
-                decoder = FrameDecoder(framing: link.framing)
-                bytes.moveReaderIndex(forwardBy: link.framing.lengthForm.byteCount)
-            case .invalid(let error):
-                outOfStep(error)
-                bytes.clear()
+            default:
+                if pass(over: outcome, &bytes) { hasWholeFrames = true }
             }
         }
         return hasWholeFrames

@@ -12,7 +12,6 @@ package struct HealthLine: Sendable {
     /// What was found.
     package let detail: String
 
-    /// Takes the parts.
     package init(_ subject: String, passed: Bool, detail: String) {
         self.subject = subject
         self.passed = passed
@@ -66,7 +65,7 @@ enum AdminServer {
                 }
             }
         do { return try await bootstrap.bind(host: address.host, port: address.port).get() } catch {
-            throw LinkOpeningError(
+            throw EndpointError(
                 description: "admin: cannot listen on \(address.host):\(address.port): \(error)")
         }
     }

@@ -23,6 +23,13 @@ extension ConnectionState {
         return readingStopped ? .stopReading : resume
     }
 
+    /// Few enough are under way again.
+    mutating func leaveCap() -> ConnectionAction {
+        let waited = readingStopped
+        (atCap, shedding) = (false, false)
+        return waited && !readingStopped ? resume : .nothing
+    }
+
     /// What was read before the peer was made to wait comes first, unless its frames are being taken just now.
     var resume: ConnectionAction { takesFrames ? .nothing : .resumeReading }
 

@@ -72,10 +72,7 @@ struct ConnectionState {
         case .closed: return .nothing
         case .open:
             // Half of the cap, so that reading is not switched at every answer.
-            guard atCap, inFlight <= limits.inFlightMax / 2 else { return .nothing }
-            let waited = readingStopped
-            (atCap, shedding) = (false, false)
-            return waited && !readingStopped ? resume : .nothing
+            return atCap && inFlight <= limits.inFlightMax / 2 ? leaveCap() : .nothing
         }
     }
 

@@ -49,7 +49,7 @@ package struct LinkTLS: Hashable, Sendable {
 }
 
 /// Files that do not make a TLS link. Names the key of the configuration.
-package struct LinkTLSError: Error, Sendable, CustomStringConvertible {
+package struct TLSFault: Error, Sendable, CustomStringConvertible {
     /// One line for people.
     package let description: String
 }
@@ -66,9 +66,9 @@ struct TLSContext: Sendable {
     ///   - link: for errors.
     ///   - now: seconds since 1970.
     init(_ tls: LinkTLS, role: LinkConfiguration.Role, link: String, now: Int64 = Int64(time(nil)))
-        throws(LinkTLSError)
+        throws(TLSFault)
     {
-        let files = try LinkTLSFiles(tls, link: link)
+        let files = try TLSFiles(tls, link: link)
         var trust = try files.reading("trustedFile", tls.trustedFile) {
             try PeerTrust(Certificate.all(files.trusted), role: role)
         }
@@ -129,13 +129,13 @@ struct TLSContext: Sendable {
 }
 
 /// The certificates and the key of a link.
-private struct LinkTLSFiles {
+private struct TLSFiles {
     let chain: [NIOSSLCertificate]
     let key: NIOSSLPrivateKey
     let trusted: [NIOSSLCertificate]
     private let link: String
 
-    init(_ tls: LinkTLS, link: String) throws(LinkTLSError) {
+    init(_ tls: LinkTLS, link: String) throws(TLSFault) {
         self.link = link
         let places = [
             ("certificateFile", tls.certificateFile), ("privateKeyFile", tls.privateKeyFile),
@@ -143,32 +143,31 @@ private struct LinkTLSFiles {
         ]
         // The library passes one over, and who put it there would think that it counts.
         for (key, file) in places where PEMBlock.hasRevocationList(inFile: file) {
-            throw LinkTLSError(
+            throw TLSFault(
                 description: "links.\(link).tls.\(key): \(file) has a list of revoked certificates in it: "
                     + "such a list belongs into a file of its own, which links.\(link).tls.revokedFile names")
         }
-        chain = try LinkTLSFiles.reading("certificateFile", tls.certificateFile, link: link) {
-            try LinkTLSFiles.certificates(tls.certificateFile)
+        chain = try TLSFiles.reading("certificateFile", tls.certificateFile, link: link) {
+            try TLSFiles.certificates(tls.certificateFile)
         }
-        key = try LinkTLSFiles.reading("privateKeyFile", tls.privateKeyFile, link: link) {
+        key = try TLSFiles.reading("privateKeyFile", tls.privateKeyFile, link: link) {
             try NIOSSLPrivateKey(file: tls.privateKeyFile, format: .pem)
         }
-        trusted = try LinkTLSFiles.reading("trustedFile", tls.trustedFile, link: link) {
-            try LinkTLSFiles.certificates(tls.trustedFile)
+        trusted = try TLSFiles.reading("trustedFile", tls.trustedFile, link: link) {
+            try TLSFiles.certificates(tls.trustedFile)
         }
     }
 
     /// Names the key of the configuration and the file where the body fails.
-    func reading<Value>(_ key: String, _ file: String, body: () throws -> Value) throws(LinkTLSError) -> Value
-    {
-        try LinkTLSFiles.reading(key, file, link: link, body: body)
+    func reading<Value>(_ key: String, _ file: String, body: () throws -> Value) throws(TLSFault) -> Value {
+        try TLSFiles.reading(key, file, link: link, body: body)
     }
 
     private static func reading<Value>(_ key: String, _ file: String, link: String, body: () throws -> Value)
-        throws(LinkTLSError) -> Value
+        throws(TLSFault) -> Value
     {
         do { return try body() } catch {
-            throw LinkTLSError(description: "links.\(link).tls.\(key): \(file): \(error)")
+            throw TLSFault(description: "links.\(link).tls.\(key): \(file): \(error)")
         }
     }
 

@@ -25,8 +25,7 @@ extension LinkTLS {
     ///   - link: its name, for errors.
     /// - Returns: the certificates of the host's file, then those of the trusted authorities, then their lists of revoked ones.
     /// - Throws: where the files do not make a TLS link; names the key.
-    package func examine(role: LinkConfiguration.Role, link: String) throws(LinkTLSError) -> [CertificateLife]
-    {
+    package func examine(role: LinkConfiguration.Role, link: String) throws(TLSFault) -> [CertificateLife] {
         _ = try TLSContext(self, role: role, link: link)
         return try certificateLives(link: link) + listLives(link: link)
     }
@@ -35,12 +34,12 @@ extension LinkTLS {
     ///
     /// - Parameter link: its name, for errors.
     /// - Throws: where a file cannot be read; names the key.
-    package func certificateLives(link: String) throws(LinkTLSError) -> [CertificateLife] {
+    package func certificateLives(link: String) throws(TLSFault) -> [CertificateLife] {
         try lives("certificateFile", certificateFile, link: link)
             + lives("trustedFile", trustedFile, link: link)
     }
 
-    private func listLives(link: String) throws(LinkTLSError) -> [CertificateLife] {
+    private func listLives(link: String) throws(TLSFault) -> [CertificateLife] {
         guard let revokedFile else { return [] }
         let key = "links.\(link).tls.revokedFile"
         do {
@@ -50,11 +49,11 @@ extension LinkTLS {
                     graceSeconds: revokedGraceSeconds, isRevocationList: true)
             }
         } catch {
-            throw LinkTLSError(description: "\(key): \(revokedFile): \(error)")
+            throw TLSFault(description: "\(key): \(revokedFile): \(error)")
         }
     }
 
-    private func lives(_ key: String, _ file: String, link: String) throws(LinkTLSError)
+    private func lives(_ key: String, _ file: String, link: String) throws(TLSFault)
         -> [CertificateLife]
     {
         let key = "links.\(link).tls.\(key)"
@@ -65,7 +64,7 @@ extension LinkTLS {
                     notAfter: Int64(certificate.notValidAfter))
             }
         } catch {
-            throw LinkTLSError(description: "\(key): \(file): \(error)")
+            throw TLSFault(description: "\(key): \(file): \(error)")
         }
     }
 }

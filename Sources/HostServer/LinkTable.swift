@@ -82,7 +82,7 @@ final class LinkTable: Sendable {
     func reload(_ configurations: [LinkConfiguration]) async throws {
         let old = all
         let settings = try configurations.map { try ServedLink.Settings($0) }
-        var opened: [String: any LinkEndpoint] = [:]
+        var opened: [String: any Endpoint] = [:]
         var links: [ServedLink] = []
         do {
             for new in settings {
@@ -133,22 +133,22 @@ final class LinkTable: Sendable {
         }
     }
 
-    private func endpoint(of link: ServedLink) async throws -> any LinkEndpoint {
+    private func endpoint(of link: ServedLink) async throws -> any Endpoint {
         let configuration = link.settings.configuration
         switch configuration.role {
         case .server:
-            do { return try await LinkListener(link, loops, group: group) } catch {
-                throw LinkOpeningError(
+            do { return try await ListeningEndpoint(link, loops, group: group) } catch {
+                throw EndpointError(
                     description:
                         "links.\(link.name): cannot listen on \(configuration.host):\(configuration.port): \(error)"
                 )
             }
-        case .client: return LinkDialler(link, loops, group: group, logger: logger, clock: clock)
+        case .client: return DiallingEndpoint(link, loops, group: group, logger: logger, clock: clock)
         }
     }
 }
 
 /// A link that cannot be opened.
-struct LinkOpeningError: Error, CustomStringConvertible {
+struct EndpointError: Error, CustomStringConvertible {
     let description: String
 }

@@ -1,35 +1,16 @@
 /// Whether a request that comes now can still be answered in time. A request that would wait longer than anybody waits for
 /// its answer is better refused at once; those accepted before go on: the newest is refused first, the oldest never.
-///
-/// A long line has one of two causes. What a pause of store or token, or a burst, has left behind is worked off within some
-/// seconds, and nothing of it is lost while its time lasts: it is let stand. A flood is a line that does not get shorter. It
-/// is met by a short line, so that those in it are answered quickly and the line is gone soon after the flood.
 struct LoadShedding {
     /// So many are always accepted: without some there is nothing to measure by.
     static let alwaysAdmitted = 32
-    /// So many are never exceeded: what each holds in memory is some kilobytes.
-    static let mostUnderWay = 50_000
-    // Shares of the time that an answer may take.
-    /// What has stood still for longer is not waited for. The first request is finished a while after the store goes on: what
-    /// waits there is read first, all of it.
-    private static let stillMost = 1.0
-    /// The line that a pause or a burst may leave behind.
-    private static let backlogMost = 0.5
-    /// A backlog is a flood if it has not become a good line by then.
-    private static let backlogTime = 0.6
-    /// A line as it should be, at most.
-    private static let goodLine = 0.1
-    /// A flood is over when the line is shorter.
-    private static let shortLine = 0.02
-
     /// Requests under way on this loop.
     private(set) var inFlight = 0
     /// How quick the loop is when it has enough to do.
-    private var pace = LoopPace()
-    private var stretch = LoopPace.Stretch()
+    var pace = LoopPace()
+    var stretch = LoopPace.Stretch()
     /// Since when the line has been longer than a good one.
-    private var longSince: UInt64?
-    private var isFlooded = false
+    var longSince: UInt64?
+    var isFlooded = false
 
     mutating func begun() { inFlight += 1 }
 
@@ -44,29 +25,7 @@ struct LoadShedding {
     ///   - nanoseconds: what the request's link allows for its answer.
     ///   - now: of the clock that `tick` is told.
     mutating func admits(within nanoseconds: UInt64, now: UInt64) -> Bool {
-        guard inFlight >= Self.alwaysAdmitted else { return true }
-        guard inFlight < Self.mostUnderWay else { return false }
-        let allowed = Double(nanoseconds)
-        if let stillSince = pace.stillSince {
-            longSince = nil
-            return Double(now - min(now, stillSince)) < allowed * Self.stillMost
-        }
-        guard let rate = pace.rate else { return true }
-        let line = Double(inFlight) / rate * 1e9 / allowed
-        if line < Self.shortLine { isFlooded = false }
-        guard line >= Self.goodLine else {
-            longSince = nil
-            return true
-        }
-        let since = longSince ?? now
-        longSince = since
-        if Double(now - min(now, since)) >= allowed * Self.backlogTime { isFlooded = true }
-        return !isFlooded && line < Self.backlogMost
-    }
-
-    /// To be told some times a second.
-    mutating func tick(now: UInt64) {
-        if inFlight < Self.alwaysAdmitted { (longSince, isFlooded) = (nil, false) }
-        pace.tick(&stretch, underWay: inFlight, now: now)
+        if inFlight < Self.alwaysAdmitted { return true }
+        return admitsToLongLine(within: nanoseconds, now: now)
     }
 }

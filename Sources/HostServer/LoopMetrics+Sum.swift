@@ -3,8 +3,8 @@ internal import ISO8583
 internal import IssuerMessages
 
 /// The counts of all loops together, as reports have them.
-extension LinkCounts {
-    mutating func add(_ other: LinkCounts) {
+extension MessageCounts {
+    mutating func add(_ other: MessageCounts) {
         for index in received.indices { received[index] += other.received[index] }
         for index in answers.indices { answers[index] += other.answers[index] }
         for index in answerTimes.indices { answerTimes[index].add(other.answerTimes[index]) }

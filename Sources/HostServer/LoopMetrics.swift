@@ -3,17 +3,17 @@ internal import ISO8583
 internal import IssuerMessages
 
 /// Counts of one link on one event loop, in arrays that are laid out once.
-struct LinkCounts: Sendable {
+struct MessageCounts: Sendable {
     /// Message classes 0 to 8, the second digit of the MTI.
     static let classes = 9
     /// DE39 of both editions of ISO 8583, those of 1987 first.
     static let names = ResponseCode.allCases.map(\.rawValue) + ActionCode.allCases.map(\.rawValue)
     static let codes = names.map { code in code.utf8.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } }
 
-    var received = [UInt64](repeating: 0, count: LinkCounts.classes)
+    var received = [UInt64](repeating: 0, count: MessageCounts.classes)
     /// By class, then by response code; the last place is for any other code.
-    var answers = [UInt64](repeating: 0, count: LinkCounts.classes * (LinkCounts.codes.count + 1))
-    var answerTimes = [TimeHistogram](repeating: TimeHistogram(), count: LinkCounts.classes)
+    var answers = [UInt64](repeating: 0, count: MessageCounts.classes * (MessageCounts.codes.count + 1))
+    var answerTimes = [TimeHistogram](repeating: TimeHistogram(), count: MessageCounts.classes)
 
     static func place(_ messageClass: Int, _ code: UInt32) -> Int {
         messageClass * (codes.count + 1) + (codes.firstIndex(of: code) ?? codes.count)
@@ -23,7 +23,7 @@ struct LinkCounts: Sendable {
 /// Counts of one event loop. Only the loop touches them, so counting costs an addition.
 struct LoopMetrics: Sendable {
     /// By the links' slots.
-    var links: [LinkCounts] = []
+    var links: [MessageCounts] = []
     var undecodable: UInt64 = 0
     var ignored: UInt64 = 0
     var lateAnswers: UInt64 = 0
@@ -57,12 +57,12 @@ struct LoopMetrics: Sendable {
             default: UInt32(0)
             }
         }
-        links[slot].answers[LinkCounts.place(messageClass, code ?? 0)] += 1
+        links[slot].answers[MessageCounts.place(messageClass, code ?? 0)] += 1
         links[slot].answerTimes[messageClass].add(microseconds: microseconds)
         answerTimes.add(microseconds: microseconds)
     }
 
-    mutating func reserve(_ slot: Int) { while links.count <= slot { links.append(LinkCounts()) } }
+    mutating func reserve(_ slot: Int) { while links.count <= slot { links.append(MessageCounts()) } }
 
     /// Counts the stages that an authorisation has passed.
     mutating func passed(_ times: StageTimes) {

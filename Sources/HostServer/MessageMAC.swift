@@ -25,7 +25,6 @@ package struct MessageMAC: Hashable, Sendable {
     /// Of the two ISO algorithms: 1 (zeros) or 2 (`80`, then zeros).
     package var padding: Int
 
-    /// Takes the parts.
     package init(key: KeyName, algorithm: Algorithm, padding: Int) {
         self.key = key
         self.algorithm = algorithm

@@ -56,9 +56,9 @@ extension LoopMetrics {
         var received: [MetricFamily.Sample] = []
         var answers: [MetricFamily.Sample] = []
         var times: [MetricFamily.Sample] = []
-        let codes = LinkCounts.names + ["other"]
+        let codes = MessageCounts.names + ["other"]
         for (name, counts) in zip(names, links) {
-            for messageClass in 0..<LinkCounts.classes {
+            for messageClass in 0..<MessageCounts.classes {
                 let labels = [("link", name), ("class", "0\(messageClass)")]
                 if counts.received[messageClass] > 0 {
                     received.append(.init(labels: labels, value: "\(counts.received[messageClass])"))

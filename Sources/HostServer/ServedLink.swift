@@ -31,7 +31,7 @@ final class ServedLink: Sendable {
     private struct State {
         var settings: Settings
         var open = 0
-        var endpoint: (any LinkEndpoint)?
+        var endpoint: (any Endpoint)?
     }
 
     let name: String
@@ -49,12 +49,12 @@ final class ServedLink: Sendable {
 
     var openConnections: Int { state.withLock { $0.open } }
 
-    var endpoint: (any LinkEndpoint)? { state.withLock { $0.endpoint } }
+    var endpoint: (any Endpoint)? { state.withLock { $0.endpoint } }
 
     func replace(_ settings: Settings) { state.withLock { $0.settings = settings } }
 
     /// - Returns: what it replaces.
-    func replace(_ endpoint: (any LinkEndpoint)?) -> (any LinkEndpoint)? {
+    func replace(_ endpoint: (any Endpoint)?) -> (any Endpoint)? {
         state.withLock { state in
             defer { state.endpoint = endpoint }
             return state.endpoint
@@ -82,7 +82,7 @@ final class ServedLink: Sendable {
 }
 
 /// What keeps a link open: a listener, or the dialling of the host.
-protocol LinkEndpoint: Sendable {
+protocol Endpoint: Sendable {
     /// The address that is listened on or connected to.
     var address: String { get }
     /// Nil while all is well; otherwise why connections are missing.

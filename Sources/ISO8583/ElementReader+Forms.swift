@@ -7,6 +7,21 @@ extension ElementReader {
         Fault(place: .element(element), offset: offset, reason: reason)
     }
 
+    /// The forms that few dialects have.
+    mutating func readOther(_ spec: ElementSpec, _ count: Int, at start: Int) throws(Fault) {
+        switch spec.form {
+        case .ebcdic: try readEBCDIC(count, spec.type)
+        case .hex, .ebcdicHex: try readHex(count, ebcdic: spec.form == .ebcdicHex)
+        case .signPacked:
+            try readASCII(1, spec.type == .signedNibbles ? .any : .alphanumeric)
+            written += 1
+            try readPacked(
+                count - 1, pad: spec.pad, separator: spec.type == .signedNibbles ? ElementSpec.anyNibble : 0)
+            written -= 1
+        case .ascii, .binary, .packed, .undefined: throw fault(.unknownElement, at: start)
+        }
+    }
+
     /// The objects alone, without `01` and their length.
     func openedDataSet(_ count: Int, at start: Int) throws(Fault) -> Message.Extent {
         let (content, head) = (output + written, ElementSpec.dataSetHeadBytes)

@@ -32,16 +32,7 @@ struct ElementReader {
         case .ascii: try readASCII(count, spec.type)
         case .binary: try readBinary(count)
         case .packed: try readPacked(count, pad: spec.pad, separator: spec.separator)
-        case .ebcdic: try readEBCDIC(count, spec.type)
-        case .hex: try readHex(count, ebcdic: false)
-        case .ebcdicHex: try readHex(count, ebcdic: true)
-        case .signPacked:
-            try readASCII(1, spec.type == .signedNibbles ? .any : .alphanumeric)
-            written += 1
-            try readPacked(
-                count - 1, pad: spec.pad, separator: spec.type == .signedNibbles ? ElementSpec.anyNibble : 0)
-            written -= 1
-        case .undefined: throw fault(.unknownElement, at: start)
+        default: try readOther(spec, count, at: start)
         }
         var extent = Message.Extent(offset: written, count: count)
         switch spec.around {
@@ -77,7 +68,7 @@ struct ElementReader {
     }
 
     @inline(__always)
-    private mutating func readASCII(_ count: Int, _ type: CharacterClass) throws(Fault) {
+    mutating func readASCII(_ count: Int, _ type: CharacterClass) throws(Fault) {
         try need(count)
         let misfit = type.firstMisfit(input + position, count)
         guard misfit == count else { throw misfitFault(type, at: position + misfit) }

@@ -25,3 +25,26 @@ extension Framing {
         bytes.append(contentsOf: payload)
     }
 }
+
+/// Frames over the limit: their first bytes are handed out, the rest is passed over.
+extension FrameDecoder {
+    /// - Parameters:
+    ///   - following: bytes behind the length.
+    ///   - count: bytes at hand.
+    mutating func begin(oversized following: Int, _ count: Int) -> Outcome {
+        let prefix = framing.lengthForm.byteCount
+        let first = prefix + framing.frameBytesMax
+        guard count >= first else { return .needMore(bytesMissing: first - count) }
+        bytesToSkip = following - framing.frameBytesMax
+        return .oversized(
+            start: min(prefix + framing.tpduLength, first)..<first, frameBytes: following, consumed: first)
+    }
+
+    /// - Parameter count: bytes at hand.
+    mutating func skip(_ count: Int) -> Outcome {
+        guard count > 0 else { return .needMore(bytesMissing: bytesToSkip) }
+        let skipped = min(bytesToSkip, count)
+        bytesToSkip -= skipped
+        return .skipped(consumed: skipped, isLast: bytesToSkip == 0)
+    }
+}

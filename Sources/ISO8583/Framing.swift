@@ -145,40 +145,24 @@ package struct FrameDecoder: Sendable {
         case invalid(FrameError)
     }
 
-    /// The framing of the stream.
     package let framing: Framing
     private var fault: FrameError?
-    private var bytesToSkip = 0
+    var bytesToSkip = 0
 
     /// Whether the rest of a frame over the limit is on its way.
     package var isSkipping: Bool { bytesToSkip > 0 }
 
-    /// A decoder for the start of a stream.
-    package init(framing: Framing) {
-        self.framing = framing
-    }
+    package init(framing: Framing) { self.framing = framing }
 
     /// Looks at the bytes that have come and not been consumed yet; offsets count from their start.
     package mutating func nextFrame(in bytes: UnsafeRawBufferPointer) -> Outcome {
         if let fault { return .invalid(fault) }
-        if bytesToSkip > 0 {
-            guard !bytes.isEmpty else { return .needMore(bytesMissing: bytesToSkip) }
-            let count = min(bytesToSkip, bytes.count)
-            bytesToSkip -= count
-            return .skipped(consumed: count, isLast: bytesToSkip == 0)
-        }
+        if bytesToSkip > 0 { return skip(bytes.count) }
         let prefix = framing.lengthForm.byteCount
         guard bytes.count >= prefix else { return .needMore(bytesMissing: prefix - bytes.count) }
         do {
             let following = try length(in: bytes)
-            guard following <= framing.frameBytesMax else {
-                let first = prefix + framing.frameBytesMax
-                guard bytes.count >= first else { return .needMore(bytesMissing: first - bytes.count) }
-                bytesToSkip = following - framing.frameBytesMax
-                return .oversized(
-                    start: min(prefix + framing.tpduLength, first)..<first, frameBytes: following,
-                    consumed: first)
-            }
+            guard following <= framing.frameBytesMax else { return begin(oversized: following, bytes.count) }
             let whole = prefix + following
             guard bytes.count >= whole else { return .needMore(bytesMissing: whole - bytes.count) }
             return .frame(payload: prefix + framing.tpduLength..<whole, consumed: whole)

@@ -28,18 +28,11 @@ package struct Message: Sendable {
     /// An empty message. Room for `bytesReserved` bytes of content is made beforehand, so that building a
     /// usual response does not grow the storage.
     package init(mti: MTI, header: [UInt8] = [], bytesReserved: Int = 320) {
-        self.init(mti: mti, header: header, primary: 0, secondary: 0, extents: [], storage: [])
-        extents.reserveCapacity(24)
-        storage.reserveCapacity(bytesReserved)
-    }
-
-    init(mti: MTI, header: [UInt8], primary: UInt64, secondary: UInt64, extents: [Extent], storage: [UInt8]) {
-        self.mti = mti
-        self.header = header
-        self.primary = primary
-        self.secondary = secondary
-        self.extents = extents
-        self.storage = storage
+        (self.mti, self.header, primary, secondary, extents, storage) = (mti, header, 0, 0, [], [])
+        if bytesReserved > 0 {
+            extents.reserveCapacity(24)
+            storage.reserveCapacity(bytesReserved)
+        }
     }
 
     /// Whether the element is in the message (with length zero it is, too).
@@ -92,6 +85,7 @@ package struct Message: Sendable {
     package mutating func copy(_ element: DataElement, from source: Message) {
         source.withBytes(element) { write($0, to: element) }
     }
+
     mutating func write(_ content: UnsafeRawBufferPointer, to element: DataElement) {
         let rank = rank(element)
         if has(element) {
@@ -119,16 +113,13 @@ package struct Message: Sendable {
 
 extension Message {
     /// The elements of the message in ascending order.
-    package var presentElements: PresentElements {
-        PresentElements(primary: primary, secondary: secondary)
-    }
+    package var presentElements: PresentElements { PresentElements(primary: primary, secondary: secondary) }
 
     /// Walks over the bitmap; needs no memory.
     package struct PresentElements: Sequence, IteratorProtocol, Sendable {
         var primary: UInt64
         var secondary: UInt64
 
-        /// The next higher element.
         package mutating func next() -> DataElement? {
             if primary != 0 {
                 let index = primary.leadingZeroBitCount
@@ -150,9 +141,7 @@ package struct MTI: RawRepresentable, Hashable, Sendable {
     package let rawValue: UInt16
 
     /// The indicator with these digits, whether or not any standard gives them a meaning.
-    package init(rawValue: UInt16) {
-        self.rawValue = rawValue
-    }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// 0 is ISO 8583:1987, 1 is 1993, 2 is 2003.
     package var version: UInt8 { UInt8(rawValue >> 12) }
@@ -177,14 +166,10 @@ package struct MTI: RawRepresentable, Hashable, Sendable {
 
     /// The indicator of the message that answers this one: `0100` and its repeat `0101` are answered by
     /// `0110`, `0420` and `0421` by `0430`. Nil when nothing answers it.
-    package var response: MTI? {
-        isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil
-    }
+    package var response: MTI? { isRequest ? MTI(rawValue: (rawValue & 0xFFFE) + 0x10) : nil }
 
     /// Digits with a meaning: a class of 1 to 8, a function and an origin of 0 to 5.
-    package var isWellFormed: Bool {
-        version <= 9 && messageClass != nil && function <= 5 && origin <= 5
-    }
+    package var isWellFormed: Bool { version <= 9 && messageClass != nil && function <= 5 && origin <= 5 }
 }
 
 /// The number of a data element, 1 to 128. What stands behind the number on a link is the dialect's matter;
@@ -194,7 +179,5 @@ package struct DataElement: RawRepresentable, Hashable, Sendable {
     package let rawValue: UInt8
 
     /// For numbers that come out of a bitmap or a literal here, which cannot be outside.
-    init(unchecked number: Int) {
-        rawValue = UInt8(truncatingIfNeeded: number)
-    }
+    init(unchecked number: Int) { rawValue = UInt8(truncatingIfNeeded: number) }
 }

@@ -93,3 +93,19 @@ extension MessageDecodingError.Reason {
         }
     }
 }
+
+extension HeadReader {
+    /// A bitmap in hex digits.
+    mutating func readHexBitmap(bits: Int) throws(Fault) -> UInt64 {
+        try need(bits / 4, for: .bitmap)
+        var value: UInt64 = 0
+        let ebcdic = codec.bitmap.encoding == .ebcdicHex
+        for index in position..<position + bits / 4 {
+            let nibble = HexForm.nibble(bytes[index], ebcdic: ebcdic)
+            guard nibble <= 0x0F else { throw Fault(place: .bitmap, offset: index, reason: .badHexDigit) }
+            value = value << 4 | UInt64(nibble)
+        }
+        position += bits / 4
+        return value << UInt64(64 - bits)
+    }
+}

@@ -13,7 +13,6 @@ package final class MessageCodec: Sendable {
     /// Spaces that all filled elements together can need.
     let fillBytesMax: Int
 
-    /// A codec for a dialect.
     package init(dialect: Dialect) {
         self.dialect = dialect
         header = dialect.header
@@ -26,8 +25,7 @@ package final class MessageCodec: Sendable {
 
     /// The message that the bytes are; all of them have to belong to it.
     package func decode(_ bytes: UnsafeRawBufferPointer) throws(MessageDecodingError) -> Message {
-        var message = Message(
-            mti: MTI(rawValue: 0), header: [], primary: 0, secondary: 0, extents: [], storage: [])
+        var message = Message(mti: MTI(rawValue: 0), bytesReserved: 0)
         var head = HeadReader(bytes: bytes, codec: self)
         var hasType = false
         do throws(Fault) {
@@ -36,11 +34,8 @@ package final class MessageCodec: Sendable {
             hasType = true
             (message.primary, message.secondary) = try head.readBitmaps()
             let isThird = message.secondary >> 63 == 1 && specs[65].form == .undefined
-            let fault =
-                isThird
-                ? readBesideThirdBitmap(bytes, from: head.position, into: &message)
-                : readElements(of: bytes, from: head.position, into: &message)
-            if let fault { throw fault }
+            if isThird { throw readBesideThirdBitmap(bytes, from: head.position, into: &message) }
+            if let fault = readElements(of: bytes, from: head.position, into: &message) { throw fault }
             return message
         } catch {
             throw MessageDecodingError(
@@ -111,7 +106,7 @@ struct HeadReader {
     let codec: MessageCodec
     var position = 0
 
-    private func need(_ count: Int, for place: MessageDecodingError.Place) throws(Fault) {
+    func need(_ count: Int, for place: MessageDecodingError.Place) throws(Fault) {
         if bytes.count - position < count {
             throw Fault(
                 place: place, offset: bytes.count,
@@ -139,11 +134,8 @@ struct HeadReader {
         case .ascii, .ebcdic:
             try need(4, for: .messageType)
             let zero: UInt8 = codec.messageType.encoding == .ascii ? 0x30 : 0xF0
-            for index in position..<position + 4 {
-                let digit = bytes[index] &- zero
-                // 15 is a digit of no message type, so that the check below refuses it.
-                value = value << 4 | UInt16(min(digit, 0x0F))
-            }
+            // 15 is a digit of no message type, so that the check below refuses it.
+            value = bytes[position..<position + 4].reduce(0) { $0 << 4 | UInt16(min($1 &- zero, 0x0F)) }
             position += 4
         }
         let mti = MTI(rawValue: value)
@@ -166,29 +158,13 @@ struct HeadReader {
     }
 
     private mutating func readBitmap(bits: Int) throws(Fault) -> UInt64 {
-        var value: UInt64 = 0
-        if codec.bitmap.encoding == .binary {
-            try need(bits / 8, for: .bitmap)
-            if bits == 64 {
-                value = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-            } else {
-                for index in position..<position + bits / 8 {
-                    value = value << 8 | UInt64(bytes[index])
-                }
-            }
-            position += bits / 8
-        } else {
-            try need(bits / 4, for: .bitmap)
-            let ebcdic = codec.bitmap.encoding == .ebcdicHex
-            for index in position..<position + bits / 4 {
-                let nibble = HexForm.nibble(bytes[index], ebcdic: ebcdic)
-                guard nibble <= 0x0F else {
-                    throw Fault(place: .bitmap, offset: index, reason: .badHexDigit)
-                }
-                value = value << 4 | UInt64(nibble)
-            }
-            position += bits / 4
+        guard codec.bitmap.encoding == .binary else { return try readHexBitmap(bits: bits) }
+        try need(bits / 8, for: .bitmap)
+        defer { position += bits / 8 }
+        if bits == 64 {
+            return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
         }
+        let value = bytes[position..<position + bits / 8].reduce(0) { $0 << 8 | UInt64($1) }
         return value << UInt64(64 - bits)
     }
 }

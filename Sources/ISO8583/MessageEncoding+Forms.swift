@@ -13,6 +13,29 @@ extension MessageCodec {
 extension MessageEncodingError.Reason: Error {}
 
 extension ElementWriter {
+    /// In hex digits, or shorter than usual.
+    mutating func writeOtherBitmap(_ value: UInt64, bits: Int, encoding: Dialect.Bitmap.Encoding) {
+        // The bits to be written stand at the top; each step takes the uppermost nibble or byte off.
+        var rest = value
+        let ebcdic = encoding == .ebcdicHex
+        for _ in 0..<(encoding == .binary ? bits / 8 : bits / 4) {
+            if encoding == .binary {
+                put(UInt8(truncatingIfNeeded: rest &>> 56))
+                rest &<<= 8
+            } else {
+                put(HexForm.digit(UInt8(truncatingIfNeeded: rest &>> 60), ebcdic: ebcdic))
+                rest &<<= 4
+            }
+        }
+    }
+
+    mutating func writeEBCDIC(_ content: UnsafePointer<UInt8>, _ count: Int) {
+        EBCDIC.fromLatin1.withUnsafeBufferPointer { table in
+            for index in 0..<count { output[position + index] = table[Int(content[index])] }
+        }
+        position += count
+    }
+
     /// As they are, or as hex digits.
     mutating func writeBytes(
         _ content: UnsafePointer<UInt8>, _ count: Int, form: ElementSpec.Form

@@ -1,5 +1,3 @@
-internal import ByteCoding
-
 extension MessageCodec {
     /// Appends the message; after an error the bytes are as before.
     package func encode(_ message: Message, into bytes: inout [UInt8]) throws(MessageEncodingError) {
@@ -81,18 +79,7 @@ extension ElementWriter {
             position += 8
             return
         }
-        // The bits to be written stand at the top; each step takes the uppermost nibble or byte off.
-        var rest = value
-        let ebcdic = encoding == .ebcdicHex
-        for _ in 0..<(encoding == .binary ? bits / 8 : bits / 4) {
-            if encoding == .binary {
-                put(UInt8(truncatingIfNeeded: rest &>> 56))
-                rest &<<= 8
-            } else {
-                put(HexForm.digit(UInt8(truncatingIfNeeded: rest &>> 60), ebcdic: ebcdic))
-                rest &<<= 4
-            }
-        }
+        writeOtherBitmap(value, bits: bits, encoding: encoding)
     }
 }
 
@@ -145,13 +132,7 @@ struct ElementWriter {
         case .signPacked:
             put(content[0])
             pack(content + 1, count - 1, pad: spec.pad)
-        case .ebcdic:
-            EBCDIC.fromLatin1.withUnsafeBufferPointer { table in
-                for index in 0..<count {
-                    output[position + index] = table[Int(content[index])]
-                }
-            }
-            position += count
+        case .ebcdic: writeEBCDIC(content, count)
         case .hex, .ebcdicHex, .undefined: writeBytes(content, count, form: spec.form)
         }
         if spec.around == .spaces {

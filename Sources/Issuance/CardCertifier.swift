@@ -28,7 +28,6 @@ package struct ApplicationProfile: Codable, Hashable, Sendable {
         return pinKeyBits != nil || (UInt16(aip, radix: 16) ?? 0) & bits != 0
     }
 
-    /// Takes the parts.
     package init(aip: String, objects: String, iccKeyBits: Int?, pinKeyBits: Int?) {
         self.aip = aip
         self.objects = objects

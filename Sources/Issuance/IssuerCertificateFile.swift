@@ -12,7 +12,6 @@ package struct IssuerCertificateFile: Hashable, Sendable {
 
     private static let ridTag = Tag(rawValue: 0x4F)
 
-    /// Takes the parts.
     package init(rid: [UInt8], caIndex: UInt8, objects: KeyCertificate.Objects) {
         self.rid = rid
         self.caIndex = caIndex

@@ -20,7 +20,6 @@ package struct IssuerKeyRequest: Hashable, Sendable {
     /// Identifier, index, algorithm and two lengths.
     private static let clearCount = 10
 
-    /// Takes the parts.
     package init(
         identifierDigits: [UInt8], expiry: CertificateMonth, index: UInt32, key: RSAPublicKey
     ) throws {

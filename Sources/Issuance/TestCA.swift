@@ -7,7 +7,6 @@ package struct TestCA: ~Copyable {
     /// Its token.
     package var keys: SigningKeys
 
-    /// Takes the keys.
     package init(_ keys: consuming SigningKeys) { self.keys = keys }
 
     /// Label of the key with this RID and index.

@@ -2,10 +2,10 @@ internal import Authorisation
 internal import ISO8583
 
 extension Message {
-    /// DE6 (n 12), DE51 (n 3) and DE10 (n 8). Zeros in DE51 or DE10 say nothing.
-    /// - Returns: nil where DE51 names no currency.
+    /// What the cardholder pays, where the message says so: DE6 (n 12), DE51 (n 3) and DE10 (n 8). Zeros in DE51 or DE10
+    /// say nothing.
     /// - Throws: where an element is there and not what it has to be. DE10 counts between two currencies only.
-    func billing() throws(MappingError) -> CardholderBilling? {
+    func readBilling() throws(MappingError) -> CardholderBilling? {
         guard let number = number(.cardholderBillingCurrency).flatMap({ UInt16(exactly: $0) }),
             let currency = CurrencyCode(rawValue: number)
         else { throw MappingError(.cardholderBillingCurrency, "no numeric currency code") }

@@ -18,6 +18,19 @@ extension Message {
     }
 }
 
+extension Message {
+    /// The amount of the transaction that a reversal undoes. What takes it back as a whole need not say how much it was.
+    /// - Parameter isLeftOut: an enquiry without an amount.
+    func reversedAmount(_ purpose: RequestPurpose, isLeftOut: Bool) throws(MappingError) -> Amount {
+        let hasAmount = has(.currency) && has(.transactionAmount)
+        if purpose == .reversal(remainingMinorUnits: 0), !hasAmount {
+            return try amount(minorUnits: number(.transactionAmount) ?? 0, currency: 0)
+        }
+        let sent = mti.is1993 ? reversedMinorUnits1993() : number(.transactionAmount)
+        return try amount(minorUnits: sent ?? (isLeftOut ? 0 : nil))
+    }
+}
+
 /// What these digits come to; nil where one is none.
 func decimal(_ digits: some Collection<UInt8>) -> UInt64? {
     var value: UInt64 = 0

@@ -27,3 +27,10 @@ package enum IncomingMessage: Sendable {
     /// Not a request: nothing is sent back.
     case ignore(String)
 }
+
+extension RequestMapping {
+    func unsupported(_ message: Message) -> IncomingMessage {
+        link.responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
+            ?? .ignore("\(message.mti) is no request")
+    }
+}

@@ -28,7 +28,6 @@ package struct KeyChangeArrangement: Hashable, Sendable {
     /// The same for DE24: system security, key change.
     package static let usualCodes1993: Set<String> = ["811"]
 
-    /// Takes the parts; see each property.
     package init(codes: Set<String> = usualCodes, element: DataElement = .additionalData, form: Form = .plain)
     {
         self.codes = codes

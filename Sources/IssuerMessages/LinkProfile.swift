@@ -28,7 +28,6 @@ package struct LinkProfile: Sendable {
             name: name, pins: PINArrangement(zonePINKey: zonePINKey), partialApproval: partialApproval)
     }
 
-    /// Takes the parts.
     package init(
         name: String, pins: PINArrangement, partialApproval: PartialApprovalIndicator = .de48SubElement61
     ) {
@@ -61,7 +60,24 @@ package struct PINArrangement: Sendable {
 }
 
 extension Message {
-    func hexadecimal(_ characters: UnsafeRawBufferPointer) -> (first: UInt64, second: UInt64?)? {
+    /// Sixteen bytes or 32 hexadecimal characters, as words; of eight bytes the first alone; nil for anything else.
+    func halves(_ element: DataElement) -> (first: UInt64, second: UInt64?)? {
+        let found = reading(element) { bytes -> (first: UInt64, second: UInt64?)? in
+            switch bytes.count {
+            case 8: (UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)), nil)
+            case 16:
+                (
+                    UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
+            case 32: hexadecimal(bytes)
+            default: nil
+            }
+        }
+        return found.flatMap { $0 }
+    }
+
+    private func hexadecimal(_ characters: UnsafeRawBufferPointer) -> (first: UInt64, second: UInt64?)? {
         var value: UInt128 = 0
         for character in characters {
             let digit: UInt8
@@ -79,6 +95,11 @@ extension Message {
 
 /// PIN blocks of format 4, and links whose messages say which format they have.
 extension LinkProfile {
+    var noPINKey: MappingError {
+        MappingError(
+            .pinData, pins.aesZonePINKey == nil ? "this link carries no PINs" : "no key for this format")
+    }
+
     /// A block of format 4 with no DE53 to announce it is a PIN all the same: to leave it out would be to approve
     /// without the PIN that the cardholder gave.
     func isUnannounced(_ message: Message) -> Bool {

@@ -141,30 +141,6 @@ extension Message {
     }
 }
 
-/// Where a request says that its terminal can go on with less than it asked for.
-package enum PartialApprovalIndicator: String, CaseIterable, Sendable {
-    /// Nowhere: all or nothing.
-    case never
-    /// DE48: sub-elements of two-digit number, two-digit length and content, after an optional category letter;
-    /// number 61, first position `1`.
-    case de48SubElement61 = "de48-61"
-    /// DE60, tenth field (position 12): `1`.
-    case de60Position12 = "de60-12"
-
-    /// What the message says; anything that cannot be read says no.
-    func allows(_ message: Message) -> Bool {
-        switch self {
-        case .never: return false
-        case .de60Position12:
-            return message.reading(.privateData60) { $0.count >= 12 && $0[11] == UInt8(ascii: "1") }
-                ?? false
-        case .de48SubElement61:
-            let element = message.bytes(.additionalData).flatMap { Indicators.Place.subElement(61, of: $0) }
-            return element?.first == UInt8(ascii: "1")
-        }
-    }
-}
-
 extension LinkProfile {
     /// The PIN block of a message with its key and format, nil where there is none.
     func pinQuestion(_ message: Message) throws(MappingError) -> PINQuestion? {
@@ -177,33 +153,11 @@ extension LinkProfile {
         }
         // What stands in the other element then is none of ours.
         guard message.has(.pinData) else { return nil }
-        guard let key = pins.zonePINKey else {
-            throw MappingError(
-                .pinData, pins.aesZonePINKey == nil ? "this link carries no PINs" : "no key for this format")
+        guard let key = pins.zonePINKey else { throw noPINKey }
+        let block = message.reading(.pinData) { bytes in
+            bytes.count == 8 ? UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) : nil
         }
-        guard let block = message.halves(.pinData), block.second == nil else {
-            throw MappingError(.pinData, "not eight bytes")
-        }
-        return PINQuestion(
-            zonePINKey: key, format: format, block: EncipheredPINBlock(rawValue: block.first))
-    }
-}
-
-extension Message {
-    /// Eight or sixteen bytes, or 32 hexadecimal characters, as words; nil for anything else.
-    func halves(_ element: DataElement) -> (first: UInt64, second: UInt64?)? {
-        let found = reading(element) { bytes -> (first: UInt64, second: UInt64?)? in
-            switch bytes.count {
-            case 8: (UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)), nil)
-            case 16:
-                (
-                    UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-                )
-            case 32: hexadecimal(bytes)
-            default: nil
-            }
-        }
-        return found.flatMap { $0 }
+        guard let block, let block else { throw MappingError(.pinData, "not eight bytes") }
+        return PINQuestion(zonePINKey: key, format: format, block: EncipheredPINBlock(rawValue: block))
     }
 }

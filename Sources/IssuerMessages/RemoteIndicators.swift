@@ -99,3 +99,19 @@ package struct RemoteIndicators: Sendable {
         return max(1, value)
     }
 }
+
+extension LinkProfile {
+    /// What there is in place of a chip.
+    func evidence(
+        _ message: Message, _ kind: TransactionKind, entry: CardEntry, track2: Track2?
+    ) -> NonChipEvidence {
+        let remote = entry == .cardNotPresent || entry == .unknown ? remote.payment(message, kind) : nil
+        return NonChipEvidence(
+            // What says which payment it is says that no card is there.
+            entry: entry == .unknown && remote != nil ? .cardNotPresent : entry,
+            stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
+            discretionary: track2?.discretionary.digits ?? 0,
+            discretionaryCount: track2?.discretionary.count ?? 0,
+            printedValue: printedValue.flatMap { $0.value(in: message) }, remote: remote)
+    }
+}

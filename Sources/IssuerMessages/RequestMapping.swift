@@ -29,11 +29,6 @@ package final class RequestMapping: Sendable {
         return unsupported(message)
     }
 
-    private func unsupported(_ message: Message) -> IncomingMessage {
-        link.responses.answer(message, .unsupportedTransaction).map(IncomingMessage.answer)
-            ?? .ignore("\(message.mti) is no request")
-    }
-
     private func request(
         _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind, receivedAt: UInt64,
         answerBy: UInt64
@@ -53,7 +48,9 @@ package final class RequestMapping: Sendable {
         let nonChip = nonChip(message, kind, track2: track2, hasChip: chip != nil)
         return AuthorisationRequest(
             link: link.name, card: CardIdentity(pan: pan, panSequenceNumber: sequenceNumber), expiry: expiry,
-            amount: amount, billing: try billing(message, purpose, kind: kind),
+            amount: amount,
+            // What is given back is what was booked.
+            billing: kind == .balanceEnquiry || purpose.isReversal ? nil : try message.billing(),
             transmission: message.transmission(purpose, kind, link: link.name),
             retrievalReferenceNumber: message.printable(.retrievalReferenceNumber), chip: chip,
             pin: pin, nonChip: nonChip,
@@ -68,15 +65,8 @@ package final class RequestMapping: Sendable {
         _ message: Message, _ kind: TransactionKind, track2: Track2?, hasChip: Bool
     ) -> NonChipEvidence? {
         let entry = message.cardEntry
-        if hasChip { return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry) }
-        let remote = entry == .cardNotPresent || entry == .unknown ? link.remote.payment(message, kind) : nil
-        return NonChipEvidence(
-            // What says which payment it is says that no card is there.
-            entry: entry == .unknown && remote != nil ? .cardNotPresent : entry,
-            stripeExpiry: track2?.expiryDigits, serviceCode: track2?.serviceCode,
-            discretionary: track2?.discretionary.digits ?? 0,
-            discretionaryCount: track2?.discretionary.count ?? 0,
-            printedValue: link.printedValue.flatMap { $0.value(in: message) }, remote: remote)
+        guard hasChip else { return link.evidence(message, kind, entry: entry, track2: track2) }
+        return entry == .chip || entry == .unknown ? nil : NonChipEvidence(entry: entry)
     }
 
     /// What is absent or unreadable there decides nothing: these elements are not needed for an authorisation.
@@ -89,7 +79,9 @@ package final class RequestMapping: Sendable {
             found.cashBackMinorUnits =
                 try AdditionalAmount.cash(in: message) ?? chip?.amountOther.map { Int64(clamping: $0) }
         }
-        found.allowsPartialApproval = link.partialApproval.allows(message)
+        if message.has(.additionalData) || message.has(.privateData60) {
+            found.allowsPartialApproval = link.partialApproval.allows(message)
+        }
         found.merchantCategory = message.merchantCategory
         found.country =
             chip?.terminalCountryCode ?? message.number(.acquirerCountry).flatMap { UInt16(exactly: $0) }
@@ -102,7 +94,7 @@ package final class RequestMapping: Sendable {
         _ message: Message, _ purpose: RequestPurpose
     ) throws(MappingError) -> ICCData? {
         guard let bytes = message.bytes(.iccData) else { return nil }
-        do { return try ICCData(parsing: Array(bytes)) } catch {
+        do { return try ICCData(parsing: bytes) } catch {
             // A reversal does not rest on it.
             if purpose.isReversal { return nil }
             throw MappingError(.iccData, error.description)
@@ -143,34 +135,12 @@ package final class RequestMapping: Sendable {
         return sequenceNumber
     }
 
-    /// What the cardholder pays, where the message says so. Without DE51 nobody knows what DE6 counts.
-    private func billing(
-        _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
-    ) throws(MappingError) -> CardholderBilling? {
-        // What is given back is what was booked.
-        let hasBilling = message.has(.cardholderBillingCurrency) && message.has(.cardholderBillingAmount)
-        return hasBilling && kind != .balanceEnquiry && !purpose.isReversal ? try message.billing() : nil
-    }
-
     private func amount(
         _ message: Message, _ purpose: RequestPurpose, kind: TransactionKind
     ) throws(MappingError) -> Amount {
-        // What takes a transaction back as a whole need not say how much that was.
-        let isWhole =
-            purpose == .reversal(remainingMinorUnits: 0)
-            && !(message.has(.currency) && message.has(.transactionAmount))
-        guard let number = isWhole ? 0 : message.number(.currency).flatMap({ UInt16(exactly: $0) }),
-            let currency = CurrencyCode(rawValue: number)
-        else { throw MappingError(.currency, "missing or no numeric currency code") }
-        let mayBeAbsent = isWhole || kind == .balanceEnquiry && !message.has(.transactionAmount)
-        let absent: UInt64? = mayBeAbsent ? 0 : nil
-        let sent =
-            purpose.isReversal && !isWhole && message.mti.is1993
-            ? message.reversedMinorUnits1993() : message.number(.transactionAmount)
-        guard let minorUnits = sent ?? absent,
-            let amount = Amount(minorUnits: Int64(clamping: minorUnits), currency: currency)
-        else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
-        return amount
+        let isLeftOut = kind == .balanceEnquiry && !message.has(.transactionAmount)
+        if purpose.isReversal { return try message.reversedAmount(purpose, isLeftOut: isLeftOut) }
+        return try message.amount(minorUnits: isLeftOut ? 0 : message.number(.transactionAmount))
     }
 }
 
@@ -179,6 +149,21 @@ extension Message {
     /// module that uses it is compiled for its types.
     func reading<Result>(_ element: DataElement, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
         bytes(element).map { $0.withUnsafeBytes(body) }
+    }
+
+    /// An amount in the currency of DE49, or in one that is known without it.
+    func amount(minorUnits: UInt64?, currency known: UInt16? = nil) throws(MappingError) -> Amount {
+        guard let number = known ?? number(.currency).flatMap({ UInt16(exactly: $0) }),
+            let currency = CurrencyCode(rawValue: number)
+        else { throw MappingError(.currency, "missing or no numeric currency code") }
+        guard let amount = minorUnits.flatMap({ Amount(minorUnits: Int64(clamping: $0), currency: currency) })
+        else { throw MappingError(.transactionAmount, "missing or not twelve digits") }
+        return amount
+    }
+
+    /// What the cardholder pays. Without DE51 nobody knows what DE6 counts.
+    func billing() throws(MappingError) -> CardholderBilling? {
+        has(.cardholderBillingCurrency) && has(.cardholderBillingAmount) ? try readBilling() : nil
     }
 
     /// A decimal element as a number, nil where it is absent, empty, not decimal or over 18 digits.

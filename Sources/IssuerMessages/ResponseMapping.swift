@@ -11,7 +11,6 @@ package struct ResponseMapping: Sendable {
     /// The dialect has DE6 and DE51.
     package var tellsBilling = true
 
-    /// The usual answers.
     package init(echo: [DataElement] = ResponseMapping.usualEcho) { self.echo = echo }
 
     /// The answer to a request that was decided.

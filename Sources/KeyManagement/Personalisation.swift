@@ -11,7 +11,6 @@ package struct PersonalisationKeys: Sendable {
     /// How ICC master keys are derived.
     package let option: MasterKeyOption
 
-    /// Takes the parts.
     package init(labels: [KeyPurpose: String], option: MasterKeyOption) {
         self.labels = labels
         self.option = option

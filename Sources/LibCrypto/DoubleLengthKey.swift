@@ -8,7 +8,6 @@ package struct DoubleLengthKey: Sendable, CustomStringConvertible, CustomReflect
     /// Big endian.
     package let right: UInt64
 
-    /// Takes the halves.
     package init(left: UInt64, right: UInt64) {
         self.left = left
         self.right = right

@@ -33,7 +33,6 @@ package struct RSAPrivateKey: Sendable, CustomStringConvertible, CustomReflectab
         /// The inverse of `prime2` modulo `prime1`.
         package var coefficient: [UInt8]
 
-        /// Takes the five.
         package init(
             prime1: [UInt8], prime2: [UInt8], exponent1: [UInt8], exponent2: [UInt8], coefficient: [UInt8]
         ) {

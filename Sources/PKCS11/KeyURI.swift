@@ -8,7 +8,6 @@ package struct KeyURI: Hashable, Sendable, CustomStringConvertible {
     /// `CKA_LABEL` of the key.
     package var object: String
 
-    /// Takes the parts.
     package init(token: String? = nil, object: String) {
         self.token = token
         self.object = object

@@ -6,7 +6,6 @@ package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
     /// One line for people.
     package let description: String
 
-    /// Takes the line.
     package init(_ description: String) { self.description = description }
 }
 

@@ -1,7 +1,6 @@
 /// A command in the form in which it is sent (RESP: an array of bulk strings), built in place: a third of
 /// what formatting an argument vector costs.
 package struct RedisCommand: Sendable {
-    /// The encoded command.
     package internal(set) var bytes: [UInt8] = []
     var missing: Int
 
@@ -16,7 +15,6 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    /// Appends one argument.
     package mutating func append(_ argument: [UInt8]) { append(argument[...]) }
 
     /// Appends one argument.
@@ -55,7 +53,6 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
-    /// Appends one argument.
     package mutating func append(_ argument: String) { append(argument, []) }
 
     mutating func appendHeader(_ count: Int) {

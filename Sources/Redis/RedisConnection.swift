@@ -184,8 +184,6 @@ final class RedisChannel {
 
 /// A reply, and the connection that it came over.
 package struct RedisAnswer: Sendable {
-    /// What the server said.
     package let reply: RedisReply
-    /// The connection.
     package let session: RedisSession
 }

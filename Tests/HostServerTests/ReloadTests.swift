@@ -53,7 +53,7 @@ import Testing
             files.tls = LinkTLS(
                 certificateFile: "/none.pem", privateKeyFile: "/none.key", trustedFile: "/none.ca")
             let withFiles = [files]
-            let why = #expect(throws: LinkTLSError.self) {
+            let why = #expect(throws: TLSFault.self) {
                 try waiting { try await host.server.reload(links: withFiles, loops: []) }
             }
             #expect(why?.description.contains("links.a.tls.certificateFile: /none.pem") == true)

@@ -22,7 +22,7 @@ import Testing
     private static func refusal(
         _ certificates: Certificates, revoked: String?, trusted: String = "ca.pem", now: Date = Date()
     ) -> String? {
-        do throws(LinkTLSError) {
+        do throws(TLSFault) {
             _ = try TLSContext(
                 tls(certificates, revoked: revoked, trusted: trusted), role: .server, link: "a",
                 now: Int64(now.timeIntervalSince1970))

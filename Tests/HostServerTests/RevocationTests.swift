@@ -331,7 +331,7 @@ import Testing
                 trustedFile: certificates.path("ca.pem"))
             each.change(&tls)
             let changed = tls
-            let error = #expect(throws: LinkTLSError.self, "\(each.name)") {
+            let error = #expect(throws: TLSFault.self, "\(each.name)") {
                 _ = try changed.examine(role: .server, link: "a")
             }
             let words = error?.description ?? ""
@@ -341,7 +341,7 @@ import Testing
         var good = LinkTLS(
             certificateFile: certificates.path("host.pem"), privateKeyFile: certificates.path("host.key"),
             trustedFile: certificates.path("ca.pem"), revokedFile: certificates.path("ca.crl"))
-        #expect(throws: LinkTLSError.self) {
+        #expect(throws: TLSFault.self) {
             // Not valid yet, as seen a day ago.
             _ = try TLSContext(good, role: .server, link: "a", now: now - 86_400)
         }

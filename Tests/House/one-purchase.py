@@ -38,8 +38,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- one purchase: Tests/House/one-purchase.py --write -->\n", "<!-- end of one purchase -->\n"
-# As it is; the aim is 7,000 lines. They get smaller with the way. What a new check needs is added, in the commit that brings it.
-FILES_MAX, LINES_MAX, FILE_LINES_MAX, ENTERED_MAX = 44, 7_601, 335, 2
+# What a new check of every purchase needs is added, in the commit that brings it.
+FILES_MAX, LINES_MAX, FILE_LINES_MAX, ENTERED_MAX = 45, 7_000, 300, 2
 DICTIONARIES = {"ByteCoding", "EMV"}
 TRAP = b"\xcc"
 PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SEIZE = 7, 12, 13, 0x4206

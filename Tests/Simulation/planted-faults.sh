@@ -5,11 +5,26 @@
 #
 #   Tests/Simulation/planted-faults.sh              each fault with its seed
 #   Tests/Simulation/planted-faults.sh --search     looks for the first seed that finds each
+#   Tests/Simulation/planted-faults.sh --check      builds nothing: whether each still has the text that it changes
 #
 # The status is 1 if a fault was not found, or if the sources as they are break a promise.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 table="$root/Tests/Simulation/planted-faults.txt"
+tab=$(printf '\t')
+
+if [ "${1:-}" = --check ]; then
+    stale=0
+    while IFS="$tab" read -r name seed file pattern words; do
+        case "$name" in '#'* | '') continue ;; esac
+        if sed -E "$pattern" "$root/Sources/Authorisation/$file" | cmp -s - "$root/Sources/Authorisation/$file"; then
+            echo "$name: nothing to change in $file" >&2
+            stale=1
+        fi
+    done < "$table"
+    exit "$stale"
+fi
+
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
@@ -60,7 +75,6 @@ build() {
 failed=0
 fresh
 build
-tab=$(printf '\t')
 while IFS="$tab" read -r name seed file pattern words; do
     case "$name" in '#'* | '') continue ;; esac
     if [ "${1:-}" != --search ] && [ -n "$("$copy/.build/release/run" "$seed" "$seed")" ]; then

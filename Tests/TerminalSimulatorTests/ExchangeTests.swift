@@ -6,12 +6,12 @@ import Testing
 
 @Suite("Exchange", .timeLimit(.minutes(1)))
 struct ExchangeTests {
-    private let form: LinkForm
+    private let form: WireForm
     private let codec: MessageCodec
 
     init() throws {
         codec = try TestData.codec("ascii87-binbitmap")
-        form = LinkForm(codec: codec, framing: .twoByteBigEndian)
+        form = WireForm(codec: codec, framing: .twoByteBigEndian)
     }
 
     private func echo(_ terminal: inout Terminal) -> Message { terminal.echoRequest(dialect: codec.dialect) }

@@ -11,9 +11,9 @@ import Testing
 @Suite struct LinkMACTests {
     private let key = Array(UInt8(0x10)..<UInt8(0x20))
 
-    private func form(_ algorithm: LinkMAC.Algorithm) throws -> LinkForm {
+    private func form(_ algorithm: LinkMAC.Algorithm) throws -> WireForm {
         let file = TestData.root.appending(path: "Config/iso8583/ascii87-binbitmap.json").path()
-        return LinkForm(
+        return WireForm(
             codec: MessageCodec(dialect: try Dialect(contentsOf: file)),
             framing: .twoByteBigEndian,
             mac: LinkMAC(algorithm: algorithm, padding: .method2, key: key))

@@ -30,7 +30,6 @@ package struct TillProgram: Sendable {
         /// For people.
         package let words: String
 
-        /// Takes the two.
         package init(name: String, words: String) {
             self.name = name
             self.words = words

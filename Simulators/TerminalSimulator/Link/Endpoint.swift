@@ -5,7 +5,6 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// 1…65,535.
     package let port: UInt16
 
-    /// Takes the two.
     package init(host: String, port: UInt16) {
         self.host = host
         self.port = port

@@ -2,7 +2,7 @@ package import ISO8583
 package import LibCrypto
 
 /// What a terminal has to know of the link that it sends over.
-package struct LinkForm: Sendable {
+package struct WireForm: Sendable {
     /// How messages are written.
     package let codec: MessageCodec
     /// How they are told apart.
@@ -11,7 +11,6 @@ package struct LinkForm: Sendable {
     /// MACs on the link's messages; nil for none.
     package let mac: LinkMAC?
 
-    /// Takes the parts.
     package init(codec: MessageCodec, framing: Framing, mac: LinkMAC? = nil) {
         self.codec = codec
         self.framing = framing
@@ -71,7 +70,7 @@ package struct Answer: Sendable {
 /// One connection to a host, used for one request after the other.
 package struct Exchange: ~Copyable {
     /// Dialect and framing.
-    package let form: LinkForm
+    package let form: WireForm
     private let connection: Transport
     private let tap: WireTap?
     /// Of the connection in a capture file.
@@ -84,7 +83,7 @@ package struct Exchange: ~Copyable {
     ///   - identity: for TLS; nil for a link without it.
     ///   - tap: sees every byte; nil for none.
     package init(
-        to endpoint: Endpoint, form: LinkForm, identity: TLSIdentity? = nil, tap: WireTap? = nil,
+        to endpoint: Endpoint, form: WireForm, identity: TLSIdentity? = nil, tap: WireTap? = nil,
         timeout: Duration
     ) throws(ConnectionError) {
         self.form = form

@@ -2,7 +2,7 @@ internal import ISO8583
 internal import LibCrypto
 
 /// Messages with their MAC, and what is wrong with those that came.
-extension LinkForm {
+extension WireForm {
     /// A message as bytes, sealed where the link has MACs.
     func encoded(_ message: Message, mac deed: LinkMAC.Deed) throws(ExchangeError) -> [UInt8] {
         guard let mac, deed != .missing else { return try encoded(message) }

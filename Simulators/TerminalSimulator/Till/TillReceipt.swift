@@ -22,7 +22,6 @@ package struct TillOrder: Hashable, Sendable {
     /// What is changed in the finished request.
     package var edits: [TillEdit] = []
 
-    /// Takes the parts.
     package init(
         card: String, link: String, amount: UInt64, kind: PurchaseKind = .purchase, pin: PIN? = nil,
         deed: Deed = .nothing
@@ -103,7 +102,6 @@ package struct TillStage: Hashable, Sendable {
     /// What, for people.
     package let words: String
 
-    /// Takes the two.
     package init(_ actor: Actor, _ words: String) {
         self.actor = actor
         self.words = words

@@ -35,7 +35,7 @@ final class WebTerminal: Sendable {
         var currency = ""
     }
 
-    private struct LinkState: Encodable {
+    private struct ShownLink: Encodable {
         let up: Bool
         let words: String
     }
@@ -139,12 +139,12 @@ final class WebTerminal: Sendable {
             pin: found.testPINDigits, currency: money.split(separator: " ").last.map(String.init) ?? "")
     }
 
-    private func linkState(_ link: String) -> LinkState {
+    private func linkState(_ link: String) -> ShownLink {
         do {
             let elapsed = try till.echo(link, timeout: WebTerminal.echoTimeout)
-            return LinkState(up: true, words: "answers in \(Printing.milliseconds(elapsed)) ms")
+            return ShownLink(up: true, words: "answers in \(Printing.milliseconds(elapsed)) ms")
         } catch {
-            return LinkState(up: false, words: "\(error)")
+            return ShownLink(up: false, words: "\(error)")
         }
     }
 

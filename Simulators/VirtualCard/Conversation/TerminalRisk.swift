@@ -16,7 +16,6 @@ package struct TerminalRisk: Sendable {
         /// 0…99: what the share rises to at the floor limit.
         package var maximumPercentage: UInt64
 
-        /// Takes the three.
         package init(threshold: UInt64, targetPercentage: UInt64, maximumPercentage: UInt64) {
             self.threshold = threshold
             self.targetPercentage = targetPercentage

@@ -19,7 +19,6 @@ package struct CardKeySet: Hashable, Sendable {
     /// Key-DEK.
     let dataEncryption: [UInt8]
 
-    /// Takes the parts.
     package init(
         _ algorithm: Algorithm, version: UInt8, encipherment: [UInt8], authentication: [UInt8],
         dataEncryption: [UInt8]

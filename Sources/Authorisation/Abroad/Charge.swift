@@ -28,7 +28,6 @@ package final class Charge: Sendable {
     /// The amount is not what its rate makes of the transaction's, and the range lets that pass.
     package let isFlagged: Bool
 
-    /// Takes the parts.
     package init(amount: Amount, rate: ConversionRate?, source: Source, isFlagged: Bool = false) {
         self.amount = amount
         self.rate = rate

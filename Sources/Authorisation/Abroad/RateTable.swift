@@ -31,7 +31,6 @@ package final class AbroadPolicy: Sendable {
     /// came and flagged.
     package let declinesDifference: Bool
 
-    /// Takes the decisions.
     package init(rates: RateTable? = nil, declinesDifference: Bool = true) {
         self.rates = rates
         self.declinesDifference = declinesDifference

@@ -22,7 +22,6 @@ package final class AuthenticationEvidence: Sendable, CustomReflectable {
     /// The merchant's name as the request has it, without spaces at its end.
     package let merchant: [UInt8]
 
-    /// Takes the parts.
     package init(
         value: Value, indicator: UInt8?, isElectronicCommerce: Bool, isRecurring: Bool, merchant: [UInt8]
     ) {

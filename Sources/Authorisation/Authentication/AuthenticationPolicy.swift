@@ -38,7 +38,6 @@ package final class AuthenticationPolicy: Sendable {
 
     package let terms: Terms
 
-    /// Takes the decisions.
     package init(_ terms: Terms) { self.terms = terms }
 
     /// What an indicator claims; nothing where it is none of the range's.

@@ -136,7 +136,8 @@ extension CardRecord {
         var holds = Holds([])
         for var transaction in all {
             transaction.number = nextNumber
-            filed += keep(transaction).filter(\.isFiled)
+            if keptCount == Self.keptMax { filed += takeOlder().filter(\.isFiled) }
+            keep(transaction)
             if transaction.isOpenHold { holds.holds.append(Hold(migrated: transaction, now: now)) }
         }
         holds.holds = holds.holds.suffix(Holds.countMax)

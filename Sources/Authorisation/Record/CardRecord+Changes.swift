@@ -9,6 +9,24 @@ extension CardRecord {
         self.currency = currency
         self.availableMinorUnits = availableMinorUnits
     }
+
+    /// Transactions in the second key.
+    package internal(set) var filedCount: UInt32 {
+        get { bytes.load(Head.filed, as: UInt32.self) }
+        set { bytes.put(newValue, at: Head.filed) }
+    }
+}
+
+extension CardRecord {
+    /// Takes the older half of what is kept out of the record.
+    /// - Returns: it, oldest first.
+    mutating func takeOlder() -> [KeptTransaction] {
+        let count = keptCount / 2
+        let leaving = (0..<count).compactMap { kept($0) }
+        bytes.removeSubrange(keptStart..<(keptStart + count * KeptTransaction.byteCount))
+        bytes[Head.kept] -= UInt8(count)
+        return leaving
+    }
 }
 
 /// A record that cannot be relied on: nothing is decided by it, and nothing is written over it.

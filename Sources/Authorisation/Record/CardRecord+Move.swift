@@ -37,7 +37,7 @@ extension CardRecord {
         for index in 0..<old.keptCount {
             guard let transaction = old.kept(index) else { continue }
             nextNumber = transaction.number
-            _ = keep(transaction.movedOn)
+            keep(transaction.movedOn)
         }
         nextNumber = old.nextNumber
         filedCount = old.filedCount

@@ -66,12 +66,6 @@ package struct CardRecord: Sendable {
         set { bytes.put(newValue, at: Head.nextNumber) }
     }
 
-    /// Transactions in the second key.
-    package internal(set) var filedCount: UInt32 {
-        get { bytes.load(Head.filed, as: UInt32.self) }
-        set { bytes.put(newValue, at: Head.filed) }
-    }
-
     /// When the newest transaction was decided that is no longer kept, seconds since 1970; 0: none was given up.
     package internal(set) var forgottenUntil: UInt32 {
         get { bytes.load(Head.forgottenUntil, as: UInt32.self) }
@@ -99,7 +93,6 @@ package struct CardRecord: Sendable {
     var sectionsStart: Int { Self.headByteCount + plasticCount * Self.plasticByteCount }
     var keptStart: Int { sectionsStart + sectionByteCount }
 
-    /// Takes the bytes of the store after a look at everything that access relies on.
     package init(_ bytes: [UInt8]) throws(RecordDamage) {
         self.bytes = bytes
         guard bytes.count >= Self.headByteCount else { throw RecordDamage("shorter than its head") }
@@ -177,20 +170,12 @@ extension CardRecord {
 // MARK: - Kept transactions
 
 extension CardRecord {
-    /// Adds the newest, with its number.
-    /// - Returns: what had to make room, oldest first; of that, what took nothing is given up.
-    mutating func keep(_ transaction: KeptTransaction) -> [KeptTransaction] {
-        var leaving: [KeptTransaction] = []
-        if keptCount == Self.keptMax {
-            let count = Self.keptMax / 2
-            leaving = (0..<count).compactMap { kept($0) }
-            bytes.removeSubrange(keptStart..<(keptStart + count * KeptTransaction.byteCount))
-            bytes[Head.kept] -= UInt8(count)
-        }
+    /// Adds the newest, with its number, where there is room.
+    mutating func keep(_ transaction: KeptTransaction) {
+        precondition(keptCount < Self.keptMax, "older transactions leave before another one is kept")
         transaction.append(to: &bytes)
         bytes[Head.kept] += 1
         nextNumber += 1
-        return leaving
     }
 }
 

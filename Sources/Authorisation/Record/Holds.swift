@@ -61,7 +61,6 @@ package struct HoldRules: Sendable {
         /// Days that the hold lasts.
         package let days: Int64
 
-        /// Takes the parts.
         package init(_ categories: ClosedRange<UInt16>, excessPercent: Int64, days: Int64) {
             self.categories = categories
             self.excessPercent = excessPercent

@@ -112,7 +112,6 @@ package struct Naming: Sendable {
     /// An advice and a completion have numbers of their own.
     package let isReversal: Bool
 
-    /// Takes the parts.
     package init(_ original: OriginalTransaction, amount: Int64?, currency: UInt16 = 0, isReversal: Bool) {
         (self.original, self.amount, self.currency, self.isReversal) = (
             original, amount, currency, isReversal

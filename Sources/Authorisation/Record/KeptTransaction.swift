@@ -47,11 +47,9 @@ package struct KeptTransaction: Hashable, Sendable {
     package var transmission: Transmission
     /// Of the latest transmission, where a repeat had other numbers.
     package var lastSTAN: UInt32
-    /// See `lastSTAN`.
     package var lastSentAt: UInt32
     /// What was asked for.
     package var kind: TransactionKind
-    /// What is true of it.
     package var flags: Flags
     /// Nil: approved, booked or accepted.
     package var declined: DeclineReason?
@@ -151,9 +149,7 @@ package struct Identity: Sendable {
 
     /// The message that is looked at.
     package let transmission: Transmission
-    /// What it asks for.
     package let kind: TransactionKind
-    /// Of how much.
     package let amount: Amount
     /// Plastic and ATC of a cryptogram that was verified; nil without one.
     package let chip: (plastic: UInt8, atc: UInt16)?

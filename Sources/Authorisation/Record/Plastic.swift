@@ -51,3 +51,20 @@ package enum PINOnRecord: Hashable, Sendable {
     /// Visa's PIN verification value.
     case verificationValue(PINVerificationValue)
 }
+
+extension ATCWindow {
+    /// The half-open range of ATCs; whole bytes at a time.
+    static func clear(from start: Int, to end: Int, bytes: inout [UInt8], at place: Int) {
+        var atc = start
+        while atc < end {
+            let bit = atc % count
+            if bit % 8 == 0, end - atc >= 8 {
+                bytes[place + bit / 8] = 0
+                atc += 8
+            } else {
+                bytes[place + bit / 8] &= ~(0x80 >> UInt8(bit % 8))
+                atc += 1
+            }
+        }
+    }
+}

@@ -3,11 +3,9 @@ internal import EMV
 /// One message about a card: everything that the transition needs but the record itself. No clock, no randomness and no
 /// I/O are used but what stands here.
 package final class CardMessage: Sendable {
-    /// The message as it came.
     package let request: AuthorisationRequest
     /// The issuer range's name; nil: no range has this card.
     package let rangeName: String?
-    /// What it rests on.
     package let proof: Proof
     /// What the checks that need no record said, in their order.
     package let evidence: [TraceLine]
@@ -28,7 +26,6 @@ package final class CardMessage: Sendable {
     /// It has the PAN that the account had before: its chip is none of the record's.
     package let isOfPANBefore: Bool
 
-    /// Takes the parts; see each property.
     package init(
         request: AuthorisationRequest, rangeName: String?, proof: Proof, evidence: [TraceLine],
         declined: DeclineReason?,
@@ -119,7 +116,6 @@ package struct CardChange: Sendable {
     package var before: RecordTag? { read?.tag }
     /// The record's new state; nil: it stays as it is, and only the journal grows.
     package var record: CardRecord?
-    /// The second key.
     package var past = Past.untouched
     /// It blocks or gives back: it has to get through where the store has no room for anything else.
     package var isUrgent = false
@@ -136,7 +132,6 @@ package final class CardReading: Sendable {
     /// What the store knows of where it was read; nothing to anybody else.
     package let source: (any AnyObject & Sendable)?
 
-    /// Takes the parts.
     package init(record: CardRecord?, past: [UInt8]?, source: (any AnyObject & Sendable)? = nil) {
         (self.record, self.past, self.source) = (record, past, source)
     }

@@ -96,6 +96,16 @@ extension CardTransition {
         return nil
     }
 
+    /// An equal completion with a new time of sending, while the hold lasts.
+    func isFurtherShipment(
+        _ identity: Identity, _ kept: KeptTransaction, message: CardMessage
+    ) throws(CardQuestion) -> Bool {
+        guard identity.transmission.messageClass == .completion, kept.asked == identity.amount.minorUnits,
+            kept.kind == identity.kind
+        else { return false }
+        return try original(message).flatMap { hold($0.transaction.number) } != nil
+    }
+
     /// Which transaction a message names.
     enum Meant {
         case one(TransactionPlace, KeptTransaction)

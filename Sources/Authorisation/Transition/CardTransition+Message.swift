@@ -3,7 +3,7 @@ internal import EMV
 /// What is to be decided of a request, in the order of the checks.
 extension CardTransition {
     /// One request on its way through the checks.
-    private struct Judged {
+    struct Judged {
         let message: CardMessage
         let chosen: ChosenPlastic
         /// The numbers of what is kept, with other content.
@@ -71,15 +71,11 @@ extension CardTransition {
         let (message, chosen) = (judged.message, judged.chosen)
         judged.declined = judged.isDoubtful ? .retransmissionDiffers : chosen.declined
         for line in message.evidence { trace.add(line.rule, line.verdict, reason: line.reason) }
-        // Without a sequence number 00 was taken for the keys: a wrong cryptogram is then a wrong cryptogram.
-        if message.declined == .cryptogramWrong, message.request.card.panSequenceNumber == nil {
-            if chosen.index == nil { judged.declined = nil }
-            trace.add(.cryptogram, .skipped, reason: "no sequence number sent, 00 taken")
-        }
+        if message.declined == .cryptogramWrong { judgeWrong(&judged) }
         judged.declined = judged.declined ?? message.declined
         // What may have been approved once is called nothing else, a lost card or not, and is not kept: its reversal would
         // find a decline where money was taken.
-        if isProven(message), !judged.isDoubtful, mayRepeatForgotten(message) {
+        if isProven(message), !judged.isDoubtful, record.forgottenUntil > 0, mayRepeatForgotten(message) {
             trace.add(.retransmission, .declined, reason: "from a time of which not all is kept")
             (judged.mayBeForgotten, judged.declined) = (true, .originalUnknown)
         }
@@ -215,26 +211,7 @@ extension CardTransition {
         if mayBeFiled { try needPast() }
         if let (place, kept) = search({ identity.verdict($0) == .same }) { return .same(place, kept) }
         guard let (_, kept) = search({ identity.verdict($0) == .doubtful }) else { return nil }
-        // An equal completion with a new time of sending is a further shipment while the hold lasts.
-        if identity.transmission.messageClass == .completion, kept.asked == identity.amount.minorUnits,
-            kept.kind == identity.kind, try original(message).flatMap({ hold($0.transaction.number) }) != nil
-        {
-            return nil
-        }
-        return .doubtful
-    }
-
-    /// It may be the repeat of what was given up, by the time of sending, or of a repeat by the local time, which stays. An
-    /// advice may be told first long after its local time. The window of a PAN before says nothing of its ATCs.
-    func mayRepeatForgotten(_ message: CardMessage) -> Bool {
-        let its = message.request.transmission
-        guard record.forgottenUntil > 0 else { return false }
-        if message.isOfPANBefore, message.verified != nil { return mayBeForgotten(byLocalTime: its) }
-        if its.isRepeat || its.sentAt == 0 && message.request.purpose == .decision, its.localTime != 0 {
-            return mayBeForgotten(byLocalTime: its)
-        }
-        guard let age = MonthClock.age(of: its.sentAt, at: now) else { return its.isRepeat }
-        return now - age <= Int64(record.forgottenUntil)
+        return try isFurtherShipment(identity, kept, message: message) ? nil : .doubtful
     }
 
     func basis(_ message: CardMessage) -> ApprovalBasis? {
@@ -261,11 +238,8 @@ extension CardTransition {
         outcome.script = judged.script
         guard declined == nil else { return outcome }
         outcome.basis = basis(message)
-        if kept.flags.contains(.partial) { outcome.partialMinorUnits = own(kept).approved }
         if charge != nil { outcome.charge = charge(kept, message.request) }
-        if kept.kind == .balanceEnquiry || kept.flags.contains(.partial) {
-            outcome.balanceMinorUnits = record.availableMinorUnits
-        }
+        if kept.kind == .balanceEnquiry || kept.flags.contains(.partial) { tellBalance(&outcome, kept) }
         return outcome
     }
 

@@ -15,41 +15,29 @@ extension CardTransition {
         }
         let whole = payable(request)
         guard whole.currency == record.currency else { return .currencyNotServed }
-        var amount = whole.minorUnits
-        if record.range(.earlyReversals) != nil, let remaining = reversedEarly(request) {
-            amount = inAccount(remaining, of: request)
-            effect = .reversedBefore(remainingMinorUnits: amount)
-            if remaining == 0 { return .reversedBefore }
-            if charge != nil { try setOwn(kept, approved: request.amount.minorUnits, left: remaining) }
+        if kept.kind == .refund || kept.kind == .completion || record.range(.earlyReversals) != nil {
+            return try takeBesidesOthers(&kept, message, limits: limits, others: others)
         }
-        if kept.kind == .refund {
-            guard moveIn(amount) else { return .transactionAmountTooHigh }
-            kept.booked = whole.minorUnits
-            kept.taken = amount
-            return nil
-        }
-        var settled: (place: TransactionPlace, transaction: KeptTransaction)?
-        if kept.kind == .completion {
-            settled = try original(message)
-            guard let found = settled else { return .originalUnknown }
-            if let declined = completionDecline(found.transaction, amount, message: message) {
-                return declined
-            }
-        }
+        return try take(whole.minorUnits, &kept, message: message, limits: limits, others: others)
+    }
+
+    /// Takes an amount as far as funds and limits allow.
+    /// - Parameter settled: the approval that it takes the place of.
+    mutating func take(
+        _ asked: Int64, _ kept: inout KeptTransaction, message: CardMessage, limits: SpendingLimits?,
+        others: [SpendingLimits],
+        settled: (place: TransactionPlace, transaction: KeptTransaction)? = nil
+    ) throws(CardQuestion) -> DeclineReason? {
+        let request = message.request
+        var amount = asked
         let freed = settled?.transaction.taken ?? 0
         let (funds, overflow) = record.availableMinorUnits.addingReportingOverflow(freed)
         if overflow { return .transactionAmountTooHigh }
         if amount > funds {
-            guard request.mayBeApprovedInPart, funds > 0 else { return .insufficientFunds }
-            amount = funds
-            if charge != nil {
-                let part = affordable(funds, request)
-                guard part > 0 else { return .insufficientFunds }
-                amount = inAccount(part, of: request)
-                try setOwn(kept, approved: part, left: part)
+            guard let part = try affordablePart(of: request, funds, kept: &kept) else {
+                return .insufficientFunds
             }
-            kept.flags.insert(.partial)
-            effect = .partial(minorUnits: amount)
+            amount = part
         }
         if kept.kind == .preAuthorisation, Holds(record.content(.holds)).holds.count >= Holds.countMax {
             return .dailyCountExceeded
@@ -69,7 +57,7 @@ extension CardTransition {
         kept.taken = amount
         kept.booked =
             effect?.takenMinorUnits != nil && !kept.flags.contains(.partial)
-            ? whole.minorUnits : amount
+            ? payable(request).minorUnits : amount
         if kept.kind == .preAuthorisation { addHold(kept, message) }
         return nil
     }

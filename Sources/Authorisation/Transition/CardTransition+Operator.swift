@@ -47,7 +47,6 @@ package struct CardDefinition: Sendable {
     /// Of its own, nil: those of its range.
     package let limits: SpendingLimits?
 
-    /// Takes the parts; see each property.
     package init(
         sequenceNumber: UInt8 = 0, status: CardStatus, expiry: ExpiryDate, pin: PINOnRecord,
         pinTriesMax: UInt8, availableMinorUnits: Int64, currency: CurrencyCode, profile: String,

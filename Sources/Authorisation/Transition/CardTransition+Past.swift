@@ -22,6 +22,22 @@ extension CardTransition {
             CardChange(read: reading.record, record: nil, lines: [.decision]))
     }
 
+    /// What is filed with a step, and what is given up for it.
+    func file(_ change: inout CardChange, _ written: inout CardRecord) {
+        let isTooLong = record.filedCount + UInt32(filed.count) >= UInt32(Self.pastMax) + Self.pastSlack
+        if isPastChanged || isTooLong, let past {
+            let (kept, lost) = divided(past + filed)
+            change.past = .replace(bytes(of: kept))
+            for transaction in lost {
+                written.forgottenUntil = max(written.forgottenUntil, lastHeard(transaction))
+            }
+            written.filedCount = UInt32(kept.count)
+        } else if !filed.isEmpty {
+            change.past = .append(bytes(of: filed))
+            written.filedCount += UInt32(filed.count)
+        }
+    }
+
     /// What stays filed, and what is given up: all but the newest, and never what holds money until a day that is to come.
     func divided(_ all: [KeptTransaction]) -> (kept: [KeptTransaction], lost: [KeptTransaction]) {
         guard all.count > Self.pastMax else { return (all, []) }
@@ -70,6 +86,15 @@ extension CardTransition {
             }
         }
         return found
+    }
+
+    /// The older half of what the record keeps leaves it.
+    mutating func makeRoom() throws(CardQuestion) {
+        // Once in a while the older part is given up, and for that it has to be read.
+        if record.filedCount + UInt32(CardRecord.keptMax) >= UInt32(Self.pastMax) + Self.pastSlack {
+            try needPast()
+        }
+        filed += record.takeOlder().filter(\.isFiled)
     }
 
     /// What is filed away has to be at hand.

@@ -14,7 +14,8 @@ extension CardTransition {
     /// The plastic, with lines for card, status and expiry date.
     mutating func choosePlastic(_ message: CardMessage) throws(CardQuestion) -> ChosenPlastic {
         if message.isOfPANBefore { return choosePlasticBefore(message) }
-        let candidates = try candidates(message)
+        let named = message.sequenceNumber.flatMap { record.plasticIndex($0) }
+        let candidates = if let named { [named] } else { try candidatesUnnamed(message) }
         guard !candidates.isEmpty else {
             trace.add(.cardKnown, .declined, reason: "no card with this sequence number")
             return ChosenPlastic(index: nil, candidates: [], declined: .unknownCard)
@@ -28,38 +29,11 @@ extension CardTransition {
         return ChosenPlastic(index: index, candidates: candidates, declined: status ?? expiry)
     }
 
-    /// With a chip the plastic that the message names. Without one, the plastic that it names if there is such a one, that of
-    /// the approval which it completes, otherwise every one that the expiry date fits, or all where no date fits.
-    private func candidates(_ message: CardMessage) throws(CardQuestion) -> [Int] {
-        if let number = message.sequenceNumber, let index = record.plasticIndex(number) { return [index] }
-        if message.request.chip != nil { return [] }
-        if message.request.circumstances.kind == .completion, let completed = try original(message),
-            let index = record.plasticIndex(completed.transaction.plastic),
-            !record.plastic(index).isOfPANBefore
-        {
-            return [index]
-        }
-        let all = (0..<record.plasticCount).filter { !record.plastic($0).isOfPANBefore }
-        let month = ExpiryDate(unixSeconds: now)
-        let fitting = all.filter { index in
-            let expiry = record.plastic(index).expiry
-            return message.request.expiry.map { $0 == expiry } ?? (expiry >= month)
-        }
-        return fitting.isEmpty ? all : fitting
-    }
-
     /// Limits of every plastic that fits, its own or the range's: without a chip nobody knows which of them it is.
     func limits(_ chosen: ChosenPlastic) -> (first: SpendingLimits?, others: [SpendingLimits]) {
         guard let first = chosen.candidates.first else { return (policy.limits, []) }
         let limits = record.limits(of: first) ?? policy.limits
-        guard chosen.candidates.count > 1 else { return (limits, []) }
-        var others: [SpendingLimits] = []
-        for index in chosen.candidates.dropFirst() {
-            guard let its = record.limits(of: index) ?? policy.limits, its != limits, !others.contains(its)
-            else { continue }
-            others.append(its)
-        }
-        return (limits, others)
+        return (limits, chosen.candidates.count > 1 ? otherLimits(chosen, than: limits) : [])
     }
 
     /// What an account spends is counted where any of its plastics is bounded by it: they spend the same money.
@@ -209,21 +183,6 @@ enum ATCWindow {
         let bit = Int(atc) % count
         return bytes[place + bit / 8] & (0x80 >> UInt8(bit % 8)) != 0
     }
-
-    /// The half-open range of ATCs; whole bytes at a time.
-    private static func clear(from start: Int, to end: Int, bytes: inout [UInt8], at place: Int) {
-        var atc = start
-        while atc < end {
-            let bit = atc % count
-            if bit % 8 == 0, end - atc >= 8 {
-                bytes[place + bit / 8] = 0
-                atc += 8
-            } else {
-                bytes[place + bit / 8] &= ~(0x80 >> UInt8(bit % 8))
-                atc += 1
-            }
-        }
-    }
 }
 
 /// What a PIN block came to, from the token's answer to the answer's code.
@@ -282,25 +241,12 @@ extension CardTransition {
             trace.add(.pin, .skipped, reason: "no tries left")
             return .pinTriesExceeded
         }
-        switch try verdict(message, knowledge, pin: plastic.pin) {
-        case .notSent: return nil
-        case .right:
-            trace.add(.pin, .approved, reason: "right")
-            plastic.pinTriesUsed = 0
-            share(plastic, index)
-            return nil
-        case .malformed(let fault):
-            trace.add(.pin, .declined, reason: fault.words)
-            guard policy.countsMalformedPINBlocks else { return .pinBlockUnreadable }
-        case .wrong, .otherForm: trace.add(.pin, .declined, reason: "wrong")
-        case .notOnRecord:
-            return trace.declined(.pin, .pinNotOnRecord, reason: "no reference on record")
-        case .notServed(let why): return trace.declined(.pin, .pinNotOnRecord, reason: why)
-        }
-        // A malformed block is a try too, but maybe not the cardholder's: the scheme says whether it counts.
-        plastic.pinTriesUsed += 1
+        let verdict = try verdict(message, knowledge, pin: plastic.pin)
+        guard verdict == .right else { return failPIN(verdict, plastic, index: index) }
+        trace.add(.pin, .approved, reason: "right")
+        plastic.pinTriesUsed = 0
         share(plastic, index)
-        return plastic.pinTriesUsed >= plastic.pinTriesMax ? .pinTriesExceeded : .pinWrong
+        return nil
     }
 
     private func verdict(

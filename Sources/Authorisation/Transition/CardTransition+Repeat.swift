@@ -8,6 +8,19 @@ extension CardTransition {
         case doubtful
     }
 
+    /// It may be the repeat of what was given up, by the time of sending, or of a repeat by the local time, which stays. An
+    /// advice may be told first long after its local time. The window of a PAN before says nothing of its ATCs.
+    func mayRepeatForgotten(_ message: CardMessage) -> Bool {
+        let its = message.request.transmission
+        guard record.forgottenUntil > 0 else { return false }
+        if message.isOfPANBefore, message.verified != nil { return mayBeForgotten(byLocalTime: its) }
+        if its.isRepeat || its.sentAt == 0 && message.request.purpose == .decision, its.localTime != 0 {
+            return mayBeForgotten(byLocalTime: its)
+        }
+        guard let age = MonthClock.age(of: its.sentAt, at: now) else { return its.isRepeat }
+        return now - age <= Int64(record.forgottenUntil)
+    }
+
     /// The same where a time of sending says nothing: a chip's transaction may be sent again at any time. A local time has
     /// no zone.
     func mayBeForgotten(byLocalTime its: Transmission) -> Bool {

@@ -28,7 +28,7 @@ package struct CardTransition {
     /// Conservation: before − taken + given back = after.
     private let availableBefore: Int64
     private var movedOut: Int64 = 0
-    private var movedIn: Int64 = 0
+    var movedIn: Int64 = 0
 
     init(_ record: CardRecord, past: [UInt8]?, policy: CardPolicy, now: Int64) {
         self.record = record
@@ -84,26 +84,12 @@ package struct CardTransition {
         var change = CardChange(read: before, record: nil, lines: lines)
         change.isUrgent = isUrgent
         var written = record
-        if isPastChanged || pastIsTooLong, let past {
-            let (kept, lost) = divided(past + filed)
-            change.past = .replace(bytes(of: kept))
-            for transaction in lost {
-                written.forgottenUntil = max(written.forgottenUntil, lastHeard(transaction))
-            }
-            written.filedCount = UInt32(kept.count)
-        } else if !filed.isEmpty {
-            change.past = .append(bytes(of: filed))
-            written.filedCount += UInt32(filed.count)
-        }
+        if past != nil || !filed.isEmpty { file(&change, &written) }
         if record.bytes != before.bytes || isPastChanged {
             written.setTag(RecordTag(random: random, counter: before.tag.counter &+ 1))
             change.record = written
         }
         return .decided(outcome, change)
-    }
-
-    private var pastIsTooLong: Bool {
-        record.filedCount + UInt32(filed.count) >= UInt32(Self.pastMax) + Self.pastSlack
     }
 
     // MARK: - Money
@@ -115,15 +101,6 @@ package struct CardTransition {
         guard !overflow, minorUnits >= 0 else { return false }
         record.availableMinorUnits = left
         movedOut += minorUnits
-        return true
-    }
-
-    /// Gives an amount to the account.
-    mutating func moveIn(_ minorUnits: Int64) -> Bool {
-        let (left, overflow) = record.availableMinorUnits.addingReportingOverflow(minorUnits)
-        guard !overflow, minorUnits >= 0 else { return false }
-        record.availableMinorUnits = left
-        movedIn += minorUnits
         return true
     }
 }
@@ -146,12 +123,7 @@ extension CardTransition {
 
     /// Keeps a new transaction; what makes room for it is filed if money hangs on it.
     mutating func keep(_ transaction: KeptTransaction) throws(CardQuestion) {
-        // Once in a while the older part is given up, and for that it has to be read.
-        if record.keptCount == CardRecord.keptMax,
-            record.filedCount + UInt32(CardRecord.keptMax) >= UInt32(Self.pastMax) + Self.pastSlack
-        {
-            try needPast()
-        }
-        filed += record.keep(transaction).filter(\.isFiled)
+        if record.keptCount == CardRecord.keptMax { try makeRoom() }
+        record.keep(transaction)
     }
 }

@@ -120,7 +120,6 @@ package struct PersonalisedApplication: Codable, Hashable, Sendable {
         /// Hex.
         package let data: String
 
-        /// Takes the parts.
         package init(file: UInt8, number: UInt8, data: String) {
             self.file = file
             self.number = number
@@ -155,7 +154,6 @@ package struct PersonalisedApplication: Codable, Hashable, Sendable {
     /// For PINs, where they have a key of their own.
     package let pinPrivateKey: PrivateKey?
 
-    /// Takes the parts.
     package init(
         interchangeProfile: String, locator: String, records: [Record], serialNumbers: [String],
         privateKey: PrivateKey?, pinPrivateKey: PrivateKey?

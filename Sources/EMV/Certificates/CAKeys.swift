@@ -15,7 +15,6 @@ package struct CAPublicKey: Hashable, Sendable {
     /// True for a key whose private part anybody may have: refused by a host in production.
     package let isTest: Bool
 
-    /// Takes the parts.
     package init(
         rid: [UInt8], index: UInt8, key: RSAPublicKey, expiry: CertificateMonth?, revoked: Set<UInt32> = [],
         isTest: Bool
@@ -80,7 +79,6 @@ package struct CAKeyFile: Codable, Sendable {
     /// In any order; RID and index name a key once.
     package var keys: [Entry]
 
-    /// Takes the keys.
     package init(keys: [Entry]) {
         format = CAKeyFile.form
         self.keys = keys

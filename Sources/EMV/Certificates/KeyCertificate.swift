@@ -69,7 +69,6 @@ package struct KeyCertificate: Hashable, Sendable {
     /// The owner's.
     package let key: RSAPublicKey
 
-    /// Takes the parts.
     package init(
         _ kind: Kind, identifierDigits: [UInt8], expiry: CertificateMonth, serialNumber: UInt32,
         key: RSAPublicKey
@@ -127,7 +126,6 @@ package struct KeyCertificate: Hashable, Sendable {
         /// 9F32, 9F47 or 9F2E.
         package var exponent: [UInt8]
 
-        /// Takes the parts.
         package init(certificate: [UInt8], remainder: [UInt8], exponent: [UInt8]) {
             self.certificate = certificate
             self.remainder = remainder
@@ -144,7 +142,6 @@ package struct KeyCertificate: Hashable, Sendable {
         /// Serial numbers that the CA has taken back, of this CA key.
         package var revoked: Set<UInt32> = []
 
-        /// Takes the parts.
         package init(accountDigits: [UInt8]?, month: CertificateMonth?, revoked: Set<UInt32> = []) {
             self.accountDigits = accountDigits
             self.month = month

@@ -62,7 +62,6 @@ package struct CombinedDynamicData: Hashable, Sendable {
     /// SHA-1 over the terminal's data and the card's answer.
     package let transactionHash: [UInt8]
 
-    /// Takes the parts.
     package init(
         dynamicNumber: [UInt8], cryptogramInformation: UInt8, cryptogram: ApplicationCryptogram,
         transactionHash: [UInt8]

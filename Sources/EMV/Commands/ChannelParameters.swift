@@ -16,7 +16,6 @@ package struct InitializeUpdateAnswer: Hashable, Sendable {
     /// Eight bytes, or 16 with S16.
     package let cryptogram: [UInt8]
 
-    /// Takes the parts.
     package init(
         diversificationData: [UInt8], keyVersion: UInt8, protocolNumber: UInt8, parameter: UInt8?,
         sequenceCounter: [UInt8], challenge: [UInt8], cryptogram: [UInt8]

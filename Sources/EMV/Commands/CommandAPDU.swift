@@ -13,7 +13,6 @@ package struct CommandAPDU: Hashable, Sendable {
     /// Le: bytes that may come back, 1 to 256; nil for none.
     package var expectedCount: Int?
 
-    /// Takes the parts.
     package init(
         _ instructionClass: UInt8, _ instruction: UInt8, parameter1: UInt8, parameter2: UInt8,
         data: [UInt8] = [], expecting expectedCount: Int? = nil

@@ -13,7 +13,6 @@ package struct CheckLine: Sendable {
     /// What was found, or why not.
     package let detail: String
 
-    /// Takes the parts.
     package init(_ subject: String, passed: Bool, detail: String) {
         self.subject = subject
         self.passed = passed

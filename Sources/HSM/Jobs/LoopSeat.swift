@@ -88,14 +88,9 @@ final class LoopSeat: Sendable {
         underWay.end()
         guard let fate = fate ?? nil else { return toWorkers(job) }
         pace.note(monotonicNanoseconds() - begun)
-        guard fate.job == .evict else {
-            deliver(job)
-            if fate.session == .evict { open() }
-            return
-        }
-        open()
+        if fate.session == .evict || fate.job == .evict { open() }
         // A worker may find another token.
-        if share?.hasOthers == true { toWorkers(job) } else { deliver(job) }
+        if fate.job == .evict, share?.hasOthers == true { toWorkers(job) } else { deliver(job) }
     }
 
     /// What became of the job, and what is to become of the session, which may go home.
@@ -131,7 +126,6 @@ final class TokenPace: Sendable {
     /// Whether loops may call the token.
     var isQuick: Bool { quickJobs.load(ordering: .relaxed) >= Self.quickJobsMin }
 
-    /// Takes up what a job took.
     func note(_ nanoseconds: UInt64) {
         last.store(nanoseconds, ordering: .relaxed)
         guard nanoseconds <= Self.slowNanoseconds else { return quickJobs.store(0, ordering: .relaxed) }

@@ -4,6 +4,14 @@ internal import PKCS11
 
 /// CVV, iCVV and CVV2.
 extension CryptographySession {
+    /// A printed or a stripe's value, or one that a contactless stripe computes anew for each payment.
+    mutating func verify(_ question: CardValueQuestion, _ card: CardIdentity) throws(JobError)
+        -> CardValueAnswer
+    {
+        if let dynamic = question.dynamic { return try verify(dynamic, card: card) }
+        return try verify(question, pan: card.pan)
+    }
+
     /// Computes the value of every candidate and compares it; which one is right does not show in the time.
     mutating func verify(_ question: CardValueQuestion, pan: PAN) throws(JobError) -> CardValueAnswer {
         let full = try keys.handle(question.cardVerificationKey)

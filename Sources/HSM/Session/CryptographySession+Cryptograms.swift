@@ -11,7 +11,6 @@ extension CryptographySession {
     ) throws(JobError) -> CryptogramAnswer {
         if question.profile.cipher == .aes { return try verifyAES(question, card: card) }
         let pair = try keyPair(question.profile.sessionKey, question, card: card)
-        defer { discard(pair) }
         let hasOneKey = question.profile.responseKey == question.profile.sessionKey
         var blocks = [try chained(question.input, pair)]
         // The ARQC's last block and those of the answers in one call. Of a forged one nothing is handed out.
@@ -23,7 +22,6 @@ extension CryptographySession {
         if hasOneKey { return .matches(data(question.prepared, blocks.dropFirst())) }
         let response = try keyPair(
             question.profile.responseKey, question, card: card, chains: Self.chains(question.prepared))
-        defer { discard(response) }
         return .matches(try answers(question.cryptogram, question.prepared, pair: response))
     }
 
@@ -64,8 +62,6 @@ extension CryptographySession {
         let full: ObjectHandle
         /// Nil where nothing is chained.
         let chain: ObjectHandle?
-        /// False for ICC master keys, which end with the job or stay.
-        let temporary: Bool
     }
 
     /// - Parameter chains: false for a key that enciphers single blocks only.
@@ -78,35 +74,26 @@ extension CryptographySession {
         else {
             return KeyPair(
                 full: try masterKey(question, card, use: .encipher),
-                chain: chains ? try masterKey(question, card, use: .chain) : nil, temporary: false)
+                chain: chains ? try masterKey(question, card, use: .chain) : nil)
         }
         let master = try masterKey(question, card, use: .derive)
         return try withToken { () throws(PKCS11Error) in
-            let full = try derivePassing(
+            let full = try deriveForJob(
                 from: master, left: diversifier.left, right: diversifier.right,
                 template: SessionTemplates.encipheringKey)
-            guard chains else { return KeyPair(full: full, chain: nil, temporary: true) }
-            do throws(PKCS11Error) {
-                let chain = try derivePassing(
-                    from: master, left: diversifier.left, right: diversifier.left,
-                    template: SessionTemplates.chainingKey)
-                return KeyPair(full: full, chain: chain, temporary: true)
-            } catch {
-                endPassing(full)
-                throw error
-            }
+            guard chains else { return KeyPair(full: full, chain: nil) }
+            let chain = try deriveForJob(
+                from: master, left: diversifier.left, right: diversifier.left,
+                template: SessionTemplates.chainingKey)
+            return KeyPair(full: full, chain: chain)
         }
-    }
-
-    mutating func discard(_ pair: KeyPair) {
-        guard pair.temporary else { return }
-        endPassing(pair.full)
-        if let chain = pair.chain { endPassing(chain) }
     }
 
     /// Ends what was made for the job alone, and lets go of what the job took off the shelf.
     mutating func endJobKeys() {
-        for key in endingKeys { endPassing(key) }
+        // Where keys end together, later. A handle that cannot be destroyed dies with the session; the next call will say what
+        // is wrong.
+        if passing.own == nil { for key in endingKeys { try? session.destroy(key) } }
         endingKeys.removeAll(keepingCapacity: true)
         shelved?.inUse.removeAll(keepingCapacity: true)
     }
@@ -133,10 +120,8 @@ extension CryptographySession {
                 shelved?.keep(key, made: home, at: place)
                 return key
             }
-            let key = try derivePassing(
+            return try deriveForJob(
                 from: issuerMasterKey, left: diversifier.left, right: right, template: template)
-            endingKeys.append(key)
-            return key
         }
     }
 }
@@ -196,11 +181,7 @@ extension Session {
                 try mac(.tripleDESCBC, key: key, input: input, into: output)
             }
             return UInt64(bigEndian: last)
-        case .cbc:
-            let output = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 8)
-            defer { output.deallocate() }
-            try encrypt(.tripleDESCBC, key: key, input: input, into: output)
-            return UInt64(bigEndian: output.loadUnaligned(fromByteOffset: input.count - 8, as: UInt64.self))
+        case .cbc: return try lastBlock(input, key: key)
         }
     }
 }

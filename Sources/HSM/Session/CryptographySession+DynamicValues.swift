@@ -9,7 +9,6 @@ extension CryptographySession {
         _ dynamic: DynamicCardValue, card: CardIdentity
     ) throws(JobError) -> CardValueAnswer {
         let pair = try cardKeys(dynamic, card)
-        defer { discard(pair) }
         switch dynamic.form {
         case .dcvv(let input, let atc):
             guard let chain = pair.chain else { throw .refused("a key without its left half doubled") }
@@ -37,18 +36,13 @@ extension CryptographySession {
         let issuerMasterKey = try keys.handle(dynamic.issuerMasterKey)
         let diversifier = MasterKeyDerivation.diversifier(dynamic.masterKeyOption, for: card)
         return try withToken { () throws(PKCS11Error) in
-            let full = try derivePassing(
+            let full = try deriveForJob(
                 from: issuerMasterKey, left: diversifier.left, right: diversifier.right,
                 template: SessionTemplates.encipheringKey)
-            do throws(PKCS11Error) {
-                let chain = try derivePassing(
-                    from: issuerMasterKey, left: diversifier.left, right: diversifier.left,
-                    template: SessionTemplates.chainingKey)
-                return KeyPair(full: full, chain: chain, temporary: true)
-            } catch {
-                endPassing(full)
-                throw error
-            }
+            let chain = try deriveForJob(
+                from: issuerMasterKey, left: diversifier.left, right: diversifier.left,
+                template: SessionTemplates.chainingKey)
+            return KeyPair(full: full, chain: chain)
         }
     }
 }

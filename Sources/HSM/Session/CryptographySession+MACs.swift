@@ -25,7 +25,6 @@ package struct MACQuestion: Sendable {
     /// The message.
     package var data: [UInt8]
 
-    /// Takes the parts; see each property.
     package init(key: KeyName, algorithm: MACAlgorithm, padding: MACPadding, data: [UInt8]) {
         self.key = key
         self.algorithm = algorithm

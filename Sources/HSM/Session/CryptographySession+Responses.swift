@@ -15,7 +15,6 @@ extension CryptographySession {
         defer { endJobKeys() }
         let pair = try keyPair(
             question.profile.responseKey, question, card: card, chains: Self.chains([verdict]))
-        defer { discard(pair) }
         return try answers(question.cryptogram, [verdict], pair: pair)[0]
     }
 

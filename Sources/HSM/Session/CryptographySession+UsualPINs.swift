@@ -61,3 +61,36 @@ extension CryptographySession {
         return .verificationValue(value)
     }
 }
+
+/// All but the usual block, which is translated as it is.
+extension CryptographySession {
+    mutating func answerOther(_ question: PINQuestion, pan: PAN) throws(JobError) -> PINAnswer {
+        switch question.verification {
+        case .reference:
+            guard let name = pinVerificationKey else { return .notServed("no PIN verification key") }
+            return try withPINField(question, pan) { (session, field) throws(JobError) in
+                switch try session.digitCount(of: field, question.format) {
+                case .fault(let fault): return .unreadable(fault)
+                case .digits(let count):
+                    return .translated(
+                        try session.format0(field, question.format, digitCount: count, pan: pan, name: name))
+                }
+            }
+        case .verificationValue(let keyIndex):
+            guard let name = pinVerificationValueKey else {
+                return .notServed("no key of PIN verification values")
+            }
+            if question.format == .iso0,
+                let usual = try usualVerificationValue(question, pan, keyIndex: keyIndex, name: name)
+            {
+                return usual
+            }
+            return try withPINField(question, pan) { (session, field) throws(JobError) in
+                if case .fault(let fault) = try session.digitCount(of: field, question.format) {
+                    return .unreadable(fault)
+                }
+                return try session.verificationValue(field, pan, keyIndex: keyIndex, name: name)
+            }
+        }
+    }
+}

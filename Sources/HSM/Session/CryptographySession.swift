@@ -36,7 +36,7 @@ struct CryptographySession: ~Copyable {
     var authenticationCiphers: [KeyName: AuthenticationCiphers] = [:]
     /// Calls of the token in those.
     var authenticationCalls: UInt64 = 0
-    /// ICC master keys made for the job under way and for nothing else; they end with it.
+    /// Keys made for the job under way and for nothing else; they end with it.
     var endingKeys: [ObjectHandle] = []
     /// Where ICC master keys stay; nil: nowhere.
     var shelved: ShelvedKeys?
@@ -82,12 +82,7 @@ struct CryptographySession: ~Copyable {
         } else if let asked = question.pin {
             answer.pin = try self.answer(asked, pan: pan)
         }
-        if let asked = question.cardValue {
-            answer.cardValue =
-                if let dynamic = asked.dynamic { try verify(dynamic, card: question.card) } else {
-                    try verify(asked, pan: pan)
-                }
-        }
+        if let asked = question.cardValue { answer.cardValue = try verify(asked, question.card) }
         if let asked = question.authentication { answer.authentication = try verify(asked, pan: pan) }
         return answer
     }
@@ -154,54 +149,26 @@ extension CryptographySession {
         }
     }
 
-    /// Derives a key for this job.
-    mutating func derivePassing(
+    /// Derives a key for this job, with which it ends.
+    mutating func deriveForJob(
         from base: ObjectHandle, left: UInt64, right: UInt64, template: Template
     ) throws(PKCS11Error) -> ObjectHandle {
-        guard passing.own != nil else {
-            return try session.deriveKey(from: base, left: left, right: right, template: template)
-        }
-        return try passing.own!.deriveKey(from: base, left: left, right: right, template: template)
-    }
-
-    /// Ends a key that `derivePassing` made; where keys end together, later.
-    mutating func endPassing(_ key: ObjectHandle) {
-        // A handle that cannot be destroyed dies with the session; the next call will say what is wrong.
-        if passing.own == nil { try? session.destroy(key) }
+        let key =
+            passing.own == nil
+            ? try session.deriveKey(from: base, left: left, right: right, template: template)
+            : try passing.own!.deriveKey(from: base, left: left, right: right, template: template)
+        endingKeys.append(key)
+        return key
     }
 }
 
 /// The usual PIN block, from the key of the link to that of the issuer without leaving the token.
 extension CryptographySession {
     mutating func answer(_ question: PINQuestion, pan: PAN) throws(JobError) -> PINAnswer {
-        switch question.verification {
-        case .reference:
-            guard let name = pinVerificationKey else { return .notServed("no PIN verification key") }
-            if question.format == .iso0 { return try translateFormat0(question, name) }
-            return try withPINField(question, pan) { (session, field) throws(JobError) in
-                switch try session.digitCount(of: field, question.format) {
-                case .fault(let fault): return .unreadable(fault)
-                case .digits(let count):
-                    return .translated(
-                        try session.format0(field, question.format, digitCount: count, pan: pan, name: name))
-                }
-            }
-        case .verificationValue(let keyIndex):
-            guard let name = pinVerificationValueKey else {
-                return .notServed("no key of PIN verification values")
-            }
-            if question.format == .iso0,
-                let usual = try usualVerificationValue(question, pan, keyIndex: keyIndex, name: name)
-            {
-                return usual
-            }
-            return try withPINField(question, pan) { (session, field) throws(JobError) in
-                if case .fault(let fault) = try session.digitCount(of: field, question.format) {
-                    return .unreadable(fault)
-                }
-                return try session.verificationValue(field, pan, keyIndex: keyIndex, name: name)
-            }
+        if case .reference = question.verification, question.format == .iso0, let name = pinVerificationKey {
+            return try translateFormat0(question, name)
         }
+        return try answerOther(question, pan: pan)
     }
 
     /// ZPK → PVK of the usual block, which both sides have in the same form: three calls.

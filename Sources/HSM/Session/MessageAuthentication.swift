@@ -98,3 +98,14 @@ extension Session {
         bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
+
+extension Session {
+    /// The last block of a CBC encipherment, on tokens whose MAC mechanism is none of this kind.
+    mutating func lastBlock(_ input: UnsafeRawBufferPointer, key: ObjectHandle) throws(PKCS11Error) -> UInt64
+    {
+        let output = UnsafeMutableRawBufferPointer.allocate(byteCount: input.count, alignment: 8)
+        defer { output.deallocate() }
+        try encrypt(.tripleDESCBC, key: key, input: input, into: output)
+        return UInt64(bigEndian: output.loadUnaligned(fromByteOffset: input.count - 8, as: UInt64.self))
+    }
+}

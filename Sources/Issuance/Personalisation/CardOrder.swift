@@ -15,7 +15,6 @@ package struct CardOrder: Sendable {
     /// Which of the batch's products it is.
     package let product: Int
 
-    /// Takes the parts.
     package init(
         number: Int, card: CardToCertify, identifier: [UInt8], label: String, issuerData: [UInt8],
         product: Int

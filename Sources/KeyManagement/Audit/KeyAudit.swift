@@ -25,7 +25,6 @@ package struct KeyAuditConfiguration: Sendable {
     /// Starts another process with an `AuditHelperWork`. What it cannot do is done in this process.
     package var helper: (@Sendable () throws -> any AuditHelper)?
 
-    /// Takes the parts.
     package init(profile: String, module: String, accepted: [AcceptedFinding], trail: AuditTrail?) {
         self.profile = profile
         self.module = module

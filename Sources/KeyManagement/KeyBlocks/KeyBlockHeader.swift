@@ -52,7 +52,6 @@ package struct OptionalBlock: Hashable, Sendable {
     /// Printable ASCII.
     package let data: String
 
-    /// Takes the parts.
     package init(_ identifier: String, _ data: String) {
         self.identifier = identifier
         self.data = data
@@ -76,7 +75,6 @@ package struct KeyBlockHeader: Hashable, Sendable {
     /// What else is said of the key, in order; without the padding block `PB`.
     package var optionalBlocks: [OptionalBlock]
 
-    /// Takes the parts.
     package init(
         version: KeyBlockVersion, usage: String, algorithm: Character, mode: Character,
         keyVersion: String = "00", exportability: Character, optionalBlocks: [OptionalBlock] = []

@@ -4,7 +4,7 @@ internal import NIOPosix
 internal import Synchronization
 
 /// The connections of a client link: as many as the configuration says, each opened again after every loss.
-final class LinkDialler: LinkEndpoint {
+final class DiallingEndpoint: Endpoint {
     private struct State {
         var stopped = false
         var trouble: [Int: String] = [:]

@@ -4,7 +4,7 @@ internal import NIOPosix
 internal import NIOSSL
 
 /// The listener of a server link.
-struct LinkListener: LinkEndpoint {
+struct ListeningEndpoint: Endpoint {
     private let channel: any Channel
 
     /// Listens from now on.
