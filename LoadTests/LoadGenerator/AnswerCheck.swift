@@ -3,8 +3,9 @@ internal import IssuerMessages
 internal import ISO8583
 internal import VirtualCard
 
-/// A request that waits for its answer.
-struct PendingRequest {
+/// A request that waits for its answer. A class: it is put into tables and taken out of them, and holds ten things that
+/// would be copied and counted each time.
+final class PendingRequest: Sendable {
     let message: Message
     let kind: TrafficKind
     /// Index in the population.
@@ -18,6 +19,21 @@ struct PendingRequest {
     let intendedAt: UInt64
     /// Monotonic nanoseconds at which it was written.
     let sentAt: UInt64
+
+    init(
+        message: Message, kind: TrafficKind, card: Int, product: Int, signed: SignedCryptogram,
+        approval: [UInt8]?, prediction: Prediction, intendedAt: UInt64, sentAt: UInt64
+    ) {
+        self.message = message
+        self.kind = kind
+        self.card = card
+        self.product = product
+        self.signed = signed
+        self.approval = approval
+        self.prediction = prediction
+        self.intendedAt = intendedAt
+        self.sentAt = sentAt
+    }
 }
 
 /// Compares an answer with the request that it should belong to.

@@ -31,6 +31,8 @@ final class LoadConnection: ChannelInboundHandler {
     /// Nil with TLS, whose bytes the event loop has to read.
     private var clock: ArrivalClock?
     private var inbound = ByteBuffer()
+    /// Writes that the event loop has and that are not over.
+    @exclusivity(unchecked) private var writesUnderWay = 0
 
     init(number: Int, builder: RequestBuilder, engine: LoadEngine) {
         self.number = number
@@ -51,6 +53,7 @@ final class LoadConnection: ChannelInboundHandler {
                 of: NIOBSDSocket.Handle.self, ArrivalClock.init) ?? nil : nil
         isOpen = true
         isLeaving = false
+        writesUnderWay = 0
         setPolled(engine.polls)
         engine.opened(self)
     }
@@ -156,8 +159,17 @@ final class LoadConnection: ChannelInboundHandler {
     func flush() {
         isDirty = false
         guard outbound.readableBytes > 0, let context else { return }
-        context.writeAndFlush(wrapOutboundOut(outbound), promise: nil)
-        outbound = context.channel.allocator.buffer(capacity: 16_384)
+        if let clock, writesUnderWay == 0 {
+            outbound.moveReaderIndex(forwardBy: outbound.withUnsafeReadableBytes(clock.write))
+        }
+        // What the kernel does not take at once, and what comes behind it, the event loop writes.
+        if outbound.readableBytes > 0 {
+            writesUnderWay += 1
+            context.writeAndFlush(wrapOutboundOut(outbound)).assumeIsolated().whenComplete { _ in
+                self.writesUnderWay -= 1
+            }
+        }
+        outbound.clear(minimumCapacity: LoadConnection.readBytes)
     }
 
     func close() { context?.close(promise: nil) }

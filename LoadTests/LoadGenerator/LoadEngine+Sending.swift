@@ -9,22 +9,37 @@ extension LoadEngine: NIOScheduledCallbackHandler {
     /// Answers are looked for at least so often, in nanoseconds; when they came, the kernel says.
     private static let pollInterval: UInt64 = 1_000_000
 
+    /// So long at the most the event loop gets nothing else done, in nanoseconds.
+    private static let stayLongest: UInt64 = 2_000_000
+
     /// Wakes for the next request, or for answers that none comes before.
     func setAlarm() {
-        guard case .open = mode else { return }
-        var wake = nextIntended
-        if !waiting.isEmpty {
-            let look = NIODeadline.now().uptimeNanoseconds + LoadEngine.pollInterval
-            wake = wake.map { min($0, look) } ?? look
-        }
-        guard let wake else { return }
+        guard let wake = nextWake() else { return }
         alarm = try? eventLoop.scheduleCallback(at: .uptimeNanoseconds(wake), handler: self)
+    }
+
+    private func nextWake() -> UInt64? {
+        guard case .open = mode else { return nil }
+        guard !waiting.isEmpty else { return nextIntended }
+        let look = NIODeadline.now().uptimeNanoseconds + LoadEngine.pollInterval
+        return nextIntended.map { min($0, look) } ?? look
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) { sendDue() }
 
-    /// Sends everything whose intended time has come, each with that time and not with the present.
+    /// Sends what is due and asks for answers. Where the event loop brings none, it is not gone through for each request:
+    /// to sleep until the next one costs a third of the system calls.
     func sendDue() {
+        let leaveAt = NIODeadline.now().uptimeNanoseconds + LoadEngine.stayLongest
+        while true {
+            sendWhatIsDue()
+            guard let sleep, let wake = nextWake(), wake < leaveAt, dirty.isEmpty else { return setAlarm() }
+            sleep.until(wake)
+        }
+    }
+
+    /// Sends everything whose intended time has come, each with that time and not with the present.
+    func sendWhatIsDue() {
         guard case .open(var schedule) = mode else { return }
         let now = NIODeadline.now().uptimeNanoseconds
         sendingAt = now
@@ -37,7 +52,6 @@ extension LoadEngine: NIOScheduledCallbackHandler {
         flush()
         poll()
         flush()
-        setAlarm()
     }
 
     /// Asks the connections that wait for answers.

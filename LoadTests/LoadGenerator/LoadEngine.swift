@@ -54,6 +54,8 @@ final class LoadEngine: @unchecked Sendable {
     var alarm: NIOScheduledCallback?
     /// Answers are asked for, and not brought by the event loop.
     private(set) var polls = false
+    /// Nil where the event loop has to wait for something itself.
+    private(set) var sleep: PreciseSleep?
     /// Intended times of requests that could not be sent yet, oldest first.
     @exclusivity(unchecked) var backlog: [UInt64] = []
     @exclusivity(unchecked) var backlogNext = 0
@@ -225,7 +227,7 @@ final class LoadEngine: @unchecked Sendable {
 
     private func endSending() {
         // What the schedule has left lies before the end and only the clock's grain kept it back.
-        if case .open = mode { sendDue() }
+        sendWhatIsDue()
         mode = .idle
         nextIntended = nil
         alarm?.cancel()
@@ -235,6 +237,7 @@ final class LoadEngine: @unchecked Sendable {
     private func setPolls(_ polls: Bool) {
         self.polls = polls
         for connection in connections { connection.setPolled(polls) }
+        sleep = polls && connections.allSatisfy(\.isPolled) ? PreciseSleep() : nil
     }
 
     /// Done when every request has its answer, or the limit is over.

@@ -1,5 +1,5 @@
 /// Requests that wait for their answers, by trace number. A dictionary would hash each number twice with a hash that resists
-/// attacks, and move a request of some hundred bytes with its neighbours; trace numbers that follow each other need neither.
+/// attacks; trace numbers that follow each other need none.
 struct PendingTable {
     private static let capacityMin = 64
 

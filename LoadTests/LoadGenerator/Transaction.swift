@@ -1,15 +1,20 @@
 internal import EMV
 internal import VirtualCard
 
-/// One request before it has a number, a link and a time.
-struct Transaction: Sendable {
+/// One request before it has a number, a link and a time. A class, as `PendingRequest` is.
+final class Transaction: Sendable {
     let kind: TrafficKind
     /// Index in the population; of an unknown card behind the known ones.
     let card: Int
     let amount: UInt64
     let answer: CardAnswer
     /// Tag 91 of an approval, where it could be foretold; an answer with another one is looked at closely.
-    var approval: [UInt8]?
+    let approval: [UInt8]?
+
+    init(kind: TrafficKind, card: Int, amount: UInt64, answer: CardAnswer, approval: [UInt8]? = nil) {
+        (self.kind, self.card, self.amount, self.answer) = (kind, card, amount, answer)
+        self.approval = approval
+    }
 }
 
 /// Draws transactions from the mix. Chip data may be computed beforehand; numbers, times and PIN blocks never
@@ -108,9 +113,9 @@ struct TransactionSource: ~Copyable {
     private static let approved = AuthorisationResponseCode(rawValue: 0x3030)
 
     /// Tag 91 as the issuer should send it with an approval; nil where the issuer's update is not known yet.
-    private mutating func approval(of transaction: Transaction) throws -> [UInt8]? {
-        let product = product(of: transaction.card)
-        let signed = transaction.answer.signed
+    private mutating func approval(of answer: CardAnswer, card: Int) throws -> [UInt8]? {
+        let product = product(of: card)
+        let signed = answer.signed
         switch population.products[product].definition.product.profile.responseMethod {
         case .method1:
             let arpc = try chip.responseMethod1(
@@ -152,12 +157,11 @@ struct TransactionSource: ~Copyable {
         let amount = UInt64((kind == .replay ? 20_100 : 100) + chance.below(20_000))
         let terminal = terminal(amount)
         guard let answer = try answer(of: index, terminal, tampering: tampering) else { return nil }
-        var transaction = Transaction(kind: kind, card: index, amount: amount, answer: answer)
         // Now, while the contexts have the key: setting it again when the answer comes costs more than the computation.
-        if kind == .purchase || kind == .purchaseWithoutPIN {
-            transaction.approval = try approval(of: transaction)
-        }
-        return transaction
+        let isForetold = kind == .purchase || kind == .purchaseWithoutPIN
+        return Transaction(
+            kind: kind, card: index, amount: amount, answer: answer,
+            approval: isForetold ? try approval(of: answer, card: index) : nil)
     }
 
     /// Nil for a card whose counter is at its end: it is not used again.
