@@ -19,7 +19,7 @@ struct RunCommand: ParsableCommand {
               terminal-simulator run my.yaml --target 192.0.2.7:8583 --dialect bcd87-rightF --zpk my-zpk \\
                 --issuer my-keys-and-cards.json
 
-            Exit code: 0 all passed, 1 one or more failed, or a file or option is wrong.
+            Exit code: 0 all passed, 1 one or more failed, or a file or a name is wrong, 64 a wrong option.
             """)
 
     @Argument(help: ArgumentHelp("Files and folders of scenarios.", valueName: "path"))

@@ -20,6 +20,19 @@ import VirtualCard
         }
     }
 
+    /// A host that is slow is not silent.
+    @Test func silenceLastsAsLongAsTheScenarioSays() throws {
+        let options = ScenarioRunner.Options()
+        func patience(_ expectation: String) throws -> Duration {
+            let found = try scenarios(
+                "scenarios: [{name: x, steps: [{echo: {}, expect: {\(expectation)}}]}]")
+            return try #require(found.first?.steps.first).expectation.patience(options)
+        }
+        #expect(try patience("answer: none, within: 2 s") == .seconds(2))
+        #expect(try patience("answer: none") == options.silence)
+        #expect(try patience("within: 2 s") == options.timeout)
+    }
+
     @Test func mergeKeysAreTakenAndTheirFaultsPlaced() throws {
         let found = try scenarios(
             """

@@ -3,13 +3,20 @@ internal import EMV
 internal import ISO8583
 internal import VirtualCard
 
+extension ScenarioExpectation {
+    /// How long an answer is waited for; where none may come, as long as the scenario says.
+    func patience(_ options: ScenarioRunner.Options) -> Duration {
+        coming == .nothing ? within ?? options.silence : options.timeout
+    }
+}
+
 extension ScenarioRunner {
     /// Waits for the answer to a request and judges it.
     mutating func takeAnswer(
         _ sent: SentRequest, _ session: ScenarioSession, expectation: ScenarioExpectation,
         record: inout StepRecord, keeping: Bool = true
     ) throws {
-        let patience = expectation.coming == .nothing ? options.silence : options.timeout
+        let patience = expectation.patience(options)
         var answer: Answer
         do throws(ExchangeError) {
             answer = try session.wait { (exchange) throws(ExchangeError) in

@@ -233,7 +233,7 @@ extension ScenarioRunner {
             record.summary = "sent \(request)"
             return
         }
-        let patience = expectation.coming == .nothing ? options.silence : timeout
+        let patience = expectation.patience(options)
         do throws(ExchangeError) {
             let message = try session.wait { (exchange) throws(ExchangeError) in
                 try exchange.nextMessage(timeout: patience)
