@@ -38,14 +38,6 @@ package struct OfflineResultsPolicy: Sendable {
     }
 }
 
-extension AmountAgreementCheck {
-    /// Tag 9F03 is cash within the amount, and that of DE54 where the message has one.
-    static func agreesOnCash(_ circumstances: Circumstances, _ chip: ICCData, signed: UInt64) -> Bool {
-        guard let cash = chip.amountOther, cash > 0, cash <= signed else { return false }
-        return circumstances.cashBackMinorUnits.map { UInt64(clamping: $0) == cash } ?? true
-    }
-}
-
 extension OfflineResultsCheck {
     /// Which results a range declines for: those of the terminal first.
     func badBits(_ terminal: UInt64, _ card: UInt64, format: IssuerApplicationDataFormat) -> String {
