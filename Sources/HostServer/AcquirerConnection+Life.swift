@@ -14,12 +14,18 @@ extension AcquirerConnection {
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func channelActive(context: ChannelHandlerContext) {
+        if state.isInTransit {
+            arrived()
+            return context.fireChannelActive()
+        }
         loop.opened(self)
         if tls != nil { state.handshakeBegan(now: loop.clock()) } else { established() }
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        // Its socket is open, and another channel's.
+        guard !state.isInTransit else { return }
         state.closed()
         loop.closed(self)
         noteLost()

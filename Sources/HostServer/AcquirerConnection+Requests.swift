@@ -129,7 +129,7 @@ extension AcquirerConnection {
 
 /// Answers of one turn of the loop, on their way out.
 struct AnswerBuffer {
-    fileprivate var outbound = ByteBuffer()
+    fileprivate(set) var outbound = ByteBuffer()
     fileprivate var encoded: [UInt8] = []
     fileprivate var prefix: [UInt8] = []
     fileprivate var flushScheduled = false

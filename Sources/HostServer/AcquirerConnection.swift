@@ -20,7 +20,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var link: LinkConfiguration
     let served: ServedLink
     var responses: ResponseMapping
-    let loop: LoopContext
+    var loop: LoopContext
     private(set) var logger: Logger
     var mapping: RequestMapping
 
@@ -38,6 +38,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var shown: [Certificate] = []
     var decoder: FrameDecoder
     var unread: ByteBuffer?
+    var sealing = 0  // Answers that wait for their MACs.
 
     init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
         self.link = link

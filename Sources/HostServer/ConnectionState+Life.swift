@@ -50,6 +50,11 @@ extension ConnectionState {
         return drain()
     }
 
+    /// It is served, and neither end has begun to leave.
+    var mayMove: Bool {
+        phase == .open && isEstablished && !inputHasEnded && !outputHasEnded && unreadSince == nil
+    }
+
     // MARK: - Time
 
     /// Time passes: to be told some times a second.

@@ -26,6 +26,8 @@ struct ConnectionState {
     var takesFrames = false
     /// The peer has closed its side.
     var inputHasEnded = false
+    /// It goes over to another loop: it reads nothing, and then it has left its own.
+    var (isMoving, isInTransit) = (false, false)
     /// The peer was sent the end of the stream.
     var outputHasEnded = false
     /// It closed its side, and what came before that is still to be read.
@@ -45,7 +47,7 @@ struct ConnectionState {
     var acceptsRequests: Bool { phase == .open }
 
     /// True while the peer is made to wait.
-    var readingStopped: Bool { (atCap && !shedding) || unreadSince != nil }
+    var readingStopped: Bool { (atCap && !shedding) || unreadSince != nil || isMoving }
 
     /// False: the request has to be refused now, since as many as may be are under way and none is answered.
     var admitsRequest: Bool { inFlight < max(1, limits.inFlightMax) }

@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// All links, as one service that drains before it ends.
 package final class HostServer: Service {
-    private let loops: LoopTable
+    let loops: LoopTable
     private let links: LinkTable
     private let group: any EventLoopGroup
     private let admin: AdminAddress?
@@ -70,6 +70,10 @@ package final class HostServer: Service {
                 LoopContext(
                     $0.element, number: $0.offset, logger: logger, clock: clock, unixSeconds: unixSeconds)
             })
+        if loops.count > 1 {
+            let balancing = LoopBalancing(table.contexts)
+            for loop in table.contexts { loop.balancing = balancing }
+        }
         self.loops = table
         self.group = group
         self.admin = admin

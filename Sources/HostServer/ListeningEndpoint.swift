@@ -10,7 +10,9 @@ struct ListeningEndpoint: Endpoint {
     /// Listens from now on.
     init(_ served: ServedLink, _ loops: LoopTable, group: any EventLoopGroup) async throws {
         let configuration = served.settings.configuration
-        channel = try await ServerBootstrap(group: group)
+        // Those that can move begin together.
+        let first: any EventLoopGroup = served.settings.tls == nil ? loops.contexts[0].eventLoop : group
+        channel = try await ServerBootstrap(group: group, childGroup: first)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -55,7 +57,7 @@ struct LoopTable: Sendable {
 }
 
 extension AcquirerConnection {
-    private static func set(_ channel: any Channel) throws {
+    static func set(_ channel: any Channel) throws {
         guard let options = channel.syncOptions else { return }
         try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
         try options.setOption(.socketOption(.so_keepalive), value: 1)

@@ -72,7 +72,15 @@ final class LoopContext: @unchecked Sendable {
     var metrics = LoopMetrics()
     var load = LoadShedding()
     var refusals = RefusalLog()
-    private let number: Int
+    let number: Int
+    let eventLoop: any EventLoop
+    /// Nil where there is one loop.
+    var balancing: LoopBalancing?
+    private(set) var threadTime: ThreadTime?
+    /// When this loop said last how busy it is, and what it had wanted by then.
+    var reported: (at: UInt64, wanted: UInt64)?
+    /// Bytes that were given to the channel of each connection: since it began, and since the report before.
+    var traffic: [ObjectIdentifier: (total: UInt64, recent: UInt64)] = [:]
     private let unixSeconds: @Sendable () -> Int64
     private var connectionsMade = 0
     private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
@@ -92,6 +100,7 @@ final class LoopContext: @unchecked Sendable {
     ) {
         self.services = services
         self.number = number
+        eventLoop = services.eventLoop
         self.logger = logger
         self.clock = clock
         self.unixSeconds = unixSeconds
@@ -101,12 +110,16 @@ final class LoopContext: @unchecked Sendable {
     // MARK: - On the loop
 
     func start() {
+        threadTime = balancing == nil ? nil : ThreadTime()
         ticking = services.eventLoop.scheduleRepeatedTask(
             initialDelay: LoopContext.tickInterval, delay: LoopContext.tickInterval
         ) { [self] _ in tick() }
     }
 
-    func stop() { ticking?.cancel() }
+    func stop() {
+        ticking?.cancel()
+        balancing = nil
+    }
 
     /// Decisions of a new configuration, from the next request on.
     func replace(_ new: LoopServices) { services = new }
@@ -156,5 +169,6 @@ final class LoopContext: @unchecked Sendable {
         refusals.tick(logger)
         // A copy: closing a connection takes it out.
         for connection in Array(connections.values) { connection.tick(now: now) }
+        report(now: now)
     }
 }

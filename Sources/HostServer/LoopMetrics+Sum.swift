@@ -29,6 +29,7 @@ extension LoopMetrics {
         signOnsRefused += other.signOnsRefused
         abandoned.merge(other.abandoned) { $0 + $1 }
         connections += other.connections
+        connectionsMoved += other.connectionsMoved
         inFlight += other.inFlight
         answerTimes.add(other.answerTimes)
         for index in stageTimes.indices { stageTimes[index].add(other.stageTimes[index]) }

@@ -38,6 +38,7 @@ struct LoopMetrics: Sendable {
     var signOnsRefused: UInt64 = 0
     var abandoned: [AbandonReason: UInt64] = [:]
     var connections: Int = 0
+    var connectionsMoved: UInt64 = 0
     var inFlight: Int = 0
     var answerTimes = TimeHistogram()
     var stageTimes = [TimeHistogram](repeating: TimeHistogram(), count: Stage.allCases.count)

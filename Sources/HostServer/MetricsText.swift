@@ -48,6 +48,11 @@ extension LoopMetrics {
                 "issuer_sign_ons_refused_total", "Sign-ons of the host refused or not answered.",
                 signOnsRefused
             ),
+            (
+                "issuer_connections_moved_total",
+                "Connections that went from one event loop to another, as loops got busy or idle.",
+                connectionsMoved
+            ),
             ("issuer_network_requests_sent_total", "Echoes, sign-ons, sign-offs sent.", networkRequests),
         ]
     }

@@ -76,8 +76,18 @@ final class ServedLink: Sendable {
             return .success(state.settings)
         }
         let settings = try outcome.get()
-        channel.closeFuture.whenComplete { [self] _ in state.withLock { $0.open -= 1 } }
+        discount(channel)
         return settings
+    }
+
+    /// Counts a connection that was admitted on another channel.
+    func count(_ channel: any Channel) {
+        state.withLock { $0.open += 1 }
+        discount(channel)
+    }
+
+    private func discount(_ channel: any Channel) {
+        channel.closeFuture.whenComplete { [self] _ in state.withLock { $0.open -= 1 } }
     }
 }
 

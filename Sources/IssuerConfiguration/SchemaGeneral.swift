@@ -147,7 +147,10 @@ extension ConfigurationSchema {
             sentence: "Its TCP port."),
         .init(
             "server.eventLoops", .number(1...256), standard: .computed("one for each processor, at most 8"),
-            unit: "threads", reload: false, sentence: "Threads for connections."),
+            unit: "threads", reload: false,
+            sentence:
+                "Threads for connections. Connections without TLS are on one of them while that has time, and on all when not."
+        ),
         .init(
             "server.drainTimeoutSeconds", .number(1...3_600), standard: .value("10"), unit: "seconds",
             reload: false,

@@ -1,0 +1,76 @@
+import Testing
+
+@testable import HostServer
+
+/// When connections spread over loops and when they come together again.
+@Suite struct LoopBalanceTests {
+    private func reports(_ busy: [Double], movable: [Int]) -> [LoopBalance.Report?] {
+        zip(busy, movable).map { LoopBalance.Report(busy: $0, movable: $1) }
+    }
+
+    /// The order that comes of the same reports again and again, and after how many.
+    private func order(
+        _ busy: [Double], movable: [Int], from balance: inout LoopBalance, within count: Int = 200
+    ) -> (order: LoopBalance.Order, after: Int)? {
+        for number in 1...count {
+            if let order = balance.next(reports(busy, movable: movable)) { return (order, number) }
+        }
+        return nil
+    }
+
+    @Test("A busy loop gives what makes both alike, once it has been busy for a second")
+    func spreads() {
+        var balance = LoopBalance()
+        let found = order([1, 0], movable: [8, 0], from: &balance)
+        #expect(found?.order == .init(from: 0, to: 1, share: 0.5))
+        #expect(found?.after == LoopBalance.spreadingReports)
+        // To the one that has the most time, and less where it has something to do.
+        #expect(order([0.5, 1, 0.2, 0.6], movable: [1, 8, 1, 1], from: &balance)?.order.from == 1)
+        var other = LoopBalance()
+        let share = order([0.96, 0.48], movable: [8, 2], from: &other)?.order.share ?? 0
+        #expect(abs(share - 0.25) < 0.001)
+    }
+
+    @Test(
+        "Nothing spreads where a loop has time, the other one has none, or no connection may move",
+        arguments: [([0.9, 0], [8, 0]), ([1, 0.8], [8, 8]), ([1, 0], [0, 0]), ([0.7, 0.7], [8, 8])])
+    func stays(busy: [Double], movable: [Int]) {
+        var balance = LoopBalance()
+        #expect(order(busy, movable: movable, from: &balance)?.order == nil)
+    }
+
+    @Test("A burst of less than a second moves nothing")
+    func burst() {
+        var balance = LoopBalance()
+        for _ in 0..<20 {
+            for _ in 0..<5 { #expect(balance.next(reports([1, 0], movable: [8, 0])) == nil) }
+            for _ in 0..<5 { #expect(balance.next(reports([0.3, 0], movable: [8, 0])) == nil) }
+        }
+    }
+
+    @Test("What has little to do comes together on the first loops, after five seconds, and stays there")
+    func gathers() {
+        var balance = LoopBalance()
+        let found = order([0.2, 0.2], movable: [4, 4], from: &balance)
+        #expect(found?.order == .init(from: 1, to: 0, share: 1))
+        #expect(found?.after == LoopBalance.gatheringReports)
+        // One loop needs less than both together did.
+        #expect(order([0.35, 0], movable: [8, 0], from: &balance) == nil)
+        var third = LoopBalance()
+        #expect(
+            order([0.4, 0.1, 0.1], movable: [3, 3, 3], from: &third)?.order
+                == .init(from: 2, to: 1, share: 1))
+        var busy = LoopBalance()
+        #expect(order([0.4, 0.3], movable: [4, 4], from: &busy) == nil)
+    }
+
+    @Test("After an order the loops are looked at anew, and not while one says nothing")
+    func anew() {
+        var balance = LoopBalance()
+        #expect(order([1, 0], movable: [8, 0], from: &balance)?.after == LoopBalance.spreadingReports)
+        #expect(order([1, 0], movable: [8, 0], from: &balance)?.after == LoopBalance.spreadingReports)
+        for _ in 0..<9 { #expect(balance.next(reports([1, 0], movable: [8, 0])) == nil) }
+        #expect(balance.next([.init(busy: 1, movable: 8), nil]) == nil)
+        #expect(order([1, 0], movable: [8, 0], from: &balance)?.after == LoopBalance.spreadingReports)
+    }
+}
