@@ -2,9 +2,9 @@
 # Makes LoadTests/hot-functions.txt anew: the functions that the host runs under load, the most frequent ones first. The linker
 # lays them side by side (Package.swift).
 #
-#   hot-functions.sh       DEMO_BIN: folder of the executables, else the release build is made
+#   hot-functions.sh
 #
-# A host serves 4,000 requests a second, then as many as it can, while `perf` notes where it is 15,000 times a second. Left out are
+# A host of the release build serves 4,000 requests a second, then as many as it can, while `perf` notes where it is 15,000 times a second. Left out are
 # functions that the linker cannot move by themselves: those of packages, which are compiled without a section for each.
 # Names change with the code. One that is no more costs nothing, and a new function lies where the linker puts it: make the list
 # anew when the way of a request has changed a lot. Needs perf (linux-perf) and objdump (binutils).
@@ -27,9 +27,11 @@ stages:
 YAML
   "$DEMO_BIN/load-generator" cards --profile "$1/profile.yaml" --config "$DEMO_CONFIG" --out "$1/cards.json" 2>/dev/null
   "$DEMO_BIN/issuer-host" cards import --forget-atcs "$1/cards.json" --config "$DEMO_CONFIG" >/dev/null
-  perf record --freq 15000 --event cpu-clock --pid "$DEMO_HOST_PID" --output "$1/perf.data" -- sleep 20 >/dev/null 2>&1 &
+  perf record --freq 15000 --event cpu-clock --pid "$DEMO_HOST_PID" --output "$1/perf.data" >"$1/perf.log" 2>&1 &
+  local perf=$!
   "$DEMO_BIN/load-generator" run --profile "$1/profile.yaml" --config "$DEMO_CONFIG" --results "$1/results" >&2
-  wait
+  kill -INT "$perf"
+  wait "$perf" || [ -s "$1/perf.data" ] || { cat "$1/perf.log" >&2; return 1; }
 }
 if [ "${1:-}" = --inside ]; then inside "$2"; exit; fi
 
@@ -40,12 +42,14 @@ swift build -c release >&2
 build=$(swift build -c release --show-bin-path)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-DEMO_BIN=${DEMO_BIN:-$build} DEMO_DIR=$folder/environment DEMO_REDIS_FSYNC=everysec DEMO_PORT_A=18583 DEMO_PORT_B=18584 \
+DEMO_BIN=$build DEMO_DIR=$folder/environment DEMO_REDIS_FSYNC=everysec DEMO_PORT_A=18583 DEMO_PORT_B=18584 \
   DEMO_ADMIN_PORT=19583 Config/demo/environment.sh with "$PWD/LoadTests/hot-functions.sh" --inside "$folder"
 libraries=$(dirname "$(dirname "$(readlink -f "$(command -v swiftc)")")")/lib/swift_static/linux
-{ find "$build" -name '*.o' ! -path '*Tests.build*' -exec objdump -t {} + && objdump -t "$libraries"/libswift{Core,_Concurrency,Synchronization}.a; } \
-  2>/dev/null | awk '/ F \.text\./ { print $NF }' | sort -u >"$folder/movable"
+{ find "$build" -name '*.o' ! -path '*Tests.build*' -exec objdump -t {} + && objdump -t "$libraries"/libswift{Core,_Concurrency,Synchronization}.a; } |
+  awk '/ F \.text\./ { print $NF }' | sort -u >"$folder/movable"
 perf script --input "$folder/perf.data" --no-demangle --fields ip,sym,dso 2>/dev/null | grep -F '/issuer-host)' |
   awk '{ sub(/\+0x.*/, "", $2); print $2 }' | sort | uniq -c | sort -k1,1nr -k2 >"$folder/frequent"
 awk 'NR == FNR { movable[$1]; next } $2 in movable { print $2 }' "$folder/movable" "$folder/frequent" >LoadTests/hot-functions.txt
+# The list is no input that the build system knows.
+rm -f "$build/issuer-host"
 echo "$(wc -l <LoadTests/hot-functions.txt) of $(wc -l <"$folder/frequent") functions can be moved" >&2

@@ -21,6 +21,7 @@ extension AcquirerConnection {
         loop.opened(self)
         if tls != nil { state.handshakeBegan(now: loop.clock()) } else { established() }
         context.fireChannelActive()
+        if isMovable { loop.placeNew(self) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

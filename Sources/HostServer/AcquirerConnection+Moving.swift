@@ -2,6 +2,7 @@ internal import Glibc
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import Synchronization
 
 /// A connection goes over to another event loop, which the peer does not see. It stops reading, waits until what is under way is
 /// answered, and takes its socket with it: another channel on the other loop has the same one. Nothing is sent or
@@ -9,24 +10,24 @@ internal import NIOPosix
 ///
 /// TLS stays where it is, since its state cannot leave its channel; so does what the host dialled itself.
 extension AcquirerConnection {
-    /// One that has not become idle by then stays.
-    private static let movingNanoseconds: UInt64 = 250_000_000
     private static let looksEvery = TimeAmount.milliseconds(1)
 
-    var mayMove: Bool {
-        tls == nil && link.role == .server && context != nil && state.mayMove && !state.isMoving
-    }
+    /// Of all connections of its kind, whatever happens on it now.
+    var isMovable: Bool { tls == nil && link.role == .server }
+
+    var mayMove: Bool { isMovable && context != nil && state.mayMove && !state.isMoving }
 
     /// Begins; on the loop that it is on.
-    func move(to other: LoopContext) {
+    /// - Parameter nanoseconds: one that has not become idle by then stays.
+    func move(to other: LoopContext, within nanoseconds: UInt64) {
         guard mayMove, other !== loop else { return }
         state.isMoving = true
-        goOnceIdle(to: other, latest: loop.clock() &+ Self.movingNanoseconds)
+        goOnceIdle(to: other, latest: loop.clock() &+ nanoseconds)
     }
 
     private func goOnceIdle(to other: LoopContext, latest: UInt64) {
         guard context != nil, state.mayMove, loop.clock() < latest else { return stay() }
-        let isIdle = state.inFlight == 0 && sealing == 0 && bytesToBeWritten == 0
+        let isIdle = state.inFlight == 0 && tasks == 0 && bytesToBeWritten == 0
         guard isIdle, writing.outbound.readableBytes == 0 else {
             loop.eventLoop.scheduleTask(in: Self.looksEvery) { [self] in
                 goOnceIdle(to: other, latest: latest)
@@ -50,7 +51,9 @@ extension AcquirerConnection {
             of: NIOBSDSocket.Handle.self
         ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
         guard let context, let descriptor = descriptor ?? nil, descriptor >= 0 else { return stay() }
+        served.leaves(context.channel)
         loop.closed(self)
+        other.arriving.wrappingAdd(1, ordering: .relaxed)
         state.isInTransit = true
         context.close(promise: nil)
         self.context = nil
@@ -60,8 +63,8 @@ extension AcquirerConnection {
             ClientBootstrap(group: other.eventLoop)
                 .channelInitializer { [self] channel in
                     channel.eventLoop.makeCompletedFuture {
+                        served.discount(channel)
                         try AcquirerConnection.set(channel)
-                        served.count(channel)
                         try channel.pipeline.syncOperations.addHandler(self)
                     }
                 }
@@ -71,6 +74,7 @@ extension AcquirerConnection {
     }
 
     private func lostOnTheWay(_ error: any Error) {
+        loop.arriving.wrappingSubtract(1, ordering: .relaxed)
         logger.error("connection lost between loops", metadata: ["reason": "\(error)"])
         state.closed()
         noteLost()
@@ -81,6 +85,7 @@ extension AcquirerConnection {
     func arrived() {
         (state.isInTransit, state.isMoving) = (false, false)
         loop.opened(self)
+        loop.arriving.wrappingSubtract(1, ordering: .relaxed)
         loop.metrics.connectionsMoved += 1
         adopt(served.settings)
         if served.endpoint == nil { drain() }

@@ -34,8 +34,9 @@ extension AcquirerConnection {
     /// Holds the peer against the settings of a reload, and ends the connection where it would not be let in now. What is
     /// under way is still answered: it was asked while the peer was allowed.
     func judgeAgain(_ settings: ServedLink.Settings) {
-        guard state.acceptsRequests else { return }
-        guard settings.configuration.allows(context?.remoteAddress) else {
+        // One without an address is gone, and will hear of it.
+        guard state.acceptsRequests, let peer = context?.remoteAddress else { return }
+        guard settings.configuration.allows(peer) else {
             return end("the peer is none of allowedPeers any more")
         }
         guard let new = settings.tls else { return }

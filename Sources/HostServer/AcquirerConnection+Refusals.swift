@@ -136,7 +136,7 @@ extension AcquirerConnection {
         approved: AuthorisationRequest? = nil, sent: @escaping @Sendable () -> Void
     ) {
         let latest = Deadline(nanoseconds: answerBy(loop.clock()))
-        sealing += 1
+        tasks += 1
         Task.immediate(executorPreference: loop.executor) { [self] in
             let (sealed, isTheResponse) = await sealed(request, response, mac: mac, deadline: latest)
             if let sealed {
@@ -146,7 +146,7 @@ extension AcquirerConnection {
             } else if let approved {
                 noteToldOtherwise(approved)
             }
-            sealing -= 1
+            tasks -= 1
             sent()
         }
     }

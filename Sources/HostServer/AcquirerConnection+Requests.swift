@@ -31,8 +31,6 @@ final class RequestInFlight {
 
 /// Messages to decisions to answers.
 extension AcquirerConnection {
-    // MARK: - Decisions
-
     /// - Returns: nil where the request was refused instead.
     func admit(_ message: Message, _ receivedAt: UInt64) -> RequestInFlight? {
         guard state.admitsRequest,

@@ -38,7 +38,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var shown: [Certificate] = []
     var decoder: FrameDecoder
     var unread: ByteBuffer?
-    var sealing = 0  // Answers that wait for their MACs.
+    var tasks = 0  // Requests that are acted on, answered or not, and answers that wait for their MACs.
 
     init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
         self.link = link
@@ -138,10 +138,12 @@ extension AcquirerConnection {
             return refuse(message, receivedAt, reason: "not signed on")
         }
         guard let inFlight = admit(message, receivedAt) else { return }
+        tasks += 1
         Task.immediate(executorPreference: loop.executor) { [self] in
             let mayAct = if case .none = duty { true } else { await isAuthentic(inFlight, duty) }
             if mayAct { await act(on: inFlight) }
             loop.load.ended()
+            tasks -= 1
         }
     }
 

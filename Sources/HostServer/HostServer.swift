@@ -156,7 +156,10 @@ package final class HostServer: Service {
     }
 
     /// A loop that says nothing counts as one that has something open.
-    private func open() async -> Int { await onEachLoop { $0.connectionCount }.reduce(0) { $0 + ($1 ?? 1) } }
+    private func open() async -> Int {
+        await onEachLoop { $0.connectionCount + $0.arriving.load(ordering: .relaxed) }
+            .reduce(0) { $0 + ($1 ?? 1) }
+    }
 
     /// How long a loop may take to say something of itself.
     private static let loopAnswerTime = TimeAmount.milliseconds(100)

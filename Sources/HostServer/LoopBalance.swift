@@ -14,7 +14,7 @@ struct LoopBalance {
     struct Report {
         /// The part of the time in which the loop had something to do, 0…1.
         var busy: Double
-        /// How many of its connections may move.
+        /// How many of its connections could move.
         var movable: Int
     }
 
@@ -29,7 +29,16 @@ struct LoopBalance {
     /// Two loops that have less to do than this together are one too many.
     private static let togetherMost = 0.6
 
+    /// A loop that was so busy a moment ago keeps no new connection.
+    private static let crowded = 0.8
+    /// What did not come together is tried again later and later, at most so many times as late.
+    private static let patienceMost = 64
+
     private var recent: [[Report]] = []
+    private var sinceOrder = 0
+    private var patience = 1
+    /// How many were left to move at the last order to come together.
+    private var leftToGather = Int.max
 
     /// - Parameter reports: of all loops, by number; nil of one that says nothing, and then nothing moves.
     mutating func next(_ reports: [Report?]) -> Order? {
@@ -38,35 +47,53 @@ struct LoopBalance {
             recent = []
             return nil
         }
+        sinceOrder += 1
         recent.append(known)
         if recent.count > Self.gatheringReports { recent.removeFirst() }
         let order = spread(known) ?? gather(known)
-        if order != nil { recent = [] }
+        if order != nil { (recent, sinceOrder) = ([], 0) }
         return order
+    }
+
+    /// - Parameter reports: the last ones of all loops; nil where a loop has not said anything.
+    /// - Returns: the loop that a new connection had better go to; nil: it stays.
+    static func placeOfNew(on own: Int, _ reports: [Report?]) -> Int? {
+        guard let busy = reports[own]?.busy, busy >= crowded else { return nil }
+        let least = reports.indices.min { (reports[$0]?.busy ?? 1) < (reports[$1]?.busy ?? 1) }
+        guard let least, busy - (reports[least]?.busy ?? 1) >= differenceLeast else { return nil }
+        return least
     }
 
     private func busy(_ loop: Int, over count: Int) -> Double {
         recent.suffix(count).reduce(0) { $0 + $1[loop].busy } / Double(count)
     }
 
-    private func spread(_ now: [Report]) -> Order? {
+    private mutating func spread(_ now: [Report]) -> Order? {
         guard recent.count >= Self.spreadingReports else { return nil }
         let busy = now.indices.map { self.busy($0, over: Self.spreadingReports) }
         guard let from = now.indices.filter({ now[$0].movable > 0 }).max(by: { busy[$0] < busy[$1] }),
             let to = now.indices.min(by: { busy[$0] < busy[$1] }), busy[from] >= Self.busyLeast,
             busy[from] - busy[to] >= Self.differenceLeast
         else { return nil }
+        (patience, leftToGather) = (1, .max)
         return Order(from: from, to: to, share: (busy[from] - busy[to]) / 2 / busy[from])
     }
 
     /// New connections begin on the first loops: the last ones are left.
-    private func gather(_ now: [Report]) -> Order? {
+    private mutating func gather(_ now: [Report]) -> Order? {
         guard recent.count == Self.gatheringReports else { return nil }
+        let left = now.dropFirst().reduce(0) { $0 + $1.movable }
+        if left < leftToGather { patience = 1 }
+        guard sinceOrder >= patience * Self.gatheringReports else { return nil }
         let busy = now.indices.map { self.busy($0, over: Self.gatheringReports) }
-        guard let from = now.indices.last(where: { now[$0].movable > 0 }),
-            let to = now.indices.prefix(from).min(by: { busy[$0] < busy[$1] }),
-            busy[from] + busy[to] < Self.togetherMost
-        else { return nil }
-        return Order(from: from, to: to, share: 1)
+        for from in now.indices.reversed() where now[from].movable > 0 {
+            guard let to = now.indices.prefix(from).min(by: { busy[$0] < busy[$1] }),
+                busy[from] + busy[to] < Self.togetherMost
+            else { continue }
+            leftToGather = left
+            patience = min(2 * patience, Self.patienceMost)
+            return Order(from: from, to: to, share: 1)
+        }
+        return nil
     }
 }

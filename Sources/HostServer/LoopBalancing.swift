@@ -4,8 +4,11 @@ internal import Synchronization
 
 /// The loops of a host, each of which says how busy it is; the first one says who gives connections to whom.
 final class LoopBalancing: Sendable {
+    /// Nanoseconds. A loop whose report is older says nothing.
+    private static let reportTime: UInt64 = 500_000_000
+
     private struct State {
-        var reports: [LoopBalance.Report?]
+        var reports: [(report: LoopBalance.Report, at: UInt64)?]
         var balance = LoopBalance()
     }
 
@@ -18,12 +21,12 @@ final class LoopBalancing: Sendable {
     }
 
     /// Called on each loop some times a second.
-    func report(_ report: LoopBalance.Report, by loop: LoopContext) {
+    func report(_ report: LoopBalance.Report, by loop: LoopContext, now: UInt64) {
         let order = state.withLock { state -> LoopBalance.Order? in
-            state.reports[loop.number] = report
+            state.reports[loop.number] = (report, now)
             guard loop.number == 0 else { return nil }
-            defer { for index in state.reports.indices { state.reports[index] = nil } }
-            return state.balance.next(state.reports)
+            return state.balance.next(
+                state.reports.map { $0.flatMap { now < $0.at &+ Self.reportTime ? $0.report : nil } })
         }
         if let order { carryOut(order) }
     }
@@ -33,40 +36,60 @@ final class LoopBalancing: Sendable {
         let (from, to) = (loops[order.from], loops[order.to])
         from.eventLoop.execute { from.give(order.share, to: to) }
     }
+
+    /// Where a new connection of a loop goes that has no time; nil: it stays.
+    func placeOfNew(on loop: Int) -> LoopContext? {
+        let reports = state.withLock { $0.reports.map { $0?.report } }
+        return LoopBalance.placeOfNew(on: loop, reports).map { loops[$0] }
+    }
 }
 
 extension LoopContext {
+    /// So many connections come together at once: each is some system calls on either loop.
+    private static let gatheredAtOnce = 128
+    /// Nanoseconds. With little to do a connection is idle soon, or its requests take long and it had better stay.
+    private static let gatheringTime: UInt64 = 50_000_000
+
     /// What is to be known before somebody decides whether connections move.
     func report(now: UInt64) {
         guard let balancing, let wanted = threadTime?.wanted() else { return }
         defer { reported = (now, wanted) }
         guard let reported, now > reported.at else { return }
         let busy = Double(wanted &- reported.wanted) / Double(now - reported.at)
-        let connections = connections()
-        countTraffic(of: connections)
-        balancing.report(.init(busy: min(1, busy), movable: connections.count(where: \.mayMove)), by: self)
+        balancing.report(.init(busy: min(1, busy), movable: movable), by: self, now: now)
     }
 
-    private func countTraffic(of connections: [AcquirerConnection]) {
-        let before = traffic
-        traffic.removeAll(keepingCapacity: true)
-        for connection in connections {
-            let (id, total) = (ObjectIdentifier(connection), connection.underWay.passed)
-            traffic[id] = (total, total &- (before[id]?.total ?? total))
-        }
-    }
-
-    /// The busiest of its connections first, as long as they have no more than the share of its traffic.
+    /// The busiest connections first, as long as they have no more than the share of the traffic; or all, some at a time.
     func give(_ share: Double, to other: LoopContext) {
-        var left = share * Double(traffic.values.reduce(0) { $0 + $1.recent })
-        let movable = connections().filter(\.mayMove).map { ($0, traffic[ObjectIdentifier($0)]?.recent ?? 0) }
-        for (connection, recent) in movable.sorted(by: { $0.1 > $1.1 }) {
-            let bytes = Double(recent)
-            // Those that are equal but for chance are halved as well.
-            guard share == 1 || (bytes > 0 && bytes <= left * 1.1) else { continue }
-            left -= bytes
-            connection.move(to: other)
+        if share == 1 {
+            for connection in connections().filter(\.mayMove).prefix(Self.gatheredAtOnce) {
+                connection.move(to: other, within: Self.gatheringTime)
+            }
+            return
         }
+        let before = connections().map { ($0, $0.underWay.passed) }
+        services.eventLoop.scheduleTask(in: .milliseconds(100)) { [self] in
+            let here = before.filter { isHere($0.0) }
+            spread(here.map { ($0.0, $0.0.underWay.passed &- $0.1) }, share, to: other)
+        }
+    }
+
+    /// - Parameter traffic: bytes sent on each connection within the same time.
+    private func spread(_ traffic: [(AcquirerConnection, UInt64)], _ share: Double, to other: LoopContext) {
+        var left = share * traffic.reduce(0) { $0 + Double($1.1) }
+        for (connection, bytes) in traffic.sorted(by: { $0.1 > $1.1 }) {
+            // Those that are equal but for chance are halved as well.
+            guard bytes > 0, Double(bytes) <= left * 1.1, connection.mayMove else { continue }
+            left -= Double(bytes)
+            // A line that is long already has to end before it; what comes meanwhile is sooner done on the other loop.
+            connection.move(to: other, within: connection.link.answerTimeoutNanoseconds / 2)
+        }
+    }
+
+    /// A new connection of a loop that has no time goes at once.
+    func placeNew(_ connection: AcquirerConnection) {
+        guard let other = balancing?.placeOfNew(on: number) else { return }
+        services.eventLoop.execute { connection.move(to: other, within: Self.gatheringTime) }
     }
 }
 

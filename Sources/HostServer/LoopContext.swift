@@ -5,6 +5,7 @@ package import IssuerMessages
 internal import Logging
 package import NIOCore
 internal import NIOPosix
+internal import Synchronization
 
 /// Versions of zone keys by the name of the key. A message is answered with the version that it came with, whatever
 /// is in force by then.
@@ -64,6 +65,8 @@ final class LoopContext: @unchecked Sendable {
 
     /// How often connections are asked what time it is for them.
     private static let tickInterval = TimeAmount.milliseconds(100)
+    /// More connections are asked in parts, so that no request waits for all of them.
+    private static let tickedAtOnce = 128
 
     private(set) var services: LoopServices
     let executor: EventLoopExecutor
@@ -79,8 +82,10 @@ final class LoopContext: @unchecked Sendable {
     private(set) var threadTime: ThreadTime?
     /// When this loop said last how busy it is, and what it had wanted by then.
     var reported: (at: UInt64, wanted: UInt64)?
-    /// Bytes that were given to the channel of each connection: since it began, and since the report before.
-    var traffic: [ObjectIdentifier: (total: UInt64, recent: UInt64)] = [:]
+    /// Connections that may move, whatever happens on them now.
+    private(set) var movable = 0
+    /// Those that have left another loop for this one and are not here yet.
+    let arriving = Atomic<Int>(0)
     private let unixSeconds: @Sendable () -> Int64
     private var connectionsMade = 0
     private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
@@ -132,11 +137,13 @@ final class LoopContext: @unchecked Sendable {
     func opened(_ connection: AcquirerConnection) {
         connections[ObjectIdentifier(connection)] = connection
         metrics.connections += 1
+        if connection.isMovable { movable += 1 }
     }
 
     func closed(_ connection: AcquirerConnection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         metrics.connections -= 1
+        if connection.isMovable { movable -= 1 }
     }
 
     /// Those of one link, or all.
@@ -162,13 +169,29 @@ final class LoopContext: @unchecked Sendable {
         }
     }
 
+    private func tick(_ connections: ArraySlice<AcquirerConnection>) {
+        let now = clock()
+        // One that has moved is another loop's.
+        for connection in connections.prefix(Self.tickedAtOnce) where isHere(connection) {
+            connection.tick(now: now)
+        }
+        let rest = connections.dropFirst(Self.tickedAtOnce)
+        guard !rest.isEmpty else { return }
+        // Not in the same turn.
+        services.eventLoop.scheduleTask(in: .milliseconds(2)) { [self] in tick(rest) }
+    }
+
+    func isHere(_ connection: AcquirerConnection) -> Bool {
+        connections[ObjectIdentifier(connection)] != nil
+    }
+
     private func tick() {
         let now = clock()
         load.tick(now: now)
         giveBackMemory()
         refusals.tick(logger)
-        // A copy: closing a connection takes it out.
-        for connection in Array(connections.values) { connection.tick(now: now) }
         report(now: now)
+        // A copy: closing a connection takes it out.
+        tick(Array(connections.values)[...])
     }
 }

@@ -31,6 +31,8 @@ final class ServedLink: Sendable {
     private struct State {
         var settings: Settings
         var open = 0
+        /// Channels that end and whose connections do not.
+        var left: Set<ObjectIdentifier> = []
         var endpoint: (any Endpoint)?
     }
 
@@ -80,14 +82,15 @@ final class ServedLink: Sendable {
         return settings
     }
 
-    /// Counts a connection that was admitted on another channel.
-    func count(_ channel: any Channel) {
-        state.withLock { $0.open += 1 }
-        discount(channel)
-    }
+    /// A connection goes to another channel, and is open all the time.
+    func leaves(_ channel: any Channel) { state.withLock { _ = $0.left.insert(ObjectIdentifier(channel)) } }
 
-    private func discount(_ channel: any Channel) {
-        channel.closeFuture.whenComplete { [self] _ in state.withLock { $0.open -= 1 } }
+    /// The connection that is counted ends with this channel, unless it leaves it.
+    func discount(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { state in if state.left.remove(id) == nil { state.open -= 1 } }
+        }
     }
 }
 

@@ -64,6 +64,31 @@ import Testing
         #expect(order([0.4, 0.3], movable: [4, 4], from: &busy) == nil)
     }
 
+    @Test("What does not come together is tried again later and later; what does goes on")
+    func patience() {
+        var balance = LoopBalance()
+        let after = (0..<4).map { _ in
+            order([0.2, 0.2], movable: [4, 4], from: &balance, within: 500)?.after
+        }
+        #expect(after == [50, 100, 200, 400])
+        var other = LoopBalance()
+        let going = [300, 172, 44].map { order([0.2, 0.2], movable: [4, $0], from: &other)?.after }
+        #expect(going == [50, 50, 50])
+        // A loop that is too busy keeps none of the others apart.
+        var busy = LoopBalance()
+        #expect(
+            order([0.1, 0.1, 0.9], movable: [3, 3, 3], from: &busy)?.order
+                == .init(from: 1, to: 0, share: 1))
+    }
+
+    @Test("A new connection stays where it began unless that loop is crowded and another one is not")
+    func new() {
+        #expect(LoopBalance.placeOfNew(on: 0, reports([0.7, 0], movable: [1, 1])) == nil)
+        #expect(LoopBalance.placeOfNew(on: 0, reports([0.9, 0.7], movable: [1, 1])) == nil)
+        #expect(LoopBalance.placeOfNew(on: 0, reports([0.9, 0.5, 0.1], movable: [1, 1, 1])) == 2)
+        #expect(LoopBalance.placeOfNew(on: 0, [.init(busy: 1, movable: 1), nil]) == nil)
+    }
+
     @Test("After an order the loops are looked at anew, and not while one says nothing")
     func anew() {
         var balance = LoopBalance()

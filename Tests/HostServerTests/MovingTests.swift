@@ -97,6 +97,33 @@ import Testing
         }
     }
 
+    @Test("A request that was answered at its deadline and is still decided keeps its connection where it is")
+    func stillDecided() async throws {
+        var link = try TestMessages.link()
+        link.answerTimeoutNanoseconds = 200_000_000
+        let gate = Gate()
+        try await withHost(
+            [link], loops: 2,
+            decide: { request in
+                if request.transmission.stan == 1 { await gate.pass() }
+                return .success(UntoldTests.approval(request))
+            }
+        ) { host in
+            let socket = try host.connect()
+            socket.sendFrame(try TestMessages.request(stan: 1))
+            #expect(try socket.receiveMessage()?.text(.responseCode) == "91")
+            move(host, from: 0, to: 1)
+            #expect(try socket.echoes(stan: 2))
+            #expect(try moved(host) == 0)
+            gate.open()
+            try eventually { try host.metric("issuer_late_answers_total") == 1 }
+            move(host, from: 0, to: 1)
+            try eventually { try moved(host) == 1 }
+            #expect(try socket.echoes(stan: 3))
+            #expect(try host.metric("issuer_requests_in_flight") == 0)
+        }
+    }
+
     @Test("What a reload or the end of the host asks of connections, it asks of those that moved too")
     func orders() async throws {
         let link = try TestMessages.link()
