@@ -33,12 +33,16 @@ struct LoopBalance {
     private static let crowded = 0.8
     /// What did not come together is tried again later and later, at most so many times as late.
     private static let patienceMost = 64
+    /// The same of what did not spread: its line was too long.
+    private static let spreadingPatienceMost = 16
 
     private var recent: [[Report]] = []
     private var sinceOrder = 0
     private var patience = 1
-    /// How many were left to move at the last order to come together.
+    private var spreadingPatience = 1
+    /// How many were left to move at the last order to come together, and from which loop how many at the last one to spread.
     private var leftToGather = Int.max
+    private var leftToSpread: (loop: Int, movable: Int)?
 
     /// - Parameter reports: of all loops, by number; nil of one that says nothing, and then nothing moves.
     mutating func next(_ reports: [Report?]) -> Order? {
@@ -75,7 +79,11 @@ struct LoopBalance {
             let to = now.indices.min(by: { busy[$0] < busy[$1] }), busy[from] >= Self.busyLeast,
             busy[from] - busy[to] >= Self.differenceLeast
         else { return nil }
-        (patience, leftToGather) = (1, .max)
+        let isAsBefore = leftToSpread.map { $0.loop == from && $0.movable <= now[from].movable } ?? false
+        if !isAsBefore { spreadingPatience = 1 }
+        guard sinceOrder >= spreadingPatience * Self.spreadingReports else { return nil }
+        (patience, leftToGather, leftToSpread) = (1, .max, (from, now[from].movable))
+        spreadingPatience = min(2 * spreadingPatience, Self.spreadingPatienceMost)
         return Order(from: from, to: to, share: (busy[from] - busy[to]) / 2 / busy[from])
     }
 

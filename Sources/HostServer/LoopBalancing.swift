@@ -81,8 +81,8 @@ extension LoopContext {
             // Those that are equal but for chance are halved as well.
             guard bytes > 0, Double(bytes) <= left * 1.1, connection.mayMove else { continue }
             left -= Double(bytes)
-            // A line that is long already has to end before it; what comes meanwhile is sooner done on the other loop.
-            connection.move(to: other, within: connection.link.answerTimeoutNanoseconds / 2)
+            // What it has under way must be done first, in a line that is long by then; a flood's is a tenth of the answer time.
+            connection.move(to: other, within: connection.link.answerTimeoutNanoseconds / 5)
         }
     }
 

@@ -223,12 +223,26 @@ package struct IssuerConfiguration: Sendable {
         adminHost = try top.text("admin.host")
         adminPort = top.numberIfThere("admin.port")
         eventLoops =
-            top.numberIfThere("server.eventLoops") ?? min(ProcessInfo.processInfo.activeProcessorCount, 8)
+            top.numberIfThere("server.eventLoops") ?? min(IssuerConfiguration.usableProcessors(), 8)
         drainTimeoutSeconds = try top.number("server.drainTimeoutSeconds")
         logLevel = try top.text("log.level")
         logFormat = try top.text("log.format")
         guard !issuers.isEmpty else { throw top.fault("issuers", "is missing: at least one range is needed") }
         guard !links.isEmpty else { throw top.fault("links", "is missing: at least one link is needed") }
+    }
+}
+
+extension IssuerConfiguration {
+    /// Those that this process may run on: fewer than the machine has where whoever starts it says so (taskset, a container's
+    /// set of processors).
+    static func usableProcessors(
+        status: String? = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    ) -> Int {
+        let mask = status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }
+        let count = mask?.dropFirst("Cpus_allowed:".count).reduce(0) { count, digit in
+            count + (digit.hexDigitValue?.nonzeroBitCount ?? 0)
+        }
+        return count.flatMap { $0 > 0 ? $0 : nil } ?? ProcessInfo.processInfo.activeProcessorCount
     }
 }
 

@@ -146,7 +146,8 @@ extension ConfigurationSchema {
             "admin.port", .number(1...65_535), standard: .absent("no admin port"), reload: false,
             sentence: "Its TCP port."),
         .init(
-            "server.eventLoops", .number(1...256), standard: .computed("one for each processor, at most 8"),
+            "server.eventLoops", .number(1...256),
+            standard: .computed("one for each processor that it may use, at most 8"),
             unit: "threads", reload: false,
             sentence:
                 "Threads for connections. Connections without TLS are on one of them while that has time, and on all when not."
