@@ -224,9 +224,11 @@ private func endProcess(_ logger: Logger) -> @Sendable (String) -> Void {
 /// SIGHUP reads the configuration again.
 struct ReloadOnSignal: Service {
     let assembly: HostAssembly
+    /// Trapped from before the host says that it is ready: until then the signal would end the process.
+    let signals: UnixSignalsSequence
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+        for await _ in signals.cancelOnGracefulShutdown() {
             await assembly.reload()
         }
     }

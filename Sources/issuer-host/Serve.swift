@@ -54,10 +54,11 @@ struct Serve: AsyncParsableCommand {
             health: { await health(assembly.hsm, stores) }, ready: printReady)
         assembly.serve(with: server)
         try trail.started()
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
         let services = ServiceGroup(
             services: [
-                server, ReloadOnSignal(assembly: assembly), ZoneKeyWatch(assembly: assembly),
-                StoreWatching(side: stores),
+                server, ReloadOnSignal(assembly: assembly, signals: reloads),
+                ZoneKeyWatch(assembly: assembly), StoreWatching(side: stores),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
