@@ -201,7 +201,7 @@ let package = Package(
         .executableTarget(
             name: "load-generator",
             dependencies: ["LoadGenerator", "BuildVersion", "ProgramEntry", "VirtualCard", argumentParser],
-            path: "LoadTests/load-generator", swiftSettings: rules, linkerSettings: standalone),
+            path: "LoadTests/load-generator", swiftSettings: rules),
         tests(
             "LoadGeneratorTests",
             [
