@@ -29,6 +29,14 @@ import Testing
         [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
     }
 
+    /// Approves; the request with the first number once the gate is open.
+    private func approving(firstBehind gate: Gate) -> TestHost.Decide {
+        { request in
+            if request.transmission.stan == 1 { await gate.pass() }
+            return .success(UntoldTests.approval(request))
+        }
+    }
+
     private func move(_ host: TestHost, from: Int, to: Int) {
         host.server.loops.contexts[from].balancing?.carryOut(.init(from: from, to: to, share: 1))
     }
@@ -77,10 +85,7 @@ import Testing
         let gate = Gate()
         try await withHost(
             [try TestMessages.link()], loops: 2,
-            decide: { request in
-                if request.transmission.stan == 1 { await gate.pass() }
-                return .success(UntoldTests.approval(request))
-            }
+            decide: approving(firstBehind: gate)
         ) { host in
             let socket = try host.connect()
             socket.sendFrame(try TestMessages.request(stan: 1))
@@ -104,10 +109,7 @@ import Testing
         let gate = Gate()
         try await withHost(
             [link], loops: 2,
-            decide: { request in
-                if request.transmission.stan == 1 { await gate.pass() }
-                return .success(UntoldTests.approval(request))
-            }
+            decide: approving(firstBehind: gate)
         ) { host in
             let socket = try host.connect()
             socket.sendFrame(try TestMessages.request(stan: 1))
