@@ -121,6 +121,7 @@ final class LoadConnection: ChannelInboundHandler {
             }
             switch outcome {
             case .needMore:
+                bytes.discardReadBytes()
                 unread = bytes
                 return
             case .frame(_, let consumed), .oversized(_, _, let consumed), .skipped(let consumed, _):

@@ -54,7 +54,14 @@ extension LoadEngine {
         }
         recorder.counts.mismatched += 1
         recorder.fault("\(words(request, connection)): \(fault)")
-        distrust(request.card)
+        // Without those that were refused, a flood would be over as soon as each card had come once.
+        if answer.text(.responseCode) == ResponseCode.issuerUnavailable.rawValue,
+            let verified = request.prediction.surelyVerifiedATC, request.card < source.population.cards.count
+        {
+            source.population.cards[request.card].verifiedATC = verified
+        } else {
+            distrust(request.card)
+        }
     }
 
     func lose(_ request: PendingRequest, _ connection: LoadConnection, why: String) {

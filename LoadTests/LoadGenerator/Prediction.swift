@@ -10,11 +10,24 @@ struct Prediction: Sendable {
     var approves = true
     /// The approval code of an earlier answer that has to come again; nil for any.
     var approvalCode: [UInt8]?
+    /// The last ATC that the host has surely verified, if the answer is 91: nobody knows then whether the request was carried
+    /// out. Nil where later answers depend on that.
+    var surelyVerifiedATC: UInt16?
 }
 
 extension LoadCard {
     /// What the issuer has to make of a request of this card; the model moves on as the issuer should.
     mutating func predict(_ kind: TrafficKind, amount: UInt64, atc: UInt16, pinTriesMax: Int)
+        -> Prediction
+    {
+        let (verified, tries) = (verifiedATC, triesUsed)
+        var prediction = predicted(kind, amount: amount, atc: atc, pinTriesMax: pinTriesMax)
+        // An amount more or less comes to nothing: no load uses up what a card has.
+        if triesUsed == tries { prediction.surelyVerifiedATC = verified }
+        return prediction
+    }
+
+    private mutating func predicted(_ kind: TrafficKind, amount: UInt64, atc: UInt16, pinTriesMax: Int)
         -> Prediction
     {
         requests += 1

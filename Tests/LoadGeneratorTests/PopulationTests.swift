@@ -85,6 +85,22 @@ struct PopulationTests {
         #expect(predict(.purchase) == .insufficientFunds)
     }
 
+    @Test("what nobody could decide leaves a card usable where its later answers do not depend on it")
+    func undecided() throws {
+        var card = try #require(try Population(profile, issuer: issuer).cards.first)
+        func predict(_ kind: TrafficKind, atc: UInt16) -> UInt16? {
+            card.predict(kind, amount: 100, atc: atc, pinTriesMax: 3).surelyVerifiedATC
+        }
+        #expect(predict(.purchase, atc: 1) == 0)
+        #expect(predict(.purchaseWithoutPIN, atc: 2) == 1)
+        #expect(predict(.wrongCryptogram, atc: 3) == 2)
+        // Whether a PIN try was counted, or the count cleared, shows in later answers.
+        #expect(predict(.wrongPIN, atc: 4) == nil)
+        #expect(predict(.purchaseWithoutPIN, atc: 5) == 4)
+        #expect(predict(.purchase, atc: 6) == nil)
+        #expect(predict(.purchase, atc: 7) == 6)
+    }
+
     @Test("the mix has the shares that it should have")
     func mix() throws {
         var profile = profile
