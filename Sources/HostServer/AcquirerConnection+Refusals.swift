@@ -88,7 +88,7 @@ extension AcquirerConnection {
     /// on another connection. The journal has the decision, and a note that it came late.
     func late(
         _ inFlight: RequestInFlight, _ request: AuthorisationRequest,
-        result: Result<Decision, CouldNotDecide>
+        result: Result<Decision, CouldNotDecide> = .failure(AcquirerConnection.notBegun)
     ) {
         loop.metrics.lateAnswers += 1
         let reason = inFlight.isAnswered ? "after the deadline" : "connection gone"
@@ -153,6 +153,9 @@ extension AcquirerConnection {
 }
 
 extension AcquirerConnection {
+    /// It waited for its turn until its deadline.
+    static let notBegun = CouldNotDecide.state(StateUnavailable("not begun before the deadline"))
+
     /// The connection went before its answer could be written.
     func cannotTell(_ approved: AuthorisationRequest?) {
         loop.metrics.lateAnswers += 1

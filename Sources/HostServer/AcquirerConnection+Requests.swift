@@ -9,7 +9,7 @@ internal import NIOCore
 // `append` and `removeFirst` in place of the buffer's own, which cost many times as much.
 
 /// One request on its way. Answered once: with the decision, or when its time is over.
-final class RequestInFlight {
+final class RequestInFlight: @unchecked Sendable {  // Only the loop of its connection touches it.
     let message: Message
     let receivedAt: UInt64
     /// When nobody waits for the answer any more, on the clock of `receivedAt`.
@@ -63,7 +63,9 @@ extension AcquirerConnection {
             return conclude(inFlight, formatError(message, error))
         }
         switch incoming {
-        case .authorise(let request): finish(inFlight, request, result: await loop.services.decide(request))
+        case .authorise(let request):
+            guard !inFlight.isAnswered else { return late(inFlight, request) }
+            finish(inFlight, request, result: await loop.services.decide(request))
         case .answer(let response): conclude(inFlight, response)
         case .ignore(let why):
             ignore(message, why)

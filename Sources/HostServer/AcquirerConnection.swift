@@ -81,7 +81,10 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
         state.framesBegin()
         let hasWhole = takeFrames(&bytes)
         let left = bytes.readableBytes > 0 && state.acceptsRequests
-        if left { unread = bytes }
+        if left {
+            bytes.discardReadBytes()  // It must not carry along, read after read, what was taken.
+            unread = bytes
+        }
         perform(
             state.framesEnd(
                 hasWhole: hasWhole, isIncomplete: left || decoder.isSkipping, now: loop.clock()))
@@ -139,11 +142,18 @@ extension AcquirerConnection {
         }
         guard let inFlight = admit(message, receivedAt) else { return }
         tasks += 1
+        guard !loop.starts.begins() else { return begin(inFlight, duty) }
+        loop.starts.add { [self] in begin(inFlight, duty) }
+    }
+
+    private func begin(_ inFlight: RequestInFlight, _ duty: MACDuty) {
+        let began = loop.starts.now
         Task.immediate(executorPreference: loop.executor) { [self] in
             let mayAct = if case .none = duty { true } else { await isAuthentic(inFlight, duty) }
             if mayAct { await act(on: inFlight) }
             loop.load.ended()
             tasks -= 1
+            if loop.starts.ended(began) { loop.beginWaiting() }
         }
     }
 

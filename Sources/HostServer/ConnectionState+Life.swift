@@ -58,7 +58,9 @@ extension ConnectionState {
     // MARK: - Time
 
     /// Time passes: to be told some times a second.
-    mutating func tick(now: UInt64) -> ConnectionAction {
+    /// - Parameter sheds: more comes than can be answered. At the cap it is refused then: left in the socket it would become
+    ///   old, and nobody would know how old.
+    mutating func tick(now: UInt64, sheds: Bool = false) -> ConnectionAction {
         guard phase != .closed else { return .nothing }
         // While the host does not read, the rest of a frame cannot come.
         if readingStopped, begunAt != nil { begunAt = now }
@@ -69,7 +71,7 @@ extension ConnectionState {
             return .abandon(.peerDoesNotRead)
         }
         guard phase == .open else { return .nothing }
-        if atCap, !shedding, now >= progressAt &+ limits.stalledNanoseconds {
+        if atCap, !shedding, sheds || now >= progressAt &+ limits.stalledNanoseconds {
             shedding = true
             return readingStopped ? .nothing : resume
         }

@@ -1,8 +1,9 @@
 /// A line that is long.
 ///
 /// A long line has one of two causes. What a pause of store or token, or a burst, has left behind is worked off within some
-/// seconds, and nothing of it is lost while its time lasts: it is let stand. A flood is a line that does not get shorter. It
-/// is met by a short line, so that those in it are answered quickly and the line is gone soon after the flood.
+/// seconds, and nothing of it is lost while its time lasts: it is let stand. A flood is a line that does not get shorter
+/// although requests are finished. It is met by a short line, so that those in it are answered quickly and the line is gone
+/// soon after the flood.
 extension LoadShedding {
     /// So many are never exceeded: what each holds in memory is some kilobytes.
     static let mostUnderWay = 50_000
@@ -18,6 +19,9 @@ extension LoadShedding {
     private static let goodLine = 0.1
     /// A flood is over when the line is shorter.
     private static let shortLine = 0.02
+
+    /// Ticks. A line that was long all this time, and is no shorter than it was at the beginning, is a flood.
+    private static let floodTicks = 10
 
     /// As `admits`, with more than a few under way.
     mutating func admitsToLongLine(within nanoseconds: UInt64, now: UInt64) -> Bool {
@@ -44,5 +48,11 @@ extension LoadShedding {
     mutating func tick(now: UInt64) {
         if inFlight < Self.alwaysAdmitted { (longSince, isFlooded) = (nil, false) }
         pace.tick(&stretch, underWay: inFlight, now: now)
+        guard longSince != nil, pace.stillSince == nil else {
+            return lengths.removeAll(keepingCapacity: true)
+        }
+        lengths.append(inFlight)
+        guard lengths.count > Self.floodTicks else { return }
+        if inFlight >= lengths.removeFirst() { isFlooded = true }
     }
 }

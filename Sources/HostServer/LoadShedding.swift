@@ -10,6 +10,7 @@ struct LoadShedding {
     var stretch = LoopPace.Stretch()
     /// Since when the line has been longer than a good one.
     var longSince: UInt64?
+    var lengths: [Int] = []  // Of such a line, at the ticks in which requests were finished.
     var isFlooded = false
 
     mutating func begun() { inFlight += 1 }

@@ -74,6 +74,7 @@ final class LoopContext: @unchecked Sendable {
     let clock: @Sendable () -> UInt64
     var metrics = LoopMetrics()
     var load = LoadShedding()
+    var starts = StartQueue()
     var refusals = RefusalLog()
     let number: Int
     let eventLoop: any EventLoop
@@ -188,6 +189,8 @@ final class LoopContext: @unchecked Sendable {
     private func tick() {
         let now = clock()
         load.tick(now: now)
+        starts.tick()
+        beginWaiting()
         giveBackMemory()
         refusals.tick(logger)
         report(now: now)

@@ -1,6 +1,7 @@
 import Glibc
 import ISO8583
 import IssuerMessages
+import NIOCore
 import SocketSupport
 import Testing
 
@@ -8,6 +9,25 @@ import Testing
 
 /// What a peer may do to its own connection, and to no other.
 @Suite struct BrokenInputTests {
+    @Test("A peer whose bytes always end within a frame makes the host keep no more than that frame")
+    func alwaysWithinAFrame() async throws {
+        try await withHost([try TestMessages.link()]) { host in
+            let socket = try host.connect()
+            let echo = try TestMessages.network(stan: 1)
+            let frame = [UInt8(echo.count >> 8), UInt8(echo.count & 0xFF)] + echo
+            socket.send(Array(frame.prefix(9)))
+            for _ in 1...3_000 {
+                socket.send(Array(frame.dropFirst(9) + frame.prefix(9)))
+                #expect(try socket.receiveMessage() != nil)
+            }
+            let loop = host.server.loops.contexts[0]
+            let kept = try loop.eventLoop.submit {
+                loop.connections().compactMap { $0.unread?.storageCapacity }
+            }.wait()
+            #expect(kept.count == 1 && kept.allSatisfy { $0 <= 65_536 })
+        }
+    }
+
     @Test(
         "A message with a fault is answered with 30; one that cannot be read is dropped; both leave the link open"
     )

@@ -50,6 +50,19 @@ import Testing
         #expect(state.readingStopped)
     }
 
+    @Test func inAFloodWhatIsOverTheCapIsRefusedAtOnce() {
+        var state = open()
+        for _ in 0..<4 { _ = state.accepted(now: 0) }
+        #expect(state.answered(now: 40) == .nothing)
+        _ = state.accepted(now: 41)
+        #expect(state.tick(now: 42, sheds: true) == .resumeReading)
+        #expect(!state.readingStopped && !state.admitsRequest)
+        // Half of them answered: it is as before.
+        #expect(state.answered(now: 43) == .nothing)
+        #expect(state.answered(now: 43) == .nothing)
+        #expect(state.admitsRequest && state.tick(now: 44, sheds: true) == .nothing)
+    }
+
     @Test func drainWaitsForWhatIsUnderWay() {
         var state = open()
         _ = state.accepted(now: 0)

@@ -106,6 +106,60 @@ import Testing
         }
     }
 
+    @Test("Of a burst some are decided at a time, oldest first, and all are answered")
+    func burst() async throws {
+        var link = try TestMessages.link()
+        link.inFlightMax = 4_000
+        let gate = Gate()
+        let begun = Mutex<[UInt32]>([])
+        try await withHost(
+            [link],
+            decide: { request in
+                begun.withLock { $0.append(request.transmission.stan) }
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            let socket = try host.connect()
+            for stan in 1...3_000 { socket.sendFrame(try TestMessages.request(stan: stan)) }
+            try eventually { try host.metric("issuer_requests_in_flight") == 3_000 }
+            #expect(begun.withLock { $0.count } < 2_000)
+            gate.open()
+            var answered: Set<String> = []
+            for _ in 1...3_000 { answered.insert(try socket.receiveMessage()?.text(.stan) ?? "") }
+            #expect(answered == Set((1...3_000).map { TestMessages.digits($0) }))
+            #expect(begun.withLock { $0 } == Array(1...3_000))
+        }
+    }
+
+    @Test("What waits for its turn until its deadline is not decided, and the journal is told")
+    func overBeforeItsTurn() async throws {
+        var link = try TestMessages.link()
+        (link.inFlightMax, link.answerTimeoutNanoseconds) = (2_000, 500_000_000)
+        let gate = Gate()
+        let begun = Mutex<Set<UInt32>>([])
+        try await withHost(
+            [link],
+            decide: { request in
+                begun.withLock { _ = $0.insert(request.transmission.stan) }
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            let socket = try host.connect()
+            for stan in 1...1_500 { socket.sendFrame(try TestMessages.request(stan: stan)) }
+            for _ in 1...1_500 { #expect(try socket.receiveMessage()?.text(.responseCode) == "91") }
+            gate.open()
+            try eventually { host.notes.count == 1_500 }
+            let decided = begun.withLock { $0 }
+            #expect(decided.count < 1_500)
+            for note in host.notes where !decided.contains(note.stan) {
+                #expect(note.event == .undecided(reason: AcquirerConnection.notBegun.description))
+            }
+            #expect(try socket.echoes(stan: 2_000))
+        }
+    }
+
     @Test("A loop that is held up loses none of its counts")
     func heldUp() async throws {
         try await withHost(
