@@ -13,42 +13,38 @@ extension LoadShedding {
     private static let stillMost = 1.0
     /// The line that a pause or a burst may leave behind.
     private static let backlogMost = 0.5
-    /// A backlog is a flood if it has not become a good line by then.
-    private static let backlogTime = 0.6
     /// A line as it should be, at most.
     private static let goodLine = 0.1
     /// A flood is over when the line is shorter.
     private static let shortLine = 0.02
 
     /// Ticks. A line that was long all this time, and is no shorter than it was at the beginning, is a flood.
-    private static let floodTicks = 10
+    private static let floodTicks = 15
 
     /// As `admits`, with more than a few under way.
     mutating func admitsToLongLine(within nanoseconds: UInt64, now: UInt64) -> Bool {
         guard inFlight < Self.mostUnderWay else { return false }
         let allowed = Double(nanoseconds)
         if let stillSince = pace.stillSince {
-            longSince = nil
+            isLong = false
             return Double(now - min(now, stillSince)) < allowed * Self.stillMost
         }
         guard let rate = pace.rate else { return true }
         let line = Double(inFlight) / rate * 1e9 / allowed
         if line < Self.shortLine { isFlooded = false }
         guard line >= Self.goodLine else {
-            longSince = nil
+            isLong = false
             return true
         }
-        let since = longSince ?? now
-        longSince = since
-        if Double(now - min(now, since)) >= allowed * Self.backlogTime { isFlooded = true }
+        isLong = true
         return !isFlooded && line < Self.backlogMost
     }
 
     /// To be told some times a second.
     mutating func tick(now: UInt64) {
-        if inFlight < Self.alwaysAdmitted { (longSince, isFlooded) = (nil, false) }
+        if inFlight < Self.alwaysAdmitted { (isLong, isFlooded) = (false, false) }
         pace.tick(&stretch, underWay: inFlight, now: now)
-        guard longSince != nil, pace.stillSince == nil else {
+        guard isLong, pace.stillSince == nil else {
             return lengths.removeAll(keepingCapacity: true)
         }
         lengths.append(inFlight)

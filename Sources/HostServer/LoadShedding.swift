@@ -8,8 +8,8 @@ struct LoadShedding {
     /// How quick the loop is when it has enough to do.
     var pace = LoopPace()
     var stretch = LoopPace.Stretch()
-    /// Since when the line has been longer than a good one.
-    var longSince: UInt64?
+    /// The line is longer than a good one.
+    var isLong = false
     var lengths: [Int] = []  // Of such a line, at the ticks in which requests were finished.
     var isFlooded = false
 
