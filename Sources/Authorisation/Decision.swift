@@ -55,8 +55,7 @@ package struct Approval: Sendable {
     package let basis: ApprovalBasis
 
     fileprivate init(code: [UInt8], basis: ApprovalBasis) {
-        self.code = code
-        self.basis = basis
+        (self.code, self.basis) = (code, basis)
     }
 }
 

@@ -9,9 +9,16 @@ internal import Logging
 extension AcquirerConnection {
     func isKeyChange(_ message: Message) -> Bool { KeyChangeRequest.isOne(message, link.keyChange) }
 
-    /// The answer, once the key is in force or refused.
-    func keyChangeAnswer(_ message: Message) async -> Message? {
-        responses.networkManagement(message, await keyChangeCode(message))
+    /// Answers network management that was let in as a request: at once, or once a new key is in force or refused.
+    func manage(_ inFlight: RequestInFlight) async {
+        let message = inFlight.message
+        guard isKeyChange(message) else {
+            return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
+        }
+        // A sender that has its 91, or is gone, would keep the old key.
+        guard !inFlight.isAnswered, context != nil else { return }
+        inFlight.takesItsTime = true
+        conclude(inFlight, responses.networkManagement(message, await keyChangeCode(message)))
     }
 
     private func keyChangeCode(_ message: Message) async -> ResponseCode {

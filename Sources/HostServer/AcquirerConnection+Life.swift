@@ -115,7 +115,7 @@ extension AcquirerConnection {
         expireRequests(now: now)
         noteArrived()
         watchSignOn(now: now)
-        perform(state.tick(now: now, sheds: loop.load.isFlooded))
+        perform(state.tick(now: now, sheds: loop.load.sheds))
         lingerOn(now: now)
     }
 

@@ -100,7 +100,7 @@ extension AcquirerConnection {
         } else if case .failure(let failure) = result {
             loop.services.note(request, .undecided(reason: failure.description))
         }
-        logger.warning("late answer not sent", metadata: fields)
+        loop.refusals.log(logger, .warning, message: "late answer not sent", metadata: fields)
     }
 
     /// Requests whose time is over are answered with 91, oldest first.
@@ -153,8 +153,9 @@ extension AcquirerConnection {
 }
 
 extension AcquirerConnection {
-    /// It waited for its turn until its deadline.
-    static let notBegun = CouldNotDecide.state(StateUnavailable("not begun before the deadline"))
+    /// It waited for its turn until then.
+    static let notBegun = CouldNotDecide.state(
+        StateUnavailable("not begun before the deadline or the end of the connection"))
 
     /// The connection went before its answer could be written.
     func cannotTell(_ approved: AuthorisationRequest?) {

@@ -23,9 +23,7 @@ final class RequestInFlight: @unchecked Sendable {  // Only the loop of its conn
     fileprivate(set) var approved: AuthorisationRequest?
 
     init(_ message: Message, receivedAt: UInt64, answerBy: UInt64) {
-        self.message = message
-        self.receivedAt = receivedAt
-        self.answerBy = answerBy
+        (self.message, self.receivedAt, self.answerBy) = (message, receivedAt, answerBy)
     }
 }
 
@@ -48,13 +46,7 @@ extension AcquirerConnection {
 
     func act(on inFlight: RequestInFlight) async {
         let message = inFlight.message
-        if message.mti.messageClass == .networkManagement {
-            guard isKeyChange(message) else {
-                return conclude(inFlight, networkResponse(message, inFlight.receivedAt))
-            }
-            inFlight.takesItsTime = true
-            return conclude(inFlight, await keyChangeAnswer(message))
-        }
+        if message.mti.messageClass == .networkManagement { return await manage(inFlight) }
         let incoming: IncomingMessage
         do throws(MappingError) {
             incoming = try mapping.interpret(
@@ -64,7 +56,7 @@ extension AcquirerConnection {
         }
         switch incoming {
         case .authorise(let request):
-            guard !inFlight.isAnswered else { return late(inFlight, request) }
+            guard !inFlight.isAnswered, context != nil else { return late(inFlight, request) }
             finish(inFlight, request, result: await loop.services.decide(request))
         case .answer(let response): conclude(inFlight, response)
         case .ignore(let why):

@@ -41,10 +41,7 @@ final class AcquirerConnection: ChannelDuplexHandler, @unchecked Sendable {
     var tasks = 0  // Requests that are acted on, answered or not, and answers that wait for their MACs.
 
     init(_ link: LinkConfiguration, _ served: ServedLink, loop: LoopContext, tls: TLSContext?) {
-        self.link = link
-        self.served = served
-        self.loop = loop
-        self.tls = tls
+        (self.link, self.served, self.loop, self.tls) = (link, served, loop, tls)
         logger = loop.logger
         logger[metadataKey: "link"] = "\(link.profile.name)"
         logger[metadataKey: "connection"] = "\(loop.nextConnectionName())"
@@ -142,7 +139,7 @@ extension AcquirerConnection {
         }
         guard let inFlight = admit(message, receivedAt) else { return }
         tasks += 1
-        guard !loop.starts.begins() else { return begin(inFlight, duty) }
+        guard !loop.starts.begins(unasked: isNetwork) else { return begin(inFlight, duty) }
         loop.starts.add { [self] in begin(inFlight, duty) }
     }
 

@@ -26,7 +26,7 @@ extension ConnectionState {
     /// Few enough are under way again.
     mutating func leaveCap() -> ConnectionAction {
         let waited = readingStopped
-        (atCap, shedding) = (false, false)
+        (atCap, wasAtCap, shedding) = (false, false, false)
         return waited && !readingStopped ? resume : .nothing
     }
 
@@ -71,7 +71,9 @@ extension ConnectionState {
             return .abandon(.peerDoesNotRead)
         }
         guard phase == .open else { return .nothing }
-        if atCap, !shedding, sheds || now >= progressAt &+ limits.stalledNanoseconds {
+        let lasts = atCap && wasAtCap
+        wasAtCap = atCap
+        if atCap, !shedding, sheds && lasts || now >= progressAt &+ limits.stalledNanoseconds {
             shedding = true
             return readingStopped ? .nothing : resume
         }

@@ -7,8 +7,8 @@ struct ConnectionState {
     var limits: ConnectionLimits
     /// Requests accepted and not answered yet.
     private(set) var inFlight = 0
-    /// True while no request is taken because too many are under way.
-    var atCap = false
+    /// True while no request is taken because too many are under way; and if it was so at the last tick and ever since.
+    var (atCap, wasAtCap) = (false, false)
     var shedding = false
     var progressAt: UInt64 = 0
     var handshaking = false

@@ -18,37 +18,57 @@ extension LoadShedding {
     /// A flood is over when the line is shorter.
     private static let shortLine = 0.02
 
-    /// Ticks. A line that was long all this time, and is no shorter than it was at the beginning, is a flood.
-    private static let floodTicks = 15
+    /// Ticks. A long line that has grown all this time is a flood.
+    private static let growingTicks = 8
+    /// Ticks. So is one that is no shorter after them. A connection at its cap has more in its socket: its line gets shorter only once
+    /// that is read.
+    private static let floodTicks = 30
+    private static let averagedTicks = 5
+
+    /// What is over the cap of a connection is refused and not left in its socket.
+    var sheds: Bool { isFlooded && pace.stillSince == nil }
 
     /// As `admits`, with more than a few under way.
     mutating func admitsToLongLine(within nanoseconds: UInt64, now: UInt64) -> Bool {
         guard inFlight < Self.mostUnderWay else { return false }
-        let allowed = Double(nanoseconds)
+        shortest = min(shortest, nanoseconds)
         if let stillSince = pace.stillSince {
-            isLong = false
-            return Double(now - min(now, stillSince)) < allowed * Self.stillMost
+            return Double(now - min(now, stillSince)) < Double(nanoseconds) * Self.stillMost
         }
-        guard let rate = pace.rate else { return true }
-        let line = Double(inFlight) / rate * 1e9 / allowed
-        if line < Self.shortLine { isFlooded = false }
-        guard line >= Self.goodLine else {
-            isLong = false
-            return true
-        }
-        isLong = true
-        return !isFlooded && line < Self.backlogMost
+        guard let line = line(within: nanoseconds) else { return true }
+        return line < (isFlooded ? Self.goodLine : Self.backlogMost)
+    }
+
+    /// How long it takes to answer all that are under way, as a share of an answer time; nil while nobody knows.
+    private func line(within nanoseconds: UInt64) -> Double? {
+        pace.rate.map { Double(inFlight) / $0 * 1e9 / Double(nanoseconds) }
     }
 
     /// To be told some times a second.
     mutating func tick(now: UInt64) {
-        if inFlight < Self.alwaysAdmitted { (isLong, isFlooded) = (false, false) }
+        defer { shortest = .max }
         pace.tick(&stretch, underWay: inFlight, now: now)
-        guard isLong, pace.stillSince == nil else {
+        if inFlight < Self.alwaysAdmitted { isFlooded = false }
+        guard pace.stillSince == nil, shortest != .max, let line = line(within: shortest) else {
             return lengths.removeAll(keepingCapacity: true)
         }
+        if line < Self.shortLine { isFlooded = false }
+        guard line >= Self.goodLine else { return lengths.removeAll(keepingCapacity: true) }
         lengths.append(inFlight)
-        guard lengths.count > Self.floodTicks else { return }
-        if inFlight >= lengths.removeFirst() { isFlooded = true }
+        if isGrowing || isStanding { isFlooded = true }
+        if lengths.count > Self.floodTicks { lengths.removeFirst() }
+    }
+
+    private var isGrowing: Bool {
+        guard lengths.count >= Self.growingTicks else { return false }
+        let last = lengths.suffix(Self.growingTicks)
+        let half = Self.growingTicks / 2
+        return last.suffix(half).min() ?? 0 > last.prefix(half).max() ?? 0
+    }
+
+    private var isStanding: Bool {
+        guard lengths.count > Self.floodTicks else { return false }
+        return lengths.suffix(Self.averagedTicks).reduce(0, +)
+            >= lengths.prefix(Self.averagedTicks).reduce(0, +)
     }
 }

@@ -8,9 +8,8 @@ struct LoadShedding {
     /// How quick the loop is when it has enough to do.
     var pace = LoopPace()
     var stretch = LoopPace.Stretch()
-    /// The line is longer than a good one.
-    var isLong = false
-    var lengths: [Int] = []  // Of such a line, at the ticks in which requests were finished.
+    var lengths: [Int] = []  // Of a long line, at the ticks in which requests were finished.
+    var shortest = UInt64.max  // The answer times of those that came since the last tick.
     var isFlooded = false
 
     mutating func begun() { inFlight += 1 }

@@ -92,6 +92,7 @@ final class LoopContext: @unchecked Sendable {
     private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
     private var ticking: RepeatedTask?
     private var hasGathered = false
+    private var ranAtTick: (ran: UInt64, at: UInt64) = (0, 0)
     /// So many requests under way take tens of megabytes.
     private static let gatheredMin = 4_096
     /// `malloc_trim`, whose header Swift's Glibc leaves out.
@@ -170,6 +171,15 @@ final class LoopContext: @unchecked Sendable {
         }
     }
 
+    /// How much of the time since the last tick this loop's thread ran.
+    private func shareOfTime(now: UInt64) -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        let ran = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        defer { ranAtTick = (ran, now) }
+        return Double(ran &- ranAtTick.ran) / Double(max(1, now &- ranAtTick.at))
+    }
+
     private func tick(_ connections: ArraySlice<AcquirerConnection>) {
         let now = clock()
         // One that has moved is another loop's.
@@ -189,7 +199,7 @@ final class LoopContext: @unchecked Sendable {
     private func tick() {
         let now = clock()
         load.tick(now: now)
-        starts.tick()
+        starts.tick(share: shareOfTime(now: now))
         beginWaiting()
         giveBackMemory()
         refusals.tick(logger)

@@ -2,9 +2,13 @@ internal import NIOCore
 
 /// Requests that wait for their turn to begin.
 extension StartQueue {
+    static let limitLeast = 256
+    static let limitMost = 4_096
     /// So many more at each tick while none is finished: if it is one store of several that stands still, some of these are
     /// for the others.
-    static let trial = limit / 8
+    static let trial = limitLeast / 8
+    /// Share of its time that a loop takes to decide as many as it can.
+    private static let busy = 0.6
 
     /// One that may not begin at once.
     mutating func add(_ start: @escaping () -> Void) { waiting.append(start) }
@@ -21,8 +25,15 @@ extension StartQueue {
     mutating func started() { isStarting = false }
 
     /// Some times a second. While others are finished, one that takes longer than a tick holds nobody up.
-    mutating func tick() {
-        if hasEnded || waiting.isEmpty {
+    /// - Parameter share: of the time since the last tick that the loop had something to do. Where requests wait for their turn and
+    ///   the loop has time left, store or token takes long: more at a time are decided then.
+    mutating func tick(share: Double) {
+        if share >= Self.busy {
+            limit = Self.limitLeast
+        } else if hasEnded, !waiting.isEmpty {
+            limit = min(2 * limit, Self.limitMost)
+        }
+        if hasEnded || underWay == 0 {
             (underWay, trials) = (0, 0)
             now += 1
         } else {
@@ -33,11 +44,13 @@ extension StartQueue {
 }
 
 extension LoopContext {
-    /// One after the other, also where one is finished before the next begins.
+    /// One after the other, also where one is finished before the next begins; of those some hundred in one turn of the loop.
     func beginWaiting() {
-        while let start = starts.next() {
+        for _ in 0..<StartQueue.limitLeast {
+            guard let start = starts.next() else { return }
             start()
             starts.started()
         }
+        eventLoop.execute { [self] in beginWaiting() }
     }
 }

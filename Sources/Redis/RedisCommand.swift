@@ -24,6 +24,17 @@ package struct RedisCommand: Sendable {
         appendLineEnd()
     }
 
+    /// Appends one argument that consists of two parts.
+    package mutating func append(_ first: String, _ second: [UInt8]) {
+        var first = first
+        first.withUTF8 { utf8 in
+            appendHeader(utf8.count + second.count)
+            bytes.append(contentsOf: utf8)
+        }
+        bytes.append(contentsOf: second)
+        appendLineEnd()
+    }
+
     /// Appends one argument of big-endian numbers of eight bytes each.
     package mutating func append(bigEndian numbers: UInt64...) {
         appendHeader(8 * numbers.count)
@@ -41,6 +52,8 @@ package struct RedisCommand: Sendable {
         }
         appendLineEnd()
     }
+
+    package mutating func append(_ argument: String) { append(argument, []) }
 
     mutating func appendHeader(_ count: Int) {
         precondition(missing > 0, "more arguments than announced")

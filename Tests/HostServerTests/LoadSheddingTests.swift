@@ -126,7 +126,7 @@ import Testing
         loop.run(milliseconds: 2_500, rate: 12_000, capacity: 4_000)
         #expect(loop.answered >= 25 * 400 * 9 / 10, "goodput")
         #expect(loop.late == 0 && loop.longest <= 2_600)
-        // It is known after a second and a half in which the line grew, and the line becomes short.
+        // It is known after a second in which the line grew, and the line becomes short.
         loop.run(milliseconds: 2_500, rate: 12_000, capacity: 4_000)
         #expect(loop.refused > loop.offered / 2)
         loop.forget()
@@ -149,6 +149,26 @@ import Testing
         loop.run(milliseconds: 2_000, rate: 4_000 * load, capacity: 0)
         loop.run(milliseconds: 9_000, rate: 4_000 * load, capacity: 4_000)
         #expect(loop.refused == 0 && !loop.load.isFlooded)
+    }
+
+    @Test("A flood is one by the shortest of the answer times, whatever others have")
+    func answerTimes() {
+        var loop = Loop()
+        loop.run(milliseconds: 2_000, rate: 1_000, capacity: 4_000)
+        for step in 0..<3_000 {
+            loop.answerTime = step % 3 == 0 ? 60_000_000_000 : 5_000_000_000
+            loop.run(milliseconds: 1, rate: 12_000, capacity: 4_000)
+        }
+        #expect(loop.load.isFlooded)
+    }
+
+    @Test("A flood that only keeps a long line as long as it is becomes known as well")
+    func standing() {
+        var loop = Loop()
+        loop.run(milliseconds: 2_000, rate: 2_000, capacity: 4_000)
+        for _ in 0..<4_000 { loop.come() }
+        loop.run(milliseconds: 4_500, rate: 4_010, capacity: 4_000)
+        #expect(loop.load.isFlooded)
     }
 
     @Test("A flood after a pause, and a pause in a flood, make no accepted request late")

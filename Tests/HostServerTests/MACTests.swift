@@ -126,6 +126,32 @@ import TokenSupport
         }
     }
 
+    @Test("An echo with a MAC waits for no request that stands still")
+    func echoAtOnce() async throws {
+        let hsm = try Self.token()
+        defer { hsm.stop() }
+        let gate = Gate()
+        var link = try Self.link()
+        link.inFlightMax = 2_000
+        try await withHost(
+            [link],
+            decide: { request in
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }, mac: Self.authenticate(hsm)
+        ) { host in
+            let socket = try host.connect()
+            let codec = try TestMessages.codec()
+            for stan in 1...600 {
+                socket.sendFrame(try Self.sealed(codec.decode(try TestMessages.request(stan: stan))))
+            }
+            try eventually { try host.metric("issuer_requests_in_flight") == 600 }
+            socket.sendFrame(try Self.sealed(codec.decode(try TestMessages.network(stan: 999))))
+            #expect(try socket.receiveMessage()?.text(.stan) == "000999")
+            gate.open()
+        }
+    }
+
     @Test("Without the token a decision cannot be authenticated: 91 goes out, and echoes as ever")
     func tokenAway() async throws {
         try await withHost([MACTests.link()]) { host in

@@ -160,6 +160,37 @@ import Testing
         }
     }
 
+    @Test("What waits for its turn when its connection goes is not decided, and the journal is told")
+    func goneBeforeItsTurn() async throws {
+        var link = try TestMessages.link()
+        link.inFlightMax = 2_000
+        let gate = Gate()
+        let begun = Mutex<Set<UInt32>>([])
+        try await withHost(
+            [link],
+            decide: { request in
+                begun.withLock { _ = $0.insert(request.transmission.stan) }
+                await gate.pass()
+                return await TestHost.unavailable(request)
+            }
+        ) { host in
+            var socket: Socket? = try host.connect()
+            // An answer that is left unread makes a reset of the close.
+            socket?.sendFrame(try TestMessages.network(stan: 2_000))
+            for stan in 1...1_500 { socket?.sendFrame(try TestMessages.request(stan: stan)) }
+            try eventually { try host.metric("issuer_requests_in_flight") == 1_500 }
+            socket = nil
+            try eventually { try host.metric("issuer_connections") == 0 }
+            gate.open()
+            try eventually { host.notes.count == 1_500 }
+            let decided = begun.withLock { $0 }
+            #expect(decided.count < 1_500)
+            for note in host.notes where !decided.contains(note.stan) {
+                #expect(note.event == .undecided(reason: AcquirerConnection.notBegun.description))
+            }
+        }
+    }
+
     @Test("A loop that is held up loses none of its counts")
     func heldUp() async throws {
         try await withHost(
