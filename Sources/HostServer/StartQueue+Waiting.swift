@@ -25,7 +25,7 @@ extension StartQueue {
     mutating func started() { isStarting = false }
 
     /// Some times a second. While others are finished, one that takes longer than a tick holds nobody up.
-    /// - Parameter share: of the time since the last tick that the loop had something to do. Where requests wait for their turn and
+    /// - Parameter share: of the time since the last tick in which the loop's thread ran. Where requests wait for their turn and
     ///   the loop has time left, store or token takes long: more at a time are decided then.
     mutating func tick(share: Double) {
         if share >= Self.busy {

@@ -50,7 +50,7 @@ import Testing
         #expect(state.readingStopped)
     }
 
-    @Test func inAFloodWhatIsOverTheCapIsRefusedAtOnce() {
+    @Test func inAFloodWhatIsOverTheCapIsRefused() {
         var state = open()
         for _ in 0..<4 { _ = state.accepted(now: 0) }
         #expect(state.answered(now: 40) == .nothing)

@@ -167,7 +167,7 @@ import Testing
         var loop = Loop()
         loop.run(milliseconds: 2_000, rate: 2_000, capacity: 4_000)
         for _ in 0..<4_000 { loop.come() }
-        loop.run(milliseconds: 4_500, rate: 4_010, capacity: 4_000)
+        loop.run(milliseconds: 4_500, rate: 4_000, capacity: 4_000)
         #expect(loop.load.isFlooded)
     }
 

@@ -12,7 +12,6 @@ import Testing
         private var underWay: [Int: Begun] = [:]
         private var ticks = 0
         private(set) var finished = 0
-        private var deepest = 0
         private var depth = 0
         /// Whether a request is finished as soon as it is begun.
         let isQuick: (Int) -> Bool
