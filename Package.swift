@@ -1,6 +1,15 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// How often each branch is taken under load, as `LoadTests/profile.sh` has counted it: what is taken lies together and is called
+/// less. A function that changed since then is compiled as if nothing were known of it. With `COUNTING` in the environment,
+/// programs that count.
+let isCounting = Context.environment["COUNTING"] != nil
+let counts =
+    isCounting
+    ? "-ir-profile-generate=default.profraw"
+    : "-ir-profile-use=\(Context.packageDirectory)/LoadTests/host.profdata"
+
 /// Every target of this package is built with the same rules: imports are internal unless they show in the
 /// API, an existential says so, a function stays on its caller's executor unless it says otherwise, and a warning is
 /// an error.
@@ -12,8 +21,12 @@ let rules: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
     // Each function by itself, so that the linker can lay them in the order below.
-    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
+    .unsafeFlags(
+        ["-Xfrontend", "-function-sections", "-Xfrontend", counts], .when(configuration: .release)),
 ]
+
+/// What counts, within a program that does.
+let counter = isCounting ? ["-profile-generate"] : []
 
 /// Swift's libraries within a program: a call goes straight to its function, and a start looks nothing up.
 let standalone: [LinkerSetting] = [
@@ -21,10 +34,10 @@ let standalone: [LinkerSetting] = [
         [
             "-static-stdlib", "-lCoreFoundation", "-l_FoundationCShims", "-l_FoundationCollections",
             "-l_FoundationICU",
-        ], .when(configuration: .release))
+        ] + counter, .when(configuration: .release))
 ]
 
-/// The functions of a purchase side by side, in the order of a list that `LoadTests/hot-functions.sh` makes. Spread over all of the
+/// The functions of a purchase side by side, in the order of a list that `LoadTests/profile.sh` makes. Spread over all of the
 /// program they are on twice as many pages, and after each wait the processor has to find most of those again.
 let inOrder: [LinkerSetting] = [
     .unsafeFlags(

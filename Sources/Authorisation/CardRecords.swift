@@ -28,7 +28,7 @@ package struct StateUnavailable: Error, Hashable, Sendable, CustomStringConverti
 
 /// A line for the journal, written in the same step as the record.
 package enum JournalLine: Sendable {
-    case decision(JournalEntry, CommitResult)
+    indirect case decision(JournalEntry, CommitResult)
     /// Operation, value, what stood there before, then who, when and why, divided by `;`.
     case change(String)
 }

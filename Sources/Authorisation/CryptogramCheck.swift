@@ -49,9 +49,7 @@ struct CryptogramCheck {
             return (nil, reason)
         case (.ask(let question, let iad), .matches(let prepared)):
             trace.add(.cryptogram, .approved, reason: words(question))
-            let verified = VerifiedCryptogram(
-                question: question, preparedAnswers: prepared, issuerApplicationData: iad)
-            return (verified, nil)
+            return (VerifiedCryptogram(question, prepared, iad: iad), nil)
         case (.ask(let question, _), .differs), (.ask(let question, _), .notAsked):
             return (nil, declined(question, answer, trace: &trace))
         }
@@ -65,14 +63,20 @@ struct CryptogramCheck {
     }
 }
 
-/// A cryptogram that the token has found right. Only `CryptogramCheck` makes one.
-package struct VerifiedCryptogram: Sendable {
+/// A cryptogram that the token has found right, made by `CryptogramCheck` alone. A class: several hold the same one.
+package final class VerifiedCryptogram: Sendable {
     /// What was verified.
     package let question: CryptogramQuestion
     /// Tag 91 for each of the question's prepared verdicts.
     fileprivate let preparedAnswers: [IssuerAuthenticationData]
     /// Tag 9F10, as it was read for the question.
     let issuerApplicationData: IssuerApplicationData
+
+    fileprivate init(
+        _ question: CryptogramQuestion, _ answers: [IssuerAuthenticationData], iad: IssuerApplicationData
+    ) {
+        (self.question, preparedAnswers, issuerApplicationData) = (question, answers, iad)
+    }
 
     /// Tag 91 for this verdict, if it was foreseen.
     func prepared(_ verdict: IssuerVerdict) -> IssuerAuthenticationData? {
@@ -82,21 +86,17 @@ package struct VerifiedCryptogram: Sendable {
     }
 }
 
-/// Which authorisation response code (tag 8A) the card is told for each outcome. The table belongs to the
-/// dialect's side, where DE39 lives; the domain only asks it.
+/// Which response code (tag 8A) the card is told for each outcome. The table is the dialect's, where DE39 lives.
 package struct AuthorisationResponseCodes: Sendable {
     private let approved: AuthorisationResponseCode
     private let declined: @Sendable (DeclineReason) -> AuthorisationResponseCode
 
-    /// - Parameters:
-    ///   - approved: the code of an approval.
-    ///   - declined: the code of each decline.
+    /// Takes the code of an approval and that of each decline.
     package init(
         approved: AuthorisationResponseCode,
         declined: @escaping @Sendable (DeclineReason) -> AuthorisationResponseCode
     ) {
-        self.approved = approved
-        self.declined = declined
+        (self.approved, self.declined) = (approved, declined)
     }
 
     /// What is worth preparing: the approval; for method 2, whose declines are all alike, the decline; for method 1, where

@@ -32,8 +32,8 @@ package enum CardQuestion: Error, Sendable {
 package enum CardStep: Sendable {
     /// It has to know more; nothing was decided.
     case ask(CardQuestion)
-    /// Decided. What it moves holds once it is written, or never.
-    case decided(CardOutcome, CardChange)
+    /// Decided. What it moves holds once it is written, or never. In a box: a step is looked at in several places.
+    indirect case decided(CardOutcome, CardChange)
     /// A promise about the record does not hold: nothing is written.
     case broken(String)
 }
