@@ -52,6 +52,10 @@ struct LoopBalance {
             return nil
         }
         sinceOrder += 1
+        // It did spread: the next rush is another one.
+        if let left = leftToSpread, known[left.loop].movable < left.movable {
+            (leftToSpread, spreadingPatience) = (nil, 1)
+        }
         recent.append(known)
         if recent.count > Self.gatheringReports { recent.removeFirst() }
         let order = spread(known) ?? gather(known)

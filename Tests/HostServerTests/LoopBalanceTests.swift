@@ -81,6 +81,17 @@ import Testing
                 == .init(from: 1, to: 0, share: 1))
     }
 
+    @Test("What spread is not held against the next rush")
+    func nextRush() {
+        var balance = LoopBalance()
+        for _ in 0..<4 {
+            #expect(order([1, 0], movable: [8, 0], from: &balance)?.after == LoopBalance.spreadingReports)
+            // Half of them went; then all are gone, and eight new ones begin together.
+            #expect(balance.next(reports([0.6, 0.6], movable: [4, 4])) == nil)
+            #expect(balance.next(reports([0, 0], movable: [0, 0])) == nil)
+        }
+    }
+
     @Test("A new connection stays where it began unless that loop is crowded and another one is not")
     func new() {
         #expect(LoopBalance.placeOfNew(on: 0, reports([0.7, 0], movable: [1, 1])) == nil)
