@@ -22,8 +22,9 @@ struct LoopBalance {
     static let spreadingReports = 10
     /// Before they come together: what was busy a moment ago may be so again.
     static let gatheringReports = 50
-    /// A loop with less time left is busy.
-    private static let busyLeast = 0.92
+    /// A loop with less time left is busy. Where each connection waits for its answers before it asks again, one loop that all wait for
+    /// has a tenth of its time left.
+    private static let busyLeast = 0.8
     /// The other loop must have so much more time.
     private static let differenceLeast = 0.3
     /// Two loops that have less to do than this together are one too many.

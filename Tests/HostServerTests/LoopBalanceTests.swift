@@ -27,13 +27,15 @@ import Testing
         // To the one that has the most time, and less where it has something to do.
         #expect(order([0.5, 1, 0.2, 0.6], movable: [1, 8, 1, 1], from: &balance)?.order.from == 1)
         var other = LoopBalance()
+        #expect(order([0.86, 0], movable: [8, 0], from: &other)?.after == LoopBalance.spreadingReports)
+        other = LoopBalance()
         let share = order([0.96, 0.48], movable: [8, 2], from: &other)?.order.share ?? 0
         #expect(abs(share - 0.25) < 0.001)
     }
 
     @Test(
         "Nothing spreads where a loop has time, the other one has none, or no connection may move",
-        arguments: [([0.9, 0], [8, 0]), ([1, 0.8], [8, 8]), ([1, 0], [0, 0]), ([0.7, 0.7], [8, 8])])
+        arguments: [([0.75, 0], [8, 0]), ([1, 0.8], [8, 8]), ([1, 0], [0, 0]), ([0.7, 0.7], [8, 8])])
     func stays(busy: [Double], movable: [Int]) {
         var balance = LoopBalance()
         #expect(order(busy, movable: movable, from: &balance)?.order == nil)
@@ -77,7 +79,7 @@ import Testing
         // A loop that is too busy keeps none of the others apart.
         var busy = LoopBalance()
         #expect(
-            order([0.1, 0.1, 0.9], movable: [3, 3, 3], from: &busy)?.order
+            order([0.1, 0.1, 0.75], movable: [3, 3, 3], from: &busy)?.order
                 == .init(from: 1, to: 0, share: 1))
     }
 
@@ -85,10 +87,11 @@ import Testing
     func nextRush() {
         var balance = LoopBalance()
         for _ in 0..<4 {
-            #expect(order([1, 0], movable: [8, 0], from: &balance)?.after == LoopBalance.spreadingReports)
+            let after = order([1, 0], movable: [8, 0], from: &balance)?.after ?? .max
+            #expect(after <= LoopBalance.spreadingReports)
             // Half of them went; then all are gone, and eight new ones begin together.
             #expect(balance.next(reports([0.6, 0.6], movable: [4, 4])) == nil)
-            #expect(balance.next(reports([0, 0], movable: [0, 0])) == nil)
+            for _ in 0..<10 { #expect(balance.next(reports([0, 0], movable: [0, 0])) == nil) }
         }
     }
 
