@@ -81,6 +81,10 @@ for ((round = 1; round <= rounds; round++)); do
     wait "$second"
     paste -d ' ' "$folder/figures-old" "$folder/figures-new" | awk -v load="$load" '
       BEGIN { split("host CPU s/10,000|Redis CPU s/10,000|authorisations/s|p50 ms|p99 ms", name, "|") }
-      { for (i = 1; i <= 5; i++) printf "| %s | %s | %.3g | %.3g | %.3f |\n", load, name[i], $i, $(i + 5), $(i + 5) / $i }'
+      function text(number) { return number >= 1000 ? sprintf("%.0f", number) : sprintf("%.3g", number) }
+      {
+        for (i = 1; i <= 5; i++)
+          printf "| %s | %s | %s | %s | %.2f |\n", load, name[i], text($i), text($(i + 5)), $(i + 5) / $i
+      }'
   done
 done

@@ -82,7 +82,7 @@ extension AnswersUnderWay {
 }
 
 extension AcquirerConnection {
-    /// Looks what has arrived. Some times a second, and before a close.
+    /// Looks what has arrived. Some times a second, with thousands of connections every few seconds, and before a close.
     func noteArrived() {
         guard !underWay.approvals.isEmpty, let onTheirWay = bytesOnTheirWay() else { return }
         if isTLS {

@@ -111,9 +111,9 @@ extension AcquirerConnection {
         context.close(promise: nil)
     }
 
-    func tick(now: UInt64) {
+    func tick(now: UInt64, looks: Bool) {
         expireRequests(now: now)
-        noteArrived()
+        if looks { noteArrived() }
         watchSignOn(now: now)
         perform(state.tick(now: now, sheds: loop.load.sheds))
         lingerOn(now: now)

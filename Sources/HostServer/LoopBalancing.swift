@@ -45,8 +45,11 @@ final class LoopBalancing: Sendable {
 }
 
 extension LoopContext {
-    /// So many connections come together at once: each is some system calls on either loop.
-    private static let gatheredAtOnce = 128
+    /// So many connections come together at one order.
+    private static let gatheredMost = 128
+    /// So many move in one turn: each is some system calls on either loop, and requests of the others wait behind them.
+    private static let movedAtOnce = 8
+    private static let betweenMoves = TimeAmount.milliseconds(4)
     /// Nanoseconds. With little to do a connection is idle soon, or its requests take long and it had better stay.
     private static let gatheringTime: UInt64 = 50_000_000
 
@@ -62,10 +65,8 @@ extension LoopContext {
     /// The busiest connections first, as long as they have no more than the share of the traffic; or all, some at a time.
     func give(_ share: Double, to other: LoopContext) {
         if share == 1 {
-            for connection in connections().filter(\.mayMove).prefix(Self.gatheredAtOnce) {
-                connection.move(to: other, within: Self.gatheringTime)
-            }
-            return
+            let some = connections().filter(\.mayMove).prefix(Self.gatheredMost)
+            return move(some, to: other, within: Self.gatheringTime)
         }
         let before = connections().map { ($0, $0.underWay.passed) }
         services.eventLoop.scheduleTask(in: .milliseconds(100)) { [self] in
@@ -77,12 +78,28 @@ extension LoopContext {
     /// - Parameter traffic: bytes sent on each connection within the same time.
     private func spread(_ traffic: [(AcquirerConnection, UInt64)], _ share: Double, to other: LoopContext) {
         var left = share * traffic.reduce(0) { $0 + Double($1.1) }
+        var leaving: [AcquirerConnection] = []
         for (connection, bytes) in traffic.sorted(by: { $0.1 > $1.1 }) {
             // Those that are equal but for chance are halved as well.
             guard bytes > 0, Double(bytes) <= left * 1.1, connection.mayMove else { continue }
             left -= Double(bytes)
-            // What it has under way must be done first, in a line that is long by then; a flood's is a tenth of the answer time.
-            connection.move(to: other, within: connection.link.answerTimeoutNanoseconds / 5)
+            leaving.append(connection)
+        }
+        move(leaving[...], to: other, within: nil)
+    }
+
+    /// - Parameter nanoseconds: see `AcquirerConnection.move`; nil: as long as a line may be that is long by then, of which what
+    ///   the connection has under way must be done first. A flood's is a tenth of the answer time.
+    private func move(
+        _ leaving: ArraySlice<AcquirerConnection>, to other: LoopContext, within nanoseconds: UInt64?
+    ) {
+        for connection in leaving.prefix(Self.movedAtOnce) where isHere(connection) {
+            connection.move(to: other, within: nanoseconds ?? connection.link.answerTimeoutNanoseconds / 5)
+        }
+        let rest = leaving.dropFirst(Self.movedAtOnce)
+        guard !rest.isEmpty else { return }
+        services.eventLoop.scheduleTask(in: Self.betweenMoves) { [self] in
+            move(rest, to: other, within: nanoseconds)
         }
     }
 
@@ -107,7 +124,11 @@ final class ThreadTime {
     /// Nanoseconds since the thread began; on the thread.
     func wanted() -> UInt64 {
         let numbers = read().split(whereSeparator: \.isWhitespace).prefix(2).compactMap { UInt64($0) }
-        if numbers.count == 2 { return numbers[0] &+ numbers[1] }
+        return numbers.count == 2 ? numbers[0] &+ numbers[1] : Self.ran()
+    }
+
+    /// Nanoseconds that the calling thread has run.
+    static func ran() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -91,6 +91,7 @@ final class LoopContext: @unchecked Sendable {
     private var connectionsMade = 0
     private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
     private var ticking: RepeatedTask?
+    private var ticks = 0
     private var hasGathered = false
     private var ranAtTick: (ran: UInt64, at: UInt64) = (0, 0)
     /// So many requests under way take tens of megabytes.
@@ -173,18 +174,19 @@ final class LoopContext: @unchecked Sendable {
 
     /// How much of the time since the last tick this loop's thread ran.
     private func shareOfTime(now: UInt64) -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        let ran = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        let ran = ThreadTime.ran()
         defer { ranAtTick = (ran, now) }
         return Double(ran &- ranAtTick.ran) / Double(max(1, now &- ranAtTick.at))
     }
 
     private func tick(_ connections: ArraySlice<AcquirerConnection>) {
         let now = clock()
+        // What has arrived costs a system call each: at one tick one part of them is asked.
+        let part = connections.startIndex / Self.tickedAtOnce
+        let parts = connections.endIndex / Self.tickedAtOnce + 1
         // One that has moved is another loop's.
         for connection in connections.prefix(Self.tickedAtOnce) where isHere(connection) {
-            connection.tick(now: now)
+            connection.tick(now: now, looks: part == ticks % parts)
         }
         let rest = connections.dropFirst(Self.tickedAtOnce)
         guard !rest.isEmpty else { return }
@@ -198,6 +200,7 @@ final class LoopContext: @unchecked Sendable {
 
     private func tick() {
         let now = clock()
+        ticks += 1
         load.tick(now: now)
         starts.tick(share: shareOfTime(now: now))
         beginWaiting()

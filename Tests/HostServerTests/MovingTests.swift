@@ -80,6 +80,32 @@ import Testing
         }
     }
 
+    @Test("Many move some at a time, and all arrive")
+    func someAtATime() async throws {
+        try await withHost(
+            [try TestMessages.link()], loops: 2, decide: { .success(UntoldTests.approval($0)) }
+        ) { host in
+            let sockets = try (1...30).map { stan in
+                let socket = try host.connect()
+                #expect(try socket.echoes(stan: stan))
+                return socket
+            }
+            let loop = host.server.loops.contexts[0]
+            let left = Mutex<Set<Int>>([])
+            let looking = loop.eventLoop.scheduleRepeatedTask(
+                initialDelay: .zero, delay: .milliseconds(1)
+            ) { _ in
+                left.withLock { _ = $0.insert(loop.connectionCount) }
+            }
+            move(host, from: 0, to: 1)
+            try eventually { try moved(host) >= 30 }
+            looking.cancel()
+            // Between two parts others are served.
+            #expect(left.withLock { $0.isSuperset(of: [22, 14, 6, 0]) })
+            for (place, socket) in sockets.enumerated() { #expect(try socket.echoes(stan: 100 + place)) }
+        }
+    }
+
     @Test("A connection whose requests are not answered soon stays, and is read again")
     func stays() async throws {
         let gate = Gate()

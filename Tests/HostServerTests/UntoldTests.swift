@@ -1,4 +1,5 @@
 import ISO8583
+import NIOCore
 import SocketSupport
 import Synchronization
 import Testing
@@ -105,6 +106,26 @@ import Testing
             #expect(listening.receive(1) == nil)
             try eventually { try host.metric("issuer_connections") == 0 }
             #expect(try host.metric("issuer_untold_approvals_total") == 3)
+        }
+    }
+
+    @Test("With hundreds of connections each is asked in its turn what has arrived")
+    func hundreds() async throws {
+        try await withHost([try TestMessages.link()], decide: { .success(Self.approval($0)) }) { host in
+            let sockets = try (1...300).map { stan in
+                let socket = try host.connect()
+                socket.sendFrame(try TestMessages.request(stan: stan))
+                return socket
+            }
+            for socket in sockets { #expect(try socket.receiveMessage()?.text(.responseCode) == "00") }
+            let loop = host.server.loops.contexts[0]
+            func onTheirWay() throws -> Int {
+                try loop.eventLoop.submit {
+                    loop.connections().reduce(0) { $0 + $1.underWay.approvals.count }
+                }.wait()
+            }
+            try eventually { try onTheirWay() == 0 }
+            #expect(try host.metric("issuer_connections") == 300)
         }
     }
 
