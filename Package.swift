@@ -2,13 +2,15 @@
 import PackageDescription
 
 /// How often each branch is taken under load, as `LoadTests/profile.sh` has counted it: what is taken lies together and is called
-/// less. A function that changed since then is compiled as if nothing were known of it. With `COUNTING` in the environment,
-/// programs that count.
-let isCounting = Context.environment["COUNTING"] != nil
-let counts =
-    isCounting
-    ? "-ir-profile-generate=default.profraw"
-    : "-ir-profile-use=\(Context.packageDirectory)/LoadTests/host.profdata"
+/// less. A function that changed since then is compiled as if nothing were known of it. With `ISSUER_HOST_COUNTS=1` in the
+/// environment, a host that counts; with 0 neither, for a compiler that cannot read the file.
+let counting = Context.environment["ISSUER_HOST_COUNTS"] ?? ""
+let counts: [String] =
+    switch counting {
+    case "0": []
+    case "1": ["-Xfrontend", "-ir-profile-generate=default.profraw"]
+    default: ["-Xfrontend", "-ir-profile-use=\(Context.packageDirectory)/LoadTests/host.profdata"]
+    }
 
 /// Every target of this package is built with the same rules: imports are internal unless they show in the
 /// API, an existential says so, a function stays on its caller's executor unless it says otherwise, and a warning is
@@ -21,12 +23,11 @@ let rules: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
     // Each function by itself, so that the linker can lay them in the order below.
-    .unsafeFlags(
-        ["-Xfrontend", "-function-sections", "-Xfrontend", counts], .when(configuration: .release)),
+    .unsafeFlags(["-Xfrontend", "-function-sections"] + counts, .when(configuration: .release)),
 ]
 
 /// What counts, within a program that does.
-let counter = isCounting ? ["-profile-generate"] : []
+let counter = counting == "1" ? ["-profile-generate"] : []
 
 /// Swift's libraries within a program: a call goes straight to its function, and a start looks nothing up.
 let standalone: [LinkerSetting] = [

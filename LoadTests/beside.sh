@@ -56,7 +56,17 @@ if [ "${1:-}" = --rounds ]; then rounds=$2; shift 2; fi
 [ $# -eq 2 ] || { sed -n '5p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 old=$(cd "$1" && pwd) new=$(cd "$2" && pwd)
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+# Each side is a process group of its own, with its host and its store: nothing of it is left behind.
+set -m
+sides=()
+end() {
+  for side in "${sides[@]}"; do kill -TERM -- "-$side" 2>/dev/null || true; done
+  wait
+  rm -rf "$folder"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # side NAME BINARIES PORT LOAD
 side() {
@@ -71,14 +81,16 @@ for ((round = 1; round <= rounds; round++)); do
   for load in "outstanding: 16" "rate: 2000"; do
     rm -rf "$folder"/*
     # Neither side is always the first.
-    port=21000
-    ((round % 2)) || port=22000
-    side old "$old" "$port" "$load" &
-    first=$!
-    side new "$new" $((43000 - port)) "$load" &
-    second=$!
-    wait "$first"
-    wait "$second"
+    if ((round % 2)); then
+      side old "$old" 21000 "$load" & sides=("$!")
+      side new "$new" 22000 "$load" & sides+=("$!")
+    else
+      side new "$new" 21000 "$load" & sides=("$!")
+      side old "$old" 22000 "$load" & sides+=("$!")
+    fi
+    wait "${sides[0]}"
+    wait "${sides[1]}"
+    sides=()
     paste -d ' ' "$folder/figures-old" "$folder/figures-new" | awk -v load="$load" '
       BEGIN { split("host CPU s/10,000|Redis CPU s/10,000|authorisations/s|p50 ms|p99 ms", name, "|") }
       function text(number) { return number >= 1000 ? sprintf("%.0f", number) : sprintf("%.3g", number) }

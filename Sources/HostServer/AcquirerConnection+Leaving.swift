@@ -82,7 +82,7 @@ extension AnswersUnderWay {
 }
 
 extension AcquirerConnection {
-    /// Looks what has arrived. Some times a second, with thousands of connections every few seconds, and before a close.
+    /// Asks what has arrived. Ten times a second, with many connections once a second (`ArrivalTurns`), and before a close.
     func noteArrived() {
         guard !underWay.approvals.isEmpty, let onTheirWay = bytesOnTheirWay() else { return }
         if isTLS {

@@ -111,9 +111,9 @@ extension AcquirerConnection {
         context.close(promise: nil)
     }
 
-    func tick(now: UInt64, looks: Bool) {
+    func tick(now: UInt64, asks: Bool) {
         expireRequests(now: now)
-        if looks { noteArrived() }
+        if asks { noteArrived() }
         watchSignOn(now: now)
         perform(state.tick(now: now, sheds: loop.load.sheds))
         lingerOn(now: now)

@@ -51,6 +51,8 @@ extension AcquirerConnection {
             of: NIOBSDSocket.Handle.self
         ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
         guard let context, let descriptor = descriptor ?? nil, descriptor >= 0 else { return stay() }
+        // Where it is lost on the way, the other loop cannot ask any more.
+        noteArrived()
         served.leaves(context.channel)
         loop.closed(self)
         other.arriving.wrappingAdd(1, ordering: .relaxed)

@@ -1,5 +1,5 @@
 /// On how many event loops the connections of a host are. One loop that has little to do wakes less often than two that
-/// share it, and a busy one has enough: so connections begin together, spread when their loop has no time left, and come together
+/// share it, and a busy one has enough: so connections begin together, spread when their loop has little time left, and come together
 /// again when there is little to do.
 struct LoopBalance {
     /// Connections that are to go from one loop to another.
@@ -34,16 +34,16 @@ struct LoopBalance {
     private static let crowded = 0.8
     /// What did not come together is tried again later and later, at most so many times as late.
     private static let patienceMost = 64
-    /// The same of what did not spread: its line was too long.
+    /// The same of what did not spread: its line was too long. Until loops need nothing of each other for a second: what comes
+    /// after that is another rush.
     private static let spreadingPatienceMost = 16
 
     private var recent: [[Report]] = []
     private var sinceOrder = 0
     private var patience = 1
     private var spreadingPatience = 1
-    /// How many were left to move at the last order to come together, and from which loop how many at the last one to spread.
+    /// How many were left to move at the last order to come together.
     private var leftToGather = Int.max
-    private var leftToSpread: (loop: Int, movable: Int)?
 
     /// - Parameter reports: of all loops, by number; nil of one that says nothing, and then nothing moves.
     mutating func next(_ reports: [Report?]) -> Order? {
@@ -53,10 +53,6 @@ struct LoopBalance {
             return nil
         }
         sinceOrder += 1
-        // It did spread: the next rush is another one.
-        if let left = leftToSpread, known[left.loop].movable < left.movable {
-            (leftToSpread, spreadingPatience) = (nil, 1)
-        }
         recent.append(known)
         if recent.count > Self.gatheringReports { recent.removeFirst() }
         let order = spread(known) ?? gather(known)
@@ -83,11 +79,12 @@ struct LoopBalance {
         guard let from = now.indices.filter({ now[$0].movable > 0 }).max(by: { busy[$0] < busy[$1] }),
             let to = now.indices.min(by: { busy[$0] < busy[$1] }), busy[from] >= Self.busyLeast,
             busy[from] - busy[to] >= Self.differenceLeast
-        else { return nil }
-        let isAsBefore = leftToSpread.map { $0.loop == from && $0.movable <= now[from].movable } ?? false
-        if !isAsBefore { spreadingPatience = 1 }
+        else {
+            spreadingPatience = 1
+            return nil
+        }
         guard sinceOrder >= spreadingPatience * Self.spreadingReports else { return nil }
-        (patience, leftToGather, leftToSpread) = (1, .max, (from, now[from].movable))
+        (patience, leftToGather) = (1, .max)
         spreadingPatience = min(2 * spreadingPatience, Self.spreadingPatienceMost)
         return Order(from: from, to: to, share: (busy[from] - busy[to]) / 2 / busy[from])
     }

@@ -47,8 +47,10 @@ final class LoopBalancing: Sendable {
 extension LoopContext {
     /// So many connections come together at one order.
     private static let gatheredMost = 128
-    /// So many move in one turn: each is some system calls on either loop, and requests of the others wait behind them.
+    /// So many move in one turn, of hundreds a part that is all gone before the next order: each is some system calls on either loop,
+    /// and requests of the others wait behind them.
     private static let movedAtOnce = 8
+    private static let movedInTurns = 32
     private static let betweenMoves = TimeAmount.milliseconds(4)
     /// Nanoseconds. With little to do a connection is idle soon, or its requests take long and it had better stay.
     private static let gatheringTime: UInt64 = 50_000_000
@@ -93,13 +95,13 @@ extension LoopContext {
     private func move(
         _ leaving: ArraySlice<AcquirerConnection>, to other: LoopContext, within nanoseconds: UInt64?
     ) {
-        for connection in leaving.prefix(Self.movedAtOnce) where isHere(connection) {
+        let part = leaving.prefix(max(Self.movedAtOnce, leaving.endIndex / Self.movedInTurns))
+        for connection in part where isHere(connection) {
             connection.move(to: other, within: nanoseconds ?? connection.link.answerTimeoutNanoseconds / 5)
         }
-        let rest = leaving.dropFirst(Self.movedAtOnce)
-        guard !rest.isEmpty else { return }
+        guard part.endIndex < leaving.endIndex else { return }
         services.eventLoop.scheduleTask(in: Self.betweenMoves) { [self] in
-            move(rest, to: other, within: nanoseconds)
+            move(leaving[part.endIndex...], to: other, within: nanoseconds)
         }
     }
 

@@ -91,7 +91,7 @@ final class LoopContext: @unchecked Sendable {
     private var connectionsMade = 0
     private var connections: [ObjectIdentifier: AcquirerConnection] = [:]
     private var ticking: RepeatedTask?
-    private var ticks = 0
+    private var turns = ArrivalTurns()
     private var hasGathered = false
     private var ranAtTick: (ran: UInt64, at: UInt64) = (0, 0)
     /// So many requests under way take tens of megabytes.
@@ -181,12 +181,11 @@ final class LoopContext: @unchecked Sendable {
 
     private func tick(_ connections: ArraySlice<AcquirerConnection>) {
         let now = clock()
-        // What has arrived costs a system call each: at one tick one part of them is asked.
         let part = connections.startIndex / Self.tickedAtOnce
-        let parts = connections.endIndex / Self.tickedAtOnce + 1
+        let asks = turns.asks(part: part, of: (connections.endIndex - 1) / Self.tickedAtOnce + 1)
         // One that has moved is another loop's.
         for connection in connections.prefix(Self.tickedAtOnce) where isHere(connection) {
-            connection.tick(now: now, looks: part == ticks % parts)
+            connection.tick(now: now, asks: asks)
         }
         let rest = connections.dropFirst(Self.tickedAtOnce)
         guard !rest.isEmpty else { return }
@@ -200,7 +199,7 @@ final class LoopContext: @unchecked Sendable {
 
     private func tick() {
         let now = clock()
-        ticks += 1
+        turns.next()
         load.tick(now: now)
         starts.tick(share: shareOfTime(now: now))
         beginWaiting()
