@@ -3,6 +3,7 @@ import ByteCoding
 import Foundation
 import HSM
 import ISO8583
+import IssuerMessages
 import LibCrypto
 import NIOCore
 import SocketSupport
@@ -149,6 +150,42 @@ import TokenSupport
             socket.sendFrame(try Self.sealed(codec.decode(try TestMessages.network(stan: 999))))
             #expect(try socket.receiveMessage()?.text(.stan) == "000999")
             gate.open()
+        }
+    }
+
+    @Test("A new key is not taken once its sender was told 91; one that comes in time is")
+    func keyChangeTooLate() async throws {
+        let hsm = try Self.token()
+        defer { hsm.stop() }
+        let (gate, verifying) = (Gate(), Self.authenticate(hsm))
+        let (asked, taken) = (Count(), Count())
+        var link = try Self.link()
+        link.keyChange = KeyChangeArrangement()
+        link.answerTimeoutNanoseconds = 300_000_000
+        try await withHost(
+            [link],
+            mac: { mac, bytes, _ in
+                if asked.add() == 1 { await gate.pass() }
+                return await verifying(mac, bytes, Deadline(nanoseconds: .max))
+            },
+            changeKey: { _, _ in
+                taken.add()
+                return .approved
+            }
+        ) { host in
+            let socket = try host.connect()
+            func change(stan: Int) throws {
+                var message = try TestMessages.codec().decode(try TestMessages.network("161", stan: stan))
+                message.set(.additionalData, text: String(repeating: "5A", count: 16) + "0123")
+                socket.sendFrame(try Self.sealed(message))
+            }
+            try change(stan: 1)
+            #expect(try Self.code(socket.receiveFrame()) == "91")
+            gate.open()
+            try eventually { try host.metric("issuer_requests_in_flight") == 0 }
+            try change(stan: 2)
+            #expect(try Self.code(socket.receiveFrame()) == "00")
+            #expect(taken.now == 1)
         }
     }
 

@@ -24,6 +24,9 @@ final class TestHost: Sendable {
     /// What the test lets happen to a request.
     typealias Decide = @Sendable (AuthorisationRequest) async -> Result<Decision, CouldNotDecide>
 
+    /// What takes new keys of the links.
+    typealias ChangeKey = @Sendable (KeyChangeRequest, String) async -> ResponseCode
+
     let server: HostServer
     let group: MultiThreadedEventLoopGroup
     private let services: ServiceGroup
@@ -33,7 +36,8 @@ final class TestHost: Sendable {
 
     init(
         _ links: [LinkConfiguration], loops: Int = 1, drainTimeout: Duration = .seconds(10),
-        decide: @escaping Decide = TestHost.unavailable, mac: @escaping Authenticate = TestHost.noToken
+        decide: @escaping Decide = TestHost.unavailable, mac: @escaping Authenticate = TestHost.noToken,
+        changeKey: ChangeKey? = nil
     ) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let (ready, tell) = AsyncStream<[HostServer.BoundLink]>.makeStream()
@@ -44,9 +48,11 @@ final class TestHost: Sendable {
         server = try HostServer(
             links: links, group: group,
             loops: group.makeIterator().map { loop in
-                LoopServices(eventLoop: loop, decide: decide, mac: mac) { request, event in
+                var services = LoopServices(eventLoop: loop, decide: decide, mac: mac) { request, event in
                     noted.add(request, event)
                 }
+                if let changeKey { services.changeKey = changeKey }
+                return services
             },
             admin: .init(host: "127.0.0.1", port: 0), drainTimeout: drainTimeout, logger: logger,
             clock: { DispatchTime.now().uptimeNanoseconds }, unixSeconds: { 1_795_000_000 },
@@ -127,15 +133,25 @@ private final class Noted: Sendable {
     }
 }
 
+/// How often something happened.
+final class Count: Sendable {
+    private let value = Atomic<Int>(0)
+
+    var now: Int { value.load(ordering: .relaxed) }
+
+    /// - Returns: how often by now.
+    @discardableResult func add() -> Int { value.wrappingAdd(1, ordering: .relaxed).newValue }
+}
+
 /// Runs a body against a host and stops it in every case. The body may block: it has a thread of its own.
 func withHost(
     _ links: [LinkConfiguration], loops: Int = 1, drainTimeout: Duration = .seconds(10),
     decide: @escaping TestHost.Decide = TestHost.unavailable,
-    mac: @escaping TestHost.Authenticate = TestHost.noToken,
+    mac: @escaping TestHost.Authenticate = TestHost.noToken, changeKey: TestHost.ChangeKey? = nil,
     _ body: @escaping @Sendable (TestHost) throws -> Void
 ) async throws {
     let host = try await TestHost(
-        links, loops: loops, drainTimeout: drainTimeout, decide: decide, mac: mac)
+        links, loops: loops, drainTimeout: drainTimeout, decide: decide, mac: mac, changeKey: changeKey)
     let result = await onThread { Result { try body(host) } }
     try await host.stop()
     try result.get()

@@ -34,12 +34,6 @@ import Testing
         }
     }
 
-    private final class Count: Sendable {
-        private let value = Atomic<Int>(0)
-        func add() { value.wrappingAdd(1, ordering: .relaxed) }
-        var now: Int { value.load(ordering: .relaxed) }
-    }
-
     /// Approvals that come until the end of the stream.
     private func approvals(_ socket: Socket) throws -> Int {
         var count = 0
