@@ -76,14 +76,14 @@ struct LoopBalance {
     private mutating func spread(_ now: [Report]) -> Order? {
         guard recent.count >= Self.spreadingReports else { return nil }
         let busy = now.indices.map { self.busy($0, over: Self.spreadingReports) }
-        guard let from = now.indices.filter({ now[$0].movable > 0 }).max(by: { busy[$0] < busy[$1] }),
-            let to = now.indices.min(by: { busy[$0] < busy[$1] }), busy[from] >= Self.busyLeast,
-            busy[from] - busy[to] >= Self.differenceLeast
-        else {
-            spreadingPatience = 1
-            return nil
+        let least = busy.min() ?? 0
+        let overloaded = now.indices.filter {
+            busy[$0] >= Self.busyLeast && busy[$0] - least >= Self.differenceLeast
         }
-        guard sinceOrder >= spreadingPatience * Self.spreadingReports else { return nil }
+        if overloaded.isEmpty { spreadingPatience = 1 }
+        guard let from = overloaded.filter({ now[$0].movable > 0 }).max(by: { busy[$0] < busy[$1] }),
+            let to = busy.firstIndex(of: least), sinceOrder >= spreadingPatience * Self.spreadingReports
+        else { return nil }
         (patience, leftToGather) = (1, .max)
         spreadingPatience = min(2 * spreadingPatience, Self.spreadingPatienceMost)
         return Order(from: from, to: to, share: (busy[from] - busy[to]) / 2 / busy[from])

@@ -95,16 +95,14 @@ import Testing
         }
     }
 
-    @Test("In a flood that cannot spread, connections that come and go change nothing")
-    func churn() {
+    @Test("In a flood that cannot spread, connections that come and go change nothing", arguments: [8, 1])
+    func churn(connections: Int) {
         var balance = LoopBalance()
-        var movable = 8
+        var movable = connections
         let after = (0..<5).map { _ in
-            var count = 0
-            while true {
-                count += 1
-                movable = movable == 8 ? 7 : 8
-                if balance.next(reports([1, 0.1], movable: [movable, 0])) != nil { return count }
+            (1...1_000).first { _ in
+                movable = movable == connections ? connections - 1 : connections
+                return balance.next(reports([1, 0.1], movable: [movable, 0])) != nil
             }
         }
         #expect(after == [10, 20, 40, 80, 160])
