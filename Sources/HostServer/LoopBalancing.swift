@@ -55,15 +55,6 @@ extension LoopContext {
     /// Nanoseconds. With little to do a connection is idle soon, or its requests take long and it had better stay.
     private static let gatheringTime: UInt64 = 50_000_000
 
-    /// What is to be known before somebody decides whether connections move.
-    func report(now: UInt64) {
-        guard let balancing, let wanted = threadTime?.wanted() else { return }
-        defer { reported = (now, wanted) }
-        guard let reported, now > reported.at else { return }
-        let busy = Double(wanted &- reported.wanted) / Double(now - reported.at)
-        balancing.report(.init(busy: min(1, busy), movable: movable), by: self, now: now)
-    }
-
     /// The busiest connections first, as long as they have no more than the share of the traffic; or all, some at a time.
     func give(_ share: Double, to other: LoopContext) {
         if share == 1 {
@@ -130,7 +121,7 @@ final class ThreadTime {
     }
 
     /// Nanoseconds that the calling thread has run.
-    static func ran() -> UInt64 {
+    private static func ran() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -80,9 +80,8 @@ final class LoopContext: @unchecked Sendable {
     let eventLoop: any EventLoop
     /// Nil where there is one loop.
     var balancing: LoopBalancing?
-    private(set) var threadTime: ThreadTime?
-    /// When this loop said last how busy it is, and what it had wanted by then.
-    var reported: (at: UInt64, wanted: UInt64)?
+    private var threadTime: ThreadTime?
+    private var lastTick: (at: UInt64, wanted: UInt64) = (0, 0)
     /// Connections that may move, whatever happens on them now.
     private(set) var movable = 0
     /// Those that have left another loop for this one and are not here yet.
@@ -93,7 +92,6 @@ final class LoopContext: @unchecked Sendable {
     private var ticking: RepeatedTask?
     private var turns = ArrivalTurns()
     private var hasGathered = false
-    private var ranAtTick: (ran: UInt64, at: UInt64) = (0, 0)
     /// So many requests under way take tens of megabytes.
     private static let gatheredMin = 4_096
     /// `malloc_trim`, whose header Swift's Glibc leaves out.
@@ -118,7 +116,8 @@ final class LoopContext: @unchecked Sendable {
     // MARK: - On the loop
 
     func start() {
-        threadTime = balancing == nil ? nil : ThreadTime()
+        threadTime = ThreadTime()
+        _ = busy(now: clock())
         ticking = services.eventLoop.scheduleRepeatedTask(
             initialDelay: LoopContext.tickInterval, delay: LoopContext.tickInterval
         ) { [self] _ in tick() }
@@ -172,11 +171,11 @@ final class LoopContext: @unchecked Sendable {
         }
     }
 
-    /// How much of the time since the last tick this loop's thread ran.
-    private func shareOfTime(now: UInt64) -> Double {
-        let ran = ThreadTime.ran()
-        defer { ranAtTick = (ran, now) }
-        return Double(ran &- ranAtTick.ran) / Double(max(1, now &- ranAtTick.at))
+    /// The part of the time since the last tick in which this loop had something to do, 0…1.
+    private func busy(now: UInt64) -> Double {
+        let wanted = threadTime?.wanted() ?? 0
+        defer { lastTick = (now, wanted) }
+        return min(1, Double(wanted &- lastTick.wanted) / Double(max(1, now &- lastTick.at)))
     }
 
     private func tick(_ connections: ArraySlice<AcquirerConnection>) {
@@ -201,11 +200,12 @@ final class LoopContext: @unchecked Sendable {
         let now = clock()
         turns.next()
         load.tick(now: now)
-        starts.tick(share: shareOfTime(now: now))
+        let busy = busy(now: now)
+        starts.tick(busy: busy)
         beginWaiting()
         giveBackMemory()
         refusals.tick(logger)
-        report(now: now)
+        balancing?.report(.init(busy: busy, movable: movable), by: self, now: now)
         // A copy: closing a connection takes it out.
         tick(Array(connections.values)[...])
     }

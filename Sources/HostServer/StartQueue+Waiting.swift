@@ -7,8 +7,8 @@ extension StartQueue {
     /// So many more at each tick while none is finished: if it is one store of several that stands still, some of these are
     /// for the others.
     static let trial = limitLeast / 8
-    /// Share of its time that a loop takes to decide as many as it can.
-    private static let busy = 0.6
+    /// A loop that decides as many as it can has something to do for more of its time than this.
+    private static let busyLeast = 0.6
 
     /// One that may not begin at once.
     mutating func add(_ start: @escaping () -> Void) { waiting.append(start) }
@@ -25,10 +25,11 @@ extension StartQueue {
     mutating func started() { isStarting = false }
 
     /// Some times a second. While others are finished, one that takes longer than a tick holds nobody up.
-    /// - Parameter share: of the time since the last tick in which the loop's thread ran. Where requests wait for their turn and
-    ///   the loop has time left, store or token takes long: more at a time are decided then.
-    mutating func tick(share: Double) {
-        if share >= Self.busy {
+    /// - Parameter busy: the part of the time since the last tick in which the loop had something to do, 0…1, also while others had its
+    ///   processor. Where requests wait for their turn and the loop has time left, store or token takes long: more at a time are
+    ///   decided then.
+    mutating func tick(busy: Double) {
+        if busy >= Self.busyLeast {
             limit = Self.limitLeast
         } else if hasEnded, !waiting.isEmpty {
             limit = min(2 * limit, Self.limitMost)

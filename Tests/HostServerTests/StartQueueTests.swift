@@ -28,9 +28,9 @@ import Testing
             if queue.ended(began.now) { beginWaiting() }
         }
 
-        func tick(share: Double = 1) {
+        func tick(busy: Double = 1) {
             ticks += 1
-            queue.tick(share: share)
+            queue.tick(busy: busy)
             beginWaiting()
         }
 
@@ -94,7 +94,7 @@ import Testing
         let loop = Loop(isQuick: { !$0.isMultiple(of: stores) })
         for tick in 0..<50 {
             for number in tick * comeInATick..<(tick + 1) * comeInATick { loop.come(number) }
-            loop.tick(share: 0.4)
+            loop.tick(busy: 0.4)
             guard tick >= 10 else { continue }
             // All but those of the last two ticks.
             let live = (0..<(tick - 1) * comeInATick).filter(loop.isQuick).count
@@ -113,11 +113,11 @@ import Testing
             }
             // Each takes three ticks.
             loop.finish(after: 3)
-            loop.tick(share: 0.1)
+            loop.tick(busy: 0.1)
             if tick >= 20 { #expect(loop.begun.count == came, "nothing waits") }
         }
         // It has no time left: some hundred at a time again.
-        loop.tick(share: 0.9)
+        loop.tick(busy: 0.9)
         #expect(loop.queue.limit == StartQueue.limitLeast)
     }
 
